@@ -1,0 +1,492 @@
+/* Licensed under the Apache License, Version 2.0; see LICENSE.
+ *
+ * mirror_config.c - directives, merging, startup checks. See mirror_config.h.
+ *
+ * A directive checks what it can see by itself and returns what is wrong, to which httpd adds file and line. What takes
+ * the whole configuration - defaults, names, room - waits for check_config, when httpd has merged the servers and knows
+ * their names.
+ *
+ * httpd reads its configuration twice at the start and once at each reload, each time into a cleared pconf. The registry
+ * hangs on that pool, so each time begins with an empty one.
+ */
+#include <httpd.h>
+#include <http_config.h>
+#include <http_core.h>
+#include <http_log.h>
+#include <ap_listen.h>
+
+#include <apr_lib.h>
+#include <apr_strings.h>
+#include <stddef.h>
+
+#include "mirror_attributes.h"
+#include "mirror_choose.h"
+#include "mirror_config.h"
+#include "mirror_header_edit.h"
+#include "mirror_name.h"
+#include "mirror_limit_settings.h"
+#include "mirror_secret.h"
+
+APLOG_USE_MODULE(proxy_mirror);
+
+#define REGISTRY_KEY "mod_proxy_mirror:registry"
+#define ID_KEY       "mod_proxy_mirror:id"
+#define ID_BYTES     16
+
+/* A ProxyMirror line. */
+typedef struct config_line_t {
+    mirror_t mirror; /* first, so that a mirror is its line */
+    server_rec *server;
+    mirror_settings_t given; /* by the line itself */
+} config_line_t;
+
+/* What a scope says. */
+typedef struct config_dir_t {
+    apr_array_header_t *mirrors; /* of mirror_t *; NULL: none */
+    int off;                     /* ProxyMirror off */
+    apr_array_header_t *headers; /* of mirror_header_edit_t *; NULL: none */
+} config_dir_t;
+
+typedef struct config_server_t {
+    mirror_registry_t *registry;
+    mirror_settings_t defaults; /* ProxyMirrorDefaults; after merging with the main server's */
+} config_server_t;
+
+/* ---- create and merge ---- */
+
+static mirror_registry_t *get_registry(apr_pool_t *pconf)
+{
+    mirror_registry_t *registry;
+    void *found = NULL;
+
+    apr_pool_userdata_get(&found, REGISTRY_KEY, pconf);
+    if (found) {
+        return found;
+    }
+    registry = apr_pcalloc(pconf, sizeof(*registry));
+    registry->mirrors = apr_array_make(pconf, 8, sizeof(mirror_t *));
+    registry->memory = 64 * 1024 * 1024;
+    registry->threads = 8;
+    registry->slots = 256;
+    registry->drain_timeout = apr_time_from_sec(5);
+    apr_pool_userdata_setn(registry, REGISTRY_KEY, NULL, pconf);
+    return registry;
+}
+
+void *mirror_config_create_server(apr_pool_t *p, server_rec *s)
+{
+    config_server_t *config = apr_pcalloc(p, sizeof(*config));
+
+    (void)s;
+    config->registry = get_registry(p);
+    return config;
+}
+
+void *mirror_config_merge_server(apr_pool_t *p, void *base, void *over)
+{
+    config_server_t *merged = apr_pmemdup(p, base, sizeof(*merged));
+
+    mirror_attributes_merge(&merged->defaults, &((config_server_t *)over)->defaults);
+    return merged;
+}
+
+void *mirror_config_create_dir(apr_pool_t *p, char *dir)
+{
+    (void)dir;
+    return apr_pcalloc(p, sizeof(config_dir_t));
+}
+
+/* Also for requests. Neither is ever changed again, so nothing is made new if one of them will do. Mirrors are replaced,
+ * changes of headers are added, those of the outer scope first. */
+void *mirror_config_merge_dir(apr_pool_t *p, void *base, void *over)
+{
+    const config_dir_t *outer = base, *inner = over;
+    const config_dir_t *mirrors = inner->mirrors || inner->off ? inner : outer;
+    config_dir_t *merged;
+
+    if (mirrors == inner ? !outer->headers : !inner->headers) {
+        return mirrors == inner ? over : base;
+    }
+    merged = apr_pmemdup(p, mirrors, sizeof(*merged));
+    merged->headers = !inner->headers   ? outer->headers
+                      : !outer->headers ? inner->headers
+                                        : apr_array_append(p, outer->headers, inner->headers);
+    return merged;
+}
+
+mirror_registry_t *mirror_config_registry(const server_rec *s)
+{
+    const config_server_t *config = ap_get_module_config(s->module_config, &proxy_mirror_module);
+
+    return config->registry;
+}
+
+const apr_array_header_t *mirror_config_mirrors(const request_rec *r)
+{
+    const config_dir_t *dir = ap_get_module_config(r->per_dir_config, &proxy_mirror_module);
+
+    return dir ? dir->mirrors : NULL;
+}
+
+int mirror_config_is_off(const request_rec *r)
+{
+    const config_dir_t *dir = ap_get_module_config(r->per_dir_config, &proxy_mirror_module);
+
+    return dir && dir->off;
+}
+
+const apr_array_header_t *mirror_config_headers(const request_rec *r)
+{
+    const config_dir_t *dir = ap_get_module_config(r->per_dir_config, &proxy_mirror_module);
+
+    return dir ? dir->headers : NULL;
+}
+
+/* ---- ProxyMirror ---- */
+
+/* Where a directive is, for people: "/limited", or "/a If \"%{...}\"" with the sections from the outside in. */
+static const char *describe_scope(const ap_directive_t *section, apr_pool_t *pool)
+{
+    const char *scope = "", *args, *word;
+    apr_size_t len;
+
+    for (; section; section = section->parent) {
+        if (!ap_cstr_casecmp(section->directive, "<VirtualHost")) {
+            continue;
+        }
+        len = strlen(section->args);
+        while (len && (section->args[len - 1] == '>' || apr_isspace(section->args[len - 1]))) {
+            len--;
+        }
+        args = apr_pstrmemdup(pool, section->args, len);
+        if (!ap_cstr_casecmp(section->directive, "<If") || !ap_cstr_casecmp(section->directive, "<ElseIf") ||
+            !ap_cstr_casecmp(section->directive, "<Else")) {
+            word = apr_pstrcat(pool, section->directive + 1, len ? " " : "", args, NULL);
+        }
+        else {
+            do {
+                word = ap_getword_conf(pool, &args);
+            } while (!strcmp(word, "~"));
+        }
+        scope = apr_pstrcat(pool, word, *scope ? " " : "", scope, NULL);
+    }
+    return scope;
+}
+
+static config_line_t *add_line(cmd_parms *cmd, config_dir_t *dir)
+{
+    mirror_registry_t *registry = get_registry(cmd->pool);
+    config_line_t *line = apr_pcalloc(cmd->pool, sizeof(*line));
+
+    line->server = cmd->server;
+    line->mirror.scope = describe_scope(cmd->directive->parent, cmd->pool);
+    line->mirror.file = apr_pstrdup(cmd->pool, cmd->directive->filename);
+    line->mirror.line = cmd->directive->line_num;
+    line->mirror.index = registry->mirrors->nelts;
+    APR_ARRAY_PUSH(registry->mirrors, mirror_t *) = &line->mirror;
+    if (!dir->mirrors) {
+        dir->mirrors = apr_array_make(cmd->pool, 2, sizeof(mirror_t *));
+    }
+    APR_ARRAY_PUSH(dir->mirrors, mirror_t *) = &line->mirror;
+    return line;
+}
+
+/* What is wrong, after the name of the directive. */
+static const char *complain(cmd_parms *cmd, const char *wrong)
+{
+    return wrong ? apr_pstrcat(cmd->pool, cmd->cmd->name, " ", wrong, NULL) : NULL;
+}
+
+static const char *set_off(cmd_parms *cmd, config_dir_t *dir, const char *args)
+{
+    if (*args) {
+        args = apr_pstrmemdup(cmd->pool, args, strcspn(args, "= ")); /* no value: it may be a password */
+        return complain(
+            cmd, apr_pstrcat(cmd->pool, "off: nothing may follow; got ", mirror_value_quote(args, cmd->pool), NULL));
+    }
+    if (dir->mirrors) {
+        return complain(cmd, "off: cannot stand in one scope with a mirror");
+    }
+    dir->off = 1;
+    return NULL;
+}
+
+static const char *set_mirror(cmd_parms *cmd, void *config, const char *args)
+{
+    config_dir_t *dir = config;
+    mirror_settings_t given = { 0 };
+    const char *word;
+    const char *wrong = ap_check_cmd_context(cmd, NOT_IN_LIMIT | NOT_IN_HTACCESS);
+
+    if (wrong) {
+        return wrong;
+    }
+    mirror_secret_hide(cmd->directive, cmd->pool);
+    wrong = mirror_attributes_next_word(&word, &args, cmd->pool);
+    if (wrong) {
+        return complain(cmd, wrong);
+    }
+    if (!word) {
+        return complain(cmd, "URL: a URL, or off, is needed; got nothing");
+    }
+    if (!ap_cstr_casecmp(word, "off")) {
+        for (; apr_isspace(*args); args++) {
+        }
+        return set_off(cmd, dir, args);
+    }
+    if (dir->off) {
+        return complain(cmd, "URL: cannot stand in one scope with ProxyMirror off");
+    }
+    wrong = mirror_attributes_set_url(&given, word, cmd->pool);
+    if (!wrong) {
+        wrong = mirror_attributes_set_line(&given, args, MIRROR_ATTRIBUTE_NO_WORD, cmd->pool);
+    }
+    if (!wrong) {
+        wrong = mirror_choose_compile(&given, 0, cmd->pool, cmd->temp_pool);
+    }
+    if (wrong) {
+        return complain(cmd, wrong);
+    }
+    add_line(cmd, dir)->given = given;
+    return NULL;
+}
+
+static const char *set_defaults(cmd_parms *cmd, void *unused, const char *args)
+{
+    config_server_t *config = ap_get_module_config(cmd->server->module_config, &proxy_mirror_module);
+    mirror_settings_t given = { 0 };
+    const char *wrong = ap_check_cmd_context(cmd, NOT_IN_DIR_CONTEXT);
+
+    (void)unused;
+    if (wrong) {
+        return wrong;
+    }
+    mirror_secret_hide(cmd->directive, cmd->pool);
+    wrong = mirror_attributes_set_line(&given, args, MIRROR_ATTRIBUTE_NO_WORD | MIRROR_ATTRIBUTE_NO_DEFAULT, cmd->pool);
+    if (!wrong && !given.set) {
+        wrong = "attribute: attribute=value is needed; got nothing";
+    }
+    if (!wrong) {
+        wrong = mirror_choose_compile(&given, 0, cmd->pool, cmd->temp_pool);
+    }
+    if (wrong) {
+        return complain(cmd, wrong);
+    }
+    mirror_attributes_merge(&config->defaults, &given);
+    return NULL;
+}
+
+/* ---- ProxyMirrorHeader ---- */
+
+static const char *set_header(cmd_parms *cmd, void *config, const char *args)
+{
+    config_dir_t *dir = config;
+    mirror_header_edit_t *edit;
+    const char *wrong = ap_check_cmd_context(cmd, NOT_IN_LIMIT | NOT_IN_HTACCESS);
+
+    if (wrong) {
+        return wrong;
+    }
+    wrong = mirror_header_edit_parse(&edit, args, cmd->pool, cmd->temp_pool);
+    if (wrong) {
+        return complain(cmd, wrong);
+    }
+    if (!dir->headers) {
+        dir->headers = apr_array_make(cmd->pool, 2, sizeof(mirror_header_edit_t *));
+    }
+    APR_ARRAY_PUSH(dir->headers, mirror_header_edit_t *) = edit;
+    return NULL;
+}
+
+/* ---- directives for the whole server: a rule for each ---- */
+
+static const char *refuse_id(const char *text)
+{
+    return text[strspn(text, "!#$%&'*+-.^_`|~0123456789"
+                             "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz")]
+               ? ""
+               : NULL;
+}
+
+#define MEGABYTE (1024 * (apr_int64_t)1024)
+
+static const mirror_value_rule_t memory_rule = {
+    &mirror_value_size, MEGABYTE, 1024 * 1024 * MEGABYTE, "a size such as 64M, 1M to 1024G, is needed", NULL, NULL
+};
+static const mirror_value_rule_t threads_rule = {
+    &mirror_value_number, 4, 256, "a whole number, 4 to 256, is needed", NULL, NULL
+};
+static const mirror_value_rule_t slots_rule = {
+    &mirror_value_number, 1, 65536, "a whole number, 1 to 65536, is needed", NULL, NULL
+};
+static const mirror_value_rule_t drain_rule = { &mirror_value_time,
+                                                0,
+                                                3600 * (apr_int64_t)APR_USEC_PER_SEC,
+                                                "a time such as 500ms or 5s, 0 to 1h, is needed",
+                                                NULL,
+                                                NULL };
+static const mirror_value_rule_t id_rule = {
+    &mirror_value_string, 1, 64, "1 to 64 letters, digits or !#$%&'*+-.^_`|~ are needed", NULL, refuse_id
+};
+
+static const char *set_value(cmd_parms *cmd, void *variable, const mirror_value_rule_t *rule, const char *text)
+{
+    const char *wrong = ap_check_cmd_context(cmd, GLOBAL_ONLY);
+
+    return wrong ? wrong : mirror_value_from_text(variable, rule, cmd->cmd->name, text, cmd->pool);
+}
+
+static const char *set_int(cmd_parms *cmd, int *variable, const mirror_value_rule_t *rule, const char *text)
+{
+    apr_int64_t value = *variable;
+    const char *wrong = set_value(cmd, &value, rule, text);
+
+    *variable = (int)value;
+    return wrong;
+}
+
+static const char *set_memory(cmd_parms *cmd, void *unused, const char *text)
+{
+    (void)unused;
+    return set_value(cmd, &get_registry(cmd->pool)->memory, &memory_rule, text);
+}
+
+static const char *set_threads(cmd_parms *cmd, void *unused, const char *text)
+{
+    (void)unused;
+    return set_int(cmd, &get_registry(cmd->pool)->threads, &threads_rule, text);
+}
+
+static const char *set_slots(cmd_parms *cmd, void *unused, const char *text)
+{
+    (void)unused;
+    return set_int(cmd, &get_registry(cmd->pool)->slots, &slots_rule, text);
+}
+
+static const char *set_drain_timeout(cmd_parms *cmd, void *unused, const char *text)
+{
+    (void)unused;
+    return set_value(cmd, &get_registry(cmd->pool)->drain_timeout, &drain_rule, text);
+}
+
+static const char *set_id(cmd_parms *cmd, void *unused, const char *text)
+{
+    (void)unused;
+    return set_value(cmd, &get_registry(cmd->pool)->id, &id_rule, text);
+}
+
+const command_rec mirror_config_commands[] = {
+    AP_INIT_RAW_ARGS("ProxyMirror", set_mirror, NULL, RSRC_CONF | ACCESS_CONF,
+                     "URL of a server that gets a copy of each request, and attribute=value ...; or off"),
+    AP_INIT_RAW_ARGS("ProxyMirrorHeader", set_header, NULL, RSRC_CONF | ACCESS_CONF,
+                     "set|append|merge|add|unset|edit|edit* header [regex] [value]: changes a header of copies"),
+    AP_INIT_RAW_ARGS("ProxyMirrorDefaults", set_defaults, NULL, RSRC_CONF,
+                     "attribute=value ...: defaults for the mirrors of this server"),
+    AP_INIT_TAKE1("ProxyMirrorMemory", set_memory, NULL, RSRC_CONF,
+                  "The most memory that copies may take in one child process, 1M to 1024G (default 64M)"),
+    AP_INIT_TAKE1("ProxyMirrorThreads", set_threads, NULL, RSRC_CONF,
+                  "The most helper threads of a child process, 4 to 256 (default 8)"),
+    AP_INIT_TAKE1("ProxyMirrorSlots", set_slots, NULL, RSRC_CONF,
+                  "The most mirrors that shared memory has room for, 1 to 65536 (default 256)"),
+    AP_INIT_TAKE1("ProxyMirrorDrainTimeout", set_drain_timeout, NULL, RSRC_CONF,
+                  "How long a child that stops keeps sending what it has captured, 0 to 1h (default 5s)"),
+    AP_INIT_TAKE1("ProxyMirrorId", set_id, NULL, RSRC_CONF,
+                  "This instance in the loop guard; the same for all nodes of a fleet (default random)"),
+    { NULL, { NULL }, NULL, 0, RAW_ARGS, NULL }
+};
+
+/* ---- check_config ---- */
+
+/* The port of a server for people: its own, or that of the first Listen. */
+static apr_port_t port_of(const server_rec *s)
+{
+    return s->port                                   ? s->port
+           : ap_listeners && ap_listeners->bind_addr ? ap_listeners->bind_addr->port
+                                                     : DEFAULT_HTTP_PORT;
+}
+
+static const char *hostname_of(const server_rec *s)
+{
+    return s->server_hostname ? s->server_hostname : "localhost";
+}
+
+/* Lay the layers of a mirror's settings over each other and check them. Returns 0 if something is wrong. */
+static int resolve_settings(config_line_t *line, apr_pool_t *pconf, apr_pool_t *plog)
+{
+    const config_server_t *server = ap_get_module_config(line->server->module_config, &proxy_mirror_module);
+    apr_array_header_t *faults = apr_array_make(plog, 2, sizeof(const char *));
+    apr_array_header_t *warnings = apr_array_make(plog, 2, sizeof(const char *));
+    mirror_settings_t *settings = apr_palloc(pconf, sizeof(*settings));
+    const char *wrong;
+    int i;
+
+    mirror_attributes_defaults(settings, pconf);
+    mirror_attributes_merge(settings, &server->defaults);
+    mirror_attributes_merge(settings, &line->given);
+    line->mirror.settings = settings;
+    line->mirror.name = settings->name;
+    line->mirror.vhost = line->server;
+    line->mirror.server = apr_psprintf(pconf, "%s:%u", hostname_of(line->server), (unsigned)port_of(line->server));
+    wrong = mirror_secret_resolve(&settings->redis_password, "redis_password", pconf, plog);
+    if (wrong) {
+        APR_ARRAY_PUSH(faults, const char *) = wrong;
+    }
+    wrong = mirror_choose_compile(settings, 0, pconf, plog);
+    if (wrong) {
+        APR_ARRAY_PUSH(faults, const char *) = wrong;
+    }
+    mirror_attributes_check(faults, settings);
+    mirror_attributes_check_effect(warnings, &line->given, settings);
+    for (i = 0; i < faults->nelts; i++) {
+        ap_log_perror(APLOG_MARK, APLOG_STARTUP | APLOG_ERR, 0, plog, "PM0100: %s:%d: ProxyMirror %s",
+                      line->mirror.file, line->mirror.line, APR_ARRAY_IDX(faults, i, const char *));
+    }
+    for (i = 0; i < warnings->nelts; i++) {
+        ap_log_perror(APLOG_MARK, APLOG_STARTUP | APLOG_WARNING, 0, plog, "PM0101: %s:%d: ProxyMirror %s",
+                      line->mirror.file, line->mirror.line, APR_ARRAY_IDX(warnings, i, const char *));
+    }
+    return faults->nelts == 0;
+}
+
+/* The random id, made once for the life of the parent process. */
+static const char *random_id(apr_pool_t *pconf)
+{
+    char *id = ap_retained_data_get(ID_KEY);
+    unsigned char random[ID_BYTES];
+
+    if (!id) {
+        if (apr_generate_random_bytes(random, sizeof(random)) != APR_SUCCESS) {
+            ap_random_insecure_bytes(random, sizeof(random));
+        }
+        id = ap_retained_data_create(ID_KEY, 2 * ID_BYTES + 1);
+        ap_bin2hex(random, sizeof(random), id);
+    }
+    return apr_pstrdup(pconf, id);
+}
+
+int mirror_config_check(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, server_rec *s)
+{
+    mirror_registry_t *registry = mirror_config_registry(s);
+    int ok = 1, i;
+
+    (void)ptemp;
+    for (i = 0; i < registry->mirrors->nelts; i++) {
+        ok &= resolve_settings((config_line_t *)APR_ARRAY_IDX(registry->mirrors, i, mirror_t *), pconf, plog);
+    }
+    ok &= mirror_name_resolve(registry->mirrors, pconf, plog);
+    for (i = 0; i < registry->mirrors->nelts; i++) {
+        mirror_limit_settings_identify(APR_ARRAY_IDX(registry->mirrors, i, mirror_t *)->settings);
+    }
+    if (registry->mirrors->nelts > registry->slots) {
+        const mirror_t *mirror = APR_ARRAY_IDX(registry->mirrors, registry->slots, const mirror_t *);
+
+        ap_log_perror(APLOG_MARK, APLOG_STARTUP | APLOG_ERR, 0, plog,
+                      "PM0103: %s:%d: ProxyMirror: at most %d mirrors, as ProxyMirrorSlots says, are possible; got %d",
+                      mirror->file, mirror->line, registry->slots, registry->mirrors->nelts);
+        ok = 0;
+    }
+    if (!registry->id) {
+        registry->id = random_id(pconf);
+    }
+    return ok ? OK : !OK;
+}
