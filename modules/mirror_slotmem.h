@@ -1,0 +1,107 @@
+/* Licensed under the Apache License, Version 2.0; see LICENSE.
+ *
+ * mirror_slotmem.h - what children share: one slot of APR shared memory per mirror, one cell per mirror and child.
+ *
+ * One anonymous apr_shm segment in the process pool, found again after every restart with ap_retained_data_get, so that
+ * nothing is lost over a graceful one, and old children count on in the same memory as new ones:
+ *
+ *     header   magic, layout version, sizes, how many slots and places there are and how many were ever used
+ *     slots    one per mirror, keyed by its name: what all children share of it
+ *     places   one per child: its pid; the first place is shared by the children that found no other
+ *     cells    for each place, one per slot
+ *
+ * A child claims a place for its pid and then only adds to its own cells, so a killed child leaves its counts behind;
+ * what it still had under way is moved to shut_down when its place is settled. Counters stay when a place is freed and
+ * the next child adds to them: they only ever grow, but for the gauges in_flight, connections and bytes. queued is not
+ * stored: it is seen - in_flight - the sum of outcomes. For that never to be negative, a copy is counted in this order:
+ * seen, in_flight up, in_flight down, outcome.
+ */
+#ifndef MIRROR_SLOTMEM_H
+#define MIRROR_SLOTMEM_H
+
+#include "mirror.h"
+
+/* Upper bounds in milliseconds of the latency histogram; one more bucket has what is longer. Prometheus's le of the
+ * contract (1 5 10 50 100 500 1000 5000 10000 ms) are among them. */
+#define MIRROR_LATENCY_BUCKETS 32
+extern const double mirror_slotmem_latency_ms[MIRROR_LATENCY_BUCKETS - 1];
+
+/* One child's counters of one mirror. Atomic, every member: any thread of the child adds, any process reads. */
+struct mirror_cell_t {
+    apr_uint64_t seen;
+    apr_uint64_t outcomes[MIRROR_OUTCOME_COUNT];
+    apr_uint64_t responses[5]; /* 1xx to 5xx, of mirrored copies; 1xx: interim answers */
+    apr_uint64_t latency[MIRROR_LATENCY_BUCKETS];
+    apr_uint64_t latency_us;  /* sum, of mirrored copies */
+    apr_uint64_t in_flight;   /* gauge */
+    apr_uint64_t connections; /* gauge */
+    apr_uint64_t bytes;       /* gauge: memory of its copies */
+};
+
+/* What all children share of one mirror. */
+struct mirror_slot_t {
+    char name[68];           /* NUL-ended */
+    apr_uint32_t index;      /* of the slot, and so of its cell in each place */
+    apr_uint32_t load;       /* startup: the last load of the configuration that had this mirror */
+    apr_uint64_t down_until; /* atomic: apr_time_t until when the mirror counts as down; 0: it is up */
+    apr_uint64_t down_drops; /* atomic: copies that ended as unreachable since it went down */
+
+    /* mirror_limit_window.h says what these hold; all atomic */
+    apr_uint64_t limit_local;  /* the window of this node, and how much of it is used */
+    apr_uint64_t limit_closed; /* until when which limit is used up */
+    apr_uint64_t limit_shared; /* as another server counted last: used, and until when */
+    apr_uint64_t limit_silent; /* apr_time_t since when that server does not answer; 0: it does */
+};
+
+/* Sums over all children. */
+typedef struct mirror_totals_t {
+    mirror_cell_t sum;
+    apr_uint64_t queued;
+} mirror_totals_t; /* sum.seen is always queued + sum.in_flight + the sum of the outcomes */
+
+/* ---- startup and parent ---- */
+
+/* Find the segment of an earlier load, or make one with `slots` slots. A segment of another layout version, or with
+ * fewer slots than are asked for, is replaced with one warning: counts then begin at 0, and what children of earlier
+ * loads still count is not seen. `server` (a server_rec) is for the log and its process pool. The segment lives as long
+ * as the process; *table is in pconf. Errors: apr_shm_create's. */
+apr_status_t mirror_slotmem_open(mirror_table_t **table, apr_pool_t *pconf, void *server, int slots);
+
+/* The slot called `name` (at most 64 bytes), a new one if there is none. When all are taken, that of a mirror which is
+ * gone for good is used again: neither this load nor the one before had it, nor does any child that still runs.
+ * APR_ENOSPC: there is none. */
+apr_status_t mirror_slotmem_slot(mirror_slot_t **slot, mirror_table_t *table, const char *name);
+
+/* The child `pid` has ended, as the caller knows: end what it still had as shut_down and free its place. Safe to call
+ * for any pid, more than once, and from several processes at once. */
+void mirror_slotmem_settle(mirror_table_t *table, apr_int64_t pid);
+
+/* ---- child, main thread ---- */
+
+/* Claim a place for this process (settling those of dead ones when none is free). If there is none left, it is the one
+ * that all such children share, with one warning: what such a child has under way when it is killed is then never
+ * settled. Always succeeds. Before any other thread of the child calls in here. */
+apr_status_t mirror_slotmem_claim(int *place, mirror_table_t *table);
+
+/* Give the place back after the last count; what is under way is ended as shut_down. */
+void mirror_slotmem_release(mirror_table_t *table, int place);
+
+mirror_cell_t *mirror_slotmem_cell(mirror_table_t *table, int place, const mirror_slot_t *slot);
+
+/* ---- any thread ---- */
+
+/* Count the answer of a copy that was mirrored: its status (100..599), the number of interim answers before it (RFC 9110
+ * 15.2) and how long it took. The outcome is counted by mirror_copy_end(). */
+void mirror_slotmem_count_answer(mirror_cell_t *cell, int status, int interim, apr_interval_time_t took);
+
+/* Settle the places whose process is gone, whoever that was. Costs a system call per child. */
+void mirror_slotmem_settle_ended(mirror_table_t *table);
+
+/* Sum up a mirror over all places, as they are. */
+void mirror_slotmem_sum(mirror_totals_t *totals, mirror_table_t *table, const mirror_slot_t *slot);
+
+/* The latency in ms below which the share `q` (0..1) of the counted copies lies, interpolated in its bucket; -1 if
+ * none was counted. */
+double mirror_slotmem_quantile(const mirror_cell_t *sum, double q);
+
+#endif
