@@ -1,0 +1,210 @@
+/* Licensed under the Apache License, Version 2.0; see LICENSE.
+ *
+ * mirror_copy.c - the life of a copy. See mirror_copy.h.
+ *
+ * The block of a copy:    | mirror_copy_t | head | room for the last lines of the head | start of the body |
+ */
+#include <apr_strings.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "mirror_breaker.h"
+#include "mirror_copy.h"
+#include "mirror_limit_window.h"
+#include "mirror_slotmem.h"
+
+/* What mirror_copy_complete() appends at most: a Content-Length of 19 digits, and the empty line. */
+#define MIRROR_HEAD_TAIL 48
+/* An announced body up to this size lies in the block. */
+#define MIRROR_START_MAX 8192
+/* Further blocks: the first one of a body of unknown length, and the largest. */
+#define MIRROR_BLOCK_MIN 8192
+#define MIRROR_BLOCK_MAX 65536
+/* What malloc adds to a block. */
+#define MIRROR_BLOCK_COST 16
+
+/* ---- the gates ---- */
+
+/* Charge `bytes` to the copy's child. 0: there is no room. */
+static int charge(mirror_lane_t *lane, apr_size_t *charged, apr_size_t bytes)
+{
+    mirror_child_t *child = lane->child;
+    apr_uint64_t before = apr_atomic_add64(&child->memory, bytes);
+
+    if (before + bytes > (apr_uint64_t)child->registry->memory) {
+        apr_atomic_sub64(&child->memory, bytes);
+        apr_atomic_inc32(&child->refused);
+        return 0;
+    }
+    apr_atomic_add64(&lane->cell->bytes, bytes);
+    *charged += bytes;
+    return 1;
+}
+
+static void count(mirror_lane_t *lane, mirror_outcome_e outcome)
+{
+    apr_atomic_inc64(&lane->cell->outcomes[outcome]);
+}
+
+static int is_used_up(const mirror_lane_t *lane, const mirror_settings_t *settings)
+{
+    return settings->enable_limit_count &&
+           mirror_limit_window_is_closed(&lane->mirror->slot->limit_closed, settings->limit_id,
+                                         apr_time_from_sec(settings->time_window));
+}
+
+static mirror_outcome_e refuse(mirror_lane_t *lane, mirror_outcome_e outcome)
+{
+    apr_atomic_dec32(&lane->pending);
+    count(lane, outcome);
+    return outcome;
+}
+
+/* Also give back what was charged for the copy. */
+static mirror_outcome_e refuse_charged(mirror_lane_t *lane, apr_size_t charged, mirror_outcome_e outcome)
+{
+    apr_atomic_sub64(&lane->child->memory, charged);
+    apr_atomic_sub64(&lane->cell->bytes, charged);
+    return refuse(lane, outcome);
+}
+
+mirror_outcome_e mirror_copy_create(mirror_copy_t **out, mirror_lane_t *lane, const mirror_settings_t *settings,
+                                    apr_size_t head_size, apr_off_t announced)
+{
+    apr_size_t start_size = announced > 0 && announced <= MIRROR_START_MAX ? (apr_size_t)announced : 0;
+    apr_size_t size = sizeof(mirror_copy_t) + head_size + MIRROR_HEAD_TAIL + start_size;
+    apr_size_t charged = 0;
+    mirror_breaker_e pass;
+    mirror_copy_t *copy;
+
+    *out = NULL;
+    if (apr_atomic_inc32(&lane->pending) >= (apr_uint64_t)settings->max_connections + settings->max_queue) {
+        apr_atomic_inc32(&lane->refused);
+        return refuse(lane, MIRROR_OUTCOME_QUEUE_FULL);
+    }
+    if (!charge(lane, &charged, size + MIRROR_BLOCK_COST)) {
+        return refuse(lane, MIRROR_OUTCOME_MEMORY_FULL);
+    }
+    if (is_used_up(lane, settings)) {
+        return refuse_charged(lane, charged, MIRROR_OUTCOME_LIMITED);
+    }
+    pass = mirror_breaker_pass(lane, settings);
+    copy = pass == MIRROR_BREAKER_CLOSED ? NULL : malloc(size);
+    if (!copy) {
+        return refuse_charged(lane, charged,
+                              pass == MIRROR_BREAKER_CLOSED ? MIRROR_OUTCOME_UNREACHABLE : MIRROR_OUTCOME_MEMORY_FULL);
+    }
+    memset(copy, 0, sizeof(*copy));
+    copy->lane = lane;
+    copy->settings = settings;
+    copy->head = (char *)(copy + 1);
+    copy->head_size = head_size;
+    copy->start = copy->head + head_size + MIRROR_HEAD_TAIL;
+    copy->start_size = start_size;
+    copy->announced = announced;
+    copy->charged = charged;
+    copy->probe = pass == MIRROR_BREAKER_PROBE;
+    *out = copy;
+    return MIRROR_OUTCOME_NONE;
+}
+
+/* ---- the body ---- */
+
+/* How large the next block is to be, if there are `len` bytes for it now: what is announced, or else as much again as
+ * there is. */
+static apr_size_t next_size(const mirror_copy_t *copy, apr_size_t len)
+{
+    apr_off_t size = copy->announced > 0 ? copy->announced - (copy->body_len - (apr_off_t)len)
+                     : copy->last        ? (apr_off_t)copy->last->size * 2
+                                         : MIRROR_BLOCK_MIN;
+
+    size = size > (apr_off_t)len ? size : (apr_off_t)len;
+    return size < MIRROR_BLOCK_MAX ? (apr_size_t)size : MIRROR_BLOCK_MAX;
+}
+
+/* Append to the blocks; each is charged before it is there. 0: there is no room. */
+static int append_rest(mirror_copy_t *copy, const char *data, apr_size_t len)
+{
+    while (len > 0) {
+        apr_size_t piece = copy->last ? copy->last->size - copy->last->len : 0;
+
+        if (piece == 0) {
+            apr_size_t size = next_size(copy, len);
+            mirror_block_t *block;
+
+            if (!charge(copy->lane, &copy->charged, sizeof(*block) + size + MIRROR_BLOCK_COST)) {
+                return 0;
+            }
+            block = malloc(sizeof(*block) + size);
+            if (!block) {
+                return 0;
+            }
+            block->next = NULL;
+            block->size = size;
+            block->len = 0;
+            *(copy->last ? &copy->last->next : &copy->rest) = block;
+            copy->last = block;
+            piece = size;
+        }
+        piece = piece < len ? piece : len;
+        memcpy(copy->last->data + copy->last->len, data, piece);
+        copy->last->len += piece;
+        data += piece;
+        len -= piece;
+    }
+    return 1;
+}
+
+mirror_outcome_e mirror_copy_append(mirror_copy_t *copy, const char *data, apr_size_t len)
+{
+    apr_size_t in_block = copy->rest ? 0 : copy->start_size - copy->start_len;
+
+    if ((apr_int64_t)len > copy->settings->max_body - copy->body_len) {
+        return MIRROR_OUTCOME_TOO_LARGE;
+    }
+    copy->body_len += len;
+    if (in_block > len) {
+        in_block = len;
+    }
+    memcpy(copy->start + copy->start_len, data, in_block);
+    copy->start_len += in_block;
+    if (len > in_block && !append_rest(copy, data + in_block, len - in_block)) {
+        return MIRROR_OUTCOME_MEMORY_FULL;
+    }
+    return MIRROR_OUTCOME_NONE;
+}
+
+void mirror_copy_complete(mirror_copy_t *copy, int with_length)
+{
+    copy->head_len += apr_snprintf(copy->head + copy->head_len, MIRROR_HEAD_TAIL,
+                                   with_length ? "Content-Length: %" APR_OFF_T_FMT "\r\n\r\n" : "\r\n", copy->body_len);
+}
+
+void mirror_copy_push(mirror_copy_t *copy)
+{
+    mirror_queue_push(copy->lane->child->queue, &copy->item);
+}
+
+/* ---- the end ---- */
+
+void mirror_copy_end(mirror_copy_t *copy, mirror_outcome_e outcome)
+{
+    mirror_lane_t *lane = copy->lane;
+    mirror_block_t *block, *next;
+
+    if (!apr_atomic_read32(&lane->child->closed)) {
+        if (copy->in_flight) {
+            apr_atomic_dec64(&lane->cell->in_flight);
+        }
+        apr_atomic_sub64(&lane->cell->bytes, copy->charged);
+        count(lane, outcome);
+    }
+    apr_atomic_sub64(&lane->child->memory, copy->charged);
+    apr_atomic_dec32(&lane->pending);
+    for (block = copy->rest; block; block = next) {
+        next = block->next;
+        free(block);
+    }
+    free(copy);
+}

@@ -1,0 +1,212 @@
+/* Licensed under the Apache License, Version 2.0; see LICENSE.
+ *
+ * mirror_entries.c - what has become of a request for each of its mirrors. See mirror_entries.h.
+ */
+#include <apr_strings.h>
+#include <httpd.h>
+
+#include "mirror_entries.h"
+#include "mirror_slotmem.h"
+
+static void stop_waiting(mirror_entries_t *entries, mirror_entry_t *entry)
+{
+    entries->waiting -= entry->waits;
+    entry->waits = 0;
+}
+
+static void end_entry(mirror_entries_t *entries, mirror_entry_t *entry, mirror_outcome_e outcome)
+{
+    stop_waiting(entries, entry);
+    mirror_copy_end(entry->copy, outcome);
+    entry->copy = NULL;
+    entry->outcome = outcome;
+    entries->live--;
+}
+
+static void push_entry(mirror_entries_t *entries, mirror_entry_t *entry)
+{
+    mirror_copy_push(entry->copy);
+    entry->copy = NULL;
+    entries->live--;
+}
+
+/* What the client was answered with is known, or 0: it was not answered. */
+static void status_known(mirror_entries_t *entries, int status)
+{
+    int i;
+
+    for (i = 0; entries->live && i < entries->count; i++) {
+        mirror_entry_t *entry = &entries->list[i];
+
+        if (entry->copy && !mirror_choose_status(entry->copy->settings, status)) {
+            end_entry(entries, entry, MIRROR_OUTCOME_FILTERED);
+        }
+    }
+}
+
+/* Hand over what has all that it waited for; `last_call`: without a response, too. */
+static void push_ready(mirror_entries_t *entries, int last_call)
+{
+    int i;
+
+    for (i = 0; entries->live && i < entries->count; i++) {
+        mirror_entry_t *entry = &entries->list[i];
+
+        if (entry->copy && !entry->waits &&
+            (last_call || entries->response_begun || entry->copy->settings->when == MIRROR_WHEN_REQUEST)) {
+            push_entry(entries, entry);
+        }
+    }
+}
+
+/* ---- the body ---- */
+
+void mirror_entries_body_broken(mirror_entries_t *entries)
+{
+    int i;
+
+    for (i = 0; entries->waiting && i < entries->count; i++) {
+        if (entries->list[i].waits) {
+            end_entry(entries, &entries->list[i], MIRROR_OUTCOME_INCOMPLETE);
+        }
+    }
+}
+
+void mirror_entries_body_complete(mirror_entries_t *entries)
+{
+    int i;
+
+    for (i = 0; entries->waiting && i < entries->count; i++) {
+        mirror_entry_t *entry = &entries->list[i];
+
+        if (!entry->waits) {
+            continue;
+        }
+        if (entries->length >= 0 && entry->copy->body_len != entries->length) {
+            end_entry(entries, entry, MIRROR_OUTCOME_INCOMPLETE);
+            continue;
+        }
+        mirror_copy_complete(entry->copy, 1);
+        stop_waiting(entries, entry);
+    }
+    push_ready(entries, 0);
+}
+
+void mirror_entries_body_append(mirror_entries_t *entries, const char *data, apr_size_t len)
+{
+    int i;
+
+    for (i = 0; i < entries->count; i++) {
+        mirror_entry_t *entry = &entries->list[i];
+
+        if (entry->waits) {
+            mirror_outcome_e outcome = mirror_copy_append(entry->copy, data, len);
+
+            if (outcome != MIRROR_OUTCOME_NONE) {
+                end_entry(entries, entry, outcome);
+            }
+        }
+    }
+}
+
+/* ---- the decision ---- */
+
+/* Begin a copy for an entry that is chosen. */
+static void begin(mirror_entries_t *entries, mirror_entry_t *entry, const mirror_choice_t *choice,
+                  const mirror_shape_t *shape, mirror_lane_t *lane)
+{
+    const mirror_settings_t *settings = lane->mirror->settings;
+    apr_off_t announced;
+
+    entry->waits = settings->body && choice->body != MIRROR_BODY_NONE;
+    announced = entry->waits && !choice->head->chunked ? choice->head->content_length : 0;
+    entry->outcome = mirror_copy_create(&entry->copy, lane, settings, choice->head->size + shape->size, announced);
+    if (entry->outcome != MIRROR_OUTCOME_NONE) {
+        entry->waits = 0;
+        return;
+    }
+    mirror_head_write(entry->copy, choice->head, shape);
+    entries->live++;
+    entries->waiting += entry->waits;
+    if (!entry->waits) {
+        mirror_copy_complete(entry->copy, settings->body && choice->head->content_length == 0);
+    }
+}
+
+void mirror_entries_see(mirror_entries_t *entries, mirror_choice_t *choice, mirror_lane_t *lane)
+{
+    const mirror_settings_t *settings = lane->mirror->settings;
+    mirror_outcome_e outcome = mirror_choose(choice, lane, settings);
+    mirror_shape_t shape;
+    apr_int64_t i;
+
+    if (outcome == MIRROR_OUTCOME_NONE) {
+        mirror_shape_make(&shape, choice->head, settings, choice->r, choice->first);
+    }
+    for (i = 0; i < settings->copies && entries->count < entries->room; i++) {
+        mirror_entry_t *entry = &entries->list[entries->count++];
+
+        apr_atomic_inc64(&lane->cell->seen);
+        entry->further = i > 0;
+        entry->outcome = outcome;
+        if (outcome == MIRROR_OUTCOME_NONE) {
+            begin(entries, entry, choice, &shape, lane);
+        }
+        else {
+            apr_atomic_inc64(&lane->cell->outcomes[outcome]);
+        }
+    }
+}
+
+/* ---- the end ---- */
+
+const char *mirror_entries_outcomes(const mirror_entries_t *entries, apr_pool_t *pool)
+{
+    const char *outcomes = NULL;
+    int i = 0;
+
+    while (i < entries->count) {
+        mirror_outcome_e outcome = entries->list[i++].outcome;
+
+        for (; i < entries->count && entries->list[i].further; i++) {
+            if (entries->list[i].outcome == MIRROR_OUTCOME_NONE) {
+                outcome = MIRROR_OUTCOME_NONE;
+            }
+        }
+        outcomes = outcomes ? apr_pstrcat(pool, outcomes, ",", mirror_outcome_name(outcome), NULL)
+                            : mirror_outcome_name(outcome);
+    }
+    return outcomes;
+}
+
+void mirror_entries_ready(mirror_entries_t *entries)
+{
+    push_ready(entries, 0);
+}
+
+void mirror_entries_answered(mirror_entries_t *entries, int status)
+{
+    entries->response_begun = 1;
+    status_known(entries, status);
+    push_ready(entries, 0);
+}
+
+void mirror_entries_last_call(mirror_entries_t *entries)
+{
+    mirror_entries_body_broken(entries);
+    if (!entries->response_begun) {
+        status_known(entries, 0);
+    }
+    push_ready(entries, 1);
+}
+
+void mirror_entries_abandon(mirror_entries_t *entries)
+{
+    int i;
+
+    for (i = 0; entries->live && i < entries->count; i++) {
+        if (entries->list[i].copy) {
+            end_entry(entries, &entries->list[i], MIRROR_OUTCOME_INCOMPLETE);
+        }
+    }
+}
