@@ -1,0 +1,297 @@
+/* Licensed under the Apache License, Version 2.0; see LICENSE.
+ *
+ * mirror_connection.c - write a copy, read the answer. See mirror_connection.h.
+ *
+ * The socket is always watched for reading: an idle connection that becomes readable was closed by the mirror. Writing
+ * is tried at once, and watched for only when the socket is full. An answer that is there before all was written is
+ * taken as it is (RFC 9112 9.3: a server may answer early), but then the connection cannot be used again.
+ */
+#include <string.h>
+
+#include "mirror_connection.h"
+
+#define MIRROR_IOVECS 16
+/* Reads per event, so that an answer without end leaves time for the others. */
+#define MIRROR_READS 4
+/* The next round of the loop. */
+#define MIRROR_SOON 1
+
+enum { PART_HEAD, PART_START, PART_REST, PART_NONE };
+
+/* ---- the plain transport ---- */
+
+static apr_status_t plain_read(mirror_connection_t *c, char *buffer, apr_size_t *len)
+{
+    apr_status_t rv = apr_socket_recv(c->socket, buffer, len);
+
+    return rv == APR_SUCCESS && *len == 0 ? APR_EOF : rv;
+}
+
+static apr_status_t plain_write(mirror_connection_t *c, const struct iovec *iov, int n, apr_size_t *written)
+{
+    return apr_socket_sendv(c->socket, iov, n, written);
+}
+
+const mirror_transport_t mirror_connection_plain = { NULL, plain_read, plain_write, NULL, NULL, 0 };
+
+/* ---- the end of a copy, or of an idle connection ---- */
+
+static void end(mirror_connection_t *c, mirror_connection_end_e how)
+{
+    mirror_loop_timer_stop(&c->timer);
+    mirror_loop_timer_stop(&c->more);
+    c->reusable = how == MIRROR_ANSWERED && !c->writing && !c->surplus && mirror_response_keepalive(&c->response);
+    c->used = 1;
+    c->shared->ended(c->shared->baton, c, how);
+}
+
+/* The mirror closed it, or reset it. */
+static void break_off(mirror_connection_t *c)
+{
+    if (mirror_response_begun(&c->response)) {
+        end(c, MIRROR_BROKEN);
+    }
+    else if (c->used) {
+        end(c, MIRROR_STALE);
+    }
+    else {
+        end(c, c->transport->tls ? MIRROR_REFUSED : MIRROR_BROKEN);
+    }
+}
+
+/* ---- writing ---- */
+
+static int add_iovec(struct iovec *iov, int n, const char *data, apr_size_t len)
+{
+    iov[n].iov_base = (void *)data;
+    iov[n].iov_len = len;
+    return len > 0 ? n + 1 : n;
+}
+
+/* What is to be written next, from where we are. */
+static int gather(mirror_connection_t *c, struct iovec *iov)
+{
+    const mirror_block_t *block = c->part == PART_REST ? c->block : c->copy->rest;
+    apr_size_t offset = c->offset;
+    int n = 0;
+
+    if (c->part == PART_HEAD) {
+        n = add_iovec(iov, n, c->copy->head + offset, c->copy->head_len - offset);
+        offset = 0;
+    }
+    if (c->part <= PART_START) {
+        n = add_iovec(iov, n, c->copy->start + offset, c->copy->start_len - offset);
+        offset = 0;
+    }
+    for (; block && n < MIRROR_IOVECS; block = block->next) {
+        n = add_iovec(iov, n, block->data + offset, block->len - offset);
+        offset = 0;
+    }
+    return n;
+}
+
+/* The length of the part, or block, that we are in. */
+static apr_size_t part_length(const mirror_connection_t *c)
+{
+    return c->part == PART_HEAD ? c->copy->head_len : c->part == PART_START ? c->copy->start_len : c->block->len;
+}
+
+/* Go on to the next part, or block, that there is. */
+static void next_part(mirror_connection_t *c)
+{
+    c->offset = 0;
+    if (c->part == PART_HEAD && c->copy->start_len > 0) {
+        c->part = PART_START;
+        return;
+    }
+    c->block = c->part == PART_REST ? c->block->next : c->copy->rest;
+    c->part = c->block ? PART_REST : PART_NONE;
+}
+
+static void advance(mirror_connection_t *c, apr_size_t written)
+{
+    while (c->part != PART_NONE && written >= part_length(c) - c->offset) {
+        written -= part_length(c) - c->offset;
+        next_part(c);
+    }
+    c->offset += written;
+}
+
+/* Write until all is written or the socket is full, and watch for what is then to come. */
+static apr_status_t write_copy(mirror_connection_t *c)
+{
+    apr_status_t rv = APR_SUCCESS;
+
+    while (c->part != PART_NONE && rv == APR_SUCCESS) {
+        struct iovec iov[MIRROR_IOVECS];
+        apr_size_t written = 0;
+
+        rv = c->transport->write(c, iov, gather(c, iov), &written);
+        if (written > 0) {
+            c->wrote = 1;
+            advance(c, written);
+        }
+    }
+    if (rv == APR_SUCCESS && c->transport->push) {
+        rv = c->transport->push(c);
+    }
+    if (rv == APR_SUCCESS || APR_STATUS_IS_EAGAIN(rv)) {
+        c->writing = rv != APR_SUCCESS;
+        rv = mirror_loop_change(c->shared->loop, &c->io, c->writing ? APR_POLLIN | APR_POLLOUT : APR_POLLIN);
+    }
+    return rv;
+}
+
+/* ---- reading ---- */
+
+/* Whether the mirror has said more than the answer, and a poll will not tell. */
+static int has_more(mirror_connection_t *c)
+{
+    apr_size_t len = c->shared->buffer_size;
+
+    return c->transport->tls && !APR_STATUS_IS_EAGAIN(c->transport->read(c, c->shared->buffer, &len));
+}
+
+/* What came: 1 if more of the answer is to come. */
+static int take_answer(mirror_connection_t *c, apr_size_t len)
+{
+    apr_size_t used = 0;
+    apr_status_t rv = mirror_response_read(&used, &c->response, c->shared->buffer, len);
+
+    if (rv == APR_INCOMPLETE) {
+        return 1;
+    }
+    if (rv != APR_SUCCESS) {
+        end(c, MIRROR_BROKEN);
+        return 0;
+    }
+    c->surplus = used < len || has_more(c);
+    end(c, MIRROR_ANSWERED);
+    return 0;
+}
+
+static void read_answer(mirror_connection_t *c)
+{
+    int reads;
+
+    for (reads = 0; reads < MIRROR_READS; reads++) {
+        apr_size_t len = c->shared->buffer_size;
+        apr_status_t rv = c->transport->read(c, c->shared->buffer, &len);
+
+        if (rv == APR_SUCCESS) {
+            if (!take_answer(c, len) || (len < c->shared->buffer_size && !c->transport->tls)) {
+                return;
+            }
+        }
+        else if (APR_STATUS_IS_EAGAIN(rv)) {
+            return;
+        }
+        else if (APR_STATUS_IS_EOF(rv) && mirror_response_end(&c->response) == APR_SUCCESS) {
+            end(c, MIRROR_ANSWERED);
+            return;
+        }
+        else {
+            break_off(c);
+            return;
+        }
+    }
+    if (c->transport->tls) {
+        mirror_loop_timer_start(c->shared->loop, &c->more, mirror_loop_now(c->shared->loop), MIRROR_SOON);
+    }
+}
+
+/* The mirror takes no more. It may have answered before, or said why: what is there is read, and then it is over. */
+static void write_failed(mirror_connection_t *c)
+{
+    read_answer(c);
+    if (c->copy && c->io.ready && c->writing) {
+        break_off(c);
+    }
+}
+
+/* An idle connection is readable: the mirror closed it, said what nobody had asked for, or TLS has something of its
+ * own. */
+static void read_idle(mirror_connection_t *c)
+{
+    apr_size_t len = c->shared->buffer_size;
+
+    if (!APR_STATUS_IS_EAGAIN(c->transport->read(c, c->shared->buffer, &len))) {
+        end(c, MIRROR_CLOSED);
+    }
+}
+
+/* ---- the loop's calls ---- */
+
+static void on_ready(void *baton, apr_int16_t events)
+{
+    mirror_connection_t *c = baton;
+
+    if (!c->copy) {
+        read_idle(c);
+        return;
+    }
+    if (events & ~APR_POLLOUT) {
+        read_answer(c);
+    }
+    /* The copy may have ended, and another one begun: then that was written as far as it goes. */
+    if ((events & APR_POLLOUT) && c->copy && c->writing && c->io.ready && write_copy(c) != APR_SUCCESS) {
+        write_failed(c);
+    }
+}
+
+static void on_more(void *baton)
+{
+    on_ready(baton, APR_POLLIN);
+}
+
+static void on_timer(void *baton)
+{
+    mirror_connection_t *c = baton;
+
+    end(c, c->copy ? MIRROR_TIMED_OUT : MIRROR_CLOSED);
+}
+
+/* ---- the sender's calls ---- */
+
+apr_status_t mirror_connection_adopt(mirror_connection_t *c, mirror_connections_t *shared)
+{
+    c->shared = shared;
+    c->timer.fire = on_timer;
+    c->timer.baton = c;
+    c->more.fire = on_more;
+    c->more.baton = c;
+    return mirror_loop_add(shared->loop, &c->io, c->socket, APR_POLLIN, on_ready, c, c->pool);
+}
+
+void mirror_connection_start(mirror_connection_t *c, mirror_copy_t *copy, apr_interval_time_t taken)
+{
+    apr_time_t now = mirror_loop_now(c->shared->loop);
+
+    mirror_response_init(&c->response, copy->no_answer_body);
+    c->copy = copy;
+    c->part = PART_HEAD;
+    c->offset = 0;
+    c->writing = 1;
+    c->wrote = 0;
+    c->surplus = 0;
+    mirror_loop_timer_start(c->shared->loop, &c->timer, now - taken, copy->settings->timeout);
+    if (write_copy(c) != APR_SUCCESS) {
+        write_failed(c);
+    }
+}
+
+void mirror_connection_rest(mirror_connection_t *c, apr_interval_time_t keepalive)
+{
+    c->copy = NULL;
+    mirror_loop_timer_start(c->shared->loop, &c->timer, mirror_loop_now(c->shared->loop), keepalive);
+}
+
+void mirror_connection_close(mirror_connection_t *c)
+{
+    mirror_loop_timer_stop(&c->timer);
+    mirror_loop_timer_stop(&c->more);
+    if (c->transport->close) {
+        c->transport->close(c);
+    }
+    mirror_loop_close(c->shared->loop, &c->io);
+}

@@ -1,0 +1,129 @@
+/* Licensed under the Apache License, Version 2.0; see LICENSE.
+ *
+ * mirror_connection.h - one connection to a mirror: write a copy, read the answer, idle or close.
+ *
+ * A connection is made empty by the sender, opened by a helper (which owns it meanwhile), and then the sender's until it
+ * is closed. It lives in a pool of its own, with its socket.
+ */
+#ifndef MIRROR_CONNECTION_H
+#define MIRROR_CONNECTION_H
+
+#include <apr_network_io.h>
+
+#include "mirror_copy.h"
+#include "mirror_loop.h"
+#include "mirror_queue.h"
+#include "mirror_response.h"
+
+typedef struct mirror_connection_t mirror_connection_t;
+typedef struct mirror_connections_t mirror_connections_t;
+typedef struct mirror_addresses_t mirror_addresses_t; /* what a name was looked up as */
+typedef struct mirror_transport_t mirror_transport_t;
+typedef struct mirror_tls_t mirror_tls_t; /* mirror_tls.c */
+
+typedef enum {
+    MIRROR_ANSWERED,  /* the whole answer was read */
+    MIRROR_TIMED_OUT, /* the time was over */
+    MIRROR_BROKEN,    /* closed or reset, or the answer is not HTTP */
+    MIRROR_STALE,     /* as broken, but on a connection used before, and no byte of an answer had come */
+    MIRROR_REFUSED,   /* as stale, but with TLS on a connection never used before */
+    MIRROR_CLOSED     /* an idle one: the mirror closed it, or keepalive is over */
+} mirror_connection_end_e;
+
+/* How bytes get to a socket and from it: as they are (mirror_connection_plain), or through TLS (mirror_tls.h). */
+struct mirror_transport_t {
+    /* helper threads: what is to be done once the socket is connected, at most until `deadline`; NULL: nothing */
+    apr_status_t (*open)(mirror_connection_t *connection, apr_time_t deadline);
+
+    /* sender thread; none of these waits */
+
+    /* APR_SUCCESS: *len bytes, 1 or more, are in `buffer`. APR_EAGAIN: there is nothing. APR_EOF: the mirror has ended
+     * what it says. Anything else: the connection is lost. */
+    apr_status_t (*read)(mirror_connection_t *connection, char *buffer, apr_size_t *len);
+    /* *written bytes, perhaps fewer than there are, were taken. APR_EAGAIN: none can be now. */
+    apr_status_t (*write)(mirror_connection_t *connection, const struct iovec *iov, int n, apr_size_t *written);
+    /* Send on what `write` has taken and still holds; APR_EAGAIN: there is more. NULL: it holds nothing. */
+    apr_status_t (*push)(mirror_connection_t *connection);
+    /* Tell the mirror that this is the end; the socket is closed next. NULL: nothing is told. */
+    void (*close)(mirror_connection_t *connection);
+    /* `read` may have bytes that a poll of the socket does not see, so it has to be called until APR_EAGAIN; and the
+     * mirror can refuse us although the connection came about. */
+    int tls;
+};
+
+extern const mirror_transport_t mirror_connection_plain;
+
+/* What all connections of one sender share. */
+struct mirror_connections_t {
+    mirror_loop_t *loop;
+    char *buffer; /* for reading; what an answer says is thrown away */
+    apr_size_t buffer_size;
+    /* The copy under way has ended so (its `copy` member is the callee's to take), or the idle connection has. Then, if
+     * the connection is not reusable, it must be closed. */
+    void (*ended)(void *baton, mirror_connection_t *connection, mirror_connection_end_e end);
+    void *baton;
+};
+
+struct mirror_connection_t {
+    mirror_queue_item_t item; /* on its way from a helper to the sender; first, so that an item is its connection */
+    APR_RING_ENTRY(mirror_connection_t) link; /* the sender's: among the idle ones */
+    mirror_connection_t *next;                /* the helper's: what else to open */
+    void *owner;                              /* the mirror_pool_t that it is of */
+    apr_pool_t *pool;
+
+    /* from the sender to the helper, and back */
+    const mirror_t *mirror;
+    const mirror_settings_t *settings;
+    const mirror_transport_t *transport;
+    mirror_queue_t *reports;       /* where it is pushed when it is done with */
+    apr_uint32_t *given_up;        /* atomic: not 0: nobody needs it any more, as the child ends */
+    mirror_addresses_t *addresses; /* NULL: to be looked up */
+    apr_status_t status;           /* APR_SUCCESS: it is connected */
+    mirror_outcome_e failure;      /* else the outcome of copies that need it */
+    const char *failed_at;         /* else what was tried, for the log; in `pool` */
+    unsigned last : 1;             /* the last one of its task */
+    unsigned lookup : 1;           /* that task looks up the name */
+
+    /* the sender's, once it is open */
+    mirror_connections_t *shared;
+    apr_socket_t *socket;
+    mirror_io_t io;
+    mirror_timer_t timer;
+    mirror_timer_t more; /* there may be bytes that a poll does not see */
+    mirror_tls_t *tls; /* NULL without TLS */
+    mirror_copy_t *copy; /* NULL: it is idle */
+    mirror_response_t response;
+    int part;                    /* of the copy that is being written; mirror_connection.c */
+    const mirror_block_t *block; /* if that is a block */
+    apr_size_t offset;           /* in that part, or block */
+    unsigned writing : 1; /* a part of this copy has not left yet */
+    unsigned wrote : 1; /* a byte of this copy was written */
+    unsigned used : 1;  /* a copy was answered here before */
+    unsigned surplus : 1; /* bytes came after the answer, which belong to none */
+    unsigned reusable : 1;
+};
+
+/* ---- sender thread ---- */
+
+/* Take over an open connection: watch it, idle. Errors: apr_pollset_add's; then the caller destroys it. */
+apr_status_t mirror_connection_adopt(mirror_connection_t *connection, mirror_connections_t *shared);
+
+/* Send `copy` and read its answer; `ended` tells how that went, possibly before this returns. `taken` of its timeout has
+ * gone by already. The connection must be idle. */
+void mirror_connection_start(mirror_connection_t *connection, mirror_copy_t *copy, apr_interval_time_t taken);
+
+/* It is idle from now, for at most `keepalive`. */
+void mirror_connection_rest(mirror_connection_t *connection, apr_interval_time_t keepalive);
+
+/* Close it; it is gone at the end of the loop's round. It has no copy any more. */
+void mirror_connection_close(mirror_connection_t *connection);
+
+/* ---- addresses: counted references, any thread ---- */
+
+void mirror_addresses_keep(mirror_addresses_t *addresses);
+void mirror_addresses_drop(mirror_addresses_t *addresses);
+
+/* When they were looked up. */
+apr_time_t mirror_addresses_time(const mirror_addresses_t *addresses);
+
+#endif

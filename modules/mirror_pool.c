@@ -1,0 +1,393 @@
+/* Licensed under the Apache License, Version 2.0; see LICENSE.
+ *
+ * mirror_pool.c - lease connections to copies. See mirror_pool.h.
+ *
+ * A callback of a connection never sends: it marks the pool as touched, and all touched pools are dispatched once per
+ * round of the loop, so that nothing recurses.
+ */
+#include <httpd.h>
+#include <http_config.h>
+#include <http_log.h>
+
+#include "mirror_breaker.h"
+#include "mirror_pool_state.h"
+#include "mirror_slotmem.h"
+
+APLOG_USE_MODULE(proxy_mirror);
+
+#define MIRROR_READ_BUFFER 16384
+/* How long a connection is kept without keepalive, for copies that wait already. */
+#define MIRROR_NO_KEEPALIVE apr_time_from_sec(1)
+
+const mirror_settings_t *mirror_pool_settings_of(const mirror_pool_t *pool)
+{
+    return pool->lane->mirror->settings;
+}
+
+static void touch(mirror_pool_t *pool)
+{
+    if (!pool->touched) {
+        pool->touched = 1;
+        pool->next_touched = pool->shared->touched;
+        pool->shared->touched = pool;
+    }
+}
+
+/* ---- copies ---- */
+
+static void add_copy(mirror_pool_t *pool, mirror_copies_t *copies, mirror_copy_t *copy)
+{
+    copy->next = NULL;
+    *copies->end = copy;
+    copies->end = &copy->next;
+    copies->count++;
+    pool->shared->waiting++;
+}
+
+static mirror_copy_t *take_copy(mirror_pool_t *pool, mirror_copies_t *copies)
+{
+    mirror_copy_t *copy = copies->first;
+
+    if (copy) {
+        copies->first = copy->next;
+        if (!copies->first) {
+            copies->end = &copies->first;
+        }
+        copies->count--;
+        pool->shared->waiting--;
+    }
+    return copy;
+}
+
+int mirror_pool_count_waiting(const mirror_pool_t *pool)
+{
+    return pool->waiting.count + pool->again.count;
+}
+
+static void end_copy(mirror_pool_t *pool, mirror_copy_t *copy, mirror_outcome_e outcome)
+{
+    pool->shared->held--;
+    mirror_copy_end(copy, outcome);
+}
+
+void mirror_pool_end_waiting(mirror_pool_t *pool, mirror_outcome_e outcome)
+{
+    mirror_copy_t *copy;
+
+    if (outcome == MIRROR_OUTCOME_UNREACHABLE || outcome == MIRROR_OUTCOME_TLS_FAILED) {
+        mirror_breaker_dropped(pool->lane, (apr_uint64_t)mirror_pool_count_waiting(pool));
+    }
+    else if (outcome == MIRROR_OUTCOME_MEMORY_FULL) {
+        apr_atomic_add32(&pool->shared->child->refused, (apr_uint32_t)mirror_pool_count_waiting(pool));
+    }
+    while ((copy = take_copy(pool, &pool->again)) || (copy = take_copy(pool, &pool->waiting))) {
+        end_copy(pool, copy, outcome);
+    }
+}
+
+/* ---- connections ---- */
+
+static void count_open(mirror_pool_t *pool, int more)
+{
+    pool->open += more;
+    apr_atomic_add64(&pool->lane->cell->connections, (apr_uint64_t)(apr_int64_t)more);
+}
+
+static void close_connection(mirror_pool_t *pool, mirror_connection_t *c)
+{
+    APR_RING_REMOVE(c, link);
+    mirror_addresses_drop(c->addresses);
+    mirror_connection_close(c);
+    count_open(pool, -1);
+    pool->shared->sockets--;
+}
+
+int mirror_pool_close_idle(mirror_pool_t *pool)
+{
+    if (APR_RING_EMPTY(&pool->idle, mirror_connection_t, link)) {
+        return 0;
+    }
+    close_connection(pool, APR_RING_LAST(&pool->idle));
+    return 1;
+}
+
+void mirror_pool_drop_addresses(mirror_pool_t *pool)
+{
+    mirror_addresses_drop(pool->addresses);
+    pool->addresses = NULL;
+}
+
+/* ---- sending ---- */
+
+static void lease(mirror_pool_t *pool, mirror_connection_t *c, mirror_copy_t *copy)
+{
+    apr_time_t now = mirror_loop_now(pool->shared->loop);
+
+    APR_RING_REMOVE(c, link);
+    APR_RING_INSERT_TAIL(&pool->busy, c, mirror_connection_t, link);
+    if (!copy->in_flight) {
+        copy->in_flight = 1;
+        copy->started = now;
+        apr_atomic_inc64(&pool->lane->cell->in_flight);
+    }
+    mirror_connection_start(c, copy, now - copy->started);
+}
+
+static void dispatch(mirror_pool_t *pool)
+{
+    while (!APR_RING_EMPTY(&pool->idle, mirror_connection_t, link)) {
+        mirror_connection_t *c = APR_RING_FIRST(&pool->idle);
+        mirror_copy_t *copy = c->used ? NULL : take_copy(pool, &pool->again);
+
+        if (!copy) {
+            copy = take_copy(pool, &pool->waiting);
+        }
+        if (!copy) {
+            break;
+        }
+        lease(pool, c, copy);
+    }
+    if (mirror_pool_count_waiting(pool) == 0) {
+        return;
+    }
+    if (!pool->probing && pool->opening == 0 &&
+        mirror_breaker_is_down(pool->lane, mirror_loop_now(pool->shared->loop))) {
+        if (pool->open == 0 || pool->again.count > 0) {
+            mirror_pool_end_waiting(pool, pool->down_as);
+        }
+        return;
+    }
+    mirror_pool_open_missing(pool);
+}
+
+void mirror_pool_dispatch_all(mirror_pools_t *pools)
+{
+    int i;
+
+    /* A task that ended has left a helper to whoever waits for one. */
+    for (i = 0; i < pools->count && pools->hungry > 0 && pools->tasks < pools->child->registry->threads; i++) {
+        if (pools->pools[i].hungry) {
+            pools->pools[i].hungry = 0;
+            pools->hungry--;
+            touch(&pools->pools[i]);
+        }
+    }
+    while (pools->touched) {
+        mirror_pool_t *pool = pools->touched;
+
+        pools->touched = pool->next_touched;
+        pool->touched = 0;
+        dispatch(pool);
+    }
+}
+
+void mirror_pool_put(mirror_pools_t *pools, mirror_copy_t *copy)
+{
+    mirror_pool_t *pool = &pools->pools[copy->lane->mirror->index];
+
+    pools->held++;
+    if (copy->probe) {
+        pool->probing = 1;
+    }
+    add_copy(pool, &pool->waiting, copy);
+    touch(pool);
+}
+
+/* ---- what connections tell ---- */
+
+static void set_down(mirror_pool_t *pool, mirror_outcome_e outcome, const char *what, apr_status_t rv)
+{
+    pool->down_as = outcome;
+    mirror_breaker_down(pool->lane, mirror_pool_settings_of(pool)->retry, what, rv, pool->shared->server);
+}
+
+/* With TLS 1.3 a handshake is over for us before the mirror has looked at our certificate. What it thinks of it is known
+ * when it answers, or breaks off without having ever answered anything. */
+static int is_refused(mirror_pool_t *pool, const mirror_connection_t *c, mirror_connection_end_e how)
+{
+    if (!c->transport->tls) {
+        return 0;
+    }
+    if (how == MIRROR_REFUSED && !pool->proven) {
+        set_down(pool, MIRROR_OUTCOME_TLS_FAILED, "TLS, which it broke off without an answer,", APR_SUCCESS);
+        return 1;
+    }
+    pool->proven |= how == MIRROR_ANSWERED;
+    mirror_breaker_up(pool->lane, pool->shared->server);
+    return 0;
+}
+
+static void copy_ended(mirror_pool_t *pool, mirror_connection_t *c, mirror_copy_t *copy, mirror_connection_end_e how)
+{
+    const char *fault;
+
+    if (is_refused(pool, c, how)) {
+        end_copy(pool, copy, MIRROR_OUTCOME_TLS_FAILED);
+        return;
+    }
+    switch (how) {
+    case MIRROR_ANSWERED:
+        mirror_slotmem_count_answer(pool->lane->cell, mirror_response_status(&c->response),
+                                    mirror_response_interim(&c->response), apr_time_now() - copy->started);
+        if (copy->probe) {
+            pool->probing = 0;
+            mirror_breaker_up(pool->lane, pool->shared->server);
+        }
+        end_copy(pool, copy, MIRROR_OUTCOME_MIRRORED);
+        return;
+    case MIRROR_TIMED_OUT:
+        end_copy(pool, copy, MIRROR_OUTCOME_TIMED_OUT);
+        return;
+    case MIRROR_STALE:
+        if (!copy->retried && (copy->idempotent || !c->wrote)) {
+            copy->retried = 1;
+            add_copy(pool, &pool->again, copy);
+            return;
+        }
+        break;
+    default:
+        break;
+    }
+    fault = mirror_response_fault(&c->response);
+    ap_log_error(APLOG_MARK, APLOG_DEBUG, 0, (server_rec *)pool->shared->server, "PM0411: mirror %s: a copy ended: %s",
+                 pool->lane->mirror->name, fault ? fault : "the connection was closed before the end of the answer");
+    end_copy(pool, copy, MIRROR_OUTCOME_BROKEN);
+}
+
+/* mirror_connections_t's `ended`. */
+static void connection_ended(void *baton, mirror_connection_t *c, mirror_connection_end_e how)
+{
+    mirror_pools_t *pools = baton;
+    mirror_pool_t *pool = c->owner;
+    mirror_copy_t *copy = c->copy;
+    apr_interval_time_t keepalive = mirror_pool_settings_of(pool)->keepalive;
+
+    c->copy = NULL;
+    if (keepalive == 0 || apr_atomic_read32(pools->stopping)) {
+        keepalive = pool->waiting.count > 0 && apr_atomic_read32(pools->stopping) ? MIRROR_NO_KEEPALIVE : 0;
+    }
+    if (c->reusable && keepalive > 0) {
+        APR_RING_REMOVE(c, link);
+        APR_RING_INSERT_HEAD(&pool->idle, c, mirror_connection_t, link);
+        mirror_connection_rest(c, keepalive);
+    }
+    else {
+        close_connection(pool, c);
+    }
+    if (copy) {
+        copy_ended(pool, c, copy, how);
+    }
+    touch(pool);
+}
+
+/* ---- what helpers tell ---- */
+
+static void open_failed(mirror_pool_t *pool, mirror_connection_t *c)
+{
+    pool->shared->sockets--;
+    mirror_pool_drop_addresses(pool);
+    if (c->failure == MIRROR_OUTCOME_UNREACHABLE || c->failure == MIRROR_OUTCOME_TLS_FAILED) {
+        set_down(pool, c->failure, c->failed_at, c->status);
+    }
+    else if (c->failure == MIRROR_OUTCOME_MEMORY_FULL) {
+        ap_log_error(APLOG_MARK, APLOG_WARNING, c->status, (server_rec *)pool->shared->server,
+                     "PM0412: mirror %s: %s failed for want of descriptors or memory in this process",
+                     pool->lane->mirror->name, c->failed_at);
+        if (pool->open + pool->opening == 0) {
+            mirror_pool_end_waiting(pool, MIRROR_OUTCOME_MEMORY_FULL);
+        }
+    }
+    mirror_pool_destroy_connection(c);
+}
+
+static void open_succeeded(mirror_pool_t *pool, mirror_connection_t *c)
+{
+    apr_status_t rv;
+
+    if (!pool->addresses && c->addresses) {
+        mirror_addresses_keep(c->addresses);
+        pool->addresses = c->addresses;
+    }
+    if (!c->transport->tls) {
+        mirror_breaker_up(pool->lane, pool->shared->server);
+    }
+    rv = mirror_connection_adopt(c, &pool->shared->connections);
+    if (rv != APR_SUCCESS) {
+        c->status = rv;
+        c->failure = MIRROR_OUTCOME_MEMORY_FULL;
+        c->failed_at = "watching a connection";
+        open_failed(pool, c);
+        return;
+    }
+    count_open(pool, 1);
+    APR_RING_INSERT_HEAD(&pool->idle, c, mirror_connection_t, link);
+    mirror_connection_rest(c, mirror_pool_settings_of(pool)->keepalive > 0 ? mirror_pool_settings_of(pool)->keepalive : MIRROR_NO_KEEPALIVE);
+}
+
+void mirror_pool_report(mirror_pools_t *pools, mirror_connection_t *c)
+{
+    mirror_pool_t *pool = c->owner;
+
+    pool->opening--;
+    pools->lookups -= c->lookup;
+    if (c->last) {
+        pool->tasks--;
+        pools->tasks--;
+        pool->probing = 0;
+    }
+    if (c->status == APR_SUCCESS) {
+        open_succeeded(pool, c);
+    }
+    else {
+        open_failed(pool, c);
+    }
+    touch(pool);
+}
+
+/* ---- start and end ---- */
+
+void mirror_pool_create_all(mirror_pools_t *pools, apr_pool_t *memory)
+{
+    int i;
+
+    pools->connections.loop = pools->loop;
+    pools->connections.buffer = apr_palloc(memory, MIRROR_READ_BUFFER);
+    pools->connections.buffer_size = MIRROR_READ_BUFFER;
+    pools->connections.ended = connection_ended;
+    pools->connections.baton = pools;
+    pools->count = pools->child->registry->mirrors->nelts;
+    pools->pools = apr_pcalloc(memory, pools->count * sizeof(mirror_pool_t));
+    for (i = 0; i < pools->count; i++) {
+        mirror_pool_t *pool = &pools->pools[i];
+
+        pool->shared = pools;
+        pool->lane = &pools->child->lanes[i];
+        pool->down_as = MIRROR_OUTCOME_UNREACHABLE;
+        pool->waiting.end = &pool->waiting.first;
+        pool->again.end = &pool->again.first;
+        APR_RING_INIT(&pool->idle, mirror_connection_t, link);
+        APR_RING_INIT(&pool->busy, mirror_connection_t, link);
+    }
+}
+
+void mirror_pool_close_all(mirror_pools_t *pools)
+{
+    int i;
+
+    for (i = 0; i < pools->count; i++) {
+        mirror_pool_t *pool = &pools->pools[i];
+
+        mirror_pool_end_waiting(pool, MIRROR_OUTCOME_SHUT_DOWN);
+        while (!APR_RING_EMPTY(&pool->busy, mirror_connection_t, link)) {
+            mirror_connection_t *c = APR_RING_FIRST(&pool->busy);
+            mirror_copy_t *copy = c->copy;
+
+            c->copy = NULL;
+            close_connection(pool, c);
+            end_copy(pool, copy, MIRROR_OUTCOME_SHUT_DOWN);
+        }
+        while (mirror_pool_close_idle(pool)) {
+        }
+        mirror_pool_drop_addresses(pool);
+    }
+}

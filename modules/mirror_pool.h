@@ -1,0 +1,61 @@
+/* Licensed under the Apache License, Version 2.0; see LICENSE.
+ *
+ * mirror_pool.h - the connection pool of one mirror, and the copies that wait for one of its connections.
+ *
+ * Everything here is the sender thread's. A copy that is put in comes out as an outcome. Connections are opened by
+ * helper threads (mirror_connect.c), in tasks of several, and come back as reports.
+ *
+ * All pools of a sender share the helpers and the descriptors, and are limited so that none starves the others.
+ */
+#ifndef MIRROR_POOL_H
+#define MIRROR_POOL_H
+
+#include <apr_thread_pool.h>
+
+#include "mirror_connection.h"
+
+typedef struct mirror_pool_t mirror_pool_t;
+typedef struct mirror_pools_t mirror_pools_t;
+
+/* What the pools of one sender share. The first group is the sender's to set. */
+struct mirror_pools_t {
+    mirror_child_t *child;
+    void *server; /* a server_rec, for the log */
+    mirror_loop_t *loop;
+    mirror_queue_t *reports;      /* of mirror_connection_t: opened, or failed */
+    apr_thread_pool_t *helpers;   /* NULL until the sender thread runs */
+    apr_uint32_t *stopping;       /* atomic: the child ends; nothing is kept for later */
+    apr_uint32_t *given_up;       /* atomic: and no copy will be sent any more */
+    int sockets_max;              /* open and being opened, of all pools */
+
+    mirror_connections_t connections;
+    mirror_pool_t *pools; /* by mirror index */
+    int count;
+    mirror_pool_t *touched; /* those that something has happened to */
+    int hungry;             /* pools that wait for a helper */
+    int sockets;
+    int tasks;    /* of helpers */
+    int asks;     /* helpers that wait for the answer of a limit (mirror_limit.h) */
+    int lookups;  /* tasks that look up a name */
+    int held;     /* copies, waiting or in flight */
+    int waiting;  /* of these, those without a connection */
+};
+
+/* child start, main thread: one pool for each of the child's lanes, in `memory`. */
+void mirror_pool_create_all(mirror_pools_t *pools, apr_pool_t *memory);
+
+/* ---- sender thread ---- */
+
+/* Own `copy` from here. It is sent by mirror_pool_dispatch_all(). */
+void mirror_pool_put(mirror_pools_t *pools, mirror_copy_t *copy);
+
+/* Take back a connection that a helper was given. */
+void mirror_pool_report(mirror_pools_t *pools, mirror_connection_t *connection);
+
+/* Send what can be sent, open what is missing. */
+void mirror_pool_dispatch_all(mirror_pools_t *pools);
+
+/* End all copies as shut_down and close all connections. */
+void mirror_pool_close_all(mirror_pools_t *pools);
+
+#endif

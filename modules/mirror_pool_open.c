@@ -1,0 +1,160 @@
+/* Licensed under the Apache License, Version 2.0; see LICENSE.
+ *
+ * mirror_pool_open.c - how many connections to open, and when. See mirror_pool.h. Sender thread.
+ *
+ * Bounds: max_connections of the mirror; a quarter of the process's descriptors for all, and one beyond that for each
+ * mirror that has none, as mirrors that hang keep theirs, up to half of the descriptors; a quarter of the helpers for each
+ * mirror, so that a stalled one does not hold up the others; half of the helpers that connect for look-ups, which may
+ * stall for longest.
+ */
+#include <httpd.h>
+#include <http_config.h>
+#include <http_log.h>
+
+#include "mirror_pool_state.h"
+#include "mirror_tls.h"
+
+APLOG_USE_MODULE(proxy_mirror);
+
+/* Connections in one task of a helper. */
+#define MIRROR_CHAIN_MAX 32
+/* Helpers that are left to ask for limits. */
+#define MIRROR_HELPERS_KEPT 2
+
+/* Descriptors have run out: take one from a mirror that does not use it. 0: there is none. */
+static int close_idle_of_any(mirror_pools_t *pools)
+{
+    int i;
+
+    for (i = 0; i < pools->count; i++) {
+        if (mirror_pool_close_idle(&pools->pools[i])) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
+static mirror_connection_t *create_chain(mirror_pool_t *pool, int n)
+{
+    mirror_connection_t *chain = NULL;
+
+    while (n-- > 0) {
+        apr_pool_t *memory = mirror_memory_pool_create("mirror_connection"); /* sender, helper, sender */
+        mirror_connection_t *c = apr_pcalloc(memory, sizeof(*c));
+
+        c->pool = memory;
+        c->owner = pool;
+        c->mirror = pool->lane->mirror;
+        c->settings = mirror_pool_settings_of(pool);
+        c->transport = strcmp(c->settings->target.scheme, "https") ? &mirror_connection_plain : &mirror_tls_transport;
+        c->reports = pool->shared->reports;
+        c->given_up = pool->shared->given_up;
+        c->addresses = pool->addresses;
+        if (c->addresses) {
+            mirror_addresses_keep(c->addresses);
+        }
+        c->last = chain == NULL;
+        c->lookup = c->last && !c->addresses;
+        c->next = chain;
+        chain = c;
+    }
+    return chain;
+}
+
+void mirror_pool_destroy_connection(mirror_connection_t *c)
+{
+    mirror_addresses_drop(c->addresses);
+    apr_pool_destroy(c->pool);
+}
+
+/* Give a helper `n` connections to open. Errors: apr_thread_pool_push's. */
+static apr_status_t start_task(mirror_pool_t *pool, int n)
+{
+    mirror_pools_t *shared = pool->shared;
+    mirror_connection_t *chain = create_chain(pool, n), *next;
+    apr_status_t rv =
+        apr_thread_pool_push(shared->helpers, mirror_connect_run, chain, APR_THREAD_TASK_PRIORITY_NORMAL, NULL);
+
+    if (rv != APR_SUCCESS) {
+        for (; chain; chain = next) {
+            next = chain->next;
+            mirror_pool_destroy_connection(chain);
+        }
+        return rv;
+    }
+    pool->tasks++;
+    pool->opening += n;
+    shared->tasks++;
+    shared->lookups += pool->addresses == NULL;
+    shared->sockets += n;
+    return APR_SUCCESS;
+}
+
+/* Whether a helper may work for this pool now. Look-ups may stall for long: one for each mirror, half of the helpers for
+ * all of them. */
+static int may_start_task(const mirror_pool_t *pool)
+{
+    int helpers = pool->shared->child->registry->threads;
+    int usable = helpers - MIRROR_HELPERS_KEPT;
+
+    if (pool->shared->tasks >= usable || pool->shared->tasks + pool->shared->asks >= helpers || pool->tasks >= (helpers / 4 > 1 ? helpers / 4 : 1)) {
+        return 0;
+    }
+    return pool->addresses || (pool->tasks == 0 && pool->shared->lookups < (usable + 1) / 2);
+}
+
+/* How many connections are missing and may be opened. */
+static int count_missing(mirror_pool_t *pool)
+{
+    mirror_pools_t *shared = pool->shared;
+    apr_int64_t n = mirror_pool_count_waiting(pool) - pool->opening;
+    apr_int64_t room = mirror_pool_settings_of(pool)->max_connections - pool->open - pool->opening;
+
+    if (n > 0 && room <= 0 && pool->again.count > 0 && mirror_pool_close_idle(pool)) {
+        room = 1; /* the idle ones are no use to a copy that waits for a fresh one */
+    }
+    n = n < room ? n : room;
+    if (n > 0 && shared->sockets >= shared->sockets_max) {
+        close_idle_of_any(shared);
+    }
+    room = shared->sockets_max - shared->sockets;
+    if (room <= 0 && pool->open + pool->opening == 0 && shared->sockets < 2 * shared->sockets_max) {
+        room = 1;
+    }
+    n = n < room ? n : room;
+    return n > 0 ? (int)n : 0;
+}
+
+void mirror_pool_open_missing(mirror_pool_t *pool)
+{
+    mirror_pools_t *shared = pool->shared;
+    int n = count_missing(pool);
+
+    if (n == 0 && pool->open + pool->opening == 0) {
+        mirror_pool_end_waiting(pool, MIRROR_OUTCOME_MEMORY_FULL); /* out of descriptors, and none to wait for */
+        return;
+    }
+    if (n > 0 && pool->addresses &&
+        mirror_loop_now(shared->loop) - mirror_addresses_time(pool->addresses) >= mirror_pool_settings_of(pool)->ttl) {
+        mirror_pool_drop_addresses(pool);
+    }
+    while (n > 0) {
+        int part = n < MIRROR_CHAIN_MAX ? n : MIRROR_CHAIN_MAX;
+        apr_status_t rv;
+
+        if (!may_start_task(pool)) {
+            shared->hungry += !pool->hungry;
+            pool->hungry = 1;
+            return;
+        }
+        rv = start_task(pool, part);
+        if (rv != APR_SUCCESS) {
+            ap_log_error(APLOG_MARK, APLOG_ERR, rv, (server_rec *)shared->server,
+                         "PM0410: mirror %s: no helper thread could be had; the copies that wait are dropped",
+                         pool->lane->mirror->name);
+            mirror_pool_end_waiting(pool, MIRROR_OUTCOME_MEMORY_FULL);
+            return;
+        }
+        n -= part;
+    }
+}

@@ -1,0 +1,346 @@
+/* Licensed under the Apache License, Version 2.0; see LICENSE.
+ *
+ * mirror_sender.c - the sender thread of a child: takes copies from the queue and, if their limit lets them, puts
+ * them into their mirror's pool.
+ *
+ * The thread is started with the first copy, with all signals blocked, so that none of httpd's handlers ever runs in
+ * it. It never blocks but in its poll and in short naps: while many copies come in it is not woken for each, but takes
+ * all there are every millisecond. A mirror does not mind, and a request thread is spared a system call.
+ *
+ * At the end of the child the thread goes on until all it holds has been sent or the deadline has come. The main thread
+ * waits for that without a lock.
+ *
+ *     state     NEW -> STARTING (by the first push) -> RUNNING -> DONE
+ */
+#include <httpd.h>
+#include <http_config.h>
+#include <http_log.h>
+#include <apr_strings.h>
+#include <pthread.h>
+#include <signal.h>
+#include <sys/resource.h>
+
+#include "mirror_limit.h"
+#include "mirror_pool.h"
+
+APLOG_USE_MODULE(proxy_mirror);
+
+#define MIRROR_NAP apr_time_from_msec(1)
+/* How busy the thread is: copies taken, less two for each round in which none came. It naps from the first of these
+ * on; the second is the most that is counted. */
+#define MIRROR_BUSY     3
+#define MIRROR_BUSY_MAX 8
+/* An episode of refused copies is over when none was refused for so many ticks. */
+#define MIRROR_TICK apr_time_from_sec(1)
+#define MIRROR_QUIET_TICKS 10
+/* How much longer than the drain may last the thread is waited for, at the end of the child. */
+#define MIRROR_GRACE apr_time_from_msec(500)
+
+enum { STATE_NEW, STATE_STARTING, STATE_RUNNING, STATE_DONE };
+
+/* Copies refused for want of room: one line when that begins, one when it is over. */
+typedef struct mirror_episode_t {
+    apr_uint64_t refused;
+    int quiet; /* ticks */
+    int on;
+} mirror_episode_t;
+
+struct mirror_sender_t {
+    mirror_child_t *child;
+    server_rec *server;
+    apr_pool_t *pool;        /* main thread, then the thread that starts ours */
+    apr_pool_t *thread_pool; /* main thread, then ours */
+    apr_uint32_t state;      /* atomic */
+    apr_uint32_t stopping;   /* atomic: send what there is, until the deadline */
+    apr_uint32_t given_up;   /* atomic: the deadline has come, or nothing is left */
+    apr_uint32_t failed;     /* atomic: the thread could not be started, and that was logged */
+    apr_time_t deadline;     /* of the drain; written before `stopping` */
+    int left_behind;         /* tasks of helpers when the thread ended; written before DONE */
+    apr_thread_t *thread;
+
+    /* the sender thread's */
+    mirror_pools_t pools;
+    mirror_limits_t *limits;
+    mirror_timer_t tick;
+    mirror_episode_t memory;
+    mirror_episode_t *full; /* by mirror index */
+};
+
+/* ---- the log of refused copies ---- */
+
+/* One tick of an episode in which `refused` more copies were refused. Returns whether it is on. */
+static int episode_tick(mirror_episode_t *episode, apr_uint32_t refused, server_rec *server, const char *what)
+{
+    if (refused > 0) {
+        if (!episode->on) {
+            ap_log_error(APLOG_MARK, APLOG_WARNING, 0, server, "PM0420: %s; copies are dropped", what);
+        }
+        episode->on = 1;
+        episode->quiet = 0;
+        episode->refused += refused;
+    }
+    else if (episode->on && ++episode->quiet >= MIRROR_QUIET_TICKS) {
+        ap_log_error(APLOG_MARK, APLOG_NOTICE, 0, server,
+                     "PM0421: there is room again after: %s; %" APR_UINT64_T_FMT " copies were dropped", what,
+                     episode->refused);
+        episode->on = 0;
+        episode->refused = 0;
+    }
+    return episode->on;
+}
+
+static void on_tick(void *baton)
+{
+    mirror_sender_t *sender = baton;
+    mirror_child_t *child = sender->child;
+    char what[256];
+    int i, on;
+
+    apr_snprintf(what, sizeof(what), "copies take the %" APR_INT64_T_FMT " bytes of ProxyMirrorMemory, or descriptors"
+                 " have run out", child->registry->memory);
+    on = episode_tick(&sender->memory, apr_atomic_xchg32(&child->refused, 0), sender->server, what);
+    for (i = 0; i < sender->pools.count; i++) {
+        mirror_lane_t *lane = &child->lanes[i];
+        const mirror_settings_t *settings = lane->mirror->settings;
+
+        apr_snprintf(what, sizeof(what), "mirror %s: max_connections=%" APR_INT64_T_FMT " and max_queue=%"
+                     APR_INT64_T_FMT " are full", lane->mirror->name, settings->max_connections, settings->max_queue);
+        on |= episode_tick(&sender->full[i], apr_atomic_xchg32(&lane->refused, 0), sender->server, what);
+    }
+    if (on || sender->pools.held > 0) {
+        mirror_loop_timer_start(sender->pools.loop, &sender->tick, mirror_loop_now(sender->pools.loop), MIRROR_TICK);
+    }
+}
+
+/* ---- the thread ---- */
+
+static void take_reports(mirror_sender_t *sender)
+{
+    mirror_queue_item_t *item = mirror_queue_take(sender->pools.reports), *next;
+
+    for (; item; item = next) {
+        next = item->next;
+        mirror_pool_report(&sender->pools, (mirror_connection_t *)item);
+    }
+}
+
+static int take_copies(mirror_sender_t *sender)
+{
+    mirror_queue_item_t *item = mirror_queue_take(sender->child->queue), *next;
+    int n = 0;
+
+    for (; item; item = next, n++) {
+        next = item->next;
+        mirror_limit_put(sender->limits, (mirror_copy_t *)item);
+    }
+    if (n > 0 && !sender->tick.ring) {
+        mirror_loop_timer_start(sender->pools.loop, &sender->tick, mirror_loop_now(sender->pools.loop), MIRROR_TICK);
+    }
+    return n;
+}
+
+/* How long the next poll may take. A busy thread naps first, or polls for as long if copies wait for an answer to be
+ * read; nobody wakes it for a copy then. One that is not busy sleeps until somebody does: with a nap for each copy it
+ * would be up more often than with a wake. */
+static apr_interval_time_t next_wait(mirror_sender_t *sender, int busy)
+{
+    apr_interval_time_t longest = -1;
+
+    if (apr_atomic_read32(&sender->stopping)) {
+        longest = sender->deadline - apr_time_now();
+        longest = longest > 0 ? longest : 0;
+    }
+    if (busy < MIRROR_BUSY) {
+        return mirror_queue_sleep(sender->pools.reports) && mirror_limit_sleep(sender->limits) &&
+                       mirror_queue_sleep(sender->child->queue)
+                   ? longest
+                   : 0;
+    }
+    if (sender->pools.waiting > 0) {
+        return mirror_queue_sleep(sender->pools.reports) ? MIRROR_NAP : 0;
+    }
+    apr_sleep(MIRROR_NAP);
+    return 0;
+}
+
+static int is_over(mirror_sender_t *sender)
+{
+    return apr_atomic_read32(&sender->stopping) &&
+           ((sender->pools.held == 0 && mirror_limit_held(sender->limits) == 0 &&
+             mirror_queue_is_empty(sender->child->queue)) ||
+            apr_time_now() >= sender->deadline);
+}
+
+static void run(mirror_sender_t *sender)
+{
+    apr_interval_time_t wait = 0;
+    int busy = 0;
+
+    while (!is_over(sender)) {
+        apr_status_t rv;
+        int taken;
+
+        mirror_loop_round(sender->pools.loop, wait, &rv);
+        mirror_queue_awake(sender->pools.reports);
+        mirror_limit_awake(sender->limits);
+        mirror_queue_awake(sender->child->queue);
+        if (rv != APR_SUCCESS) {
+            ap_log_error(APLOG_MARK, APLOG_ERR, rv, sender->server, "PM0422: polling the connections to mirrors failed");
+            apr_sleep(MIRROR_TICK);
+        }
+        take_reports(sender);
+        mirror_limit_take_answers(sender->limits);
+        taken = take_copies(sender);
+        mirror_limit_dispatch_all(sender->limits);
+        mirror_pool_dispatch_all(&sender->pools);
+        busy += taken > 0 ? taken : -2;
+        busy = busy < 0 ? 0 : busy > MIRROR_BUSY_MAX ? MIRROR_BUSY_MAX : busy;
+        wait = next_wait(sender, busy);
+    }
+}
+
+/* What connects gives up soon, and must not be in the midst of mod_ssl when httpd unloads it. A name server may hold it up
+ * for longer; that one is left behind. */
+static void wait_for_helpers(mirror_sender_t *sender)
+{
+    apr_time_t end = apr_time_now() + MIRROR_GRACE / 2;
+
+    take_reports(sender);
+    while (sender->pools.tasks > 0 && apr_time_now() < end) {
+        apr_sleep(MIRROR_NAP);
+        take_reports(sender);
+    }
+}
+
+static void finish(mirror_sender_t *sender)
+{
+    apr_status_t rv;
+    int asks;
+
+    apr_atomic_xchg32(&sender->given_up, 1);
+    take_copies(sender);
+    mirror_limit_take_answers(sender->limits);
+    asks = mirror_limit_close_all(sender->limits);
+    mirror_pool_close_all(&sender->pools);
+    wait_for_helpers(sender);
+    mirror_pool_close_all(&sender->pools);
+    mirror_loop_round(sender->pools.loop, 0, &rv); /* frees what was closed */
+    sender->left_behind = sender->pools.tasks + asks;
+    if (sender->left_behind == 0) {
+        apr_thread_pool_destroy(sender->pools.helpers);
+    }
+}
+
+static void *APR_THREAD_FUNC sender_main(apr_thread_t *thread, void *baton)
+{
+    mirror_sender_t *sender = baton;
+    apr_status_t rv;
+
+    (void)thread;
+#ifdef __linux__
+    pthread_setname_np(pthread_self(), "mirror-sender");
+#endif
+    apr_atomic_cas32(&sender->state, STATE_RUNNING, STATE_STARTING);
+    /* Helpers are started when they are needed, from here, and so have our signal mask. */
+    rv = apr_thread_pool_create(&sender->pools.helpers, 0, sender->child->registry->threads, sender->thread_pool);
+    if (rv != APR_SUCCESS) {
+        ap_log_error(APLOG_MARK, APLOG_ERR, rv, sender->server, "PM0423: no helper threads; nothing is mirrored");
+    }
+    else {
+        run(sender);
+        finish(sender);
+    }
+    apr_atomic_xchg32(&sender->state, STATE_DONE);
+    return NULL;
+}
+
+/* The queue's `wake`, on a request thread or a helper. */
+static void wake(void *baton)
+{
+    mirror_sender_t *sender = baton;
+    sigset_t all, before;
+    apr_status_t rv;
+
+    if (apr_atomic_cas32(&sender->state, STATE_STARTING, STATE_NEW) != STATE_NEW) {
+        mirror_loop_wake(sender->pools.loop);
+        return;
+    }
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    rv = apr_thread_create(&sender->thread, NULL, sender_main, sender, sender->pool);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    if (rv != APR_SUCCESS) {
+        if (apr_atomic_xchg32(&sender->failed, 1) == 0) {
+            ap_log_error(APLOG_MARK, APLOG_ERR, rv, sender->server,
+                         "PM0424: the sender thread could not be started; copies wait until it can");
+        }
+        apr_atomic_xchg32(&sender->state, STATE_NEW);
+        mirror_queue_sleep(sender->child->queue);
+    }
+}
+
+/* ---- start and end of the child ---- */
+
+static int descriptor_limit(void)
+{
+    struct rlimit limit;
+
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY || limit.rlim_cur > 262144) {
+        return 65536;
+    }
+    return limit.rlim_cur >= 8 ? (int)(limit.rlim_cur / 4) : 2;
+}
+
+apr_status_t mirror_sender_create(mirror_child_t *child, apr_pool_t *pool, void *server)
+{
+    mirror_sender_t *sender = apr_pcalloc(pool, sizeof(*sender));
+    apr_status_t rv;
+
+    sender->child = child;
+    sender->server = server;
+    sender->pool = pool;
+    sender->thread_pool = mirror_memory_pool_create_for_threads("mirror_sender");
+    rv = mirror_loop_create(&sender->pools.loop, sender->thread_pool);
+    if (rv != APR_SUCCESS) {
+        return rv;
+    }
+    child->queue = mirror_queue_create(pool, wake, sender);
+    sender->pools.child = child;
+    sender->pools.server = server;
+    sender->pools.reports = mirror_queue_create(pool, wake, sender);
+    sender->pools.stopping = &sender->stopping;
+    sender->pools.given_up = &sender->given_up;
+    sender->pools.sockets_max = descriptor_limit();
+    mirror_pool_create_all(&sender->pools, sender->thread_pool);
+    sender->limits = mirror_limit_create_all(&sender->pools, wake, sender, sender->thread_pool);
+    sender->full = apr_pcalloc(pool, (sender->pools.count + 1) * sizeof(*sender->full));
+    sender->tick.fire = on_tick;
+    sender->tick.baton = sender;
+    child->sender = sender;
+    return APR_SUCCESS;
+}
+
+int mirror_sender_stop(mirror_child_t *child, apr_interval_time_t patience)
+{
+    mirror_sender_t *sender = child->sender;
+    mirror_queue_item_t *item, *next;
+    apr_status_t rv;
+
+    if (apr_atomic_cas32(&sender->state, STATE_DONE, STATE_NEW) == STATE_NEW) {
+        for (item = mirror_queue_take(child->queue); item; item = next) {
+            next = item->next;
+            mirror_copy_end((mirror_copy_t *)item, MIRROR_OUTCOME_SHUT_DOWN);
+        }
+        return 1;
+    }
+    sender->deadline = apr_time_now() + patience;
+    apr_atomic_xchg32(&sender->stopping, 1);
+    mirror_loop_wake(sender->pools.loop);
+    while (apr_atomic_read32(&sender->state) != STATE_DONE) {
+        if (apr_time_now() > sender->deadline + MIRROR_GRACE) {
+            return 0;
+        }
+        apr_sleep(MIRROR_NAP);
+    }
+    return apr_thread_join(&rv, sender->thread) == APR_SUCCESS && sender->left_behind == 0;
+}
