@@ -1,0 +1,100 @@
+/* Licensed under the Apache License, Version 2.0; see LICENSE.
+ *
+ * mirror_limit.h - the stage between queue and pools: how many copies of a mirror may leave in a window.
+ *
+ *     queue -> put -> (asks a strategy) -> granted: mirror_pool_put()
+ *                                       -> else the copy ends: limited, or limit_failed
+ *
+ * Copies of mirrors without a limit pass at once. The others of a mirror ask together, once per round of the sender's
+ * loop, and what comes while an answer is under way asks with the next question. A strategy that has to wait for its
+ * answer is asked on a helper thread; the copies stay here, so nothing is lost with a helper that never comes back.
+ * While a strategy fails, limit_fallback holds and one copy at a time finds out whether it is back.
+ *
+ * Where the count is kept is a strategy's business. Strategies are providers of httpd's, in the group
+ * MIRROR_LIMIT_PROVIDERS, by the words of the attribute `policy`. When a window is used up, that is remembered in the
+ * mirror's slot (mirror_limit_window.h), and requests are refused before they are cloned (mirror_copy_create).
+ */
+#ifndef MIRROR_LIMIT_H
+#define MIRROR_LIMIT_H
+
+#include "mirror_copy.h"
+#include "mirror_pool.h"
+
+/* ---- strategies ---- */
+
+#define MIRROR_LIMIT_PROVIDERS        "proxy_mirror_limit"
+#define MIRROR_LIMIT_PROVIDER_VERSION "0"
+#define MIRROR_LIMIT_FAULT            160
+
+typedef struct mirror_limit_answer_t {
+    apr_int64_t granted;            /* of those asked for */
+    apr_int64_t used;               /* places of the window, with these */
+    apr_time_t until;               /* when the window ends, by mirror_limit_window_now() */
+    char fault[MIRROR_LIMIT_FAULT]; /* without an answer: why, for the log; without passwords, printable */
+} mirror_limit_answer_t;
+
+typedef struct mirror_limit_provider_t {
+    /* ask() has to wait for what is elsewhere, so it runs on a helper thread. The three functions are called for one
+     * state on one thread at a time. */
+    int remote;
+
+    /* sender thread: what it needs for a mirror with these settings; in `pool`, with copies of all it needs of them. */
+    void *(*open)(mirror_slot_t *slot, const mirror_settings_t *settings, apr_pool_t *pool);
+
+    /* sender thread, or a helper if `remote`: take up to `wanted` (1 or more) places, until `deadline`
+     * (mirror_limit_window_now()) at the latest. APR_SUCCESS and *answer, or another status and answer->fault. */
+    apr_status_t (*ask)(mirror_limit_answer_t *answer, void *state, apr_int64_t wanted, apr_time_t deadline);
+
+    /* sender thread: let go of what is not in `pool`. NULL: there is nothing. */
+    void (*close)(void *state);
+} mirror_limit_provider_t;
+
+/* startup: register the strategies of mirror_limit_local.c, mirror_limit_redis.c and mirror_limit_redis_cluster.c. */
+void mirror_limit_local_register(apr_pool_t *p);
+void mirror_limit_redis_register(apr_pool_t *p);
+void mirror_limit_redis_cluster_register(apr_pool_t *p);
+
+/* ---- any thread: mirror_limit_state.c ---- */
+
+/* The strategy that these settings want. */
+const mirror_limit_provider_t *mirror_limit_provider(const mirror_settings_t *settings);
+
+typedef struct mirror_limit_state_t {
+    apr_int64_t used;        /* in the window that is in force */
+    apr_time_t closed_until; /* wall clock; 0: it is not used up */
+    int fallback;            /* limit_fallback is in force */
+} mirror_limit_state_t;
+
+/* What all children together know of the limit of `mirror`, which has one and a slot. */
+void mirror_limit_state(mirror_limit_state_t *state, const mirror_t *mirror);
+
+/* ---- child start, main thread ---- */
+
+typedef struct mirror_limits_t mirror_limits_t;
+
+/* The stage in front of `pools`, for all lanes of their child. Answers that helpers bring call `wake(baton)`. */
+mirror_limits_t *mirror_limit_create_all(mirror_pools_t *pools, void (*wake)(void *baton), void *baton,
+                                         apr_pool_t *memory);
+
+/* ---- sender thread ---- */
+
+/* Own `copy` from here. */
+void mirror_limit_put(mirror_limits_t *limits, mirror_copy_t *copy);
+
+/* Take what helpers have brought. Returns how many answers that were. */
+int mirror_limit_take_answers(mirror_limits_t *limits);
+
+/* Ask for what waits; hand over what is granted. To be called before mirror_pool_dispatch_all(). */
+void mirror_limit_dispatch_all(mirror_limits_t *limits);
+
+/* Copies that are here. */
+int mirror_limit_held(const mirror_limits_t *limits);
+
+/* Say that the sender is about to sleep, or is up again, as with mirror_queue_sleep() and mirror_queue_awake(). */
+int mirror_limit_sleep(mirror_limits_t *limits);
+void mirror_limit_awake(mirror_limits_t *limits);
+
+/* End all copies as shut_down, close what can be closed. Returns how many helpers are still waiting for an answer. */
+int mirror_limit_close_all(mirror_limits_t *limits);
+
+#endif
