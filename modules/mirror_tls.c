@@ -1,0 +1,369 @@
+/* Licensed under the Apache License, Version 2.0; see LICENSE.
+ *
+ * mirror_tls.c - TLS to mirrors, by mod_ssl. See mirror_tls.h.
+ *
+ * mod_ssl is given a connection like those of mod_proxy's, but without a thread that waits. What could wait in httpd's
+ * core filters (a FLUSH bucket, FlushMaxThreshold) never gets to them. While there is a deadline, which is during the
+ * handshake, our filters wait in slices, so that a child that ends is not held up; afterwards they never do.
+ *
+ * What mod_ssl allocates from the connection's pool while it is used again and again is recycled by its bucket
+ * allocator; the brigades here are made once.
+ */
+#include <httpd.h>
+#include <http_config.h>
+#include <http_connection.h>
+#include <http_log.h>
+#include <http_ssl.h>
+#include <mod_proxy.h>
+#include <util_filter.h>
+
+#include <apr_fnmatch.h>
+#include <apr_poll.h>
+#include <apr_strings.h>
+
+#include "mirror_tls.h"
+
+#define MIRROR_RECEIVED 8192
+/* What is encrypted at a time, at most: a record (RFC 8446 5.1). */
+#define MIRROR_RECORD 16384
+/* How often a handshake looks whether anybody still needs it. */
+#define MIRROR_SLICE apr_time_from_msec(50)
+
+struct mirror_tls_t {
+    conn_rec *c;
+    apr_socket_t *socket;
+    apr_bucket_brigade *plain; /* on its way to or from mod_ssl; empty between calls */
+    apr_bucket_brigade *held;  /* TLS that the socket did not take */
+    apr_time_t deadline;       /* of the handshake; 0: it is over, and nothing waits */
+    apr_uint32_t *given_up;
+    apr_status_t in;     /* once the socket has ended or failed: what it said; one way may still work without the other */
+    apr_status_t out;
+    apr_size_t start;    /* of what was received, and not taken */
+    apr_size_t end;
+    apr_uint32_t portions; /* that were taken of it */
+    char received[MIRROR_RECEIVED];
+};
+
+/* httpd's handles of the filters; set while the hooks are registered, and not changed afterwards. */
+static struct {
+    ap_filter_rec_t *in;
+    ap_filter_rec_t *out;
+} filters;
+
+/* ---- between mod_ssl and the socket ---- */
+
+/* During the handshake: until the socket is ready. APR_TIMEUP: the deadline has come, or nobody waits any more. */
+static apr_status_t wait_for(mirror_tls_t *tls, apr_int16_t event)
+{
+    apr_pollfd_t pollfd = { 0 };
+    apr_interval_time_t left;
+    apr_int32_t n;
+    apr_status_t rv;
+
+    pollfd.p = tls->c->pool;
+    pollfd.desc_type = APR_POLL_SOCKET;
+    pollfd.desc.s = tls->socket;
+    pollfd.reqevents = event;
+    do {
+        left = tls->deadline - apr_time_now();
+        if (left <= 0 || apr_atomic_read32(tls->given_up)) {
+            return APR_TIMEUP;
+        }
+        left = left < MIRROR_SLICE ? left : MIRROR_SLICE;
+        rv = apr_poll(&pollfd, 1, &n, left + 999); /* a poll counts in milliseconds */
+    } while (APR_STATUS_IS_TIMEUP(rv) || APR_STATUS_IS_EINTR(rv));
+    return rv;
+}
+
+static apr_status_t receive(mirror_tls_t *tls, apr_read_type_e block)
+{
+    apr_status_t rv = tls->in;
+
+    while (rv == APR_SUCCESS) {
+        tls->start = 0;
+        tls->end = sizeof(tls->received);
+        rv = apr_socket_recv(tls->socket, tls->received, &tls->end);
+        if (rv == APR_SUCCESS && tls->end > 0) {
+            return APR_SUCCESS;
+        }
+        tls->end = 0;
+        if (APR_STATUS_IS_EAGAIN(rv) && (block == APR_NONBLOCK_READ || !tls->deadline)) {
+            return APR_EAGAIN;
+        }
+        rv = APR_STATUS_IS_EAGAIN(rv) ? wait_for(tls, APR_POLLIN) : rv == APR_SUCCESS ? APR_EOF : rv;
+    }
+    tls->in = rv;
+    return rv;
+}
+
+static apr_status_t input_filter(ap_filter_t *f, apr_bucket_brigade *bb, ap_input_mode_t mode, apr_read_type_e block,
+                                 apr_off_t readbytes)
+{
+    mirror_tls_t *tls = f->ctx;
+    apr_size_t len;
+    apr_status_t rv;
+
+    if (mode != AP_MODE_READBYTES) {
+        return APR_ENOTIMPL;
+    }
+    if (tls->start == tls->end) {
+        rv = receive(tls, block);
+        if (rv != APR_SUCCESS) {
+            return rv;
+        }
+    }
+    len = tls->end - tls->start;
+    len = (apr_off_t)len < readbytes ? len : (apr_size_t)readbytes;
+    APR_BRIGADE_INSERT_TAIL(bb, apr_bucket_transient_create(tls->received + tls->start, len, bb->bucket_alloc));
+    tls->start += len;
+    tls->portions++;
+    return APR_SUCCESS;
+}
+
+/* As much of what is held as the socket takes. APR_EAGAIN: there is more. */
+static apr_status_t send_held(mirror_tls_t *tls)
+{
+    apr_status_t rv = tls->out;
+
+    while (rv == APR_SUCCESS && !APR_BRIGADE_EMPTY(tls->held)) {
+        apr_bucket *e = APR_BRIGADE_FIRST(tls->held);
+        const char *data;
+        apr_size_t len, sent;
+
+        if (!APR_BUCKET_IS_METADATA(e)) {
+            rv = apr_bucket_read(e, &data, &len, APR_BLOCK_READ);
+            sent = len;
+            if (rv == APR_SUCCESS && len > 0) {
+                rv = apr_socket_send(tls->socket, data, &sent);
+            }
+            if (rv != APR_SUCCESS) {
+                break;
+            }
+            if (sent < len) {
+                apr_bucket_split(e, sent);
+            }
+        }
+        apr_bucket_delete(e);
+    }
+    if (rv != APR_SUCCESS && !APR_STATUS_IS_EAGAIN(rv)) {
+        tls->out = rv;
+    }
+    return rv;
+}
+
+static apr_status_t output_filter(ap_filter_t *f, apr_bucket_brigade *bb)
+{
+    mirror_tls_t *tls = f->ctx;
+    apr_bucket *e;
+    apr_status_t rv;
+
+    APR_BRIGADE_CONCAT(tls->held, bb);
+    rv = send_held(tls);
+    while (APR_STATUS_IS_EAGAIN(rv) && tls->deadline) {
+        tls->out = wait_for(tls, APR_POLLOUT);
+        rv = send_held(tls);
+    }
+    if (!APR_STATUS_IS_EAGAIN(rv)) {
+        return rv;
+    }
+    rv = APR_SUCCESS;
+    for (e = APR_BRIGADE_FIRST(tls->held); rv == APR_SUCCESS && e != APR_BRIGADE_SENTINEL(tls->held);
+         e = APR_BUCKET_NEXT(e)) {
+        rv = apr_bucket_setaside(e, tls->c->pool);
+    }
+    return rv;
+}
+
+/* ---- between a connection and mod_ssl ---- */
+
+static apr_status_t tls_read(mirror_connection_t *connection, char *buffer, apr_size_t *len)
+{
+    mirror_tls_t *tls = connection->tls;
+    apr_uint32_t portions;
+    apr_status_t rv;
+
+    /* APR_EAGAIN may mean that what was taken was TLS's own, such as a session ticket; there may be more behind it. */
+    do {
+        portions = tls->portions;
+        rv = ap_get_brigade(tls->c->input_filters, tls->plain, AP_MODE_READBYTES, APR_NONBLOCK_READ, *len);
+    } while (APR_STATUS_IS_EAGAIN(rv) && portions != tls->portions);
+    if (rv == APR_SUCCESS) {
+        rv = apr_brigade_flatten(tls->plain, buffer, len);
+        if (rv == APR_SUCCESS && *len == 0) {
+            rv = APR_EOF;
+        }
+    }
+    apr_brigade_cleanup(tls->plain);
+    /* A socket that ends before TLS does may have been cut off by anybody (RFC 8446 6.1). */
+    return APR_STATUS_IS_EOF(rv) && tls->in != APR_SUCCESS ? APR_ECONNRESET : rv;
+}
+
+static apr_status_t tls_push(mirror_connection_t *connection)
+{
+    return send_held(connection->tls);
+}
+
+/* One record at a time, and the next one when that is gone. */
+static apr_status_t tls_write(mirror_connection_t *connection, const struct iovec *iov, int n, apr_size_t *written)
+{
+    mirror_tls_t *tls = connection->tls;
+    apr_bucket_brigade *bb = tls->plain;
+    apr_size_t total = 0;
+    apr_status_t rv = tls_push(connection);
+    int i;
+
+    *written = 0;
+    if (rv != APR_SUCCESS) {
+        return rv;
+    }
+    for (i = 0; i < n && total < MIRROR_RECORD; i++) {
+        apr_size_t len = iov[i].iov_len < MIRROR_RECORD - total ? iov[i].iov_len : MIRROR_RECORD - total;
+
+        APR_BRIGADE_INSERT_TAIL(bb, apr_bucket_transient_create(iov[i].iov_base, len, bb->bucket_alloc));
+        total += len;
+    }
+    /* What is small is kept by mod_ssl until something that is no data follows. */
+    APR_BRIGADE_INSERT_TAIL(bb, apr_bucket_eos_create(bb->bucket_alloc));
+    rv = ap_pass_brigade(tls->c->output_filters, bb);
+    apr_brigade_cleanup(bb);
+    if (rv != APR_SUCCESS) {
+        return APR_ECONNRESET; /* also for APR_EAGAIN: what was passed is lost */
+    }
+    *written = total;
+    return APR_SUCCESS;
+}
+
+/* Say close_notify, if the socket takes it. */
+static void tls_close(mirror_connection_t *connection)
+{
+    mirror_tls_t *tls = connection->tls;
+
+    if (tls->out == APR_SUCCESS && !tls->c->aborted && APR_BRIGADE_EMPTY(tls->held)) {
+        APR_BRIGADE_INSERT_TAIL(tls->plain, ap_bucket_eoc_create(tls->plain->bucket_alloc));
+        ap_pass_brigade(tls->c->output_filters, tls->plain);
+        apr_brigade_cleanup(tls->plain);
+    }
+}
+
+/* ---- whose directives ---- */
+
+static int section_is_for(const proxy_dir_conf *section, const char *url)
+{
+    if (section->r) {
+        return ap_regexec(section->r, url, 0, NULL, 0) == 0;
+    }
+    return section->p_is_fnmatch ? apr_fnmatch(section->p, url, 0) == APR_SUCCESS
+                                 : !strncmp(url, section->p, strlen(section->p));
+}
+
+/* The configuration that mod_ssl is to use: as mod_proxy would choose it for a request to `target`. It lives as long as
+ * this load of the configuration. */
+static ap_conf_vector_t *find_directives(const server_rec *s, const mirror_target_t *target, apr_pool_t *pool)
+{
+    const proxy_server_conf *proxy = ap_get_module_config(s->module_config, &proxy_module);
+    module *ssl = ap_find_linked_module("mod_ssl.c");
+    const char *url = apr_pstrcat(pool, target->url, "/", NULL);
+    int i;
+
+    for (i = proxy && ssl ? proxy->sec_proxy->nelts : 0; i-- > 0;) {
+        ap_conf_vector_t *section = APR_ARRAY_IDX(proxy->sec_proxy, i, ap_conf_vector_t *);
+
+        if (ap_get_module_config(section, ssl) && section_is_for(ap_get_module_config(section, &proxy_module), url)) {
+            return section;
+        }
+    }
+    return s->lookup_defaults;
+}
+
+const char *mirror_tls_missing(const mirror_t *mirror, apr_pool_t *pool)
+{
+    server_rec *s = mirror->vhost;
+    const mirror_target_t *target = &mirror->settings->target;
+    conn_rec *c;
+
+    if (strcmp(target->scheme, "https")) {
+        return NULL;
+    }
+    if (!ap_ssl_has_outgoing_handlers()) {
+        return "an https:// mirror needs mod_ssl; LoadModule ssl_module is missing";
+    }
+    /* Nobody but mod_ssl knows whether it is on, and it is only told about connections: one that never was will do. */
+    c = apr_pcalloc(pool, sizeof(*c));
+    c->pool = pool;
+    c->base_server = s;
+    c->conn_config = ap_create_conn_config(pool);
+    c->notes = apr_table_make(pool, 1);
+    c->outgoing = 1;
+    c->client_ip = c->local_ip = apr_pstrdup(pool, "0.0.0.0");
+    if (apr_sockaddr_info_get(&c->client_addr, "0.0.0.0", APR_INET, 0, 0, pool) != APR_SUCCESS) {
+        return NULL; /* then a handshake will tell */
+    }
+    c->local_addr = c->client_addr;
+    if (ap_run_ssl_bind_outgoing(c, find_directives(s, target, pool), 1) != OK) {
+        return apr_psprintf(pool, "an https:// mirror needs SSLProxyEngine on, in its server or in a <Proxy \"%s\"> section",
+                            target->url);
+    }
+    return NULL;
+}
+
+/* ---- the handshake ---- */
+
+/* The connection that mod_ssl is to see, as mod_proxy makes one. */
+static apr_status_t create(mirror_connection_t *connection)
+{
+    mirror_tls_t *tls = apr_pcalloc(connection->pool, sizeof(*tls));
+    server_rec *s = connection->mirror->vhost;
+    const mirror_target_t *target = &connection->settings->target;
+    apr_bucket_alloc_t *alloc = apr_bucket_alloc_create(connection->pool);
+    conn_rec *c = ap_run_create_connection(connection->pool, s, connection->socket, 0, NULL, alloc);
+    int rc;
+
+    connection->tls = tls;
+    if (!c) {
+        return APR_ECONNRESET; /* it has no addresses any more */
+    }
+    tls->c = c;
+    tls->socket = connection->socket;
+    tls->given_up = connection->given_up;
+    tls->plain = apr_brigade_create(connection->pool, alloc);
+    tls->held = apr_brigade_create(connection->pool, alloc);
+    c->cs = apr_pcalloc(connection->pool, sizeof(*c->cs)); /* mod_ssl writes there if the mirror negotiates anew */
+    if (ap_ssl_bind_outgoing(c, find_directives(s, target, connection->pool), 1) != OK) {
+        return APR_ENOTIMPL;
+    }
+    apr_table_setn(c->notes, "proxy-request-hostname", target->hostname);
+    rc = ap_run_pre_connection(c, connection->socket);
+    if ((rc != OK && rc != DONE) || c->aborted) {
+        return APR_EGENERAL;
+    }
+    ap_add_input_filter_handle(filters.in, tls, NULL, c);
+    ap_add_output_filter_handle(filters.out, tls, NULL, c);
+    return apr_socket_timeout_set(connection->socket, 0);
+}
+
+static apr_status_t tls_open(mirror_connection_t *connection, apr_time_t deadline)
+{
+    apr_status_t rv = create(connection);
+    mirror_tls_t *tls = connection->tls;
+
+    if (rv == APR_SUCCESS) {
+        tls->deadline = deadline;
+        rv = ap_get_brigade(tls->c->input_filters, tls->plain, AP_MODE_INIT, APR_BLOCK_READ, 0);
+        apr_brigade_cleanup(tls->plain);
+        tls->deadline = 0;
+        /* What the socket says tells more than what mod_ssl makes of it. */
+        if (rv != APR_SUCCESS && (tls->in != APR_SUCCESS || tls->out != APR_SUCCESS)) {
+            rv = tls->in != APR_SUCCESS ? tls->in : tls->out;
+        }
+    }
+    return rv;
+}
+
+const mirror_transport_t mirror_tls_transport = { tls_open, tls_read, tls_write, tls_push, tls_close, 1 };
+
+void mirror_tls_register(apr_pool_t *p)
+{
+    (void)p;
+    filters.in = ap_register_input_filter("PROXY_MIRROR_TLS_IN", input_filter, NULL, AP_FTYPE_NETWORK - 2);
+    filters.out = ap_register_output_filter("PROXY_MIRROR_TLS_OUT", output_filter, NULL, AP_FTYPE_NETWORK - 2);
+}
