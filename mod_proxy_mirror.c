@@ -1,0 +1,229 @@
+/* Licensed under the Apache License, Version 2.0; see LICENSE.
+ *
+ * mod_proxy_mirror.c - the front door: module record, hooks, start and stop of a child.
+ *
+ * What happens to a request is in modules/mirror_capture.c; modules/README.md is the map.
+ */
+#include <dlfcn.h>
+#include <pthread.h>
+#include <signal.h>
+#include <unistd.h>
+
+#include <httpd.h>
+#include <http_config.h>
+#include <http_core.h>
+#include <http_log.h>
+#include <http_main.h>
+#include <http_protocol.h>
+#include <ap_mpm.h>
+#include <mpm_common.h>
+
+#include "mirror_config.h"
+#include "mirror_copy.h"
+#include "mirror_limit.h"
+#include "mirror_manager.h"
+#include "mirror_slotmem.h"
+#include "mirror_tls.h"
+
+APLOG_USE_MODULE(proxy_mirror);
+
+/* ---- startup ---- */
+
+/* Shared memory, and a slot for each mirror. What fails here stops the first start; on a reload, where that would end a
+ * server that runs, it switches off what it concerns. */
+static int post_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, server_rec *s)
+{
+    mirror_registry_t *registry = mirror_config_registry(s);
+    apr_status_t rv;
+    int reload, generation, i;
+
+    (void)plog;
+    if (ap_state_query(AP_SQ_MAIN_STATE) == AP_SQ_MS_CREATE_PRE_CONFIG || registry->mirrors->nelts == 0) {
+        return OK;
+    }
+    reload = ap_mpm_query(AP_MPMQ_GENERATION, &generation) == APR_SUCCESS && generation > 0;
+    rv = mirror_slotmem_open(&registry->table, pconf, s, registry->slots);
+    if (rv != APR_SUCCESS) {
+        ap_log_error(APLOG_MARK, APLOG_EMERG, rv, s, "PM0001: no shared memory for %d mirrors (ProxyMirrorSlots); %s",
+                     registry->slots, reload ? "nothing is mirrored" : "httpd does not start");
+        registry->table = NULL;
+        return reload ? OK : HTTP_INTERNAL_SERVER_ERROR;
+    }
+    for (i = 0; i < registry->mirrors->nelts; i++) {
+        mirror_t *mirror = APR_ARRAY_IDX(registry->mirrors, i, mirror_t *);
+        const char *missing = mirror_tls_missing(mirror, ptemp);
+
+        if (missing) {
+            ap_log_error(APLOG_MARK, APLOG_ERR, 0, s, "PM0700: mirror %s (%s:%d): %s; %s", mirror->name, mirror->file,
+                         mirror->line, missing, reload ? "it is off" : "httpd does not start");
+            if (!reload) {
+                return HTTP_INTERNAL_SERVER_ERROR;
+            }
+            continue;
+        }
+        rv = mirror_slotmem_slot(&mirror->slot, registry->table, mirror->name);
+        if (rv != APR_SUCCESS) {
+            ap_log_error(APLOG_MARK, APLOG_ERR, rv, s,
+                         "PM0002: mirror %s (%s:%d): all %d slots of shared memory (ProxyMirrorSlots) are taken; %s",
+                         mirror->name, mirror->file, mirror->line, registry->slots,
+                         reload ? "it is off until a later reload finds room" : "httpd does not start");
+            mirror->slot = NULL;
+            if (!reload) {
+                return HTTP_INTERNAL_SERVER_ERROR;
+            }
+        }
+    }
+    return OK;
+}
+
+/* The parent: a child has ended, of itself or killed. */
+static void child_status(server_rec *s, pid_t pid, ap_generation_t generation, int slot, mpm_child_status status)
+{
+    mirror_registry_t *registry = mirror_config_registry(s);
+
+    (void)generation;
+    (void)slot;
+    if (status == MPM_CHILD_EXITED && registry && registry->table) {
+        mirror_slotmem_settle(registry->table, pid);
+    }
+}
+
+/* ---- a child ---- */
+
+/* A helper that a name server holds up still runs our code: keep it in memory. */
+static void keep_code_loaded(void)
+{
+    Dl_info info;
+
+    if (dladdr(&proxy_mirror_module, &info) != 0 && info.dli_fname) {
+        dlopen(info.dli_fname, RTLD_NOW | RTLD_NOLOAD | RTLD_NODELETE);
+    }
+}
+
+/* How long copies may hold up an end that is not graceful: at a stop or a restart httpd waits for all its children, and
+ * serves nobody meanwhile. */
+#define MIRROR_HASTE apr_time_from_msec(200)
+
+#if AP_MODULE_MAGIC_AT_LEAST(20120211, 110)
+/* Main thread of a child of event or worker, while requests may still be served; of prefork, which never says that it is
+ * graceful. */
+static void child_stopping(apr_pool_t *pchild, int graceful)
+{
+    mirror_registry_t *registry = mirror_config_registry(ap_server_conf);
+
+    (void)pchild;
+    if (registry && registry->child) {
+        registry->child->graceful = graceful;
+    }
+}
+#endif
+
+static int may_take_its_time(const mirror_child_t *child)
+{
+#if AP_MODULE_MAGIC_AT_LEAST(20120211, 110)
+    int threaded = 0;
+    sigset_t blocked;
+
+    if (ap_mpm_query(AP_MPMQ_IS_THREADED, &threaded) == APR_SUCCESS && threaded == AP_MPMQ_NOT_SUPPORTED) {
+        /* A child of prefork ends within the handler of a signal, which is then blocked, unless it is graceful. */
+        return pthread_sigmask(SIG_BLOCK, NULL, &blocked) != 0 ||
+               (!sigismember(&blocked, SIGTERM) && !sigismember(&blocked, SIGHUP));
+    }
+    return child->graceful;
+#else
+    (void)child;
+    return 1;
+#endif
+}
+
+/* Pre-cleanup of the child's pool: no request is served any more. */
+static apr_status_t child_end(void *baton)
+{
+    mirror_child_t *child = baton;
+    apr_interval_time_t patience = child->registry->drain_timeout;
+
+    if (patience > MIRROR_HASTE && !may_take_its_time(child)) {
+        patience = MIRROR_HASTE;
+    }
+    if (!mirror_sender_stop(child, patience)) {
+        keep_code_loaded();
+    }
+    child->registry->child = NULL;
+    apr_atomic_set32(&child->closed, 1);
+    mirror_slotmem_release(child->registry->table, child->place);
+    return APR_SUCCESS;
+}
+
+static void child_init(apr_pool_t *pchild, server_rec *s)
+{
+    mirror_registry_t *registry = mirror_config_registry(s);
+    apr_pool_t *pool;
+    mirror_child_t *child;
+    apr_status_t rv;
+    int i;
+
+    if (!registry->table) {
+        return;
+    }
+    pool = mirror_memory_pool_create_for_threads("mirror_child"); /* main thread; then only read */
+    child = apr_pcalloc(pool, sizeof(*child));
+    child->registry = registry;
+    if (apr_generate_random_bytes((unsigned char *)&child->sample, sizeof(child->sample)) != APR_SUCCESS) {
+        ap_random_insecure_bytes(&child->sample, sizeof(child->sample));
+    }
+    rv = mirror_slotmem_claim(&child->place, registry->table);
+    if (rv != APR_SUCCESS) {
+        ap_log_error(APLOG_MARK, APLOG_ERR, rv, s, "PM0003: no place in shared memory; this child mirrors nothing");
+        return;
+    }
+    child->lanes = apr_pcalloc(pool, registry->mirrors->nelts * sizeof(mirror_lane_t));
+    for (i = 0; i < registry->mirrors->nelts; i++) {
+        mirror_lane_t *lane = &child->lanes[i];
+
+        lane->mirror = APR_ARRAY_IDX(registry->mirrors, i, mirror_t *);
+        lane->child = child;
+        if (lane->mirror->slot) {
+            lane->cell = mirror_slotmem_cell(registry->table, child->place, lane->mirror->slot);
+        }
+    }
+    rv = mirror_sender_create(child, pool, s);
+    if (rv != APR_SUCCESS) {
+        ap_log_error(APLOG_MARK, APLOG_ERR, rv, s, "PM0004: no pollset; this child mirrors nothing");
+        mirror_slotmem_release(registry->table, child->place);
+        return;
+    }
+    apr_pool_pre_cleanup_register(pchild, child, child_end);
+    registry->child = child;
+}
+
+static void register_hooks(apr_pool_t *p)
+{
+    static const char *const after_tls[] = { "mod_ssl.c", "mod_proxy.c", NULL };
+
+    ap_hook_check_config(mirror_config_check, NULL, NULL, APR_HOOK_MIDDLE);
+    ap_hook_post_config(post_config, after_tls, NULL, APR_HOOK_MIDDLE);
+    ap_hook_child_init(child_init, NULL, NULL, APR_HOOK_MIDDLE);
+    ap_hook_child_status(child_status, NULL, NULL, APR_HOOK_MIDDLE);
+#if AP_MODULE_MAGIC_AT_LEAST(20120211, 110)
+    ap_hook_child_stopping(child_stopping, NULL, NULL, APR_HOOK_MIDDLE);
+#endif
+    ap_hook_handler(mirror_manager_handler, NULL, NULL, APR_HOOK_MIDDLE);
+    mirror_limit_local_register(p);
+    mirror_limit_redis_register(p);
+    mirror_limit_redis_cluster_register(p);
+    mirror_tls_register(p);
+    mirror_capture_register_hooks(p);
+}
+
+module AP_MODULE_DECLARE_DATA proxy_mirror_module = {
+    STANDARD20_MODULE_STUFF,
+    mirror_config_create_dir,
+    mirror_config_merge_dir,
+    mirror_config_create_server,
+    mirror_config_merge_server,
+    mirror_config_commands,
+    register_hooks,
+#if defined(AP_MODULE_FLAG_NONE)
+    AP_MODULE_FLAG_NONE
+#endif
+};
