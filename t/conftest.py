@@ -1,0 +1,114 @@
+"""Fixtures: recorders, and httpds that are checked when the test is over."""
+from __future__ import annotations
+
+import contextlib
+from typing import Callable, Iterator
+
+import pytest
+
+pytest.register_assert_rewrite("httpdlab", "recorder", "tlslab", "wire", "copies")
+
+from httpdlab import MODULE, Httpd, scaled      # noqa: E402
+from recorder import Recorder                   # noqa: E402
+from tlslab import Authority, TlsRecorder, server   # noqa: E402
+
+FAILED = pytest.StashKey[bool]()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "smoke: a quick choice that shows whether it works at all")
+    config.addinivalue_line("markers", "valgrind: worth to be run under memcheck")
+    if hasattr(config, "workerinput") or config.option.collectonly:
+        return
+    if not MODULE:
+        pytest.exit("MODULE, the path of mod_proxy_mirror.so, is needed in the environment", 2)
+    _try_module()
+
+
+def _try_module() -> None:
+    """One message is enough for a module that cannot be loaded."""
+    server = Httpd("")
+    said = server.test_configuration()
+    server.clean()
+    if said.returncode:
+        pytest.exit(f"httpd does not start with {MODULE}:\n{said.stderr}", 2)
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo) -> Iterator[None]:
+    """Remember whether the test itself failed: then its httpd need not be checked."""
+    outcome = yield
+    if outcome.get_result().when == "call":
+        item.stash[FAILED] = outcome.get_result().failed
+
+
+@pytest.fixture
+def recorder() -> Iterator[Callable[..., Recorder]]:
+    """Makes recorders; `recorder.made` has them."""
+    made: list[Recorder] = []
+
+    def make(*arguments, **options) -> Recorder:
+        made.append(Recorder(scaled(10), *arguments, **options))
+        return made[-1]
+    make.made = made
+    yield make
+    for one in made:
+        one.close()
+
+
+@pytest.fixture(scope="session")
+def authority(tmp_path_factory) -> Authority:
+    """Whom the tests' httpds trust."""
+    made = Authority(str(tmp_path_factory.mktemp("tls") / "ca"))
+    made.server = made.issue("server")
+    made.client = made.issue("client")
+    return made
+
+
+@pytest.fixture
+def https(recorder, authority) -> Callable[..., TlsRecorder]:
+    """Makes recorders that speak TLS."""
+    def make(context=None, *arguments, **options) -> TlsRecorder:
+        recorder.made.append(TlsRecorder(scaled(10), context or server(authority.server), *arguments, **options))
+        return recorder.made[-1]
+    return make
+
+
+@pytest.fixture
+def origin(recorder) -> Recorder:
+    return recorder()
+
+
+@pytest.fixture
+def mirror(recorder) -> Recorder:
+    return recorder()
+
+
+@pytest.fixture
+def httpd(request: pytest.FixtureRequest, recorder) -> Iterator[Callable[..., Httpd]]:
+    """Makes and starts httpds. It uses `recorder`, so recorders are still there while httpds are stopped."""
+    made: list[Httpd] = []
+
+    def make(*arguments, **options) -> Httpd:
+        made.append(Httpd(*arguments, **options))
+        return made[-1].start()
+    yield make
+    failed = request.node.stash.get(FAILED, True)
+    for one in recorder.made:
+        one.release()
+    with contextlib.ExitStack() as stack:
+        for server in made:
+            stack.callback(server.clean)
+            stack.callback(_finish, request.node, server, failed)
+
+
+def _finish(node: pytest.Item, server: Httpd, failed: bool) -> None:
+    """Check and stop it; its log is shown if anything failed."""
+    try:
+        server.finish(failed)
+    except BaseException:
+        failed = True
+        raise
+    finally:
+        if failed:
+            node.add_report_section("teardown", "httpd", server.logs())

@@ -1,0 +1,105 @@
+/* Licensed under the Apache License, Version 2.0; see LICENSE.
+ *
+ * fuzz_redis.c - what a Redis server says, and what is made of it.
+ *
+ * The first byte says how the rest is cut, the second how many places were asked for; the rest is what the server sent.
+ * Whatever it is: no byte beyond what was given, texts that end, elements that are there, and an answer only if it is one
+ * that the script can give.
+ */
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <apr_general.h>
+
+#include "mirror_redis_window.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+#define REQUIRE(condition) ((condition) ? (void)0 : abort())
+
+static const mirror_redis_window_t window = { "key", 10, apr_time_from_sec(60), "" };
+
+static void check_reply(const mirror_redis_reply_t *reply, int depth)
+{
+    char host[256];
+    apr_int64_t number;
+    apr_port_t port = 0;
+    int i;
+
+    REQUIRE(depth <= MIRROR_REDIS_ELEMENTS);
+    REQUIRE(reply->text[sizeof(reply->text) - 1] == '\0');
+    REQUIRE(reply->count >= 0 && reply->count <= MIRROR_REDIS_ELEMENTS);
+    for (i = 0; i < reply->count; i++) {
+        check_reply(reply->elements[i], depth + 1);
+    }
+    if (mirror_redis_reply_number(&number, reply)) {
+        REQUIRE(reply->type == MIRROR_REDIS_INTEGER || reply->type == MIRROR_REDIS_STRING);
+    }
+    if (mirror_redis_reply_redirect(host, sizeof(host), &port, reply, "MOVED") ||
+        mirror_redis_reply_redirect(host, sizeof(host), &port, reply, "ASK")) {
+        REQUIRE(reply->type == MIRROR_REDIS_ERROR && port > 0 && strlen(host) < sizeof(host));
+        REQUIRE(mirror_redis_reply_is_error(reply, "MOVED") != mirror_redis_reply_is_error(reply, "ASK"));
+    }
+}
+
+static void check_answer(const mirror_redis_reply_t *reply, apr_int64_t wanted)
+{
+    mirror_limit_answer_t answer;
+
+    if (mirror_redis_window_read(&answer, &window, reply, wanted, 1000) == APR_SUCCESS) {
+        REQUIRE(reply->type == MIRROR_REDIS_ARRAY);
+        REQUIRE(answer.granted >= 0 && answer.granted <= wanted && answer.used >= answer.granted);
+        REQUIRE(answer.granted == wanted || answer.used >= window.count);
+        REQUIRE(answer.until >= 1000 && answer.until <= 1000 + window.length);
+    }
+}
+
+/* Read it in parts of at most `most` bytes, each in a block of its exact size. Returns what came of the last one. */
+static apr_status_t read_parts(const char *data, apr_size_t len, apr_size_t most, apr_int64_t wanted)
+{
+    mirror_redis_reader_t *reader = mirror_redis_reply_reader_create();
+    const mirror_redis_reply_t *reply = NULL;
+    apr_status_t rv = APR_INCOMPLETE;
+
+    REQUIRE(reader != NULL);
+    while (len > 0 && rv != APR_EINVAL) {
+        apr_size_t part = len < most ? len : most;
+        char *block = malloc(part);
+
+        REQUIRE(block != NULL);
+        memcpy(block, data, part);
+        rv = mirror_redis_reply_feed(&reply, reader, block, part);
+        free(block);
+        REQUIRE(rv == APR_SUCCESS || rv == APR_INCOMPLETE || rv == APR_EINVAL);
+        if (rv == APR_SUCCESS) {
+            REQUIRE(!mirror_redis_reply_is_begun(reader));
+            check_reply(reply, 0);
+            check_answer(reply, wanted);
+        }
+        data += part;
+        len -= part;
+    }
+    mirror_redis_reply_reader_destroy(reader);
+    return rv;
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    static const apr_size_t most[] = { 1, 2, 7, 64, 4096 };
+    apr_int64_t wanted;
+    apr_status_t whole;
+
+    if (size < 3) {
+        return 0;
+    }
+    wanted = 1 + data[1];
+    whole = read_parts((const char *)data + 2, size - 2, size, wanted);
+    if (whole == APR_SUCCESS) { /* one reply, and nothing behind it */
+        REQUIRE(read_parts((const char *)data + 2, size - 2, most[data[0] % 5], wanted) == APR_SUCCESS);
+    }
+    else {
+        read_parts((const char *)data + 2, size - 2, most[data[0] % 5], wanted);
+    }
+    return 0;
+}

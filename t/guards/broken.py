@@ -1,0 +1,102 @@
+"""A guard that cannot fail guards nothing: each is run over a copy of the tree in which one thing was broken, and has
+to name it."""
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import tree
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+LONG = "int long_one(void)\n{\n" + "    ;\n" * 90 + "}\n"
+TALL = "/* tall */\n" * 501
+
+# guard, file that is appended to (or made), what is appended (or what is replaced, and by what), what the guard must say
+BREAKS = [
+    ("includes", "modules/mirror_capture.h", "\n", "has no header"),
+    ("includes", "modules/mirror_sender.c", '#include "mirror_capture.c"\n', "meet only at the queue"),
+    ("includes", "modules/mirror_queue.h", "#include <http_core.h>\n", "mirror_queue.c: includes http_core.h through"),
+    ("includes", "modules/mirror_response.c", "# include <util_filter.h>\n", "mirror_response.c: includes util_filter.h"),
+    ("includes", "modules/mirror.h", "#include <string.h>\n", "mirror.h: includes string.h"),
+    ("includes", "modules/mirror_loop.h", '#include "mirror_loop.h"\n', "mirror_loop.h: includes itself"),
+    ("size", "modules/mirror_queue.c", LONG, "long_one() has 93 lines"),
+    ("size", "t/long.py", TALL, "t/long.py: 501 lines"),
+    ("words", "modules/mirror_queue.c", "static volatile int v;\n", "volatile"),
+    ("words", "mod_proxy_mirror.c", "void f(char *s) { sprintf (s, s); }\n", "sprintf"),
+    ("words", "modules/mirror_copy.c", "int n = atoi(s);\n", "atoi"),
+    ("words", "modules/mirror_copy.c", "char *a = strtok(s, t), *b = strcpy(s, t);\n", "strtok"),
+    ("words", "t/test_nap.py", "time.sle" "ep(1)\n", "wait for a condition"),
+    ("words", "t/nap.sh", "  sle" "ep 1\n", "wait for a condition"),
+    ("words", "README.md", "TO" "DO\n", "open an issue"),
+    ("tags", "modules/mirror_queue.c", 'ap_log_error(APLOG_MARK, APLOG_ERR, 0, f(")"), "no tag");\n', "with a tag"),
+    ("tags", "modules/mirror_queue.c", 'ap_log_perror(M, 0, 0, p, "PM9999: a");\nap_log_rerror(M, 0, 0, r, "PM9999: b");\n',
+     "PM9999 is also"),
+    ("tags", "modules/mirror_queue.c", 'ap_log_error(M, 0, 0, s, APLOGNO(01234) "PM9998: a");\n', "httpd's own"),
+    ("sources", "modules/mirror_stray.c", "\n", "libmirror_la_SOURCES"),
+    ("sources", "t/unit/test_stray.c", "\n", "UNIT_TESTS"),
+    ("sources", "t/fuzz/fuzz_stray.c", "\n", "FUZZ_TARGETS"),
+    ("paths", "docs/x.html", "see /ho" "me/me/x\n", "docs/x.html:1: /"),
+    ("paths", "t/x.sh", "cd '/wo" "rk/main'\n", "t/x.sh:1: /"),
+    ("manual", "modules/mirror_attributes.c", '    { "stray_attribute", 1 },\n', "README.md: attribute stray_attribute"),
+    ("manual", "modules/mirror_config.c", '    AP_INIT_TAKE1("StrayDirective", f, 0, 0, ""),\n',
+     "conf/proxy_mirror.conf: directive StrayDirective"),
+    ("manual", "modules/mirror.h", 'X(STRAY, "stray_outcome")\n', "README.md: outcome stray_outcome"),
+    ("manual", "modules/mirror_attributes.c", '    { "stray_attribute", 1 },\n',
+     "docs/mod_proxy_mirror.xml: attribute stray_attribute"),
+    ("manual", "modules/mirror_attributes.c", '    { "stray_attribute", 1 },\n',
+     "conf/proxy_mirror.conf: attribute stray_attribute"),
+    ("manual", "modules/mirror_attributes.c", ('"10s", 0, NULL', '"11s", 0, NULL'),
+     "docs/mod_proxy_mirror.xml: attribute timeout has the default 10s; modules/mirror_attributes.c has 11s"),
+    ("manual", "modules/mirror_config.c", '    AP_INIT_TAKE1("StrayDirective", f, 0, 0, ""),\n',
+     "docs/mod_proxy_mirror.xml: directive StrayDirective"),
+    ("manual", "modules/mirror_config.c", ("(default 64M)", "(default 65M)"), "ProxyMirrorMemory has the default 64M"),
+    ("manual", "docs/mod_proxy_mirror.xml", ("<td><code>ttl</code>", "<td><code>tl</code>"),
+     "docs/mod_proxy_mirror.xml: attribute ttl of"),
+    ("manual", "docs/mod_proxy_mirror.xml", ("<name>ProxyMirrorSlots</name>", "<name>Slots</name>"),
+     "docs/mod_proxy_mirror.xml: directive ProxyMirrorSlots of"),
+    ("manual", "docs/mod_proxy_mirror.xml", ("<code>1M</code>", "<code>2M</code>"), "max_body has the default 2M"),
+    ("manual", "docs/mod_proxy_mirror.xml", ("<td><code>1M</code></td>", "<td>none</td>"), "max_body has the default none"),
+    ("manual", "docs/mod_proxy_mirror.xml", ("<usage>", "<hint>"), "is not well-formed"),
+    ("manual", "conf/proxy_mirror.conf", ("retry=10s", "retry=1s"), "retry has the default 1s"),
+]
+
+
+def run(guard, **env):
+    return subprocess.run([sys.executable, f"{HERE}/guard_{guard}.py"], env={**os.environ, **env},
+                          capture_output=True, text=True)
+
+
+def say(guard, what, out, problems):
+    if out.returncode != 1 or what not in out.stdout:
+        problems.append(f"guard_{guard}.py does not fail with {what!r}: {out.stdout}{out.stderr}")
+
+
+problems = []
+with tempfile.TemporaryDirectory(prefix="proxy_mirror.") as copy:
+    for path in tree.paths():
+        os.makedirs(os.path.dirname(f"{copy}/{path}"), exist_ok=True)
+        shutil.copyfile(f"{tree.ROOT}/{path}", f"{copy}/{path}")
+    for guard, path, text, what in BREAKS:
+        file = f"{copy}/{path}"
+        before = open(file).read() if os.path.exists(file) else None
+        os.makedirs(os.path.dirname(file), exist_ok=True)
+        if isinstance(text, tuple):
+            if text[0] not in before:
+                problems.append(f"broken.py: {path} has no {text[0]!r} to be replaced")
+            open(file, "w").write(before.replace(*text))
+        else:
+            open(file, "a").write(text)
+        say(guard, what, run(guard, srcdir=copy), problems)
+        if before is None:
+            os.unlink(file)
+        else:
+            open(file, "w").write(before)
+
+    open(f"{copy}/two.c", "w").write("int proxy_mirror_module, another_symbol;\n")
+    subprocess.run([*os.environ.get("CC", "cc").split(), "-shared", "-fPIC", f"{copy}/two.c", "-o", f"{copy}/two.so"],
+                   check=True)
+    say("symbol", "exports another_symbol", run("symbol", MODULE=f"{copy}/two.so"), problems)
+guards = {name[len("guard_"):-3] for name in os.listdir(HERE) if name.startswith("guard_")}
+problems += [f"guard_{g}.py: nothing in broken.py makes it fail" for g in sorted(guards - {b[0] for b in BREAKS} - {"symbol"})]
+
+tree.finish("broken", problems, f"{len(BREAKS) + 1} broken trees were all noticed")

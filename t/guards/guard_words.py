@@ -1,0 +1,35 @@
+"""Calls and words that have no place here, each with what to use instead."""
+import re
+import tree
+
+# in C, outside comments and strings
+IN_C = [
+    (r"\bv?sprintf\s*\(", "apr_snprintf, or apr_psprintf"),
+    (r"\b(strcpy|strcat|gets)\s*\(", "apr_cpystrn, or memcpy with a length that was checked"),
+    (r"\bato(i|l|ll|f)\s*\(", "apr_strtoi64, and look at errno and at what follows"),
+    (r"\bstrtok(_r)?\s*\(", "apr_strtok, or a loop: it writes into what it reads"),
+    (r"\bvolatile\b", "a mutex, or apr_atomic_*"),
+    (r"\b(setjmp|longjmp|alloca|system|popen)\s*\(", "nothing: it has no place in a server"),
+]
+# in everything below t/
+IN_TESTS = [(r"\b[un]?(nano)?sleep\s*\(|^\s*sleep\s+[\d$]", "wait for a condition, with a limit of time")]
+# everywhere
+ANYWHERE = [(r"\b(TO" r"DO|FIX" r"ME|XX" r"X)\b", "do it, or open an issue")]
+
+
+def look(path, text, rules):
+    return [f"{path}:{tree.line_of(text, m.start())}: {m.group().strip().rstrip('(')}: {instead}"
+            for rule, instead in rules for m in re.finditer(rule, text, re.M)]
+
+
+problems, checked = [], 0
+for path in tree.paths():
+    text = tree.read(path)
+    problems += look(path, text, ANYWHERE)
+    if path.endswith((".c", ".h")):
+        checked += 1
+        problems += look(path, tree.code(text), IN_C)
+    if path.startswith("t/"):
+        problems += look(path, text, IN_TESTS)
+
+tree.finish("words", problems, f"{checked} C files without a forbidden word" if checked else "")

@@ -1,0 +1,221 @@
+"""Redis servers of the tests' own, on loopback: one, or a cluster of six nodes."""
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+from typing import Callable, Iterator
+
+import pytest
+
+from httpdlab import Httpd, free_port, scaled, wait_for
+
+Reply = object      # str, int, None or a list of these
+
+
+class RedisError(Exception):
+    """What Redis says, beginning with a code."""
+
+
+def ask(port: int, *words: object, password: str = "") -> Reply:
+    """The reply to one command, on a connection of its own."""
+    with socket.create_connection(("127.0.0.1", port), scaled(5)) as sock, sock.makefile("rb") as stream:
+        if password:
+            _send(sock, "AUTH", password)
+            _read(stream)
+        _send(sock, *words)
+        return _read(stream)
+
+
+def _send(sock: socket.socket, *words: object) -> None:
+    data = [str(word).encode() for word in words]
+    sock.sendall(b"*%d\r\n" % len(data) + b"".join(b"$%d\r\n%s\r\n" % (len(word), word) for word in data))
+
+
+def _read(stream) -> Reply:
+    line = stream.readline()
+    if not line:
+        raise EOFError
+    kind, text = line[:1], line[1:-2].decode()
+    if kind == b"-":
+        raise RedisError(text)
+    if kind == b"+":
+        return text
+    if kind == b":":
+        return int(text)
+    if kind == b"$":
+        return None if text == "-1" else stream.read(int(text) + 2)[:-2].decode()
+    return [_read(stream) for _ in range(int(text))]
+
+
+class Redis:
+    """One redis-server."""
+
+    def __init__(self, *options: str, password: str = "", port: int = 0) -> None:
+        self.root = tempfile.mkdtemp(prefix="redislab.")
+        self.port = port or free_port()
+        self.options = options
+        self.password = password
+        self.process: subprocess.Popen[bytes] | None = None
+        self.start()
+
+    def start(self) -> None:
+        with open(f"{self.root}/log", "ab") as out:
+            self.process = subprocess.Popen(
+                ["setpriv", "--pdeathsig", "KILL", "redis-server", "--port", str(self.port), "--bind", "127.0.0.1",
+                 "--dir", self.root, "--save", "", "--appendonly", "no", "--protected-mode", "no", *self.options],
+                stdin=subprocess.DEVNULL, stdout=out, stderr=out)
+        wait_for("Redis to answer", self.answers)
+
+    def answers(self) -> bool:
+        try:
+            return self("PING") == "PONG"
+        except (OSError, EOFError):
+            return False
+        except RedisError as error:
+            return "LOADING" not in str(error)
+
+    def __call__(self, *words: object) -> Reply:
+        return ask(self.port, *words, password=self.password)
+
+    def used(self, key: str) -> int:
+        return int(self("GET", key) or 0)
+
+    def calls(self, command: str) -> int:
+        """How often a command was called."""
+        for line in self("INFO", "commandstats").splitlines():
+            if line.startswith(f"cmdstat_{command}:"):
+                return int(line.split("calls=")[1].split(",")[0])
+        return 0
+
+    def clients(self) -> list[str]:
+        """The connections of others."""
+        return [line for line in self("CLIENT", "LIST").splitlines() if "cmd=client" not in line]
+
+    def pause(self) -> None:
+        self.process.send_signal(signal.SIGSTOP)
+
+    def go_on(self) -> None:
+        self.process.send_signal(signal.SIGCONT)
+
+    def kill(self) -> None:
+        self.process.kill()
+        self.process.wait()
+
+    def close(self) -> None:
+        self.kill()
+        shutil.rmtree(self.root, ignore_errors=True)
+
+
+def _cluster_port() -> int:
+    """A port for a node, whose bus takes the one 10000 above."""
+    while True:
+        port = free_port()
+        with socket.socket() as sock:
+            try:
+                if port + 10000 < 32768:    # from there on the system takes some for clients
+                    sock.bind(("127.0.0.1", port + 10000))
+                    return port
+            except OSError:
+                pass
+
+
+class Cluster:
+    """Six nodes, of which three are replicas."""
+
+    NODES = 6
+
+    def __init__(self) -> None:
+        self.nodes: list[Redis] = []
+        try:
+            self._start()
+        except BaseException:
+            self.close()
+            raise
+
+    def _start(self) -> None:
+        for _ in range(self.NODES):
+            self.nodes.append(Redis("--cluster-enabled", "yes", "--cluster-node-timeout", "1000",
+                                    "--cluster-require-full-coverage", "no", "--repl-diskless-sync-delay", "0",
+                                    port=_cluster_port()))
+        subprocess.run(["redis-cli", "--cluster", "create", *(f"127.0.0.1:{node.port}" for node in self.nodes),
+                        "--cluster-replicas", "1", "--cluster-yes"], check=True, stdout=subprocess.DEVNULL)
+        for node in self.nodes:
+            wait_for("the cluster to be ready", lambda n=node: "cluster_state:ok" in n("CLUSTER", "INFO"), 20)
+            wait_for("replicas to be in step", lambda n=node: any(
+                word in n("INFO", "replication") for word in ("role:master", "master_link_status:up")), 20)
+
+    def addresses(self) -> str:
+        return ",".join(f"127.0.0.1:{node.port}" for node in self.nodes)
+
+    def alive(self) -> Iterator[Redis]:
+        return (node for node in self.nodes if node.process.poll() is None)
+
+    def id_of(self, node: Redis) -> str:
+        return node("CLUSTER", "MYID")
+
+    def owner(self, key: str) -> Redis | None:
+        """The node that has the key's slot, as the nodes that are alive see it; None while they do not agree."""
+        ports = set()
+        for node in self.alive():
+            slot = node("CLUSTER", "KEYSLOT", key)
+            for first, last, master, *_ in node("CLUSTER", "SLOTS"):
+                if first <= slot <= last:
+                    ports.add(master[1])
+        found = [node for node in self.alive() if {node.port} == ports]
+        return found[0] if found and "role:master" in found[0]("INFO", "replication") else None
+
+    def masters(self) -> list[Redis]:
+        return [node for node in self.alive() if "role:master" in node("INFO", "replication")]
+
+    def close(self) -> None:
+        for node in self.nodes:
+            node.close()
+
+
+def wrk(*servers: Httpd, path: str = "/o/a", seconds: int = 1, connections: int = 12) -> None:
+    """Load on all of them at once."""
+    commands = [["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", f"http://127.0.0.1:{h.port}{path}"]
+                for h in servers]
+    running = [subprocess.Popen(command, stdout=subprocess.DEVNULL) for command in commands]
+    for one in running:
+        assert one.wait(scaled(seconds + 20)) == 0
+
+
+def wrk_until_limited(*servers: Httpd) -> None:
+    """Load on all of them until each has refused something; then nothing is under way any more."""
+    def step() -> bool:
+        wrk(*servers)
+        return all(h.outcomes().get("limited") for h in servers)
+    wait_for("the limit to be reached", step, 30)
+    for h in servers:
+        h.wait_idle()
+
+
+@pytest.fixture
+def redis() -> Iterator[Callable[..., Redis]]:
+    """Makes Redis servers."""
+    with contextlib.ExitStack() as stack:
+        def make(*options: str, **named) -> Redis:
+            server = Redis(*options, **named)
+            stack.callback(server.close)
+            return server
+        yield make
+
+
+@pytest.fixture
+def cluster() -> Iterator[Cluster]:
+    one = Cluster()
+    yield one
+    one.close()
+
+
+def has_redis() -> bool:
+    return all(shutil.which(name) for name in ("redis-server", "redis-cli"))
+
+
+needs_redis = pytest.mark.skipif(not has_redis() and "CI" not in os.environ, reason="no redis-server")

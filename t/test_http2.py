@@ -1,0 +1,145 @@
+"""HTTP/2 (mod_http2, without TLS), by curl and nghttp: copies are HTTP/1.1, one for each stream. mod_http2 does not run
+under prefork."""
+from __future__ import annotations
+
+import subprocess
+
+import pytest
+
+from httpdlab import THREADED, location, scaled, to
+
+pytestmark = pytest.mark.skipif(not THREADED, reason="mod_http2 does not run under prefork")
+
+# curl's and nghttp's own headers are none of our business
+OF_A_COPY = {"Host", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Server", "X-Proxy-Mirror"}
+
+
+@pytest.fixture
+def h2(httpd, origin, mirror):
+    def make(attributes="", **options):
+        return httpd("Protocols h2c http/1.1\nH2Direct on\nH2Upgrade on\n"
+                     + location("/o/", origin, to(mirror, attributes)), modules=["http2"], **options)
+    return make
+
+
+def run(*command: str, stdin: bytes = b"") -> bytes:
+    done = subprocess.run(command, input=stdin, capture_output=True, timeout=scaled(30), check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def curl(h, path: str, *arguments: str, stdin: bytes = b"") -> bytes:
+    return run("curl", "-sS", "--max-time", str(scaled(20)), "--http2-prior-knowledge", *arguments,
+               f"http://127.0.0.1:{h.port}{path}", stdin=stdin)
+
+
+def assert_h2_copy(copy, start: str, body: bytes = b"") -> None:
+    assert copy.start == f"{start} HTTP/1.1"
+    assert copy.body == body
+    names = [name for name, _ in copy.headers]
+    for name in OF_A_COPY:
+        assert [n.lower() for n in names].count(name.lower()) == 1, names
+    for name in ("Transfer-Encoding", "Connection", "Upgrade", "HTTP2-Settings", "TE", "Expect"):
+        assert not copy.header(name)
+    assert not [name for name in names if name.startswith(":")]
+
+
+@pytest.mark.smoke
+def test_get(h2, origin, mirror):
+    h = h2()
+    assert curl(h, "/o/a?x=%2f", "-H", "X-A: 1") == b"ok\n"
+    assert_h2_copy(mirror.one(), "GET /o/a?x=%2f")
+    assert mirror.one().header("X-A") == ["1"]
+    assert mirror.one().header("Host") == [f"127.0.0.1:{h.port}"]
+    assert not mirror.one().header("Content-Length")
+    assert len(origin.requests) == 1
+    assert h.ended(1) == {"mirrored": 1}
+
+
+@pytest.mark.parametrize("size", [0, 1, 70000, 1000000])
+def test_body_with_a_length(h2, origin, mirror, size):
+    h = h2()
+    body = bytes(n % 251 for n in range(size))
+    assert curl(h, "/o/a", "--data-binary", "@-", stdin=body) == b"ok\n"
+    assert origin.one().body == body
+    assert_h2_copy(mirror.one(), "POST /o/a", body)
+    assert mirror.one().header("Content-Length") == [str(size)]
+    assert h.ended(1) == {"mirrored": 1}
+
+
+@pytest.mark.smoke
+@pytest.mark.parametrize("size", [1, 70000, 1000000])
+def test_body_without_a_length(h2, origin, mirror, size):
+    h = h2()
+    body = bytes(n % 251 for n in range(size))
+    assert curl(h, "/o/a", "-T", "-", stdin=body) == b"ok\n"
+    assert origin.one().body == body
+    assert_h2_copy(mirror.one(), "PUT /o/a", body)
+    assert mirror.one().header("Content-Length") == [str(size)]
+    assert h.ended(1) == {"mirrored": 1}
+
+
+def test_body_that_is_too_long(h2, origin, mirror):
+    h = h2("max_body=100000")
+    assert curl(h, "/o/a", "-T", "-", stdin=b"x" * 100001) == b"ok\n"
+    assert curl(h, "/o/b", "--data-binary", "@-", stdin=b"x" * 100001) == b"ok\n"
+    assert h.ended(2) == {"too_large": 2}
+    assert mirror.connections == 0
+
+
+def test_head(h2, mirror):
+    h = h2()
+    curl(h, "/o/a", "-I")
+    assert_h2_copy(mirror.one(), "HEAD /o/a")
+    assert h.ended(1) == {"mirrored": 1}
+
+
+def test_upgrade_to_http2(h2, mirror):
+    """The first request of the connection is HTTP/1.1, with Upgrade: h2c."""
+    h = h2()
+    assert run("curl", "-sS", "--http2", f"http://127.0.0.1:{h.port}/o/a") == b"ok\n"
+    assert_h2_copy(mirror.one(), "GET /o/a")
+    assert h.ended(1) == {"mirrored": 1}
+
+
+def test_many_streams(h2, origin, mirror):
+    h = h2("max_queue=100000")
+    run("nghttp", "-n", *(f"http://127.0.0.1:{h.port}/o/{n}" for n in range(50)))
+    assert h.ended(50) == {"mirrored": 50}
+    targets = [f"/o/{n}" for n in range(50)]
+    assert sorted(copy.target for copy in mirror.requests) == sorted(targets)
+    assert len(origin.requests) == 50
+
+
+def test_many_connections_and_streams(h2, origin, mirror):
+    h = h2("max_queue=100000", threads=25)
+    out = run("h2load", "-n", "1000", "-c", "4", "-m", "20", f"http://127.0.0.1:{h.port}/o/a")
+    assert b"1000 succeeded" in out and b"0 errored" in out
+    assert h.ended(1000) == {"mirrored": 1000}
+    assert len(mirror.requests) == len(origin.requests) == 1000
+
+
+def test_many_streams_with_bodies(h2, origin, mirror, tmp_path):
+    h = h2("max_queue=100000", threads=25)
+    body = bytes(n % 253 for n in range(30000))
+    (tmp_path / "body").write_bytes(body)
+    run("h2load", "-n", "200", "-c", "2", "-m", "10", "-d", str(tmp_path / "body"), f"http://127.0.0.1:{h.port}/o/a")
+    assert h.ended(200) == {"mirrored": 200}
+    assert [copy.body == body for copy in mirror.requests] == [True] * 200
+
+
+def test_stream_that_is_broken_off(h2, origin, mirror):
+    """curl gives up in the middle of the body."""
+    h = h2()
+    h.expected += [r"\[(proxy|proxy_http|http2|core):(error|warn)\]"]
+    gate = mirror.gate()
+    process = subprocess.Popen(["curl", "-sS", "--http2-prior-knowledge", "-T", "-", f"http://127.0.0.1:{h.port}/o/a"],
+                               stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    with process:
+        process.stdin.write(b"x" * 100000)
+        process.stdin.flush()
+        origin.wait_until("connection", lambda: origin.connections == 1)
+        process.kill()
+    assert h.ended(1) == {"incomplete": 1}
+    assert mirror.connections == 0
+    gate.set()

@@ -1,0 +1,130 @@
+"""How much a mirror may take, and what happens while it is down."""
+from __future__ import annotations
+
+import pytest
+
+from copies import assert_copy, assert_next_is_intact
+from httpdlab import location, scaled, to, wait_for
+
+DOWN = r"PM\d+: mirror m is down"
+UP = r"PM\d+: mirror m is up"
+
+
+@pytest.fixture
+def proxy(httpd, origin):
+    """An httpd whose /o/ is mirrored to a recorder."""
+    def make(mirror, attributes="", **options):
+        return httpd(location("/o/", origin, to(mirror, attributes)), **options)
+    return make
+
+
+# ---- bounds ----
+
+@pytest.mark.parametrize("connections, queue", [(3, 5), (1, 0), (2, 0), (1, 1)])
+def test_bounds(proxy, mirror, connections, queue):
+    gate = mirror.hold()
+    h = proxy(mirror, f"max_connections={connections} max_queue={queue}", children=1,
+              expect=[r"PM\d+: mirror m: .*full"])
+    taken = connections + queue
+    assert h.get_many(f"/o/{n}" for n in range(taken + 4)) == [200] * (taken + 4)
+    assert h.outcomes() == {"queue_full": 4}
+    mirror.wait_until("connections", lambda: mirror.connections >= connections)
+    wait_for("copies in flight", lambda: h.mirror()["state"]["in_flight"] == connections)
+    state = h.mirror()["state"]
+    assert (state["queued"], state["connections"]) == (queue, connections)
+    assert mirror.connections == connections
+    gate.set()
+    assert h.ended(taken + 4) == {"mirrored": taken, "queue_full": 4}
+    assert mirror.connections == connections
+    assert sorted(int(copy.target[3:]) for copy in mirror.requests) == list(range(taken))
+    assert_next_is_intact(h, mirror, taken + 4, mirrored=taken, queue_full=4)
+
+
+def test_full_queue_is_one_line_in_the_log(proxy, mirror):
+    gate = mirror.hold()
+    h = proxy(mirror, "max_connections=1 max_queue=0", children=1, expect=[r"PM\d+: mirror m: .*full"])
+    h.get_many(["/o/a"] * 200)
+    assert h.outcomes() == {"queue_full": 199}
+    wait_for("a line in the log", lambda: h.log_lines(r"PM\d+: mirror m: .*full"))
+    gate.set()
+    assert h.ended(200) == {"mirrored": 1, "queue_full": 199}
+    assert len(h.log_lines(r"proxy_mirror:warn")) == 1
+
+
+# ---- down and up ----
+
+@pytest.mark.smoke
+def test_down_and_up_again(proxy, recorder):
+    mirror = recorder(listen=False)
+    h = proxy(mirror, f"retry={int(scaled(700))}ms", expect=[DOWN])
+    assert h.get("/o/a").status == 200
+    assert h.ended(1) == {"unreachable": 1}
+    mirror.listen()
+    assert h.get_many(["/o/b"] * 20) == [200] * 20
+    assert h.ended(21) == {"unreachable": 21}
+    assert mirror.connections == 0                      # not even tried
+    assert len(h.log_lines(DOWN)) == 1
+    wait_for("the end of the pause", lambda: h.mirror()["state"]["down_until"] is None)
+    assert_next_is_intact(h, mirror, 21, unreachable=21)
+    assert len(h.log_lines(DOWN)) == len(h.log_lines(UP)) == 1
+    assert "21 copies" in h.log_lines(UP)[0]
+
+
+def test_each_probe_that_fails_says_nothing(proxy, recorder):
+    h = proxy(recorder(listen=False), "retry=50ms", expect=[DOWN])
+    count = 0
+    for _ in range(5):
+        count += 1
+        assert h.get("/o/a").status == 200
+        assert h.ended(count) == {"unreachable": count}
+        wait_for("the end of the pause", lambda: h.mirror()["state"]["down_until"] is None)
+    assert len(h.log_lines(DOWN)) == 1
+
+
+def test_one_probe_at_a_time(proxy, recorder):
+    """A full backlog: connecting takes until connect_timeout, and meanwhile the other copies end at once."""
+    mirror = recorder(listen=False)
+    fill = mirror.fill_backlog()
+    h = proxy(mirror, f"retry=300ms connect_timeout={int(scaled(1000))}ms", children=1, expect=[DOWN])
+    assert h.get("/o/a").status == 200
+    assert h.ended(1) == {"unreachable": 1}
+    wait_for("the end of the pause", lambda: h.mirror()["state"]["down_until"] is None)
+    assert h.get_many(["/o/b"] * 10) == [200] * 10
+    state = h.mirror()["state"]
+    assert state["queued"] + state["in_flight"] == 1
+    assert h.outcomes() == {"unreachable": 10}
+    assert h.ended(11) == {"unreachable": 11}
+    assert len(h.log_lines(DOWN)) == 1
+    for sock in fill:
+        sock.close()
+
+
+def test_dead_mirror_beside_a_healthy_one(httpd, origin, mirror, recorder):
+    h = httpd(location("/o/", origin, to(recorder(listen=False), name="dead"), to(mirror)),
+              expect=[r"mirror dead is down"])
+    assert h.get_many(f"/o/{n}" for n in range(50)) == [200] * 50
+    assert h.ended(50) == {"mirrored": 50}
+    assert h.ended(50, "dead") == {"unreachable": 50}
+
+
+def test_hanging_mirror_beside_a_healthy_one(httpd, origin, mirror, recorder):
+    hanging = recorder()
+    gate = hanging.hold()
+    h = httpd(location("/o/", origin, to(hanging, "max_connections=2 max_queue=10", "hanging"), to(mirror)),
+              children=1, expect=[r"mirror hanging: .*full"])
+    assert h.get_many(f"/o/{n}" for n in range(50)) == [200] * 50
+    assert h.ended(50) == {"mirrored": 50}
+    assert h.outcomes("hanging") == {"queue_full": 38}
+    gate.set()
+    assert h.ended(50, "hanging") == {"mirrored": 12, "queue_full": 38}
+
+
+def test_name_that_does_not_resolve(httpd, origin, mirror):
+    """Other mirrors do not wait for the look-up."""
+    h = httpd(location("/o/", origin, 'ProxyMirror "http://mirror.invalid" name=lost', to(mirror)),
+              expect=[r"mirror lost is down"], env={"RES_OPTIONS": "timeout:1 attempts:1"})
+    assert h.get("/o/a").status == 200
+    assert_copy(mirror.one(), "GET /o/a")
+    wait_for("the look-up to fail", lambda: h.outcomes("lost"), 25)
+    assert h.ended(1, "lost") == {"unreachable": 1}
+    assert "mirror.invalid" in h.log_lines(r"mirror lost is down")[0]

@@ -1,0 +1,373 @@
+"""Mirrors that misbehave: each copy ends as the contract says, the next one is intact, the client notices nothing."""
+from __future__ import annotations
+
+import pytest
+
+from copies import assert_next_is_intact
+from httpdlab import location, scaled, to, wait_for
+from recorder import Recorder, answer, bytes_answer, ok
+from wire import request, reset
+
+DOWN = r"PM\d+: mirror m is down"
+SHORT = f"timeout={int(scaled(500))}ms"
+
+
+@pytest.fixture
+def proxy(httpd, origin):
+    """An httpd whose /o/ is mirrored to a recorder."""
+    def make(mirror, attributes="", **options):
+        return httpd(location("/o/", origin, to(mirror, attributes)), **options)
+    return make
+
+
+def one_then_well(mirror: Recorder, fault) -> None:
+    """Misbehave for the target /o/bad, and answer all others well."""
+    mirror.answer = lambda sock, message: (fault if message.target == "/o/bad" else ok)(sock, message)
+
+
+# ---- answers ----
+
+HEAD = b"HTTP/1.1 200 OK\r\n"
+WELL = {
+    "content-length": HEAD + b"Content-Length: 3\r\n\r\nabc",
+    "same length twice": HEAD + b"Content-Length: 3\r\nContent-Length: 3\r\n\r\nabc",
+    "chunks": HEAD + b"Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n",
+    "extensions and trailers": HEAD + b'Transfer-Encoding: chunked\r\n\r\n3;a="b"\r\nabc\r\n0;x\r\nX-T: v\r\n\r\n',
+    "no content": b"HTTP/1.1 204 No Content\r\n\r\n",
+    "not modified": b"HTTP/1.1 304 Not Modified\r\nContent-Length: 10\r\n\r\n",
+    "interim": (b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n" + HEAD
+                + b"Content-Length: 0\r\n\r\n"),
+    "ten interim": b"HTTP/1.1 102 Processing\r\n\r\n" * 10 + HEAD + b"Content-Length: 0\r\n\r\n",
+    "no reason": b"HTTP/1.1 200 \r\nContent-Length: 0\r\n\r\n",
+    "early 413": b"HTTP/1.1 413 Too Large\r\nContent-Length: 0\r\n\r\n",
+}
+WELL_AND_CLOSED = {
+    "until close": HEAD + b"\r\nabc",
+    "http/1.0": b"HTTP/1.0 200 OK\r\n\r\nabc",
+    "http/1.0 with length": b"HTTP/1.0 200 OK\r\nContent-Length: 3\r\n\r\nabc",
+    "connection: close": HEAD + b"Connection: close\r\nContent-Length: 3\r\n\r\nabc",
+}
+BROKEN = {
+    "not http": b"SSH-2.0-OpenSSH_9.2\r\n\r\n",
+    "http/2": b"HTTP/2 200\r\n\r\n",
+    "no status": b"HTTP/1.1 \r\n\r\n",
+    "status of two digits": b"HTTP/1.1 20 OK\r\n\r\n",
+    "nul": b"\0" * 100,
+    "switching protocols": b"HTTP/1.1 101 Switching\r\nUpgrade: x\r\n\r\n",
+    "length not a number": HEAD + b"Content-Length: abc\r\n\r\nabc",
+    "negative length": HEAD + b"Content-Length: -3\r\n\r\nabc",
+    "two lengths": HEAD + b"Content-Length: 3\r\nContent-Length: 4\r\n\r\nabc",
+    "huge length": HEAD + b"Content-Length: 99999999999999999999\r\n\r\nabc",
+    "bad chunk size": HEAD + b"Transfer-Encoding: chunked\r\n\r\nxyz\r\nabc\r\n0\r\n\r\n",
+    "negative chunk": HEAD + b"Transfer-Encoding: chunked\r\n\r\n-3\r\nabc\r\n0\r\n\r\n",
+    "chunk without its end": HEAD + b"Transfer-Encoding: chunked\r\n\r\n3\r\nabcde\r\n0\r\n\r\n",
+    "huge chunk": HEAD + b"Transfer-Encoding: chunked\r\n\r\nfffffffffffffffff\r\nabc",
+    "endless interim": b"HTTP/1.1 102 Processing\r\n\r\n" * 100000,
+    "endless head": HEAD + b"X-A: 1234567890\r\n" * 100000,
+    "endless line": HEAD + b"X-A: " + b"a" * 2000000,
+}
+BROKEN_AND_CLOSED = {
+    "nothing": b"",
+    "half a status line": b"HTTP/1.1 2",
+    "half a head": HEAD + b"X-A: ",
+    "half a body": HEAD + b"Content-Length: 10\r\n\r\nabc",
+    "half a chunk": HEAD + b"Transfer-Encoding: chunked\r\n\r\n5\r\nabc",
+    "no last chunk": HEAD + b"Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n",
+}
+
+
+@pytest.mark.parametrize("name", WELL)
+def test_answer_that_leaves_the_connection_open(proxy, mirror, name):
+    one_then_well(mirror, bytes_answer(WELL[name]))
+    h = proxy(mirror, children=1)
+    assert h.get("/o/bad").status == 200
+    assert h.ended(1) == {"mirrored": 1}
+    assert_next_is_intact(h, mirror, mirrored=1)
+    assert mirror.connections == 1
+
+
+@pytest.mark.parametrize("name", WELL_AND_CLOSED)
+def test_answer_that_closes_the_connection(proxy, mirror, name):
+    one_then_well(mirror, bytes_answer(WELL_AND_CLOSED[name], close=True))
+    h = proxy(mirror, children=1)
+    assert h.get("/o/bad").status == 200
+    assert h.ended(1) == {"mirrored": 1}
+    assert_next_is_intact(h, mirror, mirrored=1)
+    assert mirror.connections == 2
+
+
+@pytest.mark.parametrize("name", [*BROKEN, *BROKEN_AND_CLOSED])
+def test_answer_that_is_broken(proxy, mirror, name):
+    one_then_well(mirror, bytes_answer({**BROKEN, **BROKEN_AND_CLOSED}[name], close=name in BROKEN_AND_CLOSED))
+    h = proxy(mirror, children=1)
+    assert h.get("/o/bad").status == 200
+    assert h.ended(1) == {"broken": 1}
+    mirror.wait_until("closed connection", lambda: mirror.open == 0)
+    assert_next_is_intact(h, mirror, broken=1)
+
+
+def test_bytes_after_the_answer(proxy, mirror):
+    """They could be taken for the next answer: the connection is not used again."""
+    surplus = b"HTTP/1.1 500 No\r\nContent-Length: 0\r\n\r\n"
+    one_then_well(mirror, bytes_answer(HEAD + b"Content-Length: 3\r\n\r\nabc" + surplus))
+    h = proxy(mirror, children=1)
+    assert h.get("/o/bad").status == 200
+    assert h.ended(1) == {"mirrored": 1}
+    assert_next_is_intact(h, mirror, mirrored=1)
+    assert mirror.connections == 2
+    assert h.mirror()["responses"] == {"1xx": 0, "2xx": 2, "3xx": 0, "4xx": 0, "5xx": 0}
+
+
+def test_classes_of_answers_are_counted(proxy, mirror):
+    statuses = ["200 OK", "201 Created", "301 Moved", "404 Not Found", "403 No", "503 Busy"]
+    mirror.answer = lambda sock, message: answer(statuses[int(message.target[3:])])(sock, message)
+    h = proxy(mirror)
+    h.get_many(f"/o/{n}" for n in range(len(statuses)))
+    assert h.ended(6) == {"mirrored": 6}
+    assert h.mirror()["responses"] == {"1xx": 0, "2xx": 2, "3xx": 1, "4xx": 2, "5xx": 1}
+
+
+# ---- connections that break ----
+
+@pytest.mark.smoke
+@pytest.mark.valgrind
+def test_closed_port(proxy, recorder):
+    h = proxy(recorder(listen=False), expect=[r"PM\d+: mirror m is down"])
+    assert h.get("/o/a").status == 200
+    assert h.ended(1) == {"unreachable": 1}
+    assert h.mirror()["state"]["down_until"]
+
+
+def test_reset_at_once(proxy, recorder):
+    mirror = recorder(takeover=reset)
+    h = proxy(mirror, "retry=0", expect=[DOWN])
+    assert h.get("/o/a").status == 200
+    outcomes = h.ended(1)
+    assert outcomes in ({"broken": 1}, {"unreachable": 1})      # the second if it came before connect() returned
+    mirror.takeover = None
+    assert_next_is_intact(h, mirror, **outcomes)
+
+
+def test_reset_in_the_request(proxy, recorder):
+    mirror = recorder(takeover=lambda sock: sock.recv(10) and reset(sock))
+    h = proxy(mirror)
+    assert h.request("POST", "/o/a", [], b"x" * 1000000).status == 200
+    assert h.ended(1) == {"broken": 1}
+    mirror.takeover = None
+    assert_next_is_intact(h, mirror, broken=1)
+
+
+def test_reset_in_the_answer(proxy, mirror):
+    one_then_well(mirror, lambda sock, _: sock.sendall(HEAD + b"Content-Length: 9\r\n\r\nabc") or reset(sock))
+    h = proxy(mirror)
+    assert h.get("/o/bad").status == 200
+    assert h.ended(1) == {"broken": 1}
+    assert_next_is_intact(h, mirror, broken=1)
+
+
+def test_early_answer_without_reading_the_body(proxy, recorder):
+    """413, and closed, before the mirror has read all."""
+    data = b"HTTP/1.1 413 Too Large\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
+    gate = None
+
+    def refuse(sock):
+        sock.recv(1000)
+        sock.sendall(data)
+        gate.wait()
+    mirror = recorder(takeover=refuse)
+    gate = mirror.gate()
+    h = proxy(mirror)
+    assert h.request("POST", "/o/a", [], b"x" * 1000000).status == 200
+    assert h.ended(1) == {"mirrored": 1}
+    assert h.mirror()["responses"]["4xx"] == 1
+    gate.set()
+    mirror.takeover = None
+    assert_next_is_intact(h, mirror, mirrored=1)
+
+
+def test_slow_reader(proxy, mirror, recorder):
+    """A body of 1 MB that the mirror reads in small pieces, with a small buffer."""
+    got = bytearray()
+    size = 1000000
+
+    def read_slowly(sock):
+        while not got.endswith(b"END"):
+            data = sock.recv(777)
+            if not data:
+                return
+            got.extend(data)
+        sock.sendall(HEAD + b"Content-Length: 0\r\n\r\n")
+    mirror = recorder(takeover=read_slowly)
+    h = proxy(mirror)
+    body = b"x" * (size - 3) + b"END"
+    assert h.request("POST", "/o/a", [], body).status == 200
+    assert h.ended(1) == {"mirrored": 1}
+    assert got.partition(b"\r\n\r\n")[2] == body
+
+
+def test_answer_byte_by_byte(proxy, mirror):
+    def drip(sock, _):
+        for byte in HEAD + b"Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\nX-T: 1\r\n\r\n":
+            sock.sendall(bytes([byte]))
+        return True
+    mirror.answer = drip
+    h = proxy(mirror, children=1)
+    for n in range(1, 4):
+        assert h.get(f"/o/{n}").status == 200
+        assert h.ended(n) == {"mirrored": n}
+    assert mirror.connections == 1
+
+
+# ---- time ----
+
+def test_no_answer(proxy, mirror):
+    gate = mirror.gate()
+    one_then_well(mirror, lambda sock, message: gate.wait() and False)
+    h = proxy(mirror, SHORT)
+    assert h.get("/o/bad").status == 200
+    assert h.ended(1) == {"timed_out": 1}
+    assert_next_is_intact(h, mirror, timed_out=1)
+
+
+@pytest.mark.parametrize("part", [HEAD + b"X-A: 1\r\n", HEAD + b"Content-Length: 1000000000\r\n\r\nx",
+                                  HEAD + b"Transfer-Encoding: chunked\r\n\r\n", HEAD + b"\r\n"])
+def test_answer_that_stalls_or_never_ends(proxy, mirror, part):
+    """One deadline for the whole copy: a byte now and then does not put it off."""
+    gate = mirror.gate()
+
+    def drip(sock, _):
+        sock.sendall(part)
+        piece = b"1\r\nx\r\n" if b"chunked" in part else b"x"
+        while not gate.wait(0.02):
+            sock.sendall(piece)
+        return False
+    one_then_well(mirror, drip)
+    h = proxy(mirror, SHORT)
+    assert h.get("/o/bad").status == 200
+    assert h.ended(1) == {"timed_out": 1}
+    assert_next_is_intact(h, mirror, timed_out=1)
+
+
+def test_endless_body(proxy, mirror):
+    """As fast as the mirror can: the others are not starved meanwhile."""
+    def pour(sock, _):
+        sock.sendall(HEAD + b"\r\n")
+        while True:
+            sock.sendall(b"x" * 65536)
+    one_then_well(mirror, pour)
+    h = proxy(mirror, SHORT)
+    assert h.get("/o/bad").status == 200
+    mirror.wait(1)
+    assert h.get_many(f"/o/{n}" for n in range(10)) == [200] * 10
+    assert h.ended(11) == {"mirrored": 10, "timed_out": 1}
+
+
+def test_mirror_that_never_reads(proxy, recorder):
+    gate = None
+    mirror = recorder(takeover=lambda sock: gate.wait())
+    gate = mirror.gate()
+    h = proxy(mirror, f"{SHORT} max_body=8M")
+    assert h.request("POST", "/o/a", [], b"x" * 8000000).status == 200
+    assert h.ended(1) == {"timed_out": 1}
+    gate.set()
+
+
+# ---- connections that are used again ----
+
+@pytest.mark.smoke
+def test_connection_is_used_again(proxy, mirror):
+    h = proxy(mirror, children=1)
+    for n in range(1, 11):
+        assert h.request("POST", "/o/a", [], b"x" * n).status == 200
+        assert h.ended(n) == {"mirrored": n}
+    assert mirror.connections == 1
+    assert h.mirror()["state"]["connections"] == 1
+
+
+def test_keepalive_of_0(proxy, mirror):
+    h = proxy(mirror, "keepalive=0", children=1)
+    for n in range(1, 4):
+        assert h.get("/o/a").status == 200
+        assert h.ended(n) == {"mirrored": n}
+    mirror.wait_until("closed connections", lambda: mirror.open == 0)
+    assert mirror.connections == 3
+    wait_for("no connection", lambda: h.mirror()["state"]["connections"] == 0)
+
+
+def test_keepalive_runs_out(proxy, mirror):
+    h = proxy(mirror, "keepalive=100ms", children=1)
+    assert h.get("/o/a").status == 200
+    assert h.ended(1) == {"mirrored": 1}
+    mirror.wait_until("closed connection", lambda: mirror.open == 0)
+    wait_for("no connection", lambda: h.mirror()["state"]["connections"] == 0)
+    assert_next_is_intact(h, mirror, mirrored=1)
+    assert mirror.connections == 2
+
+
+def test_mirror_closes_an_idle_connection(proxy, mirror):
+    """That is noticed before the next copy comes."""
+    gate = mirror.gate()
+    mirror.answer = lambda sock, message: ok(sock, message) and message.target != "/o/bad"
+    h = proxy(mirror, children=1)
+    assert h.get("/o/bad").status == 200
+    assert h.ended(1) == {"mirrored": 1}
+    wait_for("no connection", lambda: h.mirror()["state"]["connections"] == 0)
+    assert_next_is_intact(h, mirror, mirrored=1)
+    gate.set()
+
+
+def stale_after(first: str):
+    """Answers the first request of a connection, and resets it when the second comes, as a mirror does that closes it
+    at that very moment."""
+    served = set()
+
+    def serve(sock, message):
+        if message.target == first:
+            served.add(sock)
+            return ok(sock, message)
+        if sock in served:
+            reset(sock)
+            return False
+        return ok(sock, message)
+    return serve
+
+
+@pytest.mark.smoke
+def test_stale_connection_get_is_sent_again(proxy, mirror):
+    mirror.answer = stale_after("/o/first")
+    h = proxy(mirror, children=1)
+    assert h.get("/o/first").status == 200
+    assert h.ended(1) == {"mirrored": 1}
+    assert h.get("/o/again").status == 200
+    assert h.ended(2) == {"mirrored": 2}
+    assert [copy.target for copy in mirror.requests] == ["/o/first", "/o/again", "/o/again"]
+    assert mirror.connections == 2
+
+
+def test_stale_connection_post_is_not_sent_again(proxy, mirror):
+    """The mirror may have acted on it."""
+    mirror.answer = stale_after("/o/first")
+    h = proxy(mirror, children=1)
+    assert h.get("/o/first").status == 200
+    assert h.ended(1) == {"mirrored": 1}
+    assert h.request("POST", "/o/once", [], b"x").status == 200
+    assert h.ended(2) == {"mirrored": 1, "broken": 1}
+    assert [copy.target for copy in mirror.requests] == ["/o/first", "/o/once"]
+    assert_next_is_intact(h, mirror, 2, mirrored=1, broken=1)
+
+
+def test_fresh_connection_that_breaks_is_not_tried_again(proxy, mirror):
+    mirror.answer = lambda sock, message: reset(sock)
+    h = proxy(mirror)
+    assert h.get("/o/a").status == 200
+    assert h.ended(1) == {"broken": 1}
+    assert len(mirror.requests) == 1
+
+
+def test_pipelined_clients_and_a_mirror_that_resets_all(proxy, mirror):
+    mirror.answer = lambda sock, message: reset(sock)
+    h = proxy(mirror)
+    with h.client() as client:
+        client.send(request("POST", "/o/a", [], b"x", close=False) * 50)
+        assert [client.answer().status for _ in range(50)] == [200] * 50
+    assert h.ended(50) == {"broken": 50}

@@ -1,0 +1,343 @@
+/* Licensed under the Apache License, Version 2.0; see LICENSE.
+ *
+ * test_attributes.c - the table of attributes: its rows, the words of a directive, JSON, layers, relations.
+ */
+#include "attributes.h"
+
+static const char *set_json(const char *name, const char *json)
+{
+    char error[100];
+    yajl_val value = yajl_tree_parse(json, error, sizeof(error));
+    const char *wrong;
+
+    ck_assert_msg(value != NULL, "%s: %s", json, error);
+    memset(&settings, 0, sizeof(settings));
+    wrong = mirror_attributes_set_json(&settings, name, value, pool);
+    yajl_tree_free(value);
+    return wrong;
+}
+
+/* The settings as JSON. */
+static const char *print(void)
+{
+    yajl_gen json = yajl_gen_alloc(NULL);
+    const unsigned char *text;
+    size_t len;
+    const char *copy;
+
+    mirror_attributes_print(json, &settings, pool);
+    ck_assert_int_eq(yajl_gen_get_buf(json, &text, &len), yajl_gen_status_ok);
+    copy = apr_pstrmemdup(pool, (const char *)text, len);
+    yajl_gen_free(json);
+    return copy;
+}
+
+/* ---- the table ---- */
+
+START_TEST(test_defaults)
+{
+    mirror_attributes_defaults(&settings, pool);
+    ck_assert(settings.set == 0);
+    ck_assert_str_eq(
+        print(),
+        "{\"enabled\":true,\"sample_ratio\":1,\"body\":true,\"max_body\":\"1M\","
+        "\"path_concat_mode\":\"replace\",\"host_header\":\"preserve\",\"uri\":\"client\",\"when\":\"response\","
+        "\"copies\":1,\"connect_timeout\":\"2s\",\"timeout\":\"10s\",\"keepalive\":\"60s\","
+        "\"max_connections\":64,\"max_queue\":1024,\"retry\":\"10s\",\"ttl\":\"60s\",\"enable_limit_count\":false,"
+        "\"count\":1,\"time_window\":60,\"policy\":\"local\",\"limit_fallback\":\"local\",\"redis_port\":6379,"
+        "\"redis_database\":0,\"redis_timeout\":1000,\"redis_key_prefix\":\"proxy-mirror:v1:\"}");
+}
+END_TEST
+
+START_TEST(test_rows)
+{
+    const mirror_attribute_t *row, *other;
+
+    for (row = mirror_attributes; row->name; row++) {
+        ck_assert_ptr_eq(mirror_attributes_find(row->name), row);
+        ck_assert_ptr_ne(row->rule.needed, NULL);
+        ck_assert_msg(row->rule.min <= row->rule.max, "%s: min and max", row->name);
+        for (other = mirror_attributes; other < row; other++) {
+            ck_assert_msg(other->offset + other->rule.type->size <= row->offset ||
+                              row->offset + row->rule.type->size <= other->offset,
+                          "%s and %s overlap", row->name, other->name);
+        }
+        if (row->initial) {
+            ck_assert_right(
+                mirror_value_from_text((char *)&settings + row->offset, &row->rule, row->name, row->initial, pool));
+        }
+        if (row->effective) {
+            const char *name = apr_pstrmemdup(pool, row->effective, strcspn(row->effective, "="));
+
+            ck_assert_msg(mirror_attributes_find(name) != NULL, "%s: %s", row->name, row->effective);
+        }
+    }
+    ck_assert_ptr_eq(mirror_attributes_find("Enabled"), NULL);
+    ck_assert_ptr_eq(mirror_attributes_find(""), NULL);
+}
+END_TEST
+
+/* What is printed is read back as the same. */
+START_TEST(test_canonical_text)
+{
+    const mirror_attribute_t *row;
+    mirror_settings_t again = { 0 };
+
+    mirror_attributes_defaults(&settings, pool);
+    ck_assert_right(mirror_attributes_set_url(&settings, "HTTP://Mirror.example:0080", pool));
+    ck_assert_right(mirror_attributes_set_line(&settings,
+                                               "name=a retry=0.5h ttl=1ms max_body=1025 sample_ratio=2.50% methods=A,B "
+                                               "status=2xx,404 path=/p host_header=h:1 'expr=a b'",
+                                               1, pool));
+    for (row = mirror_attributes; row->name; row++) {
+        const char *text = mirror_value_to_text((char *)&settings + row->offset, &row->rule, pool);
+        const char *twice;
+
+        if (!text) {
+            continue;
+        }
+        ck_assert_right(mirror_value_from_text((char *)&again + row->offset, &row->rule, row->name, text, pool));
+        twice = mirror_value_to_text((char *)&again + row->offset, &row->rule, pool);
+        ck_assert_str_eq(text, twice);
+    }
+    ck_assert_str_eq(again.target.url, "http://mirror.example");
+}
+END_TEST
+
+/* ---- words of a directive ---- */
+
+START_TEST(test_line)
+{
+    ck_assert_right(set("name=limited enabled=off\tmax_body=2K  when=request timeout=1.5min max_queue=0 "));
+    ck_assert_str_eq(settings.name, "limited");
+    ck_assert_int_eq(settings.enabled, 0);
+    ck_assert_int_eq(settings.max_body, 2048);
+    ck_assert_int_eq(settings.when, MIRROR_WHEN_REQUEST);
+    ck_assert_int_eq(settings.timeout, 90 * SECOND);
+    ck_assert_int_eq(settings.max_queue, 0);
+    ck_assert(mirror_attributes_is_set(&settings, mirror_attributes_find("max_queue")));
+    ck_assert(!mirror_attributes_is_set(&settings, mirror_attributes_find("retry")));
+    ck_assert_right(set(""));
+    ck_assert(settings.set == 0);
+}
+END_TEST
+
+START_TEST(test_words)
+{
+    ck_assert_wrong(set("enabled"), "attributes: attribute=value is needed; got \"enabled\"");
+    ck_assert_ptr_ne(strstr(set("=1"), "attributes: one of name, enabled, expr, "), NULL);
+    ck_assert_ptr_ne(strstr(set("=1"), ", retry, ttl, "), NULL);
+    ck_assert_ptr_ne(strstr(set("=1"), " is needed; got \"\""), NULL);
+    ck_assert_wrong(set("host=http://b"), "host: is given by the URL, the first word, and not as an attribute");
+    ck_assert_wrong(set("retry=1 ttl=1 retry=1"), "retry: may be given once; got it twice");
+    ck_assert_wrong(mirror_attributes_set_line(&settings, "name=b", MIRROR_ATTRIBUTE_NO_DEFAULT, pool),
+                    "name: is each mirror's own, so it cannot be given as a default");
+    /* no value is repeated where it may be that of a password */
+    ck_assert_ptr_eq(strstr(set("word=secret"), "secret"), NULL);
+    ck_assert_ptr_eq(strstr(set("word='secret"), "secret"), NULL);
+    ck_assert_ptr_eq(strstr(set("word='secret'secret"), "secret"), NULL);
+}
+END_TEST
+
+START_TEST(test_quotes)
+{
+    const char *word, *line = " plain \"a b\" 'c \"d' e=\"f \\\" g\" h='i\\'' \"j=k l\" m=n=\"o\" p\\q \\\\r \"\" s=";
+    static const char *const words[] = { "plain",     "a b",  "c \"d", "e=f \" g", "h=i'", "j=k l",
+                                         "m=n=\"o\"", "p\\q", "\\r",   "",         "s=" };
+    apr_size_t i;
+
+    for (i = 0; i < sizeof(words) / sizeof(*words); i++) {
+        ck_assert_right(mirror_attributes_next_word(&word, &line, pool));
+        ck_assert_str_eq(word, words[i]);
+    }
+    ck_assert_right(mirror_attributes_next_word(&word, &line, pool));
+    ck_assert_ptr_eq(word, NULL);
+    ck_assert_wrong(set("name=\"a"), "a closing quote is needed; got \"name\"");
+    ck_assert_wrong(set("\"name=a"), "a closing quote is needed; got \"\\\"name\"");
+    ck_assert_wrong(set("\"name=a\\\""), "a closing quote is needed; got \"\\\"name\"");
+    ck_assert_wrong(set("name='a'b"), "a blank is needed behind a closing quote; got \"name\"");
+}
+END_TEST
+
+/* ---- JSON ---- */
+
+START_TEST(test_json)
+{
+    ck_assert_right(set_json("enabled", "false"));
+    ck_assert_right(set_json("body", "true"));
+    ck_assert_int_eq(settings.body, 1);
+    ck_assert_right(set_json("max_connections", "7"));
+    ck_assert_int_eq(settings.max_connections, 7);
+    ck_assert_right(set_json("timeout", "\"250ms\""));
+    ck_assert_int_eq(settings.timeout, 250000);
+    ck_assert_right(set_json("max_body", "\"1K\""));
+    ck_assert_right(set_json("when", "\"request\""));
+    ck_assert_right(set_json("host", "\"http://B:81\""));
+    ck_assert_ptr_ne(strstr(print(), "{\"host\":\"http://b:81\",\"enabled\":false,\"sample_ratio\":0,\"body\":false,"
+                                     "\"max_body\":\"0\",\"path_concat_mode\":\"replace\",\"uri\":\"client\",\"when\":"
+                                     "\"response\",\"copies\":0,\"connect_timeout\":\"0s\",\"timeout\":\"0s\","),
+                     NULL);
+    ck_assert_right(set_json("methods", "[\"GET\", \"POST\"]"));
+    ck_assert_ptr_ne(strstr(print(), "\"methods\":[\"GET\",\"POST\"]"), NULL);
+}
+END_TEST
+
+START_TEST(test_json_is_strict)
+{
+    static const char *const number[] = { "\"5\"", "1.5", "5.0", "1e2", "0", "65536", "99999999999999999999",
+                                          "true",  "null" };
+    apr_size_t i;
+
+    for (i = 0; i < sizeof(number) / sizeof(*number); i++) {
+        ck_assert_wrong(
+            set_json("max_connections", number[i]),
+            apr_pstrcat(pool, "max_connections: a whole number, 1 to 65535, is needed; got ", number[i], NULL));
+        ck_assert(settings.set == 0);
+    }
+    ck_assert_wrong(set_json("max_connections", "[1]"),
+                    "max_connections: a whole number, 1 to 65535, is needed; got a list");
+    ck_assert_wrong(set_json("max_connections", "{}"),
+                    "max_connections: a whole number, 1 to 65535, is needed; got an object");
+    ck_assert_wrong(set_json("host", "\"unix:/run/m.sock|http://h\""),
+                    "host: http:// or https:// with a host name, IPv4 address or [IPv6 address], and optionally a port, "
+                    "1 to 65535, or in a directive unix:/path|http://name, is needed; got \"unix:/run/m.sock|http://h\" "
+                    "(only the configuration file can give a socket)");
+    ck_assert_wrong(set_json("body", "\"on\""),
+                    "body: true or false (in a directive also on or off) is needed; got \"on\"");
+    ck_assert_wrong(set_json("body", "1"), "body: true or false (in a directive also on or off) is needed; got 1");
+    ck_assert_wrong(set_json("ttl", "5"), "ttl: a time such as 500ms, 2s or 1.5min, 0 or more and at most 168h, is "
+                                          "needed; got 5");
+    ck_assert_wrong(set_json("max_body", "5"), "max_body: a size such as 64K or 1M, at most 1024G, is needed; got 5");
+    ck_assert_wrong(set_json("when", "\"a\\nb\""), "when: response or request is needed; got \"a\\x0ab\"");
+    ck_assert_wrong(set_json("name", "\"a\""), "name: can be set in the configuration file only");
+    ck_assert_ptr_ne(strstr(set_json("nam", "\"a\""), "one of host, enabled, "), NULL);
+}
+END_TEST
+
+/* ---- layers and relations ---- */
+
+START_TEST(test_merge)
+{
+    mirror_settings_t base;
+
+    mirror_attributes_defaults(&base, pool);
+    ck_assert_right(set("timeout=1s body=off"));
+    mirror_attributes_merge(&base, &settings);
+    ck_assert_right(set_url("http://h"));
+    ck_assert_right(mirror_attributes_set_line(&settings, "timeout=2s", 0, pool));
+    mirror_attributes_merge(&base, &settings);
+    ck_assert_int_eq(base.timeout, 2 * SECOND);
+    ck_assert_int_eq(base.body, 0);
+    ck_assert_int_eq(base.ttl, 60 * SECOND);
+    ck_assert_str_eq(base.target.hostname, "h");
+    ck_assert(mirror_attributes_is_set(&base, mirror_attributes_find("body")));
+    ck_assert(!mirror_attributes_is_set(&base, mirror_attributes_find("ttl")));
+}
+END_TEST
+
+START_TEST(test_relations)
+{
+    apr_array_header_t *faults = apr_array_make(pool, 1, sizeof(const char *));
+
+    mirror_attributes_defaults(&settings, pool);
+    mirror_attributes_check(faults, &settings);
+    ck_assert_right(mirror_attributes_set_url(&settings, "http://h", pool));
+    mirror_attributes_check(faults, &settings);
+    ck_assert_right(mirror_attributes_set_url(&settings, "https://h", pool));
+    mirror_attributes_check(faults, &settings);
+    ck_assert_int_eq(faults->nelts, 0);
+    ck_assert_right(mirror_attributes_set_line(&settings, "status=404 when=request", 0, pool));
+    mirror_attributes_check(faults, &settings);
+    ck_assert_int_eq(faults->nelts, 1);
+    ck_assert_str_eq(APR_ARRAY_IDX(faults, 0, const char *),
+                     "status: when=response is needed with it; got when=request");
+}
+END_TEST
+
+START_TEST(test_effect)
+{
+    apr_array_header_t *warnings = apr_array_make(pool, 1, sizeof(const char *));
+    mirror_settings_t whole;
+
+    ck_assert_right(set("max_body=1"));
+    mirror_attributes_defaults(&whole, pool);
+    mirror_attributes_merge(&whole, &settings);
+    mirror_attributes_check_effect(warnings, &settings, &whole);
+    ck_assert_int_eq(warnings->nelts, 0);
+    whole.body = 0;
+    mirror_attributes_check_effect(warnings, &settings, &whole);
+    ck_assert_int_eq(warnings->nelts, 1);
+    ck_assert_str_eq(APR_ARRAY_IDX(warnings, 0, const char *), "max_body: has no effect without body=true");
+    settings.set = 0;
+    mirror_attributes_check_effect(warnings, &settings, &whole);
+    ck_assert_int_eq(warnings->nelts, 1);
+    ck_assert_right(set("path_concat_mode=prefix sample_key=x"));
+    mirror_attributes_check_effect(warnings, &settings, &whole);
+    ck_assert_int_eq(warnings->nelts, 3);
+    ck_assert_str_eq(APR_ARRAY_IDX(warnings, 1, const char *), "sample_key: has no effect without sample_ratio");
+    ck_assert_str_eq(APR_ARRAY_IDX(warnings, 2, const char *), "path_concat_mode: has no effect without path");
+    whole.path = "/";
+    whole.sample_ratio--;
+    mirror_attributes_check_effect(warnings, &settings, &whole);
+    ck_assert_int_eq(warnings->nelts, 3);
+}
+END_TEST
+
+/* Whatever the line is, it is read to its end or refused in printable words. */
+START_TEST(test_any_line)
+{
+    static const char alphabet[] = "name=ttlbody 'x\"\\=1.5smG\t\x01\xff[]:/@";
+    apr_uint32_t random = 1;
+    int i, j;
+
+    for (i = 0; i < 20000; i++) {
+        char line[64];
+        const char *wrong, *p;
+
+        for (j = 0; j < 63; j++) {
+            random = random * 1664525u + 1013904223u;
+            line[j] = alphabet[(random >> 16) % (sizeof(alphabet) - 1)];
+        }
+        line[(random >> 8) % 64] = '\0';
+        line[63] = '\0';
+        wrong = i % 2 ? set(apr_pstrcat(pool, i % 3 ? "name=" : "ttl=", line, NULL))
+                      : set_url(apr_pstrcat(pool, "http://", line, NULL));
+        for (p = wrong ? wrong : ""; *p >= 0x20 && *p <= 0x7e; p++) {
+        }
+        ck_assert_msg(!*p, "%s", wrong);
+        if (i % 100 == 0) {
+            apr_pool_clear(pool);
+        }
+    }
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("attributes");
+    TCase *test = tcase_create("all");
+    SRunner *runner;
+    int failed;
+
+    apr_initialize();
+    tcase_add_checked_fixture(test, setup, teardown);
+    tcase_add_test(test, test_defaults);
+    tcase_add_test(test, test_rows);
+    tcase_add_test(test, test_canonical_text);
+    tcase_add_test(test, test_line);
+    tcase_add_test(test, test_words);
+    tcase_add_test(test, test_quotes);
+    tcase_add_test(test, test_json);
+    tcase_add_test(test, test_json_is_strict);
+    tcase_add_test(test, test_merge);
+    tcase_add_test(test, test_relations);
+    tcase_add_test(test, test_effect);
+    tcase_add_test(test, test_any_line);
+    suite_add_tcase(suite, test);
+    runner = srunner_create(suite);
+    srunner_run_all(runner, CK_ENV);
+    failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    apr_terminate();
+    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}

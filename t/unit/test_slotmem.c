@@ -1,0 +1,275 @@
+/* Licensed under the Apache License, Version 2.0; see LICENSE.
+ *
+ * test_slotmem.c - counts that are exact over children which come, go and are killed.
+ */
+#include <apr_thread_proc.h>
+
+#include "slotmem.h"
+
+START_TEST(a_child_that_lives_is_summed_with_what_is_under_way)
+{
+    mirror_table_t *table = load(8);
+    mirror_slot_t *slot = slot_of(table, "one");
+    child_t child = start(table, slot);
+    mirror_totals_t totals;
+
+    mirror_slotmem_settle_ended(table);
+    totals = sum_of(table, slot);
+    ck_assert_uint_eq(totals.sum.seen, 7);
+    ck_assert_uint_eq(totals.queued, 1);
+    ck_assert_uint_eq(totals.sum.in_flight, 3);
+    ck_assert_uint_eq(totals.sum.connections, 4);
+    ck_assert_uint_eq(totals.sum.bytes, 1000);
+    finish(child);
+    assert_settled(table, slot, 1);
+}
+END_TEST
+
+START_TEST(a_killed_child_is_settled_once)
+{
+    mirror_table_t *table = load(8);
+    mirror_slot_t *slot = slot_of(table, "one");
+    child_t child = start(table, slot);
+
+    put_to_death(child);
+    reap(child.pid, SIGKILL);
+    ck_assert_uint_eq(sum_of(table, slot).queued, 1);
+    mirror_slotmem_settle_ended(table);
+    assert_settled(table, slot, 1);
+    mirror_slotmem_settle_ended(table);
+    mirror_slotmem_settle(table, child.pid);
+    assert_settled(table, slot, 1);
+}
+END_TEST
+
+START_TEST(who_knows_that_a_child_has_ended_need_not_wait_for_its_zombie)
+{
+    mirror_table_t *table = load(8);
+    mirror_slot_t *slot = slot_of(table, "one");
+    child_t child = start(table, slot);
+
+    put_to_death(child);
+    mirror_slotmem_settle(table, child.pid + 1);
+    mirror_slotmem_settle_ended(table);
+    ck_assert_uint_eq(sum_of(table, slot).queued, 1);
+    mirror_slotmem_settle(table, child.pid);
+    assert_settled(table, slot, 1);
+    reap(child.pid, SIGKILL);
+}
+END_TEST
+
+/* Several settle at once, and one of them is killed while it does. */
+START_TEST(settling_is_exact_whoever_does_it_and_dies_of_it)
+{
+    enum { ROUNDS = 100, SETTLERS = 4, SLOTS = 64 };
+    mirror_table_t *table = load(SLOTS);
+    mirror_slot_t *slots[SLOTS];
+    pid_t settlers[SETTLERS];
+    char name[8];
+    unsigned round;
+    int i;
+
+    for (i = 0; i < SLOTS; i++) {
+        apr_snprintf(name, sizeof(name), "m%d", i);
+        slots[i] = slot_of(table, name);
+    }
+    for (round = 1; round <= ROUNDS; round++) {
+        child_t child = start(table, slots[SLOTS - 1]);
+        int go[2];
+
+        ck_assert_int_eq(pipe(go), 0);
+        put_to_death(child);
+        reap(child.pid, SIGKILL);
+        for (i = 0; i < SETTLERS; i++) {
+            char c;
+
+            if ((settlers[i] = fork()) == 0) {
+                close(go[1]);
+                i = (int)read(go[0], &c, 1);
+                mirror_slotmem_settle_ended(table);
+                _exit(i);
+            }
+        }
+        close(go[0]);
+        close(go[1]);
+        kill(settlers[round % SETTLERS], SIGKILL);
+        for (i = 0; i < SETTLERS; i++) {
+            waitpid(settlers[i], NULL, 0);
+        }
+        mirror_slotmem_settle_ended(table);
+        assert_settled(table, slots[SLOTS - 1], round);
+        ck_assert_uint_eq(sum_of(table, slots[0]).sum.seen, 0);
+    }
+}
+END_TEST
+
+/* ---- places ---- */
+
+START_TEST(a_place_is_used_again_and_keeps_its_counts)
+{
+    mirror_table_t *table = load(8);
+    mirror_slot_t *slot = slot_of(table, "one");
+    unsigned n;
+    int place = -1;
+
+    for (n = 1; n <= 10; n++) {
+        child_t child = start(table, slot);
+
+        ck_assert_int_gt(child.place, 0);
+        ck_assert(place == -1 || child.place == place);
+        place = child.place;
+        finish(child);
+        assert_settled(table, slot, n);
+    }
+}
+END_TEST
+
+START_TEST(a_place_left_by_a_former_process_with_our_pid_is_settled)
+{
+    mirror_table_t *table = load(8);
+    mirror_slot_t *slot = slot_of(table, "one");
+    int before = -1, after = -1;
+
+    mirror_slotmem_claim(&before, table);
+    count(table, slot, before);
+    mirror_slotmem_settle_ended(table);
+    ck_assert_uint_eq(sum_of(table, slot).queued, 1);
+    mirror_slotmem_claim(&after, table);
+    ck_assert_int_eq(after, before);
+    assert_settled(table, slot, 1);
+}
+END_TEST
+
+START_TEST(without_a_free_place_children_share_one_and_lose_nothing)
+{
+    enum { SHARED = 2 };
+    mirror_table_t *table;
+    mirror_slot_t *slot;
+    child_t children[1 + SPARE + SHARED];
+    child_t late;
+    int n = (int)(sizeof(children) / sizeof(*children));
+    int i;
+
+    daemons = 1;
+    table = load(8);
+    slot = slot_of(table, "one");
+    for (i = 0; i < n; i++) {
+        children[i] = start(table, slot);
+        ck_assert_int_eq(children[i].place == 0, i >= n - SHARED);
+    }
+    ck_assert_uint_eq(sum_of(table, slot).sum.seen, 7 * (unsigned)n);
+    put_to_death(children[3]);
+    reap(children[3].pid, SIGKILL);
+    late = start(table, slot); /* nobody else has settled it */
+    ck_assert_int_eq(late.place, children[3].place);
+    ck_assert_uint_eq(sum_of(table, slot).sum.outcomes[MIRROR_OUTCOME_SHUT_DOWN], 4);
+    finish(late);
+    for (i = 0; i < n; i++) {
+        if (i != 3) {
+            finish(children[i]);
+        }
+    }
+    ck_assert_uint_eq(sum_of(table, slot).sum.seen, 7 * (unsigned)(n + 1));
+    ck_assert_uint_eq(sum_of(table, slot).queued, SHARED); /* a real child ends these before it goes */
+    ck_assert_uint_eq(sum_of(table, slot).sum.in_flight, 3 * SHARED);
+}
+END_TEST
+
+/* ---- many at once ---- */
+
+enum { PROCESSES = 10, THREADS = 2, COPIES = 20000 };
+
+static void *APR_THREAD_FUNC count_copies(apr_thread_t *thread, void *baton)
+{
+    mirror_cell_t *cell = baton;
+    int i;
+
+    (void)thread;
+    for (i = 0; i < COPIES; i++) {
+        apr_atomic_inc64(&cell->seen);
+        apr_atomic_inc64(&cell->in_flight);
+        mirror_slotmem_count_answer(cell, 200, 1, i);
+        apr_atomic_dec64(&cell->in_flight);
+        apr_atomic_inc64(&cell->outcomes[i % MIRROR_OUTCOME_COUNT]);
+    }
+    return NULL;
+}
+
+static void count_in_threads(mirror_table_t *table, const mirror_slot_t *slot)
+{
+    apr_thread_t *threads[THREADS];
+    apr_status_t rv;
+    int place = -1;
+    int i;
+
+    mirror_slotmem_claim(&place, table);
+    for (i = 0; i < THREADS; i++) {
+        apr_thread_create(&threads[i], NULL, count_copies, mirror_slotmem_cell(table, place, slot), pool);
+    }
+    for (i = 0; i < THREADS; i++) {
+        apr_thread_join(&rv, threads[i]);
+    }
+    mirror_slotmem_release(table, place);
+    _exit(0);
+}
+
+START_TEST(counts_of_all_children_add_up)
+{
+    const unsigned all = PROCESSES * THREADS * COPIES;
+    mirror_table_t *table = load(8);
+    mirror_slot_t *slot = slot_of(table, "one");
+    int running = PROCESSES;
+    mirror_totals_t totals;
+    unsigned in_buckets = 0;
+    int i;
+
+    for (i = 0; i < PROCESSES; i++) {
+        if (fork() == 0) {
+            count_in_threads(table, slot);
+        }
+    }
+    while (running > 0) {
+        totals = sum_of(table, slot);
+        ck_assert_uint_le(totals.sum.in_flight, PROCESSES * THREADS);
+        ck_assert_uint_le(totals.queued, all);
+        running -= waitpid(-1, NULL, WNOHANG) > 0;
+    }
+    totals = sum_of(table, slot);
+    ck_assert_uint_eq(totals.sum.seen, all);
+    ck_assert_uint_eq(totals.queued + totals.sum.in_flight + totals.sum.outcomes[MIRROR_OUTCOME_SHUT_DOWN],
+                      COPIES / MIRROR_OUTCOME_COUNT * PROCESSES * THREADS);
+    ck_assert_uint_eq(totals.sum.responses[0], all);
+    ck_assert_uint_eq(totals.sum.responses[1], all);
+    for (i = 0; i < MIRROR_LATENCY_BUCKETS; i++) {
+        in_buckets += (unsigned)totals.sum.latency[i];
+    }
+    ck_assert_uint_eq(in_buckets, all);
+    ck_assert_uint_eq(totals.sum.latency_us, (apr_uint64_t)COPIES * (COPIES - 1) / 2 * PROCESSES * THREADS);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("slotmem");
+    TCase *tcase = tcase_create("slotmem");
+    SRunner *runner;
+    int failed;
+
+    apr_initialize();
+    tcase_add_checked_fixture(tcase, setup, teardown);
+    tcase_set_timeout(tcase, 60);
+    tcase_add_test(tcase, a_child_that_lives_is_summed_with_what_is_under_way);
+    tcase_add_test(tcase, a_killed_child_is_settled_once);
+    tcase_add_test(tcase, who_knows_that_a_child_has_ended_need_not_wait_for_its_zombie);
+    tcase_add_test(tcase, settling_is_exact_whoever_does_it_and_dies_of_it);
+    tcase_add_test(tcase, a_place_is_used_again_and_keeps_its_counts);
+    tcase_add_test(tcase, a_place_left_by_a_former_process_with_our_pid_is_settled);
+    tcase_add_test(tcase, without_a_free_place_children_share_one_and_lose_nothing);
+    tcase_add_test(tcase, counts_of_all_children_add_up);
+    suite_add_tcase(suite, tcase);
+    runner = srunner_create(suite);
+    srunner_run_all(runner, CK_ENV);
+    failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}

@@ -1,0 +1,185 @@
+/* Licensed under the Apache License, Version 2.0; see LICENSE.
+ *
+ * test_slotmem_table.c - slots over reloads, who may take them over, the layout; latency and its quantiles.
+ */
+#include "slotmem.h"
+
+/* ---- slots ---- */
+
+START_TEST(counts_and_slots_outlive_a_reload)
+{
+    mirror_table_t *table = load(4);
+    mirror_slot_t *one = slot_of(table, "one");
+    mirror_slot_t *two = slot_of(table, "two");
+    child_t old = start(table, one);
+    mirror_table_t *next;
+
+    ck_assert_ptr_ne(one, two);
+    ck_assert_ptr_eq(slot_of(table, "two"), two);
+    next = load(2); /* fewer are asked for: it has room */
+    ck_assert_ptr_eq(slot_of(next, "two"), two);
+    ck_assert_ptr_eq(slot_of(next, "one"), one);
+    finish(start(next, one));
+    finish(old); /* counts on in the same memory */
+    assert_settled(next, one, 2);
+    ck_assert_uint_eq(sum_of(next, two).sum.seen, 0);
+}
+END_TEST
+
+START_TEST(a_table_that_must_grow_begins_anew)
+{
+    mirror_table_t *table = load(2);
+    mirror_slot_t *slot = slot_of(table, "one");
+    child_t old = start(table, slot);
+
+    table = load(100);
+    slot = slot_of(table, "one");
+    ck_assert_uint_eq(sum_of(table, slot).sum.seen, 0);
+    finish(old); /* it still has its memory */
+    ck_assert_uint_eq(sum_of(table, slot).sum.seen, 0);
+    finish(start(table, slot));
+    assert_settled(table, slot, 1);
+}
+END_TEST
+
+START_TEST(a_slot_is_not_taken_from_a_mirror_that_may_be_used)
+{
+    mirror_table_t *table = load(2);
+    mirror_slot_t *slot = slot_of(table, "one");
+    mirror_slot_t *none = NULL;
+    child_t old;
+
+    slot_of(table, "two");
+    ck_assert_int_eq(mirror_slotmem_slot(&none, table, "three"), APR_ENOSPC);
+    old = start(table, slot);
+    table = load(2);
+    slot_of(table, "two");
+    ck_assert_int_eq(mirror_slotmem_slot(&none, table, "three"), APR_ENOSPC); /* "one" may come yet */
+    table = load(2);
+    slot_of(table, "two");
+    ck_assert_int_eq(mirror_slotmem_slot(&none, table, "three"), APR_ENOSPC); /* the child lives */
+    finish(old);
+    ck_assert_ptr_eq(slot_of(table, "three"), slot);
+    ck_assert_uint_eq(sum_of(table, slot).sum.seen, 0);
+    ck_assert_int_eq(mirror_slotmem_slot(&none, table, "one"), APR_ENOSPC);
+}
+END_TEST
+
+START_TEST(a_dead_child_keeps_no_slot_from_being_taken)
+{
+    mirror_table_t *table = load(1);
+    mirror_slot_t *slot = slot_of(table, "one");
+    child_t old = start(table, slot);
+
+    apr_atomic_set64(&slot->down_until, 1);
+    put_to_death(old);
+    reap(old.pid, SIGKILL);
+    load(1);
+    table = load(1);
+    ck_assert_ptr_eq(slot_of(table, "two"), slot);
+    ck_assert_uint_eq(slot->down_until, 0);
+    finish(start(table, slot));
+    assert_settled(table, slot, 1);
+}
+END_TEST
+
+START_TEST(cells_stand_alone)
+{
+    mirror_table_t *table = load(3);
+    mirror_slot_t *a = slot_of(table, "a");
+    mirror_slot_t *b = slot_of(table, "b");
+    char *first = (char *)mirror_slotmem_cell(table, 1, a);
+
+    ck_assert_uint_eq((apr_uintptr_t)first % 64, 0);
+    ck_assert_uint_eq((apr_uintptr_t)a % 64, 0);
+    ck_assert_int_ge((char *)mirror_slotmem_cell(table, 1, b) - first, (int)sizeof(mirror_cell_t));
+    ck_assert_int_ge((char *)mirror_slotmem_cell(table, 2, a) - first, 3 * (int)sizeof(mirror_cell_t));
+    memset(mirror_slotmem_cell(table, daemons + SPARE, b), 0xff, sizeof(mirror_cell_t)); /* the last is inside */
+    ck_assert_uint_eq(sum_of(table, b).sum.seen, 0);                                     /* nobody has claimed it */
+}
+END_TEST
+
+/* ---- latency ---- */
+
+START_TEST(bounds_ascend_and_have_those_of_the_metrics)
+{
+    static const double wanted[] = { 1, 5, 10, 50, 100, 500, 1000, 5000, 10000 };
+    int found = 0;
+    int i;
+
+    for (i = 0; i < MIRROR_LATENCY_BUCKETS - 1; i++) {
+        ck_assert(i == 0 || mirror_slotmem_latency_ms[i] > mirror_slotmem_latency_ms[i - 1]);
+        if (found < 9 && mirror_slotmem_latency_ms[i] == wanted[found]) {
+            found++;
+        }
+    }
+    ck_assert_int_eq(found, 9);
+}
+END_TEST
+
+START_TEST(an_answer_is_counted_in_the_bucket_that_has_it)
+{
+    mirror_cell_t cell;
+    int i;
+
+    memset(&cell, 0, sizeof(cell));
+    for (i = 0; i < MIRROR_LATENCY_BUCKETS - 1; i++) {
+        apr_interval_time_t bound = (apr_interval_time_t)(mirror_slotmem_latency_ms[i] * 1000 + 0.5);
+
+        mirror_slotmem_count_answer(&cell, 404, 0, bound);
+        ck_assert_uint_eq(cell.latency[i], i == 0 ? 1 : 2);
+        mirror_slotmem_count_answer(&cell, 599, 2, bound + 1);
+        ck_assert_uint_eq(cell.latency[i + 1], 1);
+    }
+    mirror_slotmem_count_answer(&cell, 99, 0, -5); /* the clock was set back */
+    mirror_slotmem_count_answer(&cell, 600, -1, 0);
+    ck_assert_uint_eq(cell.latency[0], 3);
+    ck_assert_uint_eq(cell.responses[0], 2 * (MIRROR_LATENCY_BUCKETS - 1));
+    ck_assert_uint_eq(cell.responses[3], MIRROR_LATENCY_BUCKETS - 1);
+    ck_assert_uint_eq(cell.responses[4], MIRROR_LATENCY_BUCKETS - 1);
+}
+END_TEST
+
+START_TEST(quantiles_are_interpolated)
+{
+    mirror_cell_t cell;
+
+    memset(&cell, 0, sizeof(cell));
+    ck_assert_double_eq(mirror_slotmem_quantile(&cell, 0.5), -1);
+    cell.latency[0] = 10; /* to 0.1 ms */
+    ck_assert_double_eq_tol(mirror_slotmem_quantile(&cell, 0.5), 0.05, 1e-9);
+    ck_assert_double_eq_tol(mirror_slotmem_quantile(&cell, 0), 0, 1e-9);
+    ck_assert_double_eq_tol(mirror_slotmem_quantile(&cell, 1), 0.1, 1e-9);
+    cell.latency[6] = 80; /* 0.7 to 1 ms */
+    ck_assert_double_eq_tol(mirror_slotmem_quantile(&cell, 0.5), 0.7 + 0.3 * 35 / 80, 1e-9);
+    cell.latency[MIRROR_LATENCY_BUCKETS - 1] = 10; /* over 60 s */
+    ck_assert_double_eq_tol(mirror_slotmem_quantile(&cell, 0.9), 1, 1e-9);
+    ck_assert_double_eq_tol(mirror_slotmem_quantile(&cell, 0.99), 60000, 1e-9);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("slotmem_table");
+    TCase *tcase = tcase_create("slotmem_table");
+    SRunner *runner;
+    int failed;
+
+    apr_initialize();
+    tcase_add_checked_fixture(tcase, setup, teardown);
+    tcase_set_timeout(tcase, 60);
+    tcase_add_test(tcase, counts_and_slots_outlive_a_reload);
+    tcase_add_test(tcase, a_table_that_must_grow_begins_anew);
+    tcase_add_test(tcase, a_slot_is_not_taken_from_a_mirror_that_may_be_used);
+    tcase_add_test(tcase, a_dead_child_keeps_no_slot_from_being_taken);
+    tcase_add_test(tcase, cells_stand_alone);
+    tcase_add_test(tcase, bounds_ascend_and_have_those_of_the_metrics);
+    tcase_add_test(tcase, an_answer_is_counted_in_the_bucket_that_has_it);
+    tcase_add_test(tcase, quantiles_are_interpolated);
+    suite_add_tcase(suite, tcase);
+    runner = srunner_create(suite);
+    srunner_run_all(runner, CK_ENV);
+    failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}

@@ -1,0 +1,350 @@
+/* Licensed under the Apache License, Version 2.0; see LICENSE.
+ *
+ * test_value.c - the types of values, each in the attributes that have it: what is read, and what is refused how.
+ */
+#include "attributes.h"
+
+/* ---- values ---- */
+
+START_TEST(test_bool)
+{
+    static const char *const yes[] = { "true", "on", "On", "TRUE" }, *const no[] = { "false", "off", "OFF", "False" };
+    apr_size_t i;
+
+    for (i = 0; i < 4; i++) {
+        ck_assert_right(set(apr_pstrcat(pool, "body=", yes[i], NULL)));
+        ck_assert_int_eq(settings.body, 1);
+        ck_assert_right(set(apr_pstrcat(pool, "body=", no[i], NULL)));
+        ck_assert_int_eq(settings.body, 0);
+    }
+    ck_assert_wrong(set("body=1"), "body: true or false (in a directive also on or off) is needed; got \"1\"");
+    ck_assert_wrong(set("body="), "body: true or false (in a directive also on or off) is needed; got \"\"");
+    ck_assert_wrong(set("body=truee"), "body: true or false (in a directive also on or off) is needed; got \"truee\"");
+}
+END_TEST
+
+START_TEST(test_number)
+{
+    static const char *const bad[] = {
+        "0", "65536", "-1", "1.5", "1e2", "99999999999999999999", "-9223372036854775808"
+    };
+    static const char *const odd[] = { "", "a", "+1", "1x", "0x10", "1 ", "-", "\xc2\xb2" };
+    static const char *const quoted[] = { "", "a", "+1", "1x", "0x10", "1 ", "-", "\\xc2\\xb2" };
+    apr_size_t i;
+
+    ck_assert_right(set("max_connections=1"));
+    ck_assert_right(set("max_connections=00065535"));
+    ck_assert_int_eq(settings.max_connections, 65535);
+    for (i = 0; i < sizeof(bad) / sizeof(*bad); i++) {
+        ck_assert_wrong(
+            set(apr_pstrcat(pool, "max_connections=", bad[i], NULL)),
+            apr_pstrcat(pool, "max_connections: a whole number, 1 to 65535, is needed; got ", bad[i], NULL));
+        ck_assert(settings.set == 0 && settings.max_connections == 0);
+    }
+    for (i = 0; i < sizeof(odd) / sizeof(*odd); i++) {
+        ck_assert_wrong(
+            set(apr_pstrcat(pool, "max_connections='", odd[i], "'", NULL)),
+            apr_pstrcat(pool, "max_connections: a whole number, 1 to 65535, is needed; got \"", quoted[i], "\"", NULL));
+    }
+}
+END_TEST
+
+START_TEST(test_size)
+{
+    static const struct {
+        const char *text;
+        apr_int64_t size;
+        const char *canonical;
+    } good[] = { { "0", 0, "0" },
+                 { "1023", 1023, "1023" },
+                 { "1024", 1024, "1K" },
+                 { "1536K", 1572864, "1536K" },
+                 { "2048K", 2097152, "2M" },
+                 { "1024M", 1073741824, "1G" },
+                 { "1024G", APR_INT64_C(1) << 40, "1024G" } };
+    static const char *const bad[] = { "",
+                                       "K",
+                                       "1.5M",
+                                       "1k",
+                                       "1KB",
+                                       "1T",
+                                       "1 M",
+                                       "-1",
+                                       "+1",
+                                       "1M ",
+                                       "1025G",
+                                       "1099511627777",
+                                       "9223372036854775808",
+                                       "9007199254740992G" };
+    apr_size_t i;
+
+    for (i = 0; i < sizeof(good) / sizeof(*good); i++) {
+        ck_assert_right(set(apr_pstrcat(pool, "max_body=", good[i].text, NULL)));
+        ck_assert_int_eq(settings.max_body, good[i].size);
+        ck_assert_str_eq(mirror_value_to_text(&settings.max_body, &mirror_attributes_find("max_body")->rule, pool),
+                         good[i].canonical);
+    }
+    for (i = 0; i < sizeof(bad) / sizeof(*bad); i++) {
+        ck_assert_wrong(set(apr_pstrcat(pool, "max_body='", bad[i], "'", NULL)),
+                        apr_pstrcat(pool, "max_body: a size such as 64K or 1M, at most 1024G, is needed; got \"",
+                                    bad[i], "\"", NULL));
+    }
+}
+END_TEST
+
+START_TEST(test_time)
+{
+    static const struct {
+        const char *text;
+        apr_int64_t ms;
+        const char *canonical;
+    } good[] = { { "1", 1000, "1s" },
+                 { "1ms", 1, "1ms" },
+                 { "0.5", 500, "500ms" },
+                 { "0.5s", 500, "500ms" },
+                 { "1.5min", 90000, "90s" },
+                 { "2h", 7200000, "7200s" },
+                 { "0.001", 1, "1ms" },
+                 { "1000ms", 1000, "1s" },
+                 { "1.500000000s", 1500, "1500ms" },
+                 { "168h", 604800000, "604800s" } };
+    static const char *const bad[] = { "",
+                                       "0",
+                                       "0ms",
+                                       "s",
+                                       ".5s",
+                                       "1.s",
+                                       "1..5s",
+                                       "1m",
+                                       "1S",
+                                       "1 s",
+                                       "-1s",
+                                       "1s ",
+                                       "1sec",
+                                       "169h",
+                                       "9223372036854775807h",
+                                       "9223372036854775808",
+                                       "1.0000000000s" };
+    static const char *const fine[] = { "0.1ms", "0.0005s", "0.123456789h" };
+    const char *needed = "timeout: a time such as 500ms, 2s or 1.5min, more than 0 and at most 168h, is needed; got \"";
+    apr_size_t i;
+
+    for (i = 0; i < sizeof(good) / sizeof(*good); i++) {
+        ck_assert_right(set(apr_pstrcat(pool, "timeout=", good[i].text, NULL)));
+        ck_assert_int_eq(settings.timeout, good[i].ms * 1000);
+        ck_assert_str_eq(mirror_value_to_text(&settings.timeout, &mirror_attributes_find("timeout")->rule, pool),
+                         good[i].canonical);
+    }
+    for (i = 0; i < sizeof(bad) / sizeof(*bad); i++) {
+        ck_assert_wrong(set(apr_pstrcat(pool, "timeout='", bad[i], "'", NULL)),
+                        apr_pstrcat(pool, needed, bad[i], "\"", NULL));
+    }
+    for (i = 0; i < sizeof(fine) / sizeof(*fine); i++) {
+        ck_assert_wrong(set(apr_pstrcat(pool, "timeout=", fine[i], NULL)),
+                        apr_pstrcat(pool, needed, fine[i], "\" (it is not a whole number of milliseconds)", NULL));
+    }
+    ck_assert_right(set("keepalive=0 retry=0 ttl=0"));
+}
+END_TEST
+
+START_TEST(test_choice_and_string)
+{
+    ck_assert_right(set("when=response"));
+    ck_assert_int_eq(settings.when, MIRROR_WHEN_RESPONSE);
+    ck_assert_wrong(set("when=Request"), "when: response or request is needed; got \"Request\"");
+    ck_assert_right(set("name=AZaz09._-"));
+    ck_assert_right(set("name=0123456789012345678901234567890123456789012345678901234567890123"));
+    ck_assert_wrong(set("name=01234567890123456789012345678901234567890123456789012345678901234"),
+                    "name: letters, digits, '.', '_' and '-', 1 to 64 of them, are needed; got "
+                    "\"0123456789012345678901234567890123456789012345678901234567890123\"...");
+    ck_assert_wrong(set("name="), "name: letters, digits, '.', '_' and '-', 1 to 64 of them, are needed; got \"\"");
+    ck_assert_wrong(set("name=a/b"),
+                    "name: letters, digits, '.', '_' and '-', 1 to 64 of them, are needed; got \"a/b\"");
+    ck_assert_wrong(set("name=\"a\x01\x7f\xff\\\"\""),
+                    "name: letters, digits, '.', '_' and '-', 1 to 64 of them, are needed; got "
+                    "\"a\\x01\\x7f\\xff\\\"\" (it has a control character)");
+}
+END_TEST
+
+/* ---- host ---- */
+
+START_TEST(test_host)
+{
+    static const struct {
+        const char *text, *url, *hostname;
+        int port;
+    } good[] = {
+        { "http://127.0.0.1:9797", "http://127.0.0.1:9797", "127.0.0.1", 9797 },
+        { "http://h", "http://h", "h", 80 },
+        { "https://h", "https://h", "h", 443 },
+        { "http://h:443", "http://h:443", "h", 443 },
+        { "https://h:443", "https://h", "h", 443 },
+        { "http://h:00080", "http://h", "h", 80 },
+        { "HtTp://Mirror.Example.COM:1", "http://mirror.example.com:1", "mirror.example.com", 1 },
+        { "http://h:65535", "http://h:65535", "h", 65535 },
+        { "http://[0:0:0::1]", "http://[::1]", "::1", 80 },
+        { "http://[2001:DB8::1]:81", "http://[2001:db8::1]:81", "2001:db8::1", 81 },
+        { "http://[::ffff:1.2.3.4]", "http://[::ffff:1.2.3.4]", "::ffff:1.2.3.4", 80 },
+        { "http://my_service-1.internal.", "http://my_service-1.internal.", "my_service-1.internal.", 80 },
+        { "http://1host.2", NULL, NULL, 0 },
+        { "unix:/run/m.sock|http://h", "unix:/run/m.sock|http://h", "h", 80 },
+        { "UNIX:/run/M sock|HTTP://H:8080", "unix:/run/M sock|http://h:8080", "h", 8080 },
+        { "http://0x10.example", "http://0x10.example", "0x10.example", 80 },
+        { "http://xn--bcher-kva.example", "http://xn--bcher-kva.example", "xn--bcher-kva.example", 80 },
+    };
+    apr_size_t i;
+
+    for (i = 0; i < sizeof(good) / sizeof(*good); i++) {
+        const char *wrong = set_url(good[i].text);
+
+        if (!good[i].url) {
+            ck_assert_ptr_ne(wrong, NULL);
+            continue;
+        }
+        ck_assert_msg(wrong == NULL, "%s", wrong);
+        ck_assert_str_eq(settings.target.url, good[i].url);
+        ck_assert_str_eq(settings.target.hostname, good[i].hostname);
+        ck_assert_int_eq(settings.target.port, good[i].port);
+        ck_assert_str_eq(settings.target.authority, strstr(good[i].url, "//") + 2);
+        ck_assert_str_eq(apr_pstrcat(pool, settings.target.scheme, "://", settings.target.authority, NULL),
+                         strstr(good[i].url, "http"));
+        ck_assert_int_eq(settings.target.socket != NULL, good[i].url[0] == 'u');
+    }
+}
+END_TEST
+
+START_TEST(test_bad_host)
+{
+    static const struct {
+        const char *text, *why;
+    } bad[] = {
+        { "", "" },
+        { "h", "" },
+        { "h:80", "" },
+        { "//h", "" },
+        { "http:/h", "" },
+        { "ftp://h", "" },
+        { "httpss://h", "" },
+        { " http://h", "" },
+        { "unix:", " (the path of its socket is not absolute)" },
+        { "unix:|http://h", " (the path of its socket is not absolute)" },
+        { "unix:/|http://h", " (the path of its socket is not absolute)" },
+        { "unix:m.sock|http://h", " (the path of its socket is not absolute)" },
+        { "unix:/run/m.sock", " (its socket has no |http:// behind it)" },
+        { "unix:/run/\nm.sock|http://h", " (the path of its socket is malformed)" },
+        { "unix:/run/m.sock|", "" },
+        { "unix:/run/m.sock|h", "" },
+        { "unix:/run/m.sock|unix:/run/m.sock|http://h", "" },
+        { "unix:/run/m.sock|http://", " (it has no host)" },
+        { "unix:/run/m.sock|http://h/", " (it has a path)" },
+        { "unix:/run/m.sock|https://h", " (a socket is for http:// alone)" },
+        { "http://", " (it has no host)" },
+        { "http://:80", " (it has no host)" },
+        { "http://h/", " (it has a path)" },
+        { "http://h/p", " (it has a path)" },
+        { "http://h\\p", " (it has a path)" },
+        { "http:///p", " (it has a path)" },
+        { "http://h?q", " (it has a query)" },
+        { "http://h#f", " (it has a fragment)" },
+        { "http://h:0", " (its port is out of range)" },
+        { "http://h:65536", " (its port is out of range)" },
+        { "http://h:", " (its port is malformed)" },
+        { "http://h:-1", " (its port is malformed)" },
+        { "http://h:8a", " (its port is malformed)" },
+        { "http://h:100000", " (its port is malformed)" },
+        { "http://[::1]:", " (its port is malformed)" },
+        { "http://[::1]80", " (its port is malformed)" },
+        { "http://[::1", " (its bracket is not closed)" },
+        { "http://[]", " (what is in brackets is no IPv6 address)" },
+        { "http://[h]", " (what is in brackets is no IPv6 address)" },
+        { "http://[1.2.3.4]", " (what is in brackets is no IPv6 address)" },
+        { "http://[fe80::1%eth0]", " (what is in brackets is no IPv6 address)" },
+        { "http://::1", " (an IPv6 address needs brackets)" },
+        { "http://h]", " (its host name is malformed)" },
+        { "http://h h", " (its host name is malformed)" },
+        { "http://h%41", " (its host name is malformed)" },
+        { "http://a..b", " (its host name is malformed)" },
+        { "http://.", " (its host name is malformed)" },
+        { "http://.a", " (its host name is malformed)" },
+        { "http://-a", " (its host name is malformed)" },
+        { "http://a-.b", " (its host name is malformed)" },
+        { "http://h,g", " (its host name is malformed)" },
+        { "http://1.2.3", " (its IPv4 address is malformed)" },
+        { "http://1.2.3.256", " (its IPv4 address is malformed)" },
+        { "http://1.2.3.4.", " (its IPv4 address is malformed)" },
+        { "http://2130706433", " (its IPv4 address is malformed)" },
+        { "http://0x7f000001", " (its IPv4 address is malformed)" },
+        { "http://127.0x1", " (its IPv4 address is malformed)" },
+    };
+    const char *needed = "host: http:// or https:// with a host name, IPv4 address or [IPv6 address], and optionally a "
+                         "port, 1 to 65535, or in a directive unix:/path|http://name, is needed; got ";
+    apr_size_t i;
+
+    for (i = 0; i < sizeof(bad) / sizeof(*bad); i++) {
+        ck_assert_wrong(set_url(bad[i].text),
+                        apr_pstrcat(pool, needed, mirror_value_quote(bad[i].text, pool), bad[i].why, NULL));
+        ck_assert(settings.set == 0 && !settings.target.url);
+    }
+    ck_assert_wrong(set_url("http://me:secret@h"),
+                    apr_pstrcat(pool, needed, "\"http://***@h\" (it has user info)", NULL));
+    ck_assert_wrong(set_url("me:secret@h"), apr_pstrcat(pool, needed, "\"***@h\"", NULL));
+    ck_assert_wrong(set_url("http://h\r\nX: y"),
+                    apr_pstrcat(pool, needed, "\"http://h\\x0d\\x0aX: y\" (its host name is malformed)", NULL));
+}
+END_TEST
+
+START_TEST(test_long_socket)
+{
+    char path[109];
+
+    memset(path, 'a', sizeof(path));
+    ck_assert_right(set_url(apr_psprintf(pool, "unix:/%.*s|http://h", 106, path)));
+    ck_assert_ptr_ne(set_url(apr_psprintf(pool, "unix:/%.*s|http://h", 107, path)), NULL);
+}
+END_TEST
+
+START_TEST(test_long_host)
+{
+    char label[70], url[400] = "http://";
+    int i;
+
+    memset(label, 'a', sizeof(label));
+    ck_assert_right(set_url(apr_psprintf(pool, "http://%.*s", 63, label)));
+    ck_assert_ptr_ne(set_url(apr_psprintf(pool, "http://%.*s", 64, label)), NULL);
+    for (i = 0; i < 84; i++) {
+        memcpy(url + 7 + 3 * i, "ab.", 3);
+    }
+    url[7 + 253] = '\0';
+    url[7 + 252] = 'c';
+    ck_assert_right(set_url(url));
+    memcpy(url + 7 + 253, "d", 2);
+    ck_assert_ptr_ne(set_url(url), NULL);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("value");
+    TCase *test = tcase_create("all");
+    SRunner *runner;
+    int failed;
+
+    apr_initialize();
+    tcase_add_checked_fixture(test, setup, teardown);
+    tcase_add_test(test, test_bool);
+    tcase_add_test(test, test_number);
+    tcase_add_test(test, test_size);
+    tcase_add_test(test, test_time);
+    tcase_add_test(test, test_choice_and_string);
+    tcase_add_test(test, test_host);
+    tcase_add_test(test, test_bad_host);
+    tcase_add_test(test, test_long_host);
+    tcase_add_test(test, test_long_socket);
+    suite_add_tcase(suite, test);
+    runner = srunner_create(suite);
+    srunner_run_all(runner, CK_ENV);
+    failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    apr_terminate();
+    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}
