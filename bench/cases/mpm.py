@@ -1,0 +1,21 @@
+"""GET under event, worker and prefork."""
+from harness.compare import COLUMNS, rows
+from harness.process import Missing
+from peers.base import Setup
+
+ORDER = 70
+
+
+def run(bench):
+    t = bench.table("MPMs", "GET, wrk -t1 -c32; event and worker with two children of 64 threads, prefork with 64 "
+                    "children; max_queue=100000, ProxyMirrorMemory 4G.", "MPM, proxy", *COLUMNS)
+    for mpm in ("event", "worker", "prefork"):
+        origin, mirror = bench.sinks()
+        try:
+            peers = bench.start(Setup(origin.url(), [mirror.url()], "max_queue=100000", "ProxyMirrorMemory 4G", mpm),
+                                "httpd_mirror", table=t)
+        except Missing as e:
+            t.note(f"skipped: {mpm}: {e}")
+        else:
+            rows(t, bench.rounds(peers, 4, 1, mirror, settle=60), peers, prefix=f"{mpm}, ")
+        bench.lab.stop()

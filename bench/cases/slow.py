@@ -1,0 +1,35 @@
+"""A mirror that answers after one second."""
+from harness.compare import COLUMNS, outcomes, ratio, rows
+from peers.base import Setup
+
+ORDER = 30
+
+
+def run(bench):
+    t = bench.table("Slow mirror",
+                    "GET, wrk -t1 -c32; every answer of the mirror takes one second; max_connections=1000, for each of "
+                    "the two children.", "proxy", *COLUMNS)
+    origin, mirror = bench.sinks()
+    peers = bench.start(Setup(origin.url(), [mirror.url("slow")], "max_connections=1000"),
+                        "httpd_mirror", "nginx_mirror", table=t)
+    speed = None
+    for key, p in peers.items():
+        r = bench.rounds({key: p}, 7 if key == "httpd_mirror" else 2, 4, mirror,
+                         watch=lambda p: p.counters().get("mirrored", 0))
+        rows(t, r, {key: p})
+        t.figures[key + " ratio"] = ratio(r, p)
+        if key == "httpd_mirror":
+            speed = r.figures(p, "mirrored", per_second)
+            t.note("outcomes: " + outcomes(r, p))
+    t.goal("throughput of the client, times unmirrored: at least 0.95", t.figures.get("httpd_mirror ratio"), 0.95,
+           at_most=False)
+    t.goal("copies mirrored each second: over 1000", speed, 1000, at_most=False, digits=0)
+
+
+def per_second(sample):
+    """While the load runs, from the time when the first answers can be there."""
+    steady = [(when, n) for when, n in sample.watched if when > 1.2]
+    if len(steady) < 2:
+        return float("nan")
+    (t0, n0), (t1, n1) = steady[0], steady[-1]
+    return (n1 - n0) / (t1 - t0)

@@ -1,0 +1,155 @@
+/* Licensed under the Apache License, Version 2.0; see LICENSE.
+ *
+ * decision.c - what a decision not to copy costs the thread that serves the client: bench/cases/decision.py runs it.
+ *
+ * It does what mirror_capture.c does for one mirror of a request with twelve headers: choose, and count. For each case a
+ * line is printed: its name, and nanoseconds of processor time for each decision, the fastest of several rounds.
+ */
+#include <stdio.h>
+#include <time.h>
+
+#include "request.h"
+
+#include "mirror_attributes.h"
+#include "mirror_choose.h"
+#include "mirror_limit_settings.h"
+#include "mirror_limit_window.h"
+#include "mirror_slotmem.h"
+
+#define ROUNDS    7
+#define DECISIONS 300000
+#define BATCH     100 /* after which the pool is cleared, as it is for each request */
+
+static const struct {
+    const char *name, *line;
+    mirror_outcome_e outcome;
+} cases[] = {
+    { "disabled", "enabled=false", MIRROR_OUTCOME_DISABLED },
+    { "filtered, by methods=POST,PUT", "methods=POST,PUT", MIRROR_OUTCOME_FILTERED },
+    { "sampled_out, sample_ratio=0", "sample_ratio=0", MIRROR_OUTCOME_SAMPLED_OUT },
+    { "sampled_out, sample_ratio=0.000000001", "sample_ratio=0.000000001", MIRROR_OUTCOME_SAMPLED_OUT },
+    { "limited", "enable_limit_count=true time_window=3600", MIRROR_OUTCOME_LIMITED },
+};
+
+static mirror_settings_t settings;
+static mirror_registry_t registry;
+static mirror_child_t child;
+static mirror_slot_t slot;
+static mirror_cell_t cell;
+static mirror_t mirror;
+static mirror_lane_t lane;
+
+static void make_request(void)
+{
+    static const char *const headers[][2] = {
+        { "Host", "www.example.com" },
+        { "User-Agent", "Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Firefox/128.0" },
+        { "Accept", "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8" },
+        { "Accept-Language", "en-GB,en;q=0.5" },
+        { "Accept-Encoding", "gzip, deflate, br" },
+        { "Referer", "https://www.example.com/index.html" },
+        { "Cookie", "session=0123456789abcdef0123456789abcdef; theme=dark" },
+        { "Connection", "keep-alive" },
+        { "Sec-Fetch-Dest", "document" },
+        { "Sec-Fetch-Mode", "navigate" },
+        { "Sec-Fetch-Site", "same-origin" },
+        { "Cache-Control", "max-age=0" },
+    };
+    unsigned i;
+
+    for (i = 0; i < sizeof(headers) / sizeof(headers[0]); i++) {
+        apr_table_setn(request.headers_in, headers[i][0], headers[i][1]);
+    }
+    request.method = "GET";
+    request.unparsed_uri = (char *)"/some/where?q=1";
+    request.the_request = (char *)"GET /some/where?q=1 HTTP/1.1";
+    proxy_conf.add_forwarded_headers = 1;
+}
+
+static mirror_outcome_e decide(void)
+{
+    mirror_choice_t choice = { 0 };
+    mirror_shape_t shape;
+    mirror_outcome_e outcome;
+    mirror_copy_t *copy;
+
+    choice.r = &request;
+    choice.first = &request;
+    choice.id = "0123456789abcdef0123456789abcdef";
+    outcome = mirror_choose(&choice, &lane, &settings);
+    apr_atomic_inc64(&cell.seen);
+    if (outcome != MIRROR_OUTCOME_NONE) {
+        apr_atomic_inc64(&cell.outcomes[outcome]);
+        return outcome;
+    }
+    mirror_shape_make(&shape, choice.head, &settings, &request, &request);
+    return mirror_copy_create(&copy, &lane, &settings, choice.head->size + shape.size, 0);
+}
+
+static apr_int64_t cpu_ns(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+    return (apr_int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
+}
+
+/* Nanoseconds for each decision; -1: one had another outcome. */
+static double measure(mirror_outcome_e expected)
+{
+    double best = 0;
+    int round, i;
+
+    for (round = 0; round < ROUNDS; round++) {
+        apr_int64_t begun = cpu_ns();
+        double took;
+
+        for (i = 0; i < DECISIONS; i++) {
+            if (i % BATCH == 0) {
+                apr_pool_clear(request.pool);
+            }
+            if (decide() != expected) {
+                return -1;
+            }
+        }
+        took = (double)(cpu_ns() - begun) / DECISIONS;
+        best = round == 0 || took < best ? took : best;
+    }
+    return best;
+}
+
+int main(void)
+{
+    unsigned i;
+    int failed = 0;
+
+    apr_initialize();
+    setup();
+    make_request();
+    apr_pool_create(&request.pool, NULL);
+    registry.memory = 64 << 20;
+    child.registry = &registry;
+    mirror.slot = &slot;
+    mirror.settings = &settings;
+    lane.mirror = &mirror;
+    lane.child = &child;
+    lane.cell = &cell;
+    for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        const char *wrong;
+        double ns;
+
+        mirror_attributes_defaults(&settings, pool);
+        wrong = mirror_attributes_set_line(&settings, cases[i].line, 0, pool);
+        if (!wrong) {
+            wrong = mirror_choose_compile(&settings, 0, pool, pool);
+        }
+        mirror_limit_settings_identify(&settings);
+        mirror_limit_window_close(&slot.limit_closed, settings.limit_id,
+                                  mirror_limit_window_now() + apr_time_from_sec(3600));
+        ns = wrong ? -1 : measure(cases[i].outcome);
+        failed |= ns < 0;
+        printf("%s\t%.1f\n", cases[i].name, ns);
+    }
+    teardown();
+    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}

@@ -1,0 +1,1 @@
+"""What the benchmarks are built of: servers, load, measures, tables, charts. Standard library only."""
