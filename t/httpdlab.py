@@ -78,7 +78,7 @@ StartServers {children}
 
 # Lines of httpd's own that say nothing about the module: all its workers are busy; a child takes its time to stop;
 # mod_ssl has no session cache.
-NOISE = re.compile(r"AH(00161|00484|10159|03490|00288|01873)\b" + (r"|AH00045\b" if TIMESCALE > 1 else ""))
+NOISE = re.compile(r"AH(00161|00484|10159|03490|00288|01873|01882)\b" + (r"|AH00045\b" if TIMESCALE > 1 else ""))
 CRASH = re.compile(r"AH0005[012]|exit signal|\[\w*:(?:emerg|alert|crit)\]|"
                    r"ERROR: (?:Address|Leak|Thread)Sanitizer|WARNING: ThreadSanitizer|runtime error:")
 COMPLAINT = re.compile(r"^\[[^]]*\] \[\w*:(?:warn|error)\]")
