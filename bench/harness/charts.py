@@ -9,7 +9,8 @@ def write(out, tables):
     """Writes what can be drawn into a folder; returns [(file name, title)]."""
     by = {t.title: t.figures for t in tables}
     drawn = []
-    for name, draw in (("cpu.svg", cpu), ("throughput.svg", throughput), ("mirrors.svg", mirrors)):
+    for name, draw in (("cpu.svg", cpu), ("throughput.svg", throughput), ("mirrors.svg", mirrors),
+                       ("growth.svg", growth)):
         made = draw(by)
         if made:
             title, text = made
@@ -61,3 +62,13 @@ def mirrors(by):
     title = "Processor time that several mirrors add"
     return title, svg.lines(title, "microseconds for each request of the client, for all its copies together", series,
                             "mirrors")
+
+
+def growth(by):
+    """How the memory of a child grows with the copies in flight."""
+    points = by.get("Copies in flight", {}).get("memory", [])
+    if len(points) < 3:
+        return None
+    title = "Memory of a child with copies in flight"
+    return title, svg.lines(title, "resident megabytes of one child, connections to the mirror included; the mirror "
+                            "takes one second", [("resident MB", points, 0)], "copies in flight")

@@ -19,6 +19,20 @@ def _first_line(command, pattern):
     return found.group(1) if found else None
 
 
+def _raise_descriptors(wanted):
+    """As many as are wanted, or as many as there may be: only root gets more than the hard limit."""
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    if hard == resource.RLIM_INFINITY or hard >= wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+        return wanted
+    try:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, wanted))
+        return wanted
+    except (ValueError, OSError):
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+        return hard
+
+
 class Lab:
     def __init__(self):
         self.module = os.environ.get("MODULE", "")
@@ -28,9 +42,7 @@ class Lab:
         if os.geteuid() == 0:                       # root: the children must not stay root
             nobody = pwd.getpwnam("nobody")
             self.user, self.group = nobody.pw_name, grp.getgrgid(nobody.pw_gid).gr_name
-        hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
-        self.descriptors = 65536 if hard == resource.RLIM_INFINITY else min(hard, 65536)
-        resource.setrlimit(resource.RLIMIT_NOFILE, (self.descriptors, hard))
+        self.descriptors = _raise_descriptors(65536)
         self.root = tempfile.mkdtemp(prefix="proxy-mirror-bench.")
         os.chmod(self.root, 0o755)
         self.kept, self.folders = [], 0

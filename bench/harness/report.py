@@ -1,6 +1,8 @@
 """Tables with their goals, on the terminal and in Markdown."""
 import datetime
 
+from .measure import Figures
+
 
 class Goal:
     def __init__(self, text, value, met):
@@ -20,6 +22,10 @@ class Table:
 
     def row(self, *cells):
         self.rows.append([str(c) for c in cells])
+
+    def point(self, name, x, y):
+        """One more point of a line of a chart: a single measurement."""
+        self.figures.setdefault(name, []).append((x, Figures([y])))
 
     def goal(self, text, figures, limit, at_most=True, digits=2, unit=""):
         """A goal for the median of figures (None: not measured)."""

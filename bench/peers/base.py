@@ -11,6 +11,7 @@ class Setup:
     directives: str = ""                            # more of httpd's configuration
     mpm: str = "event"
     threads: int = 64                               # of each child of httpd
+    children: int = 2                               # of httpd
     mirrors_without_body: list = field(default_factory=list)    # the same, for a peer that wants 204
 
 
