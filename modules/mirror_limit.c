@@ -135,9 +135,10 @@ static apr_int64_t count_alike(const copies_t *copies)
 
 /* ---- answers ---- */
 
-static apr_interval_time_t length_of(const mirror_settings_t *settings)
+static int is_closed(const gate_t *gate, const mirror_settings_t *settings)
 {
-    return apr_time_from_sec(settings->time_window);
+    return mirror_limit_window_is_closed(&gate->lane->mirror->slot->limit_closed, settings->limit_id,
+                                         apr_time_from_sec(settings->time_window));
 }
 
 /* Tell all children what an answer says, and let the first `n` copies go on as it says. */
@@ -162,6 +163,10 @@ static void fall_back(gate_t *gate, copies_t *copies, apr_int64_t n)
     const mirror_settings_t *settings = copies->first->settings;
     mirror_limit_answer_t answer;
 
+    if (is_closed(gate, settings)) { /* another child was answered meanwhile */
+        end_copies(gate, copies, n, MIRROR_OUTCOME_LIMITED);
+        return;
+    }
     switch (settings->limit_fallback) {
     case MIRROR_FALLBACK_MIRROR:
         decide(gate, copies, n, n, MIRROR_OUTCOME_NONE);
@@ -170,7 +175,7 @@ static void fall_back(gate_t *gate, copies_t *copies, apr_int64_t n)
         decide(gate, copies, n, 0, MIRROR_OUTCOME_LIMIT_FAILED);
         return;
     default:
-        answer.granted = mirror_limit_window_take(&slot->limit_local, n, settings->count, length_of(settings),
+        answer.granted = mirror_limit_window_take(&slot->limit_local, n, settings->count, apr_time_from_sec(settings->time_window),
                                                   &answer.used, &answer.until);
         if (answer.used >= settings->count) {
             /* No longer than until the next try: then it may be that it answers. */
@@ -360,12 +365,6 @@ static void open_state(gate_t *gate, const mirror_settings_t *settings)
         gate->limits->pools->sockets++;
         apr_thread_pool_idle_max_set(gate->limits->pools->helpers, MIRROR_HELPERS_IDLE);
     }
-}
-
-static int is_closed(const gate_t *gate, const mirror_settings_t *settings)
-{
-    return mirror_limit_window_is_closed(&gate->lane->mirror->slot->limit_closed, settings->limit_id,
-                                         length_of(settings));
 }
 
 static void dispatch(gate_t *gate)

@@ -7,7 +7,7 @@ import pytest
 
 from httpdlab import Httpd, location, scaled, to, wait_for
 from recorder import Recorder
-from redislab import Cluster, Redis, cluster, needs_redis, wrk_until_limited  # noqa: F401, the fixture
+from redislab import Cluster, Redis, cluster, needs_redis, patient, wrk_until_limited  # noqa: F401, the fixture
 
 pytestmark = needs_redis
 
@@ -16,8 +16,8 @@ SILENT = r"PM0600: "
 
 
 def attributes(nodes: str, more: str = "") -> str:
-    return (f"enable_limit_count=true policy=redis-cluster redis_cluster_nodes={nodes} redis_cluster_name=c "
-            f"limit_fallback=drop {more}")
+    return patient(f"enable_limit_count=true policy=redis-cluster redis_cluster_nodes={nodes} redis_cluster_name=c "
+                   f"limit_fallback=drop {more}")
 
 
 def get_until(h: Httpd, what: str, condition, seconds: float = 15) -> None:

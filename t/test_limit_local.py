@@ -9,9 +9,10 @@ import pytest
 
 from httpdlab import Httpd, location, scaled, to, wait_for
 from recorder import ok
-from redislab import wrk_until_limited
+from redislab import LONG, wrk_until_limited
 
 LIMIT = "enable_limit_count=true "
+STEADY = f"{LIMIT}time_window={LONG} "       # does not end within a test
 
 
 def limit(h, name="m") -> dict:
@@ -20,7 +21,7 @@ def limit(h, name="m") -> dict:
 
 @pytest.mark.smoke
 def test_no_more_than_count_leave(httpd, origin, mirror):
-    h = httpd(location("/o/", origin, to(mirror, LIMIT + "count=2")))
+    h = httpd(location("/o/", origin, to(mirror, STEADY + "count=2")))
     assert h.get_many(["/o/a"] * 7) == [200] * 7
     assert h.ended(7) == {"mirrored": 2, "limited": 5}
     assert len(mirror.requests) == 2
@@ -29,7 +30,7 @@ def test_no_more_than_count_leave(httpd, origin, mirror):
 
 
 def test_the_window_begins_with_the_first_copy_and_ends(httpd, origin, mirror):
-    h = httpd(location("/o/", origin, to(mirror, LIMIT + "count=2 time_window=1")))
+    h = httpd(location("/o/", origin, to(mirror, LIMIT + f"count=2 time_window={int(scaled(2))}")))
     h.get_many(["/o/a"] * 5)
     assert h.ended(5) == {"mirrored": 2, "limited": 3}
     wait_for("the end of the window", lambda: limit(h)["closed_until"] is None)
@@ -46,7 +47,7 @@ def test_no_limit_is_null(httpd, origin, mirror):
 
 
 def test_it_is_exact_over_all_children_under_load(httpd, origin, mirror):
-    h = httpd(location("/o/", origin, to(mirror, LIMIT + "count=1000 max_queue=100000"), conf="max=4"), children=4)
+    h = httpd(location("/o/", origin, to(mirror, STEADY + "count=1000 max_queue=100000"), conf="max=4"), children=4)
     wrk_until_limited(h)
     assert h.outcomes()["mirrored"] == 1000
     assert len(mirror.requests) == 1000
@@ -55,7 +56,7 @@ def test_it_is_exact_over_all_children_under_load(httpd, origin, mirror):
 
 @pytest.mark.parametrize("children", [1, 4])
 def test_a_graceful_restart_goes_on_counting(httpd, origin, mirror, children):
-    h = httpd(location("/o/", origin, to(mirror, LIMIT + "count=5")), children=children)
+    h = httpd(location("/o/", origin, to(mirror, STEADY + "count=5")), children=children)
     h.get_many(["/o/a"] * 3)
     assert h.ended(3) == {"mirrored": 3}
     h.graceful()
@@ -65,7 +66,7 @@ def test_a_graceful_restart_goes_on_counting(httpd, origin, mirror, children):
 
 def test_old_children_that_finish_count_with_the_new_ones(httpd, origin, mirror):
     gate = origin.hold()
-    h = httpd(location("/o/", origin, to(mirror, LIMIT + "count=3")))
+    h = httpd(location("/o/", origin, to(mirror, STEADY + "count=3")))
     threads = [threading.Thread(target=h.get, args=("/o/a",)) for _ in range(3)]
     for thread in threads:
         thread.start()
@@ -84,7 +85,7 @@ def test_old_children_that_finish_count_with_the_new_ones(httpd, origin, mirror)
 
 def test_another_count_holds_for_the_window_in_force(httpd, origin, mirror):
     lines = {"count": 2}
-    h = httpd(lambda _: location("/o/", origin, to(mirror, LIMIT + f"count={lines['count']}")))
+    h = httpd(lambda _: location("/o/", origin, to(mirror, STEADY + f"count={lines['count']}")))
     h.get_many(["/o/a"] * 3)
     assert h.ended(3) == {"mirrored": 2, "limited": 1}
     lines["count"] = 4
@@ -95,7 +96,7 @@ def test_another_count_holds_for_the_window_in_force(httpd, origin, mirror):
 
 
 def test_a_killed_child_takes_no_places_with_it(httpd, origin, mirror):
-    h = httpd(location("/o/", origin, to(mirror, LIMIT + "count=4")), children=1, expect=["AH00052", "exit signal"])
+    h = httpd(location("/o/", origin, to(mirror, STEADY + "count=4")), children=1, expect=["AH00052", "exit signal"])
     h.get_many(["/o/a"] * 3)
     assert h.ended(3) == {"mirrored": 3}
     before = h.pids()
@@ -106,7 +107,7 @@ def test_a_killed_child_takes_no_places_with_it(httpd, origin, mirror):
 
 
 def test_what_is_refused_before_takes_nothing(httpd, origin, mirror):
-    h = httpd(location("/o/", origin, to(mirror, LIMIT + "count=3 max_body=10 methods=GET,POST")))
+    h = httpd(location("/o/", origin, to(mirror, STEADY + "count=3 max_body=10 methods=GET,POST")))
     h.request("POST", "/o/a", [], b"x" * 11)
     h.request("PUT", "/o/a", [], b"x")
     h.get("/o/a", ["X-Proxy-Mirror: lab"])
@@ -118,7 +119,7 @@ def test_what_is_refused_before_takes_nothing(httpd, origin, mirror):
 
 def test_a_full_queue_comes_before_the_limit_and_takes_nothing(httpd, origin, mirror):
     gate = mirror.hold()
-    h = httpd(location("/o/", origin, to(mirror, LIMIT + "count=3 max_connections=1 max_queue=1")),
+    h = httpd(location("/o/", origin, to(mirror, STEADY + "count=3 max_connections=1 max_queue=1")),
               expect=["PM0420: mirror m: "])
     h.get_many(["/o/a"] * 6)
     assert h.outcomes() == {"queue_full": 4}
@@ -130,7 +131,7 @@ def test_a_full_queue_comes_before_the_limit_and_takes_nothing(httpd, origin, mi
 
 
 def test_mirrors_have_limits_of_their_own(httpd, origin, mirror):
-    h = httpd(location("/o/", origin, to(mirror, LIMIT + "count=1", "one"), to(mirror, LIMIT + "count=2", "two"),
+    h = httpd(location("/o/", origin, to(mirror, STEADY + "count=1", "one"), to(mirror, STEADY + "count=2", "two"),
                        to(mirror, "", "three")))
     h.get_many(["/o/a"] * 3)
     assert h.ended(3, "one") == {"mirrored": 1, "limited": 2}
@@ -139,7 +140,7 @@ def test_mirrors_have_limits_of_their_own(httpd, origin, mirror):
 
 
 def test_the_outcome_is_known_where_the_request_is_logged(httpd, origin, mirror):
-    h = httpd(lambda h: location("/o/", origin, to(mirror, LIMIT + "count=1")) +
+    h = httpd(lambda h: location("/o/", origin, to(mirror, STEADY + "count=1")) +
               f'LogFormat "%{{PROXY_MIRROR}}e" outcome\nCustomLog "{h.root}/logs/outcomes" outcome\n')
     h.get("/o/a")
     h.ended(1)

@@ -279,6 +279,33 @@ START_TEST(a_window_that_another_child_found_used_up_is_not_asked_for)
 }
 END_TEST
 
+START_TEST(a_window_that_another_child_found_used_up_has_no_place_by_the_fallback)
+{
+    apr_status_t rv;
+
+    settings.limit_fallback = _i;
+    put(1);
+    wait_asked(1);
+    mirror_limit_window_close(&slot.limit_closed, 7, mirror_limit_window_now() + apr_time_from_sec(30));
+    answer(APR_EGENERAL, 0, 0);
+    ck_assert_int_eq(passed, 0);
+    ck_assert_int_eq(count_of(MIRROR_OUTCOME_LIMITED), 1);
+
+    apr_atomic_set64(&slot.limit_closed, 0);
+    settings.redis_timeout = 20;
+    while (mirror_limit_held(limits) == 0) {
+        passed = 0;
+        put(1); /* after the pause */
+    }
+    wait_asked(2);
+    mirror_limit_window_close(&slot.limit_closed, 7, mirror_limit_window_now() + apr_time_from_sec(30));
+    while (mirror_limit_held(limits) > 0) {
+        mirror_loop_round(pools.loop, apr_time_from_msec(10), &rv);
+    }
+    ck_assert_int_eq(passed, 0);
+}
+END_TEST
+
 START_TEST(while_it_fails_one_copy_at_a_time_tries)
 {
     put(3);
@@ -397,6 +424,8 @@ int main(void)
     tcase_add_test(tcase, questions_have_a_pace);
     tcase_add_test(tcase, what_is_not_granted_is_limited_and_then_refused);
     tcase_add_test(tcase, a_window_that_another_child_found_used_up_is_not_asked_for);
+    tcase_add_loop_test(tcase, a_window_that_another_child_found_used_up_has_no_place_by_the_fallback,
+                        MIRROR_FALLBACK_LOCAL, MIRROR_FALLBACK_DROP + 1);
     tcase_add_test(tcase, while_it_fails_one_copy_at_a_time_tries);
     tcase_add_test(tcase, a_helper_that_does_not_come_back_is_given_up);
     tcase_add_test(tcase, the_fallback_local_counts_and_closes_for_no_longer_than_the_pause);
