@@ -30,6 +30,17 @@ mirror_breaker_e mirror_breaker_pass(mirror_lane_t *lane, const mirror_settings_
     return MIRROR_BREAKER_CLOSED;
 }
 
+void mirror_breaker_forgo(mirror_lane_t *lane)
+{
+    apr_uint64_t *word = &lane->mirror->slot->down_until;
+    apr_uint64_t until = apr_atomic_read64(word);
+    apr_uint64_t now = (apr_uint64_t)apr_time_now();
+
+    if (until > now) {
+        apr_atomic_cas64(word, now, until); /* if it fails, somebody knows better */
+    }
+}
+
 int mirror_breaker_is_down(const mirror_lane_t *lane, apr_time_t now)
 {
     return apr_atomic_read64(&lane->mirror->slot->down_until) > (apr_uint64_t)now;

@@ -4,7 +4,8 @@
  *
  * The state is one word in the mirror's slot: the time until which it counts as down, or 0. While it is down, copies are
  * refused before they are made. When the time is over, one request of one child moves it on by another `retry` and so
- * becomes the probe; the others are refused as before. A connection that comes about ends it.
+ * becomes the probe; the others are refused as before. A connection that comes about ends it. A probe that ends before the
+ * mirror had to do with it leaves its turn to the next one.
  */
 #ifndef MIRROR_BREAKER_H
 #define MIRROR_BREAKER_H
@@ -18,6 +19,11 @@ typedef enum { MIRROR_BREAKER_OPEN, MIRROR_BREAKER_PROBE, MIRROR_BREAKER_CLOSED 
 /* Whether a copy may go to `lane`'s mirror: OPEN, if it is up; PROBE, if it is down and this copy is to find out whether
  * it still is; CLOSED, if it is not to be made (counted in the slot's down_drops). */
 mirror_breaker_e mirror_breaker_pass(mirror_lane_t *lane, const mirror_settings_t *settings);
+
+/* ---- any thread ---- */
+
+/* The probe has ended, and nothing was tried: the next copy is one. */
+void mirror_breaker_forgo(mirror_lane_t *lane);
 
 /* ---- sender thread ---- */
 

@@ -199,6 +199,9 @@ void mirror_copy_end(mirror_copy_t *copy, mirror_outcome_e outcome)
         }
         apr_atomic_sub64(&lane->cell->bytes, copy->charged);
         count(lane, outcome);
+        if (copy->probe && !copy->in_pool) {
+            mirror_breaker_forgo(lane);
+        }
     }
     apr_atomic_sub64(&lane->child->memory, copy->charged);
     apr_atomic_dec32(&lane->pending);

@@ -51,6 +51,7 @@ struct mirror_copy_t {
     unsigned idempotent : 1;     /* RFC 9110 9.2.2 */
     unsigned retried : 1;        /* sender: this is the one second attempt */
     unsigned in_flight : 1;      /* sender: is counted in the cell's in_flight */
+    unsigned in_pool : 1;        /* sender: has got as far as the mirror's pool */
 };
 
 /* ---- request threads ---- */

@@ -186,6 +186,7 @@ void mirror_pool_put(mirror_pools_t *pools, mirror_copy_t *copy)
     mirror_pool_t *pool = &pools->pools[copy->lane->mirror->index];
 
     pools->held++;
+    copy->in_pool = 1;
     if (copy->probe) {
         pool->probing = 1;
     }

@@ -3,8 +3,10 @@ from __future__ import annotations
 
 import pytest
 
+import wire
 from copies import assert_copy, assert_next_is_intact
 from httpdlab import location, scaled, to, wait_for
+from recorder import answer, ok
 
 DOWN = r"PM\d+: mirror m is down"
 UP = r"PM\d+: mirror m is up"
@@ -68,6 +70,26 @@ def test_down_and_up_again(proxy, recorder):
     assert_next_is_intact(h, mirror, 21, unreachable=21)
     assert len(h.log_lines(DOWN)) == len(h.log_lines(UP)) == 1
     assert "21 copies" in h.log_lines(UP)[0]
+
+
+@pytest.mark.parametrize("attributes, request_, outcome", [
+    ("status=404", wire.request("GET", "/o/a"), "filtered"),
+    ("max_body=3", wire.request("POST", "/o/a", ["Transfer-Encoding: chunked"]) + wire.chunked(b"long"), "too_large"),
+], ids=["filtered", "too_large"])
+def test_probe_that_is_not_sent_leaves_its_turn(proxy, recorder, origin, attributes, request_, outcome):
+    """What ends before it gets to the mirror does not keep it down for another `retry`."""
+    mirror = recorder(listen=False)
+    origin.answer = lambda sock, message: (ok if message.target == "/a" else answer("404 Not Found"))(
+        sock, message)
+    h = proxy(mirror, f"retry={int(scaled(700))}ms connect_timeout=1h {attributes}", expect=[DOWN])
+    assert h.get("/o/b").status == 404
+    assert h.ended(1) == {"unreachable": 1}
+    wait_for("the end of the pause", lambda: h.mirror()["state"]["down_until"] is None)
+    mirror.listen()
+    assert h.exchange(request_).status == 200       # would be the probe
+    assert h.ended(2) == {"unreachable": 1, outcome: 1}
+    assert h.get("/o/b").status == 404
+    assert h.ended(3) == {"unreachable": 1, outcome: 1, "mirrored": 1}
 
 
 def test_each_probe_that_fails_says_nothing(proxy, recorder):
