@@ -308,6 +308,8 @@ static void open_succeeded(mirror_pool_t *pool, mirror_connection_t *c)
     if (!pool->addresses && c->addresses) {
         mirror_addresses_keep(c->addresses);
         pool->addresses = c->addresses;
+        ap_log_error(APLOG_MARK, APLOG_DEBUG, 0, (server_rec *)pool->shared->server,
+                     "PM0413: mirror %s: its address was looked up", pool->lane->mirror->name);
     }
     if (!c->transport->tls) {
         mirror_breaker_up(pool->lane, pool->shared->server);

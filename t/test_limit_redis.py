@@ -324,6 +324,61 @@ def test_a_connection_that_redis_closed_is_made_anew_without_a_fallback(httpd, o
     assert not h.log_lines("PM0600")
 
 
+def test_a_connection_that_redis_closes_instead_of_an_answer_is_made_anew(httpd, origin, mirror):
+    """It was open when the question was asked."""
+    connections = []
+
+    def serve(sock: socket.socket) -> None:
+        connections.append(sock)
+        while sock.recv(65536):
+            if len(connections) == 1 and mirror.requests:
+                return
+            sock.sendall(b"*3\r\n:1\r\n:1\r\n:1000\r\n")
+    server = Recorder(scaled(10), takeover=serve)
+    h = httpd(location("/o/", origin, to(mirror, attributes(server.port, "count=100 limit_fallback=drop"))), children=1)
+    for n in (1, 2):
+        h.get("/o/a")
+        assert h.ended(n) == {"mirrored": n}
+    assert len(connections) == 2
+    server.close()
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
+def test_redis_by_name_and_by_address(httpd, origin, mirror, redis, host):
+    server = redis()
+    h = httpd(location("/o/", origin, to(mirror, attributes(server.port, "count=2").replace(
+        "redis_host=127.0.0.1", f"redis_host={host}"))))
+    h.get_many(["/o/a"] * 3)
+    assert h.ended(3) == {"mirrored": 2, "limited": 1}
+    assert server.used(KEY) == 2
+
+
+def test_a_redis_whose_name_is_not_known_is_no_answer(httpd, origin, mirror):
+    h = httpd(location("/o/", origin, to(mirror, attributes(1, "count=2").replace("127.0.0.1", "redis.invalid"))),
+              expect=[SILENT], env={"RES_OPTIONS": "timeout:1 attempts:1"})
+    h.get_many(["/o/a"] * 3)
+    assert h.ended(3) == {"mirrored": 2, "limited": 1}
+    assert h.log_lines("PM0600: .*redis.invalid:1: look-up")
+
+
+@pytest.mark.parametrize("password", ["a b", 'a"b', "p'w", "p\u00e4ss", "x" * 500, "a=b,c", "100%{x}", "exec"])
+def test_odd_passwords(httpd, origin, mirror, redis, password):
+    server = redis("--requirepass", password, password=password)
+    given = password.replace('"', '\\"')
+    h = httpd(location("/o/", origin, to(mirror, attributes(server.port, f'count=2 "redis_password={given}"'))))
+    h.get_many(["/o/a"] * 3)
+    assert h.ended(3) == {"mirrored": 2, "limited": 1}
+    assert server.used(KEY) == 2
+
+
+def test_an_odd_prefix(httpd, origin, mirror, redis):
+    server = redis()
+    h = httpd(location("/o/", origin, to(mirror, attributes(server.port, 'count=2 "redis_key_prefix=a {b}\u00fc:"'))))
+    h.get_many(["/o/a"] * 3)
+    assert h.ended(3) == {"mirrored": 2, "limited": 1}
+    assert server.used("a {b}\u00fc:m") == 2
+
+
 def test_a_redis_that_hangs_is_given_up_and_clients_do_not_wait(httpd, origin, mirror, redis):
     server = redis()
     h = httpd(location("/o/", origin, to(mirror, attributes(server.port, "count=3 redis_timeout=1000"))),

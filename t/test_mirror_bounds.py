@@ -141,6 +141,16 @@ def test_hanging_mirror_beside_a_healthy_one(httpd, origin, mirror, recorder):
     assert h.ended(50, "hanging") == {"mirrored": 12, "queue_full": 38}
 
 
+@pytest.mark.parametrize("ttl, times", [("0", 3), ("1h", 1)])
+def test_address_is_used_for_its_time(proxy, mirror, ttl, times):
+    h = proxy(mirror, f"keepalive=0 ttl={ttl}", children=1)
+    for n in range(1, 4):
+        assert h.get("/o/a").status == 200
+        assert h.ended(n) == {"mirrored": n}
+    assert mirror.connections == 3
+    assert len(h.log_lines("PM0413: mirror m: ")) == times
+
+
 def test_name_that_does_not_resolve(httpd, origin, mirror):
     """Other mirrors do not wait for the look-up."""
     h = httpd(location("/o/", origin, 'ProxyMirror "http://mirror.invalid" name=lost', to(mirror)),

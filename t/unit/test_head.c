@@ -248,12 +248,24 @@ START_TEST(methods)
     ck_assert(!mirror_head_is_method(head, "HEA") && !mirror_head_is_method(head, "HEADS"));
     written("PUT", "/");
     ck_assert(!copy.no_answer_body && copy.idempotent);
-    written("PROPFIND", "/");
-    ck_assert(copy.idempotent);
-    written("POST", "/");
-    ck_assert(!copy.idempotent);
-    written("get", "/");
-    ck_assert(!copy.idempotent);
+}
+END_TEST
+
+START_TEST(who_may_be_sent_twice)
+{
+    static const char *const yes[] = { "GET",  "HEAD",     "OPTIONS",   "PUT",   "DELETE", "COPY",  "MOVE",
+                                       "PROPFIND", "PROPPATCH", "MKCOL", "UNLOCK", "REPORT", "SEARCH" };
+    static const char *const no[] = { "POST", "PATCH", "LOCK", "get", "GETS", "GE", "WHATEVER" };
+    apr_size_t i;
+
+    for (i = 0; i < sizeof(yes) / sizeof(*yes); i++) {
+        written(yes[i], "/");
+        ck_assert_msg(copy.idempotent, "%s", yes[i]);
+    }
+    for (i = 0; i < sizeof(no) / sizeof(*no); i++) {
+        written(no[i], "/");
+        ck_assert_msg(!copy.idempotent, "%s", no[i]);
+    }
 }
 END_TEST
 
@@ -442,6 +454,7 @@ int main(void)
     tcase_add_test(tcase, websocket);
     tcase_add_test(tcase, body_is_announced);
     tcase_add_test(tcase, methods);
+    tcase_add_test(tcase, who_may_be_sent_twice);
     tcase_add_test(tcase, method_is_the_clients);
     tcase_add_test(tcase, path);
     tcase_add_test(tcase, host);
