@@ -124,9 +124,6 @@ static int body_begun(const request_rec *r)
  * internal redirect may have read the body and then have made a GET of the request. */
 static mirror_choose_body_e body_of(const request_rec *r, const mirror_head_t *head)
 {
-    if (mirror_head_is_method(head, "HEAD")) {
-        return MIRROR_BODY_NONE;
-    }
     if (r->prev && !mirror_head_is_method(head, r->method)) {
         return MIRROR_BODY_LOST;
     }

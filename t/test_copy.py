@@ -118,6 +118,17 @@ def test_methods(proxy, origin, mirror, method, body):
     assert h.ended(1) == {"mirrored": 1}
 
 
+@pytest.mark.parametrize("in_chunks", [False, True])
+def test_head_with_a_body(proxy, origin, mirror, in_chunks):
+    sent = (request("HEAD", "/o/a", ["Transfer-Encoding: chunked"]) + chunked(b"bo", b"dy") if in_chunks else
+            request("HEAD", "/o/a", [], b"body"))
+    h = proxy()
+    assert h.exchange(sent, "HEAD").status == 200
+    assert origin.one().body == b"body"
+    assert_copy(mirror.one(), "HEAD /o/a", "Content-Length: 4", body=b"body")
+    assert h.ended(1) == {"mirrored": 1}
+
+
 def test_expect(proxy, origin, mirror):
     h = proxy()
     with h.client() as client:
