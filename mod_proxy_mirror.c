@@ -23,6 +23,7 @@
 #include "mirror_limit.h"
 #include "mirror_manager.h"
 #include "mirror_slotmem.h"
+#include "mirror_spool.h"
 #include "mirror_tls.h"
 
 APLOG_USE_MODULE(proxy_mirror);
@@ -192,6 +193,7 @@ static void child_init(apr_pool_t *pchild, server_rec *s)
         mirror_slotmem_release(registry->table, child->place);
         return;
     }
+    mirror_spool_start(child, pool, s);
     apr_pool_pre_cleanup_register(pchild, child, child_end);
     registry->child = child;
 }

@@ -134,6 +134,7 @@ typedef struct mirror_cell_t mirror_cell_t; /* mirror_slotmem.h: one child's cou
 typedef struct mirror_table_t mirror_table_t;
 typedef struct mirror_child_t mirror_child_t;
 typedef struct mirror_sender_t mirror_sender_t; /* mirror_sender.c */
+typedef struct mirror_spools_t mirror_spools_t; /* mirror_spool.c */
 
 typedef struct mirror_t {
     const char *name;
@@ -151,6 +152,8 @@ typedef struct mirror_t {
 typedef struct mirror_registry_t {
     apr_array_header_t *mirrors; /* of mirror_t *, by index */
     apr_int64_t memory;          /* ProxyMirrorMemory, bytes */
+    const char *spool_dir;       /* ProxyMirrorSpool; NULL: the temporary folder, as each child finds it */
+    apr_int64_t spool_size;      /* bytes */
     int threads;                 /* ProxyMirrorThreads */
     int slots;                   /* ProxyMirrorSlots */
     apr_interval_time_t drain_timeout;
@@ -178,10 +181,13 @@ struct mirror_child_t {
     mirror_lane_t *lanes; /* by mirror index */
     struct mirror_queue_t *queue;
     mirror_sender_t *sender;
+    mirror_spools_t *spools;
     int place;            /* in shared memory */
     int graceful;         /* main thread: the MPM said that the child may take its time to end */
     apr_uint64_t memory;  /* atomic: bytes that all copies take now */
     apr_uint32_t refused; /* atomic: copies refused for want of memory since the log was last told */
+    apr_uint32_t descriptors; /* atomic: of connections to mirrors and Redis, open and being opened, and of spools */
+    apr_uint32_t descriptors_max; /* how many of these there are to be */
     apr_uint64_t sample;  /* atomic: the state of mirror_sample_random() */
     apr_uint32_t closed;  /* atomic: 1 once nothing is counted any more, as the child's place was given back */
 };

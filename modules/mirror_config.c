@@ -22,10 +22,12 @@
 #include "mirror_attributes.h"
 #include "mirror_choose.h"
 #include "mirror_config.h"
+#include "mirror_config_rules.h"
 #include "mirror_header_edit.h"
 #include "mirror_name.h"
 #include "mirror_limit_settings.h"
 #include "mirror_secret.h"
+#include "mirror_spool.h"
 
 APLOG_USE_MODULE(proxy_mirror);
 
@@ -66,6 +68,7 @@ static mirror_registry_t *get_registry(apr_pool_t *pconf)
     registry = apr_pcalloc(pconf, sizeof(*registry));
     registry->mirrors = apr_array_make(pconf, 8, sizeof(mirror_t *));
     registry->memory = 64 * 1024 * 1024;
+    registry->spool_size = 256 * 1024 * 1024;
     registry->threads = 8;
     registry->slots = 256;
     registry->drain_timeout = apr_time_from_sec(5);
@@ -298,36 +301,7 @@ static const char *set_header(cmd_parms *cmd, void *config, const char *args)
     return NULL;
 }
 
-/* ---- directives for the whole server: a rule for each ---- */
-
-static const char *refuse_id(const char *text)
-{
-    return text[strspn(text, "!#$%&'*+-.^_`|~0123456789"
-                             "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz")]
-               ? ""
-               : NULL;
-}
-
-#define MEGABYTE (1024 * (apr_int64_t)1024)
-
-static const mirror_value_rule_t memory_rule = {
-    &mirror_value_size, MEGABYTE, 1024 * 1024 * MEGABYTE, "a size such as 64M, 1M to 1024G, is needed", NULL, NULL
-};
-static const mirror_value_rule_t threads_rule = {
-    &mirror_value_number, 4, 256, "a whole number, 4 to 256, is needed", NULL, NULL
-};
-static const mirror_value_rule_t slots_rule = {
-    &mirror_value_number, 1, 65536, "a whole number, 1 to 65536, is needed", NULL, NULL
-};
-static const mirror_value_rule_t drain_rule = { &mirror_value_time,
-                                                0,
-                                                3600 * (apr_int64_t)APR_USEC_PER_SEC,
-                                                "a time such as 500ms or 5s, 0 to 1h, is needed",
-                                                NULL,
-                                                NULL };
-static const mirror_value_rule_t id_rule = {
-    &mirror_value_string, 1, 64, "1 to 64 letters, digits or !#$%&'*+-.^_`|~ are needed", NULL, refuse_id
-};
+/* ---- directives for the whole server ---- */
 
 static const char *set_value(cmd_parms *cmd, void *variable, const mirror_value_rule_t *rule, const char *text)
 {
@@ -348,31 +322,51 @@ static const char *set_int(cmd_parms *cmd, int *variable, const mirror_value_rul
 static const char *set_memory(cmd_parms *cmd, void *unused, const char *text)
 {
     (void)unused;
-    return set_value(cmd, &get_registry(cmd->pool)->memory, &memory_rule, text);
+    return set_value(cmd, &get_registry(cmd->pool)->memory, &mirror_config_rules_memory, text);
+}
+
+static const char *set_spool(cmd_parms *cmd, void *unused, const char *dir, const char *size)
+{
+    mirror_registry_t *registry = get_registry(cmd->pool);
+    apr_int64_t most = 256 * 1024 * 1024;
+    const char *wrong = size ? set_value(cmd, &most, &mirror_config_rules_spool_size, size)
+                             : ap_check_cmd_context(cmd, GLOBAL_ONLY);
+    const char *why;
+
+    (void)unused;
+    if (!wrong && (why = mirror_spool_refuse(dir, cmd->pool))) {
+        wrong = apr_psprintf(cmd->pool, "%s: the absolute path of a folder that files can be made in is needed; got %s (%s)",
+                             cmd->cmd->name, mirror_value_quote(dir, cmd->pool), why);
+    }
+    if (!wrong) {
+        registry->spool_dir = apr_pstrdup(cmd->pool, dir);
+        registry->spool_size = most;
+    }
+    return wrong;
 }
 
 static const char *set_threads(cmd_parms *cmd, void *unused, const char *text)
 {
     (void)unused;
-    return set_int(cmd, &get_registry(cmd->pool)->threads, &threads_rule, text);
+    return set_int(cmd, &get_registry(cmd->pool)->threads, &mirror_config_rules_threads, text);
 }
 
 static const char *set_slots(cmd_parms *cmd, void *unused, const char *text)
 {
     (void)unused;
-    return set_int(cmd, &get_registry(cmd->pool)->slots, &slots_rule, text);
+    return set_int(cmd, &get_registry(cmd->pool)->slots, &mirror_config_rules_slots, text);
 }
 
 static const char *set_drain_timeout(cmd_parms *cmd, void *unused, const char *text)
 {
     (void)unused;
-    return set_value(cmd, &get_registry(cmd->pool)->drain_timeout, &drain_rule, text);
+    return set_value(cmd, &get_registry(cmd->pool)->drain_timeout, &mirror_config_rules_drain, text);
 }
 
 static const char *set_id(cmd_parms *cmd, void *unused, const char *text)
 {
     (void)unused;
-    return set_value(cmd, &get_registry(cmd->pool)->id, &id_rule, text);
+    return set_value(cmd, &get_registry(cmd->pool)->id, &mirror_config_rules_id, text);
 }
 
 const command_rec mirror_config_commands[] = {
@@ -384,6 +378,9 @@ const command_rec mirror_config_commands[] = {
                      "attribute=value ...: defaults for the mirrors of this server"),
     AP_INIT_TAKE1("ProxyMirrorMemory", set_memory, NULL, RSRC_CONF,
                   "The most memory that copies may take in one child process, 1M to 1024G (default 64M)"),
+    AP_INIT_TAKE12("ProxyMirrorSpool", set_spool, NULL, RSRC_CONF,
+                   "A folder for bodies over 64 KiB, and the most they may take in it for one child process, 1M to 1024G"
+                   " (default the temporary folder)"),
     AP_INIT_TAKE1("ProxyMirrorThreads", set_threads, NULL, RSRC_CONF,
                   "The most helper threads of a child process, 4 to 256 (default 8)"),
     AP_INIT_TAKE1("ProxyMirrorSlots", set_slots, NULL, RSRC_CONF,

@@ -9,14 +9,18 @@
 #include <string.h>
 
 #include "mirror_connection.h"
+#include "mirror_spool.h"
 
 #define MIRROR_IOVECS 16
 /* Reads per event, so that an answer without end leaves time for the others. */
 #define MIRROR_READS 4
+/* Writes per event, for the same end, and what of a file is sent by one. */
+#define MIRROR_WRITES 16
+#define MIRROR_PIECE  65536
 /* The next round of the loop. */
 #define MIRROR_SOON 1
 
-enum { PART_HEAD, PART_START, PART_REST, PART_NONE };
+enum { PART_HEAD, PART_START, PART_SPOOL, PART_REST, PART_NONE };
 
 /* ---- the plain transport ---- */
 
@@ -48,7 +52,7 @@ static void end(mirror_connection_t *c, mirror_connection_end_e how)
 /* The mirror closed it, or reset it. */
 static void break_off(mirror_connection_t *c)
 {
-    if (mirror_response_begun(&c->response)) {
+    if (mirror_response_begun(&c->response) || c->unreadable) {
         end(c, MIRROR_BROKEN);
     }
     else if (c->used) {
@@ -68,11 +72,11 @@ static int add_iovec(struct iovec *iov, int n, const char *data, apr_size_t len)
     return len > 0 ? n + 1 : n;
 }
 
-/* What is to be written next, from where we are. */
+/* What of memory is to be written next, from where we are. */
 static int gather(mirror_connection_t *c, struct iovec *iov)
 {
     const mirror_block_t *block = c->part == PART_REST ? c->block : c->copy->rest;
-    apr_size_t offset = c->offset;
+    apr_size_t offset = (apr_size_t)c->offset;
     int n = 0;
 
     if (c->part == PART_HEAD) {
@@ -83,6 +87,9 @@ static int gather(mirror_connection_t *c, struct iovec *iov)
         n = add_iovec(iov, n, c->copy->start + offset, c->copy->start_len - offset);
         offset = 0;
     }
+    if (c->part <= PART_START && c->copy->spool) {
+        return n;
+    }
     for (; block && n < MIRROR_IOVECS; block = block->next) {
         n = add_iovec(iov, n, block->data + offset, block->len - offset);
         offset = 0;
@@ -91,9 +98,18 @@ static int gather(mirror_connection_t *c, struct iovec *iov)
 }
 
 /* The length of the part, or block, that we are in. */
-static apr_size_t part_length(const mirror_connection_t *c)
+static apr_off_t part_length(const mirror_connection_t *c)
 {
-    return c->part == PART_HEAD ? c->copy->head_len : c->part == PART_START ? c->copy->start_len : c->block->len;
+    switch (c->part) {
+    case PART_HEAD:
+        return (apr_off_t)c->copy->head_len;
+    case PART_START:
+        return (apr_off_t)c->copy->start_len;
+    case PART_SPOOL:
+        return mirror_spool_length(c->copy->spool);
+    default:
+        return (apr_off_t)c->block->len;
+    }
 }
 
 /* Go on to the next part, or block, that there is. */
@@ -104,29 +120,73 @@ static void next_part(mirror_connection_t *c)
         c->part = PART_START;
         return;
     }
+    if (c->part < PART_SPOOL && c->copy->spool) {
+        c->part = PART_SPOOL;
+        return;
+    }
     c->block = c->part == PART_REST ? c->block->next : c->copy->rest;
     c->part = c->block ? PART_REST : PART_NONE;
 }
 
 static void advance(mirror_connection_t *c, apr_size_t written)
 {
-    while (c->part != PART_NONE && written >= part_length(c) - c->offset) {
-        written -= part_length(c) - c->offset;
+    while (c->part != PART_NONE && (apr_off_t)written >= part_length(c) - c->offset) {
+        written -= (apr_size_t)(part_length(c) - c->offset);
         next_part(c);
     }
-    c->offset += written;
+    c->offset += (apr_off_t)written;
 }
 
-/* Write until all is written or the socket is full, and watch for what is then to come. */
+/* Write a piece of the file, without it coming through our memory if that is possible. */
+static apr_status_t write_spool(mirror_connection_t *c, apr_size_t *written)
+{
+    apr_off_t left = part_length(c) - c->offset;
+    apr_size_t len = left < MIRROR_PIECE ? (apr_size_t)left : MIRROR_PIECE;
+    struct iovec iov;
+    apr_status_t rv;
+
+    if (!c->transport->tls && !c->no_sendfile) {
+        *written = len;
+        rv = mirror_spool_send(c->copy->spool, c->socket, c->offset, written);
+        if (rv != APR_ENOTIMPL) {
+            return rv;
+        }
+        *written = 0;
+        c->no_sendfile = 1;
+    }
+    len = len < c->shared->buffer_size ? len : c->shared->buffer_size;
+    rv = mirror_spool_read(c->copy->spool, c->offset, c->shared->buffer, &len);
+    if (rv != APR_SUCCESS) {
+        c->unreadable = 1;
+        return APR_EGENERAL;
+    }
+    iov.iov_base = c->shared->buffer;
+    iov.iov_len = len;
+    return c->transport->write(c, &iov, 1, written);
+}
+
+static apr_status_t write_some(mirror_connection_t *c, apr_size_t *written)
+{
+    struct iovec iov[MIRROR_IOVECS];
+
+    *written = 0;
+    return c->part == PART_SPOOL ? write_spool(c, written) : c->transport->write(c, iov, gather(c, iov), written);
+}
+
+/* Write until all is written, the socket is full or it is others' turn, and watch for what is then to come. */
 static apr_status_t write_copy(mirror_connection_t *c)
 {
     apr_status_t rv = APR_SUCCESS;
+    int writes;
 
-    while (c->part != PART_NONE && rv == APR_SUCCESS) {
-        struct iovec iov[MIRROR_IOVECS];
-        apr_size_t written = 0;
+    for (writes = 0; c->part != PART_NONE && rv == APR_SUCCESS; writes++) {
+        apr_size_t written;
 
-        rv = c->transport->write(c, iov, gather(c, iov), &written);
+        if (writes == MIRROR_WRITES) {
+            rv = APR_EAGAIN;
+            break;
+        }
+        rv = write_some(c, &written);
         if (written > 0) {
             c->wrote = 1;
             advance(c, written);
@@ -273,6 +333,7 @@ void mirror_connection_start(mirror_connection_t *c, mirror_copy_t *copy, apr_in
     c->offset = 0;
     c->writing = 1;
     c->wrote = 0;
+    c->unreadable = 0;
     c->surplus = 0;
     mirror_loop_timer_start(c->shared->loop, &c->timer, now - taken, copy->settings->timeout);
     if (write_copy(c) != APR_SUCCESS) {

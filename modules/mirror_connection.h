@@ -95,10 +95,12 @@ struct mirror_connection_t {
     mirror_response_t response;
     int part;                    /* of the copy that is being written; mirror_connection.c */
     const mirror_block_t *block; /* if that is a block */
-    apr_size_t offset;           /* in that part, or block */
+    apr_off_t offset;            /* in that part, or block */
     unsigned writing : 1; /* a part of this copy has not left yet */
     unsigned wrote : 1; /* a byte of this copy was written */
     unsigned used : 1;  /* a copy was answered here before */
+    unsigned unreadable : 1; /* the rest of this copy cannot be had */
+    unsigned no_sendfile : 1; /* files are to be read first */
     unsigned surplus : 1; /* bytes came after the answer, which belong to none */
     unsigned reusable : 1;
 };

@@ -13,16 +13,19 @@
 #include "mirror_copy.h"
 #include "mirror_limit_window.h"
 #include "mirror_slotmem.h"
+#include "mirror_spool.h"
 
 /* What mirror_copy_complete() appends at most: a Content-Length of 19 digits, and the empty line. */
 #define MIRROR_HEAD_TAIL 48
 /* An announced body up to this size lies in the block. */
 #define MIRROR_START_MAX 8192
-/* Further blocks: the first one of a body of unknown length, and the largest. */
-#define MIRROR_BLOCK_MIN 8192
-#define MIRROR_BLOCK_MAX 65536
+/* Further blocks: the first one of a body of unknown length, and what all have room for. */
+#define MIRROR_BLOCK_MIN  8192
+#define MIRROR_BLOCKS_MAX 65536
 /* What malloc adds to a block. */
 #define MIRROR_BLOCK_COST 16
+/* Blocks that are written to a file at a time. */
+#define MIRROR_IOVECS 16
 
 /* ---- the gates ---- */
 
@@ -69,6 +72,14 @@ static mirror_outcome_e refuse_charged(mirror_lane_t *lane, apr_size_t charged, 
     return refuse(lane, outcome);
 }
 
+/* Whether what would go to disk of a body of that length can. It may still not when it comes. */
+static int has_spool(mirror_child_t *child, apr_off_t announced)
+{
+    apr_off_t spooled = announced > 0 ? (announced - 1) / MIRROR_BLOCKS_MAX * MIRROR_BLOCKS_MAX : 0;
+
+    return spooled == 0 || mirror_spool_has_room(child, spooled);
+}
+
 mirror_outcome_e mirror_copy_create(mirror_copy_t **out, mirror_lane_t *lane, const mirror_settings_t *settings,
                                     apr_size_t head_size, apr_off_t announced)
 {
@@ -83,7 +94,7 @@ mirror_outcome_e mirror_copy_create(mirror_copy_t **out, mirror_lane_t *lane, co
         apr_atomic_inc32(&lane->refused);
         return refuse(lane, MIRROR_OUTCOME_QUEUE_FULL);
     }
-    if (!charge(lane, &charged, size + MIRROR_BLOCK_COST)) {
+    if (!has_spool(lane->child, announced) || !charge(lane, &charged, size + MIRROR_BLOCK_COST)) {
         return refuse(lane, MIRROR_OUTCOME_MEMORY_FULL);
     }
     if (is_used_up(lane, settings)) {
@@ -112,7 +123,7 @@ mirror_outcome_e mirror_copy_create(mirror_copy_t **out, mirror_lane_t *lane, co
 /* ---- the body ---- */
 
 /* How large the next block is to be, if there are `len` bytes for it now: what is announced, or else as much again as
- * there is. */
+ * there is, as far as the blocks may grow. */
 static apr_size_t next_size(const mirror_copy_t *copy, apr_size_t len)
 {
     apr_off_t size = copy->announced > 0 ? copy->announced - (copy->body_len - (apr_off_t)len)
@@ -120,32 +131,76 @@ static apr_size_t next_size(const mirror_copy_t *copy, apr_size_t len)
                                          : MIRROR_BLOCK_MIN;
 
     size = size > (apr_off_t)len ? size : (apr_off_t)len;
-    return size < MIRROR_BLOCK_MAX ? (apr_size_t)size : MIRROR_BLOCK_MAX;
+    return size < (apr_off_t)(MIRROR_BLOCKS_MAX - copy->held) ? (apr_size_t)size : MIRROR_BLOCKS_MAX - copy->held;
 }
 
-/* Append to the blocks; each is charged before it is there. 0: there is no room. */
+/* One more block, charged before it is there. 0: there is no room. */
+static int add_block(mirror_copy_t *copy, apr_size_t size)
+{
+    mirror_block_t *block;
+
+    if (!charge(copy->lane, &copy->charged, sizeof(*block) + size + MIRROR_BLOCK_COST)) {
+        return 0;
+    }
+    block = malloc(sizeof(*block) + size);
+    if (!block) {
+        return 0;
+    }
+    block->next = NULL;
+    block->size = size;
+    block->len = 0;
+    *(copy->last ? &copy->last->next : &copy->rest) = block;
+    copy->last = block;
+    copy->held += size;
+    return 1;
+}
+
+/* Put what the blocks have on disk, and begin with the first one again. 0: there is no room. */
+static int spill(mirror_copy_t *copy)
+{
+    struct iovec iov[MIRROR_IOVECS];
+    mirror_block_t *block;
+    int n = 0;
+
+    if (!copy->spool && !charge(copy->lane, &copy->charged, MIRROR_SPOOL_COST)) {
+        return 0;
+    }
+    for (block = copy->rest; block; block = block->next) {
+        iov[n].iov_base = block->data;
+        iov[n++].iov_len = block->len;
+        block->len = 0;
+        if (n == MIRROR_IOVECS || !block->next) {
+            if (mirror_spool_append(&copy->spool, copy->lane->child, iov, n) != APR_SUCCESS) {
+                return 0;
+            }
+            n = 0;
+        }
+    }
+    copy->last = copy->rest;
+    return 1;
+}
+
+/* The last block is full, or there is none: have one with room for the first of `len` bytes. 0: there is no room. */
+static int next_block(mirror_copy_t *copy, apr_size_t len)
+{
+    if (copy->last && copy->last->next) {
+        copy->last = copy->last->next; /* it was emptied */
+        return 1;
+    }
+    return copy->held < MIRROR_BLOCKS_MAX ? add_block(copy, next_size(copy, len)) : spill(copy);
+}
+
+/* Append to the blocks. 0: there is no room. */
 static int append_rest(mirror_copy_t *copy, const char *data, apr_size_t len)
 {
     while (len > 0) {
         apr_size_t piece = copy->last ? copy->last->size - copy->last->len : 0;
 
         if (piece == 0) {
-            apr_size_t size = next_size(copy, len);
-            mirror_block_t *block;
-
-            if (!charge(copy->lane, &copy->charged, sizeof(*block) + size + MIRROR_BLOCK_COST)) {
+            if (!next_block(copy, len)) {
                 return 0;
             }
-            block = malloc(sizeof(*block) + size);
-            if (!block) {
-                return 0;
-            }
-            block->next = NULL;
-            block->size = size;
-            block->len = 0;
-            *(copy->last ? &copy->last->next : &copy->rest) = block;
-            copy->last = block;
-            piece = size;
+            piece = copy->last->size - copy->last->len;
         }
         piece = piece < len ? piece : len;
         memcpy(copy->last->data + copy->last->len, data, piece);
@@ -193,6 +248,7 @@ void mirror_copy_end(mirror_copy_t *copy, mirror_outcome_e outcome)
     mirror_lane_t *lane = copy->lane;
     mirror_block_t *block, *next;
 
+    mirror_spool_end(copy->spool);
     if (!apr_atomic_read32(&lane->child->closed)) {
         if (copy->in_flight) {
             apr_atomic_dec64(&lane->cell->in_flight);

@@ -6,8 +6,9 @@
  * ends in mirror_copy_end() and nowhere else. It holds bytes, and nothing of a request_rec, a conn_rec or their pools.
  *
  * It is one block of memory: this struct, then the head, then room for a body whose length was announced and is small.
- * What more there is of a body lies in a chain of blocks of up to 64 KiB. They come from malloc and not from an APR
- * allocator of their own, which maps and unmaps memory for each block.
+ * What more there is of a body lies in a chain of blocks, of 64 KiB together at most. They come from malloc and not from an
+ * APR allocator of their own, which maps and unmaps memory for each block. When they are full and there is still more, all
+ * that they have goes into a file (mirror_spool.h), and they begin anew; so the file is in front of them.
  *
  * What it takes is charged to child->memory before it is taken, and given back when it ends.
  */
@@ -19,6 +20,7 @@
 
 typedef struct mirror_copy_t mirror_copy_t;
 typedef struct mirror_block_t mirror_block_t;
+typedef struct mirror_spool_t mirror_spool_t; /* mirror_spool.h */
 
 /* A part of a body. */
 struct mirror_block_t {
@@ -40,7 +42,9 @@ struct mirror_copy_t {
     char *start;           /* the first bytes of the body, in the block */
     apr_size_t start_size; /* of what was reserved */
     apr_size_t start_len;
-    mirror_block_t *rest, *last; /* what follows; NULL if nothing does */
+    mirror_spool_t *spool; /* what follows on disk; NULL if nothing does */
+    mirror_block_t *rest, *last; /* what follows that, to the last block that is in use; NULL if nothing does */
+    apr_size_t held;             /* bytes that the blocks have room for */
     apr_off_t announced; /* the length of the body as the client gave it; 0 if it did not */
     apr_off_t body_len;  /* of what there is of it */
     apr_size_t charged;  /* bytes of child->memory */

@@ -343,7 +343,7 @@ static void close_state(gate_t *gate)
         if (gate->provider->close) {
             gate->provider->close(gate->state);
         }
-        gate->limits->pools->sockets -= gate->provider->remote;
+        apr_atomic_sub32(&gate->limits->pools->child->descriptors, (apr_uint32_t)gate->provider->remote);
         apr_pool_destroy(gate->memory);
         gate->provider = NULL;
     }
@@ -362,7 +362,7 @@ static void open_state(gate_t *gate, const mirror_settings_t *settings)
     gate->id = settings->limit_id;
     gate->pause = 0;
     if (gate->provider->remote) {
-        gate->limits->pools->sockets++;
+        apr_atomic_inc32(&gate->limits->pools->child->descriptors);
         apr_thread_pool_idle_max_set(gate->limits->pools->helpers, MIRROR_HELPERS_IDLE);
     }
 }

@@ -99,7 +99,7 @@ static void close_connection(mirror_pool_t *pool, mirror_connection_t *c)
     mirror_addresses_drop(c->addresses);
     mirror_connection_close(c);
     count_open(pool, -1);
-    pool->shared->sockets--;
+    apr_atomic_dec32(&pool->shared->child->descriptors);
 }
 
 int mirror_pool_close_idle(mirror_pool_t *pool)
@@ -285,7 +285,7 @@ static void connection_ended(void *baton, mirror_connection_t *c, mirror_connect
 
 static void open_failed(mirror_pool_t *pool, mirror_connection_t *c)
 {
-    pool->shared->sockets--;
+    apr_atomic_dec32(&pool->shared->child->descriptors);
     mirror_pool_drop_addresses(pool);
     if (c->failure == MIRROR_OUTCOME_UNREACHABLE || c->failure == MIRROR_OUTCOME_TLS_FAILED) {
         set_down(pool, c->failure, c->failed_at, c->status);

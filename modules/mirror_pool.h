@@ -26,14 +26,12 @@ struct mirror_pools_t {
     apr_thread_pool_t *helpers;   /* NULL until the sender thread runs */
     apr_uint32_t *stopping;       /* atomic: the child ends; nothing is kept for later */
     apr_uint32_t *given_up;       /* atomic: and no copy will be sent any more */
-    int sockets_max;              /* open and being opened, of all pools */
 
     mirror_connections_t connections;
     mirror_pool_t *pools; /* by mirror index */
     int count;
     mirror_pool_t *touched; /* those that something has happened to */
     int hungry;             /* pools that wait for a helper */
-    int sockets;
     int tasks;    /* of helpers */
     int asks;     /* helpers that wait for the answer of a limit (mirror_limit.h) */
     int lookups;  /* tasks that look up a name */

@@ -2,8 +2,8 @@
  *
  * mirror_pool_open.c - how many connections to open, and when. See mirror_pool.h. Sender thread.
  *
- * Bounds: max_connections of the mirror; a quarter of the process's descriptors for all, and one beyond that for each
- * mirror that has none, as mirrors that hang keep theirs, up to half of the descriptors; a quarter of the helpers for each
+ * Bounds: max_connections of the mirror; a quarter of the process's descriptors for all, spools included, and one beyond
+ * that for each mirror that has none, as mirrors that hang keep theirs, up to half of the descriptors; a quarter of the helpers for each
  * mirror, so that a stalled one does not hold up the others; half of the helpers that connect for look-ups, which may
  * stall for longest.
  */
@@ -86,7 +86,7 @@ static apr_status_t start_task(mirror_pool_t *pool, int n)
     pool->opening += n;
     shared->tasks++;
     shared->lookups += pool->addresses == NULL;
-    shared->sockets += n;
+    apr_atomic_add32(&shared->child->descriptors, (apr_uint32_t)n);
     return APR_SUCCESS;
 }
 
@@ -107,6 +107,7 @@ static int may_start_task(const mirror_pool_t *pool)
 static int count_missing(mirror_pool_t *pool)
 {
     mirror_pools_t *shared = pool->shared;
+    apr_int64_t taken, most = shared->child->descriptors_max;
     apr_int64_t n = mirror_pool_count_waiting(pool) - pool->opening;
     apr_int64_t room = mirror_pool_settings_of(pool)->max_connections - pool->open - pool->opening;
 
@@ -114,11 +115,12 @@ static int count_missing(mirror_pool_t *pool)
         room = 1; /* the idle ones are no use to a copy that waits for a fresh one */
     }
     n = n < room ? n : room;
-    if (n > 0 && shared->sockets >= shared->sockets_max) {
+    if (n > 0 && apr_atomic_read32(&shared->child->descriptors) >= most) {
         close_idle_of_any(shared);
     }
-    room = shared->sockets_max - shared->sockets;
-    if (room <= 0 && pool->open + pool->opening == 0 && shared->sockets < 2 * shared->sockets_max) {
+    taken = apr_atomic_read32(&shared->child->descriptors);
+    room = most - taken;
+    if (room <= 0 && pool->open + pool->opening == 0 && taken < 2 * most) {
         room = 1;
     }
     n = n < room ? n : room;

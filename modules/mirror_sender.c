@@ -22,6 +22,7 @@
 
 #include "mirror_limit.h"
 #include "mirror_pool.h"
+#include "mirror_spool.h"
 
 APLOG_USE_MODULE(proxy_mirror);
 
@@ -63,6 +64,7 @@ struct mirror_sender_t {
     mirror_limits_t *limits;
     mirror_timer_t tick;
     mirror_episode_t memory;
+    mirror_episode_t spool;
     mirror_episode_t *full; /* by mirror index */
 };
 
@@ -93,12 +95,15 @@ static void on_tick(void *baton)
 {
     mirror_sender_t *sender = baton;
     mirror_child_t *child = sender->child;
-    char what[256];
+    char what[512];
+    apr_uint32_t refused;
     int i, on;
 
     apr_snprintf(what, sizeof(what), "copies take the %" APR_INT64_T_FMT " bytes of ProxyMirrorMemory, or descriptors"
                  " have run out", child->registry->memory);
     on = episode_tick(&sender->memory, apr_atomic_xchg32(&child->refused, 0), sender->server, what);
+    refused = mirror_spool_take_refused(child, what, sizeof(what));
+    on |= episode_tick(&sender->spool, refused, sender->server, what);
     for (i = 0; i < sender->pools.count; i++) {
         mirror_lane_t *lane = &child->lanes[i];
         const mirror_settings_t *settings = lane->mirror->settings;
@@ -133,7 +138,7 @@ static int take_copies(mirror_sender_t *sender)
         next = item->next;
         mirror_limit_put(sender->limits, (mirror_copy_t *)item);
     }
-    if (n > 0 && !sender->tick.ring) {
+    if ((n > 0 || mirror_spool_has_refused(sender->child)) && !sender->tick.ring) {
         mirror_loop_timer_start(sender->pools.loop, &sender->tick, mirror_loop_now(sender->pools.loop), MIRROR_TICK);
     }
     return n;
@@ -281,14 +286,14 @@ static void wake(void *baton)
 
 /* ---- start and end of the child ---- */
 
-static int descriptor_limit(void)
+static apr_uint32_t descriptor_limit(void)
 {
     struct rlimit limit;
 
     if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY || limit.rlim_cur > 262144) {
         return 65536;
     }
-    return limit.rlim_cur >= 8 ? (int)(limit.rlim_cur / 4) : 2;
+    return limit.rlim_cur >= 8 ? (apr_uint32_t)(limit.rlim_cur / 4) : 2;
 }
 
 apr_status_t mirror_sender_create(mirror_child_t *child, apr_pool_t *pool, void *server)
@@ -310,7 +315,7 @@ apr_status_t mirror_sender_create(mirror_child_t *child, apr_pool_t *pool, void 
     sender->pools.reports = mirror_queue_create(pool, wake, sender);
     sender->pools.stopping = &sender->stopping;
     sender->pools.given_up = &sender->given_up;
-    sender->pools.sockets_max = descriptor_limit();
+    child->descriptors_max = descriptor_limit();
     mirror_pool_create_all(&sender->pools, sender->thread_pool);
     sender->limits = mirror_limit_create_all(&sender->pools, wake, sender, sender->thread_pool);
     sender->full = apr_pcalloc(pool, (sender->pools.count + 1) * sizeof(*sender->full));

@@ -397,7 +397,7 @@ START_TEST(other_settings_have_a_state_of_their_own)
     answer(APR_SUCCESS, 1, 1);
     ck_assert_int_eq(server.opened, 2);
     ck_assert_int_eq(server.closed, 1);
-    ck_assert_int_eq(pools.sockets, 1);
+    ck_assert_int_eq(child.descriptors, 1);
 }
 END_TEST
 

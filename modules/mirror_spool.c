@@ -1,0 +1,316 @@
+/* Licensed under the Apache License, Version 2.0; see LICENSE.
+ *
+ * mirror_spool.c - where long bodies wait. See mirror_spool.h.
+ */
+#include <apr_portable.h>
+#include <apr_strings.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include <httpd.h>
+#include <http_log.h>
+
+#include "mirror_queue.h"
+#include "mirror_spool.h"
+
+APLOG_USE_MODULE(proxy_mirror);
+
+/* Why a body was refused, if it was not the file system. */
+#define FAULT_SIZE 0
+
+/* What one child has. */
+struct mirror_spools_t {
+    mirror_child_t *child;
+    server_rec *server;
+    const char *dir;      /* NULL: no temporary folder was found */
+    apr_uint64_t size;    /* bytes in all files, at most */
+    apr_uint64_t bytes;   /* atomic: in all files */
+    apr_uint32_t files;   /* atomic */
+    apr_uint32_t refused; /* atomic: bodies that the log was not told of */
+    apr_uint32_t fault;   /* atomic: why the last one was: an apr_status_t, or FAULT_SIZE */
+};
+
+struct mirror_spool_t {
+    mirror_spools_t *spools;
+    apr_pool_t *pool; /* request thread, then the copy's owner */
+    apr_file_t *file;
+    apr_off_t length;
+    apr_uint64_t charged; /* of spools->bytes */
+};
+
+/* ---- a file without a name ---- */
+
+#ifdef O_TMPFILE
+/* Whether files without a name are what the system or the file system does not have. */
+static int is_unknown(int error)
+{
+    return error == EOPNOTSUPP || error == EISDIR || error == EINVAL || error == ENOENT;
+}
+#endif
+
+static apr_status_t open_unnamed(int *fd, const char *dir, apr_pool_t *pool)
+{
+    char *name;
+
+#ifdef O_TMPFILE
+    *fd = open(dir, O_TMPFILE | O_EXCL | O_RDWR | O_CLOEXEC, 0600);
+    if (*fd >= 0 || !is_unknown(errno)) {
+        return *fd >= 0 ? APR_SUCCESS : errno;
+    }
+#endif
+    name = apr_pstrcat(pool, dir, "/proxy-mirror.XXXXXX", NULL);
+    *fd = mkostemp(name, O_CLOEXEC); /* apr_file_mktemp would let a program inherit it that is just being started */
+    if (*fd < 0) {
+        return errno;
+    }
+    if (unlink(name) != 0) {
+        apr_status_t rv = errno;
+
+        close(*fd);
+        return rv;
+    }
+    return APR_SUCCESS;
+}
+
+static apr_status_t try_dir(const char *dir, apr_pool_t *pool)
+{
+    int fd;
+    apr_status_t rv = open_unnamed(&fd, dir, pool);
+
+    if (rv == APR_SUCCESS) {
+        close(fd);
+    }
+    return rv;
+}
+
+/* ---- startup, child start ---- */
+
+static int is_lasting(apr_status_t rv)
+{
+    return rv == EACCES || rv == EPERM || rv == EROFS || rv == ENOENT || rv == ENOTDIR || rv == ELOOP || rv == ENAMETOOLONG;
+}
+
+const char *mirror_spool_refuse(const char *dir, apr_pool_t *pool)
+{
+    apr_finfo_t info;
+    char reason[128];
+    apr_status_t rv;
+
+    if (*dir != '/') {
+        return "it is no absolute path";
+    }
+    rv = apr_stat(&info, dir, APR_FINFO_TYPE, pool);
+    if (rv == APR_SUCCESS && info.filetype != APR_DIR) {
+        return "it is no folder";
+    }
+    if (rv == APR_SUCCESS) {
+        rv = try_dir(dir, pool);
+    }
+    return is_lasting(rv) ? apr_pstrcat(pool, "no file can be made there: ", apr_strerror(rv, reason, sizeof(reason)), NULL)
+                          : NULL;
+}
+
+void mirror_spool_start(mirror_child_t *child, apr_pool_t *pool, void *server)
+{
+    mirror_spools_t *spools = apr_pcalloc(pool, sizeof(*spools));
+    apr_status_t rv = APR_SUCCESS;
+
+    spools->child = child;
+    spools->server = server;
+    spools->dir = child->registry->spool_dir;
+    spools->size = (apr_uint64_t)child->registry->spool_size;
+    if (!spools->dir) {
+        rv = apr_temp_dir_get(&spools->dir, pool);
+    }
+    if (rv == APR_SUCCESS) {
+        rv = try_dir(spools->dir, pool);
+    }
+    if (rv != APR_SUCCESS) {
+        ap_log_error(APLOG_MARK, APLOG_ERR, rv, spools->server,
+                     "PM0500: this child can make no files in %s (ProxyMirrorSpool); requests with a body over 64 KiB are"
+                     " not copied",
+                     spools->dir ? spools->dir : "any temporary folder");
+    }
+    child->spools = spools;
+}
+
+/* ---- refusing ---- */
+
+/* The sender tells the log. It may have no copy to be woken for. */
+static apr_status_t refuse(mirror_spools_t *spools, apr_status_t fault)
+{
+    apr_atomic_set32(&spools->fault, (apr_uint32_t)fault);
+    apr_atomic_inc32(&spools->refused);
+    mirror_queue_wake(spools->child->queue);
+    return fault == FAULT_SIZE ? APR_ENOSPC : fault;
+}
+
+int mirror_spool_has_refused(const mirror_child_t *child)
+{
+    return child->spools && apr_atomic_read32(&child->spools->refused) > 0;
+}
+
+apr_uint32_t mirror_spool_take_refused(mirror_child_t *child, char *what, apr_size_t size)
+{
+    mirror_spools_t *spools = child->spools;
+    apr_uint32_t refused = apr_atomic_xchg32(&spools->refused, 0);
+    apr_status_t fault = (apr_status_t)apr_atomic_read32(&spools->fault);
+    char reason[128];
+
+    if (fault == FAULT_SIZE) {
+        apr_snprintf(what, size, "long bodies take the %" APR_UINT64_T_FMT " bytes of ProxyMirrorSpool", spools->size);
+    }
+    else {
+        apr_snprintf(what, size, "a long body cannot be kept in %s (ProxyMirrorSpool): %s",
+                     spools->dir ? spools->dir : "any temporary folder", apr_strerror(fault, reason, sizeof(reason)));
+    }
+    return refused;
+}
+
+/* ---- writing ---- */
+
+static int take_descriptor(mirror_spools_t *spools)
+{
+    mirror_child_t *child = spools->child;
+
+    if (apr_atomic_inc32(&child->descriptors) < child->descriptors_max) {
+        if (apr_atomic_inc32(&spools->files) < (child->descriptors_max + 1) / 2) {
+            return 1;
+        }
+        apr_atomic_dec32(&spools->files);
+    }
+    apr_atomic_dec32(&child->descriptors);
+    return 0;
+}
+
+static void give_descriptor_back(mirror_spools_t *spools)
+{
+    apr_atomic_dec32(&spools->files);
+    apr_atomic_dec32(&spools->child->descriptors);
+}
+
+static apr_status_t create(mirror_spool_t **out, mirror_spools_t *spools)
+{
+    apr_pool_t *pool;
+    mirror_spool_t *spool;
+    apr_status_t rv;
+    int fd;
+
+    if (!spools->dir) {
+        return APR_ENOENT;
+    }
+    if (!take_descriptor(spools)) {
+        return EMFILE;
+    }
+    pool = mirror_memory_pool_create("mirror_spool"); /* request thread, then the copy's owner */
+    rv = open_unnamed(&fd, spools->dir, pool);
+    if (rv != APR_SUCCESS) {
+        apr_pool_destroy(pool);
+        give_descriptor_back(spools);
+        return rv;
+    }
+    spool = apr_pcalloc(pool, sizeof(*spool));
+    spool->spools = spools;
+    spool->pool = pool;
+    apr_os_file_put(&spool->file, &fd, APR_FOPEN_READ | APR_FOPEN_WRITE, pool);
+    *out = spool;
+    return APR_SUCCESS;
+}
+
+int mirror_spool_has_room(mirror_child_t *child, apr_off_t bytes)
+{
+    mirror_spools_t *spools = child->spools;
+
+    if (!spools) {
+        return 0;
+    }
+    if (apr_atomic_read64(&spools->bytes) + (apr_uint64_t)bytes > spools->size) {
+        refuse(spools, FAULT_SIZE);
+        return 0;
+    }
+    return 1;
+}
+
+apr_status_t mirror_spool_append(mirror_spool_t **spool, mirror_child_t *child, const struct iovec *iov, int n)
+{
+    mirror_spools_t *spools = child->spools;
+    apr_size_t len = 0, written;
+    apr_status_t rv;
+    int i;
+
+    if (!spools) {
+        return APR_ENOTIMPL;
+    }
+    for (i = 0; i < n; i++) {
+        len += iov[i].iov_len;
+    }
+    if (apr_atomic_add64(&spools->bytes, len) + len > spools->size) {
+        apr_atomic_sub64(&spools->bytes, len);
+        return refuse(spools, FAULT_SIZE);
+    }
+    rv = *spool ? APR_SUCCESS : create(spool, spools);
+    if (rv != APR_SUCCESS) {
+        apr_atomic_sub64(&spools->bytes, len);
+        return refuse(spools, rv);
+    }
+    (*spool)->charged += len;
+    rv = apr_file_writev_full((*spool)->file, iov, (apr_size_t)n, &written);
+    if (rv != APR_SUCCESS) {
+        return refuse(spools, rv);
+    }
+    (*spool)->length += (apr_off_t)len;
+    return APR_SUCCESS;
+}
+
+/* ---- reading ---- */
+
+apr_off_t mirror_spool_length(const mirror_spool_t *spool)
+{
+    return spool->length;
+}
+
+apr_status_t mirror_spool_send(mirror_spool_t *spool, apr_socket_t *socket, apr_off_t offset, apr_size_t *len)
+{
+#if APR_HAS_SENDFILE
+    apr_status_t rv = apr_socket_sendfile(socket, spool->file, NULL, &offset, len, 0);
+
+    /* What a disk has to say, reading it will tell. */
+    return rv == EINVAL || rv == ENOSYS || rv == EOPNOTSUPP || rv == EIO || APR_STATUS_IS_EOF(rv) ? APR_ENOTIMPL : rv;
+#else
+    (void)spool;
+    (void)socket;
+    (void)offset;
+    (void)len;
+    return APR_ENOTIMPL;
+#endif
+}
+
+apr_status_t mirror_spool_read(mirror_spool_t *spool, apr_off_t offset, char *buffer, apr_size_t *len)
+{
+    apr_status_t rv = apr_file_seek(spool->file, APR_SET, &offset);
+
+    if (rv == APR_SUCCESS) {
+        rv = apr_file_read(spool->file, buffer, len);
+    }
+    if (rv != APR_SUCCESS) {
+        ap_log_error(APLOG_MARK, APLOG_ERR, rv, spool->spools->server,
+                     "PM0501: a body that was kept in %s (ProxyMirrorSpool) cannot be read", spool->spools->dir);
+    }
+    return rv;
+}
+
+/* ---- the end ---- */
+
+void mirror_spool_end(mirror_spool_t *spool)
+{
+    if (spool) {
+        mirror_spools_t *spools = spool->spools;
+
+        apr_file_close(spool->file);
+        apr_atomic_sub64(&spools->bytes, spool->charged);
+        apr_pool_destroy(spool->pool);
+        give_descriptor_back(spools);
+    }
+}
