@@ -85,6 +85,12 @@ BAD = [
     # directives of the whole server
     *((f"ProxyMirrorMemory {value}", ["ProxyMirrorMemory", "size", value])
       for value in ("0", "x", "-1M", "1.5M", "64MB", "1023K")),
+    *((f"ProxyMirrorSpool /tmp {value}", ["ProxyMirrorSpool", "size", value]) for value in ("0", "x", "-1M", "1023K")),
+    *((f"ProxyMirrorSpool {value}", ["ProxyMirrorSpool", "absolute path of a folder", value.strip('"'), why])
+      for value, why in (("tmp", "no absolute path"), ("/dev/null", "no folder"),
+                         ("/no/such/folder", "No such file"), ("/proc", "no file can be made"))),
+    ("ProxyMirrorSpool", ["ProxyMirrorSpool", "arguments"]),
+    ("ProxyMirrorSpool /tmp 1M 1M", ["ProxyMirrorSpool", "arguments"]),
     *((f"ProxyMirrorThreads {value}", ["ProxyMirrorThreads", "4 to", value]) for value in ("3", "0", "-1", "x", "4.5")),
     *((f"ProxyMirrorSlots {value}", ["ProxyMirrorSlots", "whole number", value]) for value in ("0", "-1", "x", "1.5")),
     *((f"ProxyMirrorDrainTimeout {value}", ["ProxyMirrorDrainTimeout", "time", value])
@@ -98,7 +104,7 @@ BAD = [
     # contexts
     *((f"<VirtualHost *:1>\n{line}\n</VirtualHost>", [line.split()[0], "VirtualHost"])
       for line in ("ProxyMirrorMemory 64M", "ProxyMirrorThreads 8", "ProxyMirrorSlots 9", "ProxyMirrorId x",
-                   "ProxyMirrorDrainTimeout 5s")),
+                   "ProxyMirrorDrainTimeout 5s", "ProxyMirrorSpool /tmp", "ProxyMirrorSpool /tmp 1G")),
     *((f'<Location "/">\n{line}\n</Location>', [line.split()[0], "Location"])
       for line in ("ProxyMirrorMemory 64M", "ProxyMirrorDefaults timeout=1", "ProxyMirrorId x")),
     (f'<Location "/">\n<Limit GET>\n{mirror("")}\n</Limit>\n</Location>', ["ProxyMirror", "Limit"]),
@@ -162,6 +168,7 @@ GOOD = [
     "\n".join([mirror("name=a"), mirror("name=b"), '<Location "/x">', mirror(""), "</Location>"]),
     f"ProxyMirrorDefaults timeout=1\n<VirtualHost *:1>\nProxyMirrorDefaults timeout=2\n{mirror('')}\n</VirtualHost>",
     "ProxyMirrorMemory 1M", "ProxyMirrorThreads 4", "ProxyMirrorSlots 1\n" + mirror(""), "ProxyMirrorDrainTimeout 0",
+    "ProxyMirrorSpool /tmp", "ProxyMirrorSpool /tmp 1M", 'ProxyMirrorSpool "/tmp/" 1024G',
     "ProxyMirrorId a!#$%&'*+-.^_`|~9",
     f'<Proxy "http://h/">\n{mirror("")}\n</Proxy>', f'<LocationMatch "^/a">\n{mirror("")}\n</LocationMatch>',
     f'<Directory "/">\n{mirror("")}\n</Directory>', f'<Files "a">\n{mirror("")}\n</Files>',

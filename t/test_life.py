@@ -11,7 +11,7 @@ import pytest
 
 from httpdlab import THREADED, location, scaled, to, wait_for
 from recorder import answer, ok
-from wire import Client, request
+from wire import Client, chunked, request
 
 MANY = "max_queue=100000"
 
@@ -326,13 +326,17 @@ def test_memory_is_bounded(httpd, origin, mirror):
     assert len(h.log_lines(r"proxy_mirror:warn.*ProxyMirrorMemory")) == 1
 
 
-def test_body_that_outgrows_the_memory(httpd, origin, mirror):
-    h = httpd(f"ProxyMirrorMemory 1M\n{location('/o/', origin, to(mirror, 'max_body=5M'))}",
+def test_bodies_that_outgrow_the_memory(httpd, origin, mirror):
+    """Of 40 copies of one body, which comes in chunks, some had room when it began and have none for the rest of it."""
+    h = httpd(f"ProxyMirrorMemory 1M\n{location('/o/', origin, to(mirror, 'copies=40'))}",
               expect=[r"PM\d+: .*ProxyMirrorMemory"])
-    assert h.request("POST", "/o/a", [], b"x" * 2000000).status == 200
-    assert h.ended(1) == {"memory_full": 1}
-    assert origin.one().body == b"x" * 2000000
-    assert mirror.connections == 0
+    body = chunked(*[b"x" * 1000] * 60)
+    assert h.exchange(request("POST", "/o/a", ["Transfer-Encoding: chunked"]) + body).status == 200
+    outcomes = h.ended(40)
+    assert sorted(outcomes) == ["memory_full", "mirrored"]
+    assert outcomes["memory_full"] >= 40 - 1048576 // 60000
+    assert origin.one().body == b"x" * 60000
+    assert {copy.body for copy in mirror.requests} == {b"x" * 60000}
     assert h.mirror()["state"]["bytes"] == 0
 
 

@@ -70,7 +70,7 @@ class Stream:
             return self.exactly(len(self.buffer))
 
 
-def _read_fields(stream: Stream) -> list[tuple[str, str]]:
+def read_fields(stream: Stream) -> list[tuple[str, str]]:
     """Header or trailer fields, with the empty line that ends them."""
     fields = []
     while line := stream.line():
@@ -86,7 +86,7 @@ def _read_chunks(stream: Stream, message: Message) -> None:
         if stream.line():
             raise ValueError("a chunk is longer than its size")
     message.body = bytes(body)
-    message.trailers = _read_fields(stream)
+    message.trailers = read_fields(stream)
 
 
 def _read_sized_body(stream: Stream, message: Message) -> bool:
@@ -106,7 +106,7 @@ def read_request(stream: Stream, message: Message) -> None:
     stream.taken.clear()
     try:
         message.start = stream.line().decode("latin-1")
-        message.headers = _read_fields(stream)
+        message.headers = read_fields(stream)
         if "100-continue" in ",".join(message.header("Expect")).lower():
             stream.sock.sendall(b"HTTP/1.1 100 Continue\r\n\r\n")
         _read_sized_body(stream, message)
@@ -120,7 +120,7 @@ def read_answer(stream: Stream, method: str = "GET") -> Message:
     stream.taken.clear()
     message = Message()
     message.start = stream.line().decode("latin-1")
-    message.headers = _read_fields(stream)
+    message.headers = read_fields(stream)
     if 100 <= message.status < 200 and message.status != 101:
         interim = message.start
         message = read_answer(stream, method)

@@ -1,9 +1,11 @@
 """The clients: wrk at full speed, h2load at a fixed rate."""
+import http.client
 import json
 import os
 import subprocess
 import threading
 import time
+import urllib.parse
 from dataclasses import dataclass
 
 from .process import Failed
@@ -76,6 +78,18 @@ def h2load(url, seconds, rate, log, connections=32, warm_up=1):
     span = (max(r[0] for r in rows) - min(r[0] for r in rows)) / 1e6
     return Load(len(rows), max(span, 0.001), times[len(times) // 2] / 1e3, times[int(len(times) * 0.99)] / 1e3,
                 f"{bad} failed" if bad else "", cpu / len(rows), round(len(rows) * (seconds + warm_up) / seconds))
+
+
+def upload(url, size, piece=bytes(1 << 20)):
+    """A POST of so many bytes; its status."""
+    target = urllib.parse.urlsplit(url)
+    connection = http.client.HTTPConnection(target.hostname, target.port, timeout=120)
+    try:
+        connection.request("POST", target.path, (piece[:size - sent] for sent in range(0, size, len(piece))),
+                           {"Content-Length": str(size)})
+        return connection.getresponse().status
+    finally:
+        connection.close()
 
 
 class Background:
