@@ -379,8 +379,7 @@ const command_rec mirror_config_commands[] = {
     AP_INIT_TAKE1("ProxyMirrorMemory", set_memory, NULL, RSRC_CONF,
                   "The most memory that copies may take in one child process, 1M to 1024G (default 64M)"),
     AP_INIT_TAKE12("ProxyMirrorSpool", set_spool, NULL, RSRC_CONF,
-                   "A folder for bodies over 64 KiB, and the most they may take in it for one child process, 1M to 1024G"
-                   " (default the temporary folder)"),
+                   "Where bodies over 64 KiB wait, and the most they may take there (default the temporary folder)"),
     AP_INIT_TAKE1("ProxyMirrorThreads", set_threads, NULL, RSRC_CONF,
                   "The most helper threads of a child process, 4 to 256 (default 8)"),
     AP_INIT_TAKE1("ProxyMirrorSlots", set_slots, NULL, RSRC_CONF,
