@@ -126,9 +126,10 @@ mirror_outcome_e mirror_copy_create(mirror_copy_t **out, mirror_lane_t *lane, co
  * there is, as far as the blocks may grow. */
 static apr_size_t next_size(const mirror_copy_t *copy, apr_size_t len)
 {
-    apr_off_t size = copy->announced > 0 ? copy->announced - (copy->body_len - (apr_off_t)len)
-                     : copy->last        ? (apr_off_t)copy->last->size * 2
-                                         : MIRROR_BLOCK_MIN;
+    apr_off_t before = copy->body_len - (apr_off_t)len;
+    apr_off_t size = copy->announced > before ? copy->announced - before
+                     : copy->last             ? (apr_off_t)copy->last->size * 2
+                                              : MIRROR_BLOCK_MIN;
 
     size = size > (apr_off_t)len ? size : (apr_off_t)len;
     return size < (apr_off_t)(MIRROR_BLOCKS_MAX - copy->held) ? (apr_size_t)size : MIRROR_BLOCKS_MAX - copy->held;

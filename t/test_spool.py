@@ -2,8 +2,10 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import sys
+import tempfile
 import threading
 
 import pytest
@@ -33,13 +35,20 @@ def mirror(recorder) -> Large:
 
 @pytest.fixture
 def mirrors(recorder, mirror, authority):
-    """Makes a mirror: "http" or "https"."""
+    """Makes a mirror: "http", "https" or "unix"."""
+    folder = tempfile.mkdtemp(prefix="httpdlab.")
+    os.chmod(folder, 0o755)                     # so that httpd's children may enter it
+
     def make(scheme: str) -> Recorder:
+        if scheme == "unix":
+            recorder.made.append(Large(scaled(60), path=f"{folder}/mirror.sock"))
+            return recorder.made[-1]
         if scheme == "https":
             recorder.made.append(LargeTls(scaled(60), server(authority.server)))
             return recorder.made[-1]
         return mirror
-    return make
+    yield make
+    shutil.rmtree(folder)
 
 
 @pytest.fixture
@@ -69,7 +78,7 @@ def refused(h: Httpd) -> list[str]:
 
 # ---- what arrives ----
 
-@pytest.mark.parametrize("scheme", ["http", "https"])
+@pytest.mark.parametrize("scheme", ["http", "https", "unix"])
 @pytest.mark.parametrize("chunked", [False, True])
 @pytest.mark.parametrize("megabytes", [10, 100])
 def test_arrives(proxy, origin, mirrors, scheme, chunked, megabytes):
