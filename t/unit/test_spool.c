@@ -1,0 +1,288 @@
+/* Licensed under the Apache License, Version 2.0; see LICENSE.
+ *
+ * test_spool.c - bodies on disk, and how a connection sends them: in turn with others, or not at all.
+ */
+#include <apr_general.h>
+#include <apr_portable.h>
+#include <check.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "mirror_connection.h"
+#include "mirror_slotmem.h"
+#include "mirror_spool.h"
+
+enum { LENGTH = 5 << 20, BUFFER = 16384, PIECE = 10007 };
+
+static apr_pool_t *pool;
+static mirror_slot_t slot;
+static mirror_cell_t cell;
+static mirror_settings_t settings;
+static mirror_t mirror;
+static mirror_registry_t registry;
+static mirror_child_t child;
+static mirror_lane_t lane;
+static mirror_connections_t shared;
+static mirror_connection_t *connection;
+static int woken;
+static int ended;                   /* how often */
+static mirror_connection_end_e how; /* the last one */
+static char *sent;                  /* what a mirror would have got */
+static apr_size_t sent_len;
+
+/* ---- a mirror that takes all, and says nothing ---- */
+
+static apr_status_t take(mirror_connection_t *c, const struct iovec *iov, int n, apr_size_t *written)
+{
+    int i;
+
+    (void)c;
+    *written = 0;
+    for (i = 0; i < n; i++) {
+        memcpy(sent + sent_len, iov[i].iov_base, iov[i].iov_len);
+        sent_len += iov[i].iov_len;
+        *written += iov[i].iov_len;
+    }
+    return APR_SUCCESS;
+}
+
+static apr_status_t say_nothing(mirror_connection_t *c, char *buffer, apr_size_t *len)
+{
+    (void)c;
+    (void)buffer;
+    (void)len;
+    return APR_EAGAIN;
+}
+
+static const mirror_transport_t greedy = { NULL, say_nothing, take, NULL, NULL, 1 };
+
+static void on_end(void *baton, mirror_connection_t *c, mirror_connection_end_e end)
+{
+    (void)baton;
+    ended++;
+    how = end;
+    mirror_copy_end(c->copy, MIRROR_OUTCOME_MIRRORED);
+    c->copy = NULL;
+    mirror_connection_close(c);
+}
+
+static void wake(void *baton)
+{
+    (void)baton;
+    woken++;
+}
+
+/* ---- the stage ---- */
+
+static void connect_it(void)
+{
+    apr_pool_t *own = mirror_memory_pool_create("connection");
+    apr_os_sock_t fds[2];
+
+    ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM, 0, fds), 0);
+    connection = apr_pcalloc(own, sizeof(*connection));
+    connection->pool = own;
+    connection->transport = &greedy;
+    apr_os_sock_put(&connection->socket, &fds[0], own);
+    ck_assert_int_eq(mirror_connection_adopt(connection, &shared), APR_SUCCESS);
+}
+
+static void setup(void)
+{
+    const char *dir;
+
+    apr_pool_create(&pool, NULL);
+    memset(&settings, 0, sizeof(settings));
+    settings.max_connections = settings.max_queue = 100;
+    settings.max_body = 100 << 20;
+    settings.timeout = apr_time_from_sec(100);
+    mirror.name = "m";
+    mirror.settings = &settings;
+    mirror.slot = &slot;
+    ck_assert_int_eq(apr_temp_dir_get(&dir, pool), APR_SUCCESS);
+    registry.memory = 4 << 20;
+    registry.spool_dir = dir;
+    registry.spool_size = LENGTH;
+    memset(&child, 0, sizeof(child));
+    child.registry = &registry;
+    child.descriptors_max = 6;
+    child.queue = mirror_queue_create(pool, wake, NULL);
+    memset(&cell, 0, sizeof(cell));
+    memset(&lane, 0, sizeof(lane));
+    lane.mirror = &mirror;
+    lane.child = &child;
+    lane.cell = &cell;
+    mirror_spool_start(&child, pool, NULL);
+    memset(&shared, 0, sizeof(shared));
+    ck_assert_int_eq(mirror_loop_create(&shared.loop, pool), APR_SUCCESS);
+    shared.buffer = apr_palloc(pool, BUFFER);
+    shared.buffer_size = BUFFER;
+    shared.ended = on_end;
+    sent = malloc(LENGTH + 1000);
+    sent_len = 0;
+    woken = ended = 0;
+    connect_it();
+}
+
+static void teardown(void)
+{
+    ck_assert_uint_eq(child.memory, 0);
+    ck_assert_uint_eq(child.descriptors, 0);
+    ck_assert_uint_eq(lane.pending, 0);
+    free(sent);
+    apr_pool_destroy(pool);
+}
+
+static char body_at(apr_size_t n)
+{
+    return (char)(n * 31 + n / 4099);
+}
+
+/* Append up to `len` bytes. */
+static mirror_outcome_e fill(mirror_copy_t *copy, apr_size_t len)
+{
+    char data[PIECE];
+    apr_size_t done = 0, piece, i;
+    mirror_outcome_e outcome = MIRROR_OUTCOME_NONE;
+
+    for (; done < len && outcome == MIRROR_OUTCOME_NONE; done += piece) {
+        piece = len - done < PIECE ? len - done : PIECE;
+        for (i = 0; i < piece; i++) {
+            data[i] = body_at(done + i);
+        }
+        outcome = mirror_copy_append(copy, data, piece);
+    }
+    return outcome;
+}
+
+static mirror_copy_t *begin(void)
+{
+    mirror_copy_t *copy;
+
+    ck_assert_int_eq(mirror_copy_create(&copy, &lane, &settings, 10, 0), MIRROR_OUTCOME_NONE);
+    return copy;
+}
+
+static void rounds_until_sent(apr_size_t len)
+{
+    apr_status_t rv;
+
+    while (sent_len < len && !ended) {
+        ck_assert_int_gt(mirror_loop_round(shared.loop, -1, &rv), 0);
+    }
+}
+
+/* ---- tests ---- */
+
+START_TEST(a_long_body_leaves_others_their_turn)
+{
+    mirror_copy_t *copy = begin();
+    apr_size_t head, i;
+
+    ck_assert_int_eq(fill(copy, LENGTH), MIRROR_OUTCOME_NONE);
+    ck_assert_uint_lt(child.memory, 80000);
+    mirror_copy_complete(copy, 1);
+    head = copy->head_len;
+    mirror_connection_start(connection, copy, 0);
+    ck_assert_uint_gt(sent_len, head);
+    ck_assert_uint_lt(sent_len, LENGTH / 4);
+    rounds_until_sent(head + LENGTH);
+    ck_assert_uint_eq(sent_len, head + LENGTH);
+    for (i = 0; i < LENGTH && sent[head + i] == body_at(i); i++) {
+    }
+    ck_assert_uint_eq(i, LENGTH);
+    ck_assert_int_eq(ended, 0);
+    on_end(NULL, connection, MIRROR_CLOSED);
+}
+END_TEST
+
+START_TEST(a_file_that_cannot_be_read_breaks_its_copy_alone)
+{
+    mirror_copy_t *copy = begin();
+    int fd = dup(0);
+
+    close(fd); /* so the file gets this number */
+    ck_assert_int_eq(fill(copy, LENGTH), MIRROR_OUTCOME_NONE);
+    ck_assert_int_eq(ftruncate(fd, LENGTH / 2), 0);
+    mirror_copy_complete(copy, 1);
+    connection->used = 1; /* else it would be a stale one, and the copy sent again */
+    mirror_connection_start(connection, copy, 0);
+    rounds_until_sent(LENGTH);
+    ck_assert_int_eq(ended, 1);
+    ck_assert_int_eq(how, MIRROR_BROKEN);
+}
+END_TEST
+
+START_TEST(the_size_is_for_all_files_and_comes_back)
+{
+    mirror_copy_t *first = begin(), *second = begin(), *third;
+    char what[200];
+
+    ck_assert_int_eq(fill(first, LENGTH / 2), MIRROR_OUTCOME_NONE);
+    ck_assert_int_eq(mirror_spool_has_refused(&child), 0);
+    ck_assert_int_eq(fill(second, LENGTH), MIRROR_OUTCOME_MEMORY_FULL);
+    ck_assert_int_eq(woken, 1);
+    ck_assert_uint_eq(mirror_spool_take_refused(&child, what, sizeof(what)), 1);
+    ck_assert_ptr_nonnull(strstr(what, "5242880 bytes of ProxyMirrorSpool"));
+    ck_assert_int_eq(mirror_spool_has_refused(&child), 0);
+    mirror_copy_end(second, MIRROR_OUTCOME_MEMORY_FULL);
+    ck_assert_int_eq(mirror_copy_create(&second, &lane, &settings, 10, LENGTH), MIRROR_OUTCOME_MEMORY_FULL);
+    mirror_copy_end(first, MIRROR_OUTCOME_SHUT_DOWN);
+    ck_assert_int_eq(mirror_copy_create(&third, &lane, &settings, 10, LENGTH), MIRROR_OUTCOME_NONE);
+    ck_assert_int_eq(fill(third, LENGTH), MIRROR_OUTCOME_NONE);
+    mirror_copy_end(third, MIRROR_OUTCOME_SHUT_DOWN);
+    mirror_connection_close(connection);
+}
+END_TEST
+
+START_TEST(files_take_half_of_the_descriptors)
+{
+    mirror_copy_t *copies[4];
+    char what[200];
+    int i;
+
+    for (i = 0; i < 4; i++) {
+        copies[i] = begin();
+        ck_assert_int_eq(fill(copies[i], 100000), i < 3 ? MIRROR_OUTCOME_NONE : MIRROR_OUTCOME_MEMORY_FULL);
+    }
+    ck_assert_uint_eq(child.descriptors, 3);
+    ck_assert_uint_eq(mirror_spool_take_refused(&child, what, sizeof(what)), 1);
+    for (i = 0; i < 4; i++) {
+        mirror_copy_end(copies[i], MIRROR_OUTCOME_SHUT_DOWN);
+    }
+    child.descriptors = 5; /* of connections */
+    copies[0] = begin();
+    copies[1] = begin();
+    ck_assert_int_eq(fill(copies[0], 100000), MIRROR_OUTCOME_NONE);
+    ck_assert_int_eq(fill(copies[1], 100000), MIRROR_OUTCOME_MEMORY_FULL);
+    mirror_copy_end(copies[0], MIRROR_OUTCOME_SHUT_DOWN);
+    mirror_copy_end(copies[1], MIRROR_OUTCOME_SHUT_DOWN);
+    ck_assert_uint_eq(child.descriptors, 5);
+    child.descriptors = 0;
+    mirror_connection_close(connection);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("spool");
+    TCase *tcase = tcase_create("spool");
+    SRunner *runner;
+    int failed;
+
+    apr_initialize();
+    tcase_add_checked_fixture(tcase, setup, teardown);
+    tcase_set_timeout(tcase, 30);
+    tcase_add_test(tcase, a_long_body_leaves_others_their_turn);
+    tcase_add_test(tcase, a_file_that_cannot_be_read_breaks_its_copy_alone);
+    tcase_add_test(tcase, the_size_is_for_all_files_and_comes_back);
+    tcase_add_test(tcase, files_take_half_of_the_descriptors);
+    suite_add_tcase(suite, tcase);
+    runner = srunner_create(suite);
+    srunner_run_all(runner, CK_ENV);
+    failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}
