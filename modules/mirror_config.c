@@ -34,6 +34,8 @@ APLOG_USE_MODULE(proxy_mirror);
 #define REGISTRY_KEY "mod_proxy_mirror:registry"
 #define ID_KEY       "mod_proxy_mirror:id"
 #define ID_BYTES     16
+/* ProxyMirrorSpool without a size. */
+#define SPOOL_SIZE (256 * 1024 * (apr_int64_t)1024)
 
 /* A ProxyMirror line. */
 typedef struct config_line_t {
@@ -68,7 +70,7 @@ static mirror_registry_t *get_registry(apr_pool_t *pconf)
     registry = apr_pcalloc(pconf, sizeof(*registry));
     registry->mirrors = apr_array_make(pconf, 8, sizeof(mirror_t *));
     registry->memory = 64 * 1024 * 1024;
-    registry->spool_size = 256 * 1024 * 1024;
+    registry->spool_size = SPOOL_SIZE;
     registry->threads = 8;
     registry->slots = 256;
     registry->drain_timeout = apr_time_from_sec(5);
@@ -328,15 +330,15 @@ static const char *set_memory(cmd_parms *cmd, void *unused, const char *text)
 static const char *set_spool(cmd_parms *cmd, void *unused, const char *dir, const char *size)
 {
     mirror_registry_t *registry = get_registry(cmd->pool);
-    apr_int64_t most = 256 * 1024 * 1024;
+    apr_int64_t most = SPOOL_SIZE;
     const char *wrong = size ? set_value(cmd, &most, &mirror_config_rules_spool_size, size)
                              : ap_check_cmd_context(cmd, GLOBAL_ONLY);
     const char *why;
 
     (void)unused;
     if (!wrong && (why = mirror_spool_refuse(dir, cmd->pool))) {
-        wrong = apr_psprintf(cmd->pool, "%s: the absolute path of a folder that files can be made in is needed; got %s (%s)",
-                             cmd->cmd->name, mirror_value_quote(dir, cmd->pool), why);
+        wrong = apr_psprintf(cmd->pool, "%s: the absolute path of a folder that files can be made in is needed; got %s"
+                             " (%s)", cmd->cmd->name, mirror_value_quote(dir, cmd->pool), why);
     }
     if (!wrong) {
         registry->spool_dir = apr_pstrdup(cmd->pool, dir);

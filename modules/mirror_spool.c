@@ -89,7 +89,8 @@ static apr_status_t try_dir(const char *dir, apr_pool_t *pool)
 
 static int is_lasting(apr_status_t rv)
 {
-    return rv == EACCES || rv == EPERM || rv == EROFS || rv == ENOENT || rv == ENOTDIR || rv == ELOOP || rv == ENAMETOOLONG;
+    return rv == EACCES || rv == EPERM || rv == EROFS || rv == ENOENT || rv == ENOTDIR || rv == ELOOP ||
+           rv == ENAMETOOLONG;
 }
 
 const char *mirror_spool_refuse(const char *dir, apr_pool_t *pool)
@@ -108,8 +109,9 @@ const char *mirror_spool_refuse(const char *dir, apr_pool_t *pool)
     if (rv == APR_SUCCESS) {
         rv = try_dir(dir, pool);
     }
-    return is_lasting(rv) ? apr_pstrcat(pool, "no file can be made there: ", apr_strerror(rv, reason, sizeof(reason)), NULL)
-                          : NULL;
+    return is_lasting(rv)
+               ? apr_pstrcat(pool, "no file can be made there: ", apr_strerror(rv, reason, sizeof(reason)), NULL)
+               : NULL;
 }
 
 void mirror_spool_start(mirror_child_t *child, apr_pool_t *pool, void *server)
@@ -128,10 +130,11 @@ void mirror_spool_start(mirror_child_t *child, apr_pool_t *pool, void *server)
         rv = try_dir(spools->dir, pool);
     }
     if (rv != APR_SUCCESS) {
-        ap_log_error(APLOG_MARK, APLOG_ERR, rv, spools->server,
-                     "PM0500: this child can make no files in %s (ProxyMirrorSpool); requests with a body over 64 KiB are"
-                     " not copied",
-                     spools->dir ? spools->dir : "any temporary folder");
+        ap_log_error(
+            APLOG_MARK, APLOG_ERR, rv, spools->server,
+            "PM0500: this child can make no files in %s (ProxyMirrorSpool); requests with a body over 64 KiB are"
+            " not copied",
+            spools->dir ? spools->dir : "any temporary folder");
     }
     child->spools = spools;
 }

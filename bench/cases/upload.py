@@ -14,8 +14,8 @@ BOUND = 8                                           # MB
 
 def run(bench):
     t = bench.table("Uploads", "POST of 100 MB; origin and mirror read the whole body before they answer; "
-                    "max_body=200M, timeout=2min, ProxyMirrorSpool of 1G. The peak of the resident size of the child that "
-                    "grew most, less what it had before; four uploads without a mirror came first.",
+                    "max_body=200M, timeout=2min, ProxyMirrorSpool of 1G. The peak of the resident size of the child "
+                    "that grew most, less what it had before; four uploads without a mirror came first.",
                     "at a time", "without a mirror MB", "with a mirror MB", "copied")
     origin, mirror = bench.sinks()
     spool = bench.lab.folder("spool")
