@@ -21,14 +21,29 @@
 #include "mirror_config.h"
 #include "mirror_copy.h"
 #include "mirror_limit.h"
+#include "mirror_log.h"
 #include "mirror_manager.h"
 #include "mirror_slotmem.h"
 #include "mirror_spool.h"
+#include "mirror_status.h"
 #include "mirror_tls.h"
 
 APLOG_USE_MODULE(proxy_mirror);
 
 /* ---- startup ---- */
+
+/* Logs. What fails here stops the first start; on a reload, which would end a server that runs, nothing is logged there. */
+static int open_logs(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, server_rec *s)
+{
+    int generation;
+
+    (void)plog;
+    (void)ptemp;
+    if (ap_state_query(AP_SQ_MAIN_STATE) == AP_SQ_MS_CREATE_PRE_CONFIG || mirror_log_open(mirror_config_registry(s), pconf, s)) {
+        return OK;
+    }
+    return ap_mpm_query(AP_MPMQ_GENERATION, &generation) == APR_SUCCESS && generation > 0 ? OK : HTTP_INTERNAL_SERVER_ERROR;
+}
 
 /* Shared memory, and a slot for each mirror. What fails here stops the first start; on a reload, where that would end a
  * server that runs, it switches off what it concerns. */
@@ -203,6 +218,7 @@ static void register_hooks(apr_pool_t *p)
     static const char *const after_tls[] = { "mod_ssl.c", "mod_proxy.c", NULL };
 
     ap_hook_check_config(mirror_config_check, NULL, NULL, APR_HOOK_MIDDLE);
+    ap_hook_open_logs(open_logs, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_post_config(post_config, after_tls, NULL, APR_HOOK_MIDDLE);
     ap_hook_child_init(child_init, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_child_status(child_status, NULL, NULL, APR_HOOK_MIDDLE);
@@ -213,6 +229,7 @@ static void register_hooks(apr_pool_t *p)
     mirror_limit_local_register(p);
     mirror_limit_redis_register(p);
     mirror_limit_redis_cluster_register(p);
+    mirror_status_register_hooks();
     mirror_tls_register(p);
     mirror_capture_register_hooks(p);
 }

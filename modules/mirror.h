@@ -135,6 +135,8 @@ typedef struct mirror_table_t mirror_table_t;
 typedef struct mirror_child_t mirror_child_t;
 typedef struct mirror_sender_t mirror_sender_t; /* mirror_sender.c */
 typedef struct mirror_spools_t mirror_spools_t; /* mirror_spool.c */
+typedef struct mirror_log_t mirror_log_t;           /* mirror_log.h: a ProxyMirrorLog */
+typedef struct mirror_log_line_t mirror_log_line_t; /* mirror_log_line.h */
 
 typedef struct mirror_t {
     const char *name;
@@ -151,6 +153,7 @@ typedef struct mirror_t {
 /* The configuration as a whole; one per load, found through any server's module config. */
 typedef struct mirror_registry_t {
     apr_array_header_t *mirrors; /* of mirror_t *, by index */
+    apr_array_header_t *logs;    /* of mirror_log_t *, by index */
     apr_int64_t memory;          /* ProxyMirrorMemory, bytes */
     const char *spool_dir;       /* ProxyMirrorSpool; NULL: the temporary folder, as each child finds it */
     apr_int64_t spool_size;      /* bytes */
@@ -182,6 +185,7 @@ struct mirror_child_t {
     struct mirror_queue_t *queue;
     mirror_sender_t *sender;
     mirror_spools_t *spools;
+    struct mirror_logs_t *logs; /* NULL: none is configured */
     int place;            /* in shared memory */
     int graceful;         /* main thread: the MPM said that the child may take its time to end */
     apr_uint64_t memory;  /* atomic: bytes that all copies take now */

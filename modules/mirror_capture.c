@@ -225,9 +225,11 @@ static void decide(request_rec *r, request_rec *first, const apr_array_header_t 
     choice.first = first;
     choice.id = registry->id;
     choice.edits = mirror_config_headers(r);
+    choice.subject.log = mirror_config_log(r->server);
     capture = apr_pcalloc(r->pool, sizeof(*capture) + count * sizeof(*capture->entries.list));
     capture->entries.list = (mirror_entry_t *)(capture + 1);
     capture->entries.room = (int)count;
+    capture->entries.request_time = choice.subject.log ? first->request_time : 0;
     ap_set_module_config(first->request_config, &proxy_mirror_module, capture);
     for (i = 0; i < mirrors->nelts; i++) {
         mirror_lane_t *lane = &child->lanes[APR_ARRAY_IDX(mirrors, i, mirror_t *)->index];

@@ -23,6 +23,7 @@
 #include <httpd.h>
 
 #include "mirror_head.h"
+#include "mirror_log_line.h"
 
 typedef struct mirror_rules_t mirror_rules_t;
 
@@ -42,8 +43,9 @@ typedef struct mirror_choice_t {
     const apr_array_header_t *edits; /* of the copies' headers, mirror_header_edit.h; NULL: none */
     const char *method;              /* the client's, not ended by a NUL; NULL until a choice needs it */
     apr_size_t method_len;
-    mirror_head_t *head;       /* NULL until a choice needs it */
-    mirror_choose_body_e body; /* known once head is */
+    mirror_head_t *head;          /* NULL until a choice needs it */
+    mirror_choose_body_e body;    /* known once head is */
+    mirror_log_subject_t subject; /* for the log; only its member log is set until a line needs it */
 } mirror_choice_t;
 
 /* ---- startup, or whenever settings are made ---- */

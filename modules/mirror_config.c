@@ -13,7 +13,6 @@
 #include <http_config.h>
 #include <http_core.h>
 #include <http_log.h>
-#include <ap_listen.h>
 
 #include <apr_lib.h>
 #include <apr_strings.h>
@@ -24,6 +23,7 @@
 #include "mirror_config.h"
 #include "mirror_config_rules.h"
 #include "mirror_header_edit.h"
+#include "mirror_log.h"
 #include "mirror_name.h"
 #include "mirror_limit_settings.h"
 #include "mirror_secret.h"
@@ -54,6 +54,7 @@ typedef struct config_dir_t {
 typedef struct config_server_t {
     mirror_registry_t *registry;
     mirror_settings_t defaults; /* ProxyMirrorDefaults; after merging with the main server's */
+    mirror_log_t *log;          /* ProxyMirrorLog; NULL: none */
 } config_server_t;
 
 /* ---- create and merge ---- */
@@ -69,6 +70,7 @@ static mirror_registry_t *get_registry(apr_pool_t *pconf)
     }
     registry = apr_pcalloc(pconf, sizeof(*registry));
     registry->mirrors = apr_array_make(pconf, 8, sizeof(mirror_t *));
+    registry->logs = apr_array_make(pconf, 2, sizeof(mirror_log_t *));
     registry->memory = 64 * 1024 * 1024;
     registry->spool_size = SPOOL_SIZE;
     registry->threads = 8;
@@ -92,6 +94,7 @@ void *mirror_config_merge_server(apr_pool_t *p, void *base, void *over)
     config_server_t *merged = apr_pmemdup(p, base, sizeof(*merged));
 
     mirror_attributes_merge(&merged->defaults, &((config_server_t *)over)->defaults);
+    merged->log = ((config_server_t *)over)->log ? ((config_server_t *)over)->log : merged->log;
     return merged;
 }
 
@@ -145,6 +148,13 @@ const apr_array_header_t *mirror_config_headers(const request_rec *r)
     const config_dir_t *dir = ap_get_module_config(r->per_dir_config, &proxy_mirror_module);
 
     return dir ? dir->headers : NULL;
+}
+
+const mirror_log_t *mirror_config_log(const server_rec *s)
+{
+    const config_server_t *config = ap_get_module_config(s->module_config, &proxy_mirror_module);
+
+    return config->log && config->log->fd >= 0 ? config->log : NULL;
 }
 
 /* ---- ProxyMirror ---- */
@@ -281,6 +291,14 @@ static const char *set_defaults(cmd_parms *cmd, void *unused, const char *args)
     return NULL;
 }
 
+static const char *set_log(cmd_parms *cmd, void *unused, const char *name)
+{
+    config_server_t *config = ap_get_module_config(cmd->server->module_config, &proxy_mirror_module);
+
+    (void)unused;
+    return complain(cmd, mirror_log_make(&config->log, config->registry, name, cmd->pool, cmd->temp_pool));
+}
+
 /* ---- ProxyMirrorHeader ---- */
 
 static const char *set_header(cmd_parms *cmd, void *config, const char *args)
@@ -390,23 +408,12 @@ const command_rec mirror_config_commands[] = {
                   "How long a child that stops keeps sending what it has captured, 0 to 1h (default 5s)"),
     AP_INIT_TAKE1("ProxyMirrorId", set_id, NULL, RSRC_CONF,
                   "This instance in the loop guard; the same for all nodes of a fleet (default random)"),
+    AP_INIT_TAKE1("ProxyMirrorLog", set_log, NULL, RSRC_CONF,
+                  "A file, or '|' and a program, that gets one line of JSON for each copy"),
     { NULL, { NULL }, NULL, 0, RAW_ARGS, NULL }
 };
 
 /* ---- check_config ---- */
-
-/* The port of a server for people: its own, or that of the first Listen. */
-static apr_port_t port_of(const server_rec *s)
-{
-    return s->port                                   ? s->port
-           : ap_listeners && ap_listeners->bind_addr ? ap_listeners->bind_addr->port
-                                                     : DEFAULT_HTTP_PORT;
-}
-
-static const char *hostname_of(const server_rec *s)
-{
-    return s->server_hostname ? s->server_hostname : "localhost";
-}
 
 /* Lay the layers of a mirror's settings over each other and check them. Returns 0 if something is wrong. */
 static int resolve_settings(config_line_t *line, apr_pool_t *pconf, apr_pool_t *plog)
@@ -424,7 +431,7 @@ static int resolve_settings(config_line_t *line, apr_pool_t *pconf, apr_pool_t *
     line->mirror.settings = settings;
     line->mirror.name = settings->name;
     line->mirror.vhost = line->server;
-    line->mirror.server = apr_psprintf(pconf, "%s:%u", hostname_of(line->server), (unsigned)port_of(line->server));
+    line->mirror.server = mirror_name_server(line->server, pconf);
     wrong = mirror_secret_resolve(&settings->redis_password, "redis_password", pconf, plog);
     if (wrong) {
         APR_ARRAY_PUSH(faults, const char *) = wrong;

@@ -36,6 +36,9 @@ const apr_array_header_t *mirror_config_mirrors(const request_rec *r);
 /* Whether ProxyMirror off holds for `r` where it is now. */
 int mirror_config_is_off(const request_rec *r);
 
+/* Where its server logs copies; NULL: nowhere. */
+const mirror_log_t *mirror_config_log(const server_rec *s);
+
 /* How the headers of its copies are changed; NULL if they are not. Of mirror_header_edit_t *. */
 const apr_array_header_t *mirror_config_headers(const request_rec *r);
 

@@ -12,6 +12,7 @@
 #include "mirror_breaker.h"
 #include "mirror_copy.h"
 #include "mirror_limit_window.h"
+#include "mirror_log.h"
 #include "mirror_slotmem.h"
 #include "mirror_spool.h"
 
@@ -29,19 +30,28 @@
 
 /* ---- the gates ---- */
 
-/* Charge `bytes` to the copy's child. 0: there is no room. */
-static int charge(mirror_lane_t *lane, apr_size_t *charged, apr_size_t bytes)
+/* Charge `bytes` to the copy's child, if there is room. */
+static int charge_if(mirror_lane_t *lane, apr_size_t *charged, apr_size_t bytes)
 {
     mirror_child_t *child = lane->child;
     apr_uint64_t before = apr_atomic_add64(&child->memory, bytes);
 
     if (before + bytes > (apr_uint64_t)child->registry->memory) {
         apr_atomic_sub64(&child->memory, bytes);
-        apr_atomic_inc32(&child->refused);
         return 0;
     }
     apr_atomic_add64(&lane->cell->bytes, bytes);
     *charged += bytes;
+    return 1;
+}
+
+/* The same for what the copy cannot be without. 0: there is no room. */
+static int charge(mirror_lane_t *lane, apr_size_t *charged, apr_size_t bytes)
+{
+    if (!charge_if(lane, charged, bytes)) {
+        apr_atomic_inc32(&lane->child->refused);
+        return 0;
+    }
     return 1;
 }
 
@@ -118,6 +128,18 @@ mirror_outcome_e mirror_copy_create(mirror_copy_t **out, mirror_lane_t *lane, co
     copy->probe = pass == MIRROR_BREAKER_PROBE;
     *out = copy;
     return MIRROR_OUTCOME_NONE;
+}
+
+void mirror_copy_log(mirror_copy_t *copy, mirror_log_line_t *line, const mirror_log_t *log)
+{
+    if (line && !charge_if(copy->lane, &copy->charged, line->size + MIRROR_BLOCK_COST)) {
+        free(line);
+        line = NULL;
+    }
+    if (!line) {
+        mirror_log_lost(copy->lane->child, log);
+    }
+    copy->line = line;
 }
 
 /* ---- the body ---- */
@@ -262,6 +284,10 @@ void mirror_copy_end(mirror_copy_t *copy, mirror_outcome_e outcome)
     }
     apr_atomic_sub64(&lane->child->memory, copy->charged);
     apr_atomic_dec32(&lane->pending);
+    if (copy->line) {
+        copy->line->bytes = (apr_off_t)copy->head_len + copy->body_len;
+        mirror_log_end(lane->child, copy->line, outcome);
+    }
     for (block = copy->rest; block; block = next) {
         next = block->next;
         free(block);

@@ -48,6 +48,7 @@ struct mirror_copy_t {
     apr_off_t announced; /* the length of the body as the client gave it; 0 if it did not */
     apr_off_t body_len;  /* of what there is of it */
     apr_size_t charged;  /* bytes of child->memory */
+    mirror_log_line_t *line; /* what the log will say; NULL: nothing */
 
     apr_time_t started;  /* sender: when it was first given to a connection; 0: not yet */
     unsigned probe : 1;  /* it is the one that finds out whether a mirror that is down is back */
@@ -66,6 +67,9 @@ struct mirror_copy_t {
  * memory_full, limited, unreachable: in this order), which is then counted; *copy is NULL. */
 mirror_outcome_e mirror_copy_create(mirror_copy_t **copy, mirror_lane_t *lane, const mirror_settings_t *settings,
                                     apr_size_t head_size, apr_off_t announced);
+
+/* Have the log tell the end of this copy in `line`, which is the copy's from here. NULL: none could be made. */
+void mirror_copy_log(mirror_copy_t *copy, mirror_log_line_t *line, const mirror_log_t *log);
 
 /* Append `len` bytes to the body. Returns MIRROR_OUTCOME_NONE, or why the copy must end (too_large over max_body,
  * memory_full): the caller then ends it. */

@@ -6,6 +6,7 @@
 #include <httpd.h>
 
 #include "mirror_entries.h"
+#include "mirror_log.h"
 #include "mirror_slotmem.h"
 
 static void stop_waiting(mirror_entries_t *entries, mirror_entry_t *entry)
@@ -14,9 +15,19 @@ static void stop_waiting(mirror_entries_t *entries, mirror_entry_t *entry)
     entry->waits = 0;
 }
 
+/* What the client was answered, if that is known by now. */
+static void tell_primary(const mirror_entries_t *entries, mirror_copy_t *copy)
+{
+    if (copy->line && entries->response_begun) {
+        copy->line->primary_status = entries->status;
+        copy->line->primary_took = entries->took;
+    }
+}
+
 static void end_entry(mirror_entries_t *entries, mirror_entry_t *entry, mirror_outcome_e outcome)
 {
     stop_waiting(entries, entry);
+    tell_primary(entries, entry->copy);
     mirror_copy_end(entry->copy, outcome);
     entry->copy = NULL;
     entry->outcome = outcome;
@@ -25,6 +36,7 @@ static void end_entry(mirror_entries_t *entries, mirror_entry_t *entry, mirror_o
 
 static void push_entry(mirror_entries_t *entries, mirror_entry_t *entry)
 {
+    tell_primary(entries, entry->copy);
     mirror_copy_push(entry->copy);
     entry->copy = NULL;
     entries->live--;
@@ -109,10 +121,31 @@ void mirror_entries_body_append(mirror_entries_t *entries, const char *data, apr
     }
 }
 
+/* ---- the log ---- */
+
+/* What the log tells of the request, read with the first line that needs it. An id is mod_unique_id's, as the access log
+ * has it, or else the client's. */
+static const mirror_log_subject_t *subject_of(mirror_choice_t *choice)
+{
+    mirror_log_subject_t *subject = &choice->subject;
+
+    if (subject->log && !subject->uri) {
+        subject->time = choice->first->request_time;
+        subject->method = choice->method;
+        subject->method_len = choice->method_len;
+        subject->uri = choice->first->unparsed_uri ? choice->first->unparsed_uri : "";
+        subject->request_id = apr_table_get(choice->r->subprocess_env, "UNIQUE_ID");
+        if (!subject->request_id) {
+            subject->request_id = apr_table_get(choice->r->headers_in, "X-Request-Id");
+        }
+    }
+    return subject;
+}
+
 /* ---- the decision ---- */
 
 /* Begin a copy for an entry that is chosen. */
-static void begin(mirror_entries_t *entries, mirror_entry_t *entry, const mirror_choice_t *choice,
+static void begin(mirror_entries_t *entries, mirror_entry_t *entry, mirror_choice_t *choice,
                   const mirror_shape_t *shape, mirror_lane_t *lane)
 {
     const mirror_settings_t *settings = lane->mirror->settings;
@@ -122,8 +155,13 @@ static void begin(mirror_entries_t *entries, mirror_entry_t *entry, const mirror
     announced = entry->waits && !choice->head->chunked ? choice->head->content_length : 0;
     entry->outcome = mirror_copy_create(&entry->copy, lane, settings, choice->head->size + shape->size, announced);
     if (entry->outcome != MIRROR_OUTCOME_NONE) {
+        mirror_log_refused(lane, subject_of(choice), entry->outcome);
         entry->waits = 0;
         return;
+    }
+    if (choice->subject.log) {
+        mirror_copy_log(entry->copy, mirror_log_line_create(subject_of(choice), lane->mirror->name),
+                        choice->subject.log);
     }
     mirror_head_write(entry->copy, choice->head, shape);
     entries->live++;
@@ -154,6 +192,9 @@ void mirror_entries_see(mirror_entries_t *entries, mirror_choice_t *choice, mirr
         }
         else {
             apr_atomic_inc64(&lane->cell->outcomes[outcome]);
+            if (choice->subject.log && mirror_log_tells(outcome)) {
+                mirror_log_refused(lane, subject_of(choice), outcome);
+            }
         }
     }
 }
@@ -187,6 +228,8 @@ void mirror_entries_ready(mirror_entries_t *entries)
 void mirror_entries_answered(mirror_entries_t *entries, int status)
 {
     entries->response_begun = 1;
+    entries->status = status;
+    entries->took = entries->request_time ? apr_time_now() - entries->request_time : 0;
     status_known(entries, status);
     push_ready(entries, 0);
 }

@@ -24,8 +24,11 @@ typedef struct mirror_entry_t {
 typedef struct mirror_entries_t {
     apr_off_t length; /* of the body, as the client announced it; -1: unknown */
     int response_begun;
-    int live;    /* entries that have a copy */
-    int waiting; /* entries that wait for the body */
+    int status;               /* of the response, once it has begun */
+    apr_interval_time_t took; /* until then, if it is logged */
+    apr_time_t request_time;  /* 0: nothing is logged */
+    int live;                 /* entries that have a copy */
+    int waiting;              /* entries that wait for the body */
     int count;
     int room; /* in the list */
     mirror_entry_t *list;

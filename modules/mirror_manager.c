@@ -19,10 +19,12 @@
 #include "mirror_config.h"
 #include "mirror_limit.h"
 #include "mirror_manager.h"
+#include "mirror_metrics.h"
 #include "mirror_slotmem.h"
 
 #define HANDLER  "proxy-mirror-status"
 #define RESOURCE "/mirrors"
+#define METRICS  "/metrics"
 #define ALLOWED  "GET, HEAD"
 
 /* ---- JSON ---- */
@@ -338,7 +340,7 @@ static int guessed_location(request_rec *r)
     apr_size_t before = name != NULL ? (apr_size_t)(name - r->uri) : 0;
     const apr_size_t len = sizeof(RESOURCE) - 1;
 
-    if (name != NULL && strcmp(name, RESOURCE) == 0) {
+    if (name != NULL && (strcmp(name, RESOURCE) == 0 || strcmp(name, METRICS) == 0)) {
         return (int)before;
     }
     if (before >= len && memcmp(r->uri + before - len, RESOURCE, len) == 0) {
@@ -360,8 +362,12 @@ static int answer(request_rec *r)
     if (*rest == '\0' || strcmp(rest, "/") == 0) {
         return answer_index(r, apr_pstrmemdup(r->pool, r->uri, (apr_size_t)len));
     }
+    if (strcmp(rest, METRICS) == 0) {
+        return mirror_metrics_answer(r, registry);
+    }
     if (!begins_with_path(rest, RESOURCE, sizeof(RESOURCE) - 1)) {
-        return send_error(r, HTTP_NOT_FOUND, apr_psprintf(r->pool, "%s: no such resource; there is " RESOURCE, rest));
+        return send_error(r, HTTP_NOT_FOUND,
+                          apr_psprintf(r->pool, "%s: no such resource; there are " RESOURCE " and " METRICS, rest));
     }
     if (registry->table != NULL) {
         mirror_slotmem_settle_ended(registry->table);

@@ -1,6 +1,6 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE.
  *
- * mirror_manager.h - what an administrator asks: the mirrors as JSON.
+ * mirror_manager.h - what an administrator asks: the mirrors as JSON, and which room answers else.
  *
  * Everything that is answered is read when it is asked: settings from pconf, counts from shared memory.
  */

@@ -10,12 +10,23 @@
 #include <httpd.h>
 #include <http_config.h>
 #include <http_log.h>
+#include <ap_listen.h>
 
 #include "mirror_name.h"
 
 APLOG_USE_MODULE(proxy_mirror);
 
 #define NAME_MAX_LEN 64
+
+const char *mirror_name_server(const void *server, apr_pool_t *pconf)
+{
+    const server_rec *s = server;
+    apr_port_t port = s->port                                   ? s->port
+                      : ap_listeners && ap_listeners->bind_addr ? ap_listeners->bind_addr->port
+                                                                : DEFAULT_HTTP_PORT;
+
+    return apr_psprintf(pconf, "%s:%u", s->server_hostname ? s->server_hostname : "localhost", (unsigned)port);
+}
 
 /* A name that is not among `names`: server, scope and host, and a number if that is taken. */
 static const char *make_name(const mirror_t *mirror, apr_hash_t *names, apr_pool_t *pconf)

@@ -10,6 +10,7 @@
 #include <http_log.h>
 
 #include "mirror_breaker.h"
+#include "mirror_log_line.h"
 #include "mirror_pool_state.h"
 #include "mirror_slotmem.h"
 
@@ -218,6 +219,17 @@ static int is_refused(mirror_pool_t *pool, const mirror_connection_t *c, mirror_
     return 0;
 }
 
+static void answered(mirror_pool_t *pool, const mirror_connection_t *c, mirror_copy_t *copy, apr_interval_time_t took)
+{
+    int status = mirror_response_status(&c->response);
+
+    mirror_slotmem_count_answer(pool->lane->cell, status, mirror_response_interim(&c->response), took);
+    if (copy->line) {
+        copy->line->status = status;
+        copy->line->took = took;
+    }
+}
+
 static void copy_ended(mirror_pool_t *pool, mirror_connection_t *c, mirror_copy_t *copy, mirror_connection_end_e how)
 {
     const char *fault;
@@ -228,8 +240,7 @@ static void copy_ended(mirror_pool_t *pool, mirror_connection_t *c, mirror_copy_
     }
     switch (how) {
     case MIRROR_ANSWERED:
-        mirror_slotmem_count_answer(pool->lane->cell, mirror_response_status(&c->response),
-                                    mirror_response_interim(&c->response), apr_time_now() - copy->started);
+        answered(pool, c, copy, apr_time_now() - copy->started);
         if (copy->probe) {
             pool->probing = 0;
             mirror_breaker_up(pool->lane, pool->shared->server);

@@ -21,6 +21,7 @@
 #include <sys/resource.h>
 
 #include "mirror_limit.h"
+#include "mirror_log.h"
 #include "mirror_pool.h"
 #include "mirror_spool.h"
 
@@ -157,7 +158,7 @@ static apr_interval_time_t next_wait(mirror_sender_t *sender, int busy)
     }
     if (busy < MIRROR_BUSY) {
         return mirror_queue_sleep(sender->pools.reports) && mirror_limit_sleep(sender->limits) &&
-                       mirror_queue_sleep(sender->child->queue)
+                       mirror_log_sleep(sender->child->logs) && mirror_queue_sleep(sender->child->queue)
                    ? longest
                    : 0;
     }
@@ -188,6 +189,7 @@ static void run(mirror_sender_t *sender)
         mirror_loop_round(sender->pools.loop, wait, &rv);
         mirror_queue_awake(sender->pools.reports);
         mirror_limit_awake(sender->limits);
+        mirror_log_awake(sender->child->logs);
         mirror_queue_awake(sender->child->queue);
         if (rv != APR_SUCCESS) {
             ap_log_error(APLOG_MARK, APLOG_ERR, rv, sender->server, "PM0422: polling the connections to mirrors failed");
@@ -198,6 +200,7 @@ static void run(mirror_sender_t *sender)
         taken = take_copies(sender);
         mirror_limit_dispatch_all(sender->limits);
         mirror_pool_dispatch_all(&sender->pools);
+        mirror_log_take(sender->child->logs, sender->pools.loop);
         busy += taken > 0 ? taken : -2;
         busy = busy < 0 ? 0 : busy > MIRROR_BUSY_MAX ? MIRROR_BUSY_MAX : busy;
         wait = next_wait(sender, busy);
@@ -230,6 +233,7 @@ static void finish(mirror_sender_t *sender)
     wait_for_helpers(sender);
     mirror_pool_close_all(&sender->pools);
     mirror_loop_round(sender->pools.loop, 0, &rv); /* frees what was closed */
+    mirror_log_close(sender->child->logs, MIRROR_GRACE / 4);
     sender->left_behind = sender->pools.tasks + asks;
     if (sender->left_behind == 0) {
         apr_thread_pool_destroy(sender->pools.helpers);
@@ -317,6 +321,7 @@ apr_status_t mirror_sender_create(mirror_child_t *child, apr_pool_t *pool, void 
     sender->pools.given_up = &sender->given_up;
     child->descriptors_max = descriptor_limit();
     mirror_pool_create_all(&sender->pools, sender->thread_pool);
+    child->logs = mirror_log_create_all(child, wake, sender, server, pool);
     sender->limits = mirror_limit_create_all(&sender->pools, wake, sender, sender->thread_pool);
     sender->full = apr_pcalloc(pool, (sender->pools.count + 1) * sizeof(*sender->full));
     sender->tick.fire = on_tick;
@@ -336,6 +341,7 @@ int mirror_sender_stop(mirror_child_t *child, apr_interval_time_t patience)
             next = item->next;
             mirror_copy_end((mirror_copy_t *)item, MIRROR_OUTCOME_SHUT_DOWN);
         }
+        mirror_log_close(child->logs, 0);
         return 1;
     }
     sender->deadline = apr_time_now() + patience;
