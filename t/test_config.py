@@ -101,6 +101,13 @@ BAD = [
     ("ProxyMirrorMemory", ["ProxyMirrorMemory", "one argument"]),
     ("ProxyMirrorThreads 4 5", ["ProxyMirrorThreads", "one argument"]),
     ("ProxyMirrorSlots 1\n" + mirror("") + "\n" + mirror(""), ["ProxyMirrorSlots", "at most 1", "got 2"]),
+    # ProxyMirrorLog
+    *((f'ProxyMirrorLog "{file}"', ["ProxyMirrorLog file", "|program", file, why]) for file, why in (
+        ("|", "|"), ("|| ", "|"), ("/nowhere/at/all", "folder is not there"), ("/tmp", "a folder"))),
+    ("ProxyMirrorLog", ["ProxyMirrorLog", "one argument"]),
+    ('ProxyMirrorLog ""', ["ProxyMirrorLog", "one argument"]),
+    ("ProxyMirrorLog logs/a logs/b", ["ProxyMirrorLog", "one argument"]),
+    ('<Location "/">\nProxyMirrorLog logs/a\n</Location>', ["ProxyMirrorLog", "not allowed", "Location"]),
     # contexts
     *((f"<VirtualHost *:1>\n{line}\n</VirtualHost>", [line.split()[0], "VirtualHost"])
       for line in ("ProxyMirrorMemory 64M", "ProxyMirrorThreads 8", "ProxyMirrorSlots 9", "ProxyMirrorId x",
@@ -169,7 +176,8 @@ GOOD = [
     f"ProxyMirrorDefaults timeout=1\n<VirtualHost *:1>\nProxyMirrorDefaults timeout=2\n{mirror('')}\n</VirtualHost>",
     "ProxyMirrorMemory 1M", "ProxyMirrorThreads 4", "ProxyMirrorSlots 1\n" + mirror(""), "ProxyMirrorDrainTimeout 0",
     "ProxyMirrorSpool /tmp", "ProxyMirrorSpool /tmp 1M", 'ProxyMirrorSpool "/tmp/" 1024G',
-    "ProxyMirrorId a!#$%&'*+-.^_`|~9",
+    "ProxyMirrorId a!#$%&'*+-.^_`|~9", "ProxyMirrorLog logs/a", 'ProxyMirrorLog "|/bin/cat -u"',
+    "<VirtualHost *:1>\nProxyMirrorLog logs/a\n</VirtualHost>",
     f'<Proxy "http://h/">\n{mirror("")}\n</Proxy>', f'<LocationMatch "^/a">\n{mirror("")}\n</LocationMatch>',
     f'<Directory "/">\n{mirror("")}\n</Directory>', f'<Files "a">\n{mirror("")}\n</Files>',
     f'<If "true">\n{mirror("")}\n</If>\n<ElseIf "true">\n{mirror("")}\n</ElseIf>\n<Else>\nProxyMirror off\n</Else>',
