@@ -32,17 +32,20 @@ APLOG_USE_MODULE(proxy_mirror);
 
 /* ---- startup ---- */
 
-/* Logs. What fails here stops the first start; on a reload, which would end a server that runs, nothing is logged there. */
+/* Logs. What fails here stops the first start; on a reload, where that would end a server that runs, nothing is logged
+ * there. */
 static int open_logs(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, server_rec *s)
 {
     int generation;
 
     (void)plog;
     (void)ptemp;
-    if (ap_state_query(AP_SQ_MAIN_STATE) == AP_SQ_MS_CREATE_PRE_CONFIG || mirror_log_open(mirror_config_registry(s), pconf, s)) {
+    if (ap_state_query(AP_SQ_MAIN_STATE) == AP_SQ_MS_CREATE_PRE_CONFIG ||
+        mirror_log_open(mirror_config_registry(s), pconf, s)) {
         return OK;
     }
-    return ap_mpm_query(AP_MPMQ_GENERATION, &generation) == APR_SUCCESS && generation > 0 ? OK : HTTP_INTERNAL_SERVER_ERROR;
+    return ap_mpm_query(AP_MPMQ_GENERATION, &generation) == APR_SUCCESS && generation > 0 ? OK
+                                                                                          : HTTP_INTERNAL_SERVER_ERROR;
 }
 
 /* Shared memory, and a slot for each mirror. What fails here stops the first start; on a reload, where that would end a

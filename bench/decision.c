@@ -2,9 +2,11 @@
  *
  * decision.c - what a decision not to copy costs the thread that serves the client: bench/cases/decision.py runs it.
  *
- * It does what mirror_capture.c does for one mirror of a request with twelve headers: choose, and count. For each case a
- * line is printed: its name, and nanoseconds of processor time for each decision, the fastest of several rounds.
+ * It does what mirror_capture.c does for one mirror of a request with twelve headers: choose, and count; with a log, also
+ * make the line of what was refused and hand it over. What the sender then does with lines is not counted. For each case
+ * a line is printed: its name, and nanoseconds of processor time for each decision, the fastest of several rounds.
  */
+#include <fcntl.h>
 #include <stdio.h>
 #include <time.h>
 
@@ -12,8 +14,10 @@
 
 #include "mirror_attributes.h"
 #include "mirror_choose.h"
+#include "mirror_entries.h"
 #include "mirror_limit_settings.h"
 #include "mirror_limit_window.h"
+#include "mirror_log.h"
 #include "mirror_slotmem.h"
 
 #define ROUNDS    7
@@ -23,12 +27,16 @@
 static const struct {
     const char *name, *line;
     mirror_outcome_e outcome;
+    int logged;
 } cases[] = {
-    { "disabled", "enabled=false", MIRROR_OUTCOME_DISABLED },
-    { "filtered, by methods=POST,PUT", "methods=POST,PUT", MIRROR_OUTCOME_FILTERED },
-    { "sampled_out, sample_ratio=0", "sample_ratio=0", MIRROR_OUTCOME_SAMPLED_OUT },
-    { "sampled_out, sample_ratio=0.000000001", "sample_ratio=0.000000001", MIRROR_OUTCOME_SAMPLED_OUT },
-    { "limited", "enable_limit_count=true time_window=3600", MIRROR_OUTCOME_LIMITED },
+    { "disabled", "enabled=false", MIRROR_OUTCOME_DISABLED, 0 },
+    { "filtered, by methods=POST,PUT", "methods=POST,PUT", MIRROR_OUTCOME_FILTERED, 0 },
+    { "sampled_out, sample_ratio=0", "sample_ratio=0", MIRROR_OUTCOME_SAMPLED_OUT, 0 },
+    { "sampled_out, sample_ratio=0.000000001", "sample_ratio=0.000000001", MIRROR_OUTCOME_SAMPLED_OUT, 0 },
+    { "sampled_out, sample_ratio=0.000000001, with ProxyMirrorLog", "sample_ratio=0.000000001",
+      MIRROR_OUTCOME_SAMPLED_OUT, 1 },
+    { "limited", "enable_limit_count=true time_window=3600", MIRROR_OUTCOME_LIMITED, 0 },
+    { "limited, with ProxyMirrorLog", "enable_limit_count=true time_window=3600", MIRROR_OUTCOME_LIMITED, 1 },
 };
 
 static mirror_settings_t settings;
@@ -38,6 +46,23 @@ static mirror_slot_t slot;
 static mirror_cell_t cell;
 static mirror_t mirror;
 static mirror_lane_t lane;
+static mirror_log_t a_log;
+static mirror_loop_t *loop;
+
+static void no_wake(void *baton)
+{
+    (void)baton;
+}
+
+static void make_log(void)
+{
+    a_log.name = "/dev/null";
+    a_log.fd = open(a_log.name, O_WRONLY);
+    registry.logs = apr_array_make(pool, 1, sizeof(mirror_log_t *));
+    APR_ARRAY_PUSH(registry.logs, mirror_log_t *) = &a_log;
+    child.logs = mirror_log_create_all(&child, no_wake, NULL, &server, pool);
+    mirror_loop_create(&loop, pool);
+}
 
 static void make_request(void)
 {
@@ -66,24 +91,20 @@ static void make_request(void)
     proxy_conf.add_forwarded_headers = 1;
 }
 
-static mirror_outcome_e decide(void)
+static mirror_outcome_e decide(int logged)
 {
     mirror_choice_t choice = { 0 };
-    mirror_shape_t shape;
-    mirror_outcome_e outcome;
-    mirror_copy_t *copy;
+    mirror_entry_t entry = { 0 };
+    mirror_entries_t entries = { 0 };
 
     choice.r = &request;
     choice.first = &request;
     choice.id = "0123456789abcdef0123456789abcdef";
-    outcome = mirror_choose(&choice, &lane, &settings);
-    apr_atomic_inc64(&cell.seen);
-    if (outcome != MIRROR_OUTCOME_NONE) {
-        apr_atomic_inc64(&cell.outcomes[outcome]);
-        return outcome;
-    }
-    mirror_shape_make(&shape, choice.head, &settings, &request, &request);
-    return mirror_copy_create(&copy, &lane, &settings, choice.head->size + shape.size, 0);
+    choice.subject.log = logged ? &a_log : NULL;
+    entries.list = &entry;
+    entries.room = 1;
+    mirror_entries_see(&entries, &choice, &lane);
+    return entry.outcome;
 }
 
 static apr_int64_t cpu_ns(void)
@@ -95,24 +116,29 @@ static apr_int64_t cpu_ns(void)
 }
 
 /* Nanoseconds for each decision; -1: one had another outcome. */
-static double measure(mirror_outcome_e expected)
+static double measure(mirror_outcome_e expected, int logged)
 {
     double best = 0;
     int round, i;
 
     for (round = 0; round < ROUNDS; round++) {
-        apr_int64_t begun = cpu_ns();
+        apr_int64_t begun = cpu_ns(), senders = 0, lent;
         double took;
 
         for (i = 0; i < DECISIONS; i++) {
             if (i % BATCH == 0) {
                 apr_pool_clear(request.pool);
             }
-            if (decide() != expected) {
+            if (i % BATCH == 0 && logged) {
+                lent = cpu_ns();
+                mirror_log_take(child.logs, loop);
+                senders += cpu_ns() - lent;
+            }
+            if (decide(logged) != expected) {
                 return -1;
             }
         }
-        took = (double)(cpu_ns() - begun) / DECISIONS;
+        took = (double)(cpu_ns() - begun - senders) / DECISIONS;
         best = round == 0 || took < best ? took : best;
     }
     return best;
@@ -129,6 +155,7 @@ int main(void)
     apr_pool_create(&request.pool, NULL);
     registry.memory = 64 << 20;
     child.registry = &registry;
+    make_log();
     mirror.slot = &slot;
     mirror.settings = &settings;
     lane.mirror = &mirror;
@@ -146,7 +173,7 @@ int main(void)
         mirror_limit_settings_identify(&settings);
         mirror_limit_window_close(&slot.limit_closed, settings.limit_id,
                                   mirror_limit_window_now() + apr_time_from_sec(3600));
-        ns = wrong ? -1 : measure(cases[i].outcome);
+        ns = wrong ? -1 : measure(cases[i].outcome, cases[i].logged);
         failed |= ns < 0;
         printf("%s\t%.1f\n", cases[i].name, ns);
     }

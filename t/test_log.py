@@ -8,6 +8,7 @@ import shutil
 import signal
 import socket
 import stat
+import subprocess
 import time
 
 import pytest
@@ -229,6 +230,12 @@ def test_a_relative_file_is_below_server_root(httpd, origin, mirror):
     lines_of(h, 1)
 
 
+def processes(word: str) -> list[str]:
+    """Those that have the word in their command."""
+    out = subprocess.run(["ps", "-eo", "args="], capture_output=True, text=True, check=False).stdout
+    return [line for line in out.splitlines() if word in line]
+
+
 def test_rotatelogs(httpd, origin, mirror):
     """Lines come out whole, and again after graceful restarts; the program is not left behind."""
     def conf(h: Httpd) -> str:
@@ -239,6 +246,9 @@ def test_rotatelogs(httpd, origin, mirror):
         assert h.get(f"/o/{n}").status == 200
         assert lines_of(h, n + 1)[-1]["uri"] == f"/o/{n}"
         h.graceful()
+    assert len(processes(h.root)) > 1           # httpd's, and that of the program
+    h.stop()
+    wait_for("the program to end", lambda: not processes(h.root))
 
 
 def test_a_graceful_restart_opens_files_anew(httpd, origin, mirror):

@@ -181,6 +181,7 @@ static void setup(void)
     request.per_dir_config = (ap_conf_vector_t *)config;
     request.headers_in = apr_table_make(pool, 8);
     request.notes = apr_table_make(pool, 2);
+    request.subprocess_env = apr_table_make(pool, 2);
     request.uri = (char *)"/";
     request.useragent_ip = (char *)"192.0.2.1";
     request.proxyreq = PROXYREQ_REVERSE;
