@@ -241,7 +241,7 @@ def test_rotatelogs(httpd, origin, mirror):
     def conf(h: Httpd) -> str:
         return (f'ProxyMirrorLog "|{ROTATELOGS} -L {h.path(LOG)} {h.path("logs/mirror.%s")} 86400"\n' +
                 location("/o/", origin, to(mirror)))
-    h = httpd(conf, expect=["AH00488"])         # httpd ends it at a restart, and then does not know it any more
+    h = httpd(conf, expect=["long lost child came home"])     # httpd ends it at a restart, and then does not know it any more
     for n in range(3):
         assert h.get(f"/o/{n}").status == 200
         assert lines_of(h, n + 1)[-1]["uri"] == f"/o/{n}"
