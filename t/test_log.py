@@ -198,7 +198,7 @@ def test_long_lines(httpd, origin, mirror):
     lines = lines_of(h, 3)
     data = open(h.path(LOG), "rb").read().splitlines(keepends=True)
     assert all(4000 < len(line) <= 4096 for line in data)
-    assert [line["uri"][:4] for line in lines] == ["/o/a", '/o/"', "/o/\\"]
+    assert {line["uri"][:4] for line in lines} == {"/o/a", '/o/"', "/o/\\"}
 
 
 # ---- where it goes ----
@@ -214,7 +214,7 @@ def test_virtual_hosts(httpd, origin, mirror):
     for n, host in enumerate(["inherits", "own", "own"]):
         h.exchange(f"GET /o/{n} HTTP/1.1\r\nHost: {host}\r\n\r\n".encode())
     assert [line["uri"] for line in lines_of(h, 1)] == ["/o/0"]
-    assert [(line["mirror"], line["uri"]) for line in lines_of(h, 2, "logs/own")] == [("own", "/o/1"), ("own", "/o/2")]
+    assert {(line["mirror"], line["uri"]) for line in lines_of(h, 2, "logs/own")} == {("own", "/o/1"), ("own", "/o/2")}
 
 
 def test_off_by_default(httpd, origin, mirror):
