@@ -48,6 +48,18 @@ static int open_logs(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, ser
                                                                                           : HTTP_INTERNAL_SERVER_ERROR;
 }
 
+/* NULL, or what the mirror needs and has not got, for people. */
+static const char *find_missing(mirror_t *mirror, apr_pool_t *pool)
+{
+    const mirror_target_t *target = &mirror->settings->target;
+    const char *missing = NULL;
+
+    if (!strcmp(target->scheme, "https")) {
+        missing = mirror_tls_missing("an https:// mirror", mirror->vhost, target->url, pool);
+    }
+    return missing ? missing : mirror_limit_missing(mirror, pool);
+}
+
 /* Shared memory, and a slot for each mirror. What fails here stops the first start; on a reload, where that would end a
  * server that runs, it switches off what it concerns. */
 static int post_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, server_rec *s)
@@ -70,7 +82,7 @@ static int post_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, s
     }
     for (i = 0; i < registry->mirrors->nelts; i++) {
         mirror_t *mirror = APR_ARRAY_IDX(registry->mirrors, i, mirror_t *);
-        const char *missing = mirror_tls_missing(mirror, ptemp);
+        const char *missing = find_missing(mirror, ptemp);
 
         if (missing) {
             ap_log_error(APLOG_MARK, APLOG_ERR, 0, s, "PM0700: mirror %s (%s:%d): %s; %s", mirror->name, mirror->file,

@@ -120,6 +120,7 @@ typedef struct mirror_settings_t {
     const char *redis_password; /* mirror_secret.h: once resolved, never "exec:..." */
     apr_int64_t redis_database;
     apr_int64_t redis_timeout; /* milliseconds */
+    int redis_ssl;
     const char *redis_key_prefix;
     apr_array_header_t *redis_cluster_nodes;
     const char *redis_cluster_name;

@@ -93,6 +93,7 @@ const mirror_attribute_t mirror_attributes[] = {
       REMOTE },
     { "redis_database", FIELD(redis_database), NUMBER(0, APR_INT32_MAX, "0 or more"), "0", 0, "policy=redis" },
     { "redis_timeout", FIELD(redis_timeout), NUMBER(1, 3600000, "1 to 3600000 (milliseconds)"), "1000", 0, REMOTE },
+    { "redis_ssl", FIELD(redis_ssl), BOOL, "false", 0, REMOTE },
     { "redis_key_prefix", FIELD(redis_key_prefix), STRING(0, 255, NULL, "at most 255 characters are needed"),
       "proxy-mirror:v1:", 0, REMOTE },
     { "redis_cluster_nodes", FIELD(redis_cluster_nodes), LIST(2, 1000, mirror_limit_settings_refuse_node, "two or more host:port are needed"),

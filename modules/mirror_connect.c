@@ -110,13 +110,13 @@ static int is_out_of_descriptors(apr_status_t rv)
 /* What the transport has to do on the socket; not once the child ends, when what it needs may be unloaded. */
 static void shake_hands(mirror_connection_t *c, apr_sockaddr_t *address, apr_time_t deadline)
 {
-    if (!c->transport->open) {
+    if (!c->wire.transport->open) {
         return;
     }
-    c->status = apr_atomic_read32(c->given_up) ? APR_EGENERAL : c->transport->open(c, deadline);
+    c->status = apr_atomic_read32(c->wire.given_up) ? APR_EGENERAL : c->wire.transport->open(&c->wire, deadline);
     if (c->status != APR_SUCCESS) {
         c->failed_at = apr_psprintf(c->pool, "TLS handshake with %pI (%s)", address, c->settings->target.hostname);
-        c->failure = apr_atomic_read32(c->given_up) ? MIRROR_OUTCOME_SHUT_DOWN : MIRROR_OUTCOME_TLS_FAILED;
+        c->failure = apr_atomic_read32(c->wire.given_up) ? MIRROR_OUTCOME_SHUT_DOWN : MIRROR_OUTCOME_TLS_FAILED;
     }
 }
 
@@ -132,7 +132,7 @@ static void open_connection(mirror_connection_t *c)
     }
     deadline = apr_time_now() + c->settings->connect_timeout;
     for (address = c->addresses->first; address; address = address->next) {
-        c->status = mirror_connect_to(&c->socket, address, deadline - apr_time_now(), c->pool);
+        c->status = mirror_connect_to(&c->wire.socket, address, deadline - apr_time_now(), c->pool);
         if (c->status == APR_SUCCESS) {
             shake_hands(c, address, deadline);
             return;
@@ -168,7 +168,7 @@ void *mirror_connect_run(apr_thread_t *thread, void *chain)
     for (; c; c = next) {
         next = c->next;
         if (c->status == APR_SUCCESS) {
-            if (apr_atomic_read32(c->given_up)) {
+            if (apr_atomic_read32(c->wire.given_up)) {
                 c->status = APR_EGENERAL;
                 c->failure = MIRROR_OUTCOME_SHUT_DOWN;
                 c->failed_at = "nothing";

@@ -22,22 +22,6 @@
 
 enum { PART_HEAD, PART_START, PART_SPOOL, PART_REST, PART_NONE };
 
-/* ---- the plain transport ---- */
-
-static apr_status_t plain_read(mirror_connection_t *c, char *buffer, apr_size_t *len)
-{
-    apr_status_t rv = apr_socket_recv(c->socket, buffer, len);
-
-    return rv == APR_SUCCESS && *len == 0 ? APR_EOF : rv;
-}
-
-static apr_status_t plain_write(mirror_connection_t *c, const struct iovec *iov, int n, apr_size_t *written)
-{
-    return apr_socket_sendv(c->socket, iov, n, written);
-}
-
-const mirror_transport_t mirror_connection_plain = { NULL, plain_read, plain_write, NULL, NULL, 0 };
-
 /* ---- the end of a copy, or of an idle connection ---- */
 
 static void end(mirror_connection_t *c, mirror_connection_end_e how)
@@ -59,7 +43,7 @@ static void break_off(mirror_connection_t *c)
         end(c, MIRROR_STALE);
     }
     else {
-        end(c, c->transport->tls ? MIRROR_REFUSED : MIRROR_BROKEN);
+        end(c, c->wire.transport->tls ? MIRROR_REFUSED : MIRROR_BROKEN);
     }
 }
 
@@ -145,9 +129,9 @@ static apr_status_t write_spool(mirror_connection_t *c, apr_size_t *written)
     struct iovec iov;
     apr_status_t rv;
 
-    if (!c->transport->tls && !c->no_sendfile) {
+    if (!c->wire.transport->tls && !c->no_sendfile) {
         *written = len;
-        rv = mirror_spool_send(c->copy->spool, c->socket, c->offset, written);
+        rv = mirror_spool_send(c->copy->spool, c->wire.socket, c->offset, written);
         if (rv != APR_ENOTIMPL) {
             return rv;
         }
@@ -162,7 +146,7 @@ static apr_status_t write_spool(mirror_connection_t *c, apr_size_t *written)
     }
     iov.iov_base = c->shared->buffer;
     iov.iov_len = len;
-    return c->transport->write(c, &iov, 1, written);
+    return c->wire.transport->write(&c->wire, &iov, 1, written);
 }
 
 static apr_status_t write_some(mirror_connection_t *c, apr_size_t *written)
@@ -170,7 +154,7 @@ static apr_status_t write_some(mirror_connection_t *c, apr_size_t *written)
     struct iovec iov[MIRROR_IOVECS];
 
     *written = 0;
-    return c->part == PART_SPOOL ? write_spool(c, written) : c->transport->write(c, iov, gather(c, iov), written);
+    return c->part == PART_SPOOL ? write_spool(c, written) : c->wire.transport->write(&c->wire, iov, gather(c, iov), written);
 }
 
 /* Write until all is written, the socket is full or it is others' turn, and watch for what is then to come. */
@@ -192,8 +176,8 @@ static apr_status_t write_copy(mirror_connection_t *c)
             advance(c, written);
         }
     }
-    if (rv == APR_SUCCESS && c->transport->push) {
-        rv = c->transport->push(c);
+    if (rv == APR_SUCCESS && c->wire.transport->push) {
+        rv = c->wire.transport->push(&c->wire);
     }
     if (rv == APR_SUCCESS || APR_STATUS_IS_EAGAIN(rv)) {
         c->writing = rv != APR_SUCCESS;
@@ -209,7 +193,7 @@ static int has_more(mirror_connection_t *c)
 {
     apr_size_t len = c->shared->buffer_size;
 
-    return c->transport->tls && !APR_STATUS_IS_EAGAIN(c->transport->read(c, c->shared->buffer, &len));
+    return c->wire.transport->tls && !APR_STATUS_IS_EAGAIN(c->wire.transport->read(&c->wire, c->shared->buffer, &len));
 }
 
 /* What came: 1 if more of the answer is to come. */
@@ -236,10 +220,10 @@ static void read_answer(mirror_connection_t *c)
 
     for (reads = 0; reads < MIRROR_READS; reads++) {
         apr_size_t len = c->shared->buffer_size;
-        apr_status_t rv = c->transport->read(c, c->shared->buffer, &len);
+        apr_status_t rv = c->wire.transport->read(&c->wire, c->shared->buffer, &len);
 
         if (rv == APR_SUCCESS) {
-            if (!take_answer(c, len) || (len < c->shared->buffer_size && !c->transport->tls)) {
+            if (!take_answer(c, len) || (len < c->shared->buffer_size && !c->wire.transport->tls)) {
                 return;
             }
         }
@@ -255,7 +239,7 @@ static void read_answer(mirror_connection_t *c)
             return;
         }
     }
-    if (c->transport->tls) {
+    if (c->wire.transport->tls) {
         mirror_loop_timer_start(c->shared->loop, &c->more, mirror_loop_now(c->shared->loop), MIRROR_SOON);
     }
 }
@@ -275,7 +259,7 @@ static void read_idle(mirror_connection_t *c)
 {
     apr_size_t len = c->shared->buffer_size;
 
-    if (!APR_STATUS_IS_EAGAIN(c->transport->read(c, c->shared->buffer, &len))) {
+    if (!APR_STATUS_IS_EAGAIN(c->wire.transport->read(&c->wire, c->shared->buffer, &len))) {
         end(c, MIRROR_CLOSED);
     }
 }
@@ -320,7 +304,7 @@ apr_status_t mirror_connection_adopt(mirror_connection_t *c, mirror_connections_
     c->timer.baton = c;
     c->more.fire = on_more;
     c->more.baton = c;
-    return mirror_loop_add(shared->loop, &c->io, c->socket, APR_POLLIN, on_ready, c, c->pool);
+    return mirror_loop_add(shared->loop, &c->io, c->wire.socket, APR_POLLIN, on_ready, c, c->pool);
 }
 
 void mirror_connection_start(mirror_connection_t *c, mirror_copy_t *copy, apr_interval_time_t taken)
@@ -351,8 +335,8 @@ void mirror_connection_close(mirror_connection_t *c)
 {
     mirror_loop_timer_stop(&c->timer);
     mirror_loop_timer_stop(&c->more);
-    if (c->transport->close) {
-        c->transport->close(c);
+    if (c->wire.transport->close) {
+        c->wire.transport->close(&c->wire);
     }
     mirror_loop_close(c->shared->loop, &c->io);
 }

@@ -14,12 +14,11 @@
 #include "mirror_loop.h"
 #include "mirror_queue.h"
 #include "mirror_response.h"
+#include "mirror_transport.h"
 
 typedef struct mirror_connection_t mirror_connection_t;
 typedef struct mirror_connections_t mirror_connections_t;
 typedef struct mirror_addresses_t mirror_addresses_t; /* what a name was looked up as */
-typedef struct mirror_transport_t mirror_transport_t;
-typedef struct mirror_tls_t mirror_tls_t; /* mirror_tls.c */
 
 typedef enum {
     MIRROR_ANSWERED,  /* the whole answer was read */
@@ -29,29 +28,6 @@ typedef enum {
     MIRROR_REFUSED,   /* as stale, but with TLS on a connection never used before */
     MIRROR_CLOSED     /* an idle one: the mirror closed it, or keepalive is over */
 } mirror_connection_end_e;
-
-/* How bytes get to a socket and from it: as they are (mirror_connection_plain), or through TLS (mirror_tls.h). */
-struct mirror_transport_t {
-    /* helper threads: what is to be done once the socket is connected, at most until `deadline`; NULL: nothing */
-    apr_status_t (*open)(mirror_connection_t *connection, apr_time_t deadline);
-
-    /* sender thread; none of these waits */
-
-    /* APR_SUCCESS: *len bytes, 1 or more, are in `buffer`. APR_EAGAIN: there is nothing. APR_EOF: the mirror has ended
-     * what it says. Anything else: the connection is lost. */
-    apr_status_t (*read)(mirror_connection_t *connection, char *buffer, apr_size_t *len);
-    /* *written bytes, perhaps fewer than there are, were taken. APR_EAGAIN: none can be now. */
-    apr_status_t (*write)(mirror_connection_t *connection, const struct iovec *iov, int n, apr_size_t *written);
-    /* Send on what `write` has taken and still holds; APR_EAGAIN: there is more. NULL: it holds nothing. */
-    apr_status_t (*push)(mirror_connection_t *connection);
-    /* Tell the mirror that this is the end; the socket is closed next. NULL: nothing is told. */
-    void (*close)(mirror_connection_t *connection);
-    /* `read` may have bytes that a poll of the socket does not see, so it has to be called until APR_EAGAIN; and the
-     * mirror can refuse us although the connection came about. */
-    int tls;
-};
-
-extern const mirror_transport_t mirror_connection_plain;
 
 /* What all connections of one sender share. */
 struct mirror_connections_t {
@@ -70,13 +46,12 @@ struct mirror_connection_t {
     mirror_connection_t *next;                /* the helper's: what else to open */
     void *owner;                              /* the mirror_pool_t that it is of */
     apr_pool_t *pool;
+    mirror_wire_t wire; /* the sender's; the helper's, while it opens it */
 
     /* from the sender to the helper, and back */
     const mirror_t *mirror;
     const mirror_settings_t *settings;
-    const mirror_transport_t *transport;
     mirror_queue_t *reports;       /* where it is pushed when it is done with */
-    apr_uint32_t *given_up;        /* atomic: not 0: nobody needs it any more, as the child ends */
     mirror_addresses_t *addresses; /* NULL: to be looked up */
     apr_status_t status;           /* APR_SUCCESS: it is connected */
     mirror_outcome_e failure;      /* else the outcome of copies that need it */
@@ -86,11 +61,9 @@ struct mirror_connection_t {
 
     /* the sender's, once it is open */
     mirror_connections_t *shared;
-    apr_socket_t *socket;
     mirror_io_t io;
     mirror_timer_t timer;
     mirror_timer_t more; /* there may be bytes that a poll does not see */
-    mirror_tls_t *tls; /* NULL without TLS */
     mirror_copy_t *copy; /* NULL: it is idle */
     mirror_response_t response;
     int part;                    /* of the copy that is being written; mirror_connection.c */

@@ -358,7 +358,7 @@ static void open_state(gate_t *gate, const mirror_settings_t *settings)
     close_state(gate);
     gate->provider = mirror_limit_provider(settings);
     gate->memory = mirror_memory_pool_create("mirror_limit");
-    gate->state = gate->provider->open(gate->lane->mirror->slot, settings, gate->memory);
+    gate->state = gate->provider->open(gate->lane->mirror, settings, gate->limits->pools->given_up, gate->memory);
     gate->id = settings->limit_id;
     gate->pause = 0;
     if (gate->provider->remote) {
@@ -474,9 +474,8 @@ mirror_limits_t *mirror_limit_create_all(mirror_pools_t *pools, void (*wake)(voi
     return limits;
 }
 
-int mirror_limit_close_all(mirror_limits_t *limits)
+void mirror_limit_close_all(mirror_limits_t *limits)
 {
-    int left_behind = 0;
     int i;
 
     for (i = 0; i < limits->pools->count; i++) {
@@ -487,12 +486,8 @@ int mirror_limit_close_all(mirror_limits_t *limits)
         mirror_loop_timer_stop(&gate->timer);
         mirror_loop_timer_stop(&gate->pace);
         gate->given_up = 1;
-        if (gate->under_way) {
-            left_behind++;
-        }
-        else {
+        if (!gate->under_way) {
             close_state(gate);
         }
     }
-    return left_behind;
 }

@@ -34,12 +34,17 @@ typedef struct mirror_limit_answer_t {
 } mirror_limit_answer_t;
 
 typedef struct mirror_limit_provider_t {
-    /* ask() has to wait for what is elsewhere, so it runs on a helper thread. The three functions are called for one
+    /* ask() has to wait for what is elsewhere, so it runs on a helper thread. The last three functions are called for one
      * state on one thread at a time. */
     int remote;
 
-    /* sender thread: what it needs for a mirror with these settings; in `pool`, with copies of all it needs of them. */
-    void *(*open)(mirror_slot_t *slot, const mirror_settings_t *settings, apr_pool_t *pool);
+    /* startup, in post_config: NULL, or what is missing for the mirror's limit, for people, in `pool`. NULL: it needs
+     * nothing. */
+    const char *(*missing)(const mirror_t *mirror, apr_pool_t *pool);
+
+    /* sender thread: what it needs for a mirror with these settings; in `pool`, with copies of all it needs of them. An
+     * answer is of no use any more once *given_up (atomic) is not 0, as the child ends. */
+    void *(*open)(const mirror_t *mirror, const mirror_settings_t *settings, apr_uint32_t *given_up, apr_pool_t *pool);
 
     /* sender thread, or a helper if `remote`: take up to `wanted` (1 or more) places, until `deadline`
      * (mirror_limit_window_now()) at the latest. APR_SUCCESS and *answer, or another status and answer->fault. */
@@ -53,6 +58,12 @@ typedef struct mirror_limit_provider_t {
 void mirror_limit_local_register(apr_pool_t *p);
 void mirror_limit_redis_register(apr_pool_t *p);
 void mirror_limit_redis_cluster_register(apr_pool_t *p);
+
+/* ---- mirror_limit_state.c ---- */
+
+/* startup, in post_config after mod_ssl's and mod_proxy's: NULL, or what is missing for the limit of `mirror`, if it has
+ * one, for people, in `pool`. */
+const char *mirror_limit_missing(const mirror_t *mirror, apr_pool_t *pool);
 
 /* ---- any thread: mirror_limit_state.c ---- */
 
@@ -94,7 +105,8 @@ int mirror_limit_held(const mirror_limits_t *limits);
 int mirror_limit_sleep(mirror_limits_t *limits);
 void mirror_limit_awake(mirror_limits_t *limits);
 
-/* End all copies as shut_down, close what can be closed. Returns how many helpers are still waiting for an answer. */
-int mirror_limit_close_all(mirror_limits_t *limits);
+/* End all copies as shut_down, close what can be closed: not what a helper still asks. May be called again, when answers
+ * were taken. */
+void mirror_limit_close_all(mirror_limits_t *limits);
 
 #endif

@@ -15,11 +15,13 @@ typedef struct local_t {
     apr_interval_time_t length;
 } local_t;
 
-static void *local_open(mirror_slot_t *slot, const mirror_settings_t *settings, apr_pool_t *pool)
+static void *local_open(const mirror_t *mirror, const mirror_settings_t *settings, apr_uint32_t *given_up,
+                        apr_pool_t *pool)
 {
     local_t *local = apr_pcalloc(pool, sizeof(*local));
 
-    local->slot = slot;
+    (void)given_up;
+    local->slot = mirror->slot;
     local->count = settings->count;
     local->length = apr_time_from_sec(settings->time_window);
     return local;
@@ -35,7 +37,7 @@ static apr_status_t local_ask(mirror_limit_answer_t *answer, void *state, apr_in
     return APR_SUCCESS;
 }
 
-static const mirror_limit_provider_t local_provider = { 0, local_open, local_ask, NULL };
+static const mirror_limit_provider_t local_provider = { 0, NULL, local_open, local_ask, NULL };
 
 void mirror_limit_local_register(apr_pool_t *p)
 {

@@ -21,17 +21,21 @@ typedef struct redis_t {
     mirror_redis_t *connection; /* NULL: there is none */
 } redis_t;
 
-static void *redis_open(mirror_slot_t *slot, const mirror_settings_t *settings, apr_pool_t *pool)
+static const char *redis_missing(const mirror_t *mirror, apr_pool_t *pool)
+{
+    return mirror_redis_login_missing(mirror, mirror->settings->redis_host, (apr_port_t)mirror->settings->redis_port,
+                                      pool);
+}
+
+static void *redis_open(const mirror_t *mirror, const mirror_settings_t *settings, apr_uint32_t *given_up,
+                        apr_pool_t *pool)
 {
     redis_t *redis = apr_pcalloc(pool, sizeof(*redis));
 
-    (void)slot;
     redis->pool = pool;
     redis->window =
         mirror_redis_window_create(apr_pstrcat(pool, settings->redis_key_prefix, settings->name, NULL), settings, pool);
-    redis->login.username = apr_pstrdup(pool, settings->redis_username);
-    redis->login.password = apr_pstrdup(pool, settings->redis_password);
-    redis->login.database = settings->redis_database;
+    mirror_redis_login_set(&redis->login, mirror, settings, given_up, pool);
     redis->host = apr_pstrdup(pool, settings->redis_host);
     redis->port = (apr_port_t)settings->redis_port;
     return redis;
@@ -90,7 +94,7 @@ static apr_status_t redis_ask(mirror_limit_answer_t *answer, void *state, apr_in
     return stale ? attempt(answer, state, wanted, deadline, &stale) : rv;
 }
 
-static const mirror_limit_provider_t redis_provider = { 1, redis_open, redis_ask, redis_close };
+static const mirror_limit_provider_t redis_provider = { 1, redis_missing, redis_open, redis_ask, redis_close };
 
 void mirror_limit_redis_register(apr_pool_t *p)
 {

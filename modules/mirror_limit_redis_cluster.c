@@ -63,19 +63,33 @@ static node_t node_of(const char *text)
     return node;
 }
 
-static void *cluster_open(mirror_slot_t *slot, const mirror_settings_t *settings, apr_pool_t *pool)
+static const char *cluster_missing(const mirror_t *mirror, apr_pool_t *pool)
+{
+    const apr_array_header_t *nodes = mirror->settings->redis_cluster_nodes;
+    const char *missing = NULL;
+    int i;
+
+    for (i = 0; i < nodes->nelts && !missing; i++) {
+        node_t node = node_of(APR_ARRAY_IDX(nodes, i, const char *));
+
+        missing = mirror_redis_login_missing(mirror, node.host, node.port, pool);
+    }
+    return missing;
+}
+
+static void *cluster_open(const mirror_t *mirror, const mirror_settings_t *settings, apr_uint32_t *given_up,
+                          apr_pool_t *pool)
 {
     const apr_array_header_t *nodes = settings->redis_cluster_nodes;
     cluster_t *cluster = apr_pcalloc(pool, sizeof(*cluster));
     int i;
 
-    (void)slot;
     cluster->pool = pool;
     cluster->window = mirror_redis_window_create(
         apr_pstrcat(pool, settings->redis_key_prefix, settings->redis_cluster_name, ":", settings->name, NULL),
         settings, pool);
-    cluster->login.username = apr_pstrdup(pool, settings->redis_username);
-    cluster->login.password = apr_pstrdup(pool, settings->redis_password);
+    mirror_redis_login_set(&cluster->login, mirror, settings, given_up, pool);
+    cluster->login.database = 0; /* a cluster has no other */
     cluster->seed_count = nodes->nelts;
     cluster->seeds = apr_pcalloc(pool, nodes->nelts * sizeof(node_t));
     for (i = 0; i < nodes->nelts; i++) {
@@ -227,7 +241,7 @@ static apr_status_t cluster_ask(mirror_limit_answer_t *answer, void *state, apr_
     return APR_EGENERAL;
 }
 
-static const mirror_limit_provider_t cluster_provider = { 1, cluster_open, cluster_ask, cluster_close };
+static const mirror_limit_provider_t cluster_provider = { 1, cluster_missing, cluster_open, cluster_ask, cluster_close };
 
 void mirror_limit_redis_cluster_register(apr_pool_t *p)
 {

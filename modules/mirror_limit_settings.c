@@ -111,7 +111,7 @@ static apr_uint64_t add_text(apr_uint64_t hash, const char *text)
 void mirror_limit_settings_identify(mirror_settings_t *settings)
 {
     const apr_array_header_t *nodes = settings->redis_cluster_nodes;
-    apr_int64_t numbers[7];
+    apr_int64_t numbers[8];
     apr_uint64_t hash = APR_UINT64_C(0xcbf29ce484222325);
     int i;
 
@@ -122,6 +122,7 @@ void mirror_limit_settings_identify(mirror_settings_t *settings)
     numbers[4] = settings->redis_database;
     numbers[5] = settings->redis_timeout;
     numbers[6] = settings->limit_fallback;
+    numbers[7] = settings->redis_ssl;
     hash = add(hash, numbers, sizeof(numbers));
     hash = add_text(hash, settings->name);
     hash = add_text(hash, settings->redis_host);

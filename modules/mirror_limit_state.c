@@ -16,6 +16,13 @@ const mirror_limit_provider_t *mirror_limit_provider(const mirror_settings_t *se
                               MIRROR_LIMIT_PROVIDER_VERSION);
 }
 
+const char *mirror_limit_missing(const mirror_t *mirror, apr_pool_t *pool)
+{
+    const mirror_limit_provider_t *provider = mirror_limit_provider(mirror->settings);
+
+    return mirror->settings->enable_limit_count && provider->missing ? provider->missing(mirror, pool) : NULL;
+}
+
 void mirror_limit_state(mirror_limit_state_t *state, const mirror_t *mirror)
 {
     const mirror_settings_t *settings = mirror->settings;

@@ -207,7 +207,7 @@ static void set_down(mirror_pool_t *pool, mirror_outcome_e outcome, const char *
  * when it answers, or breaks off without having ever answered anything. */
 static int is_refused(mirror_pool_t *pool, const mirror_connection_t *c, mirror_connection_end_e how)
 {
-    if (!c->transport->tls) {
+    if (!c->wire.transport->tls) {
         return 0;
     }
     if (how == MIRROR_REFUSED && !pool->proven) {
@@ -322,7 +322,7 @@ static void open_succeeded(mirror_pool_t *pool, mirror_connection_t *c)
         ap_log_error(APLOG_MARK, APLOG_DEBUG, 0, (server_rec *)pool->shared->server,
                      "PM0413: mirror %s: its address was looked up", pool->lane->mirror->name);
     }
-    if (!c->transport->tls) {
+    if (!c->wire.transport->tls) {
         mirror_breaker_up(pool->lane, pool->shared->server);
     }
     rv = mirror_connection_adopt(c, &pool->shared->connections);

@@ -34,6 +34,19 @@ static int close_idle_of_any(mirror_pools_t *pools)
     return 0;
 }
 
+/* Whom it is to lead to, and how. */
+static void init_wire(mirror_connection_t *c)
+{
+    const mirror_target_t *target = &c->settings->target;
+
+    c->wire.transport = strcmp(target->scheme, "https") ? &mirror_transport_plain : &mirror_tls_transport;
+    c->wire.pool = c->pool;
+    c->wire.server = c->mirror->vhost;
+    c->wire.url = target->url;
+    c->wire.hostname = target->hostname;
+    c->wire.given_up = ((mirror_pool_t *)c->owner)->shared->given_up;
+}
+
 static mirror_connection_t *create_chain(mirror_pool_t *pool, int n)
 {
     mirror_connection_t *chain = NULL;
@@ -46,9 +59,8 @@ static mirror_connection_t *create_chain(mirror_pool_t *pool, int n)
         c->owner = pool;
         c->mirror = pool->lane->mirror;
         c->settings = mirror_pool_settings_of(pool);
-        c->transport = strcmp(c->settings->target.scheme, "https") ? &mirror_connection_plain : &mirror_tls_transport;
+        init_wire(c);
         c->reports = pool->shared->reports;
-        c->given_up = pool->shared->given_up;
         c->addresses = pool->addresses;
         if (c->addresses) {
             mirror_addresses_keep(c->addresses);

@@ -2,12 +2,11 @@
  *
  * mirror_redis.c - a connection to a Redis server. See mirror_redis.h.
  */
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 
-#include <apr_portable.h>
+#include <apr_atomic.h>
+#include <apr_poll.h>
 #include <apr_strings.h>
 #include <hiredis/hiredis.h>
 
@@ -21,7 +20,7 @@
 
 struct mirror_redis_t {
     apr_pool_t *pool;
-    apr_socket_t *socket;
+    mirror_wire_t wire;
     mirror_redis_reader_t *reader;
     const char *host;
     apr_port_t port;
@@ -68,23 +67,35 @@ void mirror_redis_refuse(char fault[MIRROR_REDIS_FAULT], const mirror_redis_t *r
 
 /* ---- bytes ---- */
 
-/* Let the next read or write of the socket wait until the deadline. Returns 0 if that has come. */
-static int allow_wait(mirror_redis_t *redis, apr_time_t deadline)
+static apr_status_t wait_for(mirror_redis_t *redis, apr_int16_t event, apr_time_t deadline)
 {
-    apr_interval_time_t left = deadline - mirror_limit_window_now();
-
-    return left > 0 && apr_socket_timeout_set(redis->socket, left) == APR_SUCCESS;
+    return mirror_transport_wait(&redis->wire, event, deadline - mirror_limit_window_now());
 }
 
-static apr_status_t write_all(mirror_redis_t *redis, const char *bytes, apr_size_t len, apr_time_t deadline)
+static apr_status_t write_all(mirror_redis_t *redis, char *bytes, apr_size_t len, apr_time_t deadline)
 {
-    apr_status_t rv = APR_SUCCESS;
-    apr_size_t n;
+    const mirror_transport_t *transport = redis->wire.transport;
+    struct iovec rest = { bytes, len };
+    apr_status_t rv;
 
-    for (; len > 0 && rv == APR_SUCCESS; bytes += n, len -= n) {
-        n = len;
-        rv = allow_wait(redis, deadline) ? apr_socket_send(redis->socket, bytes, &n) : APR_TIMEUP;
-    }
+    do {
+        apr_size_t written = 0;
+
+        if (rest.iov_len > 0) {
+            rv = transport->write(&redis->wire, &rest, 1, &written);
+        }
+        else {
+            rv = transport->push ? transport->push(&redis->wire) : APR_SUCCESS;
+            if (rv == APR_SUCCESS) {
+                return APR_SUCCESS;
+            }
+        }
+        rest.iov_base = (char *)rest.iov_base + written;
+        rest.iov_len -= written;
+        if (APR_STATUS_IS_EAGAIN(rv)) {
+            rv = wait_for(redis, APR_POLLOUT, deadline);
+        }
+    } while (rv == APR_SUCCESS);
     return rv;
 }
 
@@ -96,9 +107,16 @@ static apr_status_t read_reply(const mirror_redis_reply_t **reply, mirror_redis_
 
     do {
         n = sizeof(buffer);
-        rv = allow_wait(redis, deadline) ? apr_socket_recv(redis->socket, buffer, &n) : APR_TIMEUP;
+        rv = redis->wire.transport->read(&redis->wire, buffer, &n);
         if (rv == APR_SUCCESS) {
             rv = mirror_redis_reply_feed(reply, redis->reader, buffer, n);
+        }
+        else if (APR_STATUS_IS_EAGAIN(rv)) {
+            rv = wait_for(redis, APR_POLLIN, deadline);
+            rv = rv == APR_SUCCESS ? APR_INCOMPLETE : rv;
+        }
+        if (APR_STATUS_IS_INCOMPLETE(rv) && mirror_limit_window_now() >= deadline) {
+            rv = APR_TIMEUP;
         }
     } while (APR_STATUS_IS_INCOMPLETE(rv));
     return rv;
@@ -196,12 +214,57 @@ static apr_status_t log_in(mirror_redis_t *redis, const mirror_redis_login_t *lo
 
 /* ---- life ---- */
 
+const char *mirror_redis_url(const char *host, apr_port_t port, apr_pool_t *pool)
+{
+    int bracket = strchr(host, ':') != NULL;
+
+    return apr_psprintf(pool, "rediss://%s%s%s:%u", bracket ? "[" : "", host, bracket ? "]" : "", (unsigned)port);
+}
+
+/* A connected socket, to the first address that lets us. */
+static apr_status_t connect_socket(mirror_redis_t *redis, apr_time_t deadline, char fault[MIRROR_REDIS_FAULT])
+{
+    apr_sockaddr_t *address;
+    apr_status_t rv = mirror_connect_look_up(&address, redis->host, redis->port, redis->pool);
+
+    if (rv != APR_SUCCESS) {
+        return put_error(fault, redis->host, redis->port, "look-up", rv);
+    }
+    for (; address; address = address->next) {
+        rv = mirror_connect_to(&redis->wire.socket, address, deadline - mirror_limit_window_now(), redis->pool);
+        if (rv == APR_SUCCESS) {
+            return APR_SUCCESS;
+        }
+    }
+    return put_error(fault, redis->host, redis->port, "connect", rv);
+}
+
+/* What the transport has to do on the socket; not once the child ends, when what it needs may be unloaded. */
+static apr_status_t shake_hands(mirror_redis_t *redis, apr_time_t deadline, char fault[MIRROR_REDIS_FAULT])
+{
+    mirror_wire_t *wire = &redis->wire;
+    apr_status_t rv;
+
+    if (!wire->transport->open) {
+        return APR_SUCCESS;
+    }
+    rv = apr_atomic_read32(wire->given_up)
+             ? APR_TIMEUP
+             : wire->transport->open(wire, apr_time_now() + deadline - mirror_limit_window_now());
+    if (rv == APR_ENOTIMPL) {
+        put_fault(fault, redis->host, redis->port, "TLS handshake", "mod_ssl or SSLProxyEngine on is missing");
+    }
+    else if (rv != APR_SUCCESS) {
+        put_error(fault, redis->host, redis->port, "TLS handshake", rv);
+    }
+    return rv;
+}
+
 apr_status_t mirror_redis_open(mirror_redis_t **out, const char *host, apr_port_t port,
                                const mirror_redis_login_t *login, apr_time_t deadline, apr_pool_t *parent,
                                char fault[MIRROR_REDIS_FAULT])
 {
     mirror_redis_t *redis;
-    apr_sockaddr_t *address;
     apr_status_t rv;
     apr_pool_t *pool;
 
@@ -213,20 +276,17 @@ apr_status_t mirror_redis_open(mirror_redis_t **out, const char *host, apr_port_
     redis->host = apr_pstrdup(pool, host);
     redis->port = port;
     redis->password = login->password;
-    rv = mirror_connect_look_up(&address, host, port, pool);
-    if (rv != APR_SUCCESS) {
-        put_error(fault, host, port, "look-up", rv);
-        apr_pool_destroy(pool);
-        return rv;
-    }
-    for (; address; address = address->next) {
-        rv = mirror_connect_to(&redis->socket, address, deadline - mirror_limit_window_now(), pool);
-        if (rv == APR_SUCCESS) {
-            break;
-        }
+    redis->wire.transport = login->transport;
+    redis->wire.pool = pool;
+    redis->wire.server = login->server;
+    redis->wire.url = mirror_redis_url(host, port, pool);
+    redis->wire.hostname = redis->host;
+    redis->wire.given_up = login->given_up;
+    rv = connect_socket(redis, deadline, fault);
+    if (rv == APR_SUCCESS) {
+        rv = shake_hands(redis, deadline, fault);
     }
     if (rv != APR_SUCCESS) {
-        put_error(fault, host, port, "connect", rv);
         apr_pool_destroy(pool);
         return rv;
     }
@@ -246,19 +306,19 @@ void mirror_redis_close(mirror_redis_t *redis)
     if (redis->reader) {
         mirror_redis_reply_reader_destroy(redis->reader);
     }
+    if (redis->wire.transport->close) {
+        redis->wire.transport->close(&redis->wire);
+    }
     apr_pool_destroy(redis->pool); /* closes the socket */
 }
 
-int mirror_redis_is_usable(const mirror_redis_t *redis)
+int mirror_redis_is_usable(mirror_redis_t *redis)
 {
-    apr_os_sock_t fd;
+    apr_size_t n = 1;
     char byte;
 
-    if (redis->stale || mirror_limit_window_now() - redis->used > IDLE_MAX ||
-        apr_os_sock_get(&fd, redis->socket) != APR_SUCCESS) {
-        return 0;
-    }
-    return recv(fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) < 0 && (errno == EAGAIN || errno == EWOULDBLOCK);
+    return !redis->stale && mirror_limit_window_now() - redis->used <= IDLE_MAX &&
+           APR_STATUS_IS_EAGAIN(redis->wire.transport->read(&redis->wire, &byte, &n));
 }
 
 int mirror_redis_is_to(const mirror_redis_t *redis, const char *host, apr_port_t port)

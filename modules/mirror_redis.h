@@ -2,7 +2,7 @@
  *
  * mirror_redis.h - a connection to a Redis server: commands and replies, one at a time, each with one deadline.
  *
- * A connection belongs to one mirror. It is used by one thread at a time, and waits: a helper's. Deadlines are
+ * A connection belongs to one mirror. It is used by one thread at a time, and waits: a helper's, while it opens it or asks. Deadlines are
  * mirror_limit_window_now()'s time and hold for a whole step, however slowly its bytes come.
  */
 #ifndef MIRROR_REDIS_H
@@ -11,6 +11,7 @@
 #include <apr_pools.h>
 #include <apr_time.h>
 
+#include "mirror_redis_login.h"
 #include "mirror_redis_reply.h"
 
 /* Why something failed, for the log: printable, without passwords. */
@@ -18,16 +19,9 @@
 
 typedef struct mirror_redis_t mirror_redis_t;
 
-/* Who asks. The strings live as long as the connection. */
-typedef struct mirror_redis_login_t {
-    const char *username; /* NULL: the default user */
-    const char *password; /* NULL: no AUTH */
-    apr_int64_t database; /* 0: no SELECT */
-} mirror_redis_login_t;
-
 /* ---- helper threads ---- */
 
-/* Look up, connect, log in. *redis owns a pool of its own below `pool`; NULL with an error, and `fault` says why. */
+/* Look up, connect, shake hands if it is to be TLS, log in. *redis owns a pool of its own below `pool`; NULL with an error, and `fault` says why. */
 apr_status_t mirror_redis_open(mirror_redis_t **redis, const char *host, apr_port_t port,
                                const mirror_redis_login_t *login, apr_time_t deadline, apr_pool_t *pool,
                                char fault[MIRROR_REDIS_FAULT]);
@@ -46,9 +40,12 @@ void mirror_redis_refuse(char fault[MIRROR_REDIS_FAULT], const mirror_redis_t *r
 
 /* ---- any thread ---- */
 
+/* A server as a <Proxy> section would name it: rediss://host:port, an IPv6 address in brackets. */
+const char *mirror_redis_url(const char *host, apr_port_t port, apr_pool_t *pool);
+
 /* Whether a command can be sent: the server has neither closed the connection nor said anything unasked, and it was used
- * lately. */
-int mirror_redis_is_usable(const mirror_redis_t *redis);
+ * lately. If not, it is good for nothing but to be closed. */
+int mirror_redis_is_usable(mirror_redis_t *redis);
 
 int mirror_redis_is_to(const mirror_redis_t *redis, const char *host, apr_port_t port);
 void mirror_redis_close(mirror_redis_t *redis);

@@ -207,34 +207,37 @@ static void run(mirror_sender_t *sender)
     }
 }
 
-/* What connects gives up soon, and must not be in the midst of mod_ssl when httpd unloads it. A name server may hold it up
- * for longer; that one is left behind. */
+/* What connects or asks Redis gives up soon, and must not be in the midst of mod_ssl when httpd unloads it. A name server
+ * may hold it up for longer; that one is left behind. */
 static void wait_for_helpers(mirror_sender_t *sender)
 {
     apr_time_t end = apr_time_now() + MIRROR_GRACE / 2;
 
-    take_reports(sender);
-    while (sender->pools.tasks > 0 && apr_time_now() < end) {
-        apr_sleep(MIRROR_NAP);
+    for (;;) {
         take_reports(sender);
+        mirror_limit_take_answers(sender->limits);
+        if (sender->pools.tasks + sender->pools.asks == 0 || apr_time_now() >= end) {
+            return;
+        }
+        apr_sleep(MIRROR_NAP);
     }
 }
 
 static void finish(mirror_sender_t *sender)
 {
     apr_status_t rv;
-    int asks;
 
     apr_atomic_xchg32(&sender->given_up, 1);
     take_copies(sender);
     mirror_limit_take_answers(sender->limits);
-    asks = mirror_limit_close_all(sender->limits);
+    mirror_limit_close_all(sender->limits);
     mirror_pool_close_all(&sender->pools);
     wait_for_helpers(sender);
+    mirror_limit_close_all(sender->limits);
     mirror_pool_close_all(&sender->pools);
     mirror_loop_round(sender->pools.loop, 0, &rv); /* frees what was closed */
     mirror_log_close(sender->child->logs, MIRROR_GRACE / 4);
-    sender->left_behind = sender->pools.tasks + asks;
+    sender->left_behind = sender->pools.tasks + sender->pools.asks;
     if (sender->left_behind == 0) {
         apr_thread_pool_destroy(sender->pools.helpers);
     }

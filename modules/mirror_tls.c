@@ -1,6 +1,6 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE.
  *
- * mirror_tls.c - TLS to mirrors, by mod_ssl. See mirror_tls.h.
+ * mirror_tls.c - TLS to mirrors and to Redis, by mod_ssl. See mirror_tls.h.
  *
  * mod_ssl is given a connection like those of mod_proxy's, but without a thread that waits. What could wait in httpd's
  * core filters (a FLUSH bucket, FlushMaxThreshold) never gets to them. While there is a deadline, which is during the
@@ -18,7 +18,6 @@
 #include <util_filter.h>
 
 #include <apr_fnmatch.h>
-#include <apr_poll.h>
 #include <apr_strings.h>
 
 #include "mirror_tls.h"
@@ -26,16 +25,13 @@
 #define MIRROR_RECEIVED 8192
 /* What is encrypted at a time, at most: a record (RFC 8446 5.1). */
 #define MIRROR_RECORD 16384
-/* How often a handshake looks whether anybody still needs it. */
-#define MIRROR_SLICE apr_time_from_msec(50)
 
 struct mirror_tls_t {
     conn_rec *c;
-    apr_socket_t *socket;
+    const mirror_wire_t *wire;
     apr_bucket_brigade *plain; /* on its way to or from mod_ssl; empty between calls */
     apr_bucket_brigade *held;  /* TLS that the socket did not take */
     apr_time_t deadline;       /* of the handshake; 0: it is over, and nothing waits */
-    apr_uint32_t *given_up;
     apr_status_t in;     /* once the socket has ended or failed: what it said; one way may still work without the other */
     apr_status_t out;
     apr_size_t start;    /* of what was received, and not taken */
@@ -55,24 +51,7 @@ static struct {
 /* During the handshake: until the socket is ready. APR_TIMEUP: the deadline has come, or nobody waits any more. */
 static apr_status_t wait_for(mirror_tls_t *tls, apr_int16_t event)
 {
-    apr_pollfd_t pollfd = { 0 };
-    apr_interval_time_t left;
-    apr_int32_t n;
-    apr_status_t rv;
-
-    pollfd.p = tls->c->pool;
-    pollfd.desc_type = APR_POLL_SOCKET;
-    pollfd.desc.s = tls->socket;
-    pollfd.reqevents = event;
-    do {
-        left = tls->deadline - apr_time_now();
-        if (left <= 0 || apr_atomic_read32(tls->given_up)) {
-            return APR_TIMEUP;
-        }
-        left = left < MIRROR_SLICE ? left : MIRROR_SLICE;
-        rv = apr_poll(&pollfd, 1, &n, left + 999); /* a poll counts in milliseconds */
-    } while (APR_STATUS_IS_TIMEUP(rv) || APR_STATUS_IS_EINTR(rv));
-    return rv;
+    return mirror_transport_wait(tls->wire, event, tls->deadline - apr_time_now());
 }
 
 static apr_status_t receive(mirror_tls_t *tls, apr_read_type_e block)
@@ -82,7 +61,7 @@ static apr_status_t receive(mirror_tls_t *tls, apr_read_type_e block)
     while (rv == APR_SUCCESS) {
         tls->start = 0;
         tls->end = sizeof(tls->received);
-        rv = apr_socket_recv(tls->socket, tls->received, &tls->end);
+        rv = apr_socket_recv(tls->wire->socket, tls->received, &tls->end);
         if (rv == APR_SUCCESS && tls->end > 0) {
             return APR_SUCCESS;
         }
@@ -134,7 +113,7 @@ static apr_status_t send_held(mirror_tls_t *tls)
             rv = apr_bucket_read(e, &data, &len, APR_BLOCK_READ);
             sent = len;
             if (rv == APR_SUCCESS && len > 0) {
-                rv = apr_socket_send(tls->socket, data, &sent);
+                rv = apr_socket_send(tls->wire->socket, data, &sent);
             }
             if (rv != APR_SUCCESS) {
                 break;
@@ -174,11 +153,11 @@ static apr_status_t output_filter(ap_filter_t *f, apr_bucket_brigade *bb)
     return rv;
 }
 
-/* ---- between a connection and mod_ssl ---- */
+/* ---- between a wire and mod_ssl ---- */
 
-static apr_status_t tls_read(mirror_connection_t *connection, char *buffer, apr_size_t *len)
+static apr_status_t tls_read(mirror_wire_t *wire, char *buffer, apr_size_t *len)
 {
-    mirror_tls_t *tls = connection->tls;
+    mirror_tls_t *tls = wire->tls;
     apr_uint32_t portions;
     apr_status_t rv;
 
@@ -198,18 +177,18 @@ static apr_status_t tls_read(mirror_connection_t *connection, char *buffer, apr_
     return APR_STATUS_IS_EOF(rv) && tls->in != APR_SUCCESS ? APR_ECONNRESET : rv;
 }
 
-static apr_status_t tls_push(mirror_connection_t *connection)
+static apr_status_t tls_push(mirror_wire_t *wire)
 {
-    return send_held(connection->tls);
+    return send_held(wire->tls);
 }
 
 /* One record at a time, and the next one when that is gone. */
-static apr_status_t tls_write(mirror_connection_t *connection, const struct iovec *iov, int n, apr_size_t *written)
+static apr_status_t tls_write(mirror_wire_t *wire, const struct iovec *iov, int n, apr_size_t *written)
 {
-    mirror_tls_t *tls = connection->tls;
+    mirror_tls_t *tls = wire->tls;
     apr_bucket_brigade *bb = tls->plain;
     apr_size_t total = 0;
-    apr_status_t rv = tls_push(connection);
+    apr_status_t rv = tls_push(wire);
     int i;
 
     *written = 0;
@@ -234,9 +213,9 @@ static apr_status_t tls_write(mirror_connection_t *connection, const struct iove
 }
 
 /* Say close_notify, if the socket takes it. */
-static void tls_close(mirror_connection_t *connection)
+static void tls_close(mirror_wire_t *wire)
 {
-    mirror_tls_t *tls = connection->tls;
+    mirror_tls_t *tls = wire->tls;
 
     if (tls->out == APR_SUCCESS && !tls->c->aborted && APR_BRIGADE_EMPTY(tls->held)) {
         APR_BRIGADE_INSERT_TAIL(tls->plain, ap_bucket_eoc_create(tls->plain->bucket_alloc));
@@ -256,15 +235,15 @@ static int section_is_for(const proxy_dir_conf *section, const char *url)
                                  : !strncmp(url, section->p, strlen(section->p));
 }
 
-/* The configuration that mod_ssl is to use: as mod_proxy would choose it for a request to `target`. It lives as long as
- * this load of the configuration. */
-static ap_conf_vector_t *find_directives(const server_rec *s, const mirror_target_t *target, apr_pool_t *pool)
+/* The configuration that mod_ssl is to use: as mod_proxy would choose it for a request to `url`. It lives as long as this
+ * load of the configuration. */
+static ap_conf_vector_t *find_directives(const server_rec *s, const char *url, apr_pool_t *pool)
 {
     const proxy_server_conf *proxy = ap_get_module_config(s->module_config, &proxy_module);
     module *ssl = ap_find_linked_module("mod_ssl.c");
-    const char *url = apr_pstrcat(pool, target->url, "/", NULL);
     int i;
 
+    url = apr_pstrcat(pool, url, "/", NULL);
     for (i = proxy && ssl ? proxy->sec_proxy->nelts : 0; i-- > 0;) {
         ap_conf_vector_t *section = APR_ARRAY_IDX(proxy->sec_proxy, i, ap_conf_vector_t *);
 
@@ -275,17 +254,13 @@ static ap_conf_vector_t *find_directives(const server_rec *s, const mirror_targe
     return s->lookup_defaults;
 }
 
-const char *mirror_tls_missing(const mirror_t *mirror, apr_pool_t *pool)
+const char *mirror_tls_missing(const char *what, void *server, const char *url, apr_pool_t *pool)
 {
-    server_rec *s = mirror->vhost;
-    const mirror_target_t *target = &mirror->settings->target;
+    server_rec *s = server;
     conn_rec *c;
 
-    if (strcmp(target->scheme, "https")) {
-        return NULL;
-    }
     if (!ap_ssl_has_outgoing_handlers()) {
-        return "an https:// mirror needs mod_ssl; LoadModule ssl_module is missing";
+        return apr_psprintf(pool, "%s needs mod_ssl; LoadModule ssl_module is missing", what);
     }
     /* Nobody but mod_ssl knows whether it is on, and it is only told about connections: one that never was will do. */
     c = apr_pcalloc(pool, sizeof(*c));
@@ -299,9 +274,8 @@ const char *mirror_tls_missing(const mirror_t *mirror, apr_pool_t *pool)
         return NULL; /* then a handshake will tell */
     }
     c->local_addr = c->client_addr;
-    if (ap_run_ssl_bind_outgoing(c, find_directives(s, target, pool), 1) != OK) {
-        return apr_psprintf(pool, "an https:// mirror needs SSLProxyEngine on, in its server or in a <Proxy \"%s\"> section",
-                            target->url);
+    if (ap_run_ssl_bind_outgoing(c, find_directives(s, url, pool), 1) != OK) {
+        return apr_psprintf(pool, "%s needs SSLProxyEngine on, in its server or in a <Proxy \"%s\"> section", what, url);
     }
     return NULL;
 }
@@ -309,42 +283,40 @@ const char *mirror_tls_missing(const mirror_t *mirror, apr_pool_t *pool)
 /* ---- the handshake ---- */
 
 /* The connection that mod_ssl is to see, as mod_proxy makes one. */
-static apr_status_t create(mirror_connection_t *connection)
+static apr_status_t create(mirror_wire_t *wire)
 {
-    mirror_tls_t *tls = apr_pcalloc(connection->pool, sizeof(*tls));
-    server_rec *s = connection->mirror->vhost;
-    const mirror_target_t *target = &connection->settings->target;
-    apr_bucket_alloc_t *alloc = apr_bucket_alloc_create(connection->pool);
-    conn_rec *c = ap_run_create_connection(connection->pool, s, connection->socket, 0, NULL, alloc);
+    mirror_tls_t *tls = apr_pcalloc(wire->pool, sizeof(*tls));
+    server_rec *s = wire->server;
+    apr_bucket_alloc_t *alloc = apr_bucket_alloc_create(wire->pool);
+    conn_rec *c = ap_run_create_connection(wire->pool, s, wire->socket, 0, NULL, alloc);
     int rc;
 
-    connection->tls = tls;
+    wire->tls = tls;
     if (!c) {
         return APR_ECONNRESET; /* it has no addresses any more */
     }
     tls->c = c;
-    tls->socket = connection->socket;
-    tls->given_up = connection->given_up;
-    tls->plain = apr_brigade_create(connection->pool, alloc);
-    tls->held = apr_brigade_create(connection->pool, alloc);
-    c->cs = apr_pcalloc(connection->pool, sizeof(*c->cs)); /* mod_ssl writes there if the mirror negotiates anew */
-    if (ap_ssl_bind_outgoing(c, find_directives(s, target, connection->pool), 1) != OK) {
+    tls->wire = wire;
+    tls->plain = apr_brigade_create(wire->pool, alloc);
+    tls->held = apr_brigade_create(wire->pool, alloc);
+    c->cs = apr_pcalloc(wire->pool, sizeof(*c->cs)); /* mod_ssl writes there if the mirror negotiates anew */
+    if (ap_ssl_bind_outgoing(c, find_directives(s, wire->url, wire->pool), 1) != OK) {
         return APR_ENOTIMPL;
     }
-    apr_table_setn(c->notes, "proxy-request-hostname", target->hostname);
-    rc = ap_run_pre_connection(c, connection->socket);
+    apr_table_setn(c->notes, "proxy-request-hostname", wire->hostname);
+    rc = ap_run_pre_connection(c, wire->socket);
     if ((rc != OK && rc != DONE) || c->aborted) {
         return APR_EGENERAL;
     }
     ap_add_input_filter_handle(filters.in, tls, NULL, c);
     ap_add_output_filter_handle(filters.out, tls, NULL, c);
-    return apr_socket_timeout_set(connection->socket, 0);
+    return apr_socket_timeout_set(wire->socket, 0);
 }
 
-static apr_status_t tls_open(mirror_connection_t *connection, apr_time_t deadline)
+static apr_status_t tls_open(mirror_wire_t *wire, apr_time_t deadline)
 {
-    apr_status_t rv = create(connection);
-    mirror_tls_t *tls = connection->tls;
+    apr_status_t rv = create(wire);
+    mirror_tls_t *tls = wire->tls;
 
     if (rv == APR_SUCCESS) {
         tls->deadline = deadline;

@@ -6,6 +6,7 @@ import os
 import shutil
 import signal
 import socket
+import ssl
 import subprocess
 import tempfile
 from typing import Callable, Iterator
@@ -23,9 +24,14 @@ class RedisError(Exception):
     """What Redis says, beginning with a code."""
 
 
-def ask(port: int, *words: object, password: str = "") -> Reply:
+def _connect(port: int, tls: ssl.SSLContext | None) -> socket.socket:
+    sock = socket.create_connection(("127.0.0.1", port), scaled(5))
+    return tls.wrap_socket(sock) if tls else sock
+
+
+def ask(port: int, *words: object, password: str = "", tls: ssl.SSLContext | None = None) -> Reply:
     """The reply to one command, on a connection of its own."""
-    with socket.create_connection(("127.0.0.1", port), scaled(5)) as sock, sock.makefile("rb") as stream:
+    with _connect(port, tls) as sock, sock.makefile("rb") as stream:
         if password:
             _send(sock, "AUTH", password)
             _read(stream)
@@ -54,22 +60,38 @@ def _read(stream) -> Reply:
     return [_read(stream) for _ in range(int(text))]
 
 
+def _anybody(client: str | None) -> ssl.SSLContext:
+    """Of a client that trusts whoever answers, as the tests' own have no doubts; `client`: its certificate."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    if client:
+        context.load_cert_chain(client)
+    return context
+
+
 class Redis:
     """One redis-server."""
 
-    def __init__(self, *options: str, password: str = "", port: int = 0) -> None:
+    def __init__(self, *options: str, password: str = "", port: int = 0, tls: bool = False, client: str | None = None,
+                 plain: bool = False) -> None:
+        """`tls`: `options` say with which certificates; it then has no other port, but with `plain` that one. `client`:
+        the certificate that the tests show it."""
         self.root = tempfile.mkdtemp(prefix="redislab.")
         self.port = port or free_port()
+        self.tls = _anybody(client) if tls else None
+        self.plain_port = free_port() if plain else 0
         self.options = options
         self.password = password
         self.process: subprocess.Popen[bytes] | None = None
         self.start()
 
     def start(self) -> None:
+        ports = ["--tls-port", str(self.port), "--port", str(self.plain_port)] if self.tls else ["--port", str(self.port)]
         with open(f"{self.root}/log", "ab") as out:
             self.process = subprocess.Popen(
-                ["setpriv", "--pdeathsig", "KILL", "redis-server", "--port", str(self.port), "--bind", "127.0.0.1",
-                 "--dir", self.root, "--save", "", "--appendonly", "no", "--protected-mode", "no", *self.options],
+                ["setpriv", "--pdeathsig", "KILL", "redis-server", *ports, "--bind", "127.0.0.1", "--dir", self.root,
+                 "--save", "", "--appendonly", "no", "--protected-mode", "no", *self.options],
                 stdin=subprocess.DEVNULL, stdout=out, stderr=out)
         wait_for("Redis to answer", self.answers)
 
@@ -82,7 +104,7 @@ class Redis:
             return "LOADING" not in str(error)
 
     def __call__(self, *words: object) -> Reply:
-        return ask(self.port, *words, password=self.password)
+        return ask(self.port, *words, password=self.password, tls=self.tls)
 
     def used(self, key: str) -> int:
         return int(self("GET", key) or 0)
@@ -131,7 +153,10 @@ class Cluster:
 
     NODES = 6
 
-    def __init__(self) -> None:
+    def __init__(self, *options: str, tls: str | None = None) -> None:
+        """`tls`: nodes and tests talk TLS, as `options` say; this is whom to trust."""
+        self.options = options
+        self.tls = tls
         self.nodes: list[Redis] = []
         try:
             self._start()
@@ -143,8 +168,9 @@ class Cluster:
         for _ in range(self.NODES):
             self.nodes.append(Redis("--cluster-enabled", "yes", "--cluster-node-timeout", "1000",
                                     "--cluster-require-full-coverage", "no", "--repl-diskless-sync-delay", "0",
-                                    port=_cluster_port()))
-        subprocess.run(["redis-cli", "--cluster", "create", *(f"127.0.0.1:{node.port}" for node in self.nodes),
+                                    *self.options, port=_cluster_port(), tls=bool(self.tls)))
+        tls = ["--tls", "--cacert", self.tls] if self.tls else []
+        subprocess.run(["redis-cli", *tls, "--cluster", "create", *(f"127.0.0.1:{node.port}" for node in self.nodes),
                         "--cluster-replicas", "1", "--cluster-yes"], check=True, stdout=subprocess.DEVNULL)
         for node in self.nodes:
             wait_for("the cluster to be ready", lambda n=node: "cluster_state:ok" in n("CLUSTER", "INFO"), 20)

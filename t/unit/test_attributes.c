@@ -45,7 +45,7 @@ START_TEST(test_defaults)
         "\"copies\":1,\"connect_timeout\":\"2s\",\"timeout\":\"10s\",\"keepalive\":\"60s\","
         "\"max_connections\":64,\"max_queue\":1024,\"retry\":\"10s\",\"ttl\":\"60s\",\"enable_limit_count\":false,"
         "\"count\":1,\"time_window\":60,\"policy\":\"local\",\"limit_fallback\":\"local\",\"redis_port\":6379,"
-        "\"redis_database\":0,\"redis_timeout\":1000,\"redis_key_prefix\":\"proxy-mirror:v1:\"}");
+        "\"redis_database\":0,\"redis_timeout\":1000,\"redis_ssl\":false,\"redis_key_prefix\":\"proxy-mirror:v1:\"}");
 }
 END_TEST
 
