@@ -77,6 +77,7 @@ typedef struct mirror_target_t {
     const char *socket;    /* the path of a Unix socket; NULL: it is reached by TCP */
     const char *scheme;    /* "http" or "https" */
     const char *hostname;  /* a name, an IPv4 or an IPv6 address without brackets */
+    int named;             /* it is a name, which somebody has to be asked for; not with a socket */
     apr_port_t port;       /* never 0 */
     const char *authority; /* as in a Host header: port only if it is not the scheme's, IPv6 in brackets */
 } mirror_target_t;

@@ -34,6 +34,13 @@ static int close_idle_of_any(mirror_pools_t *pools)
     return 0;
 }
 
+/* Whether the next task may be held up by a name server. An address or a socket is not, so it needs not wait for those
+ * that are. */
+static int must_ask_for_name(const mirror_pool_t *pool)
+{
+    return !pool->addresses && mirror_pool_settings_of(pool)->target.named;
+}
+
 /* Whom it is to lead to, and how. */
 static void init_wire(mirror_connection_t *c)
 {
@@ -66,7 +73,7 @@ static mirror_connection_t *create_chain(mirror_pool_t *pool, int n)
             mirror_addresses_keep(c->addresses);
         }
         c->last = chain == NULL;
-        c->lookup = c->last && !c->addresses;
+        c->lookup = c->last && must_ask_for_name(pool);
         c->next = chain;
         chain = c;
     }
@@ -97,7 +104,7 @@ static apr_status_t start_task(mirror_pool_t *pool, int n)
     pool->tasks++;
     pool->opening += n;
     shared->tasks++;
-    shared->lookups += pool->addresses == NULL;
+    shared->lookups += must_ask_for_name(pool);
     apr_atomic_add32(&shared->child->descriptors, (apr_uint32_t)n);
     return APR_SUCCESS;
 }
@@ -112,7 +119,8 @@ static int may_start_task(const mirror_pool_t *pool)
     if (pool->shared->tasks >= usable || pool->shared->tasks + pool->shared->asks >= helpers || pool->tasks >= (helpers / 4 > 1 ? helpers / 4 : 1)) {
         return 0;
     }
-    return pool->addresses || (pool->tasks == 0 && pool->shared->lookups < (usable + 1) / 2);
+    return pool->addresses ||
+           (pool->tasks == 0 && (!must_ask_for_name(pool) || pool->shared->lookups < (usable + 1) / 2));
 }
 
 /* How many connections are missing and may be opened. */

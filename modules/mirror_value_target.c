@@ -154,6 +154,7 @@ static const char *read_host(mirror_target_t *target, const char *host, int brac
     if (ends_in_number(host) && inet_pton(AF_INET, host, &v4) != 1) {
         return "its IPv4 address is malformed";
     }
+    target->named = !ends_in_number(host) && !target->socket;
     lower = apr_pstrdup(pool, host);
     target->hostname = lower;
     for (; *lower; lower++) {

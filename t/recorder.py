@@ -35,10 +35,11 @@ ok = answer()
 
 
 class Recorder:
-    """A server on 127.0.0.1, or at the Unix socket `path`."""
+    """A server on `host`, an address, or at the Unix socket `path`."""
 
     def __init__(self, limit: float, answer: Answer = ok, takeover: Callable[[socket.socket], None] | None = None,
-                 listen: bool = True, backlog: int = 1024, path: str | None = None) -> None:
+                 listen: bool = True, backlog: int = 1024, path: str | None = None, host: str = "127.0.0.1",
+                 port: int = 0) -> None:
         """`limit`: how many seconds a wait may take. `takeover` gets each connection as it was accepted, instead of
         requests being read off it. Without `listen` the port is closed until listen() is called."""
         self.limit = limit
@@ -51,14 +52,15 @@ class Recorder:
         self._gates: list[threading.Event] = []
         self._sockets: set[socket.socket] = set()
         self.path = path
+        self.host = host
         if path:
             self._listener = socket.socket(socket.AF_UNIX)
             self._listener.bind(path)
             os.chmod(path, 0o666)
         else:
-            self._listener = socket.socket()
+            self._listener = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
             self._listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            self._listener.bind(("127.0.0.1", 0))
+            self._listener.bind((host, port))
             self.port: int = self._listener.getsockname()[1]
         self._backlog = backlog
         if listen:
@@ -66,20 +68,22 @@ class Recorder:
 
     @property
     def url(self) -> str:
-        return f"unix:{self.path}|http://mirror.local" if self.path else f"http://127.0.0.1:{self.port}"
+        if self.path:
+            return f"unix:{self.path}|http://mirror.local"
+        return f"http://[{self.host}]:{self.port}" if ":" in self.host else f"http://{self.host}:{self.port}"
 
     def listen(self) -> None:
         self._listener.listen(self._backlog)
         threading.Thread(target=self._accept, daemon=True).start()
 
     def fill_backlog(self) -> list[socket.socket]:
-        """Listen, but never accept; and the connections that leave no room for another, so that connecting hangs."""
+        """Listen, but do not accept; and the connections that leave no room for another, so that connecting hangs."""
         self._listener.listen(0)
         waiting = []
         for _ in range(4):
             sock = socket.socket()
             sock.setblocking(False)
-            sock.connect_ex(("127.0.0.1", self.port))
+            sock.connect_ex((self.host, self.port))
             waiting.append(sock)
         return waiting
 
@@ -89,7 +93,7 @@ class Recorder:
                 sock, _ = self._listener.accept()
             except OSError:
                 return
-            if sock.family == socket.AF_INET:
+            if sock.family != socket.AF_UNIX:
                 sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             with self.changed:
                 self.connections += 1

@@ -1,0 +1,77 @@
+/* Licensed under the Apache License, Version 2.0; see LICENSE.
+ *
+ * names.c - a name server in a file, for tests: preloaded into httpd, it answers for getaddrinfo(3).
+ *
+ * The file $TEST_NAMES has a line for each name: the name, and its addresses in order; "?" instead of them is a name
+ * server that does not answer, for as long as the file says so. No address: there is no such name. What is not in the
+ * file is for the system. Each name that is asked for is a line of the file $TEST_NAMES.asked.
+ */
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <fcntl.h>
+#include <netdb.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+typedef int resolver_t(const char *, const char *, const struct addrinfo *, struct addrinfo **);
+
+/* The addresses of a name into `line`; 0: it is not in the file. */
+static int find(char *line, int size, const char *name)
+{
+    size_t len = strlen(name);
+    FILE *file = fopen(getenv("TEST_NAMES"), "re");
+    int found = 0;
+
+    while (file && !found && fgets(line, size, file)) {
+        found = !strncmp(line, name, len) && line[len] == ' ';
+    }
+    if (file) {
+        fclose(file);
+    }
+    if (found) {
+        memmove(line, line + len, strlen(line + len) + 1);
+    }
+    return found;
+}
+
+static void note(const char *name)
+{
+    char path[4096], text[512];
+    int fd, len;
+
+    snprintf(path, sizeof(path), "%s.asked", getenv("TEST_NAMES"));
+    len = snprintf(text, sizeof(text), "%s\n", name);
+    fd = open(path, O_WRONLY | O_APPEND | O_CLOEXEC);
+    if (fd < 0 || write(fd, text, (size_t)len) != len) {
+        abort();
+    }
+    close(fd);
+}
+
+int getaddrinfo(const char *name, const char *service, const struct addrinfo *hints, struct addrinfo **result)
+{
+    resolver_t *next = (resolver_t *)dlsym(RTLD_NEXT, "getaddrinfo");
+    struct addrinfo **end = result;
+    char line[4096], *word, *rest = NULL;
+
+    if (!name || !getenv("TEST_NAMES") || !find(line, sizeof(line), name)) {
+        return next(name, service, hints, result);
+    }
+    note(name);
+    while (strchr(line, '?')) {
+        usleep(5000);
+        if (!find(line, sizeof(line), name)) {
+            return EAI_AGAIN;
+        }
+    }
+    *result = NULL;
+    for (word = strtok_r(line, " \n", &rest); word; word = strtok_r(NULL, " \n", &rest)) {
+        if (next(word, service, hints, end) == 0) {
+            for (; *end; end = &(*end)->ai_next) {
+            }
+        }
+    }
+    return *result ? 0 : EAI_NONAME;
+}
