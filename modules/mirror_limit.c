@@ -65,7 +65,7 @@ struct gate_t {
     unsigned given_up : 1;     /* nobody waits for the answer that is under way */
     apr_interval_time_t pause; /* 0: it does not fail */
     apr_time_t retry_at;
-    mirror_timer_t timer; /* of the question that is under way */
+    mirror_timer_t timer; /* of the question that is under way, or that waits for a helper */
     apr_time_t asked_at;
     mirror_timer_t pace; /* until the next question */
 };
@@ -186,36 +186,20 @@ static void fall_back(gate_t *gate, copies_t *copies, apr_int64_t n)
     }
 }
 
-/* ---- silence: one line in the log for all children when it begins, one when it is over ---- */
+/* ---- failures ---- */
 
 static void note_failure(gate_t *gate, const mirror_settings_t *settings, const char *fault)
 {
-    mirror_slot_t *slot = gate->lane->mirror->slot;
-    apr_time_t now = mirror_limit_window_now();
-
     gate->pause = gate->pause ? 2 * gate->pause : MIRROR_PAUSE_MIN;
     gate->pause = gate->pause < MIRROR_PAUSE_MAX ? gate->pause : MIRROR_PAUSE_MAX;
-    gate->retry_at = now + gate->pause;
-    if (apr_atomic_cas64(&slot->limit_silent, (apr_uint64_t)apr_time_now(), 0) == 0) {
-        static const char *const words[] = { "local", "mirror", "drop" }; /* mirror_fallback_e */
-
-        ap_log_error(APLOG_MARK, APLOG_WARNING, 0, (server_rec *)gate->limits->pools->server,
-                     "PM0600: mirror %s: the limit cannot be asked for: %s; limit_fallback=%s is in force",
-                     gate->lane->mirror->name, fault, words[settings->limit_fallback]);
-    }
+    gate->retry_at = mirror_limit_window_now() + gate->pause;
+    mirror_limit_silence_began(gate->lane->mirror, settings, fault, gate->limits->pools->server);
 }
 
 static void note_success(gate_t *gate)
 {
-    mirror_slot_t *slot = gate->lane->mirror->slot;
-    apr_uint64_t since = apr_atomic_read64(&slot->limit_silent);
-
     gate->pause = 0;
-    if (since != 0 && apr_atomic_cas64(&slot->limit_silent, 0, since) == since) {
-        ap_log_error(APLOG_MARK, APLOG_NOTICE, 0, (server_rec *)gate->limits->pools->server,
-                     "PM0601: mirror %s: the limit can be asked for again, after %" APR_TIME_T_FMT " ms",
-                     gate->lane->mirror->name, apr_time_as_msec(apr_time_now() - (apr_time_t)since));
-    }
+    mirror_limit_silence_ended(gate->lane->mirror, gate->limits->pools->server);
 }
 
 /* ---- questions ---- */
@@ -239,6 +223,12 @@ static void give_up(void *baton)
 {
     gate_t *gate = baton;
 
+    if (!gate->under_way) {
+        if (gate->waiting.count > 0) { /* they fall back with the next dispatch */
+            note_failure(gate, gate->waiting.first->settings, "no helper thread was free in time");
+        }
+        return;
+    }
     gate->given_up = 1;
     note_failure(gate, gate->asked.first->settings, "there is no answer in time, nor an end of the attempt to get one");
     fall_back(gate, &gate->asked, gate->asked.count);
@@ -267,13 +257,35 @@ static void take_answer(gate_t *gate)
     }
 }
 
+/* When a question that goes on from now is given up. */
+static void start_timer(gate_t *gate, const mirror_settings_t *settings)
+{
+    mirror_loop_timer_start(gate->limits->pools->loop, &gate->timer, apr_time_now(),
+                            apr_time_from_msec(settings->redis_timeout) + MIRROR_GRACE);
+}
+
+/* Whether there is a helper. Connecting and asking leave some to each other; those that a name server holds up are missing. */
+static int may_ask(gate_t *gate)
+{
+    const mirror_pools_t *pools = gate->limits->pools;
+    int helpers = pools->child->registry->threads;
+
+    if (pools->asks < helpers - MIRROR_HELPERS_LEFT && pools->asks + pools->tasks < helpers) {
+        return 1;
+    }
+    if (!gate->timer.ring) {
+        start_timer(gate, gate->waiting.first->settings);
+    }
+    return 0;
+}
+
 /* Whether the next question has to wait; if so, the loop is woken for it. */
 static int must_wait(gate_t *gate)
 {
     apr_interval_time_t left = gate->asked_at + MIRROR_PACE - mirror_limit_window_now();
 
     if (left <= 0) {
-        return 0;
+        return !may_ask(gate);
     }
     if (!gate->pace.ring) {
         mirror_loop_timer_start(gate->limits->pools->loop, &gate->pace, apr_time_now() + left - MIRROR_PACE,
@@ -288,20 +300,11 @@ static void pace_over(void *baton)
     (void)baton;
 }
 
-/* Connecting and asking leave helpers to each other. */
-static int may_ask(const mirror_pools_t *pools)
-{
-    int helpers = pools->child->registry->threads;
-
-    return pools->asks < helpers - MIRROR_HELPERS_LEFT && pools->asks + pools->tasks < helpers;
-}
-
 /* Ask for `n` copies that wait. */
 static void ask_remote(gate_t *gate, apr_int64_t n)
 {
     mirror_pools_t *pools = gate->limits->pools;
     const mirror_settings_t *settings = gate->waiting.first->settings;
-    apr_interval_time_t patience = apr_time_from_msec(settings->redis_timeout);
     ask_t *ask = &gate->ask;
     apr_status_t rv;
 
@@ -310,7 +313,7 @@ static void ask_remote(gate_t *gate, apr_int64_t n)
     ask->state = gate->state;
     ask->wanted = n;
     gate->asked_at = mirror_limit_window_now();
-    ask->deadline = gate->asked_at + patience;
+    ask->deadline = gate->asked_at + apr_time_from_msec(settings->redis_timeout);
     ask->answers = gate->limits->answers;
     ask->answer.fault[0] = '\0';
     rv = apr_thread_pool_push(pools->helpers, run_ask, ask, APR_THREAD_TASK_PRIORITY_HIGH, NULL);
@@ -324,7 +327,7 @@ static void ask_remote(gate_t *gate, apr_int64_t n)
     while (n-- > 0) {
         add_copy(&gate->asked, take_copy(&gate->waiting));
     }
-    mirror_loop_timer_start(pools->loop, &gate->timer, apr_time_now(), patience + MIRROR_GRACE);
+    start_timer(gate, settings);
 }
 
 static void ask_local(gate_t *gate, apr_int64_t n)
@@ -393,8 +396,11 @@ static void dispatch(gate_t *gate)
         else if (gate->pause && mirror_limit_window_now() < gate->retry_at) {
             fall_back(gate, waiting, n);
         }
-        else if (!must_wait(gate) && may_ask(gate->limits->pools)) {
+        else if (!must_wait(gate)) {
             ask_remote(gate, gate->pause ? 1 : n);
+        }
+        else if (gate->pause) {
+            fall_back(gate, waiting, n);
         }
         else {
             return;

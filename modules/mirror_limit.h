@@ -79,6 +79,13 @@ typedef struct mirror_limit_state_t {
 /* What all children together know of the limit of `mirror`, which has one and a slot. */
 void mirror_limit_state(mirror_limit_state_t *state, const mirror_t *mirror);
 
+/* ---- sender thread: mirror_limit_state.c; `server` (a server_rec) is for the log ---- */
+
+/* Nobody answers for the limit of `mirror`, as `fault` says; or somebody does. One line in the log for all children when it
+ * begins, and one when it is over. */
+void mirror_limit_silence_began(const mirror_t *mirror, const mirror_settings_t *settings, const char *fault, void *server);
+void mirror_limit_silence_ended(const mirror_t *mirror, void *server);
+
 /* ---- child start, main thread ---- */
 
 typedef struct mirror_limits_t mirror_limits_t;

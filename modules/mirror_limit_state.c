@@ -4,11 +4,15 @@
  */
 #include <httpd.h>
 #include <ap_provider.h>
+#include <http_config.h>
+#include <http_log.h>
 
 #include "mirror_limit.h"
 #include "mirror_limit_settings.h"
 #include "mirror_limit_window.h"
 #include "mirror_slotmem.h"
+
+APLOG_USE_MODULE(proxy_mirror);
 
 const mirror_limit_provider_t *mirror_limit_provider(const mirror_settings_t *settings)
 {
@@ -40,5 +44,27 @@ void mirror_limit_state(mirror_limit_state_t *state, const mirror_t *mirror)
     }
     else {
         state->used = mirror_limit_window_told(apr_atomic_read64(&slot->limit_shared), now, length);
+    }
+}
+
+void mirror_limit_silence_began(const mirror_t *mirror, const mirror_settings_t *settings, const char *fault, void *server)
+{
+    static const char *const words[] = { "local", "mirror", "drop" }; /* mirror_fallback_e */
+
+    if (apr_atomic_cas64(&mirror->slot->limit_silent, (apr_uint64_t)apr_time_now(), 0) == 0) {
+        ap_log_error(APLOG_MARK, APLOG_WARNING, 0, (server_rec *)server,
+                     "PM0600: mirror %s: the limit cannot be asked for: %s; limit_fallback=%s is in force", mirror->name,
+                     fault, words[settings->limit_fallback]);
+    }
+}
+
+void mirror_limit_silence_ended(const mirror_t *mirror, void *server)
+{
+    apr_uint64_t since = apr_atomic_read64(&mirror->slot->limit_silent);
+
+    if (since != 0 && apr_atomic_cas64(&mirror->slot->limit_silent, 0, since) == since) {
+        ap_log_error(APLOG_MARK, APLOG_NOTICE, 0, (server_rec *)server,
+                     "PM0601: mirror %s: the limit can be asked for again, after %" APR_TIME_T_FMT " ms", mirror->name,
+                     apr_time_as_msec(apr_time_now() - (apr_time_t)since));
     }
 }

@@ -12,7 +12,7 @@ import pytest
 
 from copies import assert_copy, assert_next_is_intact
 from httpdlab import Httpd, location, scaled, to, wait_for
-from recorder import Recorder
+from redislab import needs_redis, redis      # noqa: F401, the fixture
 from tlslab import strict
 
 DOWN = r"PM\d+: mirror m is down"
@@ -293,3 +293,31 @@ def test_stop_while_a_name_hangs(httpd, origin, mirror, names):
     began = time.monotonic()
     h.stop()
     assert time.monotonic() - began < scaled(5)
+
+
+# ---- Redis by name ----
+
+@needs_redis
+def test_limits_whose_names_hang_hold_up_no_other_for_long(httpd, origin, recorder, mirror, names, redis):
+    """They take all helpers that ask. The one that is left counts on its own as soon as redis_timeout is over, and in its
+    Redis again when there is a helper."""
+    server = redis()
+    lost = [f"lost{n}" for n in range(4)]
+    names.set(**{name: "?" for name in lost})
+    common = f"enable_limit_count=true policy=redis redis_port={server.port} redis_timeout={int(scaled(300))}"
+    h = httpd("ProxyMirrorThreads 4\n" + location(
+        "/lost/", origin, *(to(recorder(), f"{common} redis_host={name}.test limit_fallback=drop", name) for name in lost))
+        + location("/o/", origin, to(mirror, f"{common} redis_host=127.0.0.1 count=1000000")), expect=["PM0600: "])
+    assert h.get("/lost/a").status == 200
+    for name in lost:
+        assert h.ended(1, name) == {"limit_failed": 1}
+    assert sum(map(names.asked, lost)) == 2
+    began = time.monotonic()
+    assert h.get_many(["/o/a"] * 20) == [200] * 20
+    assert h.ended(20) == {"mirrored": 20}
+    assert time.monotonic() - began < scaled(2)
+    assert len(h.log_lines("PM0600: mirror m: .*no helper thread was free")) == 1
+    assert server.used("proxy-mirror:v1:m") == 0
+    names.set(**{name: "127.0.0.1" for name in lost})
+    wait_for("counting in Redis", lambda: h.get("/o/a") and server.used("proxy-mirror:v1:m"))
+    h.wait_idle()

@@ -351,6 +351,32 @@ START_TEST(a_helper_that_does_not_come_back_is_given_up)
 }
 END_TEST
 
+START_TEST(without_a_helper_nobody_waits_for_longer_than_for_an_answer)
+{
+    apr_status_t rv;
+
+    settings.redis_timeout = 20;
+    pools.asks = HELPERS - 2; /* of other gates, held up by a name server */
+    put(3);
+    ck_assert_int_eq(mirror_limit_held(limits), 3);
+    while (mirror_limit_held(limits) > 0) {
+        mirror_loop_round(pools.loop, apr_time_from_msec(10), &rv);
+        mirror_limit_dispatch_all(limits);
+    }
+    ck_assert_int_eq(count_of(MIRROR_OUTCOME_LIMIT_FAILED), 3);
+    put(2);
+    ck_assert_int_eq(count_of(MIRROR_OUTCOME_LIMIT_FAILED), 5);
+    ck_assert_int_eq(server.asked, 0);
+    pools.asks = 0;
+    do {
+        put(1);
+    } while (pools.asks == 0);
+    answer(APR_SUCCESS, 1, 1);
+    ck_assert_int_eq(passed, 1);
+    ck_assert_uint_eq(apr_atomic_read64(&slot.limit_silent), 0);
+}
+END_TEST
+
 START_TEST(the_fallback_local_counts_and_closes_for_no_longer_than_the_pause)
 {
     settings.limit_fallback = MIRROR_FALLBACK_LOCAL;
@@ -435,6 +461,7 @@ int main(void)
                         MIRROR_FALLBACK_LOCAL, MIRROR_FALLBACK_DROP + 1);
     tcase_add_test(tcase, while_it_fails_one_copy_at_a_time_tries);
     tcase_add_test(tcase, a_helper_that_does_not_come_back_is_given_up);
+    tcase_add_test(tcase, without_a_helper_nobody_waits_for_longer_than_for_an_answer);
     tcase_add_test(tcase, the_fallback_local_counts_and_closes_for_no_longer_than_the_pause);
     tcase_add_test(tcase, the_fallback_mirror_lets_all_pass);
     tcase_add_test(tcase, the_end_leaves_a_helper_behind_and_no_copy);
