@@ -1,6 +1,7 @@
 """Mirrors that misbehave: each copy ends as the contract says, the next one is intact, the client notices nothing."""
 from __future__ import annotations
 
+import ssl
 import time
 
 import pytest
@@ -8,6 +9,7 @@ import pytest
 from copies import assert_next_is_intact
 from httpdlab import location, scaled, to, wait_for
 from recorder import Recorder, answer, bytes_answer, ok
+from tlslab import TlsRecorder, end_tls, strict
 from wire import request, reset
 
 DOWN = r"PM\d+: mirror m is down"
@@ -15,16 +17,33 @@ SHORT = f"timeout={int(scaled(500))}ms"
 
 
 @pytest.fixture
-def proxy(httpd, origin):
+def proxy(httpd, origin, authority):
     """An httpd whose /o/ is mirrored to a recorder."""
     def make(mirror, attributes="", **options):
-        return httpd(location("/o/", origin, to(mirror, attributes)), **options)
+        lines = location("/o/", origin, to(mirror, attributes))
+        if isinstance(mirror, TlsRecorder):
+            return httpd(strict(authority) + lines, modules=("ssl",), **options)
+        return httpd(lines, **options)
     return make
+
+
+@pytest.fixture(params=["plain", "tls"])
+def either(request, recorder, https):
+    """Makes recorders, of the one and of the other kind."""
+    return recorder if request.param == "plain" else https
 
 
 def one_then_well(mirror: Recorder, fault) -> None:
     """Misbehave for the target /o/bad, and answer all others well."""
     mirror.answer = lambda sock, message: (fault if message.target == "/o/bad" else ok)(sock, message)
+
+
+def then_end(fault):
+    """And then close the connection, over TLS by saying so."""
+    def serve(sock, message):
+        fault(sock, message)
+        return end_tls(sock) if isinstance(sock, ssl.SSLSocket) else False
+    return serve
 
 
 # ---- answers ----
@@ -79,7 +98,8 @@ BROKEN_AND_CLOSED = {
 
 
 @pytest.mark.parametrize("name", WELL)
-def test_answer_that_leaves_the_connection_open(proxy, mirror, name):
+def test_answer_that_leaves_the_connection_open(proxy, either, name):
+    mirror = either()
     one_then_well(mirror, bytes_answer(WELL[name]))
     h = proxy(mirror, children=1)
     assert h.get("/o/bad").status == 200
@@ -89,8 +109,9 @@ def test_answer_that_leaves_the_connection_open(proxy, mirror, name):
 
 
 @pytest.mark.parametrize("name", WELL_AND_CLOSED)
-def test_answer_that_closes_the_connection(proxy, mirror, name):
-    one_then_well(mirror, bytes_answer(WELL_AND_CLOSED[name], close=True))
+def test_answer_that_closes_the_connection(proxy, either, name):
+    mirror = either()
+    one_then_well(mirror, then_end(bytes_answer(WELL_AND_CLOSED[name])))
     h = proxy(mirror, children=1)
     assert h.get("/o/bad").status == 200
     assert h.ended(1) == {"mirrored": 1}
@@ -98,14 +119,32 @@ def test_answer_that_closes_the_connection(proxy, mirror, name):
     assert mirror.connections == 2
 
 
-@pytest.mark.parametrize("name", [*BROKEN, *BROKEN_AND_CLOSED])
-def test_answer_that_is_broken(proxy, mirror, name):
-    one_then_well(mirror, bytes_answer({**BROKEN, **BROKEN_AND_CLOSED}[name], close=name in BROKEN_AND_CLOSED))
+@pytest.mark.parametrize("name", BROKEN)
+def test_answer_that_is_broken(proxy, either, name):
+    """The connection is not used again."""
+    mirror = either()
+    one_then_well(mirror, bytes_answer(BROKEN[name]))
     h = proxy(mirror, children=1)
     assert h.get("/o/bad").status == 200
     assert h.ended(1) == {"broken": 1}
     mirror.wait_until("closed connection", lambda: mirror.open == 0)
     assert_next_is_intact(h, mirror, broken=1)
+    assert mirror.connections == 2
+
+
+@pytest.mark.parametrize("name", BROKEN_AND_CLOSED)
+def test_answer_that_is_broken_off(proxy, either, name):
+    """Over TLS, a mirror that never said anything may as well have refused us; this one has answered before."""
+    mirror = either()
+    one_then_well(mirror, then_end(bytes_answer(BROKEN_AND_CLOSED[name])))
+    h = proxy(mirror, "keepalive=0", children=1)
+    assert h.get("/o/good").status == 200
+    assert h.ended(1) == {"mirrored": 1}
+    assert h.get("/o/bad").status == 200
+    assert h.ended(2) == {"mirrored": 1, "broken": 1}
+    mirror.wait_until("closed connections", lambda: mirror.open == 0)
+    assert_next_is_intact(h, mirror, 2, mirrored=1, broken=1)
+    assert mirror.connections == 3
 
 
 def test_bytes_after_the_answer(proxy, mirror):
@@ -222,19 +261,22 @@ def test_answer_byte_by_byte(proxy, mirror):
 
 # ---- time ----
 
-def test_no_answer(proxy, mirror):
+def test_no_answer(proxy, either):
+    mirror = either()
     gate = mirror.gate()
     one_then_well(mirror, lambda sock, message: gate.wait() and False)
-    h = proxy(mirror, SHORT)
+    h = proxy(mirror, SHORT, children=1)
     assert h.get("/o/bad").status == 200
     assert h.ended(1) == {"timed_out": 1}
     assert_next_is_intact(h, mirror, timed_out=1)
+    assert mirror.connections == 2
 
 
 @pytest.mark.parametrize("part", [HEAD + b"X-A: 1\r\n", HEAD + b"Content-Length: 1000000000\r\n\r\nx",
                                   HEAD + b"Transfer-Encoding: chunked\r\n\r\n", HEAD + b"\r\n"])
-def test_answer_that_stalls_or_never_ends(proxy, mirror, part):
+def test_answer_that_stalls_or_never_ends(proxy, either, part):
     """One deadline for the whole copy: a byte now and then does not put it off."""
+    mirror = either()
     gate = mirror.gate()
 
     def drip(sock, _):
@@ -244,10 +286,13 @@ def test_answer_that_stalls_or_never_ends(proxy, mirror, part):
             sock.sendall(piece)
         return False
     one_then_well(mirror, drip)
-    h = proxy(mirror, SHORT)
+    h = proxy(mirror, SHORT, children=1)
+    began = time.monotonic()
     assert h.get("/o/bad").status == 200
     assert h.ended(1) == {"timed_out": 1}
+    assert time.monotonic() - began < scaled(1.5)
     assert_next_is_intact(h, mirror, timed_out=1)
+    assert mirror.connections == 2
 
 
 def test_endless_body(proxy, mirror):
@@ -264,14 +309,96 @@ def test_endless_body(proxy, mirror):
     assert h.ended(11) == {"mirrored": 10, "timed_out": 1}
 
 
-def test_mirror_that_never_reads(proxy, recorder):
+def resident(pid: int) -> int:
+    """The resident size of a process, in bytes."""
+    with open(f"/proc/{pid}/status", encoding="ascii") as f:
+        return next(int(line.split()[1]) * 1024 for line in f if line.startswith("VmRSS:"))
+
+
+@pytest.mark.parametrize("start, piece", [(HEAD, b"X-A: " + b"a" * 1000 + b"\r\n"), (HEAD + b"X-A: ", b"a" * 65536),
+                                          (HEAD + b"\r\n", b"x" * 65536),
+                                          (HEAD + b"Transfer-Encoding: chunked\r\n\r\n", b"1;" + b"x" * 998 + b"\r\nx\r\n"),
+                                          (b"", b"HTTP/1.1 102 Processing\r\n\r\n" * 100)])
+def test_what_never_ends_takes_no_memory(proxy, either, start, piece):
+    """Head, line, body, chunks, interim answers: as fast as the mirror can."""
+    mirror = either()
+
+    def pour(sock, _):
+        sock.sendall(start)
+        while True:
+            sock.sendall(piece)
+    one_then_well(mirror, pour)
+    h = proxy(mirror, SHORT, children=1)
+    assert h.get("/o/well").status == 200
+    assert h.ended(1) == {"mirrored": 1}
+    before = resident(h.pids()[0])
+    for _ in range(4):
+        assert h.get("/o/bad").status == 200
+    outcomes = h.ended(5)
+    assert outcomes.pop("mirrored") == 1
+    assert sum(outcomes.values()) == 4 and set(outcomes) <= {"broken", "timed_out"}
+    assert resident(h.pids()[0]) < before + scaled(4 << 20)
+    assert_next_is_intact(h, mirror, 5, mirrored=1, **outcomes)
+
+
+def test_mirror_that_never_reads(proxy, either):
     gate = None
-    mirror = recorder(takeover=lambda sock: gate.wait())
+    mirror = either(takeover=lambda sock: gate.wait())
     gate = mirror.gate()
-    h = proxy(mirror, f"{SHORT} max_body=8M")
+    h = proxy(mirror, f"{SHORT} max_body=8M", children=1)
     assert h.request("POST", "/o/a", [], b"x" * 8000000).status == 200
     assert h.ended(1) == {"timed_out": 1}
+    wait_for("no connection", lambda: h.mirror()["state"]["connections"] == 0)
     gate.set()
+    mirror.takeover = None
+    assert_next_is_intact(h, mirror, timed_out=1)
+
+
+def test_part_of_a_copy_never_looks_complete(proxy, either):
+    """The mirror reads slowly; what it has when the time is over is less than Content-Length says."""
+    got = []
+
+    def read(sock):
+        sock.settimeout(scaled(10))
+        data = bytearray()
+        try:
+            while not gate.wait(0.05) and (more := sock.recv(1000)):
+                data += more
+            while more := sock.recv(65536):
+                data += more
+        except OSError:
+            pass
+        got.append(bytes(data))
+    mirror = either(takeover=read)
+    gate = mirror.gate()
+    h = proxy(mirror, f"{SHORT} max_body=32M", children=1)
+    body = b"x" * 32000000
+    assert h.request("POST", "/o/a", [], body).status == 200
+    assert h.ended(1) == {"timed_out": 1}
+    gate.set()
+    wait_for("the end of the connection", lambda: got)
+    head, _, rest = got[0].partition(b"\r\n\r\n")
+    assert b"\r\nContent-Length: 32000000" in head
+    assert len(rest) < len(body)
+    mirror.takeover = None
+    assert_next_is_intact(h, mirror, timed_out=1)
+
+
+def test_full_backlog(proxy, recorder):
+    """Connecting takes until connect_timeout; when the mirror accepts again, copies arrive again."""
+    mirror = recorder(listen=False)
+    filling = mirror.fill_backlog()
+    h = proxy(mirror, f"connect_timeout={int(scaled(400))}ms retry={int(scaled(200))}ms", children=1, expect=[DOWN])
+    began = time.monotonic()
+    assert h.get("/o/a").status == 200
+    assert time.monotonic() - began < scaled(0.4)
+    assert h.ended(1) == {"unreachable": 1}
+    assert h.mirror()["state"]["connections"] == 0
+    for sock in filling:
+        sock.close()
+    mirror.listen()
+    wait_for("the end of the pause", lambda: h.mirror()["state"]["down_until"] is None)
+    assert_next_is_intact(h, mirror, unreachable=1)
 
 
 # ---- connections that are used again ----
@@ -346,37 +473,62 @@ def test_stale_connection_get_is_sent_again(proxy, mirror):
     assert mirror.connections == 2
 
 
-def test_second_attempt_has_what_is_left_of_the_time(proxy, mirror):
-    """One deadline for the copy, and not one for each attempt."""
-    late = mirror.gate()
-
-    def serve(sock, message):
-        if message.target == "/o/first":
-            return ok(sock, message)
-        if len(mirror.requests) == 2:           # the connection that was used before
-            late.wait(scaled(1.2))
-            reset(sock)
-            return False
-        return late.wait() and False
-    mirror.answer = serve
-    h = proxy(mirror, f"timeout={int(scaled(2000))}ms", children=1)
-    assert h.get("/o/first").status == 200
-    assert h.ended(1) == {"mirrored": 1}
-    begun = time.monotonic()
-    assert h.get("/o/again").status == 200
-    assert h.ended(2) == {"mirrored": 1, "timed_out": 1}
-    took = time.monotonic() - begun
-    assert scaled(1.9) < took < scaled(2.8)
-    assert len(mirror.requests) == 3
-
-
-def test_stale_connection_post_is_not_sent_again(proxy, mirror):
-    """The mirror may have acted on it."""
+@pytest.mark.parametrize("method", ["HEAD", "PUT", "DELETE", "OPTIONS"])
+def test_stale_connection_idempotent_methods_are_sent_again(proxy, either, method):
+    """RFC 9110 9.2.2. What is sent again is whole, with its body; and it is sent no third time."""
+    mirror = either()
     mirror.answer = stale_after("/o/first")
     h = proxy(mirror, children=1)
     assert h.get("/o/first").status == 200
     assert h.ended(1) == {"mirrored": 1}
-    assert h.request("POST", "/o/once", [], b"x").status == 200
+    body = b"x" * 100000 if method == "PUT" else None
+    assert h.request(method, "/o/again", [], body).status == 200
+    assert h.ended(2) == {"mirrored": 2}
+    copies = [copy for copy in mirror.requests if copy.target == "/o/again"]
+    assert len(copies) == mirror.connections == 2
+    assert copies[1].complete and copies[1].body == (body or b"")
+
+
+def test_stale_connection_twice(proxy, mirror):
+    """Neither is it sent again a second time, nor is the mirror down for it."""
+    mirror.answer = lambda sock, message: ok(sock, message) if message.target == "/o/first" else reset(sock)
+    h = proxy(mirror, children=1)
+    assert h.get("/o/first").status == 200
+    assert h.ended(1) == {"mirrored": 1}
+    assert h.get("/o/again").status == 200
+    assert h.ended(2) == {"mirrored": 1, "broken": 1}
+    assert [copy.target for copy in mirror.requests] == ["/o/first", "/o/again", "/o/again"]
+    mirror.answer = ok
+    assert_next_is_intact(h, mirror, 2, mirrored=1, broken=1)
+
+
+def test_answer_that_began_is_not_asked_for_again(proxy, either):
+    """One byte of it is enough."""
+    def serve(sock, message):
+        if message.target != "/o/bad":
+            return ok(sock, message)
+        sock.sendall(b"H")
+        return False
+    mirror = either()
+    mirror.answer = serve
+    h = proxy(mirror, children=1)
+    assert h.get("/o/first").status == 200
+    assert h.ended(1) == {"mirrored": 1}
+    assert h.get("/o/bad").status == 200
+    assert h.ended(2) == {"mirrored": 1, "broken": 1}
+    assert [copy.target for copy in mirror.requests] == ["/o/first", "/o/bad"]
+    assert_next_is_intact(h, mirror, 2, mirrored=1, broken=1)
+
+
+@pytest.mark.parametrize("method", ["POST", "PATCH"])
+def test_stale_connection_post_is_not_sent_again(proxy, either, method):
+    """The mirror may have acted on it."""
+    mirror = either()
+    mirror.answer = stale_after("/o/first")
+    h = proxy(mirror, children=1)
+    assert h.get("/o/first").status == 200
+    assert h.ended(1) == {"mirrored": 1}
+    assert h.request(method, "/o/once", [], b"x").status == 200
     assert h.ended(2) == {"mirrored": 1, "broken": 1}
     assert [copy.target for copy in mirror.requests] == ["/o/first", "/o/once"]
     assert_next_is_intact(h, mirror, 2, mirrored=1, broken=1)
