@@ -74,6 +74,12 @@ def https(recorder, authority) -> Callable[..., TlsRecorder]:
     return make
 
 
+@pytest.fixture(params=["plain", "tls"])
+def either(request, recorder, https):
+    """Makes recorders, of the one and of the other kind."""
+    return recorder if request.param == "plain" else https
+
+
 @pytest.fixture
 def origin(recorder) -> Recorder:
     return recorder()

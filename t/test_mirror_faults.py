@@ -10,7 +10,7 @@ from copies import assert_next_is_intact
 from httpdlab import location, scaled, to, wait_for
 from recorder import Recorder, answer, bytes_answer, ok
 from tlslab import TlsRecorder, end_tls, strict
-from wire import request, reset
+from wire import reset
 
 DOWN = r"PM\d+: mirror m is down"
 SHORT = f"timeout={int(scaled(500))}ms"
@@ -25,12 +25,6 @@ def proxy(httpd, origin, authority):
             return httpd(strict(authority) + lines, modules=("ssl",), **options)
         return httpd(lines, **options)
     return make
-
-
-@pytest.fixture(params=["plain", "tls"])
-def either(request, recorder, https):
-    """Makes recorders, of the one and of the other kind."""
-    return recorder if request.param == "plain" else https
 
 
 def one_then_well(mirror: Recorder, fault) -> None:
@@ -399,153 +393,3 @@ def test_full_backlog(proxy, recorder):
     mirror.listen()
     wait_for("the end of the pause", lambda: h.mirror()["state"]["down_until"] is None)
     assert_next_is_intact(h, mirror, unreachable=1)
-
-
-# ---- connections that are used again ----
-
-@pytest.mark.smoke
-def test_connection_is_used_again(proxy, mirror):
-    h = proxy(mirror, children=1)
-    for n in range(1, 11):
-        assert h.request("POST", "/o/a", [], b"x" * n).status == 200
-        assert h.ended(n) == {"mirrored": n}
-    assert mirror.connections == 1
-    assert h.mirror()["state"]["connections"] == 1
-
-
-def test_keepalive_of_0(proxy, mirror):
-    h = proxy(mirror, "keepalive=0", children=1)
-    for n in range(1, 4):
-        assert h.get("/o/a").status == 200
-        assert h.ended(n) == {"mirrored": n}
-    mirror.wait_until("closed connections", lambda: mirror.open == 0)
-    assert mirror.connections == 3
-    wait_for("no connection", lambda: h.mirror()["state"]["connections"] == 0)
-
-
-def test_keepalive_runs_out(proxy, mirror):
-    h = proxy(mirror, "keepalive=100ms", children=1)
-    assert h.get("/o/a").status == 200
-    assert h.ended(1) == {"mirrored": 1}
-    mirror.wait_until("closed connection", lambda: mirror.open == 0)
-    wait_for("no connection", lambda: h.mirror()["state"]["connections"] == 0)
-    assert_next_is_intact(h, mirror, mirrored=1)
-    assert mirror.connections == 2
-
-
-def test_mirror_closes_an_idle_connection(proxy, mirror):
-    """That is noticed before the next copy comes."""
-    gate = mirror.gate()
-    mirror.answer = lambda sock, message: ok(sock, message) and message.target != "/o/bad"
-    h = proxy(mirror, children=1)
-    assert h.get("/o/bad").status == 200
-    assert h.ended(1) == {"mirrored": 1}
-    wait_for("no connection", lambda: h.mirror()["state"]["connections"] == 0)
-    assert_next_is_intact(h, mirror, mirrored=1)
-    gate.set()
-
-
-def stale_after(first: str):
-    """Answers the first request of a connection, and resets it when the second comes, as a mirror does that closes it
-    at that very moment."""
-    served = set()
-
-    def serve(sock, message):
-        if message.target == first:
-            served.add(sock)
-            return ok(sock, message)
-        if sock in served:
-            reset(sock)
-            return False
-        return ok(sock, message)
-    return serve
-
-
-@pytest.mark.smoke
-def test_stale_connection_get_is_sent_again(proxy, mirror):
-    mirror.answer = stale_after("/o/first")
-    h = proxy(mirror, children=1)
-    assert h.get("/o/first").status == 200
-    assert h.ended(1) == {"mirrored": 1}
-    assert h.get("/o/again").status == 200
-    assert h.ended(2) == {"mirrored": 2}
-    assert [copy.target for copy in mirror.requests] == ["/o/first", "/o/again", "/o/again"]
-    assert mirror.connections == 2
-
-
-@pytest.mark.parametrize("method", ["HEAD", "PUT", "DELETE", "OPTIONS"])
-def test_stale_connection_idempotent_methods_are_sent_again(proxy, either, method):
-    """RFC 9110 9.2.2. What is sent again is whole, with its body; and it is sent no third time."""
-    mirror = either()
-    mirror.answer = stale_after("/o/first")
-    h = proxy(mirror, children=1)
-    assert h.get("/o/first").status == 200
-    assert h.ended(1) == {"mirrored": 1}
-    body = b"x" * 100000 if method == "PUT" else None
-    assert h.request(method, "/o/again", [], body).status == 200
-    assert h.ended(2) == {"mirrored": 2}
-    copies = [copy for copy in mirror.requests if copy.target == "/o/again"]
-    assert len(copies) == mirror.connections == 2
-    assert copies[1].complete and copies[1].body == (body or b"")
-
-
-def test_stale_connection_twice(proxy, mirror):
-    """Neither is it sent again a second time, nor is the mirror down for it."""
-    mirror.answer = lambda sock, message: ok(sock, message) if message.target == "/o/first" else reset(sock)
-    h = proxy(mirror, children=1)
-    assert h.get("/o/first").status == 200
-    assert h.ended(1) == {"mirrored": 1}
-    assert h.get("/o/again").status == 200
-    assert h.ended(2) == {"mirrored": 1, "broken": 1}
-    assert [copy.target for copy in mirror.requests] == ["/o/first", "/o/again", "/o/again"]
-    mirror.answer = ok
-    assert_next_is_intact(h, mirror, 2, mirrored=1, broken=1)
-
-
-def test_answer_that_began_is_not_asked_for_again(proxy, either):
-    """One byte of it is enough."""
-    def serve(sock, message):
-        if message.target != "/o/bad":
-            return ok(sock, message)
-        sock.sendall(b"H")
-        return False
-    mirror = either()
-    mirror.answer = serve
-    h = proxy(mirror, children=1)
-    assert h.get("/o/first").status == 200
-    assert h.ended(1) == {"mirrored": 1}
-    assert h.get("/o/bad").status == 200
-    assert h.ended(2) == {"mirrored": 1, "broken": 1}
-    assert [copy.target for copy in mirror.requests] == ["/o/first", "/o/bad"]
-    assert_next_is_intact(h, mirror, 2, mirrored=1, broken=1)
-
-
-@pytest.mark.parametrize("method", ["POST", "PATCH"])
-def test_stale_connection_post_is_not_sent_again(proxy, either, method):
-    """The mirror may have acted on it."""
-    mirror = either()
-    mirror.answer = stale_after("/o/first")
-    h = proxy(mirror, children=1)
-    assert h.get("/o/first").status == 200
-    assert h.ended(1) == {"mirrored": 1}
-    assert h.request(method, "/o/once", [], b"x").status == 200
-    assert h.ended(2) == {"mirrored": 1, "broken": 1}
-    assert [copy.target for copy in mirror.requests] == ["/o/first", "/o/once"]
-    assert_next_is_intact(h, mirror, 2, mirrored=1, broken=1)
-
-
-def test_fresh_connection_that_breaks_is_not_tried_again(proxy, mirror):
-    mirror.answer = lambda sock, message: reset(sock)
-    h = proxy(mirror)
-    assert h.get("/o/a").status == 200
-    assert h.ended(1) == {"broken": 1}
-    assert len(mirror.requests) == 1
-
-
-def test_pipelined_clients_and_a_mirror_that_resets_all(proxy, mirror):
-    mirror.answer = lambda sock, message: reset(sock)
-    h = proxy(mirror)
-    with h.client() as client:
-        client.send(request("POST", "/o/a", [], b"x", close=False) * 50)
-        assert [client.answer().status for _ in range(50)] == [200] * 50
-    assert h.ended(50) == {"broken": 50}
