@@ -204,8 +204,10 @@ static void set_down(mirror_pool_t *pool, mirror_outcome_e outcome, const char *
 }
 
 /* With TLS 1.3 a handshake is over for us before the mirror has looked at our certificate. What it thinks of it is known
- * when it answers, or breaks off without having ever answered anything. */
-static int is_refused(mirror_pool_t *pool, const mirror_connection_t *c, mirror_connection_end_e how)
+ * when it answers, or breaks off without having ever answered anything. So not the connection, but what became of the probe
+ * tells that the mirror is up; how other copies end, on connections from before it was down, tells nothing. */
+static int is_refused(mirror_pool_t *pool, const mirror_connection_t *c, const mirror_copy_t *copy,
+                      mirror_connection_end_e how)
 {
     if (!c->wire.transport->tls) {
         return 0;
@@ -215,7 +217,9 @@ static int is_refused(mirror_pool_t *pool, const mirror_connection_t *c, mirror_
         return 1;
     }
     pool->proven |= how == MIRROR_ANSWERED;
-    mirror_breaker_up(pool->lane, pool->shared->server);
+    if (copy->probe && how != MIRROR_STALE) {
+        mirror_breaker_up(pool->lane, pool->shared->server);
+    }
     return 0;
 }
 
@@ -234,7 +238,7 @@ static void copy_ended(mirror_pool_t *pool, mirror_connection_t *c, mirror_copy_
 {
     const char *fault;
 
-    if (is_refused(pool, c, how)) {
+    if (is_refused(pool, c, copy, how)) {
         end_copy(pool, copy, MIRROR_OUTCOME_TLS_FAILED);
         return;
     }

@@ -168,13 +168,17 @@ class Recorder:
                 raise AssertionError(f"no {what}: {len(self.requests)} requests, {self.connections} connections, "
                                      f"{self.open} of them open")
 
-    def close(self) -> None:
-        self.release()
+    def stop_listening(self) -> None:
+        """The port is closed from here; connections are not."""
         try:
             self._listener.shutdown(socket.SHUT_RDWR)       # wakes accept(), which close() alone does not
         except OSError:
             pass
         self._listener.close()
+
+    def close(self) -> None:
+        self.release()
+        self.stop_listening()
         with self.changed:
             sockets = list(self._sockets)
         for sock in sockets:

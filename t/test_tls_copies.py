@@ -107,6 +107,32 @@ def test_stale_connection_get_is_sent_again(proxy, mirror, end):
     assert mirror.shaken == 2
 
 
+def test_copies_that_end_while_the_mirror_is_down_do_not_put_it_up(proxy, mirror):
+    """They were under way before. What tells is the probe, however many times it fails."""
+    gates = [mirror.gate() for _ in range(10)]
+    mirror.answer = lambda sock, message: ok(sock, message) if message.target == "/o/first" else (
+        gates[int(message.target[3:])].wait() and reset(sock))
+    h = proxy(mirror, "max_connections=64 retry=50ms", expect=[r"PM0400: mirror m is down: connect"])
+    assert h.get("/o/first").status == 200
+    assert h.ended(1) == {"mirrored": 1}
+    for n in range(10):
+        assert h.request("POST", f"/o/{n}", [], b"x").status == 200
+    mirror.wait(11)
+    mirror.stop_listening()
+    count = 11
+    for n, gate in enumerate(gates):
+        def failed() -> bool:
+            nonlocal count
+            count += 1
+            assert h.get("/o/0").status == 200
+            return h.outcomes().get("unreachable", 0) == count - 11
+        wait_for("a copy that cannot be sent", failed)
+        gate.set()
+        wait_for("the end of one that could", lambda n=n: h.outcomes().get("broken") == n + 1)
+    assert len(h.log_lines("PM0400")) == 1
+    assert not h.log_lines("PM0401")
+
+
 def test_graceful_restart_finishes(proxy, mirror):
     gate = mirror.hold()
     h = proxy(mirror)

@@ -28,10 +28,10 @@ class Bench:
     def count(wanted):
         return int(os.environ.get("BENCH_ROUNDS") or wanted)
 
-    def sinks(self, further=0):
+    def sinks(self, further=0, certificate=None):
         """An origin and a mirror."""
         origin = Sink(self.lab, "origin")
-        return origin, Sink(self.lab, "mirror", discard=origin.ports["discard"], further=further)
+        return origin, Sink(self.lab, "mirror", discard=origin.ports["discard"], further=further, certificate=certificate)
 
     def start(self, setup, *names, table=None):
         """Starts the peers that can run here; {key: peer}. What was skipped is noted in the table."""

@@ -1,6 +1,7 @@
 """httpd with a configuration of its own in a private folder."""
 import json
 import os
+import signal
 import urllib.error
 import urllib.request
 
@@ -21,7 +22,7 @@ KeepAlive On
 MaxKeepAliveRequests 0
 KeepAliveTimeout 600
 StartServers {servers}
-ServerLimit {servers}
+ServerLimit {limit}
 <IfModule mpm_prefork_module>
     MaxRequestWorkers {servers}
     MinSpareServers {servers}
@@ -41,14 +42,15 @@ ServerLimit {servers}
 class Httpd:
     """One httpd: a parent and its children, which are there from the start to the end."""
 
-    def __init__(self, lab, name, conf, module=None, mpm="event", servers=2, threads=64):
+    def __init__(self, lab, name, conf, module=None, mpm="event", servers=2, threads=64, modules=(), limit=None):
+        """`limit`: so many children at most, with those that old ones of a graceful restart are."""
         self.lab, self.name, self.root, self.port = lab, name, lab.folder(name), free_port()
         os.mkdir(f"{self.root}/run")
         os.chmod(f"{self.root}/run", 0o777)
         if mpm == "prefork":
             servers, threads = servers * 32, 1
         lines = []
-        for m in [f"mpm_{mpm}", "unixd", "authz_core", "proxy", "proxy_http"]:
+        for m in [f"mpm_{mpm}", "unixd", "authz_core", "proxy", "proxy_http", *modules]:
             so = f"{lab.httpd_moddir}/mod_{m}.so"
             if os.path.exists(so):                  # absent: compiled in
                 lines.append(f"LoadModule {m}_module {so}")
@@ -59,6 +61,7 @@ class Httpd:
         self.servers = servers
         with open(f"{self.root}/httpd.conf", "w") as f:
             f.write(CONF.format(root=self.root, modules="\n".join(lines), port=self.port, servers=servers,
+                                limit=limit or servers,
                                 threads=threads, workers=servers * threads, conf=conf,
                                 user=f"User {lab.user}\nGroup {lab.group}" if lab.user else ""))
         self.server = None
@@ -96,6 +99,12 @@ class Httpd:
                 return json.load(answer)["mirrors"]
         except (urllib.error.URLError, ValueError, KeyError) as e:
             raise Failed(f"status of {self.name}: {e}") from e
+
+    def graceful(self):
+        """Restarts it, and waits until only new children are there that serve."""
+        old = set(self.children())
+        self.server.process.send_signal(signal.SIGUSR1)
+        wait_for("new children of httpd", lambda: len(set(self.children()) - old) == self.servers, 30)
 
     def stop(self):
         self.server.stop()

@@ -83,6 +83,11 @@ class Lab:
             return self.without_httpd()
         return "" if os.path.exists(self.module) else "mod_proxy_mirror.so is not built (MODULE says where it is)"
 
+    def without_tls(self):
+        if self.without_module() or self.without_tool("openssl"):
+            return self.without_module() or self.without_tool("openssl")
+        return "" if os.path.exists(f"{self.httpd_moddir}/mod_ssl.so") else "this httpd has no mod_ssl.so"
+
     def versions(self):
         return {k: v for k, v in {
             "httpd": self.httpd and _first_line([self.httpd, "-v"], r"Apache/([\d.]+)"),

@@ -70,11 +70,12 @@ class Sink:
     whole       reads the whole body first (a location that proxies without it, to `discard` of another nginx);
     empty       answers 204, without a body;
     slow        answers after one second (auth_delay, made a 200 again);
-    further     more of at_once, for several mirrors.
+    further     more of at_once, for several mirrors;
+    tls         at_once over TLS, with a certificate (harness.tls.Certificate).
     """
 
-    def __init__(self, lab, name, discard=None, further=0):
-        ports = {k: free_port() for k in ("at_once", "whole", "slow", "empty", "status", "discard")}
+    def __init__(self, lab, name, discard=None, further=0, certificate=None):
+        ports = {k: free_port() for k in ("at_once", "whole", "slow", "empty", "status", "discard", "tls")}
         self.further = [free_port() for _ in range(further)]
         self.ports, root = ports, lab.folder(name + "-files")
         passwords = f"{root}/nobody-is-in-here"
@@ -105,21 +106,38 @@ class Sink:
         for port in [ports["at_once"]] + self.further:
             http.append(f"    server {{ listen 127.0.0.1:{port} backlog=4096; "
                         f"location / {{ return 200 \"{ANSWER}\"; }} }}\n")
+        if certificate:
+            http.append(f"""
+    server {{
+        listen 127.0.0.1:{ports["tls"]} ssl backlog=4096;
+        ssl_certificate {certificate.path};
+        ssl_certificate_key {certificate.key};
+        location / {{ return 200 "{ANSWER}"; }}
+    }}
+""")
         self.nginx = Nginx(lab, name, 1, "".join(http)).start(ports["at_once"])
 
     def url(self, kind="at_once"):
-        return f"http://127.0.0.1:{self.ports[kind]}"
+        return f"http{'s' if kind == 'tls' else ''}://127.0.0.1:{self.ports[kind]}"
 
     def urls(self, count):
         """As many mirrors that answer at once."""
         return [f"http://127.0.0.1:{p}" for p in ([self.ports["at_once"]] + self.further)[:count]]
 
-    def requests(self):
-        """How many requests this nginx has ever read, without the questions for it."""
+    def _count(self, which):
+        """Of accepted connections, handled ones, requests: without the questions for it, each of which is one of all."""
         with urllib.request.urlopen(self.url("status"), timeout=10) as answer:
             text = answer.read().decode()
         self.asked = getattr(self, "asked", 0) + 1
-        return int(re.search(r"^\s*\d+ \d+ (\d+)", text, re.M).group(1)) - self.asked
+        return int(re.search(r"^\s*(\d+) (\d+) (\d+)", text, re.M).group(which)) - self.asked
+
+    def requests(self):
+        """How many requests this nginx has ever read."""
+        return self._count(3)
+
+    def connections(self):
+        """How many connections this nginx has ever accepted."""
+        return self._count(1)
 
     def pause(self):
         for pid in self.nginx.pids()[1:]:

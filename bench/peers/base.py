@@ -9,6 +9,7 @@ class Setup:
     mirrors: list = field(default_factory=list)     # URLs of the mirrors, each gets its own copy
     attributes: str = ""                            # of every ProxyMirror line
     directives: str = ""                            # more of httpd's configuration
+    modules: tuple = ()                             # further ones of httpd
     mpm: str = "event"
     threads: int = 64                               # of each child of httpd
     children: int = 2                               # of httpd

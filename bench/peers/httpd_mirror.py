@@ -23,7 +23,7 @@ class Peer(Base):
         conf = (setup.directives + "\n" + STATUS + PROXY.format(side="plain", origin=setup.origin, mirrors="")
                 + PROXY.format(side="mirrored", origin=setup.origin, mirrors="\n".join(lines)))
         self.server = Httpd(self.lab, self.key, conf, module=self.lab.module, mpm=setup.mpm,
-                            servers=setup.children, threads=setup.threads).start()
+                            servers=setup.children, threads=setup.threads, modules=setup.modules).start()
 
     def url(self, side):
         return self.server.url(f"/{side}/x")
