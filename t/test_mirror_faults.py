@@ -1,6 +1,7 @@
 """Mirrors that misbehave: each copy ends as the contract says, the next one is intact, the client notices nothing."""
 from __future__ import annotations
 
+import os
 import ssl
 import time
 
@@ -309,13 +310,20 @@ def resident(pid: int) -> int:
         return next(int(line.split()[1]) * 1024 for line in f if line.startswith("VmRSS:"))
 
 
-@pytest.mark.parametrize("start, piece", [(HEAD, b"X-A: " + b"a" * 1000 + b"\r\n"), (HEAD + b"X-A: ", b"a" * 65536),
-                                          (HEAD + b"\r\n", b"x" * 65536),
-                                          (HEAD + b"Transfer-Encoding: chunked\r\n\r\n", b"1;" + b"x" * 998 + b"\r\nx\r\n"),
-                                          (b"", b"HTTP/1.1 102 Processing\r\n\r\n" * 100)])
-def test_what_never_ends_takes_no_memory(proxy, either, start, piece):
-    """Head, line, body, chunks, interim answers: as fast as the mirror can."""
+ENDLESS = {
+    "head": (HEAD, b"X-A: " + b"a" * 1000 + b"\r\n"),
+    "line": (HEAD + b"X-A: ", b"a" * 65536),
+    "body": (HEAD + b"\r\n", b"x" * 65536),
+    "chunks": (HEAD + b"Transfer-Encoding: chunked\r\n\r\n", b"1;" + b"x" * 998 + b"\r\nx\r\n"),
+    "interim": (b"", b"HTTP/1.1 102 Processing\r\n\r\n" * 100),
+}
+
+
+@pytest.mark.parametrize("name", ENDLESS)
+def test_what_never_ends_takes_no_memory(proxy, either, name):
+    """As fast as the mirror can."""
     mirror = either()
+    start, piece = ENDLESS[name]
 
     def pour(sock, _):
         sock.sendall(start)
@@ -331,7 +339,8 @@ def test_what_never_ends_takes_no_memory(proxy, either, start, piece):
     outcomes = h.ended(5)
     assert outcomes.pop("mirrored") == 1
     assert sum(outcomes.values()) == 4 and set(outcomes) <= {"broken", "timed_out"}
-    assert resident(h.pids()[0]) < before + scaled(4 << 20)
+    if "HTTPD_PRELOAD" not in os.environ:               # a sanitizer keeps what was freed
+        assert resident(h.pids()[0]) < before + scaled(4 << 20)
     assert_next_is_intact(h, mirror, 5, mirrored=1, **outcomes)
 
 
