@@ -1,10 +1,12 @@
 """Connections to mirrors that are used again, or not any more, and what is then sent twice."""
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from copies import assert_next_is_intact
-from httpdlab import location, to, wait_for
+from httpdlab import location, scaled, to, wait_for
 from recorder import ok
 from tlslab import TlsRecorder, strict
 from wire import request, reset
@@ -89,6 +91,30 @@ def test_stale_connection_get_is_sent_again(proxy, mirror):
     assert h.ended(2) == {"mirrored": 2}
     assert [copy.target for copy in mirror.requests] == ["/o/first", "/o/again", "/o/again"]
     assert mirror.connections == 2
+
+
+def test_second_attempt_has_what_is_left_of_the_time(proxy, mirror):
+    """One deadline for the copy, and not one for each attempt."""
+    late = mirror.gate()
+
+    def serve(sock, message):
+        if message.target == "/o/first":
+            return ok(sock, message)
+        if len(mirror.requests) == 2:           # the connection that was used before
+            late.wait(scaled(1.2))
+            reset(sock)
+            return False
+        return late.wait() and False
+    mirror.answer = serve
+    h = proxy(mirror, f"timeout={int(scaled(2000))}ms", children=1)
+    assert h.get("/o/first").status == 200
+    assert h.ended(1) == {"mirrored": 1}
+    begun = time.monotonic()
+    assert h.get("/o/again").status == 200
+    assert h.ended(2) == {"mirrored": 1, "timed_out": 1}
+    took = time.monotonic() - begun
+    assert scaled(1.9) < took < scaled(2.8)
+    assert len(mirror.requests) == 3
 
 
 @pytest.mark.parametrize("method", ["HEAD", "PUT", "DELETE", "OPTIONS"])

@@ -34,11 +34,11 @@ static apr_size_t sent_len;
 
 /* ---- a mirror that takes all, and says nothing ---- */
 
-static apr_status_t take(mirror_connection_t *c, const struct iovec *iov, int n, apr_size_t *written)
+static apr_status_t take(mirror_wire_t *wire, const struct iovec *iov, int n, apr_size_t *written)
 {
     int i;
 
-    (void)c;
+    (void)wire;
     *written = 0;
     for (i = 0; i < n; i++) {
         memcpy(sent + sent_len, iov[i].iov_base, iov[i].iov_len);
@@ -48,9 +48,9 @@ static apr_status_t take(mirror_connection_t *c, const struct iovec *iov, int n,
     return APR_SUCCESS;
 }
 
-static apr_status_t say_nothing(mirror_connection_t *c, char *buffer, apr_size_t *len)
+static apr_status_t say_nothing(mirror_wire_t *wire, char *buffer, apr_size_t *len)
 {
-    (void)c;
+    (void)wire;
     (void)buffer;
     (void)len;
     return APR_EAGAIN;
@@ -84,8 +84,8 @@ static void connect_it(void)
     ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM, 0, fds), 0);
     connection = apr_pcalloc(own, sizeof(*connection));
     connection->pool = own;
-    connection->transport = &greedy;
-    apr_os_sock_put(&connection->socket, &fds[0], own);
+    connection->wire.transport = &greedy;
+    apr_os_sock_put(&connection->wire.socket, &fds[0], own);
     ck_assert_int_eq(mirror_connection_adopt(connection, &shared), APR_SUCCESS);
 }
 
