@@ -93,7 +93,7 @@ def test_exactly_count_over_two_httpds_with_four_children(proxy, mirror, server)
                   children=4) for _ in range(2)]
     wrk_until_limited(*both)
     assert sum(h.outcomes().get("mirrored", 0) for h in both) == 2000
-    assert all(set(h.outcomes()) == {"mirrored", "limited"} for h in both)
+    assert all(set(h.outcomes()) <= {"mirrored", "limited"} for h in both)
     assert len(mirror.requests) == redis.used(KEY) == 2000
 
 
