@@ -58,6 +58,9 @@ BREAKS = [
     ("manual", "docs/mod_proxy_mirror.xml", ("<td><code>1M</code></td>", "<td>none</td>"), "max_body has the default none"),
     ("manual", "docs/mod_proxy_mirror.xml", ("<usage>", "<hint>"), "is not well-formed"),
     ("manual", "conf/proxy_mirror.conf", ("retry=10s", "retry=1s"), "retry has the default 1s"),
+    ("links", "README.md", "[x](docs/no" "where.md)\n", "docs/nowhere.md: leads nowhere"),
+    ("links", "README.md", "[x](modules/README.md#no" "where)\n", "modules/README.md has no such heading"),
+    ("packages", "debian/changelog", ("mod-proxy-mirror (", "mod-proxy-mirror (9."), "debian/changelog: has the version 9."),
 ]
 
 

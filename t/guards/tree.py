@@ -8,6 +8,7 @@ ROOT = os.path.abspath(os.environ.get("srcdir") or ".")
 
 # What a build in the source folder leaves there, for a tree that is not a git checkout.
 BUILT_FOLDERS = re.compile(r"\.git|\.libs|\.deps|m4|autom4te\.cache|__pycache__|\.pytest_cache|build-.*|"
+                           r"\.debhelper|libapache2-mod-proxy-mirror|"
                            r"mod_proxy_mirror-\d.*")
 BUILT_FILES = re.compile(r"Makefile(\.in)?|configure~?|config\..*|aclocal\.m4|libtool|\.dirstamp|"
                          r".*\.(o|lo|la|a|so|log|trs|tar\.xz)")
