@@ -9,6 +9,7 @@ PORT, SECONDS = int(sys.argv[1]), float(sys.argv[2]) if len(sys.argv) > 2 else 0
 
 class Handler(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    wbufsize = -1                               # head and body of an answer leave together
 
     def serve(self):
         body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
