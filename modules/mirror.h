@@ -162,7 +162,10 @@ typedef struct mirror_registry_t {
     int threads;                 /* ProxyMirrorThreads */
     int slots;                   /* ProxyMirrorSlots */
     apr_interval_time_t drain_timeout;
-    const char *id;        /* ProxyMirrorId */
+    const char *id;            /* ProxyMirrorId */
+    apr_array_header_t *allow; /* ProxyMirrorAllowHost: mirror_allow.h; NULL: not given */
+    const char *nonce;         /* of the manager's forms; random, another one with each load */
+    const char *secret;        /* of the manager's ETags; random, kept over reloads */
     mirror_table_t *table; /* shared memory; NULL until post_config */
     mirror_child_t *child; /* set in child_init: this child; NULL in the parent, or if no mirror is configured */
 } mirror_registry_t;

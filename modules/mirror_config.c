@@ -21,21 +21,14 @@
 #include "mirror_attributes.h"
 #include "mirror_choose.h"
 #include "mirror_config.h"
-#include "mirror_config_rules.h"
 #include "mirror_header_edit.h"
 #include "mirror_log.h"
 #include "mirror_name.h"
 #include "mirror_limit_settings.h"
+#include "mirror_registry.h"
 #include "mirror_secret.h"
-#include "mirror_spool.h"
 
 APLOG_USE_MODULE(proxy_mirror);
-
-#define REGISTRY_KEY "mod_proxy_mirror:registry"
-#define ID_KEY       "mod_proxy_mirror:id"
-#define ID_BYTES     16
-/* ProxyMirrorSpool without a size. */
-#define SPOOL_SIZE (256 * 1024 * (apr_int64_t)1024)
 
 /* A ProxyMirror line. */
 typedef struct config_line_t {
@@ -59,33 +52,12 @@ typedef struct config_server_t {
 
 /* ---- create and merge ---- */
 
-static mirror_registry_t *get_registry(apr_pool_t *pconf)
-{
-    mirror_registry_t *registry;
-    void *found = NULL;
-
-    apr_pool_userdata_get(&found, REGISTRY_KEY, pconf);
-    if (found) {
-        return found;
-    }
-    registry = apr_pcalloc(pconf, sizeof(*registry));
-    registry->mirrors = apr_array_make(pconf, 8, sizeof(mirror_t *));
-    registry->logs = apr_array_make(pconf, 2, sizeof(mirror_log_t *));
-    registry->memory = 64 * 1024 * 1024;
-    registry->spool_size = SPOOL_SIZE;
-    registry->threads = 8;
-    registry->slots = 256;
-    registry->drain_timeout = apr_time_from_sec(5);
-    apr_pool_userdata_setn(registry, REGISTRY_KEY, NULL, pconf);
-    return registry;
-}
-
 void *mirror_config_create_server(apr_pool_t *p, server_rec *s)
 {
     config_server_t *config = apr_pcalloc(p, sizeof(*config));
 
     (void)s;
-    config->registry = get_registry(p);
+    config->registry = mirror_registry_get(p);
     return config;
 }
 
@@ -190,7 +162,7 @@ static const char *describe_scope(const ap_directive_t *section, apr_pool_t *poo
 
 static config_line_t *add_line(cmd_parms *cmd, config_dir_t *dir)
 {
-    mirror_registry_t *registry = get_registry(cmd->pool);
+    mirror_registry_t *registry = mirror_registry_get(cmd->pool);
     config_line_t *line = apr_pcalloc(cmd->pool, sizeof(*line));
 
     line->server = cmd->server;
@@ -321,74 +293,6 @@ static const char *set_header(cmd_parms *cmd, void *config, const char *args)
     return NULL;
 }
 
-/* ---- directives for the whole server ---- */
-
-static const char *set_value(cmd_parms *cmd, void *variable, const mirror_value_rule_t *rule, const char *text)
-{
-    const char *wrong = ap_check_cmd_context(cmd, GLOBAL_ONLY);
-
-    return wrong ? wrong : mirror_value_from_text(variable, rule, cmd->cmd->name, text, cmd->pool);
-}
-
-static const char *set_int(cmd_parms *cmd, int *variable, const mirror_value_rule_t *rule, const char *text)
-{
-    apr_int64_t value = *variable;
-    const char *wrong = set_value(cmd, &value, rule, text);
-
-    *variable = (int)value;
-    return wrong;
-}
-
-static const char *set_memory(cmd_parms *cmd, void *unused, const char *text)
-{
-    (void)unused;
-    return set_value(cmd, &get_registry(cmd->pool)->memory, &mirror_config_rules_memory, text);
-}
-
-static const char *set_spool(cmd_parms *cmd, void *unused, const char *dir, const char *size)
-{
-    mirror_registry_t *registry = get_registry(cmd->pool);
-    apr_int64_t most = SPOOL_SIZE;
-    const char *wrong = size ? set_value(cmd, &most, &mirror_config_rules_spool_size, size)
-                             : ap_check_cmd_context(cmd, GLOBAL_ONLY);
-    const char *why;
-
-    (void)unused;
-    if (!wrong && (why = mirror_spool_refuse(dir, cmd->pool))) {
-        wrong = apr_psprintf(cmd->pool, "%s: the absolute path of a folder that files can be made in is needed; got %s"
-                             " (%s)", cmd->cmd->name, mirror_value_quote(dir, cmd->pool), why);
-    }
-    if (!wrong) {
-        registry->spool_dir = apr_pstrdup(cmd->pool, dir);
-        registry->spool_size = most;
-    }
-    return wrong;
-}
-
-static const char *set_threads(cmd_parms *cmd, void *unused, const char *text)
-{
-    (void)unused;
-    return set_int(cmd, &get_registry(cmd->pool)->threads, &mirror_config_rules_threads, text);
-}
-
-static const char *set_slots(cmd_parms *cmd, void *unused, const char *text)
-{
-    (void)unused;
-    return set_int(cmd, &get_registry(cmd->pool)->slots, &mirror_config_rules_slots, text);
-}
-
-static const char *set_drain_timeout(cmd_parms *cmd, void *unused, const char *text)
-{
-    (void)unused;
-    return set_value(cmd, &get_registry(cmd->pool)->drain_timeout, &mirror_config_rules_drain, text);
-}
-
-static const char *set_id(cmd_parms *cmd, void *unused, const char *text)
-{
-    (void)unused;
-    return set_value(cmd, &get_registry(cmd->pool)->id, &mirror_config_rules_id, text);
-}
-
 const command_rec mirror_config_commands[] = {
     AP_INIT_RAW_ARGS("ProxyMirror", set_mirror, NULL, RSRC_CONF | ACCESS_CONF,
                      "URL of a server that gets a copy of each request, and attribute=value ...; or off"),
@@ -396,17 +300,19 @@ const command_rec mirror_config_commands[] = {
                      "set|append|merge|add|unset|edit|edit* header [regex] [value]: changes a header of copies"),
     AP_INIT_RAW_ARGS("ProxyMirrorDefaults", set_defaults, NULL, RSRC_CONF,
                      "attribute=value ...: defaults for the mirrors of this server"),
-    AP_INIT_TAKE1("ProxyMirrorMemory", set_memory, NULL, RSRC_CONF,
+    AP_INIT_TAKE1("ProxyMirrorMemory", mirror_registry_set, NULL, RSRC_CONF,
                   "The most memory that copies may take in one child process, 1M to 1024G (default 64M)"),
-    AP_INIT_TAKE12("ProxyMirrorSpool", set_spool, NULL, RSRC_CONF,
+    AP_INIT_TAKE12("ProxyMirrorSpool", mirror_registry_spool, NULL, RSRC_CONF,
                    "Where bodies over 64 KiB wait, and the most they may take there (default the temporary folder)"),
-    AP_INIT_TAKE1("ProxyMirrorThreads", set_threads, NULL, RSRC_CONF,
+    AP_INIT_TAKE1("ProxyMirrorThreads", mirror_registry_set, NULL, RSRC_CONF,
                   "The most helper threads of a child process, 4 to 256 (default 8)"),
-    AP_INIT_TAKE1("ProxyMirrorSlots", set_slots, NULL, RSRC_CONF,
+    AP_INIT_TAKE1("ProxyMirrorSlots", mirror_registry_set, NULL, RSRC_CONF,
                   "The most mirrors that shared memory has room for, 1 to 65536 (default 256)"),
-    AP_INIT_TAKE1("ProxyMirrorDrainTimeout", set_drain_timeout, NULL, RSRC_CONF,
+    AP_INIT_TAKE1("ProxyMirrorDrainTimeout", mirror_registry_set, NULL, RSRC_CONF,
                   "How long a child that stops keeps sending what it has captured, 0 to 1h (default 5s)"),
-    AP_INIT_TAKE1("ProxyMirrorId", set_id, NULL, RSRC_CONF,
+    AP_INIT_ITERATE("ProxyMirrorAllowHost", mirror_registry_allow, NULL, RSRC_CONF,
+                    "name or name:port ...: hosts that the manager may set (default those of the configuration)"),
+    AP_INIT_TAKE1("ProxyMirrorId", mirror_registry_set, NULL, RSRC_CONF,
                   "This instance in the loop guard; the same for all nodes of a fleet (default random)"),
     AP_INIT_TAKE1("ProxyMirrorLog", set_log, NULL, RSRC_CONF,
                   "A file, or '|' and a program, that gets one line of JSON for each copy"),
@@ -453,22 +359,6 @@ static int resolve_settings(config_line_t *line, apr_pool_t *pconf, apr_pool_t *
     return faults->nelts == 0;
 }
 
-/* The random id, made once for the life of the parent process. */
-static const char *random_id(apr_pool_t *pconf)
-{
-    char *id = ap_retained_data_get(ID_KEY);
-    unsigned char random[ID_BYTES];
-
-    if (!id) {
-        if (apr_generate_random_bytes(random, sizeof(random)) != APR_SUCCESS) {
-            ap_random_insecure_bytes(random, sizeof(random));
-        }
-        id = ap_retained_data_create(ID_KEY, 2 * ID_BYTES + 1);
-        ap_bin2hex(random, sizeof(random), id);
-    }
-    return apr_pstrdup(pconf, id);
-}
-
 int mirror_config_check(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, server_rec *s)
 {
     mirror_registry_t *registry = mirror_config_registry(s);
@@ -490,8 +380,6 @@ int mirror_config_check(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, 
                       mirror->file, mirror->line, registry->slots, registry->mirrors->nelts);
         ok = 0;
     }
-    if (!registry->id) {
-        registry->id = random_id(pconf);
-    }
+    mirror_registry_complete(registry, pconf);
     return ok ? OK : !OK;
 }
