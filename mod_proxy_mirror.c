@@ -23,6 +23,7 @@
 #include "mirror_limit.h"
 #include "mirror_log.h"
 #include "mirror_manager.h"
+#include "mirror_settings.h"
 #include "mirror_slotmem.h"
 #include "mirror_spool.h"
 #include "mirror_status.h"
@@ -48,18 +49,6 @@ static int open_logs(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, ser
                                                                                           : HTTP_INTERNAL_SERVER_ERROR;
 }
 
-/* NULL, or what the mirror needs and has not got, for people. */
-static const char *find_missing(mirror_t *mirror, apr_pool_t *pool)
-{
-    const mirror_target_t *target = &mirror->settings->target;
-    const char *missing = NULL;
-
-    if (!strcmp(target->scheme, "https")) {
-        missing = mirror_tls_missing("an https:// mirror", mirror->vhost, target->url, pool);
-    }
-    return missing ? missing : mirror_limit_missing(mirror, pool);
-}
-
 /* Shared memory, and a slot for each mirror. What fails here stops the first start; on a reload, where that would end a
  * server that runs, it switches off what it concerns. */
 static int post_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, server_rec *s)
@@ -82,7 +71,7 @@ static int post_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, s
     }
     for (i = 0; i < registry->mirrors->nelts; i++) {
         mirror_t *mirror = APR_ARRAY_IDX(registry->mirrors, i, mirror_t *);
-        const char *missing = find_missing(mirror, ptemp);
+        const char *missing = mirror_settings_missing(mirror, mirror->settings, ptemp);
 
         if (missing) {
             ap_log_error(APLOG_MARK, APLOG_ERR, 0, s, "PM0700: mirror %s (%s:%d): %s; %s", mirror->name, mirror->file,
@@ -102,7 +91,9 @@ static int post_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, s
             if (!reload) {
                 return HTTP_INTERNAL_SERVER_ERROR;
             }
+            continue;
         }
+        mirror_settings_reload(mirror, registry, s, ptemp);
     }
     return OK;
 }
@@ -208,7 +199,7 @@ static void child_init(apr_pool_t *pchild, server_rec *s)
         return;
     }
     child->lanes = apr_pcalloc(pool, registry->mirrors->nelts * sizeof(mirror_lane_t));
-    for (i = 0; i < registry->mirrors->nelts; i++) {
+    for (i = 0; i < registry->mirrors->nelts && rv == APR_SUCCESS; i++) {
         mirror_lane_t *lane = &child->lanes[i];
 
         lane->mirror = APR_ARRAY_IDX(registry->mirrors, i, mirror_t *);
@@ -216,10 +207,13 @@ static void child_init(apr_pool_t *pchild, server_rec *s)
         if (lane->mirror->slot) {
             lane->cell = mirror_slotmem_cell(registry->table, child->place, lane->mirror->slot);
         }
+        rv = mirror_settings_init(lane, pool);
     }
-    rv = mirror_sender_create(child, pool, s);
+    if (rv == APR_SUCCESS) {
+        rv = mirror_sender_create(child, pool, s);
+    }
     if (rv != APR_SUCCESS) {
-        ap_log_error(APLOG_MARK, APLOG_ERR, rv, s, "PM0004: no pollset; this child mirrors nothing");
+        ap_log_error(APLOG_MARK, APLOG_ERR, rv, s, "PM0004: no pollset, or no mutex; this child mirrors nothing");
         mirror_slotmem_release(registry->table, child->place);
         return;
     }

@@ -168,7 +168,7 @@ int main(void)
         mirror_attributes_defaults(&settings, pool);
         wrong = mirror_attributes_set_line(&settings, cases[i].line, 0, pool);
         if (!wrong) {
-            wrong = mirror_choose_compile(&settings, 0, pool, pool);
+            wrong = mirror_choose_compile(&settings, NULL, pool, pool);
         }
         mirror_limit_settings_identify(&settings);
         mirror_limit_window_close(&slot.limit_closed, settings.limit_id,

@@ -3,7 +3,7 @@
  * mirror.h - the vocabulary: what a mirror, its settings, an outcome, a lane and a child are.
  *
  * A MIRROR is one ProxyMirror line. It lives in pconf, the same in every child, and is never changed after startup.
- * Its SETTINGS are its attributes. A LANE is what one child has of one mirror: the gate that copies pass on their way
+ * Its SETTINGS are its attributes; the file's are the mirror's, and the manager may put others in their place. A LANE is what one child has of one mirror: the gate that copies pass on their way
  * in and the counters in shared memory. The CHILD is what one child process has of everything. A COPY (mirror_copy.h)
  * is one request on its way to one mirror.
  *
@@ -21,6 +21,7 @@
 #include <apr_network_io.h>
 #include <apr_pools.h>
 #include <apr_tables.h>
+#include <apr_thread_mutex.h>
 #include <apr_thread_proc.h>
 #include <apr_time.h>
 #include <apr_version.h>
@@ -127,6 +128,12 @@ typedef struct mirror_settings_t {
     const char *redis_cluster_name;
     apr_uint32_t limit_id; /* no attribute: tells limits that differ apart; mirror_limit_settings_identify() sets it */
     const struct mirror_rules_t *rules; /* no attribute: what follows from some; mirror_choose_compile() sets it */
+
+    /* no attributes: what mirror_settings.h says of settings that were made at run time; all 0 for the file's */
+    apr_pool_t *pool;         /* theirs; NULL: they live as long as the configuration */
+    apr_uint32_t references;  /* atomic */
+    apr_uint64_t version;     /* of the text they were made of; a higher one came later */
+    int overridden;           /* they differ from the file's */
 } mirror_settings_t;
 
 /* ---- what lives in pconf ---- */
@@ -148,7 +155,9 @@ typedef struct mirror_t {
     const char *file;   /* where its line is */
     int line;
     int index; /* in the registry and in a child's lanes, from 0 */
-    mirror_settings_t *settings;
+    mirror_settings_t *settings; /* as the file says; those in force: mirror_settings_acquire() */
+    mirror_settings_t *defaults; /* what they would be if the line gave nothing */
+    apr_uint64_t config;         /* a hash of what the file says; never 0 */
     mirror_slot_t *slot; /* NULL until post_config */
 } mirror_t;
 
@@ -182,6 +191,8 @@ typedef struct mirror_lane_t {
     apr_uint32_t pending; /* atomic: copies admitted that have not ended */
     apr_uint32_t refused; /* atomic: copies refused for want of room since the log was last told */
     apr_uint32_t told[MIRROR_EXPR_COUNT]; /* atomic: 1 once the log was told that an expression fails */
+    apr_thread_mutex_t *mutex; /* request threads alone, for no longer than it takes to count a reference to: */
+    mirror_settings_t *current; /* made at run time, a reference of the lane's; NULL: none were */
 } mirror_lane_t;
 
 struct mirror_child_t {

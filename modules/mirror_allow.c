@@ -144,3 +144,54 @@ int mirror_allow_host(const mirror_registry_t *registry, const char *host, apr_p
     }
     return 0;
 }
+
+static int is_configured_node(const mirror_settings_t *settings, const char *node)
+{
+    int i;
+
+    for (i = 0; settings->redis_cluster_nodes && i < settings->redis_cluster_nodes->nelts; i++) {
+        if (!strcmp(node, APR_ARRAY_IDX(settings->redis_cluster_nodes, i, const char *))) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
+static const char *refuse(const char *name, const char *host, apr_port_t port, apr_pool_t *pool)
+{
+    return apr_psprintf(pool, "%s: a host that ProxyMirrorAllowHost allows is needed; got %s", name,
+                        mirror_value_quote(apr_psprintf(pool, strchr(host, ':') ? "[%s]:%u" : "%s:%u", host,
+                                                        (unsigned)port),
+                                           pool));
+}
+
+const char *mirror_allow_settings(const mirror_registry_t *registry, const mirror_t *mirror,
+                                  const mirror_settings_t *settings, apr_pool_t *pool)
+{
+    const mirror_settings_t *file = mirror->settings;
+    const apr_array_header_t *nodes = settings->redis_cluster_nodes;
+    apr_port_t port;
+    const char *host;
+    int i;
+
+    if (strcmp(settings->target.url, file->target.url) &&
+        !mirror_allow_host(registry, settings->target.hostname, settings->target.port)) {
+        return refuse("host", settings->target.hostname, settings->target.port, pool);
+    }
+    if (settings->redis_host &&
+        (!file->redis_host || strcmp(settings->redis_host, file->redis_host) ||
+         settings->redis_port != file->redis_port) &&
+        !mirror_allow_host(registry, settings->redis_host, (apr_port_t)settings->redis_port)) {
+        return refuse("redis_host", settings->redis_host, (apr_port_t)settings->redis_port, pool);
+    }
+    for (i = 0; nodes && i < nodes->nelts; i++) {
+        const char *node = APR_ARRAY_IDX(nodes, i, const char *);
+
+        if (!is_configured_node(file, node) &&
+            (!mirror_allow_split(&host, &port, node, pool) || !mirror_allow_host(registry, host, port))) {
+            return apr_psprintf(pool, "redis_cluster_nodes: hosts that ProxyMirrorAllowHost allows are needed; got %s",
+                                mirror_value_quote(node, pool));
+        }
+    }
+    return NULL;
+}

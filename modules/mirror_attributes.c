@@ -134,7 +134,7 @@ static const char *refuse_name(const char *text)
     return *text ? "" : NULL;
 }
 
-static apr_uint64_t bit(const mirror_attribute_t *row)
+apr_uint64_t mirror_attributes_bit(const mirror_attribute_t *row)
 {
     return (apr_uint64_t)1 << (row - mirror_attributes);
 }
@@ -163,7 +163,7 @@ const mirror_attribute_t *mirror_attributes_find(const char *name)
 
 int mirror_attributes_is_set(const mirror_settings_t *settings, const mirror_attribute_t *attribute)
 {
-    return (settings->set & bit(attribute)) != 0;
+    return (settings->set & mirror_attributes_bit(attribute)) != 0;
 }
 
 void mirror_attributes_defaults(mirror_settings_t *settings, apr_pool_t *pool)
@@ -183,11 +183,51 @@ void mirror_attributes_merge(mirror_settings_t *settings, const mirror_settings_
     const mirror_attribute_t *row;
 
     for (row = mirror_attributes; row->name; row++) {
-        if (over->set & bit(row)) {
+        if (over->set & mirror_attributes_bit(row)) {
             memcpy(member(settings, row), const_member(over, row), row->rule.type->size);
         }
     }
     settings->set |= over->set;
+}
+
+void mirror_attributes_take(mirror_settings_t *settings, const mirror_settings_t *from, const mirror_attribute_t *row)
+{
+    memcpy(member(settings, row), const_member(from, row), row->rule.type->size);
+    settings->set |= mirror_attributes_bit(row);
+}
+
+void mirror_attributes_unset(mirror_settings_t *settings, const mirror_attribute_t *row)
+{
+    settings->set &= ~mirror_attributes_bit(row);
+}
+
+static const char *reveal_row(const mirror_settings_t *settings, const mirror_attribute_t *row, apr_pool_t *pool)
+{
+    return mirror_value_reveal(const_member(settings, row), &row->rule, pool);
+}
+
+int mirror_attributes_same(const mirror_settings_t *a, const mirror_settings_t *b, const mirror_attribute_t *row,
+                           apr_pool_t *pool)
+{
+    const char *one = reveal_row(a, row, pool), *other = reveal_row(b, row, pool);
+
+    return one && other ? !strcmp(one, other) : one == other;
+}
+
+apr_uint64_t mirror_attributes_hash(const mirror_settings_t *settings, apr_pool_t *pool)
+{
+    apr_uint64_t hash = APR_UINT64_C(0xcbf29ce484222325); /* FNV-1a */
+    const mirror_attribute_t *row;
+
+    for (row = mirror_attributes; row->name; row++) {
+        const char *text = reveal_row(settings, row, pool);
+
+        hash = (hash ^ (text ? 0x100 : 0x200)) * APR_UINT64_C(0x100000001b3);
+        for (; text && *text; text++) {
+            hash = (hash ^ (unsigned char)*text) * APR_UINT64_C(0x100000001b3);
+        }
+    }
+    return hash ? hash : 1;
 }
 
 /* ---- from a directive ---- */
@@ -198,7 +238,7 @@ static const char *set_text(mirror_settings_t *settings, const mirror_attribute_
     const char *wrong = mirror_value_from_text(member(settings, row), &row->rule, row->name, text, pool);
 
     if (!wrong) {
-        settings->set |= bit(row);
+        settings->set |= mirror_attributes_bit(row);
     }
     return wrong;
 }
@@ -253,7 +293,7 @@ static const char *set_word(mirror_settings_t *settings, const char *word, unsig
     if (row->flags & forbidden) {
         return about(row, "is given by the URL, the first word, and not as an attribute", pool);
     }
-    if (settings->set & bit(row)) {
+    if (settings->set & mirror_attributes_bit(row)) {
         return about(row, "may be given once; got it twice", pool);
     }
     return set_text(settings, row, value + 1, pool);
@@ -313,23 +353,69 @@ const char *mirror_attributes_set_line(mirror_settings_t *settings, const char *
 
 /* ---- from and to JSON ---- */
 
-const char *mirror_attributes_set_json(mirror_settings_t *settings, const char *name, yajl_val json, apr_pool_t *pool)
+const char *mirror_attributes_find_json(const mirror_attribute_t **row, const char *name, apr_pool_t *pool)
 {
-    const mirror_attribute_t *row = mirror_attributes_find(name);
-    const char *wrong;
-
-    if (!row) {
+    *row = mirror_attributes_find(name);
+    if (!*row) {
         return apr_pstrcat(pool, "attributes: one of ", list_names(MIRROR_ATTRIBUTE_NO_JSON, pool), " is needed; got ",
                            mirror_value_quote(name, pool), NULL);
     }
-    if (row->flags & MIRROR_ATTRIBUTE_NO_JSON) {
-        return about(row, "can be set in the configuration file only", pool);
-    }
-    wrong = mirror_value_from_json(member(settings, row), &row->rule, row->name, json, pool);
+    return (*row)->flags & MIRROR_ATTRIBUTE_NO_JSON ? about(*row, "can be set in the configuration file only", pool)
+                                                    : NULL;
+}
+
+const char *mirror_attributes_set_json(mirror_settings_t *settings, const char *name, yajl_val json, apr_pool_t *pool)
+{
+    const mirror_attribute_t *row;
+    const char *wrong = mirror_attributes_find_json(&row, name, pool);
+
     if (!wrong) {
-        settings->set |= bit(row);
+        wrong = mirror_value_from_json(member(settings, row), &row->rule, row->name, json, pool);
+    }
+    if (!wrong) {
+        settings->set |= mirror_attributes_bit(row);
     }
     return wrong;
+}
+
+const char *mirror_attributes_set_form(mirror_settings_t *settings, const char *name, const char *text,
+                                       apr_pool_t *pool)
+{
+    const mirror_attribute_t *row;
+    const char *wrong = mirror_attributes_find_json(&row, name, pool);
+    struct yajl_val_s json;
+
+    if (wrong) {
+        return wrong;
+    }
+    if (row->rule.type != &mirror_value_target && row->rule.type != &mirror_value_secret) {
+        return set_text(settings, row, text, pool);
+    }
+    json.type = yajl_t_string; /* these may say less there */
+    json.u.string = apr_pstrdup(pool, text);
+    return mirror_attributes_set_json(settings, name, &json, pool);
+}
+
+void mirror_attributes_print_row(yajl_gen json, const mirror_settings_t *settings, const mirror_attribute_t *row,
+                                 int reveal, apr_pool_t *pool)
+{
+    const char *text;
+
+    yajl_gen_string(json, (const unsigned char *)row->name, strlen(row->name));
+    if (reveal && row->rule.type == &mirror_value_secret) {
+        text = reveal_row(settings, row, pool);
+        yajl_gen_string(json, (const unsigned char *)text, strlen(text));
+        return;
+    }
+    mirror_value_to_json(json, const_member(settings, row), &row->rule, pool);
+}
+
+const char *mirror_attributes_describe(const mirror_settings_t *settings, const mirror_attribute_t *row,
+                                       apr_pool_t *pool)
+{
+    const char *text = mirror_value_to_text(const_member(settings, row), &row->rule, pool);
+
+    return !text ? "nothing" : row->rule.type->is_number ? text : mirror_value_quote(text, pool);
 }
 
 void mirror_attributes_print(yajl_gen json, const mirror_settings_t *settings, apr_pool_t *pool)
@@ -338,11 +424,8 @@ void mirror_attributes_print(yajl_gen json, const mirror_settings_t *settings, a
 
     yajl_gen_map_open(json);
     for (row = mirror_attributes; row->name; row++) {
-        const void *value = const_member(settings, row);
-
-        if (!(row->flags & MIRROR_ATTRIBUTE_NO_JSON) && mirror_value_to_text(value, &row->rule, pool)) {
-            yajl_gen_string(json, (const unsigned char *)row->name, strlen(row->name));
-            mirror_value_to_json(json, value, &row->rule, pool);
+        if (!(row->flags & MIRROR_ATTRIBUTE_NO_JSON) && reveal_row(settings, row, pool)) {
+            mirror_attributes_print_row(json, settings, row, 0, pool);
         }
     }
     yajl_gen_map_close(json);
@@ -398,7 +481,7 @@ void mirror_attributes_check_effect(apr_array_header_t *warnings, const mirror_s
     const mirror_attribute_t *row;
 
     for (row = mirror_attributes; row->name; row++) {
-        const char *needed = line->set & bit(row) ? missing(row, settings, warnings->pool) : NULL;
+        const char *needed = line->set & mirror_attributes_bit(row) ? missing(row, settings, warnings->pool) : NULL;
 
         if (needed) {
             APR_ARRAY_PUSH(warnings, const char *) =

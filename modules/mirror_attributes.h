@@ -54,6 +54,13 @@ const char *mirror_attributes_set_line(mirror_settings_t *settings, const char *
 /* Read the attribute `name` from JSON. */
 const char *mirror_attributes_set_json(mirror_settings_t *settings, const char *name, yajl_val json, apr_pool_t *pool);
 
+/* Read the attribute `name` from a form: what JSON may set, as the word that a directive has. */
+const char *mirror_attributes_set_form(mirror_settings_t *settings, const char *name, const char *text,
+                                       apr_pool_t *pool);
+
+/* The row that JSON may set by this name. Returns NULL, or what is wrong. */
+const char *mirror_attributes_find_json(const mirror_attribute_t **row, const char *name, apr_pool_t *pool);
+
 /* Take the next word off `*line`: it may be quoted with " or ' as a whole, as in any directive, or its value may,
  * attribute="a value"; a backslash goes before a quote in quotes. *word is NULL at the end. */
 const char *mirror_attributes_next_word(const char **word, const char **line, apr_pool_t *pool);
@@ -61,12 +68,33 @@ const char *mirror_attributes_next_word(const char **word, const char **line, ap
 /* Lay what `over` gives over `settings`. What it points to is shared. */
 void mirror_attributes_merge(mirror_settings_t *settings, const mirror_settings_t *over);
 
+/* One row of `settings`: as in `from`, with what it points to shared; not given any more; whether both have the same
+ * value. */
+void mirror_attributes_take(mirror_settings_t *settings, const mirror_settings_t *from, const mirror_attribute_t *row);
+void mirror_attributes_unset(mirror_settings_t *settings, const mirror_attribute_t *row);
+int mirror_attributes_same(const mirror_settings_t *a, const mirror_settings_t *b, const mirror_attribute_t *row,
+                           apr_pool_t *pool);
+
+/* The value of one row for people: in quotes where it is text, a secret as "***", "nothing" if there is none. */
+const char *mirror_attributes_describe(const mirror_settings_t *settings, const mirror_attribute_t *row,
+                                       apr_pool_t *pool);
+
+/* A hash of all values, secrets included. Never 0. */
+apr_uint64_t mirror_attributes_hash(const mirror_settings_t *settings, apr_pool_t *pool);
+
+/* The row's bit in a set of rows. */
+apr_uint64_t mirror_attributes_bit(const mirror_attribute_t *row);
+
 /* Append what is wrong with the attributes taken together to `faults` (of const char *, in its pool). */
 void mirror_attributes_check(apr_array_header_t *faults, const mirror_settings_t *settings);
 
 /* Append to `warnings` (of const char *) what `line` gives that has no effect in `settings`, the whole with it. */
 void mirror_attributes_check_effect(apr_array_header_t *warnings, const mirror_settings_t *line,
                                     const mirror_settings_t *settings);
+
+/* Add the key and the value of one row to `json`: with `reveal` a secret as it is. */
+void mirror_attributes_print_row(yajl_gen json, const mirror_settings_t *settings, const mirror_attribute_t *row,
+                                 int reveal, apr_pool_t *pool);
 
 /* Add a JSON object of all attributes that have a value to `json`, in the order of the table. */
 void mirror_attributes_print(yajl_gen json, const mirror_settings_t *settings, apr_pool_t *pool);

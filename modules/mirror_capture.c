@@ -23,6 +23,7 @@
 #include "mirror_choose.h"
 #include "mirror_config.h"
 #include "mirror_entries.h"
+#include "mirror_settings.h"
 
 extern module AP_MODULE_DECLARE_DATA proxy_mirror_module;
 
@@ -157,18 +158,26 @@ static apr_status_t output_filter(ap_filter_t *f, apr_bucket_brigade *bb)
 
 /* ---- the decision ---- */
 
-/* How many copies there may be. A mirror without a cell is off, and does not even see a request. */
-static apr_size_t entries_for(const mirror_child_t *child, const apr_array_header_t *mirrors)
+/* The lane of the mirror; NULL: it has no cell, is off, and does not even see a request. */
+static mirror_lane_t *lane_of(mirror_child_t *child, const apr_array_header_t *mirrors, int i)
+{
+    mirror_lane_t *lane = &child->lanes[APR_ARRAY_IDX(mirrors, i, const mirror_t *)->index];
+
+    return lane->cell ? lane : NULL;
+}
+
+/* References to the settings of all mirrors, as they are now. Returns how many copies there may be. */
+static apr_size_t acquire_settings(const mirror_settings_t **settings, mirror_child_t *child,
+                                   const apr_array_header_t *mirrors)
 {
     apr_size_t count = 0;
     int i;
 
     for (i = 0; i < mirrors->nelts; i++) {
-        const mirror_t *mirror = APR_ARRAY_IDX(mirrors, i, const mirror_t *);
+        mirror_lane_t *lane = lane_of(child, mirrors, i);
 
-        if (child->lanes[mirror->index].cell) {
-            count += (apr_size_t)mirror->settings->copies;
-        }
+        settings[i] = lane ? mirror_settings_acquire(lane) : NULL;
+        count += lane ? (apr_size_t)settings[i]->copies : 0;
     }
     return count;
 }
@@ -210,6 +219,7 @@ static void decide(request_rec *r, request_rec *first, const apr_array_header_t 
     const mirror_registry_t *registry = mirror_config_registry(r->server);
     mirror_child_t *child = registry->child;
     mirror_choice_t choice = { 0 };
+    const mirror_settings_t **settings;
     capture_t *capture;
     apr_size_t count;
     int i;
@@ -217,7 +227,8 @@ static void decide(request_rec *r, request_rec *first, const apr_array_header_t 
     if (!child || apr_atomic_read32(&child->closed)) {
         return;
     }
-    count = entries_for(child, mirrors);
+    settings = apr_palloc(r->pool, (apr_size_t)mirrors->nelts * sizeof(*settings));
+    count = acquire_settings(settings, child, mirrors);
     if (!count) {
         return;
     }
@@ -232,10 +243,9 @@ static void decide(request_rec *r, request_rec *first, const apr_array_header_t 
     capture->entries.request_time = choice.subject.log ? first->request_time : 0;
     ap_set_module_config(first->request_config, &proxy_mirror_module, capture);
     for (i = 0; i < mirrors->nelts; i++) {
-        mirror_lane_t *lane = &child->lanes[APR_ARRAY_IDX(mirrors, i, mirror_t *)->index];
-
-        if (lane->cell) {
-            mirror_entries_see(&capture->entries, &choice, lane);
+        if (settings[i]) {
+            mirror_entries_see(&capture->entries, &choice, lane_of(child, mirrors, i), settings[i]);
+            mirror_settings_drop(settings[i]);
         }
     }
     if (capture->entries.live) {

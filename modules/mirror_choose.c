@@ -58,7 +58,13 @@ static const char *parse(const ap_expr_info_t **expr, const char *name, const ch
                : NULL;
 }
 
-const char *mirror_choose_compile(mirror_settings_t *settings, unsigned flags, apr_pool_t *pool, apr_pool_t *ptemp)
+static unsigned restriction(const char *text, const mirror_settings_t *trusted, const char *trusted_text)
+{
+    return !trusted || (text && trusted_text && !strcmp(text, trusted_text)) ? 0 : AP_EXPR_FLAG_RESTRICTED;
+}
+
+const char *mirror_choose_compile(mirror_settings_t *settings, const mirror_settings_t *trusted, apr_pool_t *pool,
+                                  apr_pool_t *ptemp)
 {
     mirror_rules_t *rules;
     const char *wrong;
@@ -68,10 +74,13 @@ const char *mirror_choose_compile(mirror_settings_t *settings, unsigned flags, a
         return NULL;
     }
     rules = apr_pcalloc(pool, sizeof(*rules));
-    wrong = parse(&rules->expr, "expr", "an expression", settings->expr, flags, pool, ptemp);
+    wrong = parse(&rules->expr, "expr", "an expression", settings->expr,
+                  restriction(settings->expr, trusted, trusted ? trusted->expr : NULL), pool, ptemp);
     if (!wrong) {
         wrong = parse(&rules->sample_key, "sample_key", "a string expression", settings->sample_key,
-                      flags | AP_EXPR_FLAG_STRING_RESULT, pool, ptemp);
+                      restriction(settings->sample_key, trusted, trusted ? trusted->sample_key : NULL) |
+                          AP_EXPR_FLAG_STRING_RESULT,
+                      pool, ptemp);
     }
     if (!wrong) {
         read_statuses(rules, settings->status);

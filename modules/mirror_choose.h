@@ -50,9 +50,11 @@ typedef struct mirror_choice_t {
 
 /* ---- startup, or whenever settings are made ---- */
 
-/* Set settings->rules to what follows from expr, sample_key and status, in `pool`. `flags` is 0, or
- * AP_EXPR_FLAG_RESTRICTED if the settings are not the administrator's. Returns NULL, or what is wrong. */
-const char *mirror_choose_compile(mirror_settings_t *settings, unsigned flags, apr_pool_t *pool, apr_pool_t *ptemp);
+/* Set settings->rules to what follows from expr, sample_key and status, in `pool`. `trusted` are settings of the
+ * administrator's: an expression that differs from theirs is a restricted one (AP_EXPR_FLAG_RESTRICTED); NULL: the
+ * settings are the administrator's. Returns NULL, or what is wrong. */
+const char *mirror_choose_compile(mirror_settings_t *settings, const mirror_settings_t *trusted, apr_pool_t *pool,
+                                  apr_pool_t *ptemp);
 
 /* ---- request threads ---- */
 

@@ -229,7 +229,7 @@ static const char *set_mirror(cmd_parms *cmd, void *config, const char *args)
         wrong = mirror_attributes_set_line(&given, args, MIRROR_ATTRIBUTE_NO_WORD, cmd->pool);
     }
     if (!wrong) {
-        wrong = mirror_choose_compile(&given, 0, cmd->pool, cmd->temp_pool);
+        wrong = mirror_choose_compile(&given, NULL, cmd->pool, cmd->temp_pool);
     }
     if (wrong) {
         return complain(cmd, wrong);
@@ -254,7 +254,7 @@ static const char *set_defaults(cmd_parms *cmd, void *unused, const char *args)
         wrong = "attribute: attribute=value is needed; got nothing";
     }
     if (!wrong) {
-        wrong = mirror_choose_compile(&given, 0, cmd->pool, cmd->temp_pool);
+        wrong = mirror_choose_compile(&given, NULL, cmd->pool, cmd->temp_pool);
     }
     if (wrong) {
         return complain(cmd, wrong);
@@ -333,7 +333,9 @@ static int resolve_settings(config_line_t *line, apr_pool_t *pconf, apr_pool_t *
 
     mirror_attributes_defaults(settings, pconf);
     mirror_attributes_merge(settings, &server->defaults);
+    line->mirror.defaults = apr_pmemdup(pconf, settings, sizeof(*settings));
     mirror_attributes_merge(settings, &line->given);
+    line->mirror.config = mirror_attributes_hash(settings, plog);
     line->mirror.settings = settings;
     line->mirror.name = settings->name;
     line->mirror.vhost = line->server;
@@ -342,7 +344,13 @@ static int resolve_settings(config_line_t *line, apr_pool_t *pconf, apr_pool_t *
     if (wrong) {
         APR_ARRAY_PUSH(faults, const char *) = wrong;
     }
-    wrong = mirror_choose_compile(settings, 0, pconf, plog);
+    if (!line->given.redis_password) {
+        line->mirror.defaults->redis_password = settings->redis_password;
+    }
+    else if (mirror_secret_is_program(line->mirror.defaults->redis_password)) {
+        line->mirror.defaults->redis_password = NULL; /* a program is not run for what the line does not use */
+    }
+    wrong = mirror_choose_compile(settings, NULL, pconf, plog);
     if (wrong) {
         APR_ARRAY_PUSH(faults, const char *) = wrong;
     }

@@ -50,7 +50,7 @@ struct mirror_connection_t {
 
     /* from the sender to the helper, and back */
     const mirror_t *mirror;
-    const mirror_settings_t *settings;
+    const mirror_settings_t *settings; /* a reference */
     mirror_queue_t *reports;       /* where it is pushed when it is done with */
     mirror_addresses_t *addresses; /* NULL: to be looked up */
     apr_status_t status;           /* APR_SUCCESS: it is connected */

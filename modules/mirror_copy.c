@@ -13,6 +13,7 @@
 #include "mirror_copy.h"
 #include "mirror_limit_window.h"
 #include "mirror_log.h"
+#include "mirror_settings.h"
 #include "mirror_slotmem.h"
 #include "mirror_spool.h"
 
@@ -118,6 +119,7 @@ mirror_outcome_e mirror_copy_create(mirror_copy_t **out, mirror_lane_t *lane, co
     }
     memset(copy, 0, sizeof(*copy));
     copy->lane = lane;
+    mirror_settings_keep(settings);
     copy->settings = settings;
     copy->head = (char *)(copy + 1);
     copy->head_size = head_size;
@@ -288,6 +290,7 @@ void mirror_copy_end(mirror_copy_t *copy, mirror_outcome_e outcome)
         copy->line->bytes = (apr_off_t)copy->head_len + copy->body_len;
         mirror_log_end(lane->child, copy->line, outcome);
     }
+    mirror_settings_drop(copy->settings);
     for (block = copy->rest; block; block = next) {
         next = block->next;
         free(block);

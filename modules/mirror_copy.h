@@ -33,7 +33,7 @@ struct mirror_block_t {
 struct mirror_copy_t {
     mirror_queue_item_t item; /* the queue's link; first, so that an item is its copy */
     mirror_lane_t *lane;
-    const mirror_settings_t *settings; /* those in force when it was decided */
+    const mirror_settings_t *settings; /* those in force when it was decided; a reference */
     mirror_copy_t *next;               /* the owner's link */
 
     char *head;           /* request line and header lines, each with CRLF, and after completion the empty line */

@@ -146,9 +146,8 @@ static const mirror_log_subject_t *subject_of(mirror_choice_t *choice)
 
 /* Begin a copy for an entry that is chosen. */
 static void begin(mirror_entries_t *entries, mirror_entry_t *entry, mirror_choice_t *choice,
-                  const mirror_shape_t *shape, mirror_lane_t *lane)
+                  const mirror_shape_t *shape, mirror_lane_t *lane, const mirror_settings_t *settings)
 {
-    const mirror_settings_t *settings = lane->mirror->settings;
     apr_off_t announced;
 
     entry->waits = settings->body && choice->body != MIRROR_BODY_NONE;
@@ -171,9 +170,9 @@ static void begin(mirror_entries_t *entries, mirror_entry_t *entry, mirror_choic
     }
 }
 
-void mirror_entries_see(mirror_entries_t *entries, mirror_choice_t *choice, mirror_lane_t *lane)
+void mirror_entries_see(mirror_entries_t *entries, mirror_choice_t *choice, mirror_lane_t *lane,
+                        const mirror_settings_t *settings)
 {
-    const mirror_settings_t *settings = lane->mirror->settings;
     mirror_outcome_e outcome = mirror_choose(choice, lane, settings);
     mirror_shape_t shape;
     apr_int64_t i;
@@ -188,7 +187,7 @@ void mirror_entries_see(mirror_entries_t *entries, mirror_choice_t *choice, mirr
         entry->further = i > 0;
         entry->outcome = outcome;
         if (outcome == MIRROR_OUTCOME_NONE) {
-            begin(entries, entry, choice, &shape, lane);
+            begin(entries, entry, choice, &shape, lane, settings);
         }
         else {
             apr_atomic_inc64(&lane->cell->outcomes[outcome]);

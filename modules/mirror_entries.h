@@ -36,8 +36,9 @@ typedef struct mirror_entries_t {
 
 /* ---- request threads ---- */
 
-/* See a request for one mirror: choose once, then each copy is one of its own. The lane has a cell. */
-void mirror_entries_see(mirror_entries_t *entries, mirror_choice_t *choice, mirror_lane_t *lane);
+/* See a request for one mirror with these settings: choose once, then each copy is one of its own. The lane has a cell. */
+void mirror_entries_see(mirror_entries_t *entries, mirror_choice_t *choice, mirror_lane_t *lane,
+                        const mirror_settings_t *settings);
 
 /* The next bytes of the body, its end, or the news that it will never be complete. */
 void mirror_entries_body_append(mirror_entries_t *entries, const char *data, apr_size_t len);

@@ -38,9 +38,10 @@ typedef struct mirror_limit_provider_t {
      * state on one thread at a time. */
     int remote;
 
-    /* startup, in post_config: NULL, or what is missing for the mirror's limit, for people, in `pool`. NULL: it needs
+    /* startup, in post_config, or request threads: NULL, or what is missing for the limit of a mirror with these
+     * settings, for people, in `pool`. NULL: it needs
      * nothing. */
-    const char *(*missing)(const mirror_t *mirror, apr_pool_t *pool);
+    const char *(*missing)(const mirror_t *mirror, const mirror_settings_t *settings, apr_pool_t *pool);
 
     /* sender thread: what it needs for a mirror with these settings; in `pool`, with copies of all it needs of them. An
      * answer is of no use any more once *given_up (atomic) is not 0, as the child ends. */
@@ -61,9 +62,9 @@ void mirror_limit_redis_cluster_register(apr_pool_t *p);
 
 /* ---- mirror_limit_state.c ---- */
 
-/* startup, in post_config after mod_ssl's and mod_proxy's: NULL, or what is missing for the limit of `mirror`, if it has
- * one, for people, in `pool`. */
-const char *mirror_limit_missing(const mirror_t *mirror, apr_pool_t *pool);
+/* startup, in post_config after mod_ssl's and mod_proxy's, or request threads: NULL, or what is missing for the limit of
+ * `mirror`, if it has one in these settings, for people, in `pool`. */
+const char *mirror_limit_missing(const mirror_t *mirror, const mirror_settings_t *settings, apr_pool_t *pool);
 
 /* ---- any thread: mirror_limit_state.c ---- */
 
@@ -76,8 +77,8 @@ typedef struct mirror_limit_state_t {
     int fallback;            /* limit_fallback is in force */
 } mirror_limit_state_t;
 
-/* What all children together know of the limit of `mirror`, which has one and a slot. */
-void mirror_limit_state(mirror_limit_state_t *state, const mirror_t *mirror);
+/* What all children together know of the limit of `mirror`, which has a slot, and one in these settings. */
+void mirror_limit_state(mirror_limit_state_t *state, const mirror_t *mirror, const mirror_settings_t *settings);
 
 /* ---- sender thread: mirror_limit_state.c; `server` (a server_rec) is for the log ---- */
 

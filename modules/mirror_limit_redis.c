@@ -21,9 +21,9 @@ typedef struct redis_t {
     mirror_redis_t *connection; /* NULL: there is none */
 } redis_t;
 
-static const char *redis_missing(const mirror_t *mirror, apr_pool_t *pool)
+static const char *redis_missing(const mirror_t *mirror, const mirror_settings_t *settings, apr_pool_t *pool)
 {
-    return mirror_redis_login_missing(mirror, mirror->settings->redis_host, (apr_port_t)mirror->settings->redis_port,
+    return mirror_redis_login_missing(mirror, settings, settings->redis_host, (apr_port_t)settings->redis_port,
                                       pool);
 }
 

@@ -63,16 +63,16 @@ static node_t node_of(const char *text)
     return node;
 }
 
-static const char *cluster_missing(const mirror_t *mirror, apr_pool_t *pool)
+static const char *cluster_missing(const mirror_t *mirror, const mirror_settings_t *settings, apr_pool_t *pool)
 {
-    const apr_array_header_t *nodes = mirror->settings->redis_cluster_nodes;
+    const apr_array_header_t *nodes = settings->redis_cluster_nodes;
     const char *missing = NULL;
     int i;
 
     for (i = 0; i < nodes->nelts && !missing; i++) {
         node_t node = node_of(APR_ARRAY_IDX(nodes, i, const char *));
 
-        missing = mirror_redis_login_missing(mirror, node.host, node.port, pool);
+        missing = mirror_redis_login_missing(mirror, settings, node.host, node.port, pool);
     }
     return missing;
 }

@@ -20,16 +20,15 @@ const mirror_limit_provider_t *mirror_limit_provider(const mirror_settings_t *se
                               MIRROR_LIMIT_PROVIDER_VERSION);
 }
 
-const char *mirror_limit_missing(const mirror_t *mirror, apr_pool_t *pool)
+const char *mirror_limit_missing(const mirror_t *mirror, const mirror_settings_t *settings, apr_pool_t *pool)
 {
-    const mirror_limit_provider_t *provider = mirror_limit_provider(mirror->settings);
+    const mirror_limit_provider_t *provider = mirror_limit_provider(settings);
 
-    return mirror->settings->enable_limit_count && provider->missing ? provider->missing(mirror, pool) : NULL;
+    return settings->enable_limit_count && provider->missing ? provider->missing(mirror, settings, pool) : NULL;
 }
 
-void mirror_limit_state(mirror_limit_state_t *state, const mirror_t *mirror)
+void mirror_limit_state(mirror_limit_state_t *state, const mirror_t *mirror, const mirror_settings_t *settings)
 {
-    const mirror_settings_t *settings = mirror->settings;
     apr_interval_time_t length = apr_time_from_sec(settings->time_window);
     mirror_slot_t *slot = mirror->slot;
     apr_time_t now = mirror_limit_window_now();

@@ -1,8 +1,9 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE.
  *
- * mirror_manager.h - what an administrator asks: the mirrors as JSON, and which room answers else.
+ * mirror_manager.h - what an administrator asks: which resource of the manager a request means.
  *
- * Everything that is answered is read when it is asked: settings from pconf, counts from shared memory.
+ * Everything that is answered is read when it is asked: the settings in force, and counts from shared memory. Changes are
+ * mirror_change.h's.
  */
 #ifndef MIRROR_MANAGER_H
 #define MIRROR_MANAGER_H
@@ -11,7 +12,8 @@
 
 /* ---- request threads ---- */
 
-/* handler hook: answers for "proxy-mirror-status". GET, HEAD and OPTIONS; all else is 405. */
+/* handler hook: answers for "proxy-mirror-manager", and for "proxy-mirror-status", which can change nothing by any
+ * method. */
 int mirror_manager_handler(request_rec *r);
 
 #endif

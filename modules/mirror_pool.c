@@ -12,6 +12,7 @@
 #include "mirror_breaker.h"
 #include "mirror_log_line.h"
 #include "mirror_pool_state.h"
+#include "mirror_settings.h"
 #include "mirror_slotmem.h"
 
 APLOG_USE_MODULE(proxy_mirror);
@@ -22,10 +23,15 @@ APLOG_USE_MODULE(proxy_mirror);
 
 const mirror_settings_t *mirror_pool_settings_of(const mirror_pool_t *pool)
 {
-    return pool->lane->mirror->settings;
+    return pool->settings;
 }
 
-static void touch(mirror_pool_t *pool)
+const mirror_settings_t *mirror_pool_settings(const mirror_pools_t *pools, int index)
+{
+    return pools->pools[index]->settings;
+}
+
+void mirror_pool_touch(mirror_pool_t *pool)
 {
     if (!pool->touched) {
         pool->touched = 1;
@@ -134,7 +140,7 @@ static void lease(mirror_pool_t *pool, mirror_connection_t *c, mirror_copy_t *co
     mirror_connection_start(c, copy, now - copy->started);
 }
 
-static void dispatch(mirror_pool_t *pool)
+static void send_waiting(mirror_pool_t *pool)
 {
     while (!APR_RING_EMPTY(&pool->idle, mirror_connection_t, link)) {
         mirror_connection_t *c = APR_RING_FIRST(&pool->idle);
@@ -151,7 +157,7 @@ static void dispatch(mirror_pool_t *pool)
     if (mirror_pool_count_waiting(pool) == 0) {
         return;
     }
-    if (!pool->probing && pool->opening == 0 &&
+    if (!pool->probing && !pool->ends && pool->opening == 0 &&
         mirror_breaker_is_down(pool->lane, mirror_loop_now(pool->shared->loop))) {
         if (pool->open == 0 || pool->again.count > 0) {
             mirror_pool_end_waiting(pool, pool->down_as);
@@ -163,44 +169,64 @@ static void dispatch(mirror_pool_t *pool)
 
 void mirror_pool_dispatch_all(mirror_pools_t *pools)
 {
-    int i;
+    mirror_pool_t *pool;
 
     /* A task that ended has left a helper to whoever waits for one. */
-    for (i = 0; i < pools->count && pools->hungry > 0 && pools->tasks < pools->child->registry->threads; i++) {
-        if (pools->pools[i].hungry) {
-            pools->pools[i].hungry = 0;
+    for (pool = pools->all; pool && pools->hungry > 0 && pools->tasks < pools->child->registry->threads;
+         pool = pool->next) {
+        if (pool->hungry) {
+            pool->hungry = 0;
             pools->hungry--;
-            touch(&pools->pools[i]);
+            mirror_pool_touch(pool);
         }
     }
     while (pools->touched) {
-        mirror_pool_t *pool = pools->touched;
-
+        pool = pools->touched;
         pools->touched = pool->next_touched;
         pool->touched = 0;
-        dispatch(pool);
+        send_waiting(pool);
+        if (pool->ends) {
+            mirror_pool_end(pool);
+        }
     }
 }
 
 void mirror_pool_put(mirror_pools_t *pools, mirror_copy_t *copy)
 {
-    mirror_pool_t *pool = &pools->pools[copy->lane->mirror->index];
+    mirror_pool_t *pool = mirror_pool_for(pools, copy);
 
+    if (!pool) {
+        apr_atomic_inc32(&pools->child->refused);
+        mirror_copy_end(copy, MIRROR_OUTCOME_MEMORY_FULL);
+        return;
+    }
     pools->held++;
     copy->in_pool = 1;
     if (copy->probe) {
         pool->probing = 1;
     }
     add_copy(pool, &pool->waiting, copy);
-    touch(pool);
+    mirror_pool_touch(pool);
 }
 
 /* ---- what connections tell ---- */
 
+/* What was in force before says nothing of the mirror any more; its copies fail for themselves. */
 static void set_down(mirror_pool_t *pool, mirror_outcome_e outcome, const char *what, apr_status_t rv)
 {
     pool->down_as = outcome;
+    if (!mirror_settings_are_current(pool->settings, pool->lane)) {
+        mirror_pool_end_waiting(pool, outcome);
+        return;
+    }
     mirror_breaker_down(pool->lane, mirror_pool_settings_of(pool)->retry, what, rv, pool->shared->server);
+}
+
+static void set_up(mirror_pool_t *pool)
+{
+    if (mirror_settings_are_current(pool->settings, pool->lane)) {
+        mirror_breaker_up(pool->lane, pool->shared->server);
+    }
 }
 
 /* With TLS 1.3 a handshake is over for us before the mirror has looked at our certificate. What it thinks of it is known
@@ -218,7 +244,7 @@ static int is_refused(mirror_pool_t *pool, const mirror_connection_t *c, const m
     }
     pool->proven |= how == MIRROR_ANSWERED;
     if (copy->probe && how != MIRROR_STALE) {
-        mirror_breaker_up(pool->lane, pool->shared->server);
+        set_up(pool);
     }
     return 0;
 }
@@ -247,7 +273,7 @@ static void copy_ended(mirror_pool_t *pool, mirror_connection_t *c, mirror_copy_
         answered(pool, c, copy, apr_time_now() - copy->started);
         if (copy->probe) {
             pool->probing = 0;
-            mirror_breaker_up(pool->lane, pool->shared->server);
+            set_up(pool);
         }
         end_copy(pool, copy, MIRROR_OUTCOME_MIRRORED);
         return;
@@ -277,10 +303,11 @@ static void connection_ended(void *baton, mirror_connection_t *c, mirror_connect
     mirror_pool_t *pool = c->owner;
     mirror_copy_t *copy = c->copy;
     apr_interval_time_t keepalive = mirror_pool_settings_of(pool)->keepalive;
+    int ends = pool->ends || apr_atomic_read32(pools->stopping);
 
     c->copy = NULL;
-    if (keepalive == 0 || apr_atomic_read32(pools->stopping)) {
-        keepalive = pool->waiting.count > 0 && apr_atomic_read32(pools->stopping) ? MIRROR_NO_KEEPALIVE : 0;
+    if (keepalive == 0 || ends) {
+        keepalive = pool->waiting.count > 0 && ends ? MIRROR_NO_KEEPALIVE : 0;
     }
     if (c->reusable && keepalive > 0) {
         APR_RING_REMOVE(c, link);
@@ -293,7 +320,7 @@ static void connection_ended(void *baton, mirror_connection_t *c, mirror_connect
     if (copy) {
         copy_ended(pool, c, copy, how);
     }
-    touch(pool);
+    mirror_pool_touch(pool);
 }
 
 /* ---- what helpers tell ---- */
@@ -327,7 +354,7 @@ static void open_succeeded(mirror_pool_t *pool, mirror_connection_t *c)
                      "PM0413: mirror %s: its address was looked up", pool->lane->mirror->name);
     }
     if (!c->wire.transport->tls) {
-        mirror_breaker_up(pool->lane, pool->shared->server);
+        set_up(pool);
     }
     rv = mirror_connection_adopt(c, &pool->shared->connections);
     if (rv != APR_SUCCESS) {
@@ -359,42 +386,26 @@ void mirror_pool_report(mirror_pools_t *pools, mirror_connection_t *c)
     else {
         open_failed(pool, c);
     }
-    touch(pool);
+    mirror_pool_touch(pool);
 }
 
 /* ---- start and end ---- */
 
 void mirror_pool_create_all(mirror_pools_t *pools, apr_pool_t *memory)
 {
-    int i;
-
     pools->connections.loop = pools->loop;
     pools->connections.buffer = apr_palloc(memory, MIRROR_READ_BUFFER);
     pools->connections.buffer_size = MIRROR_READ_BUFFER;
     pools->connections.ended = connection_ended;
     pools->connections.baton = pools;
-    pools->count = pools->child->registry->mirrors->nelts;
-    pools->pools = apr_pcalloc(memory, pools->count * sizeof(mirror_pool_t));
-    for (i = 0; i < pools->count; i++) {
-        mirror_pool_t *pool = &pools->pools[i];
-
-        pool->shared = pools;
-        pool->lane = &pools->child->lanes[i];
-        pool->down_as = MIRROR_OUTCOME_UNREACHABLE;
-        pool->waiting.end = &pool->waiting.first;
-        pool->again.end = &pool->again.first;
-        APR_RING_INIT(&pool->idle, mirror_connection_t, link);
-        APR_RING_INIT(&pool->busy, mirror_connection_t, link);
-    }
+    mirror_pool_create_first(pools, memory);
 }
 
 void mirror_pool_close_all(mirror_pools_t *pools)
 {
-    int i;
+    mirror_pool_t *pool;
 
-    for (i = 0; i < pools->count; i++) {
-        mirror_pool_t *pool = &pools->pools[i];
-
+    for (pool = pools->all; pool; pool = pool->next) {
         mirror_pool_end_waiting(pool, MIRROR_OUTCOME_SHUT_DOWN);
         while (!APR_RING_EMPTY(&pool->busy, mirror_connection_t, link)) {
             mirror_connection_t *c = APR_RING_FIRST(&pool->busy);

@@ -2,6 +2,9 @@
  *
  * mirror_pool.h - the connection pool of one mirror, and the copies that wait for one of its connections.
  *
+ * A pool is for one host. With the first copy whose settings have another one a new pool takes the mirror's place; the
+ * former one ends its copies and then itself. All else that settings may change holds in the same pool from then on.
+ *
  * Everything here is the sender thread's. A copy that is put in comes out as an outcome. Connections are opened by
  * helper threads (mirror_connect.c), in tasks of several, and come back as reports.
  *
@@ -28,8 +31,9 @@ struct mirror_pools_t {
     apr_uint32_t *given_up;       /* atomic: and no copy will be sent any more */
 
     mirror_connections_t connections;
-    mirror_pool_t *pools; /* by mirror index */
+    mirror_pool_t **pools; /* by mirror index: the one that is in force */
     int count;
+    mirror_pool_t *all; /* these, and those that end */
     mirror_pool_t *touched; /* those that something has happened to */
     int hungry;             /* pools that wait for a helper */
     int tasks;    /* of helpers */
@@ -46,6 +50,9 @@ void mirror_pool_create_all(mirror_pools_t *pools, apr_pool_t *memory);
 
 /* Own `copy` from here. It is sent by mirror_pool_dispatch_all(). */
 void mirror_pool_put(mirror_pools_t *pools, mirror_copy_t *copy);
+
+/* The settings that are in force for the copies of a mirror, by its index. */
+const mirror_settings_t *mirror_pool_settings(const mirror_pools_t *pools, int index);
 
 /* Take back a connection that a helper was given. */
 void mirror_pool_report(mirror_pools_t *pools, mirror_connection_t *connection);

@@ -12,6 +12,7 @@
 #include <http_log.h>
 
 #include "mirror_pool_state.h"
+#include "mirror_settings.h"
 #include "mirror_tls.h"
 
 APLOG_USE_MODULE(proxy_mirror);
@@ -24,10 +25,10 @@ APLOG_USE_MODULE(proxy_mirror);
 /* Descriptors have run out: take one from a mirror that does not use it. 0: there is none. */
 static int close_idle_of_any(mirror_pools_t *pools)
 {
-    int i;
+    mirror_pool_t *pool;
 
-    for (i = 0; i < pools->count; i++) {
-        if (mirror_pool_close_idle(&pools->pools[i])) {
+    for (pool = pools->all; pool; pool = pool->next) {
+        if (mirror_pool_close_idle(pool)) {
             return 1;
         }
     }
@@ -54,6 +55,12 @@ static void init_wire(mirror_connection_t *c)
     c->wire.given_up = ((mirror_pool_t *)c->owner)->shared->given_up;
 }
 
+static apr_status_t give_back(void *settings)
+{
+    mirror_settings_drop(settings);
+    return APR_SUCCESS;
+}
+
 static mirror_connection_t *create_chain(mirror_pool_t *pool, int n)
 {
     mirror_connection_t *chain = NULL;
@@ -66,6 +73,8 @@ static mirror_connection_t *create_chain(mirror_pool_t *pool, int n)
         c->owner = pool;
         c->mirror = pool->lane->mirror;
         c->settings = mirror_pool_settings_of(pool);
+        mirror_settings_keep(c->settings);
+        apr_pool_cleanup_register(memory, c->settings, give_back, apr_pool_cleanup_null);
         init_wire(c);
         c->reports = pool->shared->reports;
         c->addresses = pool->addresses;

@@ -19,6 +19,8 @@ typedef struct mirror_copies_t {
 struct mirror_pool_t {
     mirror_pools_t *shared;
     mirror_lane_t *lane;
+    const mirror_settings_t *settings; /* the newest that came with a copy; a reference */
+    mirror_pool_t *next;
     mirror_pool_t *next_touched;
     mirror_copies_t waiting;
     mirror_copies_t again;                /* copies whose connection was stale: they wait for a fresh one */
@@ -30,6 +32,8 @@ struct mirror_pool_t {
     int opening;                   /* with helpers */
     int tasks;                     /* of helpers */
     unsigned touched : 1;
+    unsigned first : 1;   /* of the sender's memory, and not of malloc's */
+    unsigned ends : 1;    /* another one is in force for the mirror */
     unsigned hungry : 1;  /* waits for a helper */
     unsigned proven : 1;  /* has answered over TLS, and so does not refuse us */
     unsigned probing : 1; /* opens connections although it counts as down */
@@ -50,6 +54,21 @@ int mirror_pool_close_idle(mirror_pool_t *pool);
 
 /* Let the next connection look the name up anew. */
 void mirror_pool_drop_addresses(mirror_pool_t *pool);
+
+/* Something has happened to it: it is looked at in the next dispatch. */
+void mirror_pool_touch(mirror_pool_t *pool);
+
+/* ---- mirror_pool_set.c ---- */
+
+/* A pool for each lane, with the file's settings. */
+void mirror_pool_create_first(mirror_pools_t *pools, apr_pool_t *memory);
+
+/* The pool that the copy belongs to; a new one if its settings are newer, and of another host. NULL: there is no memory
+ * for one. */
+mirror_pool_t *mirror_pool_for(mirror_pools_t *pools, const mirror_copy_t *copy);
+
+/* A pool that ends: close what is idle, and free it if nothing is left. */
+void mirror_pool_end(mirror_pool_t *pool);
 
 /* ---- mirror_pool_open.c ---- */
 

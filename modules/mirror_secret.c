@@ -125,12 +125,17 @@ static const char *renew(retained_t *retained, const char *command, const char *
     return NULL;
 }
 
+int mirror_secret_is_program(const char *secret)
+{
+    return secret && strncmp(secret, EXEC, sizeof(EXEC) - 1) == 0;
+}
+
 const char *mirror_secret_resolve(const char **secret, const char *name, apr_pool_t *pool, apr_pool_t *plog)
 {
     const char *key, *wrong = NULL;
     retained_t *retained;
 
-    if (!*secret || strncmp(*secret, EXEC, sizeof(EXEC) - 1) != 0) {
+    if (!mirror_secret_is_program(*secret)) {
         return NULL;
     }
     key = apr_pstrcat(pool, RETAINED, *secret, NULL);

@@ -15,6 +15,9 @@
  * one, if there was none), and NULL returned. */
 const char *mirror_secret_resolve(const char **secret, const char *name, apr_pool_t *pool, apr_pool_t *plog);
 
+/* Whether a program is to print it; NULL is no secret. */
+int mirror_secret_is_program(const char *secret);
+
 /* The directive has been read: take the passwords out of the text that mod_info and others show. */
 void mirror_secret_hide(const ap_directive_t *directive, apr_pool_t *pool);
 

@@ -107,7 +107,7 @@ static void on_tick(void *baton)
     on |= episode_tick(&sender->spool, refused, sender->server, what);
     for (i = 0; i < sender->pools.count; i++) {
         mirror_lane_t *lane = &child->lanes[i];
-        const mirror_settings_t *settings = lane->mirror->settings;
+        const mirror_settings_t *settings = mirror_pool_settings(&sender->pools, i);
 
         apr_snprintf(what, sizeof(what), "mirror %s: max_connections=%" APR_INT64_T_FMT " and max_queue=%"
                      APR_INT64_T_FMT " are full", lane->mirror->name, settings->max_connections, settings->max_queue);

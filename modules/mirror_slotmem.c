@@ -30,7 +30,7 @@
 APLOG_USE_MODULE(proxy_mirror);
 
 #define MAGIC       APR_UINT64_C(0x4d6972726f725631)
-#define VERSION     2
+#define VERSION     3
 #define RETAINED    "proxy_mirror_slotmem"
 #define CACHE_LINE  64
 #define SPARE       16 /* places for children that the MPM forks before it has seen others end */
@@ -38,6 +38,7 @@ APLOG_USE_MODULE(proxy_mirror);
 #define ALIGNED(n)  (((apr_size_t)(n) + CACHE_LINE - 1) / CACHE_LINE * CACHE_LINE)
 #define SLOT_SIZE   ALIGNED(sizeof(mirror_slot_t))
 #define CELL_SIZE   ALIGNED(sizeof(mirror_cell_t))
+#define STORE_SIZE  ALIGNED(sizeof(mirror_store_t))
 #define LOWER(word) ((apr_uint32_t)(word))
 #define UPPER(word) ((apr_uint32_t)((word) >> 32))
 
@@ -51,7 +52,9 @@ typedef struct header_t {
     apr_uint32_t slots_used;  /* atomic: those below were used at some time */
     apr_uint32_t places_used; /* atomic: likewise */
     apr_uint32_t load;        /* startup: how often the configuration was loaded */
+    apr_uint32_t store_size;
     apr_time_t created;
+    mirror_store_lock_t lock; /* of those who write to stores */
 } header_t;
 
 typedef struct place_t {
@@ -65,27 +68,28 @@ struct mirror_table_t {
     char *slots;
     place_t *places;
     char *cells;
-    apr_uint32_t load; /* this one */
+    char *stores;
+    apr_uint32_t load;           /* this one */
+    apr_array_header_t *carried; /* startup: of carried_t, from the segment before; NULL: it is still the same */
 };
+
+/* What was set at run time in a segment that is made anew. */
+typedef struct carried_t {
+    const char *name;
+    mirror_store_text_t text;
+} carried_t;
 
 /* What ap_retained_data_get finds after a restart, of whatever version of this module. */
 typedef struct retained_t {
     apr_shm_t *shm;
 } retained_t;
 
-/* clang-format off */
-const double mirror_slotmem_latency_ms[MIRROR_LATENCY_BUCKETS - 1] = {
-    0.1, 0.15, 0.2, 0.3, 0.5, 0.7, 1, 1.5, 2, 3, 5, 7, 10, 15, 20, 30, 50, 70, 100, 150, 200, 300, 500, 700,
-    1000, 2000, 3000, 5000, 10000, 30000, 60000,
-};
-/* clang-format on */
-
 /* ---- the segment ---- */
 
 static apr_size_t segment_size(apr_size_t slots, apr_size_t places)
 {
     return CACHE_LINE + ALIGNED(sizeof(header_t)) + slots * SLOT_SIZE + ALIGNED(places * sizeof(place_t)) +
-           places * slots * CELL_SIZE;
+           places * slots * CELL_SIZE + slots * STORE_SIZE;
 }
 
 /* apr_shm puts a size in front of what it gives out, so that is not aligned. */
@@ -103,13 +107,19 @@ static mirror_table_t *table_of(apr_shm_t *shm, apr_pool_t *pconf, server_rec *s
     table->slots = (char *)table->header + ALIGNED(sizeof(header_t));
     table->places = (place_t *)(table->slots + table->header->slots * SLOT_SIZE);
     table->cells = (char *)table->places + ALIGNED(table->header->places * sizeof(place_t));
+    table->stores = table->cells + (apr_size_t)table->header->places * table->header->slots * CELL_SIZE;
     return table;
+}
+
+static int has_this_layout(const header_t *header)
+{
+    return header->magic == MAGIC && header->version == VERSION && header->slot_size == SLOT_SIZE &&
+           header->cell_size == CELL_SIZE && header->store_size == STORE_SIZE;
 }
 
 static int fits(const header_t *header, int slots)
 {
-    return header->magic == MAGIC && header->version == VERSION && header->slot_size == SLOT_SIZE &&
-           header->cell_size == CELL_SIZE && header->slots >= (apr_uint32_t)slots;
+    return has_this_layout(header) && header->slots >= (apr_uint32_t)slots;
 }
 
 static apr_uint32_t places_needed(void)
@@ -134,18 +144,60 @@ static apr_status_t create(apr_shm_t **shm, apr_pool_t *process, int slots)
         header->version = VERSION;
         header->slot_size = SLOT_SIZE;
         header->cell_size = CELL_SIZE;
+        header->store_size = STORE_SIZE;
         header->slots = (apr_uint32_t)slots;
         header->places = places;
         header->places_used = SHARED + 1;
         header->created = apr_time_now();
+        rv = mirror_store_lock_init(&header->lock);
     }
     return rv;
+}
+
+static mirror_slot_t *slot_at(const mirror_table_t *table, apr_uint32_t index)
+{
+    return (mirror_slot_t *)(table->slots + index * SLOT_SIZE);
+}
+
+mirror_store_t *mirror_slotmem_store(mirror_table_t *table, const mirror_slot_t *slot)
+{
+    return (mirror_store_t *)(table->stores + slot->index * STORE_SIZE);
+}
+
+mirror_store_lock_t *mirror_slotmem_store_lock(mirror_table_t *table)
+{
+    return &table->header->lock;
+}
+
+/* What the segment before has in its stores, if it can be read. */
+static apr_array_header_t *carry(apr_shm_t *former, apr_pool_t *pconf, server_rec *s)
+{
+    apr_array_header_t *carried = apr_array_make(pconf, 4, sizeof(carried_t));
+    mirror_table_t *table;
+    apr_uint32_t i;
+
+    if (!has_this_layout(header_of(former))) {
+        return carried;
+    }
+    table = table_of(former, pconf, s);
+    for (i = 0; i < table->header->slots_used; i++) {
+        mirror_slot_t *slot = slot_at(table, i);
+        carried_t one;
+
+        mirror_store_read(&one.text, &slot->version, mirror_slotmem_store(table, slot), pconf);
+        if (one.text.text != NULL) {
+            one.name = apr_pstrdup(pconf, slot->name);
+            APR_ARRAY_PUSH(carried, carried_t) = one;
+        }
+    }
+    return carried;
 }
 
 apr_status_t mirror_slotmem_open(mirror_table_t **table, apr_pool_t *pconf, void *server, int slots)
 {
     server_rec *s = server;
     retained_t *retained = ap_retained_data_get(RETAINED);
+    apr_array_header_t *carried = NULL;
     apr_shm_t *former = NULL;
     apr_status_t rv;
 
@@ -167,16 +219,13 @@ apr_status_t mirror_slotmem_open(mirror_table_t **table, apr_pool_t *pconf, void
         ap_log_error(APLOG_MARK, APLOG_WARNING, 0, s,
                      "PM0200: the shared memory of mirrors is made anew, as ProxyMirrorSlots has grown or the module "
                      "is of another version; all counts begin at 0");
+        carried = carry(former, pconf, s);
         apr_shm_destroy(former); /* here; children that run still have it */
     }
     *table = table_of(retained->shm, pconf, s);
+    (*table)->carried = carried;
     (*table)->load = ++(*table)->header->load;
     return APR_SUCCESS;
-}
-
-static mirror_slot_t *slot_at(const mirror_table_t *table, apr_uint32_t index)
-{
-    return (mirror_slot_t *)(table->slots + index * SLOT_SIZE);
 }
 
 static mirror_cell_t *cell_at(const mirror_table_t *table, apr_uint32_t place, apr_uint32_t index)
@@ -187,6 +236,11 @@ static mirror_cell_t *cell_at(const mirror_table_t *table, apr_uint32_t place, a
 mirror_cell_t *mirror_slotmem_cell(mirror_table_t *table, int place, const mirror_slot_t *slot)
 {
     return cell_at(table, (apr_uint32_t)place, slot->index);
+}
+
+apr_uint32_t mirror_slotmem_places(mirror_table_t *table)
+{
+    return apr_atomic_read32(&table->header->places_used);
 }
 
 /* ---- slots ---- */
@@ -225,7 +279,7 @@ static mirror_slot_t *reclaim(mirror_table_t *table)
             for (place = 0; place < apr_atomic_read32(&table->header->places_used); place++) {
                 mirror_cell_t *cell = cell_at(table, place, i);
 
-                apr_atomic_set64(&cell->seen, 0); /* first, for unfinished() in another process */
+                apr_atomic_set64(&cell->seen, 0); /* first, for mirror_slotmem_unfinished() in another process */
                 memset(cell, 0, sizeof(*cell));
             }
             apr_atomic_set64(&slot->down_until, 0);
@@ -234,10 +288,26 @@ static mirror_slot_t *reclaim(mirror_table_t *table)
             apr_atomic_set64(&slot->limit_closed, 0);
             apr_atomic_set64(&slot->limit_shared, 0);
             apr_atomic_set64(&slot->limit_silent, 0);
+            apr_atomic_set64(&slot->version, 0); /* nothing is stored */
             return slot;
         }
     }
     return NULL;
+}
+
+/* A new slot gets what was stored for its mirror in the segment before. */
+static void give_carried(mirror_table_t *table, mirror_slot_t *slot)
+{
+    int i;
+
+    for (i = 0; table->carried != NULL && i < table->carried->nelts; i++) {
+        const carried_t *carried = &APR_ARRAY_IDX(table->carried, i, carried_t);
+
+        if (strcmp(carried->name, slot->name) == 0) {
+            mirror_store_write(&slot->version, mirror_slotmem_store(table, slot), &table->header->lock, 0,
+                               carried->text.config, carried->text.text);
+        }
+    }
 }
 
 apr_status_t mirror_slotmem_slot(mirror_slot_t **slot, mirror_table_t *table, const char *name)
@@ -264,6 +334,7 @@ apr_status_t mirror_slotmem_slot(mirror_slot_t **slot, mirror_table_t *table, co
         (*slot)->index = i;
         apr_atomic_set32(&header->slots_used, i + 1);
     }
+    give_carried(table, *slot);
     return APR_SUCCESS;
 }
 
@@ -273,20 +344,6 @@ apr_status_t mirror_slotmem_slot(mirror_slot_t **slot, mirror_table_t *table, co
 static int is_alive(apr_uint32_t pid)
 {
     return kill((pid_t)pid, 0) == 0 || errno != ESRCH;
-}
-
-/* How many copies of the cell have no outcome. What a writer counts first is read last. */
-static apr_uint64_t unfinished(mirror_cell_t *cell)
-{
-    apr_uint64_t ended = 0;
-    apr_uint64_t seen;
-    int i;
-
-    for (i = 0; i < MIRROR_OUTCOME_COUNT; i++) {
-        ended += apr_atomic_read64(&cell->outcomes[i]);
-    }
-    seen = apr_atomic_read64(&cell->seen);
-    return seen > ended ? seen - ended : 0;
 }
 
 static void settle_cells(mirror_table_t *table, apr_uint32_t place)
@@ -299,7 +356,7 @@ static void settle_cells(mirror_table_t *table, apr_uint32_t place)
         apr_atomic_set64(&cell->in_flight, 0);
         apr_atomic_set64(&cell->connections, 0);
         apr_atomic_set64(&cell->bytes, 0);
-        apr_atomic_add64(&cell->outcomes[MIRROR_OUTCOME_SHUT_DOWN], unfinished(cell));
+        apr_atomic_add64(&cell->outcomes[MIRROR_OUTCOME_SHUT_DOWN], mirror_slotmem_unfinished(cell));
     }
 }
 
@@ -417,82 +474,4 @@ void mirror_slotmem_release(mirror_table_t *table, int place)
         settle_cells(table, (apr_uint32_t)place);
         apr_atomic_set64(&table->places[place].owner, 0);
     }
-}
-
-/* ---- counting and summing ---- */
-
-void mirror_slotmem_count_answer(mirror_cell_t *cell, int status, int interim, apr_interval_time_t took)
-{
-    double ms = (double)took / 1000;
-    int bucket = 0;
-
-    while (bucket < MIRROR_LATENCY_BUCKETS - 1 && mirror_slotmem_latency_ms[bucket] < ms) {
-        bucket++;
-    }
-    apr_atomic_inc64(&cell->latency[bucket]);
-    apr_atomic_add64(&cell->latency_us, took > 0 ? (apr_uint64_t)took : 0);
-    if (interim > 0) {
-        apr_atomic_add64(&cell->responses[0], (apr_uint64_t)interim);
-    }
-    if (status >= 100 && status <= 599) {
-        apr_atomic_inc64(&cell->responses[status / 100 - 1]);
-    }
-}
-
-static void add_up(apr_uint64_t *sum, apr_uint64_t *part, int n)
-{
-    while (n-- > 0) {
-        *sum++ += apr_atomic_read64(part++);
-    }
-}
-
-void mirror_slotmem_sum(mirror_totals_t *totals, mirror_table_t *table, const mirror_slot_t *slot)
-{
-    mirror_cell_t *sum = &totals->sum;
-    apr_uint64_t open;
-    apr_uint32_t i;
-
-    memset(totals, 0, sizeof(*totals));
-    for (i = 0; i < apr_atomic_read32(&table->header->places_used); i++) {
-        mirror_cell_t *cell = cell_at(table, i, slot->index);
-
-        /* What a copy is counted in last is read first: so seen has every copy that is in one of the others. */
-        add_up(sum->outcomes, cell->outcomes, MIRROR_OUTCOME_COUNT);
-        add_up(&sum->in_flight, &cell->in_flight, 1);
-        add_up(&sum->seen, &cell->seen, 1);
-        add_up(&sum->connections, &cell->connections, 1);
-        add_up(&sum->bytes, &cell->bytes, 1);
-        add_up(sum->responses, cell->responses, 5);
-        add_up(sum->latency, cell->latency, MIRROR_LATENCY_BUCKETS);
-        add_up(&sum->latency_us, &cell->latency_us, 1);
-    }
-    open = unfinished(sum);
-    sum->in_flight = sum->in_flight < open ? sum->in_flight : open;
-    totals->queued = open - sum->in_flight;
-}
-
-double mirror_slotmem_quantile(const mirror_cell_t *sum, double q)
-{
-    double before = 0;
-    double rank = 0;
-    int i;
-
-    for (i = 0; i < MIRROR_LATENCY_BUCKETS; i++) {
-        rank += (double)sum->latency[i];
-    }
-    if (rank <= 0) {
-        return -1;
-    }
-    rank *= q;
-    for (i = 0; i < MIRROR_LATENCY_BUCKETS - 1; i++) {
-        double here = (double)sum->latency[i];
-
-        if (here > 0 && before + here >= rank) {
-            double low = i > 0 ? mirror_slotmem_latency_ms[i - 1] : 0;
-
-            return low + (mirror_slotmem_latency_ms[i] - low) * (rank - before) / here;
-        }
-        before += here;
-    }
-    return mirror_slotmem_latency_ms[MIRROR_LATENCY_BUCKETS - 2]; /* or longer, nobody knows how much */
 }

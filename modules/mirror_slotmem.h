@@ -9,6 +9,7 @@
  *     slots    one per mirror, keyed by its name: what all children share of it
  *     places   one per child: its pid; the first place is shared by the children that found no other
  *     cells    for each place, one per slot
+ *     stores   one per slot: what the manager has set of the mirror (mirror_store.h)
  *
  * A child claims a place for its pid and then only adds to its own cells, so a killed child leaves its counts behind;
  * what it still had under way is moved to shut_down when its place is settled. Counters stay when a place is freed and
@@ -20,6 +21,7 @@
 #define MIRROR_SLOTMEM_H
 
 #include "mirror.h"
+#include "mirror_store.h"
 
 /* Upper bounds in milliseconds of the latency histogram; one more bucket has what is longer. Prometheus's le of the
  * contract (1 5 10 50 100 500 1000 5000 10000 ms) are among them. */
@@ -43,6 +45,8 @@ struct mirror_slot_t {
     char name[68];           /* NUL-ended */
     apr_uint32_t index;      /* of the slot, and so of its cell in each place */
     apr_uint32_t load;       /* startup: the last load of the configuration that had this mirror */
+    apr_uint64_t version;    /* atomic: which text is in its store; 0: none ever was */
+    apr_uint64_t config;     /* atomic: mirror_t's `config` in the last load that had this mirror */
     apr_uint64_t down_until; /* atomic: apr_time_t until when the mirror counts as down; 0: it is up */
     apr_uint64_t down_drops; /* atomic: copies that ended as unreachable since it went down */
 
@@ -63,7 +67,7 @@ typedef struct mirror_totals_t {
 
 /* Find the segment of an earlier load, or make one with `slots` slots. A segment of another layout version, or with
  * fewer slots than are asked for, is replaced with one warning: counts then begin at 0, and what children of earlier
- * loads still count is not seen. `server` (a server_rec) is for the log and its process pool. The segment lives as long
+ * loads still count is not seen; what the manager had set is kept, if the layout is the same. `server` (a server_rec) is for the log and its process pool. The segment lives as long
  * as the process; *table is in pconf. Errors: apr_shm_create's. */
 apr_status_t mirror_slotmem_open(mirror_table_t **table, apr_pool_t *pconf, void *server, int slots);
 
@@ -90,12 +94,22 @@ mirror_cell_t *mirror_slotmem_cell(mirror_table_t *table, int place, const mirro
 
 /* ---- any thread ---- */
 
+/* The store of a slot, and the lock of those who write to any of the table's. */
+mirror_store_t *mirror_slotmem_store(mirror_table_t *table, const mirror_slot_t *slot);
+mirror_store_lock_t *mirror_slotmem_store_lock(mirror_table_t *table);
+
 /* Count the answer of a copy that was mirrored: its status (100..599), the number of interim answers before it (RFC 9110
  * 15.2) and how long it took. The outcome is counted by mirror_copy_end(). */
 void mirror_slotmem_count_answer(mirror_cell_t *cell, int status, int interim, apr_interval_time_t took);
 
 /* Settle the places whose process is gone, whoever that was. Costs a system call per child. */
 void mirror_slotmem_settle_ended(mirror_table_t *table);
+
+/* How many copies of the cell have no outcome. What a writer counts first is read last. */
+apr_uint64_t mirror_slotmem_unfinished(mirror_cell_t *cell);
+
+/* Places below this number were used at some time. */
+apr_uint32_t mirror_slotmem_places(mirror_table_t *table);
 
 /* Sum up a mirror over all places, as they are. */
 void mirror_slotmem_sum(mirror_totals_t *totals, mirror_table_t *table, const mirror_slot_t *slot);

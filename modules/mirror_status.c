@@ -11,15 +11,16 @@
 #include <apr_optional_hooks.h>
 
 #include "mirror_config.h"
+#include "mirror_settings.h"
 #include "mirror_slotmem.h"
 #include "mirror_status.h"
 
-static const char *state_of(const mirror_t *mirror, int has_table)
+static const char *state_of(const mirror_t *mirror, const mirror_settings_t *settings, int has_table)
 {
     if (!has_table || !mirror->slot) {
         return "off";
     }
-    if (!mirror->settings->enabled) {
+    if (!settings->enabled) {
         return "disabled";
     }
     return (apr_time_t)apr_atomic_read64(&mirror->slot->down_until) > apr_time_now() ? "down" : "up";
@@ -77,11 +78,12 @@ static void put_quantile(request_rec *r, const mirror_cell_t *sum, double q)
     }
 }
 
-static void put_row(request_rec *r, const mirror_t *mirror, const char *state, const mirror_totals_t *totals, int table)
+static void put_row(request_rec *r, const mirror_t *mirror, const mirror_settings_t *settings, const char *state,
+                    const mirror_totals_t *totals, int table)
 {
     const char *cell = table ? "</td><td>" : " | ";
     const mirror_cell_t *sum = &totals->sum;
-    const char *url = mirror->settings->target.url;
+    const char *url = settings->target.url;
 
     ap_rvputs(r, table ? "<tr><td>" : "<li>", ap_escape_html(r->pool, mirror->name), cell,
               ap_escape_html(r->pool, mirror->server), cell, ap_escape_html(r->pool, mirror->scope), cell,
@@ -128,7 +130,8 @@ static int status_hook(request_rec *r, int flags)
     }
     for (i = 0; i < registry->mirrors->nelts; i++) {
         const mirror_t *mirror = APR_ARRAY_IDX(registry->mirrors, i, const mirror_t *);
-        const char *state = state_of(mirror, registry->table != NULL);
+        const mirror_settings_t *settings = mirror_settings_borrow(registry, mirror, r->pool);
+        const char *state = state_of(mirror, settings, registry->table != NULL);
         mirror_totals_t totals;
 
         memset(&totals, 0, sizeof(totals));
@@ -139,7 +142,7 @@ static int status_hook(request_rec *r, int flags)
             put_lines(r, i, mirror, state, &totals);
         }
         else {
-            put_row(r, mirror, state, &totals, table);
+            put_row(r, mirror, settings, state, &totals, table);
         }
     }
     if (!(flags & AP_STATUS_SHORT)) {

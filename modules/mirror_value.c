@@ -304,8 +304,20 @@ static const char *secret_mask(const char *text, apr_pool_t *pool)
     return "***";
 }
 
+/* A program is run as the user who starts httpd. */
+static const char *secret_read_json(void *variable, const mirror_value_rule_t *rule, yajl_val json, apr_pool_t *pool)
+{
+    const char *text = YAJL_GET_STRING(json);
+
+    if (!text) {
+        return REFUSED;
+    }
+    return strncmp(text, "exec:", 5) ? string_read(variable, rule, text, pool)
+                                     : "only the configuration file can give a program";
+}
+
 const mirror_value_type_t mirror_value_secret = {
-    sizeof(const char *), 0, string_read, NULL, secret_print, NULL, secret_mask
+    sizeof(const char *), 0, string_read, secret_read_json, secret_print, NULL, secret_mask
 };
 
 /* ---- all types ---- */
@@ -409,6 +421,11 @@ const char *mirror_value_from_json(void *variable, const mirror_value_rule_t *ru
 const char *mirror_value_to_text(const void *variable, const mirror_value_rule_t *rule, apr_pool_t *pool)
 {
     return rule->type->print(variable, rule, pool);
+}
+
+const char *mirror_value_reveal(const void *variable, const mirror_value_rule_t *rule, apr_pool_t *pool)
+{
+    return rule->type == &mirror_value_secret ? *(const char *const *)variable : rule->type->print(variable, rule, pool);
 }
 
 void mirror_value_to_json(yajl_gen json, const void *variable, const mirror_value_rule_t *rule, apr_pool_t *pool)

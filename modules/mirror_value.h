@@ -48,7 +48,8 @@ struct mirror_value_type_t {
  *   string  const char *          without control characters; NULL: there is none
  *   list    apr_array_header_t *  of const char *; words with commas between them; JSON: an array of strings; the
  *                                 rule's min and max are of the number of words, refuse is asked for each of them
- *   secret  const char *          as string, but shown as "***" wherever it is shown
+ *   secret  const char *          as string, but shown as "***" wherever it is shown; in a directive also
+ *                                 exec:/path/to/program
  *   ratio   apr_int64_t           billionths; decimals, in a directive also with %
  *   host    const char *          one of the rule's words, or what a Host header may be
  *   target  mirror_target_t       http:// or https:// URL of a server (RFC 9110 4.2), nothing after it; in a directive
@@ -86,6 +87,9 @@ const char *mirror_value_from_json(void *variable, const mirror_value_rule_t *ru
 /* The canonical text, which mirror_value_from_text() reads back as the same value; NULL if there is no value. In `pool`
  * or static. */
 const char *mirror_value_to_text(const void *variable, const mirror_value_rule_t *rule, apr_pool_t *pool);
+
+/* The same, but of a secret the secret itself: not to be shown. */
+const char *mirror_value_reveal(const void *variable, const mirror_value_rule_t *rule, apr_pool_t *pool);
 
 /* Add the value to `json`; there must be one. */
 void mirror_value_to_json(yajl_gen json, const void *variable, const mirror_value_rule_t *rule, apr_pool_t *pool);

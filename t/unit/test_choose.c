@@ -38,7 +38,7 @@ static void given(const char *line)
     mirror_attributes_defaults(&settings, pool);
     wrong = mirror_attributes_set_line(&settings, line, 0, pool);
     if (!wrong) {
-        wrong = mirror_choose_compile(&settings, 0, pool, pool);
+        wrong = mirror_choose_compile(&settings, NULL, pool, pool);
     }
     ck_assert_msg(!wrong, "%s", wrong);
 }
@@ -151,13 +151,13 @@ START_TEST(what_does_not_parse_is_refused)
     for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         mirror_attributes_defaults(&settings, pool);
         ck_assert_ptr_eq(mirror_attributes_set_line(&settings, cases[i].line, 0, pool), NULL);
-        ck_assert_str_eq(mirror_choose_compile(&settings, 0, pool, pool), cases[i].wrong);
+        ck_assert_str_eq(mirror_choose_compile(&settings, NULL, pool, pool), cases[i].wrong);
         ck_assert_ptr_eq(settings.rules, NULL);
     }
     for (i = 0; i < sizeof(good) / sizeof(good[0]); i++) {
         mirror_attributes_defaults(&settings, pool);
         settings.expr = good[i];
-        ck_assert_msg(!mirror_choose_compile(&settings, 0, pool, pool), "%s", good[i]);
+        ck_assert_msg(!mirror_choose_compile(&settings, NULL, pool, pool), "%s", good[i]);
     }
 }
 END_TEST

@@ -1,0 +1,113 @@
+/* Licensed under the Apache License, Version 2.0; see LICENSE.
+ *
+ * mirror_change_guard.c - who may change a mirror. See mirror_change_guard.h.
+ */
+#include <arpa/inet.h>
+#include <string.h>
+
+#include <apr_cstr.h>
+#include <apr_strings.h>
+#include <httpd.h>
+#include <http_config.h>
+#include <http_protocol.h>
+#include <http_vhost.h>
+
+#include "mirror_change_guard.h"
+
+/* ---- the client ---- */
+
+static int is_loopback_address(const unsigned char *bytes, int len)
+{
+    static const unsigned char mapped[12] = { [10] = 0xff, [11] = 0xff };
+    static const unsigned char v6[16] = { [15] = 1 };
+
+    if (len == 16 && !memcmp(bytes, mapped, sizeof(mapped))) {
+        bytes += sizeof(mapped);
+        len = 4;
+    }
+    return len == 4 ? bytes[0] == 127 : len == 16 && !memcmp(bytes, v6, sizeof(v6));
+}
+
+/* The connection's own address, and not what mod_remoteip makes of a header. */
+static int is_loopback(const apr_sockaddr_t *address)
+{
+    return address && (address->family == APR_INET || address->family == APR_INET6) &&
+           is_loopback_address(address->ipaddr_ptr, address->ipaddr_len);
+}
+
+/* ---- the page ---- */
+
+/* Host and port of an origin (RFC 6454 6.2), or of a Host header, which is of the scheme of the request; *port is 0 if it
+ * cannot be read. */
+static const char *split(apr_port_t *port, const char *authority, apr_port_t default_port, apr_pool_t *pool)
+{
+    char *host, *scope;
+
+    if (apr_parse_addr_port(&host, &scope, port, authority, pool) != APR_SUCCESS || !host) {
+        *port = 0;
+        return "";
+    }
+    *port = *port ? *port : default_port;
+    return host;
+}
+
+static int is_same_origin(request_rec *r, const char *origin)
+{
+    const char *own = apr_table_get(r->headers_in, "Host"), *scheme = ap_http_scheme(r);
+    const char *rest = strstr(origin, "://"), *host;
+    apr_port_t default_port, port, own_port;
+
+    if (!rest || !own) {
+        return 0;
+    }
+    /* Where TLS ends in front of httpd, the schemes may differ. */
+    default_port = !ap_cstr_casecmpn(origin, "https:", 6) ? 443 : 80;
+    host = split(&port, rest + 3, default_port, r->pool);
+    own = split(&own_port, own, !ap_cstr_casecmp(scheme, "https") ? 443 : default_port, r->pool);
+    return port && port == own_port && !ap_cstr_casecmp(host, own);
+}
+
+/* Whether the client calls the server by a name of its own. A page of anyone's whose name leads to loopback today is of the
+ * same origin, to the browser. */
+static int is_own_name(request_rec *r)
+{
+    const char *host = r->hostname ? r->hostname : "";
+    unsigned char bytes[16];
+
+    return !ap_cstr_casecmp(host, "localhost") || ap_matches_request_vhost(r, host, r->server->port) ||
+           (inet_pton(AF_INET, host, bytes) == 1 && is_loopback_address(bytes, 4)) ||
+           (inet_pton(AF_INET6, host, bytes) == 1 && is_loopback_address(bytes, 16));
+}
+
+const char *mirror_change_guard_refuse(request_rec *r)
+{
+    const char *origin = apr_table_get(r->headers_in, "Origin");
+    const char *site = apr_table_get(r->headers_in, "Sec-Fetch-Site");
+
+    if (!r->user && !is_loopback(r->connection->client_addr)) {
+        return "change: an authenticated user, or a connection from loopback, is needed; got neither";
+    }
+    if ((origin && !is_same_origin(r, origin)) ||
+        (site && ap_cstr_casecmp(site, "same-origin") && ap_cstr_casecmp(site, "none"))) {
+        return "Origin: a page of this server is needed; got another one's";
+    }
+    if ((origin || site) && !r->user && !is_own_name(r)) {
+        return "Host: localhost, a loopback address, or a name of this server (ServerName, ServerAlias) is needed from a "
+               "browser without a user; got another one";
+    }
+    return NULL;
+}
+
+int mirror_change_guard_is_nonce(const char *given, const char *nonce)
+{
+    apr_size_t len = strlen(nonce), i;
+    unsigned differs = 0;
+
+    if (!given || strlen(given) != len) {
+        return 0;
+    }
+    for (i = 0; i < len; i++) {
+        differs |= (unsigned char)given[i] ^ (unsigned char)nonce[i];
+    }
+    return differs == 0;
+}

@@ -1,0 +1,20 @@
+/* Licensed under the Apache License, Version 2.0; see LICENSE.
+ *
+ * mirror_change_guard.h - who may change a mirror, beside what httpd's Require says.
+ */
+#ifndef MIRROR_CHANGE_GUARD_H
+#define MIRROR_CHANGE_GUARD_H
+
+#include <httpd.h>
+
+/* ---- request threads ---- */
+
+/* Whether the client may change something, as far as its head tells: it is an authenticated user, or connected from
+ * loopback, whatever a proxy's header says; and if a browser says for which page it asks, that page is of this server.
+ * Returns NULL, or why not. */
+const char *mirror_change_guard_refuse(request_rec *r);
+
+/* Whether a form carries our nonce. Takes as long for a wrong one. */
+int mirror_change_guard_is_nonce(const char *given, const char *nonce);
+
+#endif

@@ -1,0 +1,133 @@
+/* Licensed under the Apache License, Version 2.0; see LICENSE.
+ *
+ * mirror_pool_set.c - which pools there are: one in force for each mirror, and those that end. See mirror_pool.h. Sender
+ * thread, but for the first ones.
+ *
+ * A copy goes to the host that its settings have, and no other: it was made for that one. A copy may come after one with
+ * newer settings, when its request took longer; there may be no pool of its host any more. It gets one then that ends at
+ * once with it.
+ */
+#include <stdlib.h>
+
+#include "mirror_pool_state.h"
+#include "mirror_settings.h"
+
+static void init(mirror_pool_t *pool, mirror_pools_t *pools, mirror_lane_t *lane, const mirror_settings_t *settings)
+{
+    pool->shared = pools;
+    pool->lane = lane;
+    mirror_settings_keep(settings);
+    pool->settings = settings;
+    pool->down_as = MIRROR_OUTCOME_UNREACHABLE;
+    pool->waiting.end = &pool->waiting.first;
+    pool->again.end = &pool->again.first;
+    APR_RING_INIT(&pool->idle, mirror_connection_t, link);
+    APR_RING_INIT(&pool->busy, mirror_connection_t, link);
+    pool->next = pools->all;
+    pools->all = pool;
+}
+
+void mirror_pool_create_first(mirror_pools_t *pools, apr_pool_t *memory)
+{
+    mirror_child_t *child = pools->child;
+    mirror_pool_t *first;
+    int i;
+
+    pools->count = child->registry->mirrors->nelts;
+    pools->pools = apr_pcalloc(memory, (apr_size_t)pools->count * sizeof(*pools->pools));
+    first = apr_pcalloc(memory, (apr_size_t)pools->count * sizeof(*first));
+    for (i = 0; i < pools->count; i++) {
+        init(&first[i], pools, &child->lanes[i], child->lanes[i].mirror->settings);
+        first[i].first = 1;
+        pools->pools[i] = &first[i];
+    }
+}
+
+static int has_host(const mirror_pool_t *pool, const mirror_settings_t *settings)
+{
+    return pool->settings == settings || !strcmp(pool->settings->target.url, settings->target.url);
+}
+
+static void end_later(mirror_pool_t *pool)
+{
+    pool->ends = 1;
+    mirror_pool_touch(pool);
+}
+
+static mirror_pool_t *create(mirror_pools_t *pools, const mirror_copy_t *copy)
+{
+    mirror_pool_t *pool = calloc(1, sizeof(*pool));
+
+    if (pool) {
+        init(pool, pools, copy->lane, copy->settings);
+    }
+    return pool;
+}
+
+/* Another pool of the mirror that still has this host. */
+static mirror_pool_t *find_ending(mirror_pools_t *pools, const mirror_copy_t *copy)
+{
+    mirror_pool_t *pool = pools->all;
+
+    while (pool && !(pool->ends && pool->lane == copy->lane && has_host(pool, copy->settings))) {
+        pool = pool->next;
+    }
+    return pool;
+}
+
+mirror_pool_t *mirror_pool_for(mirror_pools_t *pools, const mirror_copy_t *copy)
+{
+    const mirror_settings_t *settings = copy->settings;
+    mirror_pool_t **place = &pools->pools[copy->lane->mirror->index];
+    mirror_pool_t *pool = *place;
+
+    if (settings->version <= pool->settings->version) {
+        if (!has_host(pool, settings)) {
+            pool = find_ending(pools, copy);
+            pool = pool ? pool : create(pools, copy);
+            if (pool) {
+                end_later(pool);
+            }
+        }
+        return pool;
+    }
+    if (has_host(pool, settings)) {
+        mirror_settings_keep(settings);
+        mirror_settings_drop(pool->settings);
+        pool->settings = settings;
+        return pool;
+    }
+    pool = create(pools, copy);
+    if (pool) {
+        end_later(*place);
+        *place = pool;
+    }
+    return pool;
+}
+
+static int is_over(const mirror_pool_t *pool)
+{
+    return !mirror_pool_count_waiting(pool) && !pool->open && !pool->opening && !pool->tasks && !pool->touched;
+}
+
+void mirror_pool_end(mirror_pool_t *pool)
+{
+    mirror_pools_t *shared = pool->shared;
+    mirror_pool_t **link = &shared->all;
+
+    while (!mirror_pool_count_waiting(pool) && mirror_pool_close_idle(pool)) {
+    }
+    if (!is_over(pool)) {
+        return;
+    }
+    while (*link != pool) {
+        link = &(*link)->next;
+    }
+    *link = pool->next;
+    shared->hungry -= pool->hungry;
+    mirror_pool_drop_addresses(pool);
+    mirror_settings_drop(pool->settings);
+    if (!pool->first) {
+        free(pool);
+    }
+}
