@@ -28,7 +28,6 @@ static int is_loopback_address(const unsigned char *bytes, int len)
     return len == 4 ? bytes[0] == 127 : len == 16 && !memcmp(bytes, v6, sizeof(v6));
 }
 
-/* The connection's own address, and not what mod_remoteip makes of a header. */
 static int is_loopback(const apr_sockaddr_t *address)
 {
     return address && (address->family == APR_INET || address->family == APR_INET6) &&
@@ -84,7 +83,8 @@ const char *mirror_change_guard_refuse(request_rec *r)
     const char *origin = apr_table_get(r->headers_in, "Origin");
     const char *site = apr_table_get(r->headers_in, "Sec-Fetch-Site");
 
-    if (!r->user && !is_loopback(r->connection->client_addr)) {
+    /* The connection itself; and what mod_remoteip says, in whose name a local proxy asks, can only take that back. */
+    if (!r->user && !(is_loopback(r->connection->client_addr) && is_loopback(r->useragent_addr))) {
         return "change: an authenticated user, or a connection from loopback, is needed; got neither";
     }
     if ((origin && !is_same_origin(r, origin)) ||

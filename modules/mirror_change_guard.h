@@ -10,7 +10,7 @@
 /* ---- request threads ---- */
 
 /* Whether the client may change something, as far as its head tells: it is an authenticated user, or connected from
- * loopback, whatever a proxy's header says; and if a browser says for which page it asks, that page is of this server.
+ * loopback, and not for somebody elsewhere as mod_remoteip says; and if a browser says for which page it asks, that page is of this server.
  * Returns NULL, or why not. */
 const char *mirror_change_guard_refuse(request_rec *r);
 

@@ -31,13 +31,18 @@
 
 /* ---- answers ---- */
 
-static int answer_index(request_rec *r, const char *location)
+/* With what forms need, where there is something to change. No page of another server can read it. */
+static int answer_index(request_rec *r, const mirror_registry_t *registry, const char *location, int may_change)
 {
     yajl_gen gen = mirror_manager_json_create(r->pool);
 
     yajl_gen_map_open(gen);
     yajl_gen_string(gen, (const unsigned char *)"mirrors", 7);
     mirror_manager_json_text(gen, apr_pstrcat(r->pool, ap_escape_uri(r->pool, location), RESOURCE, NULL), r->pool);
+    if (may_change) {
+        yajl_gen_string(gen, (const unsigned char *)"nonce", 5);
+        mirror_manager_json_text(gen, mirror_change_nonce(registry), r->pool);
+    }
     yajl_gen_map_close(gen);
     return mirror_manager_json_send(r, HTTP_OK, gen);
 }
@@ -188,7 +193,7 @@ static int handle(request_rec *r, int may_change)
     location = apr_pstrmemdup(r->pool, r->uri, (apr_size_t)len);
     rest = r->uri + len;
     if (*rest == '\0' || strcmp(rest, "/") == 0) {
-        return r->method_number == M_GET ? answer_index(r, location) : refuse_method(r, READ);
+        return r->method_number == M_GET ? answer_index(r, registry, location, may_change) : refuse_method(r, READ);
     }
     if (strcmp(rest, METRICS) == 0) {
         return r->method_number == M_GET ? mirror_metrics_answer(r, registry) : refuse_method(r, READ);

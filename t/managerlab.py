@@ -5,7 +5,7 @@ import json
 from typing import Any, Iterable
 
 from httpdlab import Httpd
-from wire import Message
+from wire import Message, request
 
 MANAGER = '<Location "/manager">\nSetHandler proxy-mirror-manager\n<IfModule proxy_module>\nProxyPass "!"\n</IfModule>\n</Location>\n'
 JSON = "Content-Type: application/json"
@@ -16,7 +16,10 @@ def call(h: Httpd, method: str, name: str = "m", data: Any = None, headers: Iter
          location: str = "/manager") -> Message:
     """`data` is sent as it is if it is bytes, and as JSON if it is anything else but None."""
     body = data if data is None or isinstance(data, bytes) else json.dumps(data).encode()
-    return h.request(method, f"{location}/mirrors/{name}", list(headers), body)
+    sent = request(method, f"{location}/mirrors/{name}", list(headers), body)
+    if any(header.startswith("Host:") for header in headers):
+        sent = sent.replace(b"Host: t\r\n", b"", 1)
+    return h.exchange(sent, method)
 
 
 def changed(answer: Message) -> dict:

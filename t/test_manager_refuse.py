@@ -1,0 +1,239 @@
+"""What the manager refuses, and that then nothing has changed."""
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from httpdlab import to
+from managerlab import FORM, JSON, MANAGER, attributes, call, changed, patch, put, refused
+
+ANY = "ProxyMirrorAllowHost *\n"
+
+
+@pytest.fixture
+def same(httpd, mirror):
+    """A manager whose mirror has to be as it was in the end."""
+    h = httpd(MANAGER + to(mirror))
+    before = h.mirror()
+    yield h
+    assert h.mirror() == before
+    assert not h.log_lines("PM0800")
+
+
+@pytest.mark.smoke
+@pytest.mark.parametrize("data, error", [
+    ({"count": 0}, "count: a whole number, 1 to 2147483647, is needed; got 0"),
+    ({"count": "5"}, 'count: a whole number, 1 to 2147483647, is needed; got "5"'),
+    ({"count": 1.5}, "count: a whole number, 1 to 2147483647, is needed; got 1.5"),
+    ({"count": True}, "count: a whole number, 1 to 2147483647, is needed; got true"),
+    ({"count": [1]}, "got a list"),
+    ({"count": {"a": 1}}, "got an object"),
+    ({"enabled": "true"}, 'enabled: true or false (in a directive also on or off) is needed; got "true"'),
+    ({"enabled": 1}, "enabled: "),
+    ({"timeout": 5}, "timeout: a time such as"),
+    ({"timeout": "5 s"}, "timeout: "),
+    ({"max_body": 100}, "max_body: a size such as"),
+    ({"methods": "GET"}, "methods: "),
+    ({"methods": []}, "methods: "),
+    ({"methods": ["GET", 1]}, "methods: "),
+    ({"sample_ratio": 1.01}, "sample_ratio: "),
+    ({"sample_ratio": "50%"}, "sample_ratio: "),
+    ({"when": "never"}, "when: response or request is needed"),
+    ({"path": "x"}, "path: "),
+    ({"path": "/\u0000x"}, "NUL"),
+    ({"path": "/\n"}, "path: "),
+    ({"expr": "%{"}, "expr: an expression is needed"),
+    ({"expr": "file('/etc/passwd') == ''"}, "expr: an expression is needed"),
+    ({"sample_key": "%{file:/etc/passwd}"}, "sample_key: "),
+    ({"expr": "!" * 4096}, "expr: "),
+    ({"name": "x"}, "name: can be set in the configuration file only"),
+    ({"name": "m"}, "name: "),
+    ({"nonsense": 1}, "attributes: one of host, enabled,"),
+    ({"host": "http://127.0.0.1:80/x"}, "host: http:// or https://"),
+    ({"host": "http://u:secret@127.0.0.1"}, "***@127.0.0.1"),
+    ({"host": "unix:/tmp/x|http://127.0.0.1"}, "only the configuration file can give a socket"),
+    ({"host": "http://elsewhere.example.com"}, "host: a host that ProxyMirrorAllowHost allows is needed; got "
+                                                '"elsewhere.example.com:80"'),
+    ({"redis_password": "exec:/bin/true"}, "only the configuration file can give a program"),
+    ({"redis_host": "10.0.0.1"}, "redis_host: a host that ProxyMirrorAllowHost allows is needed"),
+    ({"redis_cluster_nodes": ["10.0.0.1:1", "127.0.0.1:2"]}, "redis_cluster_nodes: hosts that ProxyMirrorAllowHost"),
+    ({"policy": "redis", "enable_limit_count": True}, "redis_host: "),
+    ({"status": ["200"], "when": "request"}, "status: when=response is needed with it; got when=request"),
+    ({"enabled": False, "count": 0}, "count: "),
+])
+def test_bad_values(same, data, error):
+    said = refused(call(same, "PATCH", "m", data), 400, error)
+    assert "secret" not in said and "/etc/passwd" not in said or "expr" in said or "sample_key" in said
+    host = attributes(same)["host"]
+    refused(call(same, "PUT", "m", {"host": host, **data}), 400, error)
+
+
+@pytest.mark.parametrize("body, words", [
+    (b"", ["body: a JSON object of attributes is needed; got no JSON"]),
+    (b"{", ["body: a JSON object", "no JSON"]),
+    (b"[]", ["no object"]),
+    (b'"x"', ["no object"]),
+    (b"null", ["no object"]),
+    (b'{"count": 2} {"count": 3}', ["no JSON"]),
+    (b'{"count": 2,}', ["no JSON"]),
+    (b"{'count': 2}", ["no JSON"]),
+    (b'{"count": 02}', ["no JSON"]),
+    (b'{"path": "/\xff"}', ["no JSON"]),
+    (b'{"count": 2, "count": 3}', ["attributes: each may be given once", '"count" twice']),
+    (b'{"count": 2\0}', ["NUL"]),
+    (b'{"count\\u0000": 2}', ["NUL"]),
+    (b'{"path": "/\\\\u0000"}', []),
+    (b"[" * 17 + b"]" * 17, ["16"]),
+    (b'{"count":' * 17 + b"1" + b"}" * 17, ["16"]),
+    (b"[" * 60000, ["16"]),
+])
+def test_bad_bodies(httpd, mirror, body, words):
+    h = httpd(MANAGER + to(mirror))
+    before = h.mirror()
+    for method in ("PUT", "PATCH"):
+        if words:
+            refused(call(h, method, "m", body), 400, *words)
+    if not words:
+        assert changed(call(h, "PATCH", "m", body))["attributes"]["path"] == "/\\u0000"
+    else:
+        assert h.mirror() == before
+
+
+def test_bodies_are_bounded(same):
+    filled = b'{"enabled": false' + b" " * 65519 + b"}"
+    refused(call(same, "PATCH", "m", filled), 413, "65536")
+    chunks = b"8000\r\n" + b" " * 0x8000 + b"\r\n"
+    got = same.exchange(b"PATCH /manager/mirrors/m HTTP/1.1\r\nHost: t\r\nContent-Type: application/json\r\n"
+                        b"Transfer-Encoding: chunked\r\nConnection: close\r\n\r\n" + 3 * chunks + b"0\r\n\r\n")
+    refused(got, 413)
+
+
+def test_a_body_may_be_long_and_chunked(httpd, mirror):
+    h = httpd(MANAGER + to(mirror))
+    assert changed(call(h, "PATCH", "m", b'{"count": 7' + b" " * 65524 + b"}"))["attributes"]["count"] == 7
+    got = h.exchange(b"PATCH /manager/mirrors/m HTTP/1.1\r\nHost: t\r\nContent-Type: application/json\r\n"
+                     b"Transfer-Encoding: chunked\r\nConnection: close\r\n\r\n5\r\n{\"cou\r\n8\r\nnt\": 8 }\r\n0\r\n\r\n")
+    assert changed(got)["attributes"]["count"] == 8
+
+
+@pytest.mark.parametrize("method, headers", [
+    ("PUT", []), ("PATCH", []), ("PUT", ["Content-Type: application/merge-patch+json"]),
+    ("PATCH", ["Content-Type: text/plain"]), ("PATCH", [FORM]), ("PATCH", ["Content-Type: application/jsonx"]),
+    ("PUT", ["Content-Type: text/json"]), ("POST", [JSON]), ("POST", ["Content-Type: multipart/form-data; boundary=x"]),
+    ("POST", []), ("POST", ["Content-Type: text/plain"])])
+def test_other_types(same, method, headers):
+    refused(call(same, method, "m", {"host": attributes(same)["host"], "enabled": False}, headers), 415,
+            "Content-Type: application/")
+
+
+# ---- hosts ----
+
+@pytest.mark.parametrize("patterns, host, allowed", [
+    ("mirror.example.com", "http://mirror.example.com", True),
+    ("Mirror.Example.Com", "https://mirror.example.com:444", None),
+    ("mirror.example.com", "http://mirror.example.com:81", True),
+    ("mirror.example.com:81", "http://mirror.example.com:81", True),
+    ("mirror.example.com:81", "http://mirror.example.com", False),
+    ("*.example.com", "http://a.b.example.com", True),
+    ("*.example.com", "http://example.com", False),
+    ("*.example.com", "http://notexample.com", False),
+    ("*example.com:80", "http://notexample.com", True),
+    ("*", "http://10.1.2.3:9", True),
+    ("*:9", "http://10.1.2.3:9", True),
+    ("10.1.2.3 [::1]:7", "http://[0::1]:7", True),
+    ("10.1.2.3 [::1]:7", "http://[::1]:8", False),
+    ("[::1]", "http://[::1]:8", True),
+    ("a.example.com", "http://a.example.com.", False),
+    ("a.example.com", "http://127.0.0.1:1", False),
+])
+def test_allowed_hosts(httpd, mirror, patterns, host, allowed):
+    h = httpd(f"{MANAGER}ProxyMirrorAllowHost {patterns}\n" + to(mirror))
+    got = call(h, "PATCH", "m", {"host": host})
+    if allowed:
+        changed(got)
+    elif allowed is None:
+        refused(got, 400, "mod_ssl")
+    else:
+        refused(got, 400, "ProxyMirrorAllowHost")
+    changed(call(h, "PUT", "m", {"host": mirror.url}))     # the file's own
+
+
+def test_hosts_of_the_file_are_allowed(httpd, mirror):
+    h = httpd(MANAGER + to(mirror) + "\n" +
+              to(mirror, "enable_limit_count=true policy=redis redis_host=redis.example.com", "r") + "\n" +
+              to(mirror, "enable_limit_count=true policy=redis-cluster redis_cluster_name=c "
+                         "redis_cluster_nodes=n1.example.com:7000,[::1]:7000", "c") +
+              '\nProxyMirror "http://other.example.com" name=o\nProxyMirror "unix:/tmp/x|http://socket.example.com" name=u')
+    for host in ("other.example.com", "redis.example.com:1", "n1.example.com", "[::1]"):
+        patch(h, {"host": f"http://{host}"})
+    patch(h, {"redis_host": "n1.example.com", "redis_port": 1, "redis_cluster_nodes": ["[::1]:1", "127.0.0.1:1"]})
+    refused(call(h, "PATCH", "m", {"host": "http://socket.example.com"}), 400, "ProxyMirrorAllowHost")
+    one = changed(call(h, "PATCH", "u", {"count": 2}))
+    changed(call(h, "PUT", "u", one["attributes"]))         # a socket can be kept
+
+
+@pytest.mark.parametrize("pattern", ["a b*", "a*.b", "http://a", "a:0", "a:65536", "a:", "a/", "[::1", "::1", "a\"b", ":80"])
+def test_bad_patterns_stop_the_start(httpd, mirror, pattern):
+    h = httpd(MANAGER + to(mirror))
+    h.conf = f"ProxyMirrorAllowHost \"{pattern}\"\n" if '"' not in pattern else f"ProxyMirrorAllowHost '{pattern}'\n"
+    h.configure()
+    said = h.test_configuration()
+    assert said.returncode and "ProxyMirrorAllowHost: a host name or address" in said.stderr
+
+
+def test_a_host_that_is_not_allowed_any_more_is_dropped(httpd, mirror):
+    h = httpd(MANAGER + ANY + to(mirror))
+    patch(h, {"host": "http://10.1.2.3"})
+    h.conf = MANAGER + "ProxyMirrorAllowHost a.example.com\n" + to(mirror)
+    h.configure()
+    h.graceful()
+    assert h.mirror()["overridden"] is False and attributes(h)["host"] == mirror.url
+    assert h.log_lines("PM0810: .*ProxyMirrorAllowHost")
+
+
+# ---- passwords ----
+
+REDIS = "enable_limit_count=true policy=redis redis_host=10.0.0.1 redis_username=u redis_password=s3cret"
+
+
+@pytest.mark.parametrize("data", [
+    {"redis_host": "10.0.0.2"}, {"redis_port": 6380}, {"redis_username": "v"}, {"redis_username": None, "redis_host": "10.0.0.3"},
+    {"redis_host": "10.0.0.2", "redis_password": "***"}, {"redis_cluster_nodes": ["10.0.0.4:1", "10.0.0.5:1"]},
+])
+def test_another_server_needs_the_password_anew(httpd, mirror, data):
+    h = httpd(MANAGER + ANY + to(mirror, REDIS))
+    before = h.mirror()
+    refused(call(h, "PATCH", "m", data), 400, "redis_password: it is needed anew")
+    refused(call(h, "PUT", "m", {**before["attributes"], **data}), 400, "redis_password: ")
+    assert h.mirror() == before
+    one = patch(h, {**data, "redis_password": "n3w"})
+    assert one["attributes"]["redis_password"] == "***"
+    patch(h, {"count": 7})                      # which goes where it was given for
+    refused(call(h, "PATCH", "m", {"redis_port": 99}), 400, "redis_password: ")
+    refused(call(h, "PATCH", "m", {"redis_host": "10.0.0.9", "redis_password": "***"}), 400, "redis_password: ")
+    everything = h.log() + h.get("/manager/mirrors").raw.decode("latin-1")
+    assert "s3cret" not in everything and "n3w" not in everything
+
+
+def test_the_password_of_the_defaults_stays_where_it_belongs(httpd, mirror):
+    h = httpd(MANAGER + ANY + "ProxyMirrorDefaults redis_host=10.0.0.7 redis_password=d3fault\n" +
+              to(mirror, "enable_limit_count=true policy=redis redis_host=10.0.0.1 redis_password=s3cret"))
+    patch(h, {"redis_host": "10.0.0.66", "redis_password": "mine"})
+    refused(call(h, "PATCH", "m", {"redis_password": None}), 400, "redis_password: ")
+    put(h, {"host": mirror.url, "policy": "redis", "enable_limit_count": True})
+    assert attributes(h)["redis_host"] == "10.0.0.7" and attributes(h)["redis_password"] == "***"
+    refused(call(h, "PATCH", "m", {"redis_host": "10.0.0.66"}), 400, "redis_password: ")
+
+
+def test_a_password_is_kept_and_removed(httpd, mirror):
+    h = httpd(MANAGER + to(mirror, REDIS))
+    first = call(h, "GET", "m", None, ()).header("ETag")
+    assert patch(h, {"redis_password": "***"})["overridden"] is False
+    patch(h, {"redis_password": "other"})
+    assert call(h, "GET", "m", None, ()).header("ETag") != first
+    assert h.mirror()["overridden"] is True
+    refused(call(h, "PATCH", "m", {"redis_password": None}), 400, "redis_password: a password is needed with redis_username")
+    assert "redis_password" not in patch(h, {"redis_password": None, "redis_username": None})["attributes"]
+    assert json.loads(call(h, "DELETE", "m", None, ()).body)["attributes"]["redis_password"] == "***"
+    assert call(h, "GET", "m", None, ()).header("ETag") == first
