@@ -2,9 +2,10 @@
  *
  * decision.c - what a decision not to copy costs the thread that serves the client: bench/cases/decision.py runs it.
  *
- * It does what mirror_capture.c does for one mirror of a request with twelve headers: choose, and count; with a log, also
- * make the line of what was refused and hand it over. What the sender then does with lines is not counted. For each case
- * a line is printed: its name, and nanoseconds of processor time for each decision, the fastest of several rounds.
+ * It does what mirror_capture.c does for one mirror of a request with twelve headers: take the settings, choose, and count,
+ * with settings of the file's and with some that the manager has set; with a log, also make the line of what was refused and
+ * hand it over. What the sender then does with lines is not counted. For each case a line is printed: its name, and
+ * nanoseconds of processor time for each decision, the fastest of several rounds.
  */
 #include <fcntl.h>
 #include <stdio.h>
@@ -12,12 +13,15 @@
 
 #include "request.h"
 
+#include <ap_mpm.h>
+
 #include "mirror_attributes.h"
 #include "mirror_choose.h"
 #include "mirror_entries.h"
 #include "mirror_limit_settings.h"
 #include "mirror_limit_window.h"
 #include "mirror_log.h"
+#include "mirror_settings.h"
 #include "mirror_slotmem.h"
 
 #define ROUNDS    7
@@ -40,6 +44,7 @@ static const struct {
 };
 
 static mirror_settings_t settings;
+static mirror_settings_t counted; /* the same, as if they had been set in the manager */
 static mirror_registry_t registry;
 static mirror_child_t child;
 static mirror_slot_t slot;
@@ -62,6 +67,23 @@ static void make_log(void)
     APR_ARRAY_PUSH(registry.logs, mirror_log_t *) = &a_log;
     child.logs = mirror_log_create_all(&child, no_wake, NULL, &server, pool);
     mirror_loop_create(&loop, pool);
+}
+
+/* What shared memory wants of httpd; it is not asked. */
+AP_DECLARE(apr_status_t) ap_mpm_query(int query, int *result)
+{
+    *result = query;
+    return APR_ENOTIMPL;
+}
+
+AP_DECLARE(void *) ap_retained_data_get(const char *key)
+{
+    return (void *)key;
+}
+
+AP_DECLARE(void *) ap_retained_data_create(const char *key, apr_size_t size)
+{
+    return size ? (void *)key : NULL;
 }
 
 static void make_request(void)
@@ -96,6 +118,7 @@ static mirror_outcome_e decide(int logged)
     mirror_choice_t choice = { 0 };
     mirror_entry_t entry = { 0 };
     mirror_entries_t entries = { 0 };
+    const mirror_settings_t *now;
 
     choice.r = &request;
     choice.first = &request;
@@ -103,7 +126,9 @@ static mirror_outcome_e decide(int logged)
     choice.subject.log = logged ? &a_log : NULL;
     entries.list = &entry;
     entries.room = 1;
-    mirror_entries_see(&entries, &choice, &lane);
+    now = mirror_settings_acquire(&lane);
+    mirror_entries_see(&entries, &choice, &lane, now);
+    mirror_settings_drop(now);
     return entry.outcome;
 }
 
@@ -161,6 +186,7 @@ int main(void)
     lane.mirror = &mirror;
     lane.child = &child;
     lane.cell = &cell;
+    mirror_settings_init(&lane, pool);
     for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         const char *wrong;
         double ns;
@@ -176,6 +202,15 @@ int main(void)
         ns = wrong ? -1 : measure(cases[i].outcome, cases[i].logged);
         failed |= ns < 0;
         printf("%s\t%.1f\n", cases[i].name, ns);
+        lane.current = &counted;
+        counted = settings;
+        counted.pool = pool;
+        counted.references = 1;
+        counted.version = slot.version = 1;
+        ns = wrong ? -1 : measure(cases[i].outcome, cases[i].logged);
+        failed |= ns < 0;
+        printf("%s, set in the manager\t%.1f\n", cases[i].name, ns);
+        slot.version = 0;
     }
     teardown();
     return failed ? EXIT_FAILURE : EXIT_SUCCESS;
