@@ -225,7 +225,7 @@ static void tell(const change_t *change, const mirror_settings_t *before, const 
     request_rec *r = change->r;
     int proxied = strcmp(r->useragent_ip, r->connection->client_ip) != 0;
 
-    ap_log_rerror(APLOG_MARK, APLOG_NOTICE, 0, r, "PM0800: mirror %s is changed%s by %s from %s%s%s: %s",
+    ap_log_rerror(APLOG_MARK, APLOG_NOTICE, 0, r, "PM0900: mirror %s is changed%s by %s from %s%s%s: %s",
                   change->mirror->name, change->reset ? ", back to the configuration file," : "",
                   r->user ? mirror_value_quote(r->user, r->pool) : "a client without a user", r->useragent_ip,
                   proxied ? " through " : "", proxied ? r->connection->client_ip : "",

@@ -100,7 +100,7 @@ void mirror_settings_reload(const mirror_t *mirror, const mirror_registry_t *reg
     if (why && mirror_store_write(&slot->version, store, mirror_slotmem_store_lock(registry->table), stored.version,
                                   mirror->config, NULL) == APR_SUCCESS) {
         ap_log_error(APLOG_MARK, APLOG_NOTICE, 0, (server_rec *)server,
-                     "PM0810: mirror %s is as the configuration file says again, and not as it was set in the manager: %s",
+                     "PM0910: mirror %s is as the configuration file says again, and not as it was set in the manager: %s",
                      mirror->name, why);
     }
 }
@@ -159,7 +159,7 @@ static const mirror_settings_t *renew(mirror_lane_t *lane)
     wrong = mirror_settings_make(&made, mirror, stored.text, stored.version, ptemp);
     if (wrong) { /* which it was not for the child that has stored it */
         ap_log_error(APLOG_MARK, APLOG_ERR, 0, ap_server_conf,
-                     "PM0811: mirror %s: what was set in the manager is not in force: %s", mirror->name, wrong);
+                     "PM0911: mirror %s: what was set in the manager is not in force: %s", mirror->name, wrong);
         wrong = mirror_settings_make(&made, mirror, NULL, stored.version, ptemp);
     }
     apr_pool_destroy(ptemp);

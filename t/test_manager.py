@@ -124,7 +124,7 @@ def test_survives_graceful_restarts_until_the_line_changes(httpd, origin, mirror
     assert one["overridden"] is False and one["attributes"]["count"] == 2 and one["attributes"]["timeout"] == "8s"
     assert h.get("/o/a").status == 200
     assert h.ended(3) == {"disabled": 2, "mirrored": 1}
-    wait_for("a line in the log", lambda: h.log_lines("PM0810: mirror m is as the configuration file says again"))
+    wait_for("a line in the log", lambda: h.log_lines("PM0910: mirror m is as the configuration file says again"))
     h.conf = conf("count=2")
     h.configure()
     h.graceful()
@@ -239,7 +239,7 @@ def test_every_change_is_a_line_in_the_log(httpd, mirror):
     patch(h, {"count": 10, "expr": "-n '%{REQUEST_URI}'"})
     patch(h, {"count": 10})                     # no change
     delete(h)
-    first, second = h.log_lines(r"\[proxy_mirror:notice\].* PM0800: ")
+    first, second = h.log_lines(r"\[proxy_mirror:notice\].* PM0900: ")
     assert "mirror m is changed by a client without a user from 127.0.0.1: " in first
     assert "count from 2 to 10" in first and 'expr from nothing to "-n \'%{REQUEST_URI}\'"' in first
     assert "back to the configuration file" in second and "count from 10 to 2" in second

@@ -95,7 +95,7 @@ def test_200_changes_at_once_under_load(httpd, origin, mirror):
     for copy in mirror.requests:
         assert copy.target == "/" + copy.header("Host")[0]
     assert len({copy.target for copy in mirror.requests}) > 1
-    assert len(h.log_lines("PM0800: ")) == 200
+    assert len(h.log_lines("PM0900: ")) == 200
 
 
 def test_changes_of_the_host_under_load(httpd, origin, mirror, recorder):

@@ -83,4 +83,4 @@ def test_what_is_dropped_over_a_reload_is_dropped_once(httpd, origin, mirror):
     assert h.get("/o/new").status == 200
     assert h.ended(2) == {"disabled": 1, "mirrored": 1}
     assert attributes(h)["count"] == 9
-    wait_for("the line in the log", lambda: len(h.log_lines("PM0810: ")) == 1)
+    wait_for("the line in the log", lambda: len(h.log_lines("PM0910: ")) == 1)

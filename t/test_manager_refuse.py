@@ -18,7 +18,7 @@ def same(httpd, mirror):
     before = h.mirror()
     yield h
     assert h.mirror() == before
-    assert not h.log_lines("PM0800")
+    assert not h.log_lines("PM0900")
 
 
 @pytest.mark.smoke
@@ -189,7 +189,7 @@ def test_a_host_that_is_not_allowed_any_more_is_dropped(httpd, mirror):
     h.configure()
     h.graceful()
     assert h.mirror()["overridden"] is False and attributes(h)["host"] == mirror.url
-    assert h.log_lines("PM0810: .*ProxyMirrorAllowHost")
+    assert h.log_lines("PM0910: .*ProxyMirrorAllowHost")
 
 
 # ---- passwords ----

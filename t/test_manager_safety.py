@@ -16,7 +16,7 @@ def same(httpd, mirror):
     h = httpd(MANAGER + to(mirror))
     yield h
     assert h.mirror()["overridden"] is False
-    assert not h.log_lines("PM0800")
+    assert not h.log_lines("PM0900")
 
 
 def nonce(h: Httpd) -> str:
@@ -118,7 +118,7 @@ def test_a_user_may_change_from_elsewhere(httpd, mirror):
     h.module = None
     assert from_elsewhere(h, "PATCH", []).status == 401
     assert changed(from_elsewhere(h, "PATCH", ["Authorization: Basic YW5uOnRlc3Q="]))["attributes"]["count"] == 2
-    assert h.log_lines('PM0800: mirror m is changed by "ann" from 192.0.2.1 through 127.0.0.1: count from 1 to 2')
+    assert h.log_lines('PM0900: mirror m is changed by "ann" from 192.0.2.1 through 127.0.0.1: count from 1 to 2')
 
 
 # ---- forms ----
