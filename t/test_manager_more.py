@@ -24,9 +24,11 @@ def test_another_host_by_tls(httpd, origin, mirror, https, authority):
 
 def test_tls_needs_what_it_needs_at_startup(httpd, mirror):
     h = httpd(MANAGER + ALLOW + to(mirror))
-    refused(call(h, "PATCH", "m", {"host": "https://localhost"}), 400, "host: an https:// mirror needs mod_ssl")
+    refused(call(h, "PATCH", "m", {"host": "https://localhost"}), 400, "an https:// mirror needs mod_ssl")
+    refused(call(h, "PATCH", "m", {"enable_limit_count": True, "policy": "redis", "redis_host": "localhost", "redis_ssl": True}),
+            400, "redis_ssl=true needs mod_ssl")
     h = httpd(MANAGER + ALLOW + to(mirror), modules=["ssl"])
-    refused(call(h, "PATCH", "m", {"host": "https://localhost"}), 400, "host: ", "SSLProxyEngine")
+    refused(call(h, "PATCH", "m", {"host": "https://localhost"}), 400, "SSLProxyEngine")
     assert h.mirror()["overridden"] is False
 
 

@@ -194,12 +194,12 @@ def test_a_host_that_is_not_allowed_any_more_is_dropped(httpd, mirror):
 
 # ---- passwords ----
 
-REDIS = "enable_limit_count=true policy=redis redis_host=10.0.0.1 redis_username=u redis_password=s3cret"
+REDIS = "enable_limit_count=false policy=redis redis_host=10.0.0.1 redis_username=u redis_password=s3cret"
 
 
 @pytest.mark.parametrize("data", [
     {"redis_host": "10.0.0.2"}, {"redis_port": 6380}, {"redis_username": "v"}, {"redis_username": None, "redis_host": "10.0.0.3"},
-    {"redis_host": "10.0.0.2", "redis_password": "***"}, {"redis_cluster_nodes": ["10.0.0.4:1", "10.0.0.5:1"]},
+    {"redis_ssl": True}, {"redis_host": "10.0.0.2", "redis_password": "***"}, {"redis_cluster_nodes": ["10.0.0.4:1", "10.0.0.5:1"]},
 ])
 def test_another_server_needs_the_password_anew(httpd, mirror, data):
     h = httpd(MANAGER + ANY + to(mirror, REDIS))
