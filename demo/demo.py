@@ -233,6 +233,7 @@ def compact(value, indent):
 def keep(proxy, origin, mirror):
     heading("It runs until Ctrl-C (KEEP=1)")
     print(f"    mirrored   http://127.0.0.1:{proxy.port}/hello\n"
+          f"    page       http://127.0.0.1:{proxy.port}/mirrors\n"
           f"    status     http://127.0.0.1:{proxy.port}/mirror-status/mirrors\n"
           f"    origin     http://127.0.0.1:{origin.server_port}/\n"
           f"    mirror     http://127.0.0.1:{mirror.server_port}/\n"

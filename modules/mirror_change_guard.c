@@ -78,14 +78,23 @@ static int is_own_name(request_rec *r)
            (inet_pton(AF_INET6, host, bytes) == 1 && is_loopback_address(bytes, 16));
 }
 
+const char *mirror_change_guard_refuse_client(request_rec *r)
+{
+    /* The connection itself; and what mod_remoteip says, in whose name a local proxy asks, can only take that back. */
+    if (!r->user && !(is_loopback(r->connection->client_addr) && is_loopback(r->useragent_addr))) {
+        return "change: an authenticated user, or a connection from loopback, is needed; got neither";
+    }
+    return NULL;
+}
+
 const char *mirror_change_guard_refuse(request_rec *r)
 {
     const char *origin = apr_table_get(r->headers_in, "Origin");
     const char *site = apr_table_get(r->headers_in, "Sec-Fetch-Site");
+    const char *why = mirror_change_guard_refuse_client(r);
 
-    /* The connection itself; and what mod_remoteip says, in whose name a local proxy asks, can only take that back. */
-    if (!r->user && !(is_loopback(r->connection->client_addr) && is_loopback(r->useragent_addr))) {
-        return "change: an authenticated user, or a connection from loopback, is needed; got neither";
+    if (why) {
+        return why;
     }
     if ((origin && !is_same_origin(r, origin)) ||
         (site && ap_cstr_casecmp(site, "same-origin") && ap_cstr_casecmp(site, "none"))) {

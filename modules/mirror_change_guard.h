@@ -14,6 +14,9 @@
  * Returns NULL, or why not. */
 const char *mirror_change_guard_refuse(request_rec *r);
 
+/* The same for the client alone, whatever page it asks for: what the page can tell beforehand. */
+const char *mirror_change_guard_refuse_client(request_rec *r);
+
 /* Whether a form carries our nonce. Takes as long for a wrong one. */
 int mirror_change_guard_is_nonce(const char *given, const char *nonce);
 

@@ -15,10 +15,12 @@
 #include <http_protocol.h>
 
 #include "mirror_change.h"
+#include "mirror_change_guard.h"
 #include "mirror_config.h"
 #include "mirror_manager.h"
 #include "mirror_manager_json.h"
 #include "mirror_metrics.h"
+#include "mirror_page.h"
 #include "mirror_settings.h"
 #include "mirror_slotmem.h"
 #include "mirror_value.h"
@@ -31,20 +33,15 @@
 
 /* ---- answers ---- */
 
-/* With what forms need, where there is something to change. No page of another server can read it. */
-static int answer_index(request_rec *r, const mirror_registry_t *registry, const char *location, int may_change)
+static int answer_page(request_rec *r, const mirror_registry_t *registry, const char *location, int may_change)
 {
-    yajl_gen gen = mirror_manager_json_create(r->pool);
+    mirror_page_visit_t visit = { location, NULL, NULL };
 
-    yajl_gen_map_open(gen);
-    yajl_gen_string(gen, (const unsigned char *)"mirrors", 7);
-    mirror_manager_json_text(gen, apr_pstrcat(r->pool, ap_escape_uri(r->pool, location), RESOURCE, NULL), r->pool);
     if (may_change) {
-        yajl_gen_string(gen, (const unsigned char *)"nonce", 5);
-        mirror_manager_json_text(gen, mirror_change_nonce(registry), r->pool);
+        visit.refusal = mirror_change_guard_refuse_client(r);
+        visit.nonce = visit.refusal == NULL ? mirror_change_nonce(registry) : NULL;
     }
-    yajl_gen_map_close(gen);
-    return mirror_manager_json_send(r, HTTP_OK, gen);
+    return mirror_page_send(r, registry, &visit);
 }
 
 static int answer_list(request_rec *r, const mirror_registry_t *registry)
@@ -140,7 +137,7 @@ static int guessed_location(request_rec *r)
     if (before >= len && memcmp(r->uri + before - len, RESOURCE, len) == 0) {
         return (int)(before - len);
     }
-    return (int)(name != NULL && name[1] == '\0' ? before : strlen(r->uri));
+    return (int)(name != NULL && (name[1] == '\0' || mirror_page_has_file(name)) ? before : strlen(r->uri));
 }
 
 static const mirror_t *find_mirror(const mirror_registry_t *registry, const char *name)
@@ -192,18 +189,21 @@ static int handle(request_rec *r, int may_change)
     }
     location = apr_pstrmemdup(r->pool, r->uri, (apr_size_t)len);
     rest = r->uri + len;
-    if (*rest == '\0' || strcmp(rest, "/") == 0) {
-        return r->method_number == M_GET ? answer_index(r, registry, location, may_change) : refuse_method(r, READ);
+    if (mirror_page_has_file(rest)) {
+        return r->method_number == M_GET ? mirror_page_send_file(r, rest) : refuse_method(r, READ);
     }
     if (strcmp(rest, METRICS) == 0) {
         return r->method_number == M_GET ? mirror_metrics_answer(r, registry) : refuse_method(r, READ);
     }
-    if (!begins_with_path(rest, RESOURCE, sizeof(RESOURCE) - 1)) {
+    if (*rest != '\0' && strcmp(rest, "/") != 0 && !begins_with_path(rest, RESOURCE, sizeof(RESOURCE) - 1)) {
         return mirror_manager_json_error(r, HTTP_NOT_FOUND,
                                          apr_psprintf(r->pool, "%s: no such resource; there are " RESOURCE " and " METRICS, rest));
     }
     if (registry->table != NULL) {
         mirror_slotmem_settle_ended(registry->table);
+    }
+    if (*rest == '\0' || strcmp(rest, "/") == 0) {
+        return r->method_number == M_GET ? answer_page(r, registry, location, may_change) : refuse_method(r, READ);
     }
     name = rest + sizeof(RESOURCE) - 1;
     if (*name != '\0' && strcmp(name, "/") != 0) {

@@ -1,0 +1,345 @@
+/* Licensed under the Apache License, Version 2.0; see LICENSE.
+ *
+ * page.js - makes the page of the manager live.
+ *
+ * Each second it asks for the JSON of all mirrors, writes the figures where the server has written them before
+ * (data-field), shows the words that fit (data-when), and has page_chart.js draw a chart. Forms are posted as they would be
+ * without it, but the page stays. Nothing is ever written as HTML.
+ */
+"use strict";
+
+const PERIOD = 1000; // ms from one question to the next
+const PATIENCE = 5000; // ms that an answer may take
+const QUIET = 10000; // ms between two announcements of changed states
+
+const LOST = new Set(["room", "failed"]);
+const location_path = document.body.dataset.location;
+const pulse = document.getElementById("pulse");
+const reload = document.getElementById("reload");
+const title = document.title;
+const seconds = () => performance.now() / 1000;
+
+/* ---- figures ---- */
+
+let skew = 0; // ms that the server's clock is ahead of ours
+const clock = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit", second: "2-digit" });
+
+function percent_text(share) {
+    return `${parseFloat((share * 100).toFixed(7))}%`;
+}
+
+function until_text(iso) {
+    const time = new Date(Date.parse(iso) - skew);
+    const left = Math.max(0, Math.round((time - Date.now()) / 1000));
+    return `${clock.format(time)} (in ${whole.format(left)} s)`;
+}
+
+/* ---- a mirror on the page ---- */
+
+class Mirror {
+    constructor(name, parts) {
+        this.name = name;
+        this.state = null;
+        this.totals = new Totals();
+        this.parts = parts; // its row in the overview, and its article
+        this.article = parts.find((part) => part.localName === "article");
+        this.fields = new Map();
+        for (const element of this.all("[data-field]")) {
+            const field = element.dataset.field;
+            this.fields.set(field, [...(this.fields.get(field) ?? []), element]);
+        }
+        this.rows = new Map(this.all("[data-outcome]").map((row) => [row.dataset.outcome, row]));
+        const box = this.fields.get("chart")[0];
+        this.chart = new Chart(box, (outcome) => this.rows.get(outcome).querySelector("b").textContent);
+        this.seen = false; // on the screen
+        new IntersectionObserver((entries) => {
+            this.seen = entries[entries.length - 1].isIntersecting;
+            this.draw();
+        }).observe(box);
+        new ResizeObserver(() => this.draw()).observe(box);
+    }
+
+    all(selector) {
+        return this.parts.flatMap((part) => [...part.querySelectorAll(selector)]);
+    }
+
+    write(field, text) {
+        this.fields.get(field)?.forEach((element) => {
+            if (element.localName !== "input") {
+                write(element, text);
+            } else if (element.value === element.defaultValue && element !== document.activeElement) {
+                element.value = element.defaultValue = text; // not while somebody types there
+            }
+        });
+    }
+
+    show(field, shown) {
+        this.fields.get(field)?.forEach((element) => (element.hidden = !shown));
+    }
+
+    time(field, iso) {
+        this.fields.get(field)?.forEach((element) => {
+            if (iso) {
+                element.setAttribute("datetime", iso);
+            }
+            write(element, iso ? until_text(iso) : "");
+        });
+    }
+
+    draw() {
+        if (this.seen && this.totals.samples.length) {
+            this.chart.draw(this.totals, seconds());
+        }
+    }
+
+    /* What the server decides in mirror_page_view.c, decided likewise. */
+    static state_of({ attributes, state, outcomes }) {
+        if (!attributes.enabled) {
+            return "off";
+        }
+        if (state.down_until) {
+            return "down";
+        }
+        if (state.limit && state.limit.closed_until) {
+            return "limited";
+        }
+        return outcomes.mirrored || state.connections ? "up" : "ready";
+    }
+
+    /* Returns the words of its state if that has changed. */
+    update(at, json) {
+        this.totals.add(at, json);
+        this.update_outcomes(json.outcomes);
+        this.update_figures(json);
+        this.update_limit(json.attributes, json.state.limit);
+        this.update_settings(json);
+        this.draw();
+        const state = Mirror.state_of(json);
+        const before = this.state;
+        this.state = state;
+        this.article.dataset.state = state;
+        for (const element of this.all("[data-when]")) {
+            element.hidden = element.dataset.when !== state;
+        }
+        return before !== null && before !== state;
+    }
+
+    update_outcomes(outcomes) {
+        let lost = 0;
+        let lost_rate = 0;
+        for (const [outcome, row] of this.rows) {
+            const total = outcomes[outcome] ?? 0;
+            const rate = this.totals.recent(outcome);
+            row.hidden = total === 0 && outcome !== "mirrored";
+            this.write(`outcome:${outcome}`, whole.format(total));
+            this.write(`rate:${outcome}`, rate_text(rate));
+            if (LOST.has(row.dataset.group) || outcome === "limit_failed") {
+                lost += total;
+                lost_rate += rate;
+            }
+        }
+        this.write("lost", whole.format(lost));
+        this.write("rate:lost", rate_text(lost_rate));
+    }
+
+    update_figures({ state, latency_ms, responses }) {
+        for (const field of ["queued", "in_flight", "connections"]) {
+            this.write(field, whole.format(state[field]));
+        }
+        for (const field of ["p50", "p90", "p99"]) {
+            this.write(field, ms_text(latency_ms[field]));
+        }
+        this.write("bytes", bytes_text(state.bytes));
+        this.time("down_until", state.down_until);
+        for (const element of this.article.querySelectorAll("[data-response]")) {
+            const n = responses[element.dataset.response];
+            element.hidden = n === 0 && element.dataset.response !== "2xx";
+            write(element.querySelector("b"), whole.format(n));
+        }
+    }
+
+    update_limit({ count, time_window }, limit) {
+        this.show("limit", limit !== null);
+        this.show("limited", limit !== null);
+        this.write("count", String(count));
+        this.write("time_window", String(time_window));
+        if (limit) {
+            this.write("used", whole.format(limit.used));
+            this.show("closed", limit.closed_until !== null);
+            this.time("closed_until", limit.closed_until);
+            this.show("fallback", limit.fallback);
+            this.fields.get("bar")[0].setAttribute("width", Math.min(1000, Math.round((limit.used * 1000) / count)));
+        }
+    }
+
+    update_settings({ attributes, overridden }) {
+        this.show("enabled", attributes.enabled);
+        this.show("disabled", !attributes.enabled);
+        this.show("overridden", overridden);
+        this.write("sample_ratio", percent_text(attributes.sample_ratio));
+        this.write("host", attributes.host);
+        for (const row of this.article.querySelectorAll("[data-attribute]")) {
+            const value = attributes[row.dataset.attribute];
+            row.hidden = value === undefined;
+            write(row.querySelector("td"), value === undefined ? "" : Array.isArray(value) ? value.join(",") : String(value));
+        }
+    }
+
+    get words() {
+        const shown = this.article.querySelector(`.state [data-when="${this.state}"]`);
+        return `${this.name}: ${shown.lastChild.textContent.trim()}`;
+    }
+}
+
+/* ---- announcing ---- */
+
+/* States that change are told to those who listen, not more often than every few seconds, each mirror once. */
+class News {
+    constructor(element) {
+        this.element = element;
+        this.changed = new Set();
+        this.timer = null;
+        this.last = -QUIET;
+    }
+
+    add(mirror) {
+        this.changed.add(mirror);
+        this.timer ??= setTimeout(() => this.tell(), Math.max(0, this.last + QUIET - performance.now()));
+    }
+
+    tell() {
+        this.timer = null;
+        this.last = performance.now();
+        write(this.element, [...this.changed].map((mirror) => mirror.words).join("; "));
+        this.changed.clear();
+    }
+}
+
+/* ---- asking ---- */
+
+const mirrors = new Map();
+const news = new News(document.getElementById("news"));
+let answered = null; // when it last did
+
+async function get_json(url) {
+    const abort = new AbortController();
+    const timer = setTimeout(() => abort.abort(), PATIENCE);
+    try {
+        const answer = await fetch(url, { cache: "no-store", signal: abort.signal });
+        if (!answer.ok) {
+            throw new Error(`the server answers ${answer.status}`);
+        }
+        const ahead = Date.parse(answer.headers.get("Date")) - Date.now();
+        skew = Math.abs(ahead) > 2000 ? ahead : 0; // which is told in whole seconds
+        return await answer.json();
+    } finally {
+        clearTimeout(timer);
+    }
+}
+
+function same_mirrors(list) {
+    return list.length === mirrors.size && list.every((json) => mirrors.has(json.name));
+}
+
+function update(list) {
+    const at = seconds();
+    for (const json of list) {
+        const mirror = mirrors.get(json.name);
+        if (mirror?.update(at, json)) {
+            news.add(mirror);
+        }
+    }
+    const down = [...mirrors.values()].filter((mirror) => mirror.state === "down").length;
+    document.title = down ? `${down} down – ${title}` : title;
+    const same = same_mirrors(list);
+    answered = clock.format(new Date());
+    reload.classList.toggle("wanted", !same);
+    pulse.parentNode.classList.toggle("bad", !same);
+    write(pulse, same ? `Live: figures of ${answered}` : "Mirrors were added or removed since.");
+}
+
+async function ask() {
+    try {
+        update((await get_json(`${location_path}/mirrors`)).mirrors);
+    } catch (error) {
+        const why = error.name === "AbortError" || error instanceof TypeError ? "no answer" : error.message;
+        pulse.parentNode.classList.add("bad");
+        reload.classList.add("wanted");
+        write(pulse, `Not live${answered ? ` since ${answered}` : ""}: ${why}. It is tried again.`);
+    }
+}
+
+async function keep_asking() {
+    const began = performance.now();
+    await ask();
+    setTimeout(keep_asking, Math.max(PERIOD / 4, began + PERIOD - performance.now()));
+}
+
+/* ---- changing ---- */
+
+/* null, or what is wrong. The answer to a change is a redirection back to this page, which is already here. */
+async function post(form, button) {
+    const fields = new URLSearchParams(new FormData(form));
+    if (button?.name) {
+        fields.append(button.name, button.value);
+    }
+    let answer;
+    try {
+        // not form.action: that is the field of this name
+        answer = await fetch(form.getAttribute("action"), { method: "POST", body: fields, redirect: "manual" });
+    } catch {
+        return "The server did not answer, so it is not known whether that was done.";
+    }
+    if (answer.ok || answer.type === "opaqueredirect") {
+        return null;
+    }
+    const json = await answer.json().catch(() => null);
+    return json?.error ?? `The server answers ${answer.status}.`;
+}
+
+async function change(form, button) {
+    const said = form.closest("section").querySelector("[role=status]");
+    button.disabled = true;
+    write(said, "");
+    const error = await post(form, button);
+    button.disabled = false;
+    said.classList.toggle("failed", error !== null);
+    if (error === null) {
+        for (const input of form.querySelectorAll("input")) {
+            input.defaultValue = input.value; // from here on it follows the figures again
+        }
+        await ask();
+    }
+    write(said, error === null ? `${button.textContent}: done, in force now.` : `${button.textContent}: ${error}`);
+    if (!button.offsetParent) { // it has gone, as another fits now; stay near for the keyboard
+        form.parentNode.querySelector("form:not([hidden]) button").focus();
+    }
+}
+
+document.addEventListener("submit", (event) => {
+    const form = event.target;
+    if (form.closest("[data-mirror]")) {
+        event.preventDefault();
+        change(form, event.submitter ?? form.querySelector("button"));
+    }
+});
+
+/* "12.5" is meant as a percentage, as the page shows it. */
+document.addEventListener("change", (event) => {
+    const input = event.target;
+    if (input.name === "sample_ratio" && /^\s*\d+([.,]\d+)?\s*$/.test(input.value)) {
+        input.value = `${input.value.trim().replace(",", ".")}%`;
+    }
+});
+
+/* ---- begin ---- */
+
+const parts = new Map();
+for (const part of document.querySelectorAll("[data-mirror]")) {
+    parts.set(part.dataset.mirror, [...(parts.get(part.dataset.mirror) ?? []), part]);
+}
+document.body.classList.add("is-live");
+for (const [name, elements] of parts) {
+    mirrors.set(name, new Mirror(name, elements));
+}
+keep_asking();
