@@ -132,7 +132,7 @@ def test_without_mirrors(httpd):
 def test_in_any_section(httpd, mirror):
     h = httpd(f'{to(mirror)}\n<LocationMatch "^/ms">\nSetHandler proxy-mirror-status\n</LocationMatch>')
     assert samples_of(text_of(h, "/ms/metrics")) == samples_of(text_of(h))
-    assert b"proxy_mirror" not in h.get("/ms/metricsx").body
+    assert b"proxy_mirror_" not in h.get("/ms/metricsx").body
     assert h.get("/mirror-status/metrics/x").status == 404
 
 

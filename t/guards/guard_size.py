@@ -28,7 +28,7 @@ for path in tree.matching(r".*\.[ch]"):
         checked += 1
         if length > FUNCTION:
             problems.append(f"{path}:{line}: {name}() has {length} lines, more than {FUNCTION}; part it")
-for path in tree.matching(r".*\.([ch]|py|sh)|bootstrap|t/lanes/\w+|t/guards/run|\.ci/run|bench/\w+"):
+for path in tree.matching(r".*\.([ch]|py|sh|js|css)|bootstrap|t/lanes/\w+|t/guards/run|\.ci/run|bench/\w+"):
     length = tree.read(path).count("\n")
     if length > FILE:
         problems.append(f"{path}: {length} lines, more than {FILE}; split it along its own seam")

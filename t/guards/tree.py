@@ -11,7 +11,7 @@ BUILT_FOLDERS = re.compile(r"\.git|\.libs|\.deps|m4|autom4te\.cache|__pycache__|
                            r"\.debhelper|libapache2-mod-proxy-mirror|"
                            r"mod_proxy_mirror-\d.*")
 BUILT_FILES = re.compile(r"Makefile(\.in)?|configure~?|config\..*|aclocal\.m4|libtool|\.dirstamp|"
-                         r".*\.(o|lo|la|a|so|log|trs|tar\.xz)")
+                         r".*\.(o|lo|la|a|so|inc|log|trs|tar\.xz)")
 
 
 def paths():

@@ -1,0 +1,323 @@
+"""The page of the manager in a real browser: what it shows changes, what is clicked is done, and nothing complains."""
+from __future__ import annotations
+
+import threading
+from typing import Iterator
+
+import pytest
+
+from browser import Browser, Page
+from httpdlab import location, to, wait_for
+from test_page import manager
+
+DOWN = r"PM\d+: mirror m is (down|up)"
+STATE = "#m-m .state [data-when]:not([hidden])"
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    made = Browser()
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def open_page(browser) -> Iterator:
+    """Opens pages; at the end of the test none of them may have complained."""
+    made: list[Page] = []
+
+    def make(h, path: str = "/manage", **options) -> Page:
+        made.append(browser.open(f"http://127.0.0.1:{h.port}{path}", **options))
+        return made[-1]
+    yield make
+    complaints = [complaint for page in made for complaint in page.complaints]
+    for page in made:
+        page.close()
+    assert not complaints, "\n".join(complaints)
+
+
+def figure(name: str, mirror: str = "m") -> str:
+    """A selector."""
+    return f'#m-{mirror} [data-field="{name}"]'
+
+
+def wait_text(page: Page, selector: str, text: str) -> None:
+    try:
+        wait_for(f"{text!r} at {selector}", lambda: text in page.text(selector), 15)
+    except AssertionError as error:
+        raise AssertionError(f"{error}; it is {page.text(selector)!r}; {page.complaints}") from None
+
+
+def button(page: Page, text: str, mirror: str = "m") -> str:
+    """A selector for a button that is shown, once it is."""
+    page.wait(f"the button {text}", f"""[...document.querySelectorAll("#m-{mirror} button")].some((one) => {{
+        const right = one.textContent === "{text}" && one.offsetParent !== null;
+        one.toggleAttribute("data-test", right);
+        return right;
+    }}) && document.querySelector("[data-test]").textContent === "{text}" """)
+    return f"#m-{mirror} [data-test]"
+
+
+def press(page: Page, text: str) -> None:
+    """Click a button and wait until the page says what came of it."""
+    page.click(button(page, text))
+    wait_text(page, figure("answer"), f"{text}:")
+
+
+class Load:
+    """Requests, one after the other, until the end of the block; all have to be answered."""
+
+    def __init__(self, h, path: str) -> None:
+        self.h, self.path = h, path
+        self.over = threading.Event()
+        self.statuses: set[int] = set()
+        self.thread = threading.Thread(target=self._run)
+
+    def _run(self) -> None:
+        with self.h.client() as client:
+            while not self.over.wait(0.01):
+                self.statuses.add(client.get(self.path).status)
+
+    def __enter__(self) -> None:
+        self.thread.start()
+
+    def __exit__(self, *_) -> None:
+        self.over.set()
+        self.thread.join()
+        assert self.statuses == {200}
+
+
+# ---- reading ----
+
+@pytest.mark.smoke
+@pytest.mark.parametrize("path", ["/mirror-status", "/mirror-status/"])
+def test_figures_are_live(httpd, origin, mirror, open_page, path):
+    h = httpd(location("/o/", origin, to(mirror)))
+    page = open_page(h, path)
+    wait_text(page, "#pulse", "Live")
+    wait_text(page, STATE, "Ready")
+    wait_text(page, figure("outcome:mirrored"), "0")
+    assert h.get_many(["/o/a"] * 3) == [200] * 3
+    wait_text(page, figure("outcome:mirrored"), "3")
+    wait_text(page, STATE, "Up")
+    wait_text(page, figure("connections"), str(h.mirror()["state"]["connections"]))
+    assert page.text(figure("p50")).endswith("ms")
+    with Load(h, "/o/a"):
+        page.wait("a rate", f"""parseFloat(document.querySelector('{figure("rate:mirrored")}').textContent) > 3""")
+        page.wait("a chart", "(document.querySelector('.area')?.getAttribute('d') ?? '').split('L').length > 2")
+    page.wait("the rate of rest", f"""document.querySelector('{figure("rate:mirrored")}').textContent === "0" """)
+    assert page.loads == 1                      # the page itself was not loaded again
+
+
+def test_chart_is_read_by_keyboard(httpd, origin, mirror, open_page):
+    h = httpd(location("/o/", origin, to(mirror, "methods=GET")))
+    page = open_page(h, "/mirror-status")
+    with Load(h, "/o/a"):
+        page.wait("two points of the chart",
+                  "(document.querySelector('.area')?.getAttribute('d') ?? '').split('L').length > 2")
+        page.value("document.querySelector('.chart svg').focus()")
+        page.press("ArrowLeft")
+        wait_text(page, ".readout", "2 s ago: Copied ")
+        assert "Copied" in page.value("document.querySelector('.chart svg').getAttribute('aria-label')")
+    page.press("Escape")
+    wait_text(page, ".readout", "arrow keys")
+
+
+def test_down_is_shown_and_told(httpd, origin, mirror, recorder, open_page):
+    gone = recorder(listen=False)
+    h = httpd(location("/o/", origin, to(gone, "retry=1h")) + location("/p/", origin, to(mirror, name="other")),
+              expect=[DOWN])
+    page = open_page(h, "/mirror-status")
+    wait_text(page, STATE, "Ready")
+    assert h.get("/o/a").status == 200
+    wait_text(page, STATE, "Down")
+    assert "Next try" in page.text("#m-m .meaning")
+    wait_text(page, '[data-outcome="unreachable"]', "Not reachable")
+    page.wait("the news", """document.getElementById("news").textContent === "m: Down" """)
+    assert page.value("document.title").startswith("1 down")
+    assert page.text("tr[data-mirror=other] .state") == "○ Ready"
+
+
+def test_server_that_ends_is_told(httpd, mirror, browser):
+    h = httpd(to(mirror))
+    page = browser.open(f"http://127.0.0.1:{h.port}/mirror-status")
+    wait_text(page, "#pulse", "Live")
+    h.stop()
+    wait_text(page, "#pulse", "Not live since")
+    assert page.value("document.querySelector('#reload').offsetParent !== null")
+    h.start()
+    wait_text(page, "#pulse", "Live")
+    page.close()
+
+
+def test_new_mirror_wants_a_reload(httpd, mirror, open_page):
+    h = httpd(to(mirror))
+    page = open_page(h, "/mirror-status")
+    wait_text(page, "#pulse", "Live")
+    h.conf += "\n" + to(mirror, name="new")
+    h.configure()
+    h.graceful()
+    wait_text(page, "#pulse", "added or removed")
+    page.click("#reload")
+    page.wait("the new one", "document.querySelector('#m-new') !== null")
+    wait_text(page, "#pulse", "Live")
+
+
+# ---- looks ----
+
+CONTRAST = """(() => {
+    const light = (rgb) => rgb.map((c) => c / 255).map((c) => (c <= 0.03928 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4))
+        .reduce((sum, c, i) => sum + c * [0.2126, 0.7152, 0.0722][i], 0);
+    const colour = (text) => text.match(/[\\d.]+/g).map(Number);
+    const ground = (one) => {
+        for (; one; one = one.parentElement) {
+            const c = colour(getComputedStyle(one).backgroundColor);
+            if (c.length === 3) {
+                return c;
+            }
+        }
+    };
+    const bad = [];
+    for (const one of document.body.querySelectorAll("*")) {
+        const own = [...one.childNodes].some((node) => node.nodeType === 3 && node.textContent.trim());
+        if (own && one.offsetParent) {
+            const [a, b] = [light(colour(getComputedStyle(one).color).slice(0, 3)), light(ground(one))];
+            const contrast = (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05);
+            if (contrast < 4.5) {
+                bad.push(`${one.localName}.${one.className} ${one.textContent.trim()}: ${contrast}`);
+            }
+        }
+    }
+    return bad;
+})()"""
+
+
+@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
+def test_contrast(httpd, origin, mirror, recorder, open_page, dark):
+    h = httpd("".join([location("/o/", origin, to(recorder(listen=False), "retry=1h")),
+                       location("/p/", origin, to(mirror, "enable_limit_count=true", "limited")),
+                       to(mirror, "enabled=false", "off"), "\n", to(mirror, name="ready"), "\n", manager()]),
+              expect=[DOWN])
+    assert h.get_many(["/o/a", "/p/a", "/p/a"]) == [200] * 3
+    page = open_page(h, dark=dark)
+    wait_text(page, STATE, "Down")
+    wait_text(page, STATE.replace("m-m", "m-limited"), "Limit reached")
+    assert page.value(CONTRAST) == []
+    assert page.value("getComputedStyle(document.body).backgroundColor") == (
+        "rgb(18, 22, 27)" if dark else "rgb(244, 246, 248)")
+
+
+@pytest.mark.parametrize("script", [True, False], ids=["live", "still"])
+def test_phone_never_scrolls_sideways(httpd, mirror, open_page, script):
+    h = httpd(f'<Location "/{"long" * 60}">\n{to(mirror, "enable_limit_count=true count=2147483647", "M" * 64)}\n'
+              f'{to(mirror, name="m")}\n</Location>\n{manager()}')
+    for width in (390, 320):
+        page = open_page(h, width=width, height=800, script=script)
+        if script:
+            wait_text(page, "#pulse", "Live")
+        page.send("Emulation.setScriptExecutionDisabled", {"value": False})
+        page.value("document.querySelectorAll('details').forEach((one) => { one.open = true; })")
+        assert page.value("document.documentElement.scrollWidth") <= width
+
+
+# ---- changing ----
+
+@pytest.mark.smoke
+def test_disable_stops_the_copies(httpd, origin, mirror, open_page):
+    h = httpd(location("/o/", origin, to(mirror)) + manager())
+    page = open_page(h)
+    with Load(h, "/o/a"):
+        page.wait("copies", f"""parseInt(document.querySelector('{figure("outcome:mirrored")}').textContent) > 5""")
+        press(page, "Disable")
+        wait_text(page, STATE, "Disabled")
+        wait_text(page, '[data-outcome="disabled"]', "Switched off")
+        h.wait_idle()
+        before = len(mirror.requests)
+        seen = h.mirror()["seen"]
+        wait_for("more requests", lambda: h.mirror()["seen"] > seen + 20)
+        assert len(mirror.requests) == before
+        wait_text(page, '#m-m .heading [data-field="overridden"]', "Changed while running")
+        press(page, "Enable")
+        wait_text(page, STATE, "Up")
+        mirror.wait(before + 5)
+    assert page.loads == 1
+
+
+def test_share_is_changed(httpd, origin, mirror, open_page):
+    h = httpd(location("/o/", origin, to(mirror)) + manager())
+    page = open_page(h)
+    field = '#m-m input[name="sample_ratio"]'
+    assert page.value(f"document.querySelector('{field}').value") == "100%"
+    page.type(field, "0")                       # "%" is added
+    press(page, "Set share")
+    assert "done" in page.text(figure("answer"))
+    assert h.mirror()["attributes"]["sample_ratio"] == 0
+    assert h.get_many(["/o/a"] * 3) == [200] * 3
+    assert h.ended(3) == {"sampled_out": 3}
+    page.type(field, "25%")
+    page.press("Enter")
+    wait_for("the share", lambda: h.mirror()["attributes"]["sample_ratio"] == 0.25)
+    page.type(field, "much")
+    page.click(button(page, "Set share"))
+    assert page.value(f"document.querySelector('{field}').validity.patternMismatch")
+    assert h.mirror()["attributes"]["sample_ratio"] == 0.25
+
+
+def test_limit_is_set_removed_and_reset(httpd, origin, mirror, open_page):
+    h = httpd(location("/o/", origin, to(mirror)) + manager())
+    page = open_page(h)
+    page.type('#m-m input[name="count"]', "2")
+    page.type('#m-m input[name="time_window"]', "3600")
+    press(page, "Set limit")
+    assert h.get_many(["/o/a"] * 5) == [200] * 5
+    assert h.ended(5) == {"mirrored": 2, "limited": 3}
+    wait_text(page, STATE, "Limit reached")
+    wait_text(page, "#m-m .limit", "2 of 2 copies")
+    wait_text(page, "#m-m .limit", "The next window opens")
+    assert page.value(f"""document.querySelector('{figure("bar")}').getAttribute("width")""") == "1000"
+    press(page, "Remove limit")
+    wait_text(page, STATE, "Up")
+    press(page, "Reset")
+    assert not h.mirror()["overridden"]
+    page.wait("the fields to follow",
+              """document.querySelector('#m-m input[name="count"]').value === "1" """)
+
+
+def test_old_nonce_is_told(httpd, origin, mirror, open_page, browser):
+    h = httpd(location("/o/", origin, to(mirror)) + manager())
+    page = browser.open(f"http://127.0.0.1:{h.port}/manage")
+    wait_text(page, "#pulse", "Live")
+    h.graceful()
+    press(page, "Disable")
+    assert "done" not in page.text(figure("answer"))
+    assert page.value(f"""document.querySelector('{figure("answer")}').className""") == "failed"
+    assert h.mirror()["attributes"]["enabled"]
+    page.close()
+
+
+def test_all_works_without_scripts(httpd, origin, mirror, open_page):
+    h = httpd(location("/o/", origin, to(mirror)) + manager())
+    page = open_page(h, script=False)
+
+    def click(text: str) -> None:
+        before = page.loads
+        page.send("Emulation.setScriptExecutionDisabled", {"value": False})
+        selector = button(page, text)
+        page.send("Emulation.setScriptExecutionDisabled", {"value": True})
+        page.click(selector)
+        wait_for("the page anew", lambda: page.loads > before)
+    click("Disable")
+    assert page.text(STATE) == "■ Disabled"
+    assert not h.mirror()["attributes"]["enabled"]
+    click("Enable")
+    assert page.text(STATE) == "○ Ready"
+    assert page.value("location.pathname") in ("/manage", "/manage/")
+
+
+def test_every_control_has_a_name(httpd, mirror, open_page):
+    page = open_page(httpd(to(mirror, "enable_limit_count=true") + "\n" + manager()))
+    tree = page.send("Accessibility.getFullAXTree")["nodes"]
+    controls = [node for node in tree if node.get("role", {}).get("value") in
+                {"button", "link", "textbox", "spinbutton", "image", "table", "DisclosureTriangle"}]
+    assert len(controls) > 8
+    assert [node for node in controls if not node.get("name", {}).get("value", "").strip()] == []
