@@ -146,6 +146,7 @@ typedef struct mirror_sender_t mirror_sender_t; /* mirror_sender.c */
 typedef struct mirror_spools_t mirror_spools_t; /* mirror_spool.c */
 typedef struct mirror_log_t mirror_log_t;           /* mirror_log.h: a ProxyMirrorLog */
 typedef struct mirror_log_line_t mirror_log_line_t; /* mirror_log_line.h */
+typedef struct mirror_spool_t mirror_spool_t;       /* mirror_spool.h */
 
 typedef struct mirror_t {
     const char *name;

@@ -57,7 +57,7 @@ apr_status_t mirror_connect_to(apr_socket_t **out, apr_sockaddr_t *address, apr_
     apr_status_t rv;
 
     *out = NULL;
-    if (patience <= 0) {
+    if (patience < apr_time_from_msec(1)) { /* a poll counts whole ones, so this is what one that timed out has left */
         return APR_TIMEUP;
     }
     rv = apr_socket_create(&socket, address->family, SOCK_STREAM, address->family == APR_UNIX ? 0 : APR_PROTO_TCP, pool);

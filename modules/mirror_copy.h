@@ -20,7 +20,6 @@
 
 typedef struct mirror_copy_t mirror_copy_t;
 typedef struct mirror_block_t mirror_block_t;
-typedef struct mirror_spool_t mirror_spool_t; /* mirror_spool.h */
 
 /* A part of a body. */
 struct mirror_block_t {

@@ -17,8 +17,6 @@
 
 #include "mirror.h"
 
-typedef struct mirror_spool_t mirror_spool_t;
-
 /* What one of them takes in memory. */
 #define MIRROR_SPOOL_COST 9216
 
