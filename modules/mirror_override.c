@@ -72,7 +72,8 @@ const char *mirror_override_print(const mirror_override_t *override, apr_pool_t 
 
 /* ---- JSON ---- */
 
-/* What yajl would make too much or too little of, in what may be JSON: deep nesting, and a NUL, which ends strings. */
+/* What yajl would make too much or too little of, in what may be JSON: deep nesting, a NUL, which ends strings, and
+ * comments, which it lets pass, and in which a quote means nothing. */
 static const char *refuse_text(const char *text, apr_size_t size)
 {
     int depth = 0, quoted = 0;
@@ -87,6 +88,9 @@ static const char *refuse_text(const char *text, apr_size_t size)
         }
         else if (quoted) {
             i += text[i] == '\\';
+        }
+        else if (text[i] == '/') {
+            return "body: a JSON object of attributes is needed; got no JSON (there is a / outside of strings)";
         }
         else if (text[i] == '}' || text[i] == ']') {
             depth--;

@@ -105,6 +105,9 @@ START_TEST(bodies_that_are_none)
         { "{\"x\": \"[[[[[[[[[[[[[[[[[[[[[[\\\"[[[[[[[[[[[[[\"}", "attributes: one of" },
         { "[1]", "no object" },
         { "{\"count\": 5} x", "no JSON" },
+        { "{\"count\": 5} // five", "no JSON" },
+        { "{/*\"*/\"x\": [[[[[[[[[[[[[[[[[1]]]]]]]]]]]]]]]]]}", "no JSON" },
+        { "{/*\"*/\"path\": \"/a\\u0000b\"}", "no JSON" },
     };
     unsigned i;
 
