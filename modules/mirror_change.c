@@ -315,7 +315,7 @@ static int attempt(const change_t *change, apr_pool_t *pool)
     apr_status_t rv;
 
     if (apr_atomic_read64(&mirror->slot->config) != mirror->config) {
-        return refuse(change, HTTP_CONFLICT, "mirror: its line in the configuration file has just changed; ask again");
+        return refuse(change, HTTP_CONFLICT, "mirror: httpd has just read its configuration anew; ask again");
     }
     mirror_store_read(&stored, &mirror->slot->version, mirror_slotmem_store(change->registry->table, mirror->slot), pool);
     if (stored.config != mirror->config) {

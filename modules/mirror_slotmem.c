@@ -169,6 +169,21 @@ mirror_store_lock_t *mirror_slotmem_store_lock(mirror_table_t *table)
     return &table->header->lock;
 }
 
+/* What is stored of a slot, for the last time: its mirror is of no configuration from now on, and its version moves on, so
+ * that a child which still has the segment refuses a change of it, and says of none that it was made. */
+static void take_stored(mirror_store_text_t *text, mirror_table_t *table, mirror_slot_t *slot, apr_pool_t *pool)
+{
+    mirror_store_t *store = mirror_slotmem_store(table, slot);
+    apr_status_t rv;
+
+    apr_atomic_set64(&slot->config, 0);
+    do {
+        mirror_store_read(text, &slot->version, store, pool);
+        rv = mirror_store_write(&slot->version, store, mirror_slotmem_store_lock(table), text->version, text->config,
+                                text->text);
+    } while (APR_STATUS_IS_EAGAIN(rv));
+}
+
 /* What the segment before has in its stores, if it can be read. */
 static apr_array_header_t *carry(apr_shm_t *former, apr_pool_t *pconf, server_rec *s)
 {
@@ -184,7 +199,7 @@ static apr_array_header_t *carry(apr_shm_t *former, apr_pool_t *pconf, server_re
         mirror_slot_t *slot = slot_at(table, i);
         carried_t one;
 
-        mirror_store_read(&one.text, &slot->version, mirror_slotmem_store(table, slot), pconf);
+        take_stored(&one.text, table, slot, pconf);
         if (one.text.text != NULL) {
             one.name = apr_pstrdup(pconf, slot->name);
             APR_ARRAY_PUSH(carried, carried_t) = one;

@@ -141,6 +141,24 @@ def test_more_slots_keep_what_was_set(httpd, mirror):
     assert h.mirror("other")["overridden"] is False
 
 
+def test_a_change_is_not_lost_where_slots_are_made_anew(httpd, mirror):
+    """A child of before it is asked before, and comes to the change when nobody looks there any more."""
+    h = httpd(MANAGER + "ProxyMirrorSlots 2\n" + to(mirror), expect=["PM0200"])
+    patch(h, {"count": 3})
+    with h.client() as client:
+        client.send(b"PATCH /manager/mirrors/m HTTP/1.1\r\nHost: t\r\nContent-Type: application/json\r\n"
+                    b"Expect: 100-continue\r\nContent-Length: 12\r\n\r\n")
+        assert client.stream.line() == b"HTTP/1.1 100 Continue"     # it waits for the body
+        assert client.stream.line() == b""
+        h.conf = MANAGER + "ProxyMirrorSlots 5\n" + to(mirror)
+        h.configure()
+        h.graceful()
+        client.send(b'{"count": 9}')
+        refused(client.answer("PATCH"), 409, "mirror: httpd has just read its configuration anew; ask again")
+    assert attributes(h)["count"] == 3
+    assert patch(h, {"count": 9})["attributes"]["count"] == 9
+
+
 def test_all_children_have_it_with_the_next_request(httpd, origin, mirror):
     h = httpd(MANAGER + location("/o/", origin, to(mirror)), children=4, threads=4)
     seen = 0
