@@ -76,18 +76,33 @@ static apr_size_t utf8_length(const unsigned char *s, apr_size_t len)
     return need;
 }
 
+/* The code of a character that a terminal would take for a command, or a reader for the end of a line, or that turns
+ * around what stands behind it; 0: it is none of these. */
+static unsigned control_of(const unsigned char *s, apr_size_t used)
+{
+    unsigned code = used == 1 ? s[0] : used == 2 ? (s[0] & 0x1fU) << 6 | (s[1] & 0x3fU) : 0;
+
+    if (used == 3) {
+        code = (s[0] & 0x0fU) << 12 | (s[1] & 0x3fU) << 6 | (s[2] & 0x3fU);
+        return (code >= 0x2028 && code <= 0x202e) || (code >= 0x2066 && code <= 0x2069) ? code : 0;
+    }
+    return code < 0x20 || (code >= 0x7f && code <= 0x9f) ? code : 0;
+}
+
 /* One character of `text` as JSON into `out` (8 bytes are enough). *used: what it took of the text. Returns its length. */
 static apr_size_t escape_one(char *out, apr_size_t *used, const char *text, apr_size_t len)
 {
     unsigned char c = (unsigned char)*text;
+    unsigned control;
 
     *used = utf8_length((const unsigned char *)text, len);
     if (*used == 0) {
         *used = 1;
         return (apr_size_t)apr_snprintf(out, 8, "\\\\x%02x", c);
     }
-    if (c < 0x20 || c == 0x7f) {
-        return (apr_size_t)apr_snprintf(out, 8, "\\u%04x", c);
+    control = control_of((const unsigned char *)text, *used);
+    if (control) {
+        return (apr_size_t)apr_snprintf(out, 8, "\\u%04x", control);
     }
     if (c == '"' || c == '\\') {
         out[0] = '\\';

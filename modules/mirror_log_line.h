@@ -44,7 +44,8 @@ struct mirror_log_line_t {
 mirror_log_line_t *mirror_log_line_create(const mirror_log_subject_t *subject, const char *mirror);
 
 /* any thread: print it as JSON, with a newline, into `buffer`, which has room for MIRROR_LOG_LINE_MAX bytes. The URI is
- * cut to what there is room for; bytes that are not UTF-8 (RFC 3629) become \\xHH. Returns the length. */
+ * cut to what there is room for; bytes that are not UTF-8 (RFC 3629) become \\xHH, and control
+ * characters \uHHHH. Returns the length. */
 apr_size_t mirror_log_line_print(char *buffer, const mirror_log_line_t *line);
 
 #endif

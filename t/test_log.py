@@ -189,6 +189,17 @@ def test_what_is_not_utf8(httpd, origin, mirror):
     assert (line["uri"], line["request_id"]) == ("/o/\\xff\\xc3", "\\xfe")
 
 
+def test_control_characters(httpd, origin, mirror):
+    """Those beyond ASCII, too: the file has a line for each copy, whoever reads it."""
+    h = httpd(logged(location("/o/", origin, to(mirror))))
+    controls = "\x80\x85\x9b\u2028\u2029\u202e\u2066"
+    h.exchange(f"GET /o/{controls} HTTP/1.1\r\nHost: a\r\nX-Request-Id: {controls}\r\n\r\n".encode())
+    (line,) = lines_of(h, 1)
+    assert (line["uri"], line["request_id"]) == (f"/o/{controls}", controls)
+    with open(h.path(LOG), "rb") as file:
+        assert file.read().isascii()
+
+
 def test_long_lines(httpd, origin, mirror):
     """However long what a client sends is, and whatever has to be escaped: 4096 bytes."""
     h = httpd(logged(location("/o/", origin, to(mirror)), "HttpProtocolOptions Unsafe"))

@@ -159,6 +159,17 @@ START_TEST(what_is_not_utf8_is_escaped)
 }
 END_TEST
 
+/* What a terminal, or a reader of lines, would act on is not there as it is; a reader of JSON gets it. */
+START_TEST(controls_are_escaped)
+{
+    static const char sent[] = "/\xc2\x80\xc2\x9b\xc2\x85\xe2\x80\xa8\xe2\x80\xae\xe2\x81\xa6\x7f\xc2\xa0\xe2\x80\xa7\xef\xbf\xbd";
+
+    print("GET", sent, sent);
+    ck_assert_str_eq(string_of("uri"), sent);
+    ck_assert_ptr_nonnull(strstr(text, "\"/\\u0080\\u009b\\u0085\\u2028\\u202e\\u2066\\u007f\xc2\xa0\xe2\x80\xa7\xef\xbf\xbd\""));
+}
+END_TEST
+
 /* Characters of one to six bytes in the line, at each offset: the line is never too long, and always JSON. */
 START_TEST(a_line_is_bounded)
 {
@@ -380,6 +391,7 @@ int main(void)
     tcase_add_test(tc, a_line);
     tcase_add_test(tc, what_is_not_known_is_null);
     tcase_add_loop_test(tc, what_is_not_utf8_is_escaped, 0, sizeof(escapes) / sizeof(escapes[0]));
+    tcase_add_test(tc, controls_are_escaped);
     tcase_add_loop_test(tc, a_line_is_bounded, 0, 7);
     tcase_add_test(tc, lines_are_written_when_a_piece_is_full_or_at_a_flush);
     tcase_add_test(tc, a_full_pipe_loses_the_newest_lines_and_counts_them);
