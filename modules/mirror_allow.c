@@ -2,6 +2,7 @@
  *
  * mirror_allow.c - which hosts the manager may set. See mirror_allow.h.
  */
+#include <arpa/inet.h>
 #include <string.h>
 
 #include <apr_cstr.h>
@@ -19,11 +20,19 @@ typedef struct pattern_t {
 
 /* ---- startup ---- */
 
-static int is_name(const char *name, int bracketed)
+static int is_name(const char *name)
 {
-    for (; apr_isalnum(*name) || (*name && strchr(bracketed ? ":." : "._-", *name)); name++) {
+    for (; apr_isalnum(*name) || (*name && strchr("._-", *name)); name++) {
     }
     return *name == '\0';
+}
+
+/* An IPv6 address as there is one way to write it, in `buffer` (INET6_ADDRSTRLEN bytes); NULL: it is none. */
+static const char *canonical(char *buffer, const char *address)
+{
+    struct in6_addr v6;
+
+    return inet_pton(AF_INET6, address, &v6) == 1 ? inet_ntop(AF_INET6, &v6, buffer, INET6_ADDRSTRLEN) : NULL;
 }
 
 /* Returns 0 if it is none. */
@@ -50,6 +59,7 @@ int mirror_allow_split(const char **host, apr_port_t *port, const char *text, ap
 
 static int read_pattern(pattern_t *pattern, const char *text, apr_pool_t *pool)
 {
+    char address[INET6_ADDRSTRLEN];
     apr_size_t len;
     int bracketed;
 
@@ -61,10 +71,13 @@ static int read_pattern(pattern_t *pattern, const char *text, apr_pool_t *pool)
     pattern->name = apr_pstrmemdup(pool, text, len);
     pattern->port = 0;
     text += len;
-    if (bracketed && *text++ != ']') {
-        return 0;
+    if (bracketed) {
+        if (*text++ != ']' || !canonical(address, pattern->name)) {
+            return 0;
+        }
+        pattern->name = apr_pstrdup(pool, address);
     }
-    if (!is_name(pattern->name, bracketed) || (!*pattern->name && !pattern->open)) {
+    else if (!is_name(pattern->name) || (!*pattern->name && !pattern->open)) {
         return 0;
     }
     return !*text || (*text == ':' && read_port(&pattern->port, text + 1));
@@ -91,6 +104,7 @@ const char *mirror_allow_add(apr_array_header_t **allow, const char *text, const
 
 static int matches(const pattern_t *pattern, const char *host, apr_port_t port)
 {
+    char address[INET6_ADDRSTRLEN];
     apr_size_t len = strlen(host), end = strlen(pattern->name);
 
     if (pattern->port && pattern->port != port) {
@@ -99,7 +113,7 @@ static int matches(const pattern_t *pattern, const char *host, apr_port_t port)
     if (pattern->open) {
         return len >= end && !apr_cstr_casecmp(host + len - end, pattern->name);
     }
-    return !apr_cstr_casecmp(host, pattern->name);
+    return !apr_cstr_casecmp(canonical(address, host) ? address : host, pattern->name);
 }
 
 static int has_node(const mirror_settings_t *settings, const char *host)

@@ -149,6 +149,8 @@ def test_other_types(same, method, headers):
     ("10.1.2.3 [::1]:7", "http://[0::1]:7", True),
     ("10.1.2.3 [::1]:7", "http://[::1]:8", False),
     ("[::1]", "http://[::1]:8", True),
+    ("[0:0:0:0:0:0:0:1]", "http://[::1]:8", True),
+    ("[FE80::0:1]:8", "http://[fe80::1]:8", True),
     ("a.example.com", "http://a.example.com.", False),
     ("a.example.com", "http://127.0.0.1:1", False),
 ])
@@ -178,7 +180,7 @@ def test_hosts_of_the_file_are_allowed(httpd, mirror):
     changed(call(h, "PUT", "u", one["attributes"]))         # a socket can be kept
 
 
-@pytest.mark.parametrize("pattern", ["a b*", "a*.b", "http://a", "a:0", "a:65536", "a:", "a/", "[::1", "::1", "a\"b", ":80"])
+@pytest.mark.parametrize("pattern", ["a b*", "a*.b", "http://a", "a:0", "a:65536", "a:", "a/", "[::1", "[a.b]", "[::1.2]", "::1", "a\"b", ":80"])
 def test_bad_patterns_stop_the_start(httpd, mirror, pattern):
     h = httpd(MANAGER + to(mirror))
     h.conf = f"ProxyMirrorAllowHost \"{pattern}\"\n" if '"' not in pattern else f"ProxyMirrorAllowHost '{pattern}'\n"
