@@ -104,7 +104,7 @@ def test_changes_of_the_host_under_load(httpd, origin, mirror, recorder):
     other = recorder()
     h = httpd(f"{MANAGER}ProxyMirrorAllowHost 127.0.0.1\n" +
               location("/o/", origin, to(mirror, "host_header=target max_queue=100000")), children=2)
-    crew, sent = Crew(), []
+    crew, sent, clients = Crew(), [], 3
 
     def load() -> None:
         while not crew.over.is_set():           # a busy event would close connections that are kept
@@ -114,7 +114,9 @@ def test_changes_of_the_host_under_load(httpd, origin, mirror, recorder):
     def change() -> None:
         for n in range(60):
             assert call(h, "PATCH", "m", {"host": (other, mirror)[n % 2].url}).status == 200
-    for _ in range(3):
+            enough = len(sent) + clients + 1    # so that one of them began after the change
+            wait_for("a request of each host", lambda: len(sent) >= enough or crew.over.is_set())
+    for _ in range(clients):
         crew.start(load)
     crew.finish([crew.start(change)])
     assert h.ended(len(sent)) == {"mirrored": len(sent)}
