@@ -131,6 +131,7 @@ def test_ipv6(httpd, origin, recorder):
     h = httpd(location("/o/", origin, to(mirror, "host_header=target")))
     assert h.request("POST", "/o/a", [], b"body").status == 200
     assert_copy(mirror.one(), "POST /o/a", f"Host: [::1]:{mirror.port}", "Content-Length: 4", body=b"body")
+    assert h.ended(1) == {"mirrored": 1}
     for n in range(2, 5):
         assert h.get("/o/a").status == 200
         assert h.ended(n) == {"mirrored": n}
