@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 from typing import Callable, Iterator
 
 import pytest
@@ -13,6 +14,7 @@ from recorder import Recorder                   # noqa: E402
 from tlslab import Authority, TlsRecorder, server   # noqa: E402
 
 FAILED = pytest.StashKey[bool]()
+FAILURES, AGAIN = os.environ.get("TEST_FAILURES"), os.environ.get("TEST_AGAIN")     # files; see lanes/functional
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -23,6 +25,21 @@ def pytest_configure(config: pytest.Config) -> None:
     if not MODULE:
         pytest.exit("MODULE, the path of mod_proxy_mirror.so, is needed in the environment", 2)
     _try_module()
+
+
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    """Note what failed, and in which phase: what is checked after a test is no matter of who gets the processor."""
+    if report.failed and FAILURES and "PYTEST_XDIST_WORKER" not in os.environ:
+        with open(FAILURES, "a", encoding="utf-8") as f:
+            f.write(f"{report.when} {report.nodeid!r}\n")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Only what is noted there."""
+    if AGAIN:
+        with open(AGAIN, encoding="utf-8") as f:
+            noted = f.read().splitlines()
+        items[:] = [item for item in items if f"call {item.nodeid!r}" in noted]
 
 
 def _try_module() -> None:

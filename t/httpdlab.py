@@ -391,9 +391,9 @@ class Httpd:
     def log_lines(self, pattern: str) -> list[str]:
         return [line for line in self.log().splitlines() if re.search(pattern, line)]
 
-    def check_log(self) -> None:
-        """No crash, no sanitizer's report, no complaint that was not announced, a tag on each line of ours. httpd and
-        mod_proxy have races of their own: ThreadSanitizer's report counts if a frame of it is in our sources."""
+    def check_log(self, is_bad: Callable[[str], object]) -> None:
+        """No crash, no sanitizer's report, no complaint that was not announced, a tag on each line of ours: whatever is bad.
+        httpd and mod_proxy have races of their own: ThreadSanitizer's report counts if a frame of it is in our sources."""
         parts = f"{self.log()}\n{self.read('logs/stderr')}".split(SANITIZER_RULE)
         text = "".join(part for part in parts if "WARNING: ThreadSanitizer" not in part or "mirror_" in part)
         expected = [re.compile(pattern) for pattern in self.expected]
@@ -409,8 +409,7 @@ class Httpd:
                         self.wait_idle()
                 finally:
                     self.stop()
-            if not test_failed:
-                self.check_log()
+            self.check_log(CRASH.search if test_failed else is_bad)
         finally:
             if self.running():
                 os.killpg(self.process.pid, signal.SIGKILL)
