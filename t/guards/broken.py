@@ -60,6 +60,8 @@ BREAKS = [
     ("manual", "conf/proxy_mirror.conf", ("retry=10s", "retry=1s"), "retry has the default 1s"),
     ("links", "README.md", "[x](docs/no" "where.md)\n", "docs/nowhere.md: leads nowhere"),
     ("links", "README.md", "[x](modules/README.md#no" "where)\n", "modules/README.md has no such heading"),
+    ("figures", "README.md", "<!-- bench: Memory -->\n| child | grown MB |\n| --- | --- |\n| 1 | -7 |\n", "bench/results.md has: | 1 |"),
+    ("figures", "README.md", "<!-- bench: No such -->\n", "has no section 'No such'"),
     ("packages", "debian/changelog", ("mod-proxy-mirror (", "mod-proxy-mirror (9."), "debian/changelog: has the version 9."),
 ]
 
