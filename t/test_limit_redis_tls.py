@@ -67,7 +67,7 @@ def assert_not_asked(h: Httpd, mirror: Recorder, pattern: str = SHAKE) -> None:
 @pytest.mark.valgrind
 def test_no_more_than_count_leave(proxy, mirror, server):
     redis = server()
-    h = proxy(attributes(redis.port, "count=2 limit_fallback=drop"))
+    h = proxy(attributes(redis.port, "count=2 limit_fallback=drop redis_timeout=60000"))
     h.get_many(["/o/a"] * 7)
     assert h.ended(7) == {"mirrored": 2, "limited": 5}
     assert redis.used(KEY) == 2
@@ -78,7 +78,7 @@ def test_no_more_than_count_leave(proxy, mirror, server):
 
 def test_one_handshake_for_many_questions(proxy, mirror, server):
     redis = server()
-    h = proxy(attributes(redis.port, "count=100000 limit_fallback=drop"))
+    h = proxy(attributes(redis.port, "count=100000 limit_fallback=drop redis_timeout=60000"))
     for n in range(1, 31):
         h.get("/o/a")
         assert h.ended(n) == {"mirrored": n}
