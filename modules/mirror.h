@@ -108,6 +108,7 @@ typedef struct mirror_settings_t {
     apr_interval_time_t timeout;
     apr_interval_time_t keepalive;
     apr_int64_t max_connections;
+    apr_int64_t pipeline; /* copies on one connection at a time */
     apr_int64_t max_queue;
     apr_interval_time_t retry;
     apr_interval_time_t ttl;

@@ -76,6 +76,7 @@ const mirror_attribute_t mirror_attributes[] = {
     { "timeout", FIELD(timeout), TIME(MILLISECOND, "more than 0"), "10s", 0, NULL },
     { "keepalive", FIELD(keepalive), TIME(0, "0 or more"), "60s", 0, NULL },
     { "max_connections", FIELD(max_connections), NUMBER(1, 65535, "1 to 65535"), "64", 0, NULL },
+    { "pipeline", FIELD(pipeline), NUMBER(1, 100, "1 to 100"), "1", 0, NULL },
     { "max_queue", FIELD(max_queue), NUMBER(0, APR_INT32_MAX, "0 to 2147483647"), "1024", 0, NULL },
     { "retry", FIELD(retry), TIME(0, "0 or more"), "10s", 0, NULL },
     { "ttl", FIELD(ttl), TIME(0, "0 or more"), "60s", 0, NULL },

@@ -5,6 +5,8 @@
  * The socket is always watched for reading: an idle connection that becomes readable was closed by the mirror. Writing
  * is tried at once, and watched for only when the socket is full. An answer that is there before all was written is
  * taken as it is (RFC 9112 9.3: a server may answer early), but then the connection cannot be used again.
+ *
+ * Copies in a row are written as if they were one, and answered one after the other (RFC 9112 9.3.2).
  */
 #include <string.h>
 
@@ -56,27 +58,31 @@ static int add_iovec(struct iovec *iov, int n, const char *data, apr_size_t len)
     return len > 0 ? n + 1 : n;
 }
 
-/* What of memory is to be written next, from where we are. */
+/* What of memory is to be written next, from where we are; what follows in the row has nothing but heads. */
 static int gather(mirror_connection_t *c, struct iovec *iov)
 {
-    const mirror_block_t *block = c->part == PART_REST ? c->block : c->copy->rest;
+    const mirror_copy_t *copy = c->sending;
+    const mirror_block_t *block = c->part == PART_REST ? c->block : copy->rest;
     apr_size_t offset = (apr_size_t)c->offset;
     int n = 0;
 
     if (c->part == PART_HEAD) {
-        n = add_iovec(iov, n, c->copy->head + offset, c->copy->head_len - offset);
+        n = add_iovec(iov, n, copy->head + offset, copy->head_len - offset);
         offset = 0;
     }
     if (c->part <= PART_START) {
-        n = add_iovec(iov, n, c->copy->start + offset, c->copy->start_len - offset);
+        n = add_iovec(iov, n, copy->start + offset, copy->start_len - offset);
         offset = 0;
     }
-    if (c->part <= PART_START && c->copy->spool) {
+    if (c->part <= PART_START && copy->spool) {
         return n;
     }
     for (; block && n < MIRROR_IOVECS; block = block->next) {
         n = add_iovec(iov, n, block->data + offset, block->len - offset);
         offset = 0;
+    }
+    for (copy = copy->next; copy && n < MIRROR_IOVECS; copy = copy->next) {
+        n = add_iovec(iov, n, copy->head, copy->head_len);
     }
     return n;
 }
@@ -86,29 +92,36 @@ static apr_off_t part_length(const mirror_connection_t *c)
 {
     switch (c->part) {
     case PART_HEAD:
-        return (apr_off_t)c->copy->head_len;
+        return (apr_off_t)c->sending->head_len;
     case PART_START:
-        return (apr_off_t)c->copy->start_len;
+        return (apr_off_t)c->sending->start_len;
     case PART_SPOOL:
-        return mirror_spool_length(c->copy->spool);
+        return mirror_spool_length(c->sending->spool);
     default:
         return (apr_off_t)c->block->len;
     }
 }
 
-/* Go on to the next part, or block, that there is. */
+/* Go on to the next part, or block, or copy, that there is. */
 static void next_part(mirror_connection_t *c)
 {
+    const mirror_copy_t *copy = c->sending;
+
     c->offset = 0;
-    if (c->part == PART_HEAD && c->copy->start_len > 0) {
+    if (c->part == PART_HEAD && copy->start_len > 0) {
         c->part = PART_START;
         return;
     }
-    if (c->part < PART_SPOOL && c->copy->spool) {
+    if (c->part < PART_SPOOL && copy->spool) {
         c->part = PART_SPOOL;
         return;
     }
-    c->block = c->part == PART_REST ? c->block->next : c->copy->rest;
+    c->block = c->part == PART_REST ? c->block->next : copy->rest;
+    if (!c->block && copy->next) {
+        c->sending = copy->next;
+        c->part = PART_HEAD;
+        return;
+    }
     c->part = c->block ? PART_REST : PART_NONE;
 }
 
@@ -131,7 +144,7 @@ static apr_status_t write_spool(mirror_connection_t *c, apr_size_t *written)
 
     if (!c->wire.transport->tls && !c->no_sendfile) {
         *written = len;
-        rv = mirror_spool_send(c->copy->spool, c->wire.socket, c->offset, written);
+        rv = mirror_spool_send(c->sending->spool, c->wire.socket, c->offset, written);
         if (rv != APR_ENOTIMPL) {
             return rv;
         }
@@ -139,7 +152,7 @@ static apr_status_t write_spool(mirror_connection_t *c, apr_size_t *written)
         c->no_sendfile = 1;
     }
     len = len < c->shared->buffer_size ? len : c->shared->buffer_size;
-    rv = mirror_spool_read(c->copy->spool, c->offset, c->shared->buffer, &len);
+    rv = mirror_spool_read(c->sending->spool, c->offset, c->shared->buffer, &len);
     if (rv != APR_SUCCESS) {
         c->unreadable = 1;
         return APR_EGENERAL;
@@ -158,7 +171,7 @@ static apr_status_t write_some(mirror_connection_t *c, apr_size_t *written)
 }
 
 /* Write until all is written, the socket is full or it is others' turn, and watch for what is then to come. */
-static apr_status_t write_copy(mirror_connection_t *c)
+static apr_status_t write_row(mirror_connection_t *c)
 {
     apr_status_t rv = APR_SUCCESS;
     int writes;
@@ -196,20 +209,40 @@ static int has_more(mirror_connection_t *c)
     return c->wire.transport->tls && !APR_STATUS_IS_EAGAIN(c->wire.transport->read(&c->wire, c->shared->buffer, &len));
 }
 
-/* What came: 1 if more of the answer is to come. */
-static int take_answer(mirror_connection_t *c, apr_size_t len)
+/* The copy was answered: 1 if another one follows it here, whose answer is now awaited. None does if this one was not
+ * written to its end, or the mirror will say no more. */
+static int next_copy(mirror_connection_t *c)
 {
-    apr_size_t used = 0;
-    apr_status_t rv = mirror_response_read(&used, &c->response, c->shared->buffer, len);
+    mirror_copy_t *copy = c->copy;
 
-    if (rv == APR_INCOMPLETE) {
-        return 1;
-    }
-    if (rv != APR_SUCCESS) {
-        end(c, MIRROR_BROKEN);
+    if (!copy->next || c->sending == copy || !mirror_response_keepalive(&c->response)) {
         return 0;
     }
-    c->surplus = used < len || has_more(c);
+    c->copy = copy->next;
+    c->shared->answered(c->shared->baton, c, copy);
+    mirror_response_init(&c->response, c->copy->no_answer_body);
+    return 1;
+}
+
+/* What came: 1 if more of the answer, or of the following ones, is to come. */
+static int take_answers(mirror_connection_t *c, apr_size_t len)
+{
+    apr_size_t at = 0;
+
+    do {
+        apr_size_t used = 0;
+        apr_status_t rv = mirror_response_read(&used, &c->response, c->shared->buffer + at, len - at);
+
+        if (rv == APR_INCOMPLETE) {
+            return 1;
+        }
+        if (rv != APR_SUCCESS) {
+            end(c, MIRROR_BROKEN);
+            return 0;
+        }
+        at += used;
+    } while (next_copy(c));
+    c->surplus = at < len || has_more(c);
     end(c, MIRROR_ANSWERED);
     return 0;
 }
@@ -223,7 +256,7 @@ static void read_answer(mirror_connection_t *c)
         apr_status_t rv = c->wire.transport->read(&c->wire, c->shared->buffer, &len);
 
         if (rv == APR_SUCCESS) {
-            if (!take_answer(c, len) || (len < c->shared->buffer_size && !c->wire.transport->tls)) {
+            if (!take_answers(c, len) || (len < c->shared->buffer_size && !c->wire.transport->tls)) {
                 return;
             }
         }
@@ -278,7 +311,7 @@ static void on_ready(void *baton, apr_int16_t events)
         read_answer(c);
     }
     /* The copy may have ended, and another one begun: then that was written as far as it goes. */
-    if ((events & APR_POLLOUT) && c->copy && c->writing && c->io.ready && write_copy(c) != APR_SUCCESS) {
+    if ((events & APR_POLLOUT) && c->copy && c->writing && c->io.ready && write_row(c) != APR_SUCCESS) {
         write_failed(c);
     }
 }
@@ -307,20 +340,21 @@ apr_status_t mirror_connection_adopt(mirror_connection_t *c, mirror_connections_
     return mirror_loop_add(shared->loop, &c->io, c->wire.socket, APR_POLLIN, on_ready, c, c->pool);
 }
 
-void mirror_connection_start(mirror_connection_t *c, mirror_copy_t *copy, apr_interval_time_t taken)
+void mirror_connection_start(mirror_connection_t *c, mirror_copy_t *row, apr_interval_time_t taken)
 {
     apr_time_t now = mirror_loop_now(c->shared->loop);
 
-    mirror_response_init(&c->response, copy->no_answer_body);
-    c->copy = copy;
+    mirror_response_init(&c->response, row->no_answer_body);
+    c->copy = row;
+    c->sending = row;
     c->part = PART_HEAD;
     c->offset = 0;
     c->writing = 1;
     c->wrote = 0;
     c->unreadable = 0;
     c->surplus = 0;
-    mirror_loop_timer_start(c->shared->loop, &c->timer, now - taken, copy->settings->timeout);
-    if (write_copy(c) != APR_SUCCESS) {
+    mirror_loop_timer_start(c->shared->loop, &c->timer, now - taken, row->settings->timeout);
+    if (write_row(c) != APR_SUCCESS) {
         write_failed(c);
     }
 }

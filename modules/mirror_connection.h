@@ -1,6 +1,6 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE.
  *
- * mirror_connection.h - one connection to a mirror: write a copy, read the answer, idle or close.
+ * mirror_connection.h - one connection to a mirror: write a copy, or several in a row, read the answers, idle or close.
  *
  * A connection is made empty by the sender, opened by a helper (which owns it meanwhile), and then the sender's until it
  * is closed. It lives in a pool of its own, with its socket.
@@ -34,8 +34,10 @@ struct mirror_connections_t {
     mirror_loop_t *loop;
     char *buffer; /* for reading; what an answer says is thrown away */
     apr_size_t buffer_size;
-    /* The copy under way has ended so (its `copy` member is the callee's to take), or the idle connection has. Then, if
-     * the connection is not reusable, it must be closed. */
+    /* `copy` was answered, and the next one of its row is under way now. It is the callee's to take. */
+    void (*answered)(void *baton, mirror_connection_t *connection, mirror_copy_t *copy);
+    /* The copy under way has ended so (its `copy` member, with all that follow it, is the callee's to take), or the idle
+     * connection has. Then, if the connection is not reusable, it must be closed. */
     void (*ended)(void *baton, mirror_connection_t *connection, mirror_connection_end_e end);
     void *baton;
 };
@@ -64,13 +66,14 @@ struct mirror_connection_t {
     mirror_io_t io;
     mirror_timer_t timer;
     mirror_timer_t more; /* there may be bytes that a poll does not see */
-    mirror_copy_t *copy; /* NULL: it is idle */
+    mirror_copy_t *copy; /* whose answer is awaited, and by `next` those that follow it; NULL: it is idle */
     mirror_response_t response;
-    int part;                    /* of the copy that is being written; mirror_connection.c */
+    mirror_copy_t *sending;      /* the copy that is being written, or the last one that was */
+    int part;                    /* of that one; mirror_connection.c */
     const mirror_block_t *block; /* if that is a block */
     apr_off_t offset;            /* in that part, or block */
-    unsigned writing : 1; /* a part of this copy has not left yet */
-    unsigned wrote : 1; /* a byte of this copy was written */
+    unsigned writing : 1; /* a part of these copies has not left yet */
+    unsigned wrote : 1; /* a byte of them was written */
     unsigned used : 1;  /* a copy was answered here before */
     unsigned unreadable : 1; /* the rest of this copy cannot be had */
     unsigned no_sendfile : 1; /* files are to be read first */
@@ -83,9 +86,10 @@ struct mirror_connection_t {
 /* Take over an open connection: watch it, idle. Errors: apr_pollset_add's; then the caller destroys it. */
 apr_status_t mirror_connection_adopt(mirror_connection_t *connection, mirror_connections_t *shared);
 
-/* Send `copy` and read its answer; `ended` tells how that went, possibly before this returns. `taken` of its timeout has
- * gone by already. The connection must be idle. */
-void mirror_connection_start(mirror_connection_t *connection, mirror_copy_t *copy, apr_interval_time_t taken);
+/* Send `row`, a copy or several that are linked by `next`, and read the answers (RFC 9112 9.3.2); `answered` and `ended`
+ * tell how that went, possibly before this returns. `taken` of their timeout has gone by already. Copies that follow
+ * another one have no body, and neither has that one; all have the same settings. The connection must be idle. */
+void mirror_connection_start(mirror_connection_t *connection, mirror_copy_t *row, apr_interval_time_t taken);
 
 /* It is idle from now, for at most `keepalive`. */
 void mirror_connection_rest(mirror_connection_t *connection, apr_interval_time_t keepalive);

@@ -60,6 +60,7 @@ static mirror_copy_t *take_copy(mirror_pool_t *pool, mirror_copies_t *copies)
         if (!copies->first) {
             copies->end = &copies->first;
         }
+        copy->next = NULL;
         copies->count--;
         pool->shared->waiting--;
     }
@@ -126,33 +127,61 @@ void mirror_pool_drop_addresses(mirror_pool_t *pool)
 
 /* ---- sending ---- */
 
-static void lease(mirror_pool_t *pool, mirror_connection_t *c, mirror_copy_t *copy)
+/* Whether it may share a connection with others that are not answered yet: it can be sent again if they are the end of
+ * that (RFC 9112 9.3.2), and is the last word on nothing. */
+static int may_share(const mirror_copy_t *copy)
+{
+    return copy->idempotent && copy->body_len == 0 && !copy->retried && !copy->probe;
+}
+
+/* What is sent next on `c`: a copy, with those behind it as far as pipeline lets them. On a connection that has answered
+ * nothing yet it is always one, as the mirror may close it with the first answer. */
+static mirror_copy_t *take_row(mirror_pool_t *pool, const mirror_connection_t *c)
+{
+    mirror_copy_t *row = c->used ? NULL : take_copy(pool, &pool->again);
+    mirror_copy_t *last;
+    apr_int64_t more;
+
+    row = row ? row : take_copy(pool, &pool->waiting);
+    if (!row || !c->used || !may_share(row)) {
+        return row;
+    }
+    for (last = row, more = row->settings->pipeline - 1; more > 0; more--, last = last->next) {
+        if (!pool->waiting.first || !may_share(pool->waiting.first) || pool->waiting.first->settings != row->settings) {
+            break;
+        }
+        last->next = take_copy(pool, &pool->waiting);
+    }
+    return row;
+}
+
+static void lease(mirror_pool_t *pool, mirror_connection_t *c, mirror_copy_t *row)
 {
     apr_time_t now = mirror_loop_now(pool->shared->loop);
+    mirror_copy_t *copy;
 
     APR_RING_REMOVE(c, link);
     APR_RING_INSERT_TAIL(&pool->busy, c, mirror_connection_t, link);
-    if (!copy->in_flight) {
-        copy->in_flight = 1;
-        copy->started = now;
-        apr_atomic_inc64(&pool->lane->cell->in_flight);
+    for (copy = row; copy; copy = copy->next) {
+        if (!copy->in_flight) {
+            copy->in_flight = 1;
+            copy->started = now;
+            apr_atomic_inc64(&pool->lane->cell->in_flight);
+        }
     }
-    mirror_connection_start(c, copy, now - copy->started);
+    mirror_connection_start(c, row, now - row->started);
 }
 
 static void send_waiting(mirror_pool_t *pool)
 {
     while (!APR_RING_EMPTY(&pool->idle, mirror_connection_t, link)) {
         mirror_connection_t *c = APR_RING_FIRST(&pool->idle);
-        mirror_copy_t *copy = c->used ? NULL : take_copy(pool, &pool->again);
+        mirror_copy_t *row = take_row(pool, c);
 
-        if (!copy) {
-            copy = take_copy(pool, &pool->waiting);
-        }
-        if (!copy) {
+        if (!row) {
             break;
         }
-        lease(pool, c, copy);
+        lease(pool, c, row);
     }
     if (mirror_pool_count_waiting(pool) == 0) {
         return;
@@ -260,6 +289,12 @@ static void answered(mirror_pool_t *pool, const mirror_connection_t *c, mirror_c
     }
 }
 
+static void try_again(mirror_pool_t *pool, mirror_copy_t *copy)
+{
+    copy->retried = 1;
+    add_copy(pool, &pool->again, copy);
+}
+
 static void copy_ended(mirror_pool_t *pool, mirror_connection_t *c, mirror_copy_t *copy, mirror_connection_end_e how)
 {
     const char *fault;
@@ -282,8 +317,7 @@ static void copy_ended(mirror_pool_t *pool, mirror_connection_t *c, mirror_copy_
         return;
     case MIRROR_STALE:
         if (!copy->retried && (copy->idempotent || !c->wrote)) {
-            copy->retried = 1;
-            add_copy(pool, &pool->again, copy);
+            try_again(pool, copy);
             return;
         }
         break;
@@ -294,6 +328,30 @@ static void copy_ended(mirror_pool_t *pool, mirror_connection_t *c, mirror_copy_
     ap_log_error(APLOG_MARK, APLOG_DEBUG, 0, (server_rec *)pool->shared->server, "PM0411: mirror %s: a copy ended: %s",
                  pool->lane->mirror->name, fault ? fault : "the connection was closed before the end of the answer");
     end_copy(pool, copy, MIRROR_OUTCOME_BROKEN);
+}
+
+/* mirror_connections_t's `answered`. */
+static void copy_answered(void *baton, mirror_connection_t *c, mirror_copy_t *copy)
+{
+    (void)baton;
+    copy_ended(c->owner, c, copy, MIRROR_ANSWERED);
+}
+
+/* These were sent behind a copy that was the last one on its connection. They have had as much time as that one, and
+ * nobody knows whether the mirror has seen them. */
+static void strand(mirror_pool_t *pool, mirror_copy_t *copy, mirror_connection_end_e how)
+{
+    mirror_copy_t *next;
+
+    for (; copy; copy = next) {
+        next = copy->next;
+        if (how == MIRROR_TIMED_OUT) {
+            end_copy(pool, copy, MIRROR_OUTCOME_TIMED_OUT);
+        }
+        else {
+            try_again(pool, copy);
+        }
+    }
 }
 
 /* mirror_connections_t's `ended`. */
@@ -318,7 +376,10 @@ static void connection_ended(void *baton, mirror_connection_t *c, mirror_connect
         close_connection(pool, c);
     }
     if (copy) {
+        mirror_copy_t *others = copy->next;
+
         copy_ended(pool, c, copy, how);
+        strand(pool, others, how);
     }
     mirror_pool_touch(pool);
 }
@@ -396,6 +457,7 @@ void mirror_pool_create_all(mirror_pools_t *pools, apr_pool_t *memory)
     pools->connections.loop = pools->loop;
     pools->connections.buffer = apr_palloc(memory, MIRROR_READ_BUFFER);
     pools->connections.buffer_size = MIRROR_READ_BUFFER;
+    pools->connections.answered = copy_answered;
     pools->connections.ended = connection_ended;
     pools->connections.baton = pools;
     mirror_pool_create_first(pools, memory);
@@ -409,11 +471,14 @@ void mirror_pool_close_all(mirror_pools_t *pools)
         mirror_pool_end_waiting(pool, MIRROR_OUTCOME_SHUT_DOWN);
         while (!APR_RING_EMPTY(&pool->busy, mirror_connection_t, link)) {
             mirror_connection_t *c = APR_RING_FIRST(&pool->busy);
-            mirror_copy_t *copy = c->copy;
+            mirror_copy_t *copy = c->copy, *next;
 
             c->copy = NULL;
             close_connection(pool, c);
-            end_copy(pool, copy, MIRROR_OUTCOME_SHUT_DOWN);
+            for (; copy; copy = next) {
+                next = copy->next;
+                end_copy(pool, copy, MIRROR_OUTCOME_SHUT_DOWN);
+            }
         }
         while (mirror_pool_close_idle(pool)) {
         }

@@ -137,7 +137,8 @@ static int count_missing(mirror_pool_t *pool)
 {
     mirror_pools_t *shared = pool->shared;
     apr_int64_t taken, most = shared->child->descriptors_max;
-    apr_int64_t n = mirror_pool_count_waiting(pool) - pool->opening;
+    apr_int64_t row = mirror_pool_settings_of(pool)->pipeline;
+    apr_int64_t n = pool->again.count + (pool->waiting.count + row - 1) / row - pool->opening;
     apr_int64_t room = mirror_pool_settings_of(pool)->max_connections - pool->open - pool->opening;
 
     if (n > 0 && room <= 0 && pool->again.count > 0 && mirror_pool_close_idle(pool)) {

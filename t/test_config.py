@@ -45,6 +45,7 @@ BAD = [
     # numbers
     *((mirror(f"max_connections={value}"), ["max_connections", "1 to 65535", value])
       for value in ("0", "65536", "-1", "1.5", "x", "1k", "0x10", "99999999999999999999")),
+    *((mirror(f"pipeline={value}"), ["pipeline", "1 to 100", value]) for value in ("0", "101", "-1", "1.5", "x")),
     *((mirror(f"max_queue={value}"), ["max_queue", "whole number", value])
       for value in ("-1", "1.5", "x", "10K", "99999999999999999999")),
     # sizes
@@ -170,7 +171,7 @@ GOOD = [
     *(mirror(words) for words in (
         "enabled=TRUE", "enabled=off body=Off", "max_body=0", "max_body=1024G", "max_body=4K", "timeout=1ms",
         "timeout=0.5s", "timeout=1.5min connect_timeout=1h", "keepalive=0", "retry=0", "max_connections=1 max_queue=0",
-        "max_connections=65535 max_queue=2147483647", "when=request", "when='response'", '"name=A.b_c-9"',
+        "max_connections=65535 max_queue=2147483647", "pipeline=1", "pipeline=100", "when=request", "when='response'", '"name=A.b_c-9"',
         'name="quoted"', "name=" + "a" * 64)),
     "\n".join([mirror("name=a"), mirror("name=b"), '<Location "/x">', mirror(""), "</Location>"]),
     f"ProxyMirrorDefaults timeout=1\n<VirtualHost *:1>\nProxyMirrorDefaults timeout=2\n{mirror('')}\n</VirtualHost>",

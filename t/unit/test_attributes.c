@@ -43,7 +43,7 @@ START_TEST(test_defaults)
         "{\"enabled\":true,\"sample_ratio\":1,\"body\":true,\"max_body\":\"1M\","
         "\"path_concat_mode\":\"replace\",\"host_header\":\"preserve\",\"uri\":\"client\",\"when\":\"response\","
         "\"copies\":1,\"connect_timeout\":\"2s\",\"timeout\":\"10s\",\"keepalive\":\"60s\","
-        "\"max_connections\":64,\"max_queue\":1024,\"retry\":\"10s\",\"ttl\":\"60s\",\"enable_limit_count\":false,"
+        "\"max_connections\":64,\"pipeline\":1,\"max_queue\":1024,\"retry\":\"10s\",\"ttl\":\"60s\",\"enable_limit_count\":false,"
         "\"count\":1,\"time_window\":60,\"policy\":\"local\",\"limit_fallback\":\"local\",\"redis_port\":6379,"
         "\"redis_database\":0,\"redis_timeout\":1000,\"redis_ssl\":false,\"redis_key_prefix\":\"proxy-mirror:v1:\"}");
 }
