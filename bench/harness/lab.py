@@ -9,6 +9,8 @@ import shutil
 import subprocess
 import tempfile
 
+TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+
 
 def _first_line(command, pattern):
     try:
@@ -35,7 +37,7 @@ def _raise_descriptors(wanted):
 
 class Lab:
     def __init__(self):
-        self.module = os.environ.get("MODULE", "")
+        self.module = os.environ.get("MODULE") or os.path.join(TOP, ".libs/mod_proxy_mirror.so")
         self.httpd = os.environ.get("HTTPD") or shutil.which("apache2") or shutil.which("httpd") or ""
         self.httpd_moddir = os.environ.get("HTTPD_MODDIR", "/usr/lib/apache2/modules")
         self.user = self.group = None

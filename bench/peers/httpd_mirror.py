@@ -19,11 +19,15 @@ class Peer(Base):
         return self.lab.without_module()
 
     def start(self, setup):
-        lines = [f'    ProxyMirror "{url}" name=m{n} {setup.attributes}' for n, url in enumerate(setup.mirrors, 1)]
+        lines = [f'    ProxyMirror "{url}" name=m{n} {self.attributes(setup)}' for n, url in enumerate(setup.mirrors, 1)]
         conf = (setup.directives + "\n" + STATUS + PROXY.format(side="plain", origin=setup.origin, mirrors="")
                 + PROXY.format(side="mirrored", origin=setup.origin, mirrors="\n".join(lines)))
         self.server = Httpd(self.lab, self.key, conf, module=self.lab.module, mpm=setup.mpm,
                             servers=setup.children, threads=setup.threads, modules=setup.modules).start()
+
+    def attributes(self, setup):
+        """Of each ProxyMirror line."""
+        return setup.attributes
 
     def url(self, side):
         return self.server.url(f"/{side}/x")
