@@ -14,7 +14,7 @@ def run(bench):
     peers = bench.start(Setup(origin.url(), [mirror.url()], "max_queue=100000", "ProxyMirrorMemory 4G",
                               mirrors_without_body=[mirror.url("empty")]),
                         "httpd", "httpd_mirror", "httpd_pipeline", "nginx", "nginx_mirror", "nginx_mirror_empty", "floor", table=t)
-    r = bench.rounds(peers, 5, 2, mirror, settle=60)
+    r = bench.rounds(peers, 11, 1, mirror, settle=60)
 
     rows(t, r, peers)
     for key, p in peers.items():

@@ -29,7 +29,7 @@ def run(bench):
         """wrk, and how many commands it was to Redis."""
         side = url.rsplit("/", 2)[1]
         before = redis.calls()
-        result = bench.wrk(url, bench.seconds(2))
+        result = bench.wrk(url, bench.seconds(1))
         commands[side].append((redis.calls() - before, result.all))
         return result
     r = Rounds(bench, [p], bench.count(9), load, mirror, settle=60)

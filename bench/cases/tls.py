@@ -27,10 +27,10 @@ def run(bench):
     def load(url):
         """wrk, and how many connections the mirror got meanwhile."""
         before = mirror.connections()
-        result = bench.wrk(url, bench.seconds(2))
+        result = bench.wrk(url, bench.seconds(1))
         made[url.rsplit("/", 2)[1]].append(mirror.connections() - before)
         return result
-    r = Rounds(bench, [p], bench.count(5), load, mirror, settle=60)
+    r = Rounds(bench, [p], bench.count(9), load, mirror, settle=60)
     connections = p.connections("tls")
     added, shakes = {}, {}
     for side, name in SIDES.items():

@@ -49,6 +49,14 @@ class Bench:
     def h2load(self, url, seconds, rate, **more):
         return load.h2load(url, seconds, rate, f"{self.lab.root}/h2load.log", **more)
 
+    def h2load_beside(self, other, url, seconds, rate):
+        """h2load() while another one loads `other` alike; what the one at `url` saw."""
+        background = load.Background(lambda: load.h2load(other, seconds, rate, f"{self.lab.root}/h2load-other.log"))
+        try:
+            return self.h2load(url, seconds, rate)
+        finally:
+            background.result()
+
     def watch(self, peer, side, seconds, look, **of_wrk):
         """Load while look(peer) is called four times a second; a measure.Sample."""
         return measure(peer, side, lambda url: self.wrk(url, seconds, **of_wrk), settle=0, watch=look)

@@ -24,7 +24,8 @@ def cpu(by):
     """Added CPU of a copy, beside the floor and nginx."""
     f = by.get("GET at full speed", {})
     rows = [(label, f[key], colour) for label, key, colour in (
-        ("wrk alone (the floor)", "floor", 2), (OURS, "httpd_mirror", 0), (NGINX, "nginx_mirror", 1),
+        ("wrk alone (the floor)", "floor", 2), (OURS, "httpd_mirror", 0),
+        (OURS + ", pipeline=16", "httpd_pipeline", 0), (NGINX, "nginx_mirror", 1),
         (NGINX + ", answers without body", "nginx_mirror_empty", 1)) if f.get(key) and f[key].values]
     if len(rows) < 2:
         return None

@@ -161,9 +161,10 @@ def wait_settled(peer, sink, timeout):
 
 
 class Rounds:
-    """Measurements in turn: every round has each side of each peer once, every other round in reverse order."""
+    """Measurements in turn: every round has each side of each peer once, every other round in reverse order. `loads`: of
+    sides that have another load than `load`."""
 
-    def __init__(self, bench, peers, rounds, load, sink=None, settle=15.0, watch=None, sides=None, warm=1):
+    def __init__(self, bench, peers, rounds, load, sink=None, settle=15.0, watch=None, sides=None, warm=1, loads=None):
         self.samples = {}
         turns = [(p, s) for p in peers for s in p.sides if sides is None or s in sides]
         for p, s in turns:
@@ -173,7 +174,7 @@ class Rounds:
                     wait_settled(p, sink, settle)
         for i in range(rounds):
             for p, s in turns if i % 2 == 0 else turns[::-1]:
-                sample = measure(p, s, load, sink, settle, watch)
+                sample = measure(p, s, (loads or {}).get(s, load), sink, settle, watch)
                 self.samples.setdefault((p.key, s), []).append(sample)
                 errors = f"  ({sample.load.errors})" if sample.load.errors else ""
                 print(f"  round {i + 1}/{rounds}  {p.name}, {s}: {sample.load.rate:.0f}/s{errors}", file=sys.stderr,
