@@ -9,9 +9,9 @@ import pytest
 
 pytest.register_assert_rewrite("httpdlab", "recorder", "tlslab", "wire", "copies")
 
-from httpdlab import MODULE, Httpd, scaled      # noqa: E402
+from httpdlab import MODULE, Httpd, location, scaled, to    # noqa: E402
 from recorder import Recorder                   # noqa: E402
-from tlslab import Authority, TlsRecorder, server   # noqa: E402
+from tlslab import Authority, TlsRecorder, server, strict   # noqa: E402
 
 FAILED = pytest.StashKey[bool]()
 FAILURES, AGAIN = os.environ.get("TEST_FAILURES"), os.environ.get("TEST_AGAIN")     # files; see lanes/functional
@@ -123,6 +123,17 @@ def httpd(request: pytest.FixtureRequest, recorder) -> Iterator[Callable[..., Ht
         for server in made:
             stack.callback(server.clean)
             stack.callback(_finish, request.node, server, failed)
+
+
+@pytest.fixture
+def proxy(httpd, origin, authority) -> Callable[..., Httpd]:
+    """Makes httpds whose /o/ is mirrored to a recorder, of either kind."""
+    def make(mirror, attributes="", conf="", **options) -> Httpd:
+        lines = conf + location("/o/", origin, to(mirror, attributes))
+        if isinstance(mirror, TlsRecorder):
+            return httpd(strict(authority) + lines, modules=("ssl",), **options)
+        return httpd(lines, **options)
+    return make
 
 
 def _finish(node: pytest.Item, server: Httpd, failed: bool) -> None:

@@ -12,14 +12,6 @@ DOWN = r"PM\d+: mirror m is down"
 UP = r"PM\d+: mirror m is up"
 
 
-@pytest.fixture
-def proxy(httpd, origin):
-    """An httpd whose /o/ is mirrored to a recorder."""
-    def make(mirror, attributes="", **options):
-        return httpd(location("/o/", origin, to(mirror, attributes)), **options)
-    return make
-
-
 # ---- bounds ----
 
 @pytest.mark.parametrize("connections, queue", [(3, 5), (1, 0), (2, 0), (1, 1)])

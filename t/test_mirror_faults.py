@@ -8,24 +8,13 @@ import time
 import pytest
 
 from copies import assert_next_is_intact
-from httpdlab import location, scaled, to, wait_for
+from httpdlab import scaled, wait_for
 from recorder import Recorder, answer, bytes_answer, ok
-from tlslab import TlsRecorder, end_tls, strict
+from tlslab import end_tls
 from wire import reset
 
 DOWN = r"PM\d+: mirror m is down"
 SHORT = f"timeout={int(scaled(500))}ms"
-
-
-@pytest.fixture
-def proxy(httpd, origin, authority):
-    """An httpd whose /o/ is mirrored to a recorder."""
-    def make(mirror, attributes="", **options):
-        lines = location("/o/", origin, to(mirror, attributes))
-        if isinstance(mirror, TlsRecorder):
-            return httpd(strict(authority) + lines, modules=("ssl",), **options)
-        return httpd(lines, **options)
-    return make
 
 
 def one_then_well(mirror: Recorder, fault) -> None:
@@ -193,7 +182,8 @@ def test_reset_in_the_request(proxy, recorder):
     assert_next_is_intact(h, mirror, broken=1)
 
 
-def test_reset_in_the_answer(proxy, mirror):
+def test_reset_in_the_answer(proxy, either):
+    mirror = either()
     one_then_well(mirror, lambda sock, _: sock.sendall(HEAD + b"Content-Length: 9\r\n\r\nabc") or reset(sock))
     h = proxy(mirror)
     assert h.get("/o/bad").status == 200
@@ -201,7 +191,7 @@ def test_reset_in_the_answer(proxy, mirror):
     assert_next_is_intact(h, mirror, broken=1)
 
 
-def test_early_answer_without_reading_the_body(proxy, recorder):
+def test_early_answer_without_reading_the_body(proxy, either):
     """413, and closed, before the mirror has read all."""
     data = b"HTTP/1.1 413 Too Large\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
     gate = None
@@ -210,7 +200,7 @@ def test_early_answer_without_reading_the_body(proxy, recorder):
         sock.recv(1000)
         sock.sendall(data)
         gate.wait()
-    mirror = recorder(takeover=refuse)
+    mirror = either(takeover=refuse)
     gate = mirror.gate()
     h = proxy(mirror)
     assert h.request("POST", "/o/a", [], b"x" * 1000000).status == 200

@@ -6,21 +6,9 @@ import time
 import pytest
 
 from copies import assert_next_is_intact
-from httpdlab import location, scaled, to, wait_for
+from httpdlab import scaled, wait_for
 from recorder import ok
-from tlslab import TlsRecorder, strict
 from wire import request, reset
-
-
-@pytest.fixture
-def proxy(httpd, origin, authority):
-    """An httpd whose /o/ is mirrored to a recorder."""
-    def make(mirror, attributes="", **options):
-        lines = location("/o/", origin, to(mirror, attributes))
-        if isinstance(mirror, TlsRecorder):
-            return httpd(strict(authority) + lines, modules=("ssl",), **options)
-        return httpd(lines, **options)
-    return make
 
 
 @pytest.mark.smoke

@@ -9,20 +9,17 @@ from copies import assert_copy, assert_next_is_intact
 from httpdlab import location, scaled, to, wait_for
 from managerlab import MANAGER, attributes, call, patch, refused
 from recorder import answer, ok
-from tlslab import TlsRecorder, end_tls, strict
+from tlslab import TlsRecorder, end_tls
 from wire import reset
 
 WELL = b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nok\n"
 
 
 @pytest.fixture
-def proxy(httpd, origin, authority):
+def proxy(proxy):
     """An httpd of one child whose /o/ is mirrored to a recorder over one connection."""
-    def make(mirror, attributes="", conf="", **options):
-        lines = conf + location("/o/", origin, to(mirror, f"max_connections=1 {attributes}"))
-        if isinstance(mirror, TlsRecorder):
-            return httpd(strict(authority) + lines, modules=("ssl",), children=1, **options)
-        return httpd(lines, children=1, **options)
+    def make(mirror, attributes, **options):
+        return proxy(mirror, f"max_connections=1 {attributes}", children=1, **options)
     return make
 
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 import pytest
 
 from copies import assert_next_is_intact
-from httpdlab import location, scaled, to, wait_for
+from httpdlab import scaled, wait_for
 from recorder import Recorder, answer, bytes_answer, ok
-from tlslab import TlsRecorder, end_tls, strict
+from tlslab import TlsRecorder, end_tls
 from wire import reset
 
 HEAD = b"HTTP/1.1 200 OK\r\n"
@@ -18,11 +18,10 @@ def mirror(https) -> TlsRecorder:
 
 
 @pytest.fixture
-def proxy(httpd, origin, authority):
-    """An httpd whose /o/ is mirrored to a recorder."""
+def proxy(proxy):
+    """An httpd of one child."""
     def make(mirror, attributes="", **options):
-        return httpd(strict(authority) + location("/o/", origin, to(mirror, attributes)), modules=("ssl",), children=1,
-                     **options)
+        return proxy(mirror, attributes, children=1, **options)
     return make
 
 
@@ -247,33 +246,6 @@ def test_endless_body(proxy, mirror):
     mirror.wait(1)
     assert h.get_many(f"/o/{n}" for n in range(10)) == [200] * 10
     assert h.ended(11) == {"mirrored": 10, "timed_out": 1}
-
-
-def test_early_answer_without_reading_the_body(proxy, https):
-    """413, and closed, before the mirror has read all."""
-    gate = None
-
-    def refuse(sock):
-        sock.recv(1000)
-        sock.sendall(b"HTTP/1.1 413 Too Large\r\nConnection: close\r\nContent-Length: 0\r\n\r\n")
-        gate.wait()
-    mirror = https(takeover=refuse)
-    gate = mirror.gate()
-    h = proxy(mirror)
-    assert h.request("POST", "/o/a", [], b"x" * 1000000).status == 200
-    assert h.ended(1) == {"mirrored": 1}
-    assert h.mirror()["responses"]["4xx"] == 1
-    gate.set()
-    mirror.takeover = None
-    assert_next_is_intact(h, mirror, mirrored=1)
-
-
-def test_reset_in_the_answer(proxy, mirror):
-    one_then_well(mirror, lambda sock, _: sock.sendall(HEAD + b"Content-Length: 9\r\n\r\nabc") or reset(sock))
-    h = proxy(mirror)
-    assert h.get("/o/bad").status == 200
-    assert h.ended(1) == {"broken": 1}
-    assert_next_is_intact(h, mirror, broken=1)
 
 
 # ---- bodies ----
