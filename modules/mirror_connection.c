@@ -209,13 +209,19 @@ static int has_more(mirror_connection_t *c)
     return c->wire.transport->tls && !APR_STATUS_IS_EAGAIN(c->wire.transport->read(&c->wire, c->shared->buffer, &len));
 }
 
+/* Whether a byte of a copy of the row, behind the first, has left. */
+static int is_begun(const mirror_connection_t *c, const mirror_copy_t *copy)
+{
+    return c->sending != copy || c->part != PART_HEAD || c->offset > 0;
+}
+
 /* The copy was answered: 1 if another one follows it here, whose answer is now awaited. None does if this one was not
- * written to its end, or the mirror will say no more. */
-static int next_copy(mirror_connection_t *c)
+ * written to its end, or the mirror will say no more, or it has said `more` before it was asked. */
+static int next_copy(mirror_connection_t *c, int more)
 {
     mirror_copy_t *copy = c->copy;
 
-    if (!copy->next || c->sending == copy || !mirror_response_keepalive(&c->response)) {
+    if (!copy->next || c->sending == copy || !mirror_response_keepalive(&c->response) || (more && !is_begun(c, copy->next))) {
         return 0;
     }
     c->copy = copy->next;
@@ -241,7 +247,7 @@ static int take_answers(mirror_connection_t *c, apr_size_t len)
             return 0;
         }
         at += used;
-    } while (next_copy(c));
+    } while (next_copy(c, at < len));
     c->surplus = at < len || has_more(c);
     end(c, MIRROR_ANSWERED);
     return 0;
