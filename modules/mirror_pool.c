@@ -172,12 +172,25 @@ static void lease(mirror_pool_t *pool, mirror_connection_t *c, mirror_copy_t *ro
     mirror_connection_start(c, row, now - row->started);
 }
 
+/* Whether more copies wait for a fresh connection than can be opened beside those that there are. Then one that was used has
+ * to make room, or what came later would have it for as long as anything comes. */
+static int lacks_room(const mirror_pool_t *pool)
+{
+    return pool->again.count > 0 &&
+           pool->again.count > mirror_pool_settings_of(pool)->max_connections - pool->open;
+}
+
 static void send_waiting(mirror_pool_t *pool)
 {
     while (!APR_RING_EMPTY(&pool->idle, mirror_connection_t, link)) {
         mirror_connection_t *c = APR_RING_FIRST(&pool->idle);
-        mirror_copy_t *row = take_row(pool, c);
+        mirror_copy_t *row;
 
+        if (c->used && lacks_room(pool)) {
+            close_connection(pool, c);
+            continue;
+        }
+        row = take_row(pool, c);
         if (!row) {
             break;
         }

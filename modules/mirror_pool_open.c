@@ -141,9 +141,6 @@ static int count_missing(mirror_pool_t *pool)
     apr_int64_t n = pool->again.count + (pool->waiting.count + row - 1) / row - pool->opening;
     apr_int64_t room = mirror_pool_settings_of(pool)->max_connections - pool->open - pool->opening;
 
-    if (n > 0 && room <= 0 && pool->again.count > 0 && mirror_pool_close_idle(pool)) {
-        room = 1; /* the idle ones are no use to a copy that waits for a fresh one */
-    }
     n = n < room ? n : room;
     if (n > 0 && apr_atomic_read32(&shared->child->descriptors) >= most) {
         close_idle_of_any(shared);

@@ -348,3 +348,19 @@ def test_copies_with_other_settings_are_another_row(httpd, origin, mirror):
     go()
     assert h.ended(4) == {"mirrored": 4}
     assert rows == [("/o/row0", False), ("/o/row1", False)]
+
+
+# ---- stranded ----
+
+def test_stranded_copies_do_not_wait_for_those_that_came_later(proxy, mirror):
+    """There is always something that waits: it does not get the connection before those that had one already."""
+    go = together(mirror, closing(WELL, lambda sock: False))
+    h = proxy(mirror, "pipeline=4")
+    busy(h, mirror)
+    assert h.get_many(f"/o/row{n}" for n in range(4)) == [200] * 4
+    assert h.get_many(f"/o/late{n}" for n in range(8)) == [200] * 8
+    wait_for("copies in the queue", lambda: h.mirror()["state"]["queued"] == 12)
+    go()
+    assert h.ended(14) == {"mirrored": 14}
+    again = [copy.target for copy in mirror.requests[6:]]
+    assert sorted(again[:3]) == ["/o/row1", "/o/row2", "/o/row3"]
