@@ -1,7 +1,9 @@
 """Several copies in a row on one connection: which ones, and what becomes of the others when one is the last there."""
 from __future__ import annotations
 
+import random
 import socket
+from collections import Counter
 
 import pytest
 
@@ -10,7 +12,7 @@ from httpdlab import location, scaled, to, wait_for
 from managerlab import MANAGER, attributes, call, patch, refused
 from recorder import answer, ok
 from tlslab import TlsRecorder, end_tls
-from wire import reset
+from wire import request, reset
 
 WELL = b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nok\n"
 
@@ -364,3 +366,61 @@ def test_stranded_copies_do_not_wait_for_those_that_came_later(proxy, mirror):
     assert h.ended(14) == {"mirrored": 14}
     again = [copy.target for copy in mirror.requests[6:]]
     assert sorted(again[:3]) == ["/o/row1", "/o/row2", "/o/row3"]
+
+
+# ---- whatever the mirror does ----
+
+def linger(sock) -> bool:
+    """Close it, but only when the other side has: with requests that were not read, its answers would be lost (RFC 9112
+    9.6)."""
+    sock.shutdown(socket.SHUT_WR)
+    while sock.recv(65536):
+        pass
+    return False
+
+
+def capricious(seed: int, answered: Counter):
+    """Answers mostly well, in pieces of any size; else it closes, before, within or after an answer, or says what is none.
+    What it does depends on the request and on how often that has come. `answered` counts whole answers by target."""
+    came: Counter = Counter()
+
+    def respond(sock, message):
+        came[message.target] += 1
+        rng = random.Random(f"{seed} {message.target} {came[message.target]}")
+        good = rng.choice([b"HTTP/1.1 204 None\r\n\r\n", b"HTTP/1.1 103 Early\r\n\r\n" + WELL, WELL, WELL])
+        if message.start.startswith("HEAD "):
+            good = WELL[:-3]
+        what = rng.randrange(40)
+        if what < 3:
+            sock.sendall([b"", good[:-1], b"what is none\r\n"][what])
+            return linger(sock)
+        if what == 3:
+            good = b"HTTP/1.0 200 OK\r\n\r\n"
+        answered[message.target] += 1
+        size = rng.choice([1, 5, 100])
+        for at in range(0, len(good), size):
+            sock.sendall(good[at:at + size])
+        return what > 4 or linger(sock)
+    return respond
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_whatever_the_mirror_does(proxy, mirror, seed):
+    """Each copy ends once, and as the mirror has answered it; what is idempotent comes, at most twice, and a POST at most
+    once."""
+    answered: Counter = Counter()
+    mirror.answer = capricious(seed, answered)
+    h = proxy(mirror, f"pipeline={4 * seed}")
+    rng = random.Random(seed)
+    methods = {f"/o/{n}": rng.choice(["GET"] * 8 + ["HEAD", "DELETE", "POST", "PUT"]) for n in range(300)}
+    with h.client() as client:
+        for target, method in methods.items():
+            client.send(request(method, target, [], b"body" if method in ("POST", "PUT") else None, close=False))
+            assert client.answer(method).status == 200
+    outcomes = h.ended(300)
+    assert set(outcomes) == {"mirrored", "broken"}
+    came = Counter(copy.target for copy in mirror.requests)
+    assert all(came[target] or method == "POST" for target, method in methods.items())
+    assert all(came[target] <= (1 if method == "POST" else 2) for target, method in methods.items())
+    assert max(answered.values()) == 1
+    assert outcomes["mirrored"] == len(answered)
