@@ -153,6 +153,28 @@ def test_a_connection_that_has_answered_nothing_gets_no_row(proxy, mirror):
     assert mirror.connections == 6
 
 
+def test_without_keepalive_there_are_no_rows(proxy, mirror):
+    """No connection is used a second time."""
+    go = together(mirror, lambda sock, message, _: not has_more(sock) and ok(sock, message))
+    h = proxy(mirror, "pipeline=8 keepalive=0")
+    send_row(h, mirror, go)
+    assert h.ended(6) == {"mirrored": 6}
+    assert mirror.connections == 6
+
+
+def test_a_row_has_its_places_in_the_queue(proxy, mirror):
+    """What is on a connection, but for one, counts as if it waited for it."""
+    gate = mirror.gate()
+    go = together(mirror, lambda sock, message, _: gate.wait() and ok(sock, message))
+    h = proxy(mirror, "pipeline=8 max_queue=4", expect=["PM0420"])
+    send_row(h, mirror, go, 4)
+    wait_for("copies in flight", lambda: h.mirror()["state"]["in_flight"] == 4)
+    assert h.get_many(["/o/fifth", "/o/sixth"]) == [200] * 2
+    assert h.outcomes() == {"mirrored": 2, "queue_full": 1}
+    gate.set()
+    assert h.ended(8) == {"mirrored": 7, "queue_full": 1}
+
+
 # ---- answers ----
 
 @pytest.mark.parametrize("size", [1, 2, 7, 40, 41, 43, 83])
