@@ -95,7 +95,7 @@ nav ul { columns: 2 }
 <xsl:template match="example"><xsl:apply-templates/></xsl:template>
 <xsl:template match="highlight|pre"><pre><xsl:apply-templates/></pre></xsl:template>
 <xsl:template match="note"><div class="note"><p><xsl:apply-templates/></p></div></xsl:template>
-<xsl:template match="table"><div class="wide"><table><xsl:apply-templates/></table></div></xsl:template>
+<xsl:template match="table"><div class="wide"><table><xsl:copy-of select="@id"/><xsl:apply-templates/></table></div></xsl:template>
 <xsl:template match="module"><code><xsl:value-of select="."/></code></xsl:template>
 <xsl:template match="br"><br/></xsl:template>
 <!-- a directive of this page is a link -->

@@ -59,6 +59,7 @@ BREAKS = [
     ("manual", "docs/mod_proxy_mirror.xml", ("<usage>", "<hint>"), "is not well-formed"),
     ("manual", "conf/proxy_mirror.conf", ("retry=10s", "retry=1s"), "retry has the default 1s"),
     ("links", "README.md", "[x](docs/no" "where.md)\n", "docs/nowhere.md: leads nowhere"),
+    ("links", "README.md", '<img src="docs/no' 'where.png">\n', "docs/nowhere.png: leads nowhere"),
     ("links", "README.md", "[x](modules/README.md#no" "where)\n", "modules/README.md has no such heading"),
     ("figures", "README.md", "<!-- bench: Memory -->\n| child | grown MB |\n| --- | --- |\n| 1 | -7 |\n", "bench/results.md has: | 1 |"),
     ("figures", "README.md", "<!-- bench: No such -->\n", "has no section 'No such'"),

@@ -3,12 +3,15 @@ import os
 import re
 import tree
 
-LINK = re.compile(r"!?\[[^\]]*\]\(([^()\s]+)\)")
+LINK = re.compile(r"!?\[[^\]]*\]\(([^()\s]+)\)|\b(?:href|src|srcset)=\"([^\"\s]+)\"")
 CODE = re.compile(r"^```.*?^```$|^ {4}[^\n]*$|`[^`\n]*`", re.M | re.S)
 
 
-def anchors(text):
-    """The names of a text's headings: in small letters, without punctuation, with a hyphen for each blank."""
+def anchors(path):
+    """The names of a text's headings: in small letters, without punctuation, with a hyphen for each blank; of a page its ids."""
+    text = tree.read(path)
+    if path.endswith(".html"):
+        return set(re.findall(r'\bid="([^"]+)"', text))
     headings = re.findall(r"^#+ +(.+?) *$", re.sub(r"^```.*?^```$", "", text, flags=re.M | re.S), re.M)
     return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
@@ -16,18 +19,21 @@ def anchors(text):
 problems, checked = [], 0
 there = set(tree.paths())
 folders = {os.path.dirname(path) for path in there}
-for path in tree.matching(r".*\.md"):
-    text = CODE.sub(lambda m: re.sub(r"[^\n]", " ", m.group()), tree.read(path))
+for path in tree.matching(r".*\.(md|html)"):
+    text = tree.read(path)
+    if path.endswith(".md"):
+        text = CODE.sub(lambda m: re.sub(r"[^\n]", " ", m.group()), text)
     for m in LINK.finditer(text):
-        target, _, anchor = m.group(1).partition("#")
+        link = m.group(1) or m.group(2)
+        target, _, anchor = link.partition("#")
         if re.match(r"\w+:", target):
             continue
         checked += 1
         file = os.path.normpath(os.path.join(os.path.dirname(path), target)) if target else path
-        where = f"{path}:{tree.line_of(text, m.start())}: {m.group(1)}"
+        where = f"{path}:{tree.line_of(text, m.start())}: {link}"
         if file not in there and file not in folders:
             problems.append(f"{where}: leads nowhere")
-        elif anchor and anchor not in anchors(tree.read(file)):
+        elif anchor and anchor not in anchors(file):
             problems.append(f"{where}: {file} has no such heading")
 
 tree.finish("links", problems, f"{checked} links lead somewhere" if checked else "")
