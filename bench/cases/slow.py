@@ -14,7 +14,7 @@ def run(bench):
                         "httpd_mirror", "nginx_mirror", table=t)
     speed = None
     for key, p in peers.items():
-        r = bench.rounds({key: p}, 9 if key == "httpd_mirror" else 2, 2, mirror,
+        r = bench.rounds({key: p}, 5 if key == "httpd_mirror" else 2, 4, mirror,
                          watch=lambda p: p.counters().get("mirrored", 0))
         rows(t, r, {key: p})
         t.figures[key + " ratio"] = ratio(r, p)
