@@ -18,7 +18,7 @@ def run(bench):
                             "httpd_mirror", table=t)
         if peers:
             p = peers["httpd_mirror"]
-            r = bench.rounds(peers, 4, 1, mirror, settle=60)
+            r = bench.rounds(peers, 5, 1, mirror, settle=60)
             for side in p.sides:
                 few(t, r, p, side, name)
         bench.lab.stop()

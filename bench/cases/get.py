@@ -14,8 +14,9 @@ def run(bench):
     peers = bench.start(Setup(origin.url(), [mirror.url()], "max_queue=100000", "ProxyMirrorMemory 4G",
                               mirrors_without_body=[mirror.url("empty")]),
                         "httpd", "httpd_mirror", "httpd_pipeline", "nginx", "nginx_mirror", "nginx_mirror_empty", "floor", table=t)
-    r = bench.rounds(peers, 11, 1, mirror, settle=60)
-
+    bare = {key: peers.pop(key) for key in ("httpd", "nginx") if key in peers}     # to look at, and in no ratio
+    rows(t, bench.rounds(bare, 5, 1), bare)
+    r = bench.rounds(peers, 10, 1, mirror, settle=60)
     rows(t, r, peers)
     for key, p in peers.items():
         if "mirrored" in p.sides:

@@ -17,5 +17,5 @@ def run(bench):
         except Missing as e:
             t.note(f"skipped: {mpm}: {e}")
         else:
-            rows(t, bench.rounds(peers, 3, 1, mirror, settle=60), peers, prefix=f"{mpm}, ")
+            rows(t, bench.rounds(peers, 5, 1, mirror, settle=60), peers, prefix=f"{mpm}, ")
         bench.lab.stop()
