@@ -32,7 +32,7 @@ def run(bench):
         result = bench.wrk(url, bench.seconds(1))
         commands[side].append((redis.calls() - before, result.all))
         return result
-    r = Rounds(bench, [p], bench.count(9), load, mirror, settle=60)
+    r = Rounds(bench, [p], bench.count(8), load, mirror, settle=60)
     for side, name in SIDES.items():
         asked = Figures(calls / n for calls, n in commands[side])
         t.row(name, r.figures(p, side, lambda s: s.load.rate).text(0), r.figures(p, side, lambda s: s.load.p50_ms).text(2),

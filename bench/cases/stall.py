@@ -19,7 +19,7 @@ def run(bench):
         origin = bench.sinks()[0]
         peers = bench.start(Setup(origin.url(), [mirror.url().replace("http:", "https:")], attributes,
                                   "SSLProxyEngine on", modules=("ssl",)), "httpd_mirror", table=t)
-        r = bench.rounds(peers, 9, 1, settle=0)
+        r = bench.rounds(peers, 8, 1, settle=0)
         rows(t, r, peers, f"{attributes}: " if attributes else "", copies=False)
         for p in peers.values():
             t.figures[f"ratio {attributes}"] = ratio(r, p)
