@@ -1,5 +1,5 @@
 """GET under event, worker and prefork."""
-from harness.compare import COLUMNS, rows
+from harness.compare import COLUMNS, IN_TURN, rows
 from harness.process import Missing
 from peers.base import Setup
 
@@ -8,7 +8,8 @@ ORDER = 70
 
 def run(bench):
     t = bench.table("MPMs", "GET, wrk -t1 -c32; event and worker with two children of 64 threads, prefork with 64 "
-                    "children; max_queue=100000, ProxyMirrorMemory 4G.", "MPM, proxy", *COLUMNS)
+                    "children; max_queue=100000, ProxyMirrorMemory 4G. Added CPU as in the case `get`, in a load "
+                    + IN_TURN, "MPM, proxy", *COLUMNS)
     for mpm in ("event", "worker", "prefork"):
         origin, mirror = bench.sinks()
         try:
@@ -17,5 +18,6 @@ def run(bench):
         except Missing as e:
             t.note(f"skipped: {mpm}: {e}")
         else:
-            rows(t, bench.rounds(peers, 5, 1, mirror, settle=60), peers, prefix=f"{mpm}, ")
+            r = bench.rounds(peers, 3, 1, mirror, settle=60)
+            rows(t, r, peers, prefix=f"{mpm}, ", turns=bench.turns(peers, 5, 2, mirror, settle=60))
         bench.lab.stop()

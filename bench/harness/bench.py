@@ -7,6 +7,7 @@ from . import load
 from .measure import Rounds, measure
 from .nginx import Sink
 from .report import Table
+from .turns import Turns
 
 
 class Bench:
@@ -67,3 +68,7 @@ class Bench:
         seconds = self.seconds(seconds)
         return Rounds(self, list(peers_of.values()), self.count(rounds),
                       lambda url: self.wrk(url, seconds, **of_wrk), sink, **more)
+
+    def turns(self, peers_of, rounds, seconds, sink=None, **more):
+        """Rounds in which the sides take turns within one load, see turns.Turns."""
+        return Turns(self, list(peers_of.values()), rounds, seconds, sink, **more)

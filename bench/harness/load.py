@@ -50,16 +50,28 @@ def _run(command, env=None):
     return output, (usage.ru_utime + usage.ru_stime) * 1e6
 
 
+def _errors(r):
+    return ", ".join(f"{r[k]} {what}" for k, what in (("refused", "not 2xx or 3xx"), ("sockets", "socket errors"),
+                                                      ("timeouts", "timeouts")) if r[k])
+
+
 def wrk(url, seconds, connections=32, body=0, timeout="30s"):
     """body: bytes of a POST, or several sizes as "0,1024" that take turns; 0 is a GET."""
     command = ["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "--latency", "--timeout", timeout,
                "-s", f"{HERE}/wrk.lua", url]
     output, cpu = _run(command, {"BENCH_BODY": str(body)})
     r = json.loads(output.strip().splitlines()[-1])
-    errors = [f"{r[k]} {what}" for k, what in (("refused", "not 2xx or 3xx"), ("sockets", "socket errors"),
-                                               ("timeouts", "timeouts")) if r[k]]
-    return Load(r["requests"], r["us"] / 1e6, r["p50_us"] / 1e3, r["p99_us"] / 1e3, ", ".join(errors),
+    return Load(r["requests"], r["us"] / 1e6, r["p50_us"] / 1e3, r["p99_us"] / 1e3, _errors(r),
                 cpu / max(r["requests"], 1))
+
+
+def wrk_turns(url, paths, seconds, began, turn_ms, connections=32):
+    """wrk at the server of `url`, with paths in turn by the clock, see turns.lua; ({millisecond since began: requests sent},
+    errors)."""
+    output, _ = _run(["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "--timeout", "30s", "-s", f"{HERE}/turns.lua", url],
+                     {"BENCH_TURNS": " ".join([str(began), str(turn_ms), *paths])})
+    r = json.loads(output.strip().splitlines()[-1])
+    return {int(ms): n for ms, n in r["sent"].items()}, _errors(r)
 
 
 def h2load(url, seconds, rate, log, connections=32, warm_up=1):

@@ -20,20 +20,36 @@ def process_ns(pid):
         raise Failed(f"process {pid} is gone") from e
 
 
-def threads_ns(pids, prefix):
-    """{thread id: nanoseconds on a processor} of the threads whose name begins so."""
-    found = {}
+def threads(pids, prefix):
+    """Folders in /proc of the threads whose name begins so."""
+    found = []
     for pid in pids:
         for tid in os.listdir(f"/proc/{pid}/task"):
+            folder = f"/proc/{pid}/task/{tid}"
             try:
-                with open(f"/proc/{pid}/task/{tid}/comm") as f:
-                    if not f.read().startswith(prefix):
-                        continue
-                with open(f"/proc/{pid}/task/{tid}/schedstat") as f:
-                    found[tid] = int(f.read().split()[0])
+                with open(f"{folder}/comm") as f:
+                    if f.read().startswith(prefix):
+                        found.append(folder)
             except OSError:
                 pass                                # ended meanwhile
     return found
+
+
+def scheduled_ns(folders):
+    """{folder of a thread: nanoseconds on a processor}"""
+    found = {}
+    for folder in folders:
+        try:
+            with open(f"{folder}/schedstat") as f:
+                found[folder] = int(f.read().split()[0])
+        except OSError:
+            pass
+    return found
+
+
+def threads_ns(pids, prefix):
+    """scheduled_ns() of the threads whose name begins so."""
+    return scheduled_ns(threads(pids, prefix))
 
 
 def status(pid, key):
