@@ -24,8 +24,8 @@
 #include "mirror_settings.h"
 #include "mirror_slotmem.h"
 
-#define ROUNDS    7
-#define DECISIONS 300000
+#define ROUNDS    100
+#define DECISIONS 20000
 #define BATCH     100 /* after which the pool is cleared, as it is for each request */
 
 static const struct {
