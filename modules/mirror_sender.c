@@ -5,7 +5,7 @@
  *
  * The thread is started with the first copy, with all signals blocked, so that none of httpd's handlers ever runs in
  * it. It never blocks but in its poll and in short naps: while many copies come in it is not woken for each, but takes
- * all there are every millisecond. A mirror does not mind, and a request thread is spared a system call.
+ * all there are every two milliseconds. A mirror does not mind, and a request thread is spared a system call.
  *
  * At the end of the child the thread goes on until all it holds has been sent or the deadline has come. The main thread
  * waits for that without a lock.
@@ -27,7 +27,8 @@
 
 APLOG_USE_MODULE(proxy_mirror);
 
-#define MIRROR_NAP apr_time_from_msec(1)
+/* As long as copies may be late, and their answers be read late; shorter ones cost more for each copy. */
+#define MIRROR_NAP apr_time_from_msec(2)
 /* How busy the thread is: copies taken, less two for each round in which none came. It naps from the first of these
  * on; the second is the most that is counted. */
 #define MIRROR_BUSY     3
