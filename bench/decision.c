@@ -24,7 +24,7 @@
 #include "mirror_settings.h"
 #include "mirror_slotmem.h"
 
-#define ROUNDS    100
+#define ROUNDS    60
 #define DECISIONS 20000
 #define BATCH     100 /* after which the pool is cleared, as it is for each request */
 

@@ -19,7 +19,7 @@ def run(bench):
                             "httpd_mirror", table=t)
         if peers:
             p = peers["httpd_mirror"]
-            r = bench.rounds(peers, 3, 1, mirror, settle=60)
+            r = bench.rounds(peers, 2, 1, mirror, settle=60)
             turns = bench.turns(peers, 5, 2, settle=0)
             for side in p.sides:
                 few(t, r, turns, p, side, name)

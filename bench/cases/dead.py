@@ -19,7 +19,7 @@ def against(bench, title, what, mirror, settle):
     peers = bench.start(Setup(origin.url(), [mirror.url()]), "httpd_mirror", "nginx_mirror", table=t)
     for key, p in peers.items():
         # what is asked is a few per cent, and single rounds differ by more: many short ones
-        r = bench.rounds({key: p}, 13 if key == "httpd_mirror" else 4, 1, settle=settle)
+        r = bench.rounds({key: p}, 11 if key == "httpd_mirror" else 4, 1, settle=settle)
         rows(t, r, {key: p}, copies=False)
         t.figures[key + " ratio"] = ratio(r, p)
         if key == "httpd_mirror":

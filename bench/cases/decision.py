@@ -10,7 +10,7 @@ LIMIT = 1000            # nanoseconds
 
 def run(bench):
     t = bench.table("Decisions not to copy", "bench/decision: one mirror, a GET with twelve headers; choosing and counting, "
-                    "without an expression or a sample_key. Processor time of one thread, the fastest of a hundred rounds.",
+                    "without an expression or a sample_key. Processor time of one thread, the fastest of sixty rounds.",
                     "decision", "ns")
     program = os.environ.get("DECISION", "")
     if not os.access(program, os.X_OK):

@@ -7,7 +7,7 @@ from . import load
 from .measure import Rounds, measure
 from .nginx import Sink
 from .report import Table
-from .turns import Turns
+from .turns import RateTurns, Turns
 
 
 class Bench:
@@ -50,6 +50,9 @@ class Bench:
     def h2load(self, url, seconds, rate, **more):
         return load.h2load(url, seconds, rate, f"{self.lab.root}/h2load.log", **more)
 
+    def h2load_turns(self, urls, seconds, rate):
+        return load.h2load_turns(urls, seconds, rate, f"{self.lab.root}/h2load.log")
+
     def h2load_beside(self, other, url, seconds, rate):
         """h2load() while another one loads `other` alike; what the one at `url` saw."""
         background = load.Background(lambda: load.h2load(other, seconds, rate, f"{self.lab.root}/h2load-other.log"))
@@ -72,3 +75,7 @@ class Bench:
     def turns(self, peers_of, rounds, seconds, sink=None, **more):
         """Rounds in which the sides take turns within one load, see turns.Turns."""
         return Turns(self, list(peers_of.values()), rounds, seconds, sink, **more)
+
+    def rate_turns(self, peer, rounds, seconds, rate):
+        """Rounds at a fixed rate in which the sides take turns, see turns.RateTurns."""
+        return RateTurns(self, peer, rounds, seconds, rate)

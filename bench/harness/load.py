@@ -1,7 +1,9 @@
 """The clients: wrk at full speed, h2load at a fixed rate."""
 import http.client
 import json
+import math
 import os
+import statistics
 import subprocess
 import threading
 import time
@@ -74,22 +76,59 @@ def wrk_turns(url, paths, seconds, began, turn_ms, connections=32):
     return {int(ms): n for ms, n in r["sent"].items()}, _errors(r)
 
 
-def h2load(url, seconds, rate, log, connections=32, warm_up=1):
-    """A fixed rate over HTTP/1.1, shared by the connections; percentiles from its log of each request."""
+def _h2load(where, seconds, rate, log, connections, warm_up):
+    """[(start in us, status, us)] of each request, and the processor time of each."""
     if os.path.exists(log):
         os.unlink(log)
-    command = ["h2load", "--h1", "-t1", f"-c{connections}", f"--rps={rate / connections:.3f}", "-D", str(seconds),
-               f"--warm-up-time={warm_up}", f"--log-file={log}", url]
-    cpu = _run(command)[1]
+    cpu = _run(["h2load", "--h1", "-t1", f"-c{connections}", f"--rps={rate / connections:.3f}", "-D", str(seconds),
+                f"--warm-up-time={warm_up}", f"--log-file={log}", *where])[1]
     with open(log) as f:
         rows = [tuple(map(int, line.split("\t")[:3])) for line in f]
     if not rows:
         raise Failed("h2load logged nothing")
+    return rows, cpu / len(rows)
+
+
+def _percentiles(rows):
     times = sorted(r[2] for r in rows)
+    return times[len(times) // 2] / 1e3, times[int(len(times) * 0.99)] / 1e3
+
+
+def _failed(rows):
     bad = sum(1 for r in rows if not 200 <= r[1] < 400)
+    return f"{bad} failed" if bad else ""
+
+
+def h2load(url, seconds, rate, log, connections=32, warm_up=1):
+    """A fixed rate over HTTP/1.1, shared by the connections; percentiles from its log of each request."""
+    rows, cpu = _h2load([url], seconds, rate, log, connections, warm_up)
     span = (max(r[0] for r in rows) - min(r[0] for r in rows)) / 1e6
-    return Load(len(rows), max(span, 0.001), times[len(times) // 2] / 1e3, times[int(len(times) * 0.99)] / 1e3,
-                f"{bad} failed" if bad else "", cpu / len(rows), round(len(rows) * (seconds + warm_up) / seconds))
+    return Load(len(rows), max(span, 0.001), *_percentiles(rows), _failed(rows), cpu,
+                round(len(rows) * (seconds + warm_up) / seconds))
+
+
+def h2load_turns(urls, seconds, rate, log, turn=0.1, settle=0.02, connections=32, warm_up=1):
+    """A fixed rate that changes between locations every `turn` seconds; {status: Load}. `urls` is {status: URL}: the
+    statuses of the answers tell the locations apart. All connections send at the same moments, one request each. What was
+    sent in the first `settle` seconds of a turn is not counted."""
+    step = connections / rate
+    each = max(round(turn / step), 1)
+    with open(log + ".urls", "w") as f:
+        f.write("".join((url + "\n") * each for url in urls.values()))
+    rows, cpu = _h2load(["-i", f.name], seconds, rate, log, connections, warm_up)
+    began = min(r[0] for r in rows)
+    steps = {}
+    for row in rows:
+        steps.setdefault(int((row[0] - began) / 1e6 / step), []).append(row)
+    turns = {n: statistics.mode(r[1] for r in of) for n, of in steps.items()}
+    settling, loads = math.ceil(settle / step), {}
+    for status in urls:
+        counted = [n for n in steps if all(turns.get(n - back) == status for back in range(settling + 1))]
+        mine = [r for n in counted for r in steps[n] if r[1] == status]
+        if not mine:
+            raise Failed(f"h2load: no turn of {urls[status]} was answered with {status}")
+        loads[status] = Load(len(mine), len(counted) * step, *_percentiles(mine), _failed(rows), cpu)
+    return loads
 
 
 def upload(url, size, piece=bytes(1 << 20)):

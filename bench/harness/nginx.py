@@ -66,7 +66,7 @@ class Nginx:
 class Sink:
     """Origin or mirror: answers 200 with 64 bytes. Several ports of one nginx, as a case needs it:
 
-    at_once     answers as soon as the head is there and discards the body;
+    at_once     answers as soon as the head is there and discards the body; /202 with that status;
     whole       reads the whole body first (a location that proxies without it, to `discard` of another nginx);
     empty       answers 204, without a body;
     slow        answers after one second (auth_delay, made a 200 again);
@@ -104,8 +104,8 @@ class Sink:
     }}
 """]
         for port in [ports["at_once"]] + self.further:
-            http.append(f"    server {{ listen 127.0.0.1:{port} backlog=4096; "
-                        f"location / {{ return 200 \"{ANSWER}\"; }} }}\n")
+            http.append(f"    server {{ listen 127.0.0.1:{port} backlog=4096; location / {{ return 200 \"{ANSWER}\"; }} "
+                        f"location = /202 {{ return 202 \"{ANSWER}\"; }} }}\n")
         if certificate:
             http.append(f"""
     server {{

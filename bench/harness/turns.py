@@ -33,6 +33,21 @@ class Turns(Rounds):
                       + ", ".join(f"{side} {s.load.rate:.0f}/s" for side, s in got.items()), file=sys.stderr, flush=True)
 
 
+class RateTurns(Rounds):
+    """Rounds at a fixed rate, each one load of the locations without a mirror and with one in turn; latencies alone."""
+
+    def __init__(self, bench, peer, rounds, seconds, rate):
+        self.samples = {}
+        urls = {200: peer.url("plain"), 202: urllib.parse.urljoin(peer.url("mirrored"), "202")}
+        nothing = float("nan")
+        for i in range(bench.count(rounds)):
+            loads = bench.h2load_turns(urls, bench.seconds(seconds), rate)
+            for side, status in (("plain", 200), ("mirrored", 202)):
+                self.samples.setdefault((peer.key, side), []).append(Sample(loads[status], nothing))
+            print(f"  round {i + 1}/{rounds}  {peer.name}, in turn, p99: plain {loads[200].p99_ms:.1f} ms, "
+                  f"mirrored {loads[202].p99_ms:.1f} ms", file=sys.stderr, flush=True)
+
+
 def alternate(peer, sides, seconds, sink=None, settle=15.0):
     """{side: Sample} of one load."""
     pids, arrived = peer.pids(), sink.requests() if sink else 0
