@@ -40,59 +40,6 @@ void mirror_pool_touch(mirror_pool_t *pool)
     }
 }
 
-/* ---- copies ---- */
-
-static void add_copy(mirror_pool_t *pool, mirror_copies_t *copies, mirror_copy_t *copy)
-{
-    copy->next = NULL;
-    *copies->end = copy;
-    copies->end = &copy->next;
-    copies->count++;
-    pool->shared->waiting++;
-}
-
-static mirror_copy_t *take_copy(mirror_pool_t *pool, mirror_copies_t *copies)
-{
-    mirror_copy_t *copy = copies->first;
-
-    if (copy) {
-        copies->first = copy->next;
-        if (!copies->first) {
-            copies->end = &copies->first;
-        }
-        copy->next = NULL;
-        copies->count--;
-        pool->shared->waiting--;
-    }
-    return copy;
-}
-
-int mirror_pool_count_waiting(const mirror_pool_t *pool)
-{
-    return pool->waiting.count + pool->again.count;
-}
-
-static void end_copy(mirror_pool_t *pool, mirror_copy_t *copy, mirror_outcome_e outcome)
-{
-    pool->shared->held--;
-    mirror_copy_end(copy, outcome);
-}
-
-void mirror_pool_end_waiting(mirror_pool_t *pool, mirror_outcome_e outcome)
-{
-    mirror_copy_t *copy;
-
-    if (outcome == MIRROR_OUTCOME_UNREACHABLE || outcome == MIRROR_OUTCOME_TLS_FAILED) {
-        mirror_breaker_dropped(pool->lane, (apr_uint64_t)mirror_pool_count_waiting(pool));
-    }
-    else if (outcome == MIRROR_OUTCOME_MEMORY_FULL) {
-        apr_atomic_add32(&pool->shared->child->refused, (apr_uint32_t)mirror_pool_count_waiting(pool));
-    }
-    while ((copy = take_copy(pool, &pool->again)) || (copy = take_copy(pool, &pool->waiting))) {
-        end_copy(pool, copy, outcome);
-    }
-}
-
 /* ---- connections ---- */
 
 static void count_open(mirror_pool_t *pool, int more)
@@ -126,34 +73,6 @@ void mirror_pool_drop_addresses(mirror_pool_t *pool)
 }
 
 /* ---- sending ---- */
-
-/* Whether it may share a connection with others that are not answered yet: it can be sent again if they are the end of
- * that (RFC 9112 9.3.2), and is the last word on nothing. */
-static int may_share(const mirror_copy_t *copy)
-{
-    return copy->idempotent && copy->body_len == 0 && !copy->retried && !copy->probe;
-}
-
-/* What is sent next on `c`: a copy, with those behind it as far as pipeline lets them. On a connection that has answered
- * nothing yet it is always one, as the mirror may close it with the first answer. */
-static mirror_copy_t *take_row(mirror_pool_t *pool, const mirror_connection_t *c)
-{
-    mirror_copy_t *row = c->used ? NULL : take_copy(pool, &pool->again);
-    mirror_copy_t *last;
-    apr_int64_t more;
-
-    row = row ? row : take_copy(pool, &pool->waiting);
-    if (!row || !c->used || !may_share(row)) {
-        return row;
-    }
-    for (last = row, more = row->settings->pipeline - 1; more > 0; more--, last = last->next) {
-        if (!pool->waiting.first || !may_share(pool->waiting.first) || pool->waiting.first->settings != row->settings) {
-            break;
-        }
-        last->next = take_copy(pool, &pool->waiting);
-    }
-    return row;
-}
 
 static void lease(mirror_pool_t *pool, mirror_connection_t *c, mirror_copy_t *row)
 {
@@ -190,7 +109,7 @@ static void send_waiting(mirror_pool_t *pool)
             close_connection(pool, c);
             continue;
         }
-        row = take_row(pool, c);
+        row = mirror_pool_take_row(pool, c);
         if (!row) {
             break;
         }
@@ -247,7 +166,7 @@ void mirror_pool_put(mirror_pools_t *pools, mirror_copy_t *copy)
     if (copy->probe) {
         pool->probing = 1;
     }
-    add_copy(pool, &pool->waiting, copy);
+    mirror_pool_add(pool, copy);
     mirror_pool_touch(pool);
 }
 
@@ -302,18 +221,12 @@ static void answered(mirror_pool_t *pool, const mirror_connection_t *c, mirror_c
     }
 }
 
-static void try_again(mirror_pool_t *pool, mirror_copy_t *copy)
-{
-    copy->retried = 1;
-    add_copy(pool, &pool->again, copy);
-}
-
 static void copy_ended(mirror_pool_t *pool, mirror_connection_t *c, mirror_copy_t *copy, mirror_connection_end_e how)
 {
     const char *fault;
 
     if (is_refused(pool, c, copy, how)) {
-        end_copy(pool, copy, MIRROR_OUTCOME_TLS_FAILED);
+        mirror_pool_end_copy(pool, copy, MIRROR_OUTCOME_TLS_FAILED);
         return;
     }
     switch (how) {
@@ -323,14 +236,14 @@ static void copy_ended(mirror_pool_t *pool, mirror_connection_t *c, mirror_copy_
             pool->probing = 0;
             set_up(pool);
         }
-        end_copy(pool, copy, MIRROR_OUTCOME_MIRRORED);
+        mirror_pool_end_copy(pool, copy, MIRROR_OUTCOME_MIRRORED);
         return;
     case MIRROR_TIMED_OUT:
-        end_copy(pool, copy, MIRROR_OUTCOME_TIMED_OUT);
+        mirror_pool_end_copy(pool, copy, MIRROR_OUTCOME_TIMED_OUT);
         return;
     case MIRROR_STALE:
         if (!copy->retried && (copy->idempotent || !c->wrote)) {
-            try_again(pool, copy);
+            mirror_pool_add_again(pool, copy);
             return;
         }
         break;
@@ -340,7 +253,7 @@ static void copy_ended(mirror_pool_t *pool, mirror_connection_t *c, mirror_copy_
     fault = mirror_response_fault(&c->response);
     ap_log_error(APLOG_MARK, APLOG_DEBUG, 0, (server_rec *)pool->shared->server, "PM0411: mirror %s: a copy ended: %s",
                  pool->lane->mirror->name, fault ? fault : "the connection was closed before the end of the answer");
-    end_copy(pool, copy, MIRROR_OUTCOME_BROKEN);
+    mirror_pool_end_copy(pool, copy, MIRROR_OUTCOME_BROKEN);
 }
 
 /* mirror_connections_t's `answered`. */
@@ -348,23 +261,6 @@ static void copy_answered(void *baton, mirror_connection_t *c, mirror_copy_t *co
 {
     (void)baton;
     copy_ended(c->owner, c, copy, MIRROR_ANSWERED);
-}
-
-/* These were sent behind a copy that was the last one on its connection. They have had as much time as that one, and
- * nobody knows whether the mirror has seen them. */
-static void strand(mirror_pool_t *pool, mirror_copy_t *copy, mirror_connection_end_e how)
-{
-    mirror_copy_t *next;
-
-    for (; copy; copy = next) {
-        next = copy->next;
-        if (how == MIRROR_TIMED_OUT) {
-            end_copy(pool, copy, MIRROR_OUTCOME_TIMED_OUT);
-        }
-        else {
-            try_again(pool, copy);
-        }
-    }
 }
 
 /* mirror_connections_t's `ended`. */
@@ -392,7 +288,7 @@ static void connection_ended(void *baton, mirror_connection_t *c, mirror_connect
         mirror_copy_t *others = copy->next;
 
         copy_ended(pool, c, copy, how);
-        strand(pool, others, how);
+        mirror_pool_strand(pool, others, how);
     }
     mirror_pool_touch(pool);
 }
@@ -484,14 +380,11 @@ void mirror_pool_close_all(mirror_pools_t *pools)
         mirror_pool_end_waiting(pool, MIRROR_OUTCOME_SHUT_DOWN);
         while (!APR_RING_EMPTY(&pool->busy, mirror_connection_t, link)) {
             mirror_connection_t *c = APR_RING_FIRST(&pool->busy);
-            mirror_copy_t *copy = c->copy, *next;
+            mirror_copy_t *row = c->copy;
 
             c->copy = NULL;
             close_connection(pool, c);
-            for (; copy; copy = next) {
-                next = copy->next;
-                end_copy(pool, copy, MIRROR_OUTCOME_SHUT_DOWN);
-            }
+            mirror_pool_end_row(pool, row, MIRROR_OUTCOME_SHUT_DOWN);
         }
         while (mirror_pool_close_idle(pool)) {
         }

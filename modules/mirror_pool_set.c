@@ -19,8 +19,7 @@ static void init(mirror_pool_t *pool, mirror_pools_t *pools, mirror_lane_t *lane
     mirror_settings_keep(settings);
     pool->settings = settings;
     pool->down_as = MIRROR_OUTCOME_UNREACHABLE;
-    pool->waiting.end = &pool->waiting.first;
-    pool->again.end = &pool->again.first;
+    mirror_pool_init_copies(pool);
     APR_RING_INIT(&pool->idle, mirror_connection_t, link);
     APR_RING_INIT(&pool->busy, mirror_connection_t, link);
     pool->next = pools->all;

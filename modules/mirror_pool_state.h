@@ -1,6 +1,6 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE.
  *
- * mirror_pool_state.h - the inside of a pool, for mirror_pool.c and mirror_pool_open.c alone.
+ * mirror_pool_state.h - the inside of a pool, for mirror_pool*.c alone. Sender thread, but for the first pools.
  */
 #ifndef MIRROR_POOL_STATE_H
 #define MIRROR_POOL_STATE_H
@@ -9,7 +9,7 @@
 
 APR_RING_HEAD(mirror_connection_ring_t, mirror_connection_t);
 
-/* Copies in a row, linked by `next`. */
+/* Copies that wait, linked by `next`. */
 typedef struct mirror_copies_t {
     mirror_copy_t *first;
     mirror_copy_t **end;
@@ -43,12 +43,6 @@ struct mirror_pool_t {
 
 const mirror_settings_t *mirror_pool_settings_of(const mirror_pool_t *pool);
 
-/* Copies that have no connection. */
-int mirror_pool_count_waiting(const mirror_pool_t *pool);
-
-/* End these with `outcome`. */
-void mirror_pool_end_waiting(mirror_pool_t *pool, mirror_outcome_e outcome);
-
 /* Close the connection that has been idle for longest. 0: none is idle. */
 int mirror_pool_close_idle(mirror_pool_t *pool);
 
@@ -57,6 +51,38 @@ void mirror_pool_drop_addresses(mirror_pool_t *pool);
 
 /* Something has happened to it: it is looked at in the next dispatch. */
 void mirror_pool_touch(mirror_pool_t *pool);
+
+/* ---- mirror_pool_copies.c ---- */
+
+/* It has none yet. */
+void mirror_pool_init_copies(mirror_pool_t *pool);
+
+/* Own `copy` while it waits for a connection, behind those that wait already. */
+void mirror_pool_add(mirror_pool_t *pool, mirror_copy_t *copy);
+
+/* Own `copy`, whose connection ended before its answer: it is sent once more, on a fresh one. */
+void mirror_pool_add_again(mirror_pool_t *pool, mirror_copy_t *copy);
+
+/* How many have no connection. */
+int mirror_pool_count_waiting(const mirror_pool_t *pool);
+
+/* What is to be sent next on `connection`, the caller's then: a copy, with those behind it, linked by `next`, as far as
+ * pipeline lets them. On a connection that has answered nothing yet it is always one, as the mirror may close it with
+ * the first answer. NULL: nothing waits for this connection. */
+mirror_copy_t *mirror_pool_take_row(mirror_pool_t *pool, const mirror_connection_t *connection);
+
+/* End `copy` with `outcome`. It has no connection, and waits no more. */
+void mirror_pool_end_copy(mirror_pool_t *pool, mirror_copy_t *copy, mirror_outcome_e outcome);
+
+/* End `row`, a copy with those linked to it by `next`, or NULL, so. */
+void mirror_pool_end_row(mirror_pool_t *pool, mirror_copy_t *row, mirror_outcome_e outcome);
+
+/* Own `row`, or NULL: it was sent behind a copy that was the last one on its connection, and ended `how`. They have had as
+ * much time as that one, and nobody knows whether the mirror has seen them: they end with it, or are sent once more. */
+void mirror_pool_strand(mirror_pool_t *pool, mirror_copy_t *row, mirror_connection_end_e how);
+
+/* End with `outcome` all that have no connection. */
+void mirror_pool_end_waiting(mirror_pool_t *pool, mirror_outcome_e outcome);
 
 /* ---- mirror_pool_set.c ---- */
 
