@@ -91,12 +91,19 @@ static void lease(mirror_pool_t *pool, mirror_connection_t *c, mirror_copy_t *ro
     mirror_connection_start(c, row, now - row->started);
 }
 
-/* Whether more copies wait for a fresh connection than can be opened beside those that there are. Then one that was used has
- * to make room, or what came later would have it for as long as anything comes. */
+/* Whether more copies wait for a fresh connection than can be opened beside those that there are, for max_connections or for
+ * descriptors. Then one that was used has to make room, or what came later would have it for as long as anything comes. */
 static int lacks_room(const mirror_pool_t *pool)
 {
-    return pool->again.count > 0 &&
-           pool->again.count > mirror_pool_settings_of(pool)->max_connections - pool->open;
+    mirror_child_t *child = pool->shared->child;
+    apr_int64_t room = mirror_pool_settings_of(pool)->max_connections - pool->open;
+    apr_int64_t left;
+
+    if (pool->again.count == 0) {
+        return 0;
+    }
+    left = (apr_int64_t)child->descriptors_max - apr_atomic_read32(&child->descriptors) + pool->opening;
+    return pool->again.count > (room < left ? room : left);
 }
 
 static void send_waiting(mirror_pool_t *pool)

@@ -390,6 +390,29 @@ def test_stranded_copies_do_not_wait_for_those_that_came_later(proxy, mirror):
     assert sorted(again[:3]) == ["/o/row1", "/o/row2", "/o/row3"]
 
 
+def test_stranded_copies_do_not_wait_for_lack_of_descriptors(httpd, origin, mirror, recorder):
+    """The bound is not max_connections: another mirror hangs, with all connections but one that there may be."""
+    limit = 96
+    hanging = recorder()
+    hanging.hold()
+    go = together(mirror, closing(WELL, lambda sock: False))
+    h = httpd(location("/o/", origin, to(mirror, "pipeline=4"))
+              + location("/hang/", origin, to(hanging, f"max_connections={limit // 4 - 1} timeout=1min", "hanging")),
+              children=1, wrapper=("prlimit", f"--nofile={limit}:{limit}"))
+    assert h.get_many(["/hang/"] * (limit // 4 - 1)) == [200] * (limit // 4 - 1)
+    hanging.wait(limit // 4 - 1)
+    busy(h, mirror)
+    assert h.get_many(f"/o/row{n}" for n in range(4)) == [200] * 4
+    assert h.get_many(f"/o/late{n}" for n in range(8)) == [200] * 8
+    wait_for("copies in the queue", lambda: h.mirror()["state"]["queued"] == 12)
+    go()
+    assert h.ended(14) == {"mirrored": 14}
+    assert [copy.target for copy in mirror.requests[2:6]] == [f"/o/row{n}" for n in range(4)]
+    again = [copy.target for copy in mirror.requests[6:]]
+    assert sorted(again[:3]) == ["/o/row1", "/o/row2", "/o/row3"]
+    assert mirror.connections == 4
+
+
 # ---- whatever the mirror does ----
 
 def linger(sock) -> bool:
