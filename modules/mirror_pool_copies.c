@@ -4,7 +4,9 @@
  * mirror_pool.h. Sender thread.
  *
  * A copy waits in one of two lists. In `waiting` it has not been sent yet, and any connection will do. In `again` it was,
- * and the connection ended before its answer: it gets a fresh one, as another used one might end as well.
+ * and the connection ended before its answer: it gets a fresh one, as another used one might end as well. A probe does not
+ * wait behind others: while the mirror counts as down, connections are opened for its sake alone, and what it learns is
+ * good for all.
  */
 #include "mirror_breaker.h"
 #include "mirror_pool_state.h"
@@ -14,9 +16,13 @@
 
 static void add(mirror_pool_t *pool, mirror_copies_t *copies, mirror_copy_t *copy)
 {
-    copy->next = NULL;
-    *copies->end = copy;
-    copies->end = &copy->next;
+    mirror_copy_t **place = copy->probe ? &copies->first : copies->end;
+
+    copy->next = *place;
+    *place = copy;
+    if (!copy->next) {
+        copies->end = &copy->next;
+    }
     copies->count++;
     pool->shared->waiting++;
 }
@@ -69,9 +75,15 @@ static int may_share(const mirror_copy_t *copy)
     return copy->idempotent && copy->body_len == 0 && !copy->retried && !copy->probe;
 }
 
+/* Whether a probe waits that has not been sent yet. */
+static int has_probe(const mirror_pool_t *pool)
+{
+    return pool->waiting.first && pool->waiting.first->probe;
+}
+
 mirror_copy_t *mirror_pool_take_row(mirror_pool_t *pool, const mirror_connection_t *c)
 {
-    mirror_copy_t *row = c->used ? NULL : take(pool, &pool->again);
+    mirror_copy_t *row = c->used || has_probe(pool) ? NULL : take(pool, &pool->again);
     mirror_copy_t *last;
     apr_int64_t more;
 

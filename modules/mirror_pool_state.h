@@ -57,7 +57,7 @@ void mirror_pool_touch(mirror_pool_t *pool);
 /* It has none yet. */
 void mirror_pool_init_copies(mirror_pool_t *pool);
 
-/* Own `copy` while it waits for a connection, behind those that wait already. */
+/* Own `copy` while it waits for a connection: behind those that wait already, but for a probe, which is the next. */
 void mirror_pool_add(mirror_pool_t *pool, mirror_copy_t *copy);
 
 /* Own `copy`, whose connection ended before its answer: it is sent once more, on a fresh one. */

@@ -4,9 +4,10 @@ from __future__ import annotations
 import pytest
 
 from copies import assert_copy, assert_next_is_intact
-from httpdlab import location, scaled, to, wait_for
-from recorder import ok
+from httpdlab import THREADED, location, scaled, to, wait_for
+from recorder import answer, ok
 from tlslab import Authority, TlsRecorder, server, strict
+from wire import request
 
 DOWN = r"PM\d+: mirror m is down: TLS"
 SHORT = f"connect_timeout={int(scaled(500))}ms"
@@ -162,6 +163,32 @@ def test_up_again(proxy, https, authority, stranger):
     wait_for("the end of the pause", lambda: h.mirror()["state"]["down_until"] is None)
     assert_next_is_intact(h, mirror, tls_failed=1)
     assert len(h.log_lines(r"PM\d+: mirror m is up")) == 1
+
+
+@pytest.mark.skipif(not THREADED, reason="a child serves one request at a time")
+def test_copies_from_before_do_not_take_the_connection_of_the_probe(proxy, https, origin, authority, stranger):
+    """One was let in before the mirror was down, and comes late: a connection is opened for it, which the mirror closes with
+    the answer. It has to be the probe's, as while the mirror counts as down none other is opened."""
+    mirror = https(server(stranger.server), answer(close=True))
+    response, handshake = origin.gate(), mirror.gate()
+    origin.answer = lambda sock, message: (message.target != "/early" or response.wait()) and ok(sock, message)
+    h = proxy(mirror, f"max_connections=1 retry=0 connect_timeout={int(scaled(5000))}ms", expect=[DOWN])
+    with h.client() as client:
+        client.send(request("GET", "/o/early", close=False))
+        origin.wait(1)
+        assert h.get("/o/first").status == 200
+        wait_for("a copy that ended", lambda: h.outcomes() == {"tls_failed": 1})
+        mirror.context = server(authority.server)
+        mirror.context.sni_callback = lambda *_: not handshake.wait() or None
+        response.set()
+        assert client.answer().status == 200
+    mirror.wait_until("a second connection", lambda: mirror.connections == 2)
+    assert h.get("/o/probe").status == 200
+    wait_for("copies in the queue", lambda: h.mirror()["state"]["queued"] == 2)
+    handshake.set()
+    assert h.ended(3) == {"tls_failed": 1, "mirrored": 2}
+    assert [copy.target for copy in mirror.requests] == ["/o/probe", "/o/early"]
+    assert len(h.log_lines(DOWN)) == len(h.log_lines(r"PM\d+: mirror m is up")) == 1
 
 
 # ---- whose directives ----

@@ -1,0 +1,218 @@
+/* Licensed under the Apache License, Version 2.0; see LICENSE.
+ *
+ * test_pool_copies.c - which copy is sent next, with which ones behind it, and what becomes of those when it was the last.
+ */
+#include <apr_general.h>
+#include <check.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "mirror_pool_state.h"
+
+enum { COPIES = 8 };
+
+static mirror_settings_t settings, others;
+static mirror_pools_t pools;
+static mirror_pool_t pool;
+static mirror_connection_t fresh, used;
+static mirror_copy_t copies[COPIES];
+
+/* In place of the rooms where copies end. */
+static int ended;
+static mirror_outcome_e ended_as;
+
+void mirror_copy_end(mirror_copy_t *copy, mirror_outcome_e outcome)
+{
+    (void)copy;
+    ended++;
+    ended_as = outcome;
+}
+
+static apr_uint64_t dropped;
+
+void mirror_breaker_dropped(mirror_lane_t *lane, apr_uint64_t n)
+{
+    (void)lane;
+    dropped += n;
+}
+
+static void setup(void)
+{
+    int i;
+
+    memset(&pools, 0, sizeof(pools));
+    memset(&pool, 0, sizeof(pool));
+    memset(copies, 0, sizeof(copies));
+    settings.pipeline = others.pipeline = 3;
+    pool.shared = &pools;
+    mirror_pool_init_copies(&pool);
+    used.used = 1;
+    for (i = 0; i < COPIES; i++) {
+        copies[i].settings = &settings;
+        copies[i].idempotent = 1;
+    }
+    pools.held = COPIES;
+    ended = 0;
+    dropped = 0;
+}
+
+/* Which copies these are, as digits. */
+static const char *digits(const mirror_copy_t *row)
+{
+    static char text[COPIES + 1];
+    int n = 0;
+
+    for (; row; row = row->next) {
+        ck_assert_int_lt(n, COPIES);
+        text[n++] = (char)('0' + (row - copies));
+    }
+    text[n] = '\0';
+    return text;
+}
+
+static void ck_assert_takes(const mirror_connection_t *c, const char *expected)
+{
+    ck_assert_str_eq(digits(mirror_pool_take_row(&pool, c)), expected);
+    ck_assert_int_eq(pools.waiting, mirror_pool_count_waiting(&pool));
+}
+
+static void add(int first, int last)
+{
+    for (; first <= last; first++) {
+        mirror_pool_add(&pool, &copies[first]);
+    }
+}
+
+START_TEST(rows_are_as_long_as_pipeline_lets_them)
+{
+    add(0, 4);
+    ck_assert_takes(&used, "012");
+    ck_assert_takes(&used, "34");
+    ck_assert_takes(&used, "");
+    add(0, 1);
+    ck_assert_takes(&used, "01");
+}
+END_TEST
+
+START_TEST(what_does_not_share_is_alone)
+{
+    copies[1].idempotent = 0;
+    copies[3].body_len = 1;
+    copies[5].settings = &others;
+    add(0, 5);
+    ck_assert_takes(&used, "0");
+    ck_assert_takes(&used, "1");
+    ck_assert_takes(&used, "2");
+    ck_assert_takes(&used, "3");
+    ck_assert_takes(&used, "4");
+    ck_assert_takes(&used, "5");
+}
+END_TEST
+
+START_TEST(a_fresh_connection_has_one)
+{
+    add(0, 2);
+    ck_assert_takes(&fresh, "0");
+    ck_assert_takes(&used, "12");
+}
+END_TEST
+
+START_TEST(once_more_is_on_a_fresh_connection_and_first_there)
+{
+    add(0, 4);
+    mirror_pool_strand(&pool, mirror_pool_take_row(&pool, &used), MIRROR_BROKEN);
+    ck_assert_int_eq(mirror_pool_count_waiting(&pool), 5);
+    ck_assert_takes(&fresh, "0");
+    ck_assert_takes(&used, "34");
+    ck_assert_takes(&used, "");
+    ck_assert_takes(&fresh, "1");
+    ck_assert_takes(&fresh, "2");
+    ck_assert_takes(&fresh, "");
+    ck_assert(copies[0].retried && copies[1].retried && copies[2].retried && !copies[3].retried);
+    ck_assert_int_eq(ended, 0);
+}
+END_TEST
+
+START_TEST(stranded_by_time)
+{
+    add(0, 4);
+    mirror_pool_strand(&pool, mirror_pool_take_row(&pool, &used), MIRROR_TIMED_OUT);
+    ck_assert_int_eq(ended, 3);
+    ck_assert_int_eq(ended_as, MIRROR_OUTCOME_TIMED_OUT);
+    ck_assert_int_eq(pools.held, COPIES - 3);
+    ck_assert_takes(&fresh, "3");
+    mirror_pool_strand(&pool, NULL, MIRROR_BROKEN);
+    ck_assert_takes(&fresh, "4");
+}
+END_TEST
+
+START_TEST(a_probe_is_the_next_and_alone)
+{
+    copies[3].probe = 1;
+    mirror_pool_add_again(&pool, &copies[0]);
+    add(1, 4);
+    ck_assert_takes(&fresh, "3");
+    ck_assert_takes(&fresh, "0");
+    ck_assert_takes(&used, "124");
+    add(3, 4);
+    ck_assert_takes(&used, "3");
+    ck_assert_takes(&used, "4");
+    add(3, 3);
+    add(1, 2);
+    ck_assert_takes(&used, "3");
+    ck_assert_takes(&used, "12");
+}
+END_TEST
+
+START_TEST(a_probe_that_is_sent_once_more_is_the_next_as_well)
+{
+    copies[1].probe = 1;
+    mirror_pool_add_again(&pool, &copies[0]);
+    mirror_pool_add_again(&pool, &copies[1]);
+    mirror_pool_add_again(&pool, &copies[2]);
+    ck_assert_takes(&fresh, "1");
+    ck_assert_takes(&fresh, "0");
+    ck_assert_takes(&fresh, "2");
+}
+END_TEST
+
+START_TEST(all_that_wait_end)
+{
+    mirror_pool_add_again(&pool, &copies[0]);
+    copies[2].probe = 1;
+    add(1, 3);
+    mirror_pool_end_waiting(&pool, MIRROR_OUTCOME_UNREACHABLE);
+    ck_assert_int_eq(ended, 4);
+    ck_assert_int_eq(ended_as, MIRROR_OUTCOME_UNREACHABLE);
+    ck_assert_uint_eq(dropped, 4);
+    ck_assert_int_eq(pools.held, COPIES - 4);
+    ck_assert_int_eq(pools.waiting, 0);
+    add(4, 5);
+    ck_assert_takes(&used, "45");
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("pool_copies");
+    TCase *tcase = tcase_create("pool_copies");
+    SRunner *runner;
+    int failed;
+
+    apr_initialize();
+    tcase_add_checked_fixture(tcase, setup, NULL);
+    tcase_add_test(tcase, rows_are_as_long_as_pipeline_lets_them);
+    tcase_add_test(tcase, what_does_not_share_is_alone);
+    tcase_add_test(tcase, a_fresh_connection_has_one);
+    tcase_add_test(tcase, once_more_is_on_a_fresh_connection_and_first_there);
+    tcase_add_test(tcase, stranded_by_time);
+    tcase_add_test(tcase, a_probe_is_the_next_and_alone);
+    tcase_add_test(tcase, a_probe_that_is_sent_once_more_is_the_next_as_well);
+    tcase_add_test(tcase, all_that_wait_end);
+    suite_add_tcase(suite, tcase);
+    runner = srunner_create(suite);
+    srunner_run_all(runner, CK_ENV);
+    failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}
