@@ -45,7 +45,7 @@ static void break_off(mirror_connection_t *c)
         end(c, MIRROR_STALE);
     }
     else {
-        end(c, c->wire.transport->tls ? MIRROR_REFUSED : MIRROR_BROKEN);
+        end(c, c->wire.transport->tls && mirror_response_bytes(&c->response) == 0 ? MIRROR_REFUSED : MIRROR_BROKEN);
     }
 }
 

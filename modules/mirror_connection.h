@@ -25,7 +25,7 @@ typedef enum {
     MIRROR_TIMED_OUT, /* the time was over */
     MIRROR_BROKEN,    /* closed or reset, or the answer is not HTTP */
     MIRROR_STALE,     /* as broken, but on a connection used before, and no byte of an answer had come */
-    MIRROR_REFUSED,   /* as stale, but with TLS on a connection never used before */
+    MIRROR_REFUSED,   /* as stale, but with TLS on a connection never used before, and no byte at all had come */
     MIRROR_CLOSED     /* an idle one: the mirror closed it, or keepalive is over */
 } mirror_connection_end_e;
 

@@ -469,7 +469,7 @@ apr_status_t mirror_response_end(mirror_response_t *r)
 
 int mirror_response_begun(const mirror_response_t *r)
 {
-    return r->bytes > 0;
+    return r->state != STATUS || r->interim > 0 || r->line_kept > 0;
 }
 
 int mirror_response_status(const mirror_response_t *r)

@@ -59,11 +59,12 @@ void mirror_response_init(mirror_response_t *response, int no_body);
  * looked at. Once it is complete or faulty it stays so, and uses no more bytes. */
 apr_status_t mirror_response_read(apr_size_t *used, mirror_response_t *response, const char *data, apr_size_t len);
 
-/* The connection was closed. APR_SUCCESS: the answer is complete, by that or before (RFC 9112 6.3, 8). APR_EOF: nothing
- * had come. APR_EGENERAL: it was broken off, or faulty (RFC 9112 8). */
+/* The connection was closed. APR_SUCCESS: the answer is complete, by that or before (RFC 9112 6.3, 8). APR_EOF: it
+ * has not begun. APR_EGENERAL: it was broken off, or faulty (RFC 9112 8). */
 apr_status_t mirror_response_end(mirror_response_t *response);
 
-/* Whether any byte came. */
+/* Whether any byte of it came. The empty line that is let pass in front of it is none of it: some servers send one behind
+ * the answer before (RFC 9112 2.2). */
 int mirror_response_begun(const mirror_response_t *response);
 
 /* The final status, 200 to 599; 0 before it is known. */
@@ -75,7 +76,7 @@ int mirror_response_interim(const mirror_response_t *response);
 /* Whether the answer is complete and the connection may be used again (RFC 9112 9.3). */
 int mirror_response_keepalive(const mirror_response_t *response);
 
-/* How many bytes were used in all, interim answers and framing with them. */
+/* How many bytes were used in all, interim answers, framing and an empty line in front with them. */
 apr_int64_t mirror_response_bytes(const mirror_response_t *response);
 
 /* What is wrong, in words; NULL if nothing is. Static. */

@@ -152,6 +152,26 @@ def test_answer_that_began_is_not_asked_for_again(proxy, either):
     assert_next_is_intact(h, mirror, 2, mirrored=1, broken=1)
 
 
+@pytest.mark.parametrize("method, outcomes", [("GET", {"mirrored": 2}), ("POST", {"mirrored": 1, "broken": 1})])
+@pytest.mark.parametrize("line", [b"\r\n", b"\n"])
+def test_stray_empty_line_is_no_answer(proxy, either, line, method, outcomes):
+    """Some servers send one behind an answer; here it comes with the next copy, and then the end of the connection."""
+    def serve(sock, message):
+        if message.target != "/o/again" or mirror.connections > 1:
+            return ok(sock, message)
+        sock.sendall(line)
+        return False
+    mirror = either()
+    mirror.answer = serve
+    h = proxy(mirror, children=1)
+    assert h.get("/o/first").status == 200
+    assert h.ended(1) == {"mirrored": 1}
+    assert h.request(method, "/o/again").status == 200
+    assert h.ended(2) == outcomes
+    assert [copy.target for copy in mirror.requests] == ["/o/first"] + ["/o/again"] * outcomes["mirrored"]
+    assert_next_is_intact(h, mirror, 2, **outcomes)
+
+
 @pytest.mark.parametrize("method", ["POST", "PATCH"])
 def test_stale_connection_post_is_not_sent_again(proxy, either, method):
     """The mirror may have acted on it."""

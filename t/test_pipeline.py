@@ -331,6 +331,16 @@ def test_the_end_of_the_child(proxy, mirror):
     assert h.ended(8) == {"mirrored": 3, "shut_down": 5}
 
 
+def test_empty_lines_between_answers(proxy, mirror):
+    """One before an answer is let pass, and is not the beginning of one: the third copy is no worse off than the fourth."""
+    go = together(mirror, closing(b"\r\n" + WELL + b"\r\n" + WELL + b"\r\n", lambda sock: False))
+    h = proxy(mirror, "pipeline=4")
+    send_row(h, mirror, go)
+    assert h.ended(6) == {"mirrored": 6}
+    assert sorted(copy.target for copy in mirror.requests[6:]) == ["/o/row2", "/o/row3"]
+    assert_next_is_intact(h, mirror, 6, mirrored=6)
+
+
 def test_a_connection_that_is_closed_with_its_row(proxy, mirror):
     """One answer, that the mirror gave before it had read the second copy: what was not answered comes again."""
     go = together(mirror, lambda sock, message, count: ok(sock, message) and count > 1)

@@ -173,6 +173,15 @@ def test_no_answer_but_the_end(proxy, mirror):
     assert_next_is_intact(h, mirror, 2, mirrored=1, broken=1)
 
 
+def test_an_empty_line_is_no_refusal(proxy, mirror):
+    """It is no answer either, but whoever refuses us says nothing at all."""
+    one_then_well(mirror, lambda sock, _: sock.sendall(b"\r\n") or end_tls(sock))
+    h = proxy(mirror)
+    assert h.get("/o/bad").status == 200
+    assert h.ended(1) == {"broken": 1}
+    assert_next_is_intact(h, mirror, broken=1)
+
+
 @pytest.mark.parametrize("more", [b"HTTP/1.1 500 No\r\nContent-Length: 0\r\n\r\n", b"x" * 20000])
 @pytest.mark.parametrize("apart", [False, True])
 def test_bytes_after_the_answer(proxy, mirror, more, apart):

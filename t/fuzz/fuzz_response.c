@@ -36,7 +36,8 @@ static void look(seen_t *seen, const mirror_response_t *r)
     REQUIRE(!seen->keepalive || seen->rv == APR_SUCCESS);
     REQUIRE((seen->fault != NULL) == (seen->rv == APR_EGENERAL));
     REQUIRE(mirror_response_bytes(r) == (apr_int64_t)seen->used);
-    REQUIRE(mirror_response_begun(r) == (seen->used > 0));
+    REQUIRE(seen->used > 0 || !mirror_response_begun(r));
+    REQUIRE(seen->used <= 3 || mirror_response_begun(r)); /* an empty line, and the CR of another one */
 }
 
 /* Read one part, from a block of its exact size, so that a sanitizer sees one byte read too many. */
@@ -88,6 +89,7 @@ static seen_t read_parts(mirror_response_t *r, const char *data, apr_size_t len,
 static void finish(mirror_response_t *r, seen_t seen)
 {
     seen_t again = seen;
+    int begun = mirror_response_begun(r);
     apr_status_t end;
 
     feed(&again, r, "", 0);
@@ -101,7 +103,7 @@ static void finish(mirror_response_t *r, seen_t seen)
         REQUIRE(end == seen.rv);
     }
     else {
-        REQUIRE(seen.used > 0 ? end == APR_SUCCESS || end == APR_EGENERAL : end == APR_EOF);
+        REQUIRE(begun ? end == APR_SUCCESS || end == APR_EGENERAL : end == APR_EOF);
         REQUIRE((mirror_response_fault(r) != NULL) == (end == APR_EGENERAL));
     }
     REQUIRE(!mirror_response_keepalive(r)); /* a closed connection is not used again */

@@ -117,7 +117,12 @@ static const struct {
     int status;
 } closed[] = {
     { BYTES(""), APR_EOF, 0 },
-    { BYTES("\r\n"), APR_EGENERAL, 0 },
+    { BYTES("\r"), APR_EOF, 0 },
+    { BYTES("\n"), APR_EOF, 0 },
+    { BYTES("\r\n"), APR_EOF, 0 },
+    { BYTES("\r\n\r"), APR_EOF, 0 },
+    { BYTES("H"), APR_EGENERAL, 0 },
+    { BYTES("\r\nH"), APR_EGENERAL, 0 },
     { BYTES("HTTP/1.1 2"), APR_EGENERAL, 0 },
     { BYTES(OK), APR_EGENERAL, 200 },
     { BYTES(OK "X-A: "), APR_EGENERAL, 200 },
@@ -132,6 +137,7 @@ static const struct {
     { BYTES(CHUNKED "0\r\nX-T: v\r\n"), APR_EGENERAL, 200 },
     { BYTES("HTTP/1.1 100 Continue\r\n"), APR_EGENERAL, 0 },
     { BYTES("HTTP/1.1 100 Continue\r\n\r\n"), APR_EGENERAL, 0 },
+    { BYTES("\r\nHTTP/1.1 100 Continue\r\n\r\n"), APR_EGENERAL, 0 },
     { BYTES(OK "\r\n"), APR_SUCCESS, 200 },
     { BYTES(OK "\r\nabc\r\n\r\n" OK), APR_SUCCESS, 200 },
     { BYTES(OK "Connection: keep-alive\r\n\r\nabc"), APR_SUCCESS, 200 },
@@ -372,7 +378,8 @@ START_TEST(test_complete)
         seen = read_parts(&r, row->data, cut, row->head, cut, 1);
         ck_assert_int_eq(seen.rv, APR_INCOMPLETE);
         ck_assert_int_eq(seen.keepalive, 0);
-        ck_assert_int_eq(mirror_response_end(&r), cut > 0 ? APR_EGENERAL : APR_EOF);
+        ck_assert_int_eq(mirror_response_end(&r), seen.begun ? APR_EGENERAL : APR_EOF);
+        ck_assert_int_eq(seen.begun, cut > strspn(row->data, "\r\n"));
     }
 }
 END_TEST
@@ -383,7 +390,7 @@ START_TEST(test_closed)
     seen_t seen = read_all_ways(&r, closed[_i].data, closed[_i].len, 0);
 
     ck_assert_int_eq(seen.rv, APR_INCOMPLETE);
-    ck_assert_int_eq(seen.begun, closed[_i].len > 0);
+    ck_assert_int_eq(seen.begun, closed[_i].end != APR_EOF);
     ck_assert_int_eq(seen.status, closed[_i].status);
     ck_assert_int_eq(seen.keepalive, 0);
     ck_assert_int_eq(mirror_response_end(&r), closed[_i].end);
