@@ -310,9 +310,11 @@ static void open_failed(mirror_pool_t *pool, mirror_connection_t *c)
         set_down(pool, c->failure, c->failed_at, c->status);
     }
     else if (c->failure == MIRROR_OUTCOME_MEMORY_FULL) {
-        ap_log_error(APLOG_MARK, APLOG_WARNING, c->status, (server_rec *)pool->shared->server,
-                     "PM0412: mirror %s: %s failed for want of descriptors or memory in this process",
-                     pool->lane->mirror->name, c->failed_at);
+        if (mirror_pool_pause(pool)) {
+            ap_log_error(APLOG_MARK, APLOG_WARNING, c->status, (server_rec *)pool->shared->server,
+                         "PM0412: mirror %s: %s failed for want of descriptors or memory in this process",
+                         pool->lane->mirror->name, c->failed_at);
+        }
         if (pool->open + pool->opening == 0) {
             mirror_pool_end_waiting(pool, MIRROR_OUTCOME_MEMORY_FULL);
         }

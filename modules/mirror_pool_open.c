@@ -21,6 +21,8 @@ APLOG_USE_MODULE(proxy_mirror);
 #define MIRROR_CHAIN_MAX 32
 /* Helpers that are left to ask for limits. */
 #define MIRROR_HELPERS_KEPT 2
+/* Until a process that lacked descriptors, memory or threads is asked for them again. */
+#define MIRROR_PAUSE apr_time_from_sec(1)
 
 /* Descriptors have run out: take one from a mirror that does not use it. 0: there is none. */
 static int close_idle_of_any(mirror_pools_t *pools)
@@ -154,13 +156,22 @@ static int count_missing(mirror_pool_t *pool)
     return n > 0 ? (int)n : 0;
 }
 
+int mirror_pool_pause(mirror_pool_t *pool)
+{
+    if (pool->pause.ring) {
+        return 0;
+    }
+    mirror_loop_timer_start(pool->shared->loop, &pool->pause, mirror_loop_now(pool->shared->loop), MIRROR_PAUSE);
+    return 1;
+}
+
 void mirror_pool_open_missing(mirror_pool_t *pool)
 {
     mirror_pools_t *shared = pool->shared;
-    int n = count_missing(pool);
+    int n = pool->pause.ring ? 0 : count_missing(pool);
 
     if (n == 0 && pool->open + pool->opening == 0) {
-        mirror_pool_end_waiting(pool, MIRROR_OUTCOME_MEMORY_FULL); /* out of descriptors, and none to wait for */
+        mirror_pool_end_waiting(pool, MIRROR_OUTCOME_MEMORY_FULL); /* out of descriptors or memory, and no connection to wait for */
         return;
     }
     if (n > 0 && pool->addresses &&
@@ -178,9 +189,11 @@ void mirror_pool_open_missing(mirror_pool_t *pool)
         }
         rv = start_task(pool, part);
         if (rv != APR_SUCCESS) {
-            ap_log_error(APLOG_MARK, APLOG_ERR, rv, (server_rec *)shared->server,
-                         "PM0410: mirror %s: no helper thread could be had; the copies that wait are dropped",
-                         pool->lane->mirror->name);
+            if (mirror_pool_pause(pool)) {
+                ap_log_error(APLOG_MARK, APLOG_ERR, rv, (server_rec *)shared->server,
+                             "PM0410: mirror %s: no helper thread could be had; the copies that wait are dropped",
+                             pool->lane->mirror->name);
+            }
             mirror_pool_end_waiting(pool, MIRROR_OUTCOME_MEMORY_FULL);
             return;
         }

@@ -12,6 +12,11 @@
 #include "mirror_pool_state.h"
 #include "mirror_settings.h"
 
+static void go_on(void *pool)
+{
+    mirror_pool_touch(pool);
+}
+
 static void init(mirror_pool_t *pool, mirror_pools_t *pools, mirror_lane_t *lane, const mirror_settings_t *settings)
 {
     pool->shared = pools;
@@ -19,6 +24,8 @@ static void init(mirror_pool_t *pool, mirror_pools_t *pools, mirror_lane_t *lane
     mirror_settings_keep(settings);
     pool->settings = settings;
     pool->down_as = MIRROR_OUTCOME_UNREACHABLE;
+    pool->pause.fire = go_on;
+    pool->pause.baton = pool;
     mirror_pool_init_copies(pool);
     APR_RING_INIT(&pool->idle, mirror_connection_t, link);
     APR_RING_INIT(&pool->busy, mirror_connection_t, link);
@@ -124,6 +131,7 @@ void mirror_pool_end(mirror_pool_t *pool)
     }
     *link = pool->next;
     shared->hungry -= pool->hungry;
+    mirror_loop_timer_stop(&pool->pause);
     mirror_pool_drop_addresses(pool);
     mirror_settings_drop(pool->settings);
     if (!pool->first) {

@@ -27,6 +27,7 @@ struct mirror_pool_t {
     struct mirror_connection_ring_t idle; /* used last, first */
     struct mirror_connection_ring_t busy;
     mirror_addresses_t *addresses; /* NULL: to be looked up */
+    mirror_timer_t pause;          /* runs: something was wanting for a connection, and none is opened meanwhile */
     mirror_outcome_e down_as;      /* the outcome of copies that wait while it counts as down */
     int open;                      /* idle and busy */
     int opening;                   /* with helpers */
@@ -101,6 +102,9 @@ void mirror_pool_end(mirror_pool_t *pool);
 /* Have helpers open the connections that are missing, as far as the bounds let them. Copies that nothing can be had for
  * end as memory_full. */
 void mirror_pool_open_missing(mirror_pool_t *pool);
+
+/* The process lacks what a connection needs: try no other one for a while. 0: that was known. */
+int mirror_pool_pause(mirror_pool_t *pool);
 
 /* Free a connection that the loop does not watch. */
 void mirror_pool_destroy_connection(mirror_connection_t *connection);

@@ -1,6 +1,7 @@
 """Children that come, go and are killed; restarts and stops; memory, descriptors, threads."""
 from __future__ import annotations
 
+import datetime
 import os
 import re
 import signal
@@ -421,6 +422,36 @@ def test_hanging_mirrors_leave_a_descriptor_for_others(httpd, origin, recorder):
     assert len(healthy.wait(20)) == 20
     gate.set()
     assert h.ended(100, "hanging") == {"mirrored": 100}
+
+
+@pytest.mark.skipif(not THREADED, reason="a child serves one request at a time")
+def test_process_without_descriptors_does_not_spin(httpd, origin, mirror):
+    """Clients have taken all that there are; a connection that is there still works, and a line a second is enough."""
+    limit = 48
+    gate = mirror.hold()
+    h = httpd(location("/o/", origin, to(mirror, "timeout=1min")), children=1,
+              wrapper=("prlimit", f"--nofile={limit}:{limit}"),
+              expect=[r"PM\d+: mirror m: .* for want of descriptors or memory in this process"])
+    (pid,) = h.pids()
+    clients = [h.client()]
+    assert clients[0].get("/o/first").status == 200
+    mirror.wait(1)
+    while descriptors(pid) < limit:
+        clients.append(h.client())
+        clients[-1].send(request("OPTIONS", "*", close=False))
+        assert clients[-1].answer().status == 200
+    for n in range(3):
+        assert clients[0].get(f"/o/{n}").status == 200
+    wait_for("two lines in the log", lambda: len(h.log_lines("PM0412")) > 1)
+    first, second = (datetime.datetime.strptime(line[1:line.index("]")], "%a %b %d %H:%M:%S.%f %Y")
+                     for line in h.log_lines("PM0412")[:2])
+    assert (second - first).total_seconds() > 0.9
+    for client in clients[1:]:
+        client.sock.close()
+    mirror.wait(4)
+    gate.set()
+    assert h.ended(4) == {"mirrored": 4}
+    clients[0].sock.close()
 
 
 CGI = """#!/bin/sh
