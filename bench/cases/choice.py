@@ -19,8 +19,8 @@ def run(bench):
                             "httpd_mirror", table=t)
         if peers:
             p = peers["httpd_mirror"]
-            r = bench.rounds(peers, 2, 1, mirror, settle=60)
-            turns = bench.turns(peers, 5, 2, settle=0)
+            r = bench.rounds(peers, 3, 1, mirror, settle=60)
+            turns = bench.turns(peers, 4, 2, mirror, settle=60)
             for side in p.sides:
                 few(t, r, turns, p, side, name)
         bench.lab.stop()
@@ -31,6 +31,6 @@ def few(t, r, turns, p, side, name):
     mirrored = side == "mirrored"
     added = turns.against(p, "mirrored", (p, "plain"), lambda m, b: m.cpu_us - b.cpu_us)
     t.row(name if mirrored else "unmirrored location", r.figures(p, side, lambda s: s.load.rate).text(0),
-          ratio(turns, p).text(2) if mirrored else "-", f"{r.figures(p, side, lambda s: s.load.p50_ms).median:.2f}",
+          ratio(r, p).text(2) if mirrored else "-", f"{r.figures(p, side, lambda s: s.load.p50_ms).median:.2f}",
           f"{r.figures(p, side, lambda s: s.load.p99_ms).median:.2f}", turns.figures(p, side, lambda s: s.cpu_us).text(),
           added.text() if mirrored else "-", f"{r.figures(p, side, lambda s: s.resident / 2**20).high:.0f}")

@@ -16,13 +16,13 @@ def run(bench):
                         "httpd", "httpd_mirror", "httpd_pipeline", "nginx", "nginx_mirror", "nginx_mirror_empty", "floor", table=t)
     bare = {key: peers.pop(key) for key in ("httpd", "nginx") if key in peers}     # to look at, and in no ratio
     rows(t, bench.rounds(bare, 5, 1), bare)
-    r = bench.rounds(peers, 4, 1, mirror, settle=60)
-    turns = bench.turns(peers, 9, 2, mirror, settle=60)
+    r = bench.rounds(peers, 5, 1, mirror, settle=60)
+    turns = bench.turns(peers, 7, 2, mirror, settle=60)
     rows(t, r, peers, turns=turns)
     for key, p in peers.items():
         if "mirrored" in p.sides:
             t.figures[key] = added(turns, p)
-            t.figures[key + " ratio"] = ratio(turns, p)
+            t.figures[key + " ratio"] = ratio(r, p)
     floor = None
     if "floor" in peers:
         p = peers["floor"]

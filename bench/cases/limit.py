@@ -43,8 +43,8 @@ def run(bench):
 
 
 def goals(bench, t, p, commands):
-    limited = bench.turns({p.key: p}, 8, 2, sides=("free", "limited"))
-    closed = bench.turns({p.key: p}, 5, 2, sides=("plain", "closed"))
+    limited = bench.turns({p.key: p}, 6, 2, sides=("free", "limited"))
+    closed = bench.turns({p.key: p}, 4, 2, sides=("plain", "closed"))
     t.figures["limit"] = limited.against(p, "limited", (p, "free"), lambda a, b: a.load.rate / b.load.rate)
     t.figures["commands"] = Figures(calls / n for calls, n in commands["limited"])
     t.goal("throughput of the client, times that of the same mirror without a limit: at least 0.97", t.figures["limit"],
@@ -61,7 +61,7 @@ def goals(bench, t, p, commands):
 def hang(bench, t, p, redis, mirror):
     """Redis is stopped while it is asked, and is not, in turn."""
     loads = {False: [], True: []}
-    for i in range(bench.count(8)):
+    for i in range(bench.count(6)):
         for stopped in (False, True) if i % 2 == 0 else (True, False):
             wait_settled(p, mirror, 30)
             if stopped:

@@ -19,5 +19,5 @@ def run(bench):
             t.note(f"skipped: {mpm}: {e}")
         else:
             r = bench.rounds(peers, 2, 1, mirror, settle=60)
-            rows(t, r, peers, prefix=f"{mpm}, ", turns=bench.turns(peers, 5, 2, mirror, settle=60))
+            rows(t, r, peers, prefix=f"{mpm}, ", turns=bench.turns(peers, 4, 2, mirror, settle=60))
         bench.lab.stop()

@@ -3,7 +3,7 @@ from .measure import Figures
 
 COLUMNS = ("requests/s", "of unmirrored", "p50 ms", "p99 ms", "CPU us/request", "added us/copy", "arrived",
            "resident MB")
-IN_TURN = "in which the requests take turns between the two locations; so are of unmirrored and CPU."
+IN_TURN = "in which the requests take turns between the two locations; so is CPU."
 
 
 def ratio(r, peer):
@@ -37,20 +37,20 @@ def rows(t, r, peers, prefix="", **more):
 
 def row(t, r, p, side, prefix="", copies=True, each=1, turns=None):
     """copies: whether added time for each copy and what arrived make sense here; each: copies of a request; turns: where
-    what compares the two sides is taken from, if they were measured in turns as well."""
-    compared = turns or r
+    processor time is taken from, if the two sides were measured in turns as well."""
+    costs = turns or r
     mirrored = side == "mirrored"
     copied = mirrored and copies
     t.row(prefix + (p.name if mirrored or len(p.sides) == 1 else f"{p.name}, unmirrored location"),
-          r.figures(p, side, lambda s: s.load.rate).text(0), ratio(compared, p).text(2) if mirrored else "-",
+          r.figures(p, side, lambda s: s.load.rate).text(0), ratio(r, p).text(2) if mirrored else "-",
           f"{r.figures(p, side, lambda s: s.load.p50_ms).median:.2f}",
           f"{r.figures(p, side, lambda s: s.load.p99_ms).median:.2f}",
-          compared.figures(p, side, lambda s: s.cpu_us).text(), added(compared, p, each).text() if copied else "-",
+          costs.figures(p, side, lambda s: s.cpu_us).text(), added(costs, p, each).text() if copied else "-",
           percent(r.figures(p, side, lambda s: arrived(s, each))) if copied else "-",
           f"{r.figures(p, side, lambda s: s.resident / 2**20).high:.0f}")
     errors(t, r, p, side)
     if turns:
-        turns_notes(t, turns, p, side)
+        errors(t, turns, p, side)
 
 
 def percent(figures):
@@ -60,17 +60,6 @@ def percent(figures):
 def errors(t, r, p, side):
     if r.errors(p, side):
         t.note(f"errors of the client with {p.name}, {side}: {r.errors(p, side)}")
-
-
-def turns_notes(t, turns, p, side):
-    """Errors, and how well the turns were kept apart: copies that are late are sent in turns that are not theirs."""
-    errors(t, turns, p, side)
-    if side == "mirrored":
-        late = sum(s.sender_us * s.load.all for s in turns.of(p, "plain"))
-        all_of = late + sum(s.sender_us * s.load.all for s in turns.of(p, "mirrored"))
-        if late > 0.05 * all_of:
-            t.note(f"{p.name}: {100 * late / all_of:.0f} % of the senders' time fell into the turns of the unmirrored location, "
-                   "so that what a copy adds is more than what was measured in turns")
 
 
 def quotient(a, b):

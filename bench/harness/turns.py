@@ -1,6 +1,6 @@
 """Sides of a peer that take turns many times a second within one load, so that what comes and goes on the machine hits all
-alike. For what each request costs, where a copy ends soon: what is left of one turn when the next one begins is not counted,
-and must be gone SETTLE_MS later."""
+alike. For what each request costs, where a copy ends soon: what is left of one turn when the next one begins is mostly gone
+SETTLE_MS later, and not counted until then."""
 import sys
 import time
 import urllib.parse
@@ -52,18 +52,24 @@ def alternate(peer, sides, seconds, sink=None, settle=15.0):
     """{side: Sample} of one load."""
     pids, arrived = peer.pids(), sink.requests() if sink else 0
     senders = threads(pids, "mirror-sender")
+
+    def sending():
+        return sum(scheduled_ns(senders).values())
+    sent_before = sending()
     began = int(time.monotonic())
     urls = [peer.url(s) for s in sides]
     background = Background(lambda: wrk_turns(urls[0], [urllib.parse.urlsplit(u).path for u in urls], seconds, began, TURN_MS))
-    windows = look(background, lambda: (sum(map(process_ns, pids)), sum(scheduled_ns(senders).values())), began, len(sides))
+    windows = look(background, lambda: (sum(map(process_ns, pids)), sending()), began, len(sides))
     sent, errors = background.result()
-    share = 1
-    if sink:
+    if settle:
         wait_settled(peer, sink, settle)
-        copied = sum(n for ms, n in sent.items() if sides[ms // TURN_MS % len(sides)] != "plain")
-        share = min((sink.requests() - arrived) / max(copied, 1), 1)
+    copied = sum(n for ms, n in sent.items() if sides[ms // TURN_MS % len(sides)] != "plain")
+    share = min((sink.requests() - arrived) / max(copied, 1), 1) if sink else 1
     if pids != peer.pids():
         raise Failed(f"{peer.name}: processes came or went during the measurement")
+    # a sender may be late, so its time belongs to the one side that has copies, whenever it was
+    exact = settle and [s == "plain" for s in sides].count(False) == 1
+    each_ns = (sending() - sent_before) / max(copied, 1)
     samples = {}
     for i, side in enumerate(sides):
         mine = [(between(sent, a[0], z[0]), z[0] - a[0], z[1] - a[1], z[2] - a[2]) for turn, a, z in windows
@@ -71,6 +77,10 @@ def alternate(peer, sides, seconds, sink=None, settle=15.0):
         n, ms, ns, sender_ns = map(sum, zip(*mine)) if mine else (0, 0, 0, 0)
         if not n:
             raise Failed(f"{peer.name}: no turn of {side} could be measured")
+        if exact:
+            ns -= sender_ns
+            sender_ns = 0 if side == "plain" else n * each_ns
+            ns += sender_ns
         nothing = float("nan")
         samples[side] = Sample(Load(n, ms / 1e3, nothing, nothing, errors, nothing), ns / n / 1e3, sender_ns / n / 1e3,
                                arrived=0 if side == "plain" else n * share)
