@@ -13,6 +13,7 @@ import re
 import shutil
 import signal
 import socket
+import struct
 import subprocess
 import tempfile
 import threading
@@ -85,7 +86,8 @@ COMPLAINT = re.compile(r"^\[[^]]*\] \[\w*:(?:warn|error)\]")
 OURS = re.compile(r"^\[[^]]*\] \[proxy_mirror:")
 TAG = re.compile(r"(^|[ :])PM\d{4}: \S")
 SANITIZER_RULE = "=" * 18
-LISTENING = "0A"                                # in /proc/net/tcp
+LISTENING = 1 << 10                             # bits of states, as Linux numbers them
+CONNECTED = 0xfff & ~(LISTENING | 1 << 6 | 1 << 7)      # not TIME_WAIT, not CLOSE
 
 T = TypeVar("T")
 _never = threading.Event()
@@ -252,9 +254,7 @@ class Httpd:
 
     def pids(self) -> list[int]:
         """The children."""
-        out = subprocess.run(["ps", "-o", "pid=,stat=", "--ppid", str(self.process.pid)], capture_output=True,
-                             text=True, check=False).stdout
-        return [int(pid) for pid, state in (line.split() for line in out.splitlines()) if not state.startswith("Z")]
+        return [pid for pid in children(self.process.pid) if state(f"/proc/{pid}/stat") != "Z"]
 
     def tell(self, number: int) -> None:
         self.process.send_signal(number)
@@ -291,20 +291,13 @@ class Httpd:
         except AssertionError:
             pass                                # a client is still connected, and so its worker is not closing
 
-    def _sockets(self) -> tuple[set[str], set[str]]:
-        """The inodes of the sockets on our port: those that listen, those of connections that are not yet closed."""
-        with open("/proc/net/tcp", encoding="ascii") as f:
-            rows = [line.split() for line in f.readlines()[1:]]
-        ours = [(row[3], row[9]) for row in rows if row[1].endswith(f":{self.port:04X}")]
-        return ({inode for state, inode in ours if state == LISTENING},
-                {inode for state, inode in ours if state != LISTENING and inode != "0"})
-
     def _has_connections(self) -> bool:
-        return bool(self._sockets()[1])
+        """Whether there are some that httpd has not yet closed."""
+        return bool(sockets(self.port, CONNECTED))
 
     def _listens(self, pid: int) -> bool:
         """Whether a child still has the socket that listens."""
-        listening = {f"socket:[{inode}]" for inode in self._sockets()[0]}
+        listening = {f"socket:[{inode}]" for inode in sockets(self.port, LISTENING)}
         try:
             return any(os.readlink(link) in listening for link in glob.glob(f"/proc/{pid}/fd/*"))
         except FileNotFoundError:
@@ -419,16 +412,52 @@ class Httpd:
         shutil.rmtree(self.root, ignore_errors=True)
 
 
+def children(pid: int) -> list[int]:
+    """Of a process whose main thread alone makes some. While one of them goes, the kernel may leave out another, so it is
+    asked until it says the same twice. (ps would look at every process of the machine.)"""
+    def listed() -> list[int]:
+        try:
+            with open(f"/proc/{pid}/task/{pid}/children", encoding="ascii") as f:
+                return [int(child) for child in f.read().split()]
+        except (FileNotFoundError, ProcessLookupError):
+            return []
+    before, now = None, listed()
+    while before != now:
+        before, now = now, listed()
+    return now
+
+
+def state(file: str) -> str:
+    """Of a process or a thread, as its `stat` in /proc has it; Z also if it has ended."""
+    try:
+        with open(file, encoding="utf-8", errors="replace") as f:
+            return f.read().rpartition(") ")[2][0]
+    except (FileNotFoundError, ProcessLookupError):
+        return "Z"
+
+
 def is_asleep(pid: int) -> bool:
     """Whether all threads of a process wait for something."""
-    for file in glob.glob(f"/proc/{pid}/task/*/stat"):
-        try:
-            with open(file, encoding="utf-8", errors="replace") as f:
-                if f.read().rpartition(") ")[2][0] != "S":
-                    return False
-        except (FileNotFoundError, ProcessLookupError):
-            pass                                # it has just ended
-    return True
+    return all(state(file) in "SZ" for file in glob.glob(f"/proc/{pid}/task/*/stat"))
+
+
+def sockets(port: int, states: int) -> set[int]:
+    """The inodes of the sockets of 127.0.0.1 that have this port and one of these states, and that a process has open.
+    The kernel looks for them (sock_diag(7)); it would take long to write down all that it has, as /proc/net/tcp does."""
+    match = struct.pack("=BBBxI2s46x", socket.AF_INET, socket.IPPROTO_TCP, 0, states, port.to_bytes(2, "big"))
+    found = set()
+    with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, 4) as sock:          # NETLINK_SOCK_DIAG
+        sock.send(struct.pack("=IHHII", 16 + len(match), 20, 0x301, 0, 0) + match)  # SOCK_DIAG_BY_FAMILY; dump
+        while True:
+            data = sock.recv(1 << 16)
+            while data:
+                length, kind = struct.unpack_from("=IH", data)
+                if kind == 3:                   # NLMSG_DONE
+                    return found - {0}
+                if kind == 2:                   # NLMSG_ERROR
+                    raise OSError(-struct.unpack_from("=i", data, 16)[0], "sock_diag")
+                found.add(struct.unpack_from("=I", data, 84)[0])    # idiag_inode
+                data = data[length + 3 & ~3:]
 
 
 def is_bad(line: str) -> bool:
