@@ -257,7 +257,7 @@ def test_rotatelogs(httpd, origin, mirror):
         assert h.get(f"/o/{n}").status == 200
         assert lines_of(h, n + 1)[-1]["uri"] == f"/o/{n}"
         h.graceful()
-    assert len(processes(h.root)) > 1           # httpd's, and that of the program
+    wait_for("the program", lambda: any(ROTATELOGS in command for command in processes(h.root)))
     h.stop()
     wait_for("the program to end", lambda: not processes(h.root))
 
