@@ -20,6 +20,8 @@ FAILURES, AGAIN = os.environ.get("TEST_FAILURES"), os.environ.get("TEST_AGAIN") 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "smoke: a quick choice that shows whether it works at all")
     config.addinivalue_line("markers", "valgrind: worth to be run under memcheck")
+    config.addinivalue_line("markers", "long: takes seconds, and is begun first, so that it is not what all wait for in the end")
+    config.addinivalue_line("markers", "xdist_group(name): run one after the other; begun first of all")
     if hasattr(config, "workerinput") or config.option.collectonly:
         return
     if not MODULE:
@@ -31,11 +33,18 @@ def pytest_runtest_logreport(report: pytest.TestReport) -> None:
     """Note what failed, and in which phase: what is checked after a test is no matter of who gets the processor."""
     if report.failed and FAILURES and "PYTEST_XDIST_WORKER" not in os.environ:
         with open(FAILURES, "a", encoding="utf-8") as f:
-            f.write(f"{report.when} {report.nodeid!r}\n")
+            f.write(f"{report.when} {_without_group(report.nodeid)!r}\n")
 
 
+def _without_group(nodeid: str) -> str:
+    """pytest-xdist appends @GROUP."""
+    return nodeid[:nodeid.rfind("@")] if nodeid.rfind("@") > nodeid.rfind("]") else nodeid
+
+
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Only what is noted there."""
+    """What takes long comes first; and only what is noted there."""
+    items.sort(key=lambda item: 0 if item.get_closest_marker("xdist_group") else 1 if item.get_closest_marker("long") else 2)
     if AGAIN:
         with open(AGAIN, encoding="utf-8") as f:
             noted = f.read().splitlines()

@@ -83,6 +83,7 @@ def key_number(key: str) -> int:
     return n ^ n >> 31
 
 
+@pytest.mark.long
 def test_sticky_share_is_the_same_on_every_node(httpd, recorder):
     """Each of 5000 users comes twice, to two nodes; the users that are in are those that the manual says."""
     keys = [f"user-{n}" for n in range(N // 2)]

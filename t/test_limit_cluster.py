@@ -94,6 +94,7 @@ def test_a_slot_that_moves_keeps_its_count(httpd, origin, mirror, cluster):
     assert not h.log_lines("PM0600")
 
 
+@pytest.mark.long
 def test_the_owner_is_killed_and_its_replica_counts(httpd, origin, mirror, cluster):
     owner = wait_for("an owner", lambda: cluster.owner(KEY))
     h = httpd(location("/o/", origin, to(mirror, attributes(cluster.addresses(), "count=1000000 time_window=3600"))),

@@ -399,6 +399,7 @@ def cluster(authority):
 CLUSTER_KEY = "proxy-mirror:v1:c:m"
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("reverse", [False, True])
 def test_cluster(proxy, mirror, cluster, reverse):
     """The first node that is asked is the owner, or sends there; all of it over TLS."""
@@ -414,6 +415,7 @@ def test_cluster(proxy, mirror, cluster, reverse):
     assert not h.log_lines("PM0600")
 
 
+@pytest.mark.long
 def test_cluster_over_two_httpds_with_four_children(proxy, mirror, cluster):
     line = ("enable_limit_count=true policy=redis-cluster redis_ssl=true redis_cluster_name=c count=1000 "
             "max_queue=100000 limit_fallback=drop redis_timeout=10000 redis_cluster_nodes=" +

@@ -101,6 +101,7 @@ def test_etag_and_if_match(httpd, mirror):
     assert attributes(h)["count"] == 5
 
 
+@pytest.mark.long
 def test_survives_graceful_restarts_until_the_line_changes(httpd, origin, mirror):
     def conf(attributes: str, defaults: str = "timeout=7s", name: str = "m") -> str:
         return f"ProxyMirrorDefaults {defaults}\n{MANAGER}" + location("/o/", origin, to(mirror, attributes, name))

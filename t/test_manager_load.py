@@ -191,6 +191,7 @@ def mutate(rng: random.Random) -> bytes:
     return bytes(body)
 
 
+@pytest.mark.long
 def test_10000_mutated_bodies(httpd, origin, mirror):
     """Each is refused and changes nothing, or is a change; and nobody dies of one."""
     rng = random.Random(20)

@@ -298,6 +298,7 @@ def test_stop_while_a_name_hangs(httpd, origin, mirror, names):
 
 # ---- Redis by name ----
 
+@pytest.mark.long
 @needs_redis
 def test_limits_whose_names_hang_hold_up_no_other_for_long(httpd, origin, recorder, mirror, names, redis):
     """They take all helpers that ask. The one that is left counts on its own as soon as redis_timeout is over, and in its

@@ -124,6 +124,7 @@ def test_upgrade_to_http2_that_is_not_taken_up(httpd, origin, mirror):
     assert h.ended(1) == {"mirrored": 1}
 
 
+@pytest.mark.long
 def test_children_that_serve_few_connections(httpd, origin, mirror):
     """Each ends after some, and another one takes its place: nothing is lost."""
     h = httpd(location("/o/", origin, to(mirror, "max_queue=10000")) + "MaxConnectionsPerChild 20\n", children=2)

@@ -10,6 +10,9 @@ from browser import Browser, Page
 from httpdlab import location, to, wait_for
 from test_page import manager
 
+pytestmark = pytest.mark.xdist_group("browser")     # they share one, as it takes long to start
+FIGURES = pytest.mark.xdist_group("figures")        # and the longest another
+
 DOWN = r"PM\d+: mirror m is (down|up)"
 STATE = "#m-m .state [data-when]:not([hidden])"
 
@@ -89,6 +92,7 @@ class Load:
 
 # ---- reading ----
 
+@FIGURES
 @pytest.mark.smoke
 @pytest.mark.parametrize("path", ["/mirror-status", "/mirror-status/"])
 def test_figures_are_live(httpd, origin, mirror, open_page, path):
@@ -109,6 +113,7 @@ def test_figures_are_live(httpd, origin, mirror, open_page, path):
     assert page.loads == 1                      # the page itself was not loaded again
 
 
+@FIGURES
 def test_chart_is_read_by_keyboard(httpd, origin, mirror, open_page):
     h = httpd(location("/o/", origin, to(mirror, "methods=GET")))
     page = open_page(h, "/mirror-status")

@@ -78,6 +78,7 @@ def refused(h: Httpd) -> list[str]:
 
 # ---- what arrives ----
 
+@pytest.mark.long
 @pytest.mark.parametrize("scheme", ["http", "https", "unix"])
 @pytest.mark.parametrize("chunked", [False, True])
 @pytest.mark.parametrize("megabytes", [10, 100])
