@@ -218,6 +218,7 @@ class Httpd:
 
     def environment(self) -> dict[str, str]:
         env = {**os.environ, **self.env}
+        env.pop("PYTHONPYCACHEPREFIX", None)    # programs that httpd runs may not write there
         if preload := env.get("HTTPD_PRELOAD"):
             env["LD_PRELOAD"] = preload
         if path := env.get("HTTPD_LIBRARY_PATH"):
