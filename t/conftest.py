@@ -20,6 +20,7 @@ FAILURES, AGAIN = os.environ.get("TEST_FAILURES"), os.environ.get("TEST_AGAIN") 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "smoke: a quick choice that shows whether it works at all")
     config.addinivalue_line("markers", "valgrind: worth to be run under memcheck")
+    config.addinivalue_line("markers", "unstarted: only what httpd says of its configuration; no server is started, no thread")
     config.addinivalue_line("markers", "long: takes seconds, and is begun first, so that it is not what all wait for in the end")
     config.addinivalue_line("markers", "xdist_group(name): run one after the other; begun first of all")
     if hasattr(config, "workerinput") or config.option.collectonly:
@@ -44,6 +45,9 @@ def _without_group(nodeid: str) -> str:
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """What takes long comes first; and only what is noted there."""
+    for item in items:
+        if item.get_closest_marker("unstarted") and "httpd" in item.fixturenames:
+            raise pytest.UsageError(f"{item.nodeid} is marked as one that starts no httpd, and asks for one")
     items.sort(key=lambda item: 0 if item.get_closest_marker("xdist_group") else 1 if item.get_closest_marker("long") else 2)
     if AGAIN:
         with open(AGAIN, encoding="utf-8") as f:

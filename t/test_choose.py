@@ -310,6 +310,7 @@ def message_of(line: str) -> str:
 URL = 'ProxyMirror "http://127.0.0.1:9"'
 
 
+@pytest.mark.unstarted
 @pytest.mark.parametrize("line, message", [
     *((f"{URL} sample_ratio={value}", rf"sample_ratio: a number, 0 to 1 .* is needed; got {shown}") for value, shown in (
         ("-0.1", "-0.1"), ("1.1", "1.1"), ("101%", '"101%"'), ("1.0000001", "1.0000001"), ("x", '"x"'), ("%", '"%"'),
@@ -345,6 +346,7 @@ def test_bad_configuration(line, message):
     assert "httpd.conf" in said
 
 
+@pytest.mark.unstarted
 @pytest.mark.parametrize("words, warning", [
     ("path_concat_mode=prefix", "path_concat_mode: has no effect without path"),
     ("sample_key=%{REMOTE_ADDR}", "sample_key: has no effect without sample_ratio"),

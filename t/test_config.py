@@ -147,6 +147,7 @@ def assert_place(message: str, h: Httpd, line: str) -> None:
     assert text.strip() and text.strip() in [part.strip() for part in line.splitlines()], message
 
 
+@pytest.mark.unstarted
 @pytest.mark.parametrize("line, words", BAD, ids=[re.sub(r"\W+", "-", line)[:60] for line, _ in BAD])
 def test_refused(lab, line, words):
     h = lab(line)
@@ -185,6 +186,7 @@ GOOD = [
 ]
 
 
+@pytest.mark.unstarted
 @pytest.mark.parametrize("line", GOOD, ids=[re.sub(r"\W+", "-", line)[:60] for line in GOOD])
 def test_accepted(lab, line):
     h = lab(line)
@@ -200,11 +202,13 @@ def test_good_values_start(httpd):
     assert len(h.mirrors()) > 20
 
 
+@pytest.mark.unstarted
 def test_password_in_a_url_is_not_repeated(lab):
     h = lab('ProxyMirror "http://user:secret@h"')
     assert "secret" not in h.test_configuration().stderr
 
 
+@pytest.mark.unstarted
 def test_all_faults_are_said_at_once(lab):
     h = lab("\n".join([mirror("name=a")] * 3))
     said = h.test_configuration().stderr
@@ -226,6 +230,7 @@ def test_not_in_htaccess(httpd, recorder):
     os.unlink(h.path("htdocs/.htaccess"))
 
 
+@pytest.mark.unstarted
 def test_mod_proxy_is_needed(lab):
     h = lab(mirror(""))
     h.modules = tuple(name for name in h.modules if not name.startswith("proxy"))

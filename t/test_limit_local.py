@@ -161,6 +161,7 @@ def complaints(attributes: str, name: str = "name=m") -> tuple[int, str]:
     return result.returncode, result.stderr
 
 
+@pytest.mark.unstarted
 @pytest.mark.parametrize("attributes, message", [
     (LIMIT + "count=0", "count: a whole number, 1 to 2147483647, is needed; got 0"),
     (LIMIT + "count=2147483648", "count: a whole number, 1 to 2147483647, is needed; got 2147483648"),
@@ -194,6 +195,7 @@ def test_bad_input_stops_the_start(attributes, message):
     assert message in stderr
 
 
+@pytest.mark.unstarted
 @pytest.mark.parametrize("attributes", [REDIS, CLUSTER])
 def test_redis_needs_a_name(attributes):
     returncode, stderr = complaints(attributes, name="")
@@ -201,6 +203,7 @@ def test_redis_needs_a_name(attributes):
     assert "name: a name is needed with policy=" in stderr
 
 
+@pytest.mark.unstarted
 @pytest.mark.parametrize("attributes, attribute", [
     ("count=5", "count"), ("time_window=5", "time_window"), ("policy=local", "policy"),
     (LIMIT + "limit_fallback=drop", "limit_fallback"), (LIMIT + "redis_host=h", "redis_host"),
@@ -215,6 +218,7 @@ def test_an_attribute_without_effect_is_a_warning(attributes, attribute):
     assert "secret7" not in stderr
 
 
+@pytest.mark.unstarted
 def test_all_that_has_an_effect_is_no_warning():
     for attributes in (LIMIT + "count=5 time_window=5 policy=local",
                        REDIS + "redis_port=7 redis_username=u redis_password=p redis_database=2 redis_timeout=5 "
@@ -223,6 +227,7 @@ def test_all_that_has_an_effect_is_no_warning():
         assert complaints(attributes) == (0, "Syntax OK\n")
 
 
+@pytest.mark.unstarted
 def test_a_password_is_in_no_message():
     for attributes in (REDIS + "redis_password=secret7 redis_password=secret8", REDIS + "redis_password=secret7 count=x",
                        REDIS + 'redis_password="secret7"x', REDIS + "redis_password=" + "secret7" * 300):
@@ -231,6 +236,7 @@ def test_a_password_is_in_no_message():
         assert "secret" not in stderr
 
 
+@pytest.mark.unstarted
 def test_defaults_may_name_a_redis_for_mirrors_without_a_limit():
     h = Httpd('ProxyMirrorDefaults policy=redis redis_host=h\nProxyMirror "http://127.0.0.1:9"\n')
     result = h.test_configuration()

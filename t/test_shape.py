@@ -320,6 +320,7 @@ def test_forwarded_headers_are_those_of_the_primary(httpd, origin, mirror):
             assert copy.header(name) == primary.header(name)
 
 
+@pytest.mark.unstarted
 @pytest.mark.parametrize("line, message", [
     ("", "action: one of set, append, merge, add, unset, edit, edit\\* is needed; got \"\""),
     ("setifempty X-A b", 'action: one of .*; got "setifempty"'), ("echo X-A", 'got "echo"'),
