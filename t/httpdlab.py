@@ -287,11 +287,17 @@ class Httpd:
 
     def wait_rest(self) -> None:
         """Until no worker is just closing a connection: on SIGTERM, event of 2.4.71 looks at the sockets of its workers
-        without asking whether they are still there, and crashes now and then."""
+        without asking whether they are still there, and crashes now and then. And until no child is just starting: one that
+        was did not end until it was killed (AH00046)."""
         try:
-            wait_for("httpd to rest", lambda: not self._has_connections() and all(map(is_asleep, self.pids())), 2)
+            wait_for("httpd to rest", lambda: all(map(self._rests, self.pids())) and not self._has_connections(), 2)
         except AssertionError:
             pass                                # a client is still connected, and so its worker is not closing
+
+    def _rests(self, pid: int) -> bool:
+        """Whether a child has all its threads, and all of them wait for something."""
+        threads = glob.glob(f"/proc/{pid}/task/*/stat")
+        return len(threads) > (self.threads if THREADED else 0) and all(state(file) in "SZ" for file in threads)
 
     def _has_connections(self) -> bool:
         """Whether there are some that httpd has not yet closed."""
@@ -436,11 +442,6 @@ def state(file: str) -> str:
             return f.read().rpartition(") ")[2][0]
     except (FileNotFoundError, ProcessLookupError):
         return "Z"
-
-
-def is_asleep(pid: int) -> bool:
-    """Whether all threads of a process wait for something."""
-    return all(state(file) in "SZ" for file in glob.glob(f"/proc/{pid}/task/*/stat"))
 
 
 def sockets(port: int, states: int) -> set[int]:

@@ -52,7 +52,8 @@ def check(text: str) -> None:
 @pytest.mark.smoke
 @pytest.mark.valgrind
 def test_all_metrics(httpd, origin, mirror):
-    h = httpd(location("/o/", origin, to(mirror, "max_body=10")) + location("/p/", origin, to(mirror, "", "a.b-c_1")))
+    h = httpd(location("/o/", origin, to(mirror, "max_body=10 max_connections=1")) +
+              location("/p/", origin, to(mirror, "", "a.b-c_1")))
     assert h.get_many(f"/o/{n}" for n in range(3)) == [200] * 3
     assert h.request("POST", "/o/b", [], b"x" * 11).status == 200
     assert h.ended(4) == {"mirrored": 3, "too_large": 1}
