@@ -19,7 +19,7 @@ def test_another_host_by_tls(httpd, origin, mirror, https, authority):
     assert h.get("/o/3").status == 200
     assert h.ended(3) == {"mirrored": 3}
     assert [copy.target for copy in secure.requests] == ["/o/2"]
-    assert [copy.target for copy in mirror.requests] == ["/o/1", "/o/3"]
+    assert sorted(copy.target for copy in mirror.requests) == ["/o/1", "/o/3"]     # each may have a connection of its own
 
 
 def test_tls_needs_what_it_needs_at_startup(httpd, mirror):
