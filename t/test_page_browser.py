@@ -11,7 +11,7 @@ from httpdlab import location, to, wait_for
 from test_page import manager
 
 pytestmark = pytest.mark.xdist_group("browser")     # they share one, as it takes long to start
-FIGURES = pytest.mark.xdist_group("figures")        # and the longest another
+OWN, ANOTHER = pytest.mark.xdist_group("own"), pytest.mark.xdist_group("another")      # but for those that take longest
 
 DOWN = r"PM\d+: mirror m is (down|up)"
 STATE = "#m-m .state [data-when]:not([hidden])"
@@ -92,9 +92,8 @@ class Load:
 
 # ---- reading ----
 
-@FIGURES
 @pytest.mark.smoke
-@pytest.mark.parametrize("path", ["/mirror-status", "/mirror-status/"])
+@pytest.mark.parametrize("path", [pytest.param("/mirror-status", marks=OWN), pytest.param("/mirror-status/", marks=ANOTHER)])
 def test_figures_are_live(httpd, origin, mirror, open_page, path):
     h = httpd(location("/o/", origin, to(mirror)))
     page = open_page(h, path)
@@ -113,7 +112,7 @@ def test_figures_are_live(httpd, origin, mirror, open_page, path):
     assert page.loads == 1                      # the page itself was not loaded again
 
 
-@FIGURES
+@OWN
 def test_chart_is_read_by_keyboard(httpd, origin, mirror, open_page):
     h = httpd(location("/o/", origin, to(mirror, "methods=GET")))
     page = open_page(h, "/mirror-status")
