@@ -21,7 +21,7 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "smoke: a quick choice that shows whether it works at all")
     config.addinivalue_line("markers", "valgrind: worth to be run under memcheck")
     config.addinivalue_line("markers", "unstarted: only what httpd says of its configuration; no server is started, no thread")
-    config.addinivalue_line("markers", "long: takes seconds, and is begun first, so that it is not what all wait for in the end")
+    config.addinivalue_line("markers", "long: takes seconds, or the processors; begun first, and not beside others in the end")
     config.addinivalue_line("markers", "xdist_group(name): run one after the other; begun first of all")
     if hasattr(config, "workerinput") or config.option.collectonly:
         return

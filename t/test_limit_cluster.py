@@ -63,6 +63,7 @@ def test_moved_is_followed_and_the_owner_remembered(httpd, origin, mirror, clust
     assert asked == 0       # a redirect is no call
 
 
+@pytest.mark.long
 def test_exactly_count_over_two_httpds_with_four_children(httpd, origin, mirror, cluster):
     conf = location("/o/", origin, to(mirror, attributes(cluster.addresses(), "count=2000 max_queue=100000")),
                     conf="max=4")

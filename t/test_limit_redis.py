@@ -57,6 +57,7 @@ def test_the_next_window_begins_when_the_key_is_gone(httpd, origin, mirror, redi
     assert server("PTTL", KEY) <= seconds * 1000
 
 
+@pytest.mark.long
 def test_exactly_count_over_two_httpds_with_four_children(httpd, origin, mirror, redis):
     server = redis()
     conf = location("/o/", origin, to(mirror, attributes(server.port, "count=3000 max_queue=100000")), conf="max=4")

@@ -87,6 +87,7 @@ def test_one_handshake_for_many_questions(proxy, mirror, server):
     assert redis.used(KEY) == 30
 
 
+@pytest.mark.long
 def test_exactly_count_over_two_httpds_with_four_children(proxy, mirror, server):
     redis = server()
     both = [proxy(attributes(redis.port, "count=2000 max_queue=100000 limit_fallback=drop redis_timeout=10000"),
