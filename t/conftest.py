@@ -48,6 +48,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if item.get_closest_marker("unstarted") and "httpd" in item.fixturenames:
             raise pytest.UsageError(f"{item.nodeid} is marked as one that starts no httpd, and asks for one")
+        if "cluster" in item.fixturenames:      # six servers each: one cluster at a time
+            item.add_marker(pytest.mark.xdist_group("cluster"))
     items.sort(key=lambda item: 0 if item.get_closest_marker("xdist_group") else 1 if item.get_closest_marker("long") else 2)
     if AGAIN:
         with open(AGAIN, encoding="utf-8") as f:
