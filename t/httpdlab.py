@@ -288,7 +288,7 @@ class Httpd:
     def wait_rest(self) -> None:
         """Until no worker is just closing a connection: on SIGTERM, event of 2.4.71 looks at the sockets of its workers
         without asking whether they are still there, and crashes now and then. And until no child is just starting: one that
-        was did not end until it was killed (AH00046)."""
+        may have been, seen once, did not end until it was killed (AH00046)."""
         try:
             wait_for("httpd to rest", lambda: all(map(self._rests, self.pids())) and not self._has_connections(), 2)
         except AssertionError:
