@@ -308,8 +308,8 @@ class Httpd:
         listening = {f"socket:[{inode}]" for inode in sockets(self.port, LISTENING)}
         try:
             return any(os.readlink(link) in listening for link in glob.glob(f"/proc/{pid}/fd/*"))
-        except FileNotFoundError:
-            return True                         # one of its files was just closed: look again
+        except (FileNotFoundError, PermissionError):
+            return True                         # one of its files was just closed, or it is just ending: look again
 
     def running(self) -> bool:
         return self.process is not None and self.process.poll() is None

@@ -72,9 +72,10 @@ def test_exactly_count_over_two_httpds_with_four_children(httpd, origin, mirror,
 def test_a_window_that_is_used_up_is_not_asked_for_again(httpd, origin, mirror, redis):
     server = redis()
     h = httpd(location("/o/", origin, to(mirror, attributes(server.port, "count=1"))), children=4)
-    wrk(h)
-    h.wait_idle()
-    assert h.outcomes()["mirrored"] == 1 and h.outcomes()["limited"] > 100
+    while h.outcomes().get("limited", 0) <= 100:
+        wrk(h)
+        h.wait_idle()
+    assert h.outcomes()["mirrored"] == 1
     assert server.calls("evalsha") + server.calls("eval") <= 2 * 4      # one for each child, and NOSCRIPT
     asked = server.calls("evalsha")
     wrk(h)
