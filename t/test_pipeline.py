@@ -386,18 +386,24 @@ def test_copies_with_other_settings_are_another_row(httpd, origin, mirror):
 
 # ---- stranded ----
 
-def test_stranded_copies_do_not_wait_for_those_that_came_later(proxy, mirror):
-    """There is always something that waits: it does not get the connection before those that had one already."""
-    go = together(mirror, closing(WELL, lambda sock: False))
-    h = proxy(mirror, "pipeline=4")
+def assert_stranded_come_first(h, mirror, go) -> None:
+    """A row of four ends with the first answer, while eight more copies wait: the other three are sent before these."""
     busy(h, mirror)
     assert h.get_many(f"/o/row{n}" for n in range(4)) == [200] * 4
     assert h.get_many(f"/o/late{n}" for n in range(8)) == [200] * 8
     wait_for("copies in the queue", lambda: h.mirror()["state"]["queued"] == 12)
     go()
     assert h.ended(14) == {"mirrored": 14}
+    assert [copy.target for copy in mirror.requests[2:6]] == [f"/o/row{n}" for n in range(4)]
     again = [copy.target for copy in mirror.requests[6:]]
     assert sorted(again[:3]) == ["/o/row1", "/o/row2", "/o/row3"]
+
+
+def test_stranded_copies_do_not_wait_for_those_that_came_later(proxy, mirror):
+    """There is always something that waits: it does not get the connection before those that had one already."""
+    go = together(mirror, closing(WELL, lambda sock: False))
+    h = proxy(mirror, "pipeline=4")
+    assert_stranded_come_first(h, mirror, go)
 
 
 def test_stranded_copies_do_not_wait_for_lack_of_descriptors(httpd, origin, mirror, recorder):
@@ -411,15 +417,7 @@ def test_stranded_copies_do_not_wait_for_lack_of_descriptors(httpd, origin, mirr
               children=1, wrapper=("prlimit", f"--nofile={limit}:{limit}"))
     assert h.get_many(["/hang/"] * (limit // 4 - 1)) == [200] * (limit // 4 - 1)
     hanging.wait(limit // 4 - 1)
-    busy(h, mirror)
-    assert h.get_many(f"/o/row{n}" for n in range(4)) == [200] * 4
-    assert h.get_many(f"/o/late{n}" for n in range(8)) == [200] * 8
-    wait_for("copies in the queue", lambda: h.mirror()["state"]["queued"] == 12)
-    go()
-    assert h.ended(14) == {"mirrored": 14}
-    assert [copy.target for copy in mirror.requests[2:6]] == [f"/o/row{n}" for n in range(4)]
-    again = [copy.target for copy in mirror.requests[6:]]
-    assert sorted(again[:3]) == ["/o/row1", "/o/row2", "/o/row3"]
+    assert_stranded_come_first(h, mirror, go)
     assert mirror.connections == 4
 
 
