@@ -11,7 +11,7 @@ CHOICES = (("sample_ratio=1%", "sampled at 1 %"), ("enabled=false", "switched of
 def run(bench):
     t = bench.table("Mirrors that copy few requests", "GET, wrk -t1 -c32; event MPM, two children of 64 threads; "
                     "max_queue=100000, ProxyMirrorMemory 4G. Added CPU here is for each request of the client, over "
-                    "the unmirrored location of the same server in the same load, " + IN_TURN,
+                    "the unmirrored location of the same server in the same load, " + IN_TURN[:-1] + " and throughput.",
                     "mirror", *("added us/request" if c == "added us/copy" else c for c in COLUMNS if c != "arrived"))
     for attributes, name in CHOICES:
         origin, mirror = bench.sinks()
@@ -19,8 +19,8 @@ def run(bench):
                             "httpd_mirror", table=t)
         if peers:
             p = peers["httpd_mirror"]
-            r = bench.rounds(peers, 3, 1, mirror, settle=60)
-            turns = bench.turns(peers, 4, 2, mirror, settle=60)
+            r = bench.rounds(peers, 3, 0.5, mirror, settle=60)
+            turns = bench.turns(peers, 7, 1, mirror, settle=60)
             for side in p.sides:
                 few(t, r, turns, p, side, name)
         bench.lab.stop()
@@ -30,7 +30,7 @@ def few(t, r, turns, p, side, name):
     """Most requests are no copies, so it is requests that time is told for."""
     mirrored = side == "mirrored"
     added = turns.against(p, "mirrored", (p, "plain"), lambda m, b: m.cpu_us - b.cpu_us)
-    t.row(name if mirrored else "unmirrored location", r.figures(p, side, lambda s: s.load.rate).text(0),
-          ratio(r, p).text(2) if mirrored else "-", f"{r.figures(p, side, lambda s: s.load.p50_ms).median:.2f}",
+    t.row(name if mirrored else "unmirrored location", turns.figures(p, side, lambda s: s.load.rate).text(0),
+          ratio(turns, p).text(2) if mirrored else "-", f"{r.figures(p, side, lambda s: s.load.p50_ms).median:.2f}",
           f"{r.figures(p, side, lambda s: s.load.p99_ms).median:.2f}", turns.figures(p, side, lambda s: s.cpu_us).text(),
           added.text() if mirrored else "-", f"{r.figures(p, side, lambda s: s.resident / 2**20).high:.0f}")

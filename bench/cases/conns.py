@@ -14,7 +14,7 @@ def run(bench):
     peers = bench.start(Setup(origin.url(), [mirror.url()], "max_queue=100000", "ProxyMirrorMemory 4G",
                               threads=256), "httpd_mirror", "nginx_mirror", table=t)
     for n in (1, 32, 256):
-        r = bench.rounds(peers, 4, 1, mirror, settle=60, connections=n, warm=int(n == 1))
+        r = bench.rounds(peers, 7, 0.5, mirror, settle=60, connections=n, warm=int(n == 1))
         rows(t, r, peers, prefix=f"{n}, ")
         for key, p in peers.items():
             t.figures.setdefault(key, []).append((n, added(r, p)))

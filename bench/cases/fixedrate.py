@@ -26,8 +26,8 @@ def run(bench):
     for key, p in peers.items():
         bench.wrk(p.url("plain"), 1)
         rate = bench.wrk(p.url("plain"), 2).rate / 2
-        rounds, turns = (4, 8) if key == "httpd_beside" else (2, 3)
-        measure(bench, t, p, mirror, rate, rounds, bench.rate_turns(p, turns, 3, rate))
+        rounds, turns = (4, 12) if key == "httpd_beside" else (2, 3)
+        measure(bench, t, p, mirror, rate, rounds, bench.rate_turns(p, turns, 2, rate))
     t.goal("p99 of the client, times unmirrored: at most 1.2 (then 1.1)", t.figures.get("httpd_beside"), 1.2)
 
 

@@ -15,9 +15,9 @@ def run(bench):
                               mirrors_without_body=[mirror.url("empty")]),
                         "httpd", "httpd_mirror", "httpd_pipeline", "nginx", "nginx_mirror", "nginx_mirror_empty", "floor", table=t)
     bare = {key: peers.pop(key) for key in ("httpd", "nginx") if key in peers}     # to look at, and in no ratio
-    rows(t, bench.rounds(bare, 5, 1), bare)
-    r = bench.rounds(peers, 5, 1, mirror, settle=60)
-    turns = bench.turns(peers, 7, 2, mirror, settle=60)
+    rows(t, bench.rounds(bare, 7, 0.5), bare)
+    r = bench.rounds(peers, 9, 0.5, mirror, settle=60)
+    turns = bench.turns(peers, 7, 1.5, mirror, settle=60)
     rows(t, r, peers, turns=turns)
     for key, p in peers.items():
         if "mirrored" in p.sides:

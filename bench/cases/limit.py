@@ -29,10 +29,10 @@ def run(bench):
         """wrk, and how many commands it was to Redis."""
         side = url.rsplit("/", 2)[1]
         before = redis.calls()
-        result = bench.wrk(url, bench.seconds(1))
+        result = bench.wrk(url, bench.seconds(0.5))
         commands[side].append((redis.calls() - before, result.all))
         return result
-    r = Rounds(bench, [p], bench.count(4), load, mirror, settle=60)
+    r = Rounds(bench, [p], bench.count(7), load, mirror, settle=60)
     for side, name in SIDES.items():
         asked = Figures(calls / n for calls, n in commands[side])
         t.row(name, r.figures(p, side, lambda s: s.load.rate).text(0), r.figures(p, side, lambda s: s.load.p50_ms).text(2),
@@ -43,8 +43,8 @@ def run(bench):
 
 
 def goals(bench, t, p, commands):
-    limited = bench.turns({p.key: p}, 6, 2, sides=("free", "limited"))
-    closed = bench.turns({p.key: p}, 4, 2, sides=("plain", "closed"))
+    limited = bench.turns({p.key: p}, 7, 1.5, sides=("free", "limited"))
+    closed = bench.turns({p.key: p}, 5, 1.5, sides=("plain", "closed"))
     t.figures["limit"] = limited.against(p, "limited", (p, "free"), lambda a, b: a.load.rate / b.load.rate)
     t.figures["commands"] = Figures(calls / n for calls, n in commands["limited"])
     t.goal("throughput of the client, times that of the same mirror without a limit: at least 0.97", t.figures["limit"],

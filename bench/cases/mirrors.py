@@ -13,7 +13,7 @@ def run(bench):
         origin, mirror = bench.sinks(further=3)
         peers = bench.start(Setup(origin.url(), mirror.urls(n), "max_queue=100000", "ProxyMirrorMemory 4G"),
                             "httpd_mirror", "nginx_mirror", table=t)
-        r = bench.rounds(peers, 4, 1, mirror, settle=60)
+        r = bench.rounds(peers, 7, 0.5, mirror, settle=60)
         rows(t, r, peers, prefix=f"{n}, ", each=n)
         for key, p in peers.items():
             t.figures.setdefault(key, []).append((n, added(r, p, n)))

@@ -18,6 +18,6 @@ def run(bench):
         except Missing as e:
             t.note(f"skipped: {mpm}: {e}")
         else:
-            r = bench.rounds(peers, 2, 1, mirror, settle=60)
-            rows(t, r, peers, prefix=f"{mpm}, ", turns=bench.turns(peers, 4, 2, mirror, settle=60))
+            r = bench.rounds(peers, 6, 0.5, mirror, settle=60)
+            rows(t, r, peers, prefix=f"{mpm}, ", turns=bench.turns(peers, 7, 1.5, mirror, settle=60))
         bench.lab.stop()

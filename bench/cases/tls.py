@@ -28,11 +28,11 @@ def run(bench):
     def load(url):
         """wrk, and how many connections the mirror got meanwhile."""
         before = mirror.connections()
-        result = bench.wrk(url, bench.seconds(1))
+        result = bench.wrk(url, bench.seconds(0.5))
         made[url.rsplit("/", 2)[1]].append(mirror.connections() - before)
         return result
-    r = Rounds(bench, [p], bench.count(3), load, mirror, settle=60)
-    turns = {side: bench.turns({p.key: p}, 5, 2, mirror, settle=60, sides=("plain", side)) for side in ("mirrored", "tls")}
+    r = Rounds(bench, [p], bench.count(7), load, mirror, settle=60)
+    turns = {side: bench.turns({p.key: p}, 7, 1.5, mirror, settle=60, sides=("plain", side)) for side in ("mirrored", "tls")}
     turns["plain"] = turns["mirrored"]
     connections = p.connections("tls")
     added, shakes = {}, {}

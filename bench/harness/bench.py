@@ -23,7 +23,7 @@ class Bench:
 
     @staticmethod
     def seconds(wanted):
-        return int(os.environ.get("BENCH_SECONDS") or wanted)
+        return int(os.environ["BENCH_SECONDS"]) if os.environ.get("BENCH_SECONDS") else wanted
 
     @staticmethod
     def count(wanted):

@@ -35,14 +35,15 @@ def rows(t, r, peers, prefix="", **more):
                 row(t, r, p, side, prefix, **more)
 
 
-def row(t, r, p, side, prefix="", copies=True, each=1, turns=None):
+def row(t, r, p, side, prefix="", copies=True, each=1, turns=None, rates=None):
     """copies: whether added time for each copy and what arrived make sense here; each: copies of a request; turns: where
-    processor time is taken from, if the two sides were measured in turns as well."""
-    costs = turns or r
+    processor time is taken from, if the two sides were measured in turns as well; rates: where throughput is taken from, if
+    not from `r`."""
+    costs, rates = turns or r, rates or r
     mirrored = side == "mirrored"
     copied = mirrored and copies
     t.row(prefix + (p.name if mirrored or len(p.sides) == 1 else f"{p.name}, unmirrored location"),
-          r.figures(p, side, lambda s: s.load.rate).text(0), ratio(r, p).text(2) if mirrored else "-",
+          rates.figures(p, side, lambda s: s.load.rate).text(0), ratio(rates, p).text(2) if mirrored else "-",
           f"{r.figures(p, side, lambda s: s.load.p50_ms).median:.2f}",
           f"{r.figures(p, side, lambda s: s.load.p99_ms).median:.2f}",
           costs.figures(p, side, lambda s: s.cpu_us).text(), added(costs, p, each).text() if copied else "-",

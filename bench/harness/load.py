@@ -3,6 +3,7 @@ import http.client
 import json
 import math
 import os
+import signal
 import statistics
 import subprocess
 import threading
@@ -34,15 +35,20 @@ class Load:
         return self.requests / self.seconds
 
 
-def _run(command, env=None):
+def _run(command, env=None, interrupt_after=None):
     """Runs a client; returns its output and the processor time it took, in microseconds, as the kernel counts it."""
     p = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
                          env=dict(os.environ, **(env or {})))
+    if interrupt_after is not None:
+        timer = threading.Timer(interrupt_after, p.send_signal, [signal.SIGINT])
+        timer.start()
     try:
         output = p.stdout.read().decode(errors="replace")
         _, status, usage = os.wait4(p.pid, 0)
         p.returncode = os.waitstatus_to_exitcode(status)
     finally:
+        if interrupt_after is not None:
+            timer.cancel()
         p.stdout.close()
         if p.returncode is None:
             p.kill()
@@ -57,12 +63,18 @@ def _errors(r):
                                                       ("timeouts", "timeouts")) if r[k])
 
 
+def _wrk(script, url, seconds, connections, timeout, env):
+    """What the script has written last, and the processor time. wrk knows whole seconds alone; an interrupt ends it sooner, in
+    good order."""
+    whole = math.ceil(seconds)
+    output, cpu = _run(["wrk", "-t1", f"-c{connections}", f"-d{whole}s", "--latency", "--timeout", timeout, "-s",
+                        f"{HERE}/{script}", url], env, seconds if seconds < whole else None)
+    return json.loads(output.strip().splitlines()[-1]), cpu
+
+
 def wrk(url, seconds, connections=32, body=0, timeout="30s"):
     """body: bytes of a POST, or several sizes as "0,1024" that take turns; 0 is a GET."""
-    command = ["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "--latency", "--timeout", timeout,
-               "-s", f"{HERE}/wrk.lua", url]
-    output, cpu = _run(command, {"BENCH_BODY": str(body)})
-    r = json.loads(output.strip().splitlines()[-1])
+    r, cpu = _wrk("wrk.lua", url, seconds, connections, timeout, {"BENCH_BODY": str(body)})
     return Load(r["requests"], r["us"] / 1e6, r["p50_us"] / 1e3, r["p99_us"] / 1e3, _errors(r),
                 cpu / max(r["requests"], 1))
 
@@ -70,9 +82,7 @@ def wrk(url, seconds, connections=32, body=0, timeout="30s"):
 def wrk_turns(url, paths, seconds, began, turn_ms, connections=32):
     """wrk at the server of `url`, with paths in turn by the clock, see turns.lua; ({millisecond since began: requests sent},
     errors)."""
-    output, _ = _run(["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "--timeout", "30s", "-s", f"{HERE}/turns.lua", url],
-                     {"BENCH_TURNS": " ".join([str(began), str(turn_ms), *paths])})
-    r = json.loads(output.strip().splitlines()[-1])
+    r, _ = _wrk("turns.lua", url, seconds, connections, "30s", {"BENCH_TURNS": " ".join([str(began), str(turn_ms), *paths])})
     return {int(ms): n for ms, n in r["sent"].items()}, _errors(r)
 
 

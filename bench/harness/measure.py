@@ -170,7 +170,7 @@ def wait_settled(peer, sink, timeout):
         if not c.get("queued") and not c.get("in_flight") and now == last:
             return
         last = now
-        time.sleep(0.05)
+        time.sleep(0.03)
 
 
 # --- rounds
