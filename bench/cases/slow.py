@@ -14,7 +14,7 @@ def run(bench):
                         "httpd_mirror", "nginx_mirror", table=t)
     speed = None
     for key, p in peers.items():
-        r = bench.rounds({key: p}, 10 if key == "httpd_mirror" else 3, 2, mirror)
+        r = bench.rounds({key: p}, 8 if key == "httpd_mirror" else 3, 2, mirror)
         rows(t, r, {key: p})
         t.figures[key + " ratio"] = ratio(r, p)
         if key == "httpd_mirror":
