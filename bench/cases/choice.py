@@ -20,7 +20,7 @@ def run(bench):
         if peers:
             p = peers["httpd_mirror"]
             r = bench.rounds(peers, 3, 0.5, mirror, settle=60)
-            turns = bench.turns(peers, 7, 1, mirror, settle=60)
+            turns = bench.turns(peers, 7, 1.5, mirror, settle=60)
             for side in p.sides:
                 few(t, r, turns, p, side, name)
         bench.lab.stop()

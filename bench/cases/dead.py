@@ -19,8 +19,9 @@ def against(bench, title, what, mirror, settle, nginx_in_turn=True):
     origin = bench.sinks()[0]
     peers = bench.start(Setup(origin.url(), [mirror.url()]), "httpd_mirror", "nginx_mirror", table=t)
     for key, p in peers.items():
-        r = bench.rounds({key: p}, 3, 1, settle=settle)
-        turns = bench.turns({key: p}, 9, 1.5, settle=settle) if nginx_in_turn or key == "httpd_mirror" else r
+        in_turn = nginx_in_turn or key == "httpd_mirror"
+        r = bench.rounds({key: p}, 3, 0.5 if in_turn else 1, settle=settle)
+        turns = bench.turns({key: p}, 9 if key == "httpd_mirror" else 5, 1.5, settle=settle) if in_turn else r
         rows(t, r, {key: p}, copies=False, turns=turns, rates=turns)
         t.figures[key + " ratio"] = ratio(turns, p)
         if key == "httpd_mirror":
