@@ -21,6 +21,7 @@
 #include "mirror_change_guard.h"
 #include "mirror_manager_json.h"
 #include "mirror_override.h"
+#include "mirror_page.h"
 #include "mirror_settings.h"
 #include "mirror_slotmem.h"
 
@@ -42,14 +43,34 @@ typedef struct change_t {
     int reset;           /* back to the file */
 } change_t;
 
-const char *mirror_change_nonce(const mirror_registry_t *registry)
+/* ---- refusals ---- */
+
+int mirror_change_send_page(request_rec *r, const mirror_registry_t *registry, const char *location, const char *failed)
 {
-    return registry->nonce;
+    mirror_page_visit_t visit = { location, NULL, NULL, failed };
+
+    visit.refusal = mirror_change_guard_refuse_client(r);
+    visit.nonce = visit.refusal ? NULL : registry->nonce;
+    return mirror_page_send(r, registry, &visit);
+}
+
+/* Whether a browser has sent a form, and shows the answer to a person; page.js sends forms as well, but reads JSON. */
+static int is_for_people(const request_rec *r)
+{
+    const char *accept = apr_table_get(r->headers_in, "Accept");
+
+    return r->method_number == M_POST && accept && ap_strcasestr(accept, "text/html");
 }
 
 static int refuse(const change_t *change, int status, const char *why)
 {
-    return mirror_manager_json_error(change->r, status, why);
+    request_rec *r = change->r;
+
+    if (!is_for_people(r)) {
+        return mirror_manager_json_error(r, status, why);
+    }
+    r->status = status;
+    return mirror_change_send_page(r, change->registry, change->location, why);
 }
 
 /* ---- what is asked for ---- */

@@ -4,14 +4,15 @@
  *
  * A form is posted to the resource of the mirror, LOCATION/mirrors/NAME, as application/x-www-form-urlencoded. Fields:
  *
- *     nonce      mirror_change_nonce()
+ *     nonce      that of the page: random, made anew with each load of the configuration, the same in all children
  *     action     "set", which is the default, or "reset": back to what the configuration file says
  *     etag       the ETag of what the form was made from (mirror_manager_json_etag(), with its quotes); with another
  *                one now, nothing is changed and the answer is 412; optional
  *     ATTRIBUTE  any number of them, for "set": the value as the word in a directive (host: the URL); an empty one
  *                resets the attribute to its default, as null does in JSON
  *
- * It is answered with 303 to LOCATION, or as any other request with an error.
+ * It is answered with 303 to LOCATION, or as any other request with an error; to a browser, which accepts text/html, with the
+ * page, which tells it.
  */
 #ifndef MIRROR_CHANGE_H
 #define MIRROR_CHANGE_H
@@ -22,8 +23,9 @@
 
 /* ---- request threads ---- */
 
-/* What a form has to carry: random, made anew with each load of the configuration, the same in all children. */
-const char *mirror_change_nonce(const mirror_registry_t *registry);
+/* Answer with the page, with forms if this client may change something. `failed`: why the form that it has sent has changed
+ * nothing; NULL: none was sent. */
+int mirror_change_send_page(request_rec *r, const mirror_registry_t *registry, const char *location, const char *failed);
 
 /* Answer a PUT, PATCH, DELETE or POST of the resource of `mirror`, a manager's whose own location is `location`. */
 int mirror_change_handle(request_rec *r, const mirror_registry_t *registry, const mirror_t *mirror,

@@ -15,7 +15,6 @@
 #include <http_protocol.h>
 
 #include "mirror_change.h"
-#include "mirror_change_guard.h"
 #include "mirror_config.h"
 #include "mirror_manager.h"
 #include "mirror_manager_json.h"
@@ -35,13 +34,9 @@
 
 static int answer_page(request_rec *r, const mirror_registry_t *registry, const char *location, int may_change)
 {
-    mirror_page_visit_t visit = { location, NULL, NULL };
+    mirror_page_visit_t visit = { location, NULL, NULL, NULL };
 
-    if (may_change) {
-        visit.refusal = mirror_change_guard_refuse_client(r);
-        visit.nonce = visit.refusal == NULL ? mirror_change_nonce(registry) : NULL;
-    }
-    return mirror_page_send(r, registry, &visit);
+    return may_change ? mirror_change_send_page(r, registry, location, NULL) : mirror_page_send(r, registry, &visit);
 }
 
 static int answer_list(request_rec *r, const mirror_registry_t *registry)

@@ -117,6 +117,10 @@ static void put_head(request_rec *r, const mirror_page_visit_t *visit, const cha
         ap_rvputs(r, "<p class=\"refusal\">You can look, but change nothing from here. ",
                   ap_escape_html(r->pool, visit->refusal), ".</p>\n", NULL);
     }
+    if (visit->failed != NULL) {
+        ap_rvputs(r, "<p class=\"refusal\" role=\"alert\">Nothing was changed. ", ap_escape_html(r->pool, visit->failed),
+                  ".</p>\n", NULL);
+    }
     ap_rputs("</header>\n", r);
 }
 

@@ -253,10 +253,10 @@ def test_forms_carry_the_nonce(httpd, mirror):
     assert [one for one in page.all("input") if one.get("type") != "hidden"] == labelled
 
 
-def press(h, button: str, name: str = "m", **typed: str):
+def press(h, button: str, name: str = "m", headers: tuple[str, ...] = (), **typed: str):
     """A button on the page, as without JavaScript."""
     form = pagelab.form_with(page_of(h, "/manage"), name, button)
-    return h.request("POST", form.get("action"), FORM, pagelab.posted(form, **typed))
+    return h.request("POST", form.get("action"), [*FORM, *headers], pagelab.posted(form, **typed))
 
 
 @pytest.mark.smoke
@@ -280,6 +280,34 @@ def test_forms_change_a_mirror(httpd, origin, mirror):
     assert press(h, "Reset").status == 303
     assert h.mirror()["attributes"] == before and not h.mirror()["overridden"]
     assert "Changed while running" not in page_of(h, "/manage").one("article").shown
+
+
+def test_refused_form_is_told_on_the_page(httpd, mirror):
+    """To a browser without JavaScript; JSON, which page.js reads, to all others."""
+    h = httpd(manager() + to(mirror))
+    before = h.mirror()["attributes"]
+    browser = ("Accept: text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8",)
+    got = press(h, "Set share", headers=browser, sample_ratio="<b>2</b>")
+    assert got.status == 400
+    assert got.header("Content-Type") == ["text/html; charset=utf-8"] and got.header("Content-Security-Policy")
+    page = pagelab.parse(got.body)
+    told = page.one(role="alert").shown
+    assert told.startswith("Nothing was changed. sample_ratio: ") and '"<b>2</b>"' in told and not page.one(role="alert").all("b")
+    assert h.mirror()["attributes"] == before
+    form = pagelab.form_with(page, "m", "Set share")                # it can be sent again, and is right this time
+    assert h.request("POST", form.get("action"), [*FORM, *browser], pagelab.posted(form, sample_ratio="2%")).status == 303
+    assert h.mirror()["attributes"]["sample_ratio"] == 0.02
+    assert not page_of(h, "/manage").all(role="alert")
+    for headers in ((), ("Accept: */*",), ("Accept: application/json",)):
+        got = press(h, "Set share", headers=headers, sample_ratio="2")
+        assert got.status == 400 and json.loads(got.body)["error"].startswith("sample_ratio: ")
+
+
+def test_form_of_another_site_is_told_on_the_page(httpd, mirror):
+    h = httpd(manager() + to(mirror))
+    got = h.request("POST", "/manage/mirrors/m", [*FORM, "Accept: text/html", "Origin: http://evil.example.com"], b"count=2")
+    assert got.status == 403
+    assert "Origin: a page of this server is needed" in pagelab.parse(got.body).one(role="alert").shown
 
 
 def test_share_is_shown_exactly(httpd, mirror):

@@ -316,6 +316,16 @@ def test_all_works_without_scripts(httpd, origin, mirror, open_page):
     click("Enable")
     assert page.text(STATE) == "○ Ready"
     assert page.value("location.pathname") in ("/manage", "/manage/")
+    page.type("input[name=sample_ratio]", "999%")
+    click("Set share")
+    assert page.text("[role=alert]").startswith("Nothing was changed. sample_ratio: ")
+    page.type("input[name=sample_ratio]", "50%")
+    click("Set share")
+    assert h.mirror()["attributes"]["sample_ratio"] == 0.5
+    assert page.value("document.querySelector('[role=alert]')") is None
+    (said,) = page.complaints
+    assert "400 (Bad Request)" in said
+    page.complaints.clear()                                         # which it may say of the form that was refused
 
 
 def test_every_control_has_a_name(httpd, mirror, open_page):
