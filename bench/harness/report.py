@@ -32,7 +32,11 @@ class Table:
         if figures is None or not figures.values:
             self.goals.append(Goal(text, "-", None))
             return
-        met = figures.median <= limit if at_most else figures.median >= limit
+        def is_met(value):
+            return value <= limit if at_most else value >= limit
+        met = is_met(figures.median)
+        if is_met(round(figures.median, digits)) != met:
+            digits += 1                             # or what is printed says otherwise
         self.goals.append(Goal(text, figures.text(digits, unit), met))
 
     def plain_goal(self, text, value, met):
