@@ -84,10 +84,10 @@ def own_seconds():
 
 
 def busy_seconds():
-    """Processor time of everything on the machine."""
+    """Processor time of everything on the machine, and what other machines on its host have taken of it (proc_stat(5))."""
     with open("/proc/stat") as f:
-        user, nice, system, _, _, irq, softirq = map(int, f.readline().split()[1:8])
-    return (user + nice + system + irq + softirq) / os.sysconf("SC_CLK_TCK")
+        user, nice, system, _, _, irq, softirq, steal = map(int, f.readline().split()[1:9])
+    return (user + nice + system + irq + softirq) / os.sysconf("SC_CLK_TCK"), steal / os.sysconf("SC_CLK_TCK")
 
 
 # --- one measurement

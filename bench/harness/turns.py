@@ -11,6 +11,7 @@ from .process import Failed
 
 TURN_MS = 60
 SETTLE_MS = 20
+ATTEMPTS = 3
 EDGE_MS = 3                             # before the end of a turn, for this program to be on time
 
 
@@ -24,7 +25,7 @@ class Turns(Rounds):
             for p in peers if i % 2 == 0 else peers[::-1]:
                 taking_part = [s for s in p.sides if sides is None or s in sides]
                 if len(taking_part) > 1:
-                    got = alternate(p, taking_part, bench.seconds(seconds), sink, settle)
+                    got = alternate_patiently(p, taking_part, bench.seconds(seconds), sink, settle)
                 else:
                     got = {s: measure(p, s, lambda url: bench.wrk(url, 1), sink, settle) for s in taking_part}
                 for side, sample in got.items():
@@ -46,6 +47,20 @@ class RateTurns(Rounds):
                 self.samples.setdefault((peer.key, side), []).append(Sample(loads[status], nothing))
             print(f"  round {i + 1}/{rounds}  {peer.name}, in turn, p99: plain {loads[200].p99_ms:.1f} ms, "
                   f"mirrored {loads[202].p99_ms:.1f} ms", file=sys.stderr, flush=True)
+
+
+class NoTurn(Failed):
+    """This program was never on time: the machine has stood still."""
+
+
+def alternate_patiently(peer, sides, *of_load):
+    """alternate(), and once more where the machine has stood still."""
+    for _ in range(ATTEMPTS - 1):
+        try:
+            return alternate(peer, sides, *of_load)
+        except NoTurn as e:
+            print(f"  {e}; once more", file=sys.stderr, flush=True)
+    return alternate(peer, sides, *of_load)
 
 
 def alternate(peer, sides, seconds, sink=None, settle=15.0):
@@ -76,7 +91,7 @@ def alternate(peer, sides, seconds, sink=None, settle=15.0):
                 if turn % len(sides) == i]
         n, ms, ns, sender_ns = map(sum, zip(*mine)) if mine else (0, 0, 0, 0)
         if not n:
-            raise Failed(f"{peer.name}: no turn of {side} could be measured")
+            raise NoTurn(f"{peer.name}: no turn of {side} could be measured")
         if exact:
             ns -= sender_ns
             sender_ns = 0 if side == "plain" else n * each_ns
