@@ -1,5 +1,5 @@
 """Mirrors that copy few requests: sampled, limited, switched off."""
-from harness.compare import COLUMNS, IN_TURN, ratio
+from harness.compare import ALL_IN_TURN, COLUMNS, ratio
 from peers.base import Setup
 
 ORDER = 60
@@ -11,7 +11,7 @@ CHOICES = (("sample_ratio=1%", "sampled at 1 %"), ("enabled=false", "switched of
 def run(bench):
     t = bench.table("Mirrors that copy few requests", "GET, wrk -t1 -c32; event MPM, two children of 64 threads; "
                     "max_queue=100000, ProxyMirrorMemory 4G. Added CPU here is for each request of the client, over "
-                    "the unmirrored location of the same server in the same load, " + IN_TURN[:-1] + " and throughput.",
+                    "the unmirrored location of the same server in the same load, " + ALL_IN_TURN,
                     "mirror", *("added us/request" if c == "added us/copy" else c for c in COLUMNS if c != "arrived"))
     for attributes, name in CHOICES:
         origin, mirror = bench.sinks()

@@ -1,10 +1,10 @@
 """A mirror that is not there: nobody listens on its port."""
-from harness.compare import COLUMNS, outcomes, ratio, rows
+from harness.compare import COLUMNS, TAKE_TURNS, outcomes, ratio, rows
 from harness.faulty import Dead
 from peers.base import Setup
 
 ORDER = 40
-ABOUT = "GET, wrk -t1 -c32; {what}; all attributes at their defaults."
+ABOUT = "GET, wrk -t1 -c32; {what}; all attributes at their defaults. CPU and throughput of httpd come from loads " + TAKE_TURNS + "."
 
 
 def run(bench):

@@ -1,5 +1,5 @@
 """A mirror over TLS that accepts connections and never says a word of the handshake."""
-from harness.compare import COLUMNS, outcomes, ratio, rows
+from harness.compare import COLUMNS, TAKE_TURNS, outcomes, ratio, rows
 from harness.faulty import Hang
 from peers.base import Setup
 
@@ -9,7 +9,8 @@ KINDS = {"": "all attributes at their defaults", "retry=0": "retry=0, so that it
 
 def run(bench):
     t = bench.table("Mirror that stalls in the handshake",
-                    "GET, wrk -t1 -c32; the mirror accepts and says nothing; " + ", or with ".join(KINDS.values()) + ".",
+                    "GET, wrk -t1 -c32; the mirror accepts and says nothing; " + ", or with ".join(KINDS.values())
+                    + ". CPU and throughput come from loads " + TAKE_TURNS + ".",
                     "proxy", *COLUMNS)
     if bench.lab.without_tls():
         t.note("skipped: " + bench.lab.without_tls())

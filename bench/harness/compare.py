@@ -3,7 +3,9 @@ from .measure import Figures
 
 COLUMNS = ("requests/s", "of unmirrored", "p50 ms", "p99 ms", "CPU us/request", "added us/copy", "arrived",
            "resident MB")
-IN_TURN = "in which the requests take turns between the two locations; so is CPU."
+TAKE_TURNS = "in which the requests take turns between the two locations"
+IN_TURN = TAKE_TURNS + "; so is CPU."
+ALL_IN_TURN = TAKE_TURNS + "; so are CPU and throughput."
 
 
 def ratio(r, peer):

@@ -20,6 +20,11 @@ def process_ns(pid):
         raise Failed(f"process {pid} is gone") from e
 
 
+def processes_ns(pids):
+    """The sum of process_ns() of several."""
+    return sum(map(process_ns, pids))
+
+
 def threads(pids, prefix):
     """Folders in /proc of the threads whose name begins so."""
     found = []
@@ -135,7 +140,7 @@ def measure(peer, side, load, sink=None, settle=15.0, watch=None):
     arrived = sink.requests() if sink else 0
     counted = peer.counters()
     senders, helpers = threads_ns(pids, "mirror-sender"), threads_ns(pids, "mirror-helper")
-    ns = sum(map(process_ns, pids))
+    ns = processes_ns(pids)
     watched = []
     if watch:
         background = Background(lambda: load(peer.url(side)))
@@ -147,7 +152,7 @@ def measure(peer, side, load, sink=None, settle=15.0, watch=None):
         result = load(peer.url(side))
     if settle:
         wait_settled(peer, sink, settle)
-    ns = sum(map(process_ns, pids)) - ns
+    ns = processes_ns(pids) - ns
     n = max(result.all, 1) * 1e3
     sample = Sample(result, ns / n, _since(senders, threads_ns(pids, "mirror-sender")) / n,
                     _since(helpers, threads_ns(pids, "mirror-helper")) / n, watched=watched,

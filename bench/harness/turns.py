@@ -6,7 +6,7 @@ import time
 import urllib.parse
 
 from .load import Background, Load, wrk_turns
-from .measure import Rounds, Sample, measure, process_ns, scheduled_ns, threads, wait_settled
+from .measure import Rounds, Sample, measure, processes_ns, scheduled_ns, threads, wait_settled
 from .process import Failed
 
 TURN_MS = 60
@@ -74,7 +74,7 @@ def alternate(peer, sides, seconds, sink=None, settle=15.0):
     began = int(time.monotonic())
     urls = [peer.url(s) for s in sides]
     background = Background(lambda: wrk_turns(urls[0], [urllib.parse.urlsplit(u).path for u in urls], seconds, began, TURN_MS))
-    windows = look(background, lambda: (sum(map(process_ns, pids)), sending()), began, len(sides))
+    windows = look(background, lambda: (processes_ns(pids), sending()), began, len(sides))
     sent, errors = background.result()
     if settle:
         wait_settled(peer, sink, settle)
