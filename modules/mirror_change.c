@@ -19,6 +19,7 @@
 #include "mirror_change.h"
 #include "mirror_change_body.h"
 #include "mirror_change_guard.h"
+#include "mirror_manager_guard.h"
 #include "mirror_manager_json.h"
 #include "mirror_override.h"
 #include "mirror_page.h"
@@ -54,7 +55,8 @@ int mirror_change_send_page(request_rec *r, const mirror_registry_t *registry, c
     return mirror_page_send(r, registry, &visit);
 }
 
-/* Whether a browser has sent a form, and shows the answer to a person; page.js sends forms as well, but reads JSON. */
+/* Whether a browser has sent a form, and shows the response to a person; page.js sends forms as well, but reads JSON: for
+ * any way around the manager (a login page, say) can redirect, and only JSON of the mirror proves that the change was made. */
 static int is_for_people(const request_rec *r)
 {
     const char *accept = apr_table_get(r->headers_in, "Accept");
@@ -66,6 +68,9 @@ static int refuse(const change_t *change, int status, const char *why)
 {
     request_rec *r = change->r;
 
+    if (status == HTTP_FORBIDDEN) {
+        mirror_manager_guard_log(r, change->mirror->name, why);
+    }
     if (!is_for_people(r)) {
         return mirror_manager_json_error(r, status, why);
     }
@@ -281,7 +286,7 @@ static int answer(const change_t *change, const mirror_settings_t *settings)
     request_rec *r = change->r;
     yajl_gen gen;
 
-    if (change->fields) {
+    if (change->fields && is_for_people(r)) {
         apr_table_setn(r->headers_out, "Location", apr_pstrcat(r->pool, ap_escape_uri(r->pool, change->location), "/", NULL));
         return HTTP_SEE_OTHER;
     }
@@ -343,6 +348,9 @@ static int attempt(const change_t *change, apr_pool_t *pool)
         stored.text = NULL;
     }
     wrong = mirror_settings_make(&before, mirror, stored.text, stored.version, pool);
+    if (wrong && change->reset) { /* what cannot be in force is not in force, and can be taken away */
+        wrong = mirror_settings_make(&before, mirror, NULL, stored.version, pool);
+    }
     if (wrong) {
         return refuse(change, HTTP_INTERNAL_SERVER_ERROR, wrong);
     }

@@ -11,8 +11,8 @@
  *     ATTRIBUTE  any number of them, for "set": the value as the word in a directive (host: the URL); an empty one
  *                resets the attribute to its default, as null does in JSON
  *
- * It is answered with 303 to LOCATION, or as any other request with an error; to a browser, which accepts text/html, with the
- * page, which tells it.
+ * To a browser, which accepts text/html, the response is 303 to LOCATION, or the page, which tells the error; to all others
+ * it is JSON, as that to PATCH is.
  */
 #ifndef MIRROR_CHANGE_H
 #define MIRROR_CHANGE_H

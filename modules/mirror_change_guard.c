@@ -2,7 +2,6 @@
  *
  * mirror_change_guard.c - who may change a mirror. See mirror_change_guard.h.
  */
-#include <arpa/inet.h>
 #include <string.h>
 
 #include <apr_cstr.h>
@@ -10,7 +9,6 @@
 #include <httpd.h>
 #include <http_config.h>
 #include <http_protocol.h>
-#include <http_vhost.h>
 
 #include "mirror_change_guard.h"
 
@@ -66,25 +64,35 @@ static int is_same_origin(request_rec *r, const char *origin)
     return port && port == own_port && !ap_cstr_casecmp(host, own);
 }
 
-/* Whether the client calls the server by a name of its own. A page of anyone's whose name leads to loopback today is of the
- * same origin, to the browser. */
-static int is_own_name(request_rec *r)
+/* The header by which a request tells that it was passed on by a proxy, or is a copy that a mirror got; NULL: it tells
+ * nothing. mod_remoteip takes out the one that it believes. */
+static const char *find_sign_of_proxy(const request_rec *r)
 {
-    const char *host = r->hostname ? r->hostname : "";
-    unsigned char bytes[16];
+    static const char *const signs[] = { "X-Proxy-Mirror", "X-Forwarded-For", "X-Real-IP", "Forwarded", "Via" };
+    apr_size_t i;
 
-    return !ap_cstr_casecmp(host, "localhost") || ap_matches_request_vhost(r, host, r->server->port) ||
-           (inet_pton(AF_INET, host, bytes) == 1 && is_loopback_address(bytes, 4)) ||
-           (inet_pton(AF_INET6, host, bytes) == 1 && is_loopback_address(bytes, 16));
+    for (i = 0; i < sizeof(signs) / sizeof(*signs); i++) {
+        if (apr_table_get(r->headers_in, signs[i])) {
+            return signs[i];
+        }
+    }
+    return NULL;
 }
 
 const char *mirror_change_guard_refuse_client(request_rec *r)
 {
+    const char *sign;
+
+    if (r->user) {
+        return NULL;
+    }
     /* The connection itself; and what mod_remoteip says, in whose name a local proxy asks, can only take that back. */
-    if (!r->user && !(is_loopback(r->connection->client_addr) && is_loopback(r->useragent_addr))) {
+    if (!is_loopback(r->connection->client_addr) || !is_loopback(r->useragent_addr)) {
         return "change: an authenticated user, or a connection from loopback, is needed; got neither";
     }
-    return NULL;
+    sign = find_sign_of_proxy(r);
+    return sign ? apr_psprintf(r->pool, "change: an authenticated user, or a client on this machine, is needed; got a "
+                               "request that was passed on, as its header %s tells", sign) : NULL;
 }
 
 const char *mirror_change_guard_refuse(request_rec *r)
@@ -99,10 +107,6 @@ const char *mirror_change_guard_refuse(request_rec *r)
     if ((origin && !is_same_origin(r, origin)) ||
         (site && ap_cstr_casecmp(site, "same-origin") && ap_cstr_casecmp(site, "none"))) {
         return "Origin: a page of this server is needed; got another one's";
-    }
-    if ((origin || site) && !r->user && !is_own_name(r)) {
-        return "Host: localhost, a loopback address, or a name of this server (ServerName, ServerAlias) is needed from a "
-               "browser without a user; got another one";
     }
     return NULL;
 }

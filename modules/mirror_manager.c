@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include <ap_expr.h>
+#include <apr_cstr.h>
 #include <apr_strings.h>
 #include <http_config.h>
 #include <http_core.h>
@@ -17,6 +18,7 @@
 #include "mirror_change.h"
 #include "mirror_config.h"
 #include "mirror_manager.h"
+#include "mirror_manager_guard.h"
 #include "mirror_manager_json.h"
 #include "mirror_metrics.h"
 #include "mirror_page.h"
@@ -92,7 +94,7 @@ static int sets_our_handler(request_rec *r, const core_dir_config *section)
     const char *error = NULL;
     const char *handler = section->expr_handler != NULL ? ap_expr_str_exec(r, section->expr_handler, &error) : NULL;
 
-    return handler != NULL && error == NULL && strcmp(handler, r->handler) == 0;
+    return handler != NULL && error == NULL && ap_cstr_casecmp(handler, r->handler) == 0;
 }
 
 /* Length of the longest <Location> that sets the handler and has this URI in it; -1 if there is none. */
@@ -182,8 +184,11 @@ static int handle(request_rec *r, int may_change)
     if (len < 0) {
         len = guessed_location(r);
     }
-    location = apr_pstrmemdup(r->pool, r->uri, (apr_size_t)len);
     rest = r->uri + len;
+    location = apr_pstrmemdup(r->pool, r->uri, (apr_size_t)len);
+    while (location[0] == '/' && location[1] == '/') {
+        location++; /* two would make a host of what follows, in links and in Location */
+    }
     if (mirror_page_has_file(rest)) {
         return r->method_number == M_GET ? mirror_page_send_file(r, rest) : refuse_method(r, READ);
     }
@@ -207,6 +212,29 @@ static int handle(request_rec *r, int may_change)
     return r->method_number == M_GET ? answer_list(r, registry) : refuse_method(r, READ);
 }
 
+/* Answer with 403 if the request may not be answered; DECLINED if it may. */
+static int refuse(request_rec *r)
+{
+    const char *why = mirror_manager_guard_refuse_handler(r);
+
+    if (why == NULL) {
+        why = mirror_manager_guard_refuse_host(r);
+        if (why == NULL) {
+            return DECLINED;
+        }
+        mirror_manager_guard_log(r, NULL, why);
+    }
+    return mirror_manager_json_error(r, HTTP_FORBIDDEN, why);
+}
+
+/* A compressed page would tell the length of its nonce and of what the client sent beside it (BREACH), and a compressed
+ * response has another ETag than the one that If-Match needs. */
+static void forbid_compression(request_rec *r)
+{
+    apr_table_setn(r->subprocess_env, "no-gzip", "1");
+    apr_table_setn(r->subprocess_env, "no-brotli", "1");
+}
+
 int mirror_manager_handler(request_rec *r)
 {
     int may_change, rv;
@@ -215,6 +243,11 @@ int mirror_manager_handler(request_rec *r)
         return DECLINED;
     }
     may_change = strcmp(r->handler, MANAGER) == 0;
+    forbid_compression(r);
+    rv = refuse(r);
+    if (rv != DECLINED) {
+        return rv;
+    }
     if (may_change && is_change(r)) {
         return handle(r, may_change); /* which reads the body, or leaves it to httpd */
     }

@@ -196,14 +196,10 @@ int mirror_page_send(request_rec *r, const mirror_registry_t *registry, const mi
 {
     int count = registry->mirrors->nelts;
     mirror_page_view_t *views = apr_pcalloc(r->pool, sizeof(*views) * (apr_size_t)(count + 1));
-    const char *path = visit->location;
     const char *location;
     int i;
 
-    while (path[0] == '/' && path[1] == '/') {
-        path++; /* two would make a host of what follows */
-    }
-    location = ap_escape_html(r->pool, ap_os_escape_path(r->pool, path, 1));
+    location = ap_escape_html(r->pool, ap_os_escape_path(r->pool, visit->location, 1));
     for (i = 0; i < count; i++) {
         mirror_page_view(&views[i], registry, APR_ARRAY_IDX(registry->mirrors, i, const mirror_t *), r->pool);
     }

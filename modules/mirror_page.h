@@ -15,7 +15,7 @@
 
 /* Who looks, from where. */
 typedef struct mirror_page_visit_t {
-    const char *location; /* the path of the location as in r->uri, without a slash at its end */
+    const char *location; /* the path of the location as in r->uri, without a slash at its end, and with one at its front */
     const char *nonce;    /* for forms; NULL: there are none */
     const char *refusal;  /* without a nonce: why this visitor may change nothing; NULL: as nobody may here */
     const char *failed;   /* why the form that was just sent has changed nothing; NULL: none was */

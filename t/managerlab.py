@@ -5,21 +5,27 @@ import json
 from typing import Any, Iterable
 
 from httpdlab import Httpd
-from wire import Message, request
+from wire import Message
 
 MANAGER = '<Location "/manager">\nSetHandler proxy-mirror-manager\n<IfModule proxy_module>\nProxyPass "!"\n</IfModule>\n</Location>\n'
 JSON = "Content-Type: application/json"
 FORM = "Content-Type: application/x-www-form-urlencoded"
+ANN = "Authorization: Basic YW5uOnRlc3Q="       # ann:test
+USER_MODULES = ["authn_core", "authn_file", "auth_basic", "authz_user"]
+
+
+def user(h: Httpd, path: str = "/manager") -> str:
+    """A <Location> in which a user is needed, who is ann."""
+    h.write("users", "ann:{SHA}qUqP5cyxm6YcTAhz05Hph5gvu9M=\n")
+    return (f'<Location "{path}">\nAuthType Basic\nAuthName x\nAuthBasicProvider file\nAuthUserFile "{h.root}/users"\n'
+            "Require valid-user\n</Location>\n")
 
 
 def call(h: Httpd, method: str, name: str = "m", data: Any = None, headers: Iterable[str] = (JSON,),
          location: str = "/manager") -> Message:
     """`data` is sent as it is if it is bytes, and as JSON if it is anything else but None."""
     body = data if data is None or isinstance(data, bytes) else json.dumps(data).encode()
-    sent = request(method, f"{location}/mirrors/{name}", list(headers), body)
-    if any(header.startswith("Host:") for header in headers):
-        sent = sent.replace(b"Host: t\r\n", b"", 1)
-    return h.exchange(sent, method)
+    return h.request(method, f"{location}/mirrors/{name}", list(headers), body)
 
 
 def changed(answer: Message) -> dict:

@@ -147,7 +147,7 @@ def test_a_change_is_not_lost_where_slots_are_made_anew(httpd, mirror):
     h = httpd(MANAGER + "ProxyMirrorSlots 2\n" + to(mirror), expect=["PM0200"])
     patch(h, {"count": 3})
     with h.client() as client:
-        client.send(b"PATCH /manager/mirrors/m HTTP/1.1\r\nHost: t\r\nContent-Type: application/json\r\n"
+        client.send(b"PATCH /manager/mirrors/m HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
                     b"Expect: 100-continue\r\nContent-Length: 12\r\n\r\n")
         assert client.stream.line() == b"HTTP/1.1 100 Continue"     # it waits for the body
         assert client.stream.line() == b""

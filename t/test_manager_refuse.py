@@ -109,7 +109,7 @@ def test_bodies_are_bounded(same):
     filled = b'{"enabled": false' + b" " * 65519 + b"}"
     refused(call(same, "PATCH", "m", filled), 413, "65536")
     chunks = b"8000\r\n" + b" " * 0x8000 + b"\r\n"
-    got = same.exchange(b"PATCH /manager/mirrors/m HTTP/1.1\r\nHost: t\r\nContent-Type: application/json\r\n"
+    got = same.exchange(b"PATCH /manager/mirrors/m HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
                         b"Transfer-Encoding: chunked\r\nConnection: close\r\n\r\n" + 3 * chunks + b"0\r\n\r\n")
     refused(got, 413)
 
@@ -117,7 +117,7 @@ def test_bodies_are_bounded(same):
 def test_a_body_may_be_long_and_chunked(httpd, mirror):
     h = httpd(MANAGER + to(mirror))
     assert changed(call(h, "PATCH", "m", b'{"count": 7' + b" " * 65524 + b"}"))["attributes"]["count"] == 7
-    got = h.exchange(b"PATCH /manager/mirrors/m HTTP/1.1\r\nHost: t\r\nContent-Type: application/json\r\n"
+    got = h.exchange(b"PATCH /manager/mirrors/m HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
                      b"Transfer-Encoding: chunked\r\nConnection: close\r\n\r\n5\r\n{\"cou\r\n8\r\nnt\": 8 }\r\n0\r\n\r\n")
     assert changed(got)["attributes"]["count"] == 8
 

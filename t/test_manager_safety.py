@@ -6,8 +6,8 @@ from urllib.parse import urlencode
 
 import pytest
 
-from httpdlab import Httpd, to
-from managerlab import FORM, JSON, MANAGER, attributes, call, changed, patch, refused
+from httpdlab import Httpd, free_port, to, wait_for
+from managerlab import ANN, FORM, JSON, MANAGER, USER_MODULES, attributes, call, changed, patch, refused, user
 from wire import Message
 
 
@@ -28,6 +28,9 @@ def nonce(h: Httpd) -> str:
 
 def post(h: Httpd, fields: dict[str, str], headers: tuple[str, ...] = (), name: str = "m") -> Message:
     return call(h, "POST", name, urlencode(fields).encode(), (FORM, *headers))
+
+
+BROWSER = "Accept: text/html,*/*"
 
 
 # ---- who ----
@@ -59,17 +62,55 @@ def test_fetch_metadata(httpd, mirror, site, allowed):
     assert h.mirror()["overridden"] is allowed
 
 
-def test_a_name_that_leads_to_loopback_is_no_name_of_ours(same):
-    """A page of evil.example.com, whose address was made 127.0.0.1, is of the same origin to a browser."""
-    for headers in (["Origin: http://evil.example.com"], ["Sec-Fetch-Site: same-origin"]):
-        refused(call(same, "PATCH", "m", {"count": 2}, [JSON, "Host: evil.example.com", *headers]), 403, "Host: ")
+READ = ["/manager", "/manager/", "/manager/mirrors", "/manager/mirrors/m", "/manager/metrics", "/manager/page.js"]
 
 
-@pytest.mark.parametrize("host", ["localhost", "www.example.com", "a.b.example.org", "[::1]", "127.1.2.3:99"])
+def names(h: Httpd, mirror) -> str:
+    """A virtual host that has names, and takes all others."""
+    return (f"<VirtualHost *:{h.port}>\nServerName www.example.com\nServerAlias web1 * *.example.org\n{MANAGER}"
+            f"{to(mirror)}\n</VirtualHost>")
+
+
+@pytest.mark.parametrize("host", ["evil.example.com", "a.b.example.org", "127.0.0.1.nip.io", "localhost.example.com", "127.1",
+                                  "2130706433", "www.example.com.evil.org", "*", "web1.example.org:80", "[::1].evil.org"])
+def test_a_name_that_leads_here_is_no_name_of_ours(httpd, mirror, host):
+    """A page of evil.example.com, whose address was made 127.0.0.1, is of the same origin to a browser: it reads what it
+    likes, and has the nonce."""
+    h = httpd(lambda h: names(h, mirror))
+    for path in (*READ, *(path.replace("manager", "mirror-status") for path in READ)):
+        for method in ("GET", "HEAD", "OPTIONS"):
+            got = h.request(method, path, [f"Host: {host}"])
+            assert got.status in (400, 403) and b'"overridden"' not in got.body and b"nonce" not in got.body, (path, got)
+    for headers in ([], [f"Origin: http://{host}"], ["Sec-Fetch-Site: same-origin"]):
+        for method in ("PUT", "PATCH", "DELETE", "POST"):
+            assert call(h, method, "m", {"count": 2}, [JSON, f"Host: {host}", *headers]).status in (400, 403)
+    h.module = None                             # whose counters the virtual host has
+    assert b'"overridden": false' in h.get("/manager/mirrors", ["Host: web1"]).body
+    assert not h.log_lines("PM0900")
+
+
+@pytest.mark.parametrize("host", ["localhost", "LocalHost:99", "www.example.com", "WWW.example.com.", "web1:9", "[::1]", "127.1.2.3:99",
+                                  "10.1.2.3", "[2001:db8::1]:8080"])
 def test_names_of_ours(httpd, mirror, host):
-    h = httpd(lambda h: f"<VirtualHost *:{h.port}>\nServerName www.example.com\nServerAlias *.example.org\n{MANAGER}"
-                        f"{to(mirror)}\n</VirtualHost>")
+    h = httpd(lambda h: names(h, mirror))
+    for path in READ:
+        assert h.get(path, [f"Host: {host}"]).status == 200
     changed(call(h, "PATCH", "m", {"count": 2}, [JSON, f"Host: {host}", f"Origin: http://{host}"]))
+    assert not h.log_lines("PM0920")
+
+
+def test_without_a_host_there_is_no_browser(httpd, mirror):
+    h = httpd(MANAGER + to(mirror))
+    assert h.exchange(b"GET /manager/mirrors HTTP/1.0\r\n\r\n").status == 200
+    assert h.exchange(b"GET /manager/mirrors HTTP/1.0\r\nHost: evil.example.com\r\n\r\n").status == 403
+    assert h.exchange(b"GET http://evil.example.com/manager/mirrors HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
+                      ).status == 403
+
+
+def test_a_user_may_call_it_by_any_name(httpd, mirror):
+    h = httpd(lambda h: MANAGER + user(h) + to(mirror), modules=USER_MODULES)
+    assert h.get("/manager/mirrors", ["Host: lb.example.net", ANN]).status == 200
+    changed(call(h, "PATCH", "m", {"count": 2}, [JSON, "Host: lb.example.net", ANN]))
 
 
 PROXY_PROTOCOL = "RemoteIPProxyProtocol On\n"
@@ -77,19 +118,9 @@ PROXY_PROTOCOL = "RemoteIPProxyProtocol On\n"
 
 def from_elsewhere(h: Httpd, method: str, headers: list[str], body: bytes = b'{"count": 2}') -> Message:
     """What a client at 192.0.2.1 sends, as httpd is told by the PROXY protocol about its connection."""
-    head = "".join(f"{line}\r\n" for line in ("Host: t", JSON, f"Content-Length: {len(body)}", *headers))
+    head = "".join(f"{line}\r\n" for line in ("Host: localhost", JSON, f"Content-Length: {len(body)}", *headers))
     return h.exchange(f"PROXY TCP4 192.0.2.1 127.0.0.1 1000 80\r\n{method} /manager/mirrors/m HTTP/1.1\r\n{head}\r\n".encode()
                       + body, method)
-
-
-USER = """<Location "/manager">
-AuthType Basic
-AuthName x
-AuthBasicProvider file
-AuthUserFile "{h.root}/users"
-Require valid-user
-</Location>
-"""
 
 
 def test_from_elsewhere_a_user_is_needed(httpd, mirror):
@@ -110,14 +141,46 @@ def test_whom_a_local_proxy_speaks_for(httpd, mirror):
     changed(call(h, "PATCH", "m", {"count": 3}))
 
 
-def test_a_user_may_change_from_elsewhere(httpd, mirror):
+SIGNS = ["X-Proxy-Mirror: lab", "X-Proxy-Mirror: other", "X-Forwarded-For: 127.0.0.1", "X-Real-IP: 127.0.0.1", "Forwarded: for=127.0.0.1",
+         "Via: 1.1 nginx", "X-Forwarded-For:"]
+
+
+@pytest.mark.parametrize("sign", SIGNS)
+def test_a_request_that_was_passed_on_is_not_local(same, sign):
+    """A proxy on this machine connects from loopback for anybody, and a mirror may lead back to httpd."""
+    for method in ("PUT", "PATCH", "DELETE", "POST"):
+        refused(call(same, method, "m", {"count": 2}, [JSON, sign]), 403, "change: ",
+                f"header {sign.split(':')[0]} tells")
+    assert same.get("/manager/mirrors", [sign]).status == 200       # who may read is Require's matter
+    assert b"<form" not in same.get("/manager", [sign]).body
+    assert len(same.log_lines("PM0920: .* mirror m is refused to a client without a user from 127.0.0.1: change: ")) == 4
+
+
+def test_a_user_may_come_through_a_proxy(httpd, mirror):
+    h = httpd(lambda h: MANAGER + user(h) + to(mirror), modules=USER_MODULES)
+    changed(call(h, "PATCH", "m", {"count": 2}, [JSON, ANN, *SIGNS[:6]]))
+
+
+def test_a_copy_changes_nothing(httpd, mirror):
+    """What a client sends to the public host arrives at the mirror, the manager's host, from loopback."""
     def conf(h: Httpd) -> str:
-        h.write("users", "ann:{SHA}qUqP5cyxm6YcTAhz05Hph5gvu9M=\n")         # test
-        return PROXY_PROTOCOL + MANAGER + USER.format(h=h) + to(mirror)
-    h = httpd(conf, modules=["remoteip", "authn_core", "authn_file", "auth_basic", "authz_user"], expect=["AH01617"])
+        manager = free_port()
+        return (f'Listen 127.0.0.1:{manager}\n<VirtualHost *:{h.port}>\nServerName localhost\n'
+                f'ProxyMirror "http://127.0.0.1:{manager}" name=staging body=on host_header=target\n</VirtualHost>\n'
+                f"<VirtualHost *:{manager}>\nServerName localhost\n{MANAGER}</VirtualHost>")
+    h = httpd(conf)
+    got = h.request("DELETE", "/manager/mirrors/staging", [JSON])
+    assert got.status in (403, 404, 405)
+    h.ended(1, "staging")
+    wait_for("the copy", lambda: h.log_lines('PM0920: "DELETE" of mirror staging is refused .*X-Proxy-Mirror'))
+    assert not h.log_lines("PM0900")
+
+
+def test_a_user_may_change_from_elsewhere(httpd, mirror):
+    h = httpd(lambda h: PROXY_PROTOCOL + MANAGER + user(h) + to(mirror), modules=["remoteip", *USER_MODULES], expect=["AH01617"])
     h.module = None
     assert from_elsewhere(h, "PATCH", []).status == 401
-    assert changed(from_elsewhere(h, "PATCH", ["Authorization: Basic YW5uOnRlc3Q="]))["attributes"]["count"] == 2
+    assert changed(from_elsewhere(h, "PATCH", [ANN]))["attributes"]["count"] == 2
     assert h.log_lines('PM0900: mirror m is changed by "ann" from 192.0.2.1 through 127.0.0.1: count from 1 to 2')
 
 
@@ -129,7 +192,7 @@ def test_form(httpd, mirror):
     one = nonce(h)
     assert nonce(h) == one
     got = post(h, {"nonce": one, "enabled": "off", "count": "10", "timeout": "", "methods": "GET,POST",
-                   "sample_ratio": "12.5%", "action": "set"}, ("Host: localhost", "Origin: http://localhost"))
+                   "sample_ratio": "12.5%", "action": "set"}, ("Host: localhost", "Origin: http://localhost", BROWSER))
     assert got.status == 303 and got.header("Location") == ["/manager/"]
     now = attributes(h)
     assert (now["enabled"], now["count"], now["timeout"], now["methods"]) == (False, 10, "10s", ["GET", "POST"])
@@ -146,8 +209,9 @@ def test_form(httpd, mirror):
     assert attributes(h) == now
     etag = call(h, "GET", "m", None, ()).header("ETag")[0]
     refused(post(h, {"nonce": one, "count": "4", "etag": '"x"'}), 412)
-    assert post(h, {"nonce": one, "count": "4", "etag": etag}).status == 303
-    assert post(h, {"nonce": one, "action": "reset"}).status == 303
+    now = changed(post(h, {"nonce": one, "count": "4", "etag": etag}))      # to programs, such as page.js
+    assert now == h.mirror() and now["attributes"]["count"] == 4
+    assert post(h, {"nonce": one, "action": "reset"}, (BROWSER,)).status == 303
     assert h.mirror()["overridden"] is False
 
 
@@ -168,7 +232,7 @@ def test_all_children_have_the_same_nonce(httpd, mirror):
     h = httpd(MANAGER + to(mirror), children=4, threads=2)
     one = nonce(h)
     for n in range(30):
-        assert post(h, {"nonce": one, "count": str(n + 2)}).status == 303
+        assert changed(post(h, {"nonce": one, "count": str(n + 2)}))["attributes"]["count"] == n + 2
         assert attributes(h)["count"] == n + 2
 
 
@@ -185,3 +249,35 @@ def test_reading_needs_no_more_than_require(httpd, mirror):
     for method in ("GET", "PUT", "PATCH", "DELETE", "POST"):
         assert call(h, method, "m", {"count": 2}).status == 403
     assert h.mirror()["overridden"] is False
+
+
+# ---- the log ----
+
+def test_each_refusal_is_one_line(httpd, mirror):
+    h = httpd(lambda h: PROXY_PROTOCOL + MANAGER + to(mirror), modules=["remoteip"])
+    h.module = None
+    head = "PM0920: .PATCH. of mirror m is refused to a client without a user from "
+    for count, (headers, words) in enumerate([
+            ([], "192.0.2.1 through 127.0.0.1: change: an authenticated user"),
+            (["Origin: http://evil.example.com"], "192.0.2.1 through 127.0.0.1: change: "),
+            (["X-Forwarded-For: 1.2.3.4"], "192.0.2.1 through 127.0.0.1: change: ")], 1):
+        refused(from_elsewhere(h, "PATCH", headers), 403)
+        assert len(h.log_lines(head + words)) == len(h.log_lines("PM0920")) == count
+
+
+def test_refusals_of_users_and_forms_are_logged(httpd, mirror):
+    h = httpd(lambda h: MANAGER + user(h) + to(mirror), modules=USER_MODULES)
+    refused(call(h, "DELETE", "m", None, [ANN, "Origin: http://evil.example.com"]), 403)
+    assert h.log_lines('PM0920: "DELETE" of mirror m is refused to "ann" from 127.0.0.1: Origin: a page of this server')
+    assert post(h, {"nonce": "0" * 32, "count": "2"}, (ANN, BROWSER)).status == 403
+    assert h.log_lines('PM0920: "POST" of mirror m is refused to "ann" from 127.0.0.1: nonce: ')
+    assert len(h.log_lines("PM0920")) == 2
+
+
+def test_what_a_client_says_cannot_forge_a_line(httpd, mirror):
+    h = httpd("HttpProtocolOptions Unsafe\n" + MANAGER + to(mirror))
+    path = b"/manager/%0aPM0900:%1b[2J" + (b"/" + b"x" * 200) * 20
+    got = h.exchange(b"GET " + path + b" HTTP/1.1\r\nHost: e<\"vil" + b"y" * 200 + b"\r\nConnection: close\r\n\r\n")
+    refused(got, 403, "Host: ")
+    (line,) = h.log_lines("PM0920")
+    assert len(line) < 1000 and not h.log_lines(r"^PM0900|\x1b")

@@ -23,7 +23,7 @@ SAMPLE = re.compile(r'(\w+)\{((?:\w+="(?:[^"\\]|\\.)*",?)+)\} (\d+(?:\.\d+)?)')
 
 
 def text_of(h, path: str = "/mirror-status/metrics") -> str:
-    got = h.get(path)
+    got = h.get(path, ["Host: localhost"])
     assert got.status == 200
     assert got.header("Content-Type") == ["text/plain; version=0.0.4; charset=utf-8"]
     return got.body.decode()

@@ -8,6 +8,7 @@ import pytest
 
 import pagelab
 from httpdlab import location, to
+from managerlab import ANN, MANAGER, USER_MODULES, user
 from test_status import OUTCOMES
 
 STATUS = "/mirror-status"
@@ -22,7 +23,7 @@ def manager(path: str = "/manage") -> str:
 
 
 def page_of(h, path: str = STATUS) -> pagelab.Element:
-    got = h.get(path)
+    got = h.get(path, ["Host: localhost"])
     assert got.status == 200, got.raw
     return pagelab.parse(got.body)
 
@@ -173,8 +174,9 @@ def test_all_is_escaped(httpd, mirror):
 
 
 def test_host_of_the_client_is_escaped(httpd, mirror):
-    h = httpd(f"HttpProtocolOptions Unsafe\n{to(mirror)}")
-    got = h.exchange(f"GET {STATUS} HTTP/1.1\r\nHost: a<i>&\"b\r\nConnection: close\r\n\r\n".encode())
+    h = httpd(lambda h: f"HttpProtocolOptions Unsafe\n{to(mirror)}\n{MANAGER}{user(h)}", modules=USER_MODULES)
+    got = h.exchange(f"GET /manager HTTP/1.1\r\nHost: a<i>&\"b\r\n{ANN}\r\nConnection: close\r\n\r\n".encode())
+    assert got.status == 200
     assert b"<i>" not in got.body and b'&"b' not in got.body
 
 
@@ -202,8 +204,8 @@ def test_any_location(httpd, mirror, section, path, slashes):
         assert page.one("body").get("data-location") == path
         assert page.one("link", rel="stylesheet").get("href") == f"{path}/page.css"
     for file in FILES:
-        assert h.get(f"{path}/{file}").body == h.get(f"{STATUS}/{file}").body
-    assert list(json.loads(h.get(f"{path}/mirrors").body)) == ["mirrors"]
+        assert h.get(f"{path}/{file}", ["Host: localhost"]).body == h.get(f"{STATUS}/{file}").body
+    assert list(json.loads(h.get(f"{path}/mirrors", ["Host: localhost"]).body)) == ["mirrors"]
 
 
 def test_location_never_names_a_host(httpd, mirror):
@@ -230,7 +232,7 @@ def test_who_may_change_nothing_is_told(httpd, mirror):
     h.hanging = True                            # the counters cannot be asked for without that protocol
     bodies = {}
     for address in ("192.0.2.1", "127.0.0.1"):
-        got = h.exchange(f"PROXY TCP4 {address} 127.0.0.1 1000 80\r\nGET /manage HTTP/1.1\r\nHost: t\r\n\r\n".encode())
+        got = h.exchange(f"PROXY TCP4 {address} 127.0.0.1 1000 80\r\nGET /manage HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
         assert got.status == 200
         bodies[address] = pagelab.parse(got.body)
     assert bodies["127.0.0.1"].all("form") and not bodies["127.0.0.1"].all(class_="refusal")
@@ -253,7 +255,10 @@ def test_forms_carry_the_nonce(httpd, mirror):
     assert [one for one in page.all("input") if one.get("type") != "hidden"] == labelled
 
 
-def press(h, button: str, name: str = "m", headers: tuple[str, ...] = (), **typed: str):
+BROWSER = ("Accept: text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8",)
+
+
+def press(h, button: str, name: str = "m", headers: tuple[str, ...] = BROWSER, **typed: str):
     """A button on the page, as without JavaScript."""
     form = pagelab.form_with(page_of(h, "/manage"), name, button)
     return h.request("POST", form.get("action"), [*FORM, *headers], pagelab.posted(form, **typed))
@@ -286,8 +291,7 @@ def test_refused_form_is_told_on_the_page(httpd, mirror):
     """To a browser without JavaScript; JSON, which page.js reads, to all others."""
     h = httpd(manager() + to(mirror))
     before = h.mirror()["attributes"]
-    browser = ("Accept: text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8",)
-    got = press(h, "Set share", headers=browser, sample_ratio="<b>2</b>")
+    got = press(h, "Set share", sample_ratio="<b>2</b>")
     assert got.status == 400
     assert got.header("Content-Type") == ["text/html; charset=utf-8"] and got.header("Content-Security-Policy")
     page = pagelab.parse(got.body)
@@ -295,7 +299,7 @@ def test_refused_form_is_told_on_the_page(httpd, mirror):
     assert told.startswith("Nothing was changed. sample_ratio: ") and '"<b>2</b>"' in told and not page.one(role="alert").all("b")
     assert h.mirror()["attributes"] == before
     form = pagelab.form_with(page, "m", "Set share")                # it can be sent again, and is right this time
-    assert h.request("POST", form.get("action"), [*FORM, *browser], pagelab.posted(form, sample_ratio="2%")).status == 303
+    assert h.request("POST", form.get("action"), [*FORM, *BROWSER], pagelab.posted(form, sample_ratio="2%")).status == 303
     assert h.mirror()["attributes"]["sample_ratio"] == 0.02
     assert not page_of(h, "/manage").all(role="alert")
     for headers in ((), ("Accept: */*",), ("Accept: application/json",)):

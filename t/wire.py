@@ -136,8 +136,11 @@ def read_answer(stream: Stream, method: str = "GET") -> Message:
 
 def request(method: str, path: str, headers: list[str] | tuple[str, ...] = (), body: bytes | None = None,
             close: bool = True) -> bytes:
-    """The bytes of a request to the host `t`; with a Content-Length if there is a body."""
-    lines = [f"{method} {path} HTTP/1.1", "Host: t"]
+    """The bytes of a request to the host `t`, or of `headers`; with a Content-Length if there is a body. Manager and status
+    need another one: a name of httpd's own."""
+    lines = [f"{method} {path} HTTP/1.1"]
+    if not any(header.lower().startswith("host:") for header in headers):
+        lines.append("Host: localhost" if path.startswith(("/mirror-status", "/manage")) else "Host: t")
     if close:
         lines.append("Connection: close")
     lines += headers

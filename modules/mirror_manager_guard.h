@@ -1,0 +1,25 @@
+/* Licensed under the Apache License, Version 2.0; see LICENSE.
+ *
+ * mirror_manager_guard.h - which requests manager and status answer at all, beside what httpd's Require says.
+ *
+ * Who may change a mirror is mirror_change_guard.h's.
+ */
+#ifndef MIRROR_MANAGER_GUARD_H
+#define MIRROR_MANAGER_GUARD_H
+
+#include <httpd.h>
+
+/* ---- request threads ---- */
+
+/* Whether SetHandler in the server configuration gives this request the handler that it has, r->handler. Returns NULL, or
+ * why not; then one line is logged. */
+const char *mirror_manager_guard_refuse_handler(request_rec *r);
+
+/* Whether the request has a user, or calls the server by a name of its own or by an address. Returns NULL, or why it is
+ * refused. */
+const char *mirror_manager_guard_refuse_host(request_rec *r);
+
+/* Log that a request was refused with 403, and why. `mirror`: the name of the mirror that it is about; NULL: it is about none. */
+void mirror_manager_guard_log(request_rec *r, const char *mirror, const char *why);
+
+#endif
