@@ -221,17 +221,42 @@ const mirrors = new Map();
 const news = new News(document.getElementById("news"));
 let answered = null; // when it last did
 
-async function get_json(url) {
+/* What every request has. A redirect is not followed: it leads to something that is not the manager's. */
+const OURS = { headers: { Accept: "application/json" }, cache: "no-store", redirect: "manual" };
+
+/* The JSON of a response; null if it has none: then something else has responded in place of the manager. */
+async function json_of(answer) {
+    try {
+        return answer.type === "opaqueredirect" ? null : await answer.json();
+    } catch (error) {
+        if (error instanceof SyntaxError) {
+            return null;
+        }
+        throw error;
+    }
+}
+
+/* Why a response without JSON of the manager has none. */
+function stranger(answer) {
+    if (answer.ok || answer.type === "opaqueredirect" || answer.status === 401) {
+        return "you are signed out, or something else responds in place of the manager; load the page anew";
+    }
+    return `the server answers ${answer.status}`;
+}
+
+/* The list of mirrors. */
+async function get_mirrors() {
     const abort = new AbortController();
     const timer = setTimeout(() => abort.abort(), PATIENCE);
     try {
-        const answer = await fetch(url, { cache: "no-store", signal: abort.signal });
-        if (!answer.ok) {
-            throw new Error(`the server answers ${answer.status}`);
+        const answer = await fetch(`${location_path}/mirrors`, { ...OURS, signal: abort.signal });
+        const json = await json_of(answer);
+        if (!answer.ok || !Array.isArray(json?.mirrors)) {
+            throw new Error(json?.error ?? stranger(answer));
         }
         const ahead = Date.parse(answer.headers.get("Date")) - Date.now();
         skew = Math.abs(ahead) > 2000 ? ahead : 0; // which is told in whole seconds
-        return await answer.json();
+        return json.mirrors;
     } finally {
         clearTimeout(timer);
     }
@@ -260,7 +285,7 @@ function update(list) {
 
 async function ask() {
     try {
-        update((await get_json(`${location_path}/mirrors`)).mirrors);
+        update(await get_mirrors());
     } catch (error) {
         const why = error.name === "AbortError" || error instanceof TypeError ? "no answer" : error.message;
         pulse.parentNode.classList.add("bad");
@@ -277,24 +302,26 @@ async function keep_asking() {
 
 /* ---- changing ---- */
 
-/* null, or what is wrong. The answer to a change is a redirection back to this page, which is already here. */
+/* null, or what is wrong. A change was made only if the response is JSON of that very mirror: a login page, a proxy's page or
+ * a redirect is no proof of anything. */
 async function post(form, button) {
     const fields = new URLSearchParams(new FormData(form));
     if (button?.name) {
         fields.append(button.name, button.value);
     }
-    let answer;
+    const { mirror } = form.closest("[data-mirror]").dataset;
+    let answer, json;
     try {
         // not form.action: that is the field of this name
-        answer = await fetch(form.getAttribute("action"), { method: "POST", body: fields, redirect: "manual" });
+        answer = await fetch(form.getAttribute("action"), { ...OURS, method: "POST", body: fields });
+        json = await json_of(answer);
     } catch {
         return "The server did not answer, so it is not known whether that was done.";
     }
-    if (answer.ok || answer.type === "opaqueredirect") {
+    if (answer.ok && json?.name === mirror) {
         return null;
     }
-    const json = await answer.json().catch(() => null);
-    return json?.error ?? `The server answers ${answer.status}.`;
+    return json?.error ?? `Nothing shows that this was done: ${stranger(answer)}.`;
 }
 
 async function change(form, button) {

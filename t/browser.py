@@ -89,9 +89,11 @@ class Browser:
             raise AssertionError(f"{method}: {answer['error']}")
         return answer["result"]
 
-    def open(self, url: str, width: int = 1200, height: int = 900, dark: bool = False, script: bool = True) -> Page:
-        """A new page, which shares nothing with others; returns when it is loaded."""
-        context = self.send("Target.createBrowserContext")["browserContextId"]
+    def open(self, url: str, width: int = 1200, height: int = 900, dark: bool = False, script: bool = True,
+             beside: Page | None = None) -> Page:
+        """A new page, which shares nothing with others, or cookies with the one `beside` it, and is closed with that; returns
+        when it is loaded."""
+        context = beside.context if beside else self.send("Target.createBrowserContext")["browserContextId"]
         target = self.send("Target.createTarget", {"url": "about:blank", "browserContextId": context})["targetId"]
         session = self.send("Target.attachToTarget", {"targetId": target, "flatten": True})["sessionId"]
         page = Page(self, session, context)

@@ -299,6 +299,70 @@ def test_old_nonce_is_told(httpd, origin, mirror, open_page, browser):
     page.close()
 
 
+LOGIN = """<Location "{path}">
+    SetHandler {handler}
+    AuthType form
+    AuthName x
+    AuthFormProvider file
+    AuthUserFile "{root}/users"
+    {required}
+    AuthFormLoginSuccessLocation "/manage/"
+    AuthFormLogoutLocation "/login.html"
+    Session On
+    SessionCookieName session path=/
+    {more}
+</Location>
+"""
+FORM_MODULES = ["authn_core", "authn_file", "authz_user", "auth_form", "session", "session_cookie", "request"]
+
+
+@pytest.mark.parametrize("required, more", [
+    ('AuthFormLoginRequiredLocation "/login.html"', ""),                            # a redirect
+    ("ErrorDocument 401 /login.html", ""),                                          # 401 with a page
+    ('AuthFormLoginRequiredLocation "/login.html"', "RewriteEngine On\nRewriteCond %{HTTP_COOKIE} !session=.\n"
+     "RewriteRule ^/manage/mirrors /login.html [PT]\n"),                            # a page, as if all were well
+], ids=["redirect", "401", "200"])
+def test_session_that_has_ended_is_told(httpd, mirror, browser, required, more):
+    """Nothing counts as done that another one than the manager has answered."""
+    def conf(h) -> str:
+        h.write("users", "ann:{SHA}qUqP5cyxm6YcTAhz05Hph5gvu9M=\n")
+        h.write("htdocs/login.html", '<!DOCTYPE html><link rel="icon" href="data:,"><form method="post" action="/login">'
+                '<input name="httpd_username"><input name="httpd_password"><button>Log in</button></form>')
+        return more + to(mirror) + "\n" + "".join(
+            LOGIN.format(path=path, handler=handler, root=h.root, required=required, more=last) for path, handler, last in (
+                ("/manage", "proxy-mirror-manager", "Require valid-user"), ("/login", "form-login-handler", ""),
+                ("/logout", "form-logout-handler", "SessionMaxAge 1")))
+    h = httpd(conf, modules=FORM_MODULES)
+    url = f"http://127.0.0.1:{h.port}"
+
+    def log_in(page: Page) -> None:
+        page.type("[name=httpd_username]", "ann")
+        page.type("[name=httpd_password]", "test")
+        page.click("button")
+        page.wait("the page of the manager", "location.pathname.startsWith('/manage') && document.readyState === 'complete'")
+    page = browser.open(f"{url}/login.html")
+    log_in(page)
+    wait_text(page, "#pulse", "Live")
+    press(page, "Disable")
+    assert page.text(figure("answer")) == "Disable: done, in force now."
+    press(page, "Enable")
+    changes = len(h.log_lines('PM0900: mirror m is changed by "ann"'))
+    assert changes == 2
+    other = browser.open(f"{url}/logout", beside=page)
+    wait_text(page, "#pulse", "Not live since")
+    wait_text(page, "#pulse", "you are signed out")
+    press(page, "Disable")
+    assert "you are signed out" in page.text(figure("answer")) and "done, in force" not in page.text(figure("answer"))
+    assert page.value(f"""document.querySelector('{figure("answer")}').className""") == "failed"
+    assert h.mirror()["attributes"]["enabled"] and len(h.log_lines("PM0900")) == changes
+    log_in(other)
+    wait_text(page, "#pulse", "Live")
+    press(page, "Disable")
+    assert page.text(figure("answer")) == "Disable: done, in force now."
+    assert not h.mirror()["attributes"]["enabled"]
+    page.close()
+
+
 def test_all_works_without_scripts(httpd, origin, mirror, open_page):
     h = httpd(location("/o/", origin, to(mirror)) + manager())
     page = open_page(h, script=False)
