@@ -236,8 +236,11 @@ apr_uint64_t mirror_attributes_hash(const mirror_settings_t *settings, apr_pool_
 static const char *set_text(mirror_settings_t *settings, const mirror_attribute_t *row, const char *text,
                             apr_pool_t *pool)
 {
-    const char *wrong = mirror_value_from_text(member(settings, row), &row->rule, row->name, text, pool);
+    const char *wrong = mirror_value_refuse_encoding(&row->rule, row->name, text, pool);
 
+    if (!wrong) {
+        wrong = mirror_value_from_text(member(settings, row), &row->rule, row->name, text, pool);
+    }
     if (!wrong) {
         settings->set |= mirror_attributes_bit(row);
     }

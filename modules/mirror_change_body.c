@@ -8,9 +8,9 @@
 #include <apr_strings.h>
 #include <http_protocol.h>
 #include <util_filter.h>
-#include <yajl/yajl_gen.h>
 
 #include "mirror_change_body.h"
+#include "mirror_utf8.h"
 
 #define PART 8192
 
@@ -82,18 +82,6 @@ int mirror_change_body_read(const char **text, apr_size_t *size, request_rec *r)
 
 /* ---- forms ---- */
 
-/* What is set is kept as JSON, which is in UTF-8. */
-static int is_utf8(const char *text)
-{
-    yajl_gen gen = yajl_gen_alloc(NULL);
-    int valid;
-
-    yajl_gen_config(gen, yajl_gen_validate_utf8, 1);
-    valid = yajl_gen_string(gen, (const unsigned char *)text, strlen(text)) == yajl_gen_status_ok;
-    yajl_gen_free(gen);
-    return valid;
-}
-
 apr_table_t *mirror_change_body_fields(request_rec *r, const char *text, apr_size_t size)
 {
     apr_table_t *fields = apr_table_make(r->pool, 16);
@@ -108,7 +96,7 @@ apr_table_t *mirror_change_body_fields(request_rec *r, const char *text, apr_siz
             return NULL;
         }
         *value++ = '\0';
-        if (ap_unescape_urlencoded(name) != OK || ap_unescape_urlencoded(value) != OK || !is_utf8(value) ||
+        if (ap_unescape_urlencoded(name) != OK || ap_unescape_urlencoded(value) != OK || !mirror_utf8_is_valid(value) ||
             apr_table_get(fields, name)) {
             return NULL;
         }

@@ -4,6 +4,7 @@
  */
 #include <string.h>
 
+#include <apr_strings.h>
 #include <httpd.h>
 #include <http_config.h>
 #include <http_log.h>
@@ -48,6 +49,19 @@ static const char *refuse_unscannable(const char *text)
     return NULL;
 }
 
+/* httpd's -U, -F and -A look a whole subrequest up for each request, with its authorization and its programs of
+ * RewriteMap, and tell which files there are; but httpd does not count them among what is restricted. */
+static int lookup_restricted(ap_expr_lookup_parms *parms)
+{
+    const char *name = parms->name;
+
+    if (parms->type == AP_EXPR_FUNC_OP_UNARY && (!strcmp(name, "U") || !strcmp(name, "F") || !strcmp(name, "A"))) {
+        *parms->err = apr_psprintf(parms->ptemp, "-%s not available in restricted context", name);
+        return !OK;
+    }
+    return ap_expr_lookup_default(parms);
+}
+
 const char *mirror_expr_parse(const ap_expr_info_t **expr, const char *text, unsigned flags, apr_pool_t *pool,
                               apr_pool_t *ptemp)
 {
@@ -60,7 +74,7 @@ const char *mirror_expr_parse(const ap_expr_info_t **expr, const char *text, uns
     info->filename = "ProxyMirror"; /* for messages of httpd's that name one */
     info->flags = flags | AP_EXPR_FLAG_DONT_VARY;
     info->module_index = APLOG_MODULE_INDEX;
-    why = ap_expr_parse(pool, ptemp, info, text, NULL);
+    why = ap_expr_parse(pool, ptemp, info, text, flags & AP_EXPR_FLAG_RESTRICTED ? lookup_restricted : NULL);
     if (!why) {
         *expr = info;
     }

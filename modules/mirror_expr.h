@@ -17,7 +17,7 @@
 /* ---- startup ---- */
 
 /* Parse `text`, a condition (`flags` 0) or a string (AP_EXPR_FLAG_STRING_RESULT), with AP_EXPR_FLAG_RESTRICTED if it is
- * not the administrator's. *expr is in `pool`. Returns NULL, or why it is refused. */
+ * not the administrator's: then it can read no files and look up no subrequests. *expr is in `pool`. Returns NULL, or why it is refused. */
 const char *mirror_expr_parse(const ap_expr_info_t **expr, const char *text, unsigned flags, apr_pool_t *pool,
                               apr_pool_t *ptemp);
 

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "mirror_log_line.h"
+#include "mirror_utf8.h"
 
 /* What a line keeps of what a client sent, in bytes. */
 #define METHOD_MAX     32
@@ -51,31 +52,6 @@ mirror_log_line_t *mirror_log_line_create(const mirror_log_subject_t *subject, c
 
 /* ---- printing ---- */
 
-/* The length of the character that begins at `s`, of which `len` bytes are there; 0: it is not UTF-8 (RFC 3629 4). */
-static apr_size_t utf8_length(const unsigned char *s, apr_size_t len)
-{
-    apr_size_t need = s[0] < 0x80                    ? 1
-                      : s[0] >= 0xc2 && s[0] <= 0xdf ? 2
-                      : s[0] >= 0xe0 && s[0] <= 0xef ? 3
-                      : s[0] >= 0xf0 && s[0] <= 0xf4 ? 4
-                                                     : 0;
-    apr_size_t i;
-
-    if (need == 0 || need > len) {
-        return 0;
-    }
-    for (i = 1; i < need; i++) {
-        if ((s[i] & 0xc0) != 0x80) {
-            return 0;
-        }
-    }
-    if ((s[0] == 0xe0 && s[1] < 0xa0) || (s[0] == 0xed && s[1] > 0x9f) || (s[0] == 0xf0 && s[1] < 0x90) ||
-        (s[0] == 0xf4 && s[1] > 0x8f)) {
-        return 0; /* too long a form, half of a pair, beyond U+10FFFF */
-    }
-    return need;
-}
-
 /* The code of a character that a terminal would take for a command, or a reader for the end of a line, or that turns
  * around what stands behind it; 0: it is none of these. */
 static unsigned control_of(const unsigned char *s, apr_size_t used)
@@ -95,7 +71,7 @@ static apr_size_t escape_one(char *out, apr_size_t *used, const char *text, apr_
     unsigned char c = (unsigned char)*text;
     unsigned control;
 
-    *used = utf8_length((const unsigned char *)text, len);
+    *used = mirror_utf8_length((const unsigned char *)text, len);
     if (*used == 0) {
         *used = 1;
         return (apr_size_t)apr_snprintf(out, 8, "\\\\x%02x", c);

@@ -12,6 +12,7 @@
 #include "mirror_limit.h"
 #include "mirror_manager_json.h"
 #include "mirror_slotmem.h"
+#include "mirror_utf8.h"
 
 #define ETAG_BYTES 8
 
@@ -33,27 +34,24 @@ yajl_gen mirror_manager_json_create(apr_pool_t *pool)
     return gen;
 }
 
+static void put_key(yajl_gen gen, const char *key)
+{
+    yajl_gen_string(gen, (const unsigned char *)key, strlen(key));
+}
+
 /* What comes from a URI or a configuration file may be in any encoding; JSON is in UTF-8 (RFC 8259 8.1). */
 void mirror_manager_json_text(yajl_gen gen, const char *text, apr_pool_t *pool)
 {
-    apr_size_t len = strlen(text);
-
-    yajl_gen_config(gen, yajl_gen_validate_utf8, 1);
-    if (yajl_gen_string(gen, (const unsigned char *)text, len) == yajl_gen_invalid_string) {
-        char *ascii = apr_pstrmemdup(pool, text, len);
+    if (!mirror_utf8_is_valid(text)) {
+        char *ascii = apr_pstrdup(pool, text);
         char *c;
 
         for (c = ascii; *c != '\0'; c++) {
             *c = (*c & 0x80) != 0 ? '?' : *c;
         }
-        yajl_gen_string(gen, (const unsigned char *)ascii, len);
+        text = ascii;
     }
-    yajl_gen_config(gen, yajl_gen_validate_utf8, 0);
-}
-
-static void put_key(yajl_gen gen, const char *key)
-{
-    yajl_gen_string(gen, (const unsigned char *)key, strlen(key));
+    put_key(gen, text);
 }
 
 static void put_count(yajl_gen gen, const char *key, apr_uint64_t n)

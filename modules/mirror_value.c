@@ -8,8 +8,10 @@
 #include <apr_time.h>
 #include <string.h>
 
+#include "mirror_utf8.h"
 #include "mirror_value.h"
 
+#define NOT_UTF8  "it is not UTF-8; write other bytes as %XX in a path, by their codes in a regular expression"
 #define GIVEN_MAX 64 /* characters of what the user gave that a message repeats */
 
 #define REFUSED "" /* the rule's own words say why */
@@ -404,12 +406,39 @@ const char *mirror_value_from_text(void *variable, const mirror_value_rule_t *ru
     return why ? message(rule, name, given_in_text(rule, text, pool), why, pool) : NULL;
 }
 
+const char *mirror_value_refuse_encoding(const mirror_value_rule_t *rule, const char *name, const char *text,
+                                         apr_pool_t *pool)
+{
+    return rule->type == &mirror_value_secret || mirror_utf8_is_valid(text)
+               ? NULL
+               : message(rule, name, given_in_text(rule, text, pool), NOT_UTF8, pool);
+}
+
+/* yajl makes bytes that are no UTF-8 of half a surrogate pair ("\\udc00"), and takes overlong forms. */
+static int is_utf8_json(yajl_val json)
+{
+    size_t i;
+
+    if (YAJL_IS_STRING(json)) {
+        return mirror_utf8_is_valid(YAJL_GET_STRING(json));
+    }
+    for (i = 0; YAJL_IS_ARRAY(json) && i < YAJL_GET_ARRAY(json)->len; i++) {
+        if (!is_utf8_json(YAJL_GET_ARRAY(json)->values[i])) {
+            return 0;
+        }
+    }
+    return 1;
+}
+
 const char *mirror_value_from_json(void *variable, const mirror_value_rule_t *rule, const char *name, yajl_val json,
                                    apr_pool_t *pool)
 {
     const char *why;
 
-    if (rule->type->read_json) {
+    if (!is_utf8_json(json)) {
+        why = "it is not UTF-8";
+    }
+    else if (rule->type->read_json) {
         why = rule->type->read_json(variable, rule, json, pool);
     }
     else {

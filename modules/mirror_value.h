@@ -80,7 +80,12 @@ const char *mirror_value_refuse_path(const char *text);
 const char *mirror_value_from_text(void *variable, const mirror_value_rule_t *rule, const char *name, const char *text,
                                    apr_pool_t *pool);
 
-/* The same from JSON, with the same words. Types are strict: "5" is no number, "true" no bool. */
+/* Whether `text` can be shown as JSON, which is UTF-8 (RFC 8259 8.1). Returns NULL, or what is wrong, in the same form. A
+ * secret is never shown, so that it may have any bytes. */
+const char *mirror_value_refuse_encoding(const mirror_value_rule_t *rule, const char *name, const char *text,
+                                         apr_pool_t *pool);
+
+/* The same as mirror_value_from_text() from JSON, with the same words; all strings have to be UTF-8, secrets too. Types are strict: "5" is no number, "true" no bool. */
 const char *mirror_value_from_json(void *variable, const mirror_value_rule_t *rule, const char *name, yajl_val json,
                                    apr_pool_t *pool);
 

@@ -1,8 +1,10 @@
 """The manager with what a mirror may want of others: TLS, Redis, shared memory that has no room."""
 from __future__ import annotations
 
+import re
+
 from httpdlab import location, to, wait_for
-from managerlab import MANAGER, attributes, call, changed, delete, patch, refused
+from managerlab import FORM, MANAGER, attributes, call, changed, delete, patch, put, refused
 from redislab import LONG, needs_redis, redis      # noqa: F401, the fixture
 from tlslab import strict
 
@@ -86,3 +88,50 @@ def test_what_is_dropped_over_a_reload_is_dropped_once(httpd, origin, mirror):
     assert h.ended(2) == {"disabled": 1, "mirrored": 1}
     assert attributes(h)["count"] == 9
     wait_for("the line in the log", lambda: len(h.log_lines("PM0910: ")) == 1)
+
+
+def overwrite_shared(pid: int, before: bytes, after: bytes) -> None:
+    """Exchange bytes that are somewhere in the memory a process shares with others."""
+    with open(f"/proc/{pid}/maps", encoding="utf-8") as f:
+        spans = [line.split()[0].split("-") for line in f if line.split()[1] == "rw-s"]
+    found = 0
+    with open(f"/proc/{pid}/mem", "r+b", buffering=0) as memory:
+        for begin, end in ((int(one, 16), int(other, 16)) for one, other in spans):
+            memory.seek(begin)
+            at = memory.read(end - begin).find(before)
+            if at >= 0:
+                memory.seek(begin + at)
+                memory.write(after)
+                found += 1
+    assert found == 1 and len(before) == len(after)
+
+
+def test_delete_cures_what_cannot_be_in_force(httpd, mirror):
+    h = httpd(MANAGER + to(mirror), children=1)
+    patch(h, {"path": "/remarkable"})
+    overwrite_shared(h.pids()[0], b'"path":"/remarkable"', b'"pxth":"/remarkable"')
+    refused(call(h, "PATCH", "m", {"count": 2}), 500, "attributes: one of ", '"pxth"')
+    one = delete(h)
+    assert one["overridden"] is False and "path" not in one["attributes"]
+    assert h.mirror() == one
+    assert h.log_lines("PM0900: mirror m is changed, back to the configuration file, by ")
+    assert patch(h, {"count": 2})["attributes"]["count"] == 2
+
+
+def test_location_of_a_303_names_no_host(httpd, mirror):
+    """Not even if a rewritten path has two slashes at its front."""
+    h = httpd("MergeSlashes Off\nRewriteEngine On\nRewriteRule ^/evil(.*) //evil.example$1 [PT]\n" + to(mirror) +
+              '\n<LocationMatch "^//evil[.]example">\nSetHandler proxy-mirror-manager\n</LocationMatch>')
+    nonce = re.search(rb'name="nonce" value="(\w+)"', h.get("/evil", ["Host: localhost"]).body).group(1).decode()
+    got = h.request("POST", "/evil/mirrors/m", [FORM, "Accept: text/html", "Host: localhost"], f"nonce={nonce}&count=2".encode())
+    assert got.status == 303 and got.header("Location") == ["/evil.example/"]
+
+
+def test_file_may_have_subrequests_in_expressions(httpd, origin, mirror):
+    """Which JSON may not set, but keep."""
+    h = httpd(MANAGER + location("/o/", origin, to(mirror, "\"expr=-U '/index.html'\"")))
+    patch(h, {"count": 2})
+    put(h, attributes(h))
+    assert h.get("/o/a").status == 200
+    assert h.ended(1) == {"mirrored": 1}
+    refused(call(h, "PATCH", "m", {"expr": "-U '/o/'"}), 400, "expr: ", "-U not available")

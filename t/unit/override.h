@@ -13,6 +13,7 @@
 #include <apr_strings.h>
 
 #include "mirror_override.h"
+#include "mirror_utf8.h"
 
 #define REQUIRE(condition) ((condition) ? (void)0 : abort())
 
@@ -74,6 +75,7 @@ static inline const char *change(const char **wrong, const mirror_t *mirror, con
     }
     text = mirror_override_print(&override, pool);
     mirror_override_apply(&after, &override, mirror);
+    REQUIRE(!text || mirror_utf8_is_valid(text));
     REQUIRE(!mirror_override_parse(&again, text, pool));
     printed = mirror_override_print(&again, pool);
     REQUIRE(text ? printed && !strcmp(text, printed) : !printed);

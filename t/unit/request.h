@@ -100,6 +100,12 @@ const char *ap_expr_parse(apr_pool_t *p, apr_pool_t *ptemp, ap_expr_info_t *info
     return strcmp(text, "bad") ? NULL : "syntax error";
 }
 
+int ap_expr_lookup_default(ap_expr_lookup_parms *parms)
+{
+    (void)parms;
+    return DECLINED;
+}
+
 int ap_expr_exec(request_rec *r, const ap_expr_info_t *info, const char **error)
 {
     const char *text = (const void *)info->root_node;

@@ -160,9 +160,9 @@ START_TEST(test_choice_and_string)
     ck_assert_wrong(set("name="), "name: letters, digits, '.', '_' and '-', 1 to 64 of them, are needed; got \"\"");
     ck_assert_wrong(set("name=a/b"),
                     "name: letters, digits, '.', '_' and '-', 1 to 64 of them, are needed; got \"a/b\"");
-    ck_assert_wrong(set("name=\"a\x01\x7f\xff\\\"\""),
+    ck_assert_wrong(set("name=\"a\x01\x7f\xc3\xbf\\\"\""),
                     "name: letters, digits, '.', '_' and '-', 1 to 64 of them, are needed; got "
-                    "\"a\\x01\\x7f\\xff\\\"\" (it has a control character)");
+                    "\"a\\x01\\x7f\\xc3\\xbf\\\"\" (it has a control character)");
 }
 END_TEST
 
@@ -322,6 +322,30 @@ START_TEST(test_long_host)
 }
 END_TEST
 
+START_TEST(test_encoding)
+{
+    static const char *const right[] = { "", "a", "caf\xc3\xa9", "\xe2\x82\xac", "\xf0\x9f\x98\x80", "\xed\x9f\xbf", "\xee\x80\x80",
+                                         "\xf4\x8f\xbf\xbf", "\x7f\xc2\x80" };
+    static const char *const wrong[] = { "caf\xe9", "\xc0\xaf", "\xc1\xbf", "\xe0\x80\xaf", "\xed\xa0\x80", "\xf0\x8f\xbf\xbf",
+                                         "\xf4\x90\x80\x80", "\xf8\x88\x80\x80\x80", "a\x80", "\xe2\x82", "\xc3", "\xff" };
+    mirror_value_rule_t rule = { &mirror_value_string, 0, 100, "a text is needed", NULL, NULL };
+    apr_size_t i;
+
+    for (i = 0; i < sizeof(right) / sizeof(*right); i++) {
+        ck_assert_right(mirror_value_refuse_encoding(&rule, "text", right[i], pool));
+    }
+    for (i = 0; i < sizeof(wrong) / sizeof(*wrong); i++) {
+        ck_assert_msg(mirror_value_refuse_encoding(&rule, "text", wrong[i], pool) != NULL, "%s",
+                      mirror_value_quote(wrong[i], pool));
+    }
+    ck_assert_str_eq(mirror_value_refuse_encoding(&rule, "text", "caf\xe9", pool),
+                     "text: a text is needed; got \"caf\\xe9\" (it is not UTF-8; write other bytes as %XX in a path, by "
+                     "their codes in a regular expression)");
+    rule.type = &mirror_value_secret;
+    ck_assert_right(mirror_value_refuse_encoding(&rule, "text", "caf\xe9", pool));
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("value");
@@ -340,6 +364,7 @@ int main(void)
     tcase_add_test(test, test_bad_host);
     tcase_add_test(test, test_long_host);
     tcase_add_test(test, test_long_socket);
+    tcase_add_test(test, test_encoding);
     suite_add_tcase(suite, test);
     runner = srunner_create(suite);
     srunner_run_all(runner, CK_ENV);
