@@ -26,6 +26,15 @@ APLOG_USE_MODULE(proxy_mirror);
 
 #define FILE_MAX 1024 /* characters of a file's name in the log */
 
+/* The client for the log: user and address, and that of the proxy that mod_remoteip believes. */
+static const char *client_of(request_rec *r)
+{
+    int proxied = strcmp(r->useragent_ip, r->connection->client_ip) != 0;
+
+    return apr_pstrcat(r->pool, r->user ? mirror_value_quote(r->user, r->pool) : "a client without a user", " from ",
+                       r->useragent_ip, proxied ? " through " : "", proxied ? r->connection->client_ip : "", NULL);
+}
+
 /* ---- the handler ---- */
 
 static int is_in_sections(const apr_array_header_t *sections, const ap_expr_info_t *handler);
@@ -69,24 +78,37 @@ static int gives_handler(request_rec *r, const ap_expr_info_t *handler)
     return name && !error && !ap_cstr_casecmp(name, r->handler);
 }
 
-const char *mirror_manager_guard_refuse_handler(request_rec *r)
+/* The SetHandler in force; NULL: there is none. */
+static const ap_expr_info_t *handler_of(const request_rec *r)
 {
     const core_dir_config *core = ap_get_core_module_config(r->per_dir_config);
-    const ap_expr_info_t *handler = core->expr_handler;
+
+    return core->expr_handler;
+}
+
+int mirror_manager_guard_is_configured(request_rec *r)
+{
+    const ap_expr_info_t *handler = handler_of(r);
+
+    return handler && is_of_server(r->server, handler) && gives_handler(r, handler);
+}
+
+const char *mirror_manager_guard_refuse_handler(request_rec *r)
+{
+    const ap_expr_info_t *handler = handler_of(r);
     const char *how = "not by SetHandler (but by AddHandler, AddType, ForceType, RewriteRule or the like)";
 
+    if (mirror_manager_guard_is_configured(r)) {
+        return NULL;
+    }
     if (gives_handler(r, handler)) {
-        if (is_of_server(r->server, handler)) {
-            return NULL;
-        }
         how = apr_psprintf(r->pool, "by SetHandler in %.*s, line %u", FILE_MAX,
                            ap_escape_logitem(r->pool, handler->filename ? handler->filename : "?"), handler->line_number);
     }
     ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, r,
-                  "PM0921: %s of %s from %s is refused: the handler %s was given %s; only SetHandler in the server "
+                  "PM0921: %s of %s is refused to %s: the handler %s was given %s; only SetHandler in the server "
                   "configuration can give it, in <Location>, <Directory>, <Files> or <If>",
-                  mirror_value_quote(r->method, r->pool), mirror_value_quote(r->uri, r->pool), r->useragent_ip, r->handler,
-                  how);
+                  mirror_value_quote(r->method, r->pool), mirror_value_quote(r->uri, r->pool), client_of(r), r->handler, how);
     return "SetHandler: one in the server configuration is needed for this handler; got it in another way, which the error "
            "log names";
 }
@@ -148,11 +170,7 @@ const char *mirror_manager_guard_refuse_host(request_rec *r)
 
 void mirror_manager_guard_log(request_rec *r, const char *mirror, const char *why)
 {
-    int proxied = strcmp(r->useragent_ip, r->connection->client_ip) != 0;
-
-    ap_log_rerror(APLOG_MARK, APLOG_NOTICE, 0, r, "PM0920: %s of %s%s is refused to %s from %s%s%s: %s",
+    ap_log_rerror(APLOG_MARK, APLOG_NOTICE, 0, r, "PM0920: %s of %s%s is refused to %s: %s",
                   mirror_value_quote(r->method, r->pool), mirror ? "mirror " : "",
-                  mirror ? mirror : mirror_value_quote(r->uri, r->pool),
-                  r->user ? mirror_value_quote(r->user, r->pool) : "a client without a user", r->useragent_ip,
-                  proxied ? " through " : "", proxied ? r->connection->client_ip : "", why);
+                  mirror ? mirror : mirror_value_quote(r->uri, r->pool), client_of(r), why);
 }

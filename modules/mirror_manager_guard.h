@@ -11,8 +11,10 @@
 
 /* ---- request threads ---- */
 
-/* Whether SetHandler in the server configuration gives this request the handler that it has, r->handler. Returns NULL, or
- * why not; then one line is logged. */
+/* Whether SetHandler in the server configuration gives this request the handler that it has, r->handler. */
+int mirror_manager_guard_is_configured(request_rec *r);
+
+/* The same. Returns NULL, or why not; then one line is logged. */
 const char *mirror_manager_guard_refuse_handler(request_rec *r);
 
 /* Whether the request has a user, or calls the server by a name of its own or by an address. Returns NULL, or why it is

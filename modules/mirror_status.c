@@ -2,7 +2,8 @@
  *
  * mirror_status.c - the mirrors on the page of mod_status. See mirror_status.h.
  *
- * mod_status's hook is an optional one: without mod_status nobody calls it, and nothing of mod_status is needed.
+ * mod_status's hook is an optional one: without mod_status nobody calls it, and nothing of mod_status is needed. An access
+ * file can bring mod_status's page to a folder; the mirrors, which are not the business of its author, are not on that.
  */
 #include <httpd.h>
 #include <http_config.h>
@@ -11,6 +12,7 @@
 #include <apr_optional_hooks.h>
 
 #include "mirror_config.h"
+#include "mirror_manager_guard.h"
 #include "mirror_settings.h"
 #include "mirror_slotmem.h"
 #include "mirror_status.h"
@@ -119,7 +121,7 @@ static int status_hook(request_rec *r, int flags)
     int table = !(flags & AP_STATUS_NOTABLE);
     int i;
 
-    if (registry->mirrors->nelts == 0) {
+    if (registry->mirrors->nelts == 0 || !mirror_manager_guard_is_configured(r)) {
         return OK;
     }
     if (registry->table) {

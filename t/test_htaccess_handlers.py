@@ -188,3 +188,16 @@ def test_other_ways_in_the_server_configuration(httpd, mirror, conf):
     h = start(httpd, mirror, "", conf)
     refused(h.get("/user/a.x/mirrors", ["Host: localhost"]), 403, "SetHandler: ")
     assert h.log_lines("PM0921: .*not by SetHandler .* only SetHandler in the server configuration can give it, in <Location>")
+
+
+def test_no_mirrors_on_a_page_of_mod_status_that_an_access_file_has_made(httpd, mirror):
+    def configure(h: Httpd) -> str:
+        access_file(h, "SetHandler server-status")
+        return (f'{ACCESS.format(h=h)}<Location "/server-status">\nSetHandler server-status\n</Location>\n{to(mirror)}\n'
+                f"<VirtualHost *:{h.port}>\n</VirtualHost>")
+    h = httpd(configure, modules=[*MODULES, "status"])
+    for query, words in (("?auto", b"ProxyMirror[0]Name: m"), ("", b"Proxy Mirror Status")):
+        assert words in h.get(f"/server-status{query}").body
+        got = h.get(f"/user/a.x{query}")
+        assert b"Scoreboard" in got.body or b"Server Version" in got.body
+        assert b"Mirror" not in got.body
