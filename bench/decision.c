@@ -17,6 +17,7 @@
 
 #include "mirror_attributes.h"
 #include "mirror_choose.h"
+#include "mirror_clock.h"
 #include "mirror_entries.h"
 #include "mirror_limit_settings.h"
 #include "mirror_limit_window.h"
@@ -198,7 +199,7 @@ int main(void)
         }
         mirror_limit_settings_identify(&settings);
         mirror_limit_window_close(&slot.limit_closed, settings.limit_id,
-                                  mirror_limit_window_now() + apr_time_from_sec(3600));
+                                  mirror_clock_now() + apr_time_from_sec(3600));
         ns = wrong ? -1 : measure(cases[i].outcome, cases[i].logged);
         failed |= ns < 0;
         printf("%s\t%.1f\n", cases[i].name, ns);

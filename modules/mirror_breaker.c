@@ -7,23 +7,34 @@
 #include <http_log.h>
 
 #include "mirror_breaker.h"
+#include "mirror_clock.h"
 #include "mirror_slotmem.h"
 
 APLOG_USE_MODULE(proxy_mirror);
+
+/* No `retry` and no `connect_timeout` is longer than a week (mirror_attributes.c). */
+#define MIRROR_LONGEST apr_time_from_sec(2 * 7 * 24 * 3600 + 60)
+
+/* Whether a mirror that counts as down until `until` still does, if nobody can have made that later than `longest` from
+ * now. The word lies in shared memory. */
+static int is_ahead(apr_uint64_t until, apr_time_t now, apr_interval_time_t longest)
+{
+    return until > (apr_uint64_t)now && until - (apr_uint64_t)now <= (apr_uint64_t)longest;
+}
 
 mirror_breaker_e mirror_breaker_pass(mirror_lane_t *lane, const mirror_settings_t *settings)
 {
     mirror_slot_t *slot = lane->mirror->slot;
     apr_uint64_t until = apr_atomic_read64(&slot->down_until);
+    apr_interval_time_t longest = settings->retry + settings->connect_timeout;
     apr_time_t now;
 
     if (until == 0) {
         return MIRROR_BREAKER_OPEN;
     }
-    now = apr_time_now();
-    if (until <= (apr_uint64_t)now &&
-        apr_atomic_cas64(&slot->down_until, (apr_uint64_t)(now + settings->retry + settings->connect_timeout),
-                         until) == until) {
+    now = mirror_clock_now();
+    if (!is_ahead(until, now, longest) &&
+        apr_atomic_cas64(&slot->down_until, (apr_uint64_t)(now + longest), until) == until) {
         return MIRROR_BREAKER_PROBE;
     }
     mirror_breaker_dropped(lane, 1);
@@ -34,7 +45,7 @@ void mirror_breaker_forgo(mirror_lane_t *lane)
 {
     apr_uint64_t *word = &lane->mirror->slot->down_until;
     apr_uint64_t until = apr_atomic_read64(word);
-    apr_uint64_t now = (apr_uint64_t)apr_time_now();
+    apr_uint64_t now = (apr_uint64_t)mirror_clock_now();
 
     if (until > now) {
         apr_atomic_cas64(word, now, until); /* if it fails, somebody knows better */
@@ -43,7 +54,14 @@ void mirror_breaker_forgo(mirror_lane_t *lane)
 
 int mirror_breaker_is_down(const mirror_lane_t *lane, apr_time_t now)
 {
-    return apr_atomic_read64(&lane->mirror->slot->down_until) > (apr_uint64_t)now;
+    return is_ahead(apr_atomic_read64(&lane->mirror->slot->down_until), now, MIRROR_LONGEST);
+}
+
+apr_time_t mirror_breaker_down_until(mirror_slot_t *slot)
+{
+    apr_uint64_t until = apr_atomic_read64(&slot->down_until);
+
+    return is_ahead(until, mirror_clock_now(), MIRROR_LONGEST) ? mirror_clock_to_wall((apr_time_t)until) : 0;
 }
 
 void mirror_breaker_dropped(mirror_lane_t *lane, apr_uint64_t dropped)
@@ -54,7 +72,7 @@ void mirror_breaker_dropped(mirror_lane_t *lane, apr_uint64_t dropped)
 void mirror_breaker_down(mirror_lane_t *lane, apr_interval_time_t retry, const char *what, apr_status_t rv,
                          void *server)
 {
-    apr_uint64_t until = (apr_uint64_t)(apr_time_now() + retry);
+    apr_uint64_t until = (apr_uint64_t)(mirror_clock_now() + retry);
     /* A retry of 0 means that every copy is a probe. */
     apr_uint64_t was = apr_atomic_xchg64(&lane->mirror->slot->down_until, until);
 

@@ -2,7 +2,8 @@
  *
  * mirror_breaker.h - a mirror that cannot be connected to counts as down, for all children of this httpd.
  *
- * The state is one word in the mirror's slot: the time until which it counts as down, or 0. While it is down, copies are
+ * The state is one word in the mirror's slot: the time (mirror_clock_now()) until which it counts as down, or 0. A time
+ * that is further away than any `retry` can lead to was not written by this code: it counts as over. While it is down, copies are
  * refused before they are made. When the time is over, one request of one child moves it on by another `retry` and so
  * becomes the probe; the others are refused as before. A connection that comes about ends it. A probe that ends before the
  * mirror had to do with it leaves its turn to the next one.
@@ -20,6 +21,11 @@ typedef enum { MIRROR_BREAKER_OPEN, MIRROR_BREAKER_PROBE, MIRROR_BREAKER_CLOSED 
  * it still is; CLOSED, if it is not to be made (counted in the slot's down_drops). */
 mirror_breaker_e mirror_breaker_pass(mirror_lane_t *lane, const mirror_settings_t *settings);
 
+/* ---- any thread, any process ---- */
+
+/* Until when the mirror of `slot` counts as down, as the wall clock has it, for people; 0: it is up. */
+apr_time_t mirror_breaker_down_until(mirror_slot_t *slot);
+
 /* ---- any thread ---- */
 
 /* The probe has ended, and nothing was tried: the next copy is one. */
@@ -27,7 +33,7 @@ void mirror_breaker_forgo(mirror_lane_t *lane);
 
 /* ---- sender thread ---- */
 
-/* Whether the mirror counts as down now. */
+/* Whether the mirror counts as down at `now`, a time of mirror_clock_now(). */
 int mirror_breaker_is_down(const mirror_lane_t *lane, apr_time_t now);
 
 /* `dropped` more copies ended because it is down. */

@@ -21,6 +21,7 @@
 #include <util_filter.h>
 
 #include "mirror_choose.h"
+#include "mirror_clock.h"
 #include "mirror_config.h"
 #include "mirror_entries.h"
 #include "mirror_settings.h"
@@ -240,7 +241,7 @@ static void decide(request_rec *r, request_rec *first, const apr_array_header_t 
     capture = apr_pcalloc(r->pool, sizeof(*capture) + count * sizeof(*capture->entries.list));
     capture->entries.list = (mirror_entry_t *)(capture + 1);
     capture->entries.room = (int)count;
-    capture->entries.request_time = choice.subject.log ? first->request_time : 0;
+    capture->entries.request_time = choice.subject.log ? mirror_clock_from_wall(first->request_time) : 0;
     ap_set_module_config(first->request_config, &proxy_mirror_module, capture);
     for (i = 0; i < mirrors->nelts; i++) {
         if (settings[i]) {

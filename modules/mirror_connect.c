@@ -13,6 +13,7 @@
 #include <netinet/tcp.h>
 #include <pthread.h>
 
+#include "mirror_clock.h"
 #include "mirror_connect.h"
 #include "mirror_connection.h"
 
@@ -52,7 +53,7 @@ apr_status_t mirror_connect_look_up(apr_sockaddr_t **first, const char *hostname
 apr_status_t mirror_connect_to(apr_socket_t **out, apr_sockaddr_t *address, apr_interval_time_t patience,
                                apr_pool_t *pool)
 {
-    apr_time_t deadline = apr_time_now() + patience;
+    apr_time_t deadline = mirror_clock_now() + patience;
     apr_socket_t *socket;
     apr_status_t rv;
 
@@ -66,7 +67,7 @@ apr_status_t mirror_connect_to(apr_socket_t **out, apr_sockaddr_t *address, apr_
     }
     apr_socket_timeout_set(socket, patience);
     rv = apr_socket_connect(socket, address);
-    while (APR_STATUS_IS_EAGAIN(rv) && apr_time_now() < deadline) { /* a Unix socket whose backlog is full */
+    while (APR_STATUS_IS_EAGAIN(rv) && mirror_clock_now() < deadline) { /* a Unix socket whose backlog is full */
         apr_sleep(MIRROR_BACKLOG_NAP);
         rv = apr_socket_connect(socket, address);
     }
@@ -96,7 +97,7 @@ static apr_status_t look_up(mirror_connection_t *c)
         c->failed_at = apr_pstrcat(c->pool, "look-up of ", target->hostname, NULL);
         return rv;
     }
-    addresses->time = apr_time_now();
+    addresses->time = mirror_clock_now();
     addresses->references = 1;
     c->addresses = addresses;
     return APR_SUCCESS;
@@ -130,9 +131,9 @@ static void open_connection(mirror_connection_t *c)
         c->failure = MIRROR_OUTCOME_UNREACHABLE;
         return;
     }
-    deadline = apr_time_now() + c->settings->connect_timeout;
+    deadline = mirror_clock_now() + c->settings->connect_timeout;
     for (address = c->addresses->first; address; address = address->next) {
-        c->status = mirror_connect_to(&c->wire.socket, address, deadline - apr_time_now(), c->pool);
+        c->status = mirror_connect_to(&c->wire.socket, address, deadline - mirror_clock_now(), c->pool);
         if (c->status == APR_SUCCESS) {
             shake_hands(c, address, deadline);
             return;

@@ -102,7 +102,7 @@ void mirror_connection_close(mirror_connection_t *connection);
 void mirror_addresses_keep(mirror_addresses_t *addresses);
 void mirror_addresses_drop(mirror_addresses_t *addresses);
 
-/* When they were looked up. */
+/* When they were looked up, by mirror_clock_now(). */
 apr_time_t mirror_addresses_time(const mirror_addresses_t *addresses);
 
 #endif

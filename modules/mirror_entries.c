@@ -5,6 +5,7 @@
 #include <apr_strings.h>
 #include <httpd.h>
 
+#include "mirror_clock.h"
 #include "mirror_entries.h"
 #include "mirror_log.h"
 #include "mirror_slotmem.h"
@@ -228,7 +229,7 @@ void mirror_entries_answered(mirror_entries_t *entries, int status)
 {
     entries->response_begun = 1;
     entries->status = status;
-    entries->took = entries->request_time ? apr_time_now() - entries->request_time : 0;
+    entries->took = entries->request_time ? mirror_clock_now() - entries->request_time : 0;
     status_known(entries, status);
     push_ready(entries, 0);
 }

@@ -26,7 +26,7 @@ typedef struct mirror_entries_t {
     int response_begun;
     int status;               /* of the response, once it has begun */
     apr_interval_time_t took; /* until then, if it is logged */
-    apr_time_t request_time;  /* 0: nothing is logged */
+    apr_time_t request_time;  /* mirror_clock_now()'s; 0: nothing is logged */
     int live;                 /* entries that have a copy */
     int waiting;              /* entries that wait for the body */
     int count;

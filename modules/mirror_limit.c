@@ -11,6 +11,7 @@
 #include <http_log.h>
 #include <pthread.h>
 
+#include "mirror_clock.h"
 #include "mirror_limit.h"
 #include "mirror_limit_window.h"
 #include "mirror_slotmem.h"
@@ -192,7 +193,7 @@ static void note_failure(gate_t *gate, const mirror_settings_t *settings, const 
 {
     gate->pause = gate->pause ? 2 * gate->pause : MIRROR_PAUSE_MIN;
     gate->pause = gate->pause < MIRROR_PAUSE_MAX ? gate->pause : MIRROR_PAUSE_MAX;
-    gate->retry_at = mirror_limit_window_now() + gate->pause;
+    gate->retry_at = mirror_clock_now() + gate->pause;
     mirror_limit_silence_began(gate->lane->mirror, settings, fault, gate->limits->pools->server);
 }
 
@@ -260,7 +261,7 @@ static void take_answer(gate_t *gate)
 /* When a question that goes on from now is given up. */
 static void start_timer(gate_t *gate, const mirror_settings_t *settings)
 {
-    mirror_loop_timer_start(gate->limits->pools->loop, &gate->timer, apr_time_now(),
+    mirror_loop_timer_start(gate->limits->pools->loop, &gate->timer, mirror_clock_now(),
                             apr_time_from_msec(settings->redis_timeout) + MIRROR_GRACE);
 }
 
@@ -282,13 +283,13 @@ static int may_ask(gate_t *gate)
 /* Whether the next question has to wait; if so, the loop is woken for it. */
 static int must_wait(gate_t *gate)
 {
-    apr_interval_time_t left = gate->asked_at + MIRROR_PACE - mirror_limit_window_now();
+    apr_interval_time_t left = gate->asked_at + MIRROR_PACE - mirror_clock_now();
 
     if (left <= 0) {
         return !may_ask(gate);
     }
     if (!gate->pace.ring) {
-        mirror_loop_timer_start(gate->limits->pools->loop, &gate->pace, apr_time_now() + left - MIRROR_PACE,
+        mirror_loop_timer_start(gate->limits->pools->loop, &gate->pace, mirror_clock_now() + left - MIRROR_PACE,
                                 MIRROR_PACE);
     }
     return 1;
@@ -312,7 +313,7 @@ static void ask_remote(gate_t *gate, apr_int64_t n)
     ask->provider = gate->provider;
     ask->state = gate->state;
     ask->wanted = n;
-    gate->asked_at = mirror_limit_window_now();
+    gate->asked_at = mirror_clock_now();
     ask->deadline = gate->asked_at + apr_time_from_msec(settings->redis_timeout);
     ask->answers = gate->limits->answers;
     ask->answer.fault[0] = '\0';
@@ -393,7 +394,7 @@ static void dispatch(gate_t *gate)
         if (!gate->provider->remote) {
             ask_local(gate, n);
         }
-        else if (gate->pause && mirror_limit_window_now() < gate->retry_at) {
+        else if (gate->pause && mirror_clock_now() < gate->retry_at) {
             fall_back(gate, waiting, n);
         }
         else if (!must_wait(gate)) {

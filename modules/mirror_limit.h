@@ -29,7 +29,7 @@
 typedef struct mirror_limit_answer_t {
     apr_int64_t granted;            /* of those asked for */
     apr_int64_t used;               /* places of the window, with these */
-    apr_time_t until;               /* when the window ends, by mirror_limit_window_now() */
+    apr_time_t until;               /* when the window ends, by mirror_clock_now() */
     char fault[MIRROR_LIMIT_FAULT]; /* without an answer: why, for the log; without passwords, printable */
 } mirror_limit_answer_t;
 
@@ -48,7 +48,7 @@ typedef struct mirror_limit_provider_t {
     void *(*open)(const mirror_t *mirror, const mirror_settings_t *settings, apr_uint32_t *given_up, apr_pool_t *pool);
 
     /* sender thread, or a helper if `remote`: take up to `wanted` (1 or more) places, until `deadline`
-     * (mirror_limit_window_now()) at the latest. APR_SUCCESS and *answer, or another status and answer->fault. */
+     * (mirror_clock_now()) at the latest. APR_SUCCESS and *answer, or another status and answer->fault. */
     apr_status_t (*ask)(mirror_limit_answer_t *answer, void *state, apr_int64_t wanted, apr_time_t deadline);
 
     /* sender thread: let go of what is not in `pool`. NULL: there is nothing. */

@@ -9,7 +9,7 @@
 #include <ap_provider.h>
 #include <apr_strings.h>
 
-#include "mirror_limit_window.h"
+#include "mirror_clock.h"
 #include "mirror_redis_window.h"
 
 typedef struct redis_t {
@@ -74,7 +74,7 @@ static apr_status_t attempt(mirror_limit_answer_t *answer, redis_t *redis, apr_i
             *stale = !fresh && mirror_redis_was_stale(redis->connection);
         }
         else {
-            rv = mirror_redis_window_read(answer, redis->window, reply, wanted, mirror_limit_window_now());
+            rv = mirror_redis_window_read(answer, redis->window, reply, wanted, mirror_clock_now());
             if (rv != APR_SUCCESS) {
                 mirror_redis_refuse(answer->fault, redis->connection, reply);
             }

@@ -11,7 +11,7 @@
 #include <apr_strings.h>
 #include <string.h>
 
-#include "mirror_limit_window.h"
+#include "mirror_clock.h"
 #include "mirror_redis_window.h"
 
 /* How often one question follows a redirect, and how often it tries anything. */
@@ -114,7 +114,7 @@ static void cluster_close(void *state)
  * the time that is left. */
 static apr_status_t reach(cluster_t *cluster, quest_t *quest)
 {
-    apr_time_t now = mirror_limit_window_now();
+    apr_time_t now = mirror_clock_now();
 
     if (cluster->connection && (!mirror_redis_is_to(cluster->connection, quest->node.host, quest->node.port) ||
                                 !mirror_redis_is_usable(cluster->connection))) {
@@ -177,7 +177,7 @@ static next_e read_reply(cluster_t *cluster, quest_t *quest, const mirror_redis_
 {
     node_t to;
 
-    if (mirror_redis_window_read(quest->answer, cluster->window, reply, quest->wanted, mirror_limit_window_now()) ==
+    if (mirror_redis_window_read(quest->answer, cluster->window, reply, quest->wanted, mirror_clock_now()) ==
         APR_SUCCESS) {
         if (!quest->asking) {
             cluster->owner = quest->node;
@@ -226,7 +226,7 @@ static apr_status_t cluster_ask(mirror_limit_answer_t *answer, void *state, apr_
     quest.answer = answer;
     quest.wanted = wanted;
     quest.deadline = deadline;
-    for (i = 0; i < TRIES_MAX && mirror_limit_window_now() < deadline; i++) {
+    for (i = 0; i < TRIES_MAX && mirror_clock_now() < deadline; i++) {
         next = go_on(cluster, &quest);
         if (next == NEXT_DONE) {
             return APR_SUCCESS;

@@ -7,6 +7,7 @@
 #include <http_config.h>
 #include <http_log.h>
 
+#include "mirror_clock.h"
 #include "mirror_limit.h"
 #include "mirror_limit_settings.h"
 #include "mirror_limit_window.h"
@@ -31,13 +32,13 @@ void mirror_limit_state(mirror_limit_state_t *state, const mirror_t *mirror, con
 {
     apr_interval_time_t length = apr_time_from_sec(settings->time_window);
     mirror_slot_t *slot = mirror->slot;
-    apr_time_t now = mirror_limit_window_now();
+    apr_time_t now = mirror_clock_now();
     int remote = mirror_limit_provider(settings)->remote;
     apr_time_t closed =
         mirror_limit_window_closed_until(apr_atomic_read64(&slot->limit_closed), now, settings->limit_id, length);
 
     state->fallback = remote && apr_atomic_read64(&slot->limit_silent) != 0;
-    state->closed_until = closed ? apr_time_now() + (closed - now) : 0;
+    state->closed_until = closed ? mirror_clock_to_wall(closed) : 0;
     if (!remote || (state->fallback && settings->limit_fallback == MIRROR_FALLBACK_LOCAL)) {
         state->used = mirror_limit_window_used(apr_atomic_read64(&slot->limit_local), now, length);
     }
@@ -50,7 +51,7 @@ void mirror_limit_silence_began(const mirror_t *mirror, const mirror_settings_t 
 {
     static const char *const words[] = { "local", "mirror", "drop" }; /* mirror_fallback_e */
 
-    if (apr_atomic_cas64(&mirror->slot->limit_silent, (apr_uint64_t)apr_time_now(), 0) == 0) {
+    if (apr_atomic_cas64(&mirror->slot->limit_silent, (apr_uint64_t)mirror_clock_now(), 0) == 0) {
         ap_log_error(APLOG_MARK, APLOG_WARNING, 0, (server_rec *)server,
                      "PM0600: mirror %s: the limit cannot be asked for: %s; limit_fallback=%s is in force", mirror->name,
                      fault, words[settings->limit_fallback]);
@@ -64,6 +65,6 @@ void mirror_limit_silence_ended(const mirror_t *mirror, void *server)
     if (since != 0 && apr_atomic_cas64(&mirror->slot->limit_silent, 0, since) == since) {
         ap_log_error(APLOG_MARK, APLOG_NOTICE, 0, (server_rec *)server,
                      "PM0601: mirror %s: the limit can be asked for again, after %" APR_TIME_T_FMT " ms", mirror->name,
-                     apr_time_as_msec(apr_time_now() - (apr_time_t)since));
+                     apr_time_as_msec(mirror_clock_now() - (apr_time_t)since));
     }
 }

@@ -5,16 +5,15 @@
  * Ticks wrap, so they are only ever subtracted. What is later than now by less than LATE was written by somebody who
  * read the clock after we did.
  */
-#include <time.h>
-
 #include <apr_atomic.h>
 
+#include "mirror_clock.h"
 #include "mirror_limit_window.h"
 
 #define TICK      10000 /* microseconds */
 #define TICK_BITS 33
 #define TICK_MASK (((apr_uint64_t)1 << TICK_BITS) - 1)
-#define LATE      ((apr_uint64_t)3600 * APR_USEC_PER_SEC / TICK)
+#define LATE      ((apr_uint64_t)10 * APR_USEC_PER_SEC / TICK)
 #define SLACK     (APR_USEC_PER_SEC / TICK)
 #define SAME      25 /* windows that end so close to each other are one */
 
@@ -36,14 +35,6 @@ static apr_uint64_t tick_of(apr_time_t time)
 static apr_uint64_t ticks_of(apr_interval_time_t length)
 {
     return (apr_uint64_t)(length + TICK - 1) / TICK;
-}
-
-apr_time_t mirror_limit_window_now(void)
-{
-    struct timespec now;
-
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (apr_time_t)now.tv_sec * APR_USEC_PER_SEC + now.tv_nsec / 1000;
 }
 
 /* ---- limit_local ---- */
@@ -85,7 +76,7 @@ apr_int64_t mirror_limit_window_take(apr_uint64_t *word, apr_int64_t wanted, apr
 
     do {
         seen = apr_atomic_read64(word);
-        now = mirror_limit_window_now();
+        now = mirror_clock_now();
         next = mirror_limit_window_next(seen, now, wanted, count, length, &granted);
     } while (next != seen && apr_atomic_cas64(word, next, seen) != seen);
     *used = value_of(next);
@@ -128,7 +119,7 @@ int mirror_limit_window_is_closed(apr_uint64_t *word, apr_uint32_t id, apr_inter
     if (seen == 0 || value_of(seen) != (apr_int64_t)id) {
         return 0;
     }
-    if (left_of(seen, mirror_limit_window_now(), length)) {
+    if (left_of(seen, mirror_clock_now(), length)) {
         return 1;
     }
     apr_atomic_cas64(word, 0, seen);

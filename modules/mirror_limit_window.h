@@ -6,7 +6,7 @@
  *     limit_closed   31 bits: the limit that is used up (limit_id); 33 bits: until when
  *     limit_shared   31 bits: copies counted by another server, as it told last; 33 bits: until when that window lasts
  *
- * 0 is none. Times are ticks of 10 ms of a clock that nobody sets and that all processes share; 33 bits of them wrap
+ * 0 is none. Times are ticks of 10 ms of mirror_clock_now(), which all processes share; 33 bits of them wrap
  * after 994 days. A window is never shorter than it should be, and at most one tick longer. As each is one word that is
  * only ever exchanged for another, the count is exact however many threads and processes take part, and whenever one of
  * them is killed.
@@ -21,10 +21,7 @@
 #define MIRROR_LIMIT_WINDOW_COUNT_MAX 0x7fffffff
 #define MIRROR_LIMIT_WINDOW_ID_MAX    0x7fffffff
 
-/* ---- any thread ---- */
-
-/* Microseconds of that clock. */
-apr_time_t mirror_limit_window_now(void);
+/* Any thread may call these. */
 
 /* ---- limit_local ---- */
 

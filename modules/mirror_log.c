@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "mirror_clock.h"
 #include "mirror_log.h"
 #include "mirror_log_writer.h"
 
@@ -190,7 +191,7 @@ void mirror_log_awake(mirror_logs_t *logs)
 
 void mirror_log_close(mirror_logs_t *logs, apr_interval_time_t patience)
 {
-    apr_time_t end = apr_time_now() + patience;
+    apr_time_t end = mirror_clock_now() + patience;
     int i;
 
     if (!logs) {
@@ -201,7 +202,7 @@ void mirror_log_close(mirror_logs_t *logs, apr_interval_time_t patience)
     for (i = 0; i < logs->count; i++) {
         child_log_t *log = &logs->logs[i];
 
-        while (!mirror_log_writer_flush(&log->writer) && apr_time_now() < end) {
+        while (!mirror_log_writer_flush(&log->writer) && mirror_clock_now() < end) {
             apr_sleep(NAP);
         }
         mirror_log_writer_close(&log->writer);

@@ -9,6 +9,7 @@
 #include <apr_strings.h>
 #include <string.h>
 
+#include "mirror_clock.h"
 #include "mirror_loop.h"
 
 /* Events taken per poll. Only methods without such a limit of their own (epoll, kqueue, event ports) are used. */
@@ -33,7 +34,7 @@ apr_status_t mirror_loop_create(mirror_loop_t **out, apr_pool_t *pool)
     mirror_loop_t *loop = apr_pcalloc(pool, sizeof(*loop));
 
     loop->pool = pool;
-    loop->now = apr_time_now();
+    loop->now = mirror_clock_now();
     *out = loop;
     return apr_pollset_create(&loop->pollset, MIRROR_LOOP_EVENTS, pool, APR_POLLSET_NOCOPY | APR_POLLSET_WAKEABLE);
 }
@@ -168,7 +169,7 @@ static apr_interval_time_t until_next_timer(const mirror_loop_t *loop, apr_inter
             apr_interval_time_t left;
 
             if (!now) {
-                now = apr_time_now();
+                now = mirror_clock_now();
             }
             left = APR_RING_FIRST(&ring->timers)->end - now;
             if (left < 0) {
@@ -215,7 +216,7 @@ int mirror_loop_round(mirror_loop_t *loop, apr_interval_time_t wait, apr_status_
         wait += 999; /* a poll counts in milliseconds: not too early */
     }
     *error = apr_pollset_poll(loop->pollset, wait, &n, &ready);
-    loop->now = apr_time_now();
+    loop->now = mirror_clock_now();
     if (*error != APR_SUCCESS) {
         n = 0;
         if (APR_STATUS_IS_TIMEUP(*error) || APR_STATUS_IS_EINTR(*error)) {

@@ -9,6 +9,7 @@
 #include <http_protocol.h>
 
 #include "mirror_attributes.h"
+#include "mirror_breaker.h"
 #include "mirror_limit.h"
 #include "mirror_manager_json.h"
 #include "mirror_slotmem.h"
@@ -98,7 +99,7 @@ static void put_limit(yajl_gen gen, const mirror_t *mirror, const mirror_setting
 static void put_state(yajl_gen gen, const mirror_t *mirror, const mirror_settings_t *settings,
                       const mirror_totals_t *totals)
 {
-    apr_time_t down_until = mirror->slot != NULL ? (apr_time_t)apr_atomic_read64(&mirror->slot->down_until) : 0;
+    apr_time_t down_until = mirror->slot != NULL ? mirror_breaker_down_until(mirror->slot) : 0;
 
     put_key(gen, "state");
     yajl_gen_map_open(gen);
@@ -106,7 +107,7 @@ static void put_state(yajl_gen gen, const mirror_t *mirror, const mirror_setting
     put_count(gen, "in_flight", totals->sum.in_flight);
     put_count(gen, "connections", totals->sum.connections);
     put_count(gen, "bytes", totals->sum.bytes);
-    put_time(gen, "down_until", down_until > apr_time_now() ? down_until : 0);
+    put_time(gen, "down_until", down_until);
     put_limit(gen, mirror, settings);
     yajl_gen_map_close(gen);
 }

@@ -8,6 +8,7 @@
 #include <http_protocol.h>
 #include <apr_strings.h>
 
+#include "mirror_breaker.h"
 #include "mirror_metrics.h"
 #include "mirror_slotmem.h"
 
@@ -49,7 +50,6 @@ static const char *label_of(const char *name, apr_pool_t *pool)
 static metrics_t *collect(request_rec *r, const mirror_registry_t *registry)
 {
     metrics_t *all = apr_pcalloc(r->pool, (apr_size_t)registry->mirrors->nelts * sizeof(*all));
-    apr_time_t now = apr_time_now();
     int i;
 
     if (registry->table) {
@@ -61,7 +61,7 @@ static metrics_t *collect(request_rec *r, const mirror_registry_t *registry)
         all[i].label = label_of(mirror->name, r->pool);
         if (registry->table && mirror->slot) {
             mirror_slotmem_sum(&all[i].totals, registry->table, mirror->slot);
-            all[i].up = (apr_time_t)apr_atomic_read64(&mirror->slot->down_until) <= now;
+            all[i].up = mirror_breaker_down_until(mirror->slot) == 0;
         }
     }
     return all;

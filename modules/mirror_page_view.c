@@ -6,6 +6,7 @@
 
 #include <apr_strings.h>
 
+#include "mirror_breaker.h"
 #include "mirror_page_view.h"
 #include "mirror_settings.h"
 
@@ -95,10 +96,8 @@ void mirror_page_view(mirror_page_view_t *view, const mirror_registry_t *registr
     view->settings = mirror_settings_borrow(registry, mirror, pool);
     view->overridden = view->settings->overridden;
     if (table != NULL && mirror->slot != NULL) {
-        apr_time_t down_until = (apr_time_t)apr_atomic_read64(&mirror->slot->down_until);
-
         mirror_slotmem_sum(&view->totals, table, mirror->slot);
-        view->down_until = down_until > apr_time_now() ? down_until : 0;
+        view->down_until = mirror_breaker_down_until(mirror->slot);
         view->has_limit = view->settings->enable_limit_count;
     }
     if (view->has_limit) {

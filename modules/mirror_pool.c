@@ -10,6 +10,7 @@
 #include <http_log.h>
 
 #include "mirror_breaker.h"
+#include "mirror_clock.h"
 #include "mirror_log_line.h"
 #include "mirror_pool_state.h"
 #include "mirror_settings.h"
@@ -238,7 +239,7 @@ static void copy_ended(mirror_pool_t *pool, mirror_connection_t *c, mirror_copy_
     }
     switch (how) {
     case MIRROR_ANSWERED:
-        answered(pool, c, copy, apr_time_now() - copy->started);
+        answered(pool, c, copy, mirror_clock_now() - copy->started);
         if (copy->probe) {
             pool->probing = 0;
             set_up(pool);

@@ -10,8 +10,8 @@
 #include <apr_strings.h>
 #include <hiredis/hiredis.h>
 
+#include "mirror_clock.h"
 #include "mirror_connect.h"
-#include "mirror_limit_window.h"
 #include "mirror_redis.h"
 
 #define ARGUMENTS_MAX 8
@@ -69,7 +69,7 @@ void mirror_redis_refuse(char fault[MIRROR_REDIS_FAULT], const mirror_redis_t *r
 
 static apr_status_t wait_for(mirror_redis_t *redis, apr_int16_t event, apr_time_t deadline)
 {
-    return mirror_transport_wait(&redis->wire, event, deadline - mirror_limit_window_now());
+    return mirror_transport_wait(&redis->wire, event, deadline - mirror_clock_now());
 }
 
 static apr_status_t write_all(mirror_redis_t *redis, char *bytes, apr_size_t len, apr_time_t deadline)
@@ -115,7 +115,7 @@ static apr_status_t read_reply(const mirror_redis_reply_t **reply, mirror_redis_
             rv = wait_for(redis, APR_POLLIN, deadline);
             rv = rv == APR_SUCCESS ? APR_INCOMPLETE : rv;
         }
-        if (APR_STATUS_IS_INCOMPLETE(rv) && mirror_limit_window_now() >= deadline) {
+        if (APR_STATUS_IS_INCOMPLETE(rv) && mirror_clock_now() >= deadline) {
             rv = APR_TIMEUP;
         }
     } while (APR_STATUS_IS_INCOMPLETE(rv));
@@ -153,7 +153,7 @@ apr_status_t mirror_redis_command(const mirror_redis_reply_t **reply, mirror_red
         rv = read_reply(reply, redis, deadline);
     }
     if (rv == APR_SUCCESS) {
-        redis->used = mirror_limit_window_now();
+        redis->used = mirror_clock_now();
         return APR_SUCCESS;
     }
     redis->stale = is_end(rv) && !mirror_redis_reply_is_begun(redis->reader);
@@ -231,7 +231,7 @@ static apr_status_t connect_socket(mirror_redis_t *redis, apr_time_t deadline, c
         return put_error(fault, redis->host, redis->port, "look-up", rv);
     }
     for (; address; address = address->next) {
-        rv = mirror_connect_to(&redis->wire.socket, address, deadline - mirror_limit_window_now(), redis->pool);
+        rv = mirror_connect_to(&redis->wire.socket, address, deadline - mirror_clock_now(), redis->pool);
         if (rv == APR_SUCCESS) {
             return APR_SUCCESS;
         }
@@ -250,7 +250,7 @@ static apr_status_t shake_hands(mirror_redis_t *redis, apr_time_t deadline, char
     }
     rv = apr_atomic_read32(wire->given_up)
              ? APR_TIMEUP
-             : wire->transport->open(wire, apr_time_now() + deadline - mirror_limit_window_now());
+             : wire->transport->open(wire, deadline);
     if (rv == APR_ENOTIMPL) {
         put_fault(fault, redis->host, redis->port, "TLS handshake", "mod_ssl or SSLProxyEngine on is missing");
     }
@@ -296,7 +296,7 @@ apr_status_t mirror_redis_open(mirror_redis_t **out, const char *host, apr_port_
         mirror_redis_close(redis);
         return rv;
     }
-    redis->used = mirror_limit_window_now();
+    redis->used = mirror_clock_now();
     *out = redis;
     return APR_SUCCESS;
 }
@@ -317,7 +317,7 @@ int mirror_redis_is_usable(mirror_redis_t *redis)
     apr_size_t n = 1;
     char byte;
 
-    return !redis->stale && mirror_limit_window_now() - redis->used <= IDLE_MAX &&
+    return !redis->stale && mirror_clock_now() - redis->used <= IDLE_MAX &&
            APR_STATUS_IS_EAGAIN(redis->wire.transport->read(&redis->wire, &byte, &n));
 }
 

@@ -3,7 +3,7 @@
  * mirror_redis.h - a connection to a Redis server: commands and replies, one at a time, each with one deadline.
  *
  * A connection belongs to one mirror. It is used by one thread at a time, and waits: a helper's, while it opens it or asks. Deadlines are
- * mirror_limit_window_now()'s time and hold for a whole step, however slowly its bytes come.
+ * mirror_clock_now()'s time and hold for a whole step, however slowly its bytes come.
  */
 #ifndef MIRROR_REDIS_H
 #define MIRROR_REDIS_H

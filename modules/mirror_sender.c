@@ -20,6 +20,7 @@
 #include <signal.h>
 #include <sys/resource.h>
 
+#include "mirror_clock.h"
 #include "mirror_limit.h"
 #include "mirror_log.h"
 #include "mirror_pool.h"
@@ -154,7 +155,7 @@ static apr_interval_time_t next_wait(mirror_sender_t *sender, int busy)
     apr_interval_time_t longest = -1;
 
     if (apr_atomic_read32(&sender->stopping)) {
-        longest = sender->deadline - apr_time_now();
+        longest = sender->deadline - mirror_clock_now();
         longest = longest > 0 ? longest : 0;
     }
     if (busy < MIRROR_BUSY) {
@@ -175,7 +176,7 @@ static int is_over(mirror_sender_t *sender)
     return apr_atomic_read32(&sender->stopping) &&
            ((sender->pools.held == 0 && mirror_limit_held(sender->limits) == 0 &&
              mirror_queue_is_empty(sender->child->queue)) ||
-            apr_time_now() >= sender->deadline);
+            mirror_clock_now() >= sender->deadline);
 }
 
 static void run(mirror_sender_t *sender)
@@ -212,12 +213,12 @@ static void run(mirror_sender_t *sender)
  * may hold it up for longer; that one is left behind. */
 static void wait_for_helpers(mirror_sender_t *sender)
 {
-    apr_time_t end = apr_time_now() + MIRROR_GRACE / 2;
+    apr_time_t end = mirror_clock_now() + MIRROR_GRACE / 2;
 
     for (;;) {
         take_reports(sender);
         mirror_limit_take_answers(sender->limits);
-        if (sender->pools.tasks + sender->pools.asks == 0 || apr_time_now() >= end) {
+        if (sender->pools.tasks + sender->pools.asks == 0 || mirror_clock_now() >= end) {
             return;
         }
         apr_sleep(MIRROR_NAP);
@@ -348,11 +349,11 @@ int mirror_sender_stop(mirror_child_t *child, apr_interval_time_t patience)
         mirror_log_close(child->logs, 0);
         return 1;
     }
-    sender->deadline = apr_time_now() + patience;
+    sender->deadline = mirror_clock_now() + patience;
     apr_atomic_xchg32(&sender->stopping, 1);
     mirror_loop_wake(sender->pools.loop);
     while (apr_atomic_read32(&sender->state) != STATE_DONE) {
-        if (apr_time_now() > sender->deadline + MIRROR_GRACE) {
+        if (mirror_clock_now() > sender->deadline + MIRROR_GRACE) {
             return 0;
         }
         apr_sleep(MIRROR_NAP);

@@ -47,14 +47,14 @@ struct mirror_slot_t {
     apr_uint32_t load;       /* startup: the last load of the configuration that had this mirror */
     apr_uint64_t version;    /* atomic: which text is in its store; 0: none ever was */
     apr_uint64_t config;     /* atomic: mirror_t's `config` in the last load that had this mirror */
-    apr_uint64_t down_until; /* atomic: apr_time_t until when the mirror counts as down; 0: it is up */
+    apr_uint64_t down_until; /* atomic: mirror_clock_now()'s time until when the mirror counts as down; 0: it is up */
     apr_uint64_t down_drops; /* atomic: copies that ended as unreachable since it went down */
 
     /* mirror_limit_window.h says what these hold; all atomic */
     apr_uint64_t limit_local;  /* the window of this node, and how much of it is used */
     apr_uint64_t limit_closed; /* until when which limit is used up */
     apr_uint64_t limit_shared; /* as another server counted last: used, and until when */
-    apr_uint64_t limit_silent; /* apr_time_t since when that server does not answer; 0: it does */
+    apr_uint64_t limit_silent; /* mirror_clock_now()'s time since when that server does not answer; 0: it does */
 };
 
 /* Sums over all children. */

@@ -11,6 +11,7 @@
 #include <mod_status.h>
 #include <apr_optional_hooks.h>
 
+#include "mirror_breaker.h"
 #include "mirror_config.h"
 #include "mirror_manager_guard.h"
 #include "mirror_settings.h"
@@ -25,7 +26,7 @@ static const char *state_of(const mirror_t *mirror, const mirror_settings_t *set
     if (!settings->enabled) {
         return "disabled";
     }
-    return (apr_time_t)apr_atomic_read64(&mirror->slot->down_until) > apr_time_now() ? "down" : "up";
+    return mirror_breaker_down_until(mirror->slot) ? "down" : "up";
 }
 
 /* ---- ?auto ---- */

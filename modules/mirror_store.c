@@ -7,14 +7,15 @@
  */
 #include <errno.h>
 #include <string.h>
-#include <time.h>
 
 #include <apr_atomic.h>
 
+#include "mirror_clock.h"
 #include "mirror_store.h"
 
 #define WORD     sizeof(apr_uint64_t)
-#define PATIENCE 5 /* seconds */
+#define PATIENCE apr_time_from_sec(5)
+#define NAP      apr_time_from_msec(1)
 
 apr_status_t mirror_store_lock_init(mirror_store_lock_t *lock)
 {
@@ -66,16 +67,17 @@ void mirror_store_read(mirror_store_text_t *text, apr_uint64_t *version, mirror_
 
 static apr_status_t lock_up(mirror_store_lock_t *lock)
 {
-    struct timespec until;
+    apr_time_t end = mirror_clock_now() + PATIENCE;
     int rv;
 
-    clock_gettime(CLOCK_REALTIME, &until);
-    until.tv_sec += PATIENCE;
-    rv = pthread_mutex_timedlock(lock, &until);
+    /* pthread_mutex_timedlock() follows the wall clock. */
+    while ((rv = pthread_mutex_trylock(lock)) == EBUSY && mirror_clock_now() < end) {
+        apr_sleep(NAP);
+    }
     if (rv == EOWNERDEAD) { /* what it was writing to does not hold */
         rv = pthread_mutex_consistent(lock);
     }
-    return rv == ETIMEDOUT ? APR_TIMEUP : rv;
+    return rv == EBUSY ? APR_TIMEUP : rv;
 }
 
 static void fill_place(mirror_store_place_t *place, apr_uint64_t config, const char *text)

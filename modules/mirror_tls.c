@@ -20,6 +20,7 @@
 #include <apr_fnmatch.h>
 #include <apr_strings.h>
 
+#include "mirror_clock.h"
 #include "mirror_tls.h"
 
 #define MIRROR_RECEIVED 8192
@@ -51,7 +52,7 @@ static struct {
 /* During the handshake: until the socket is ready. APR_TIMEUP: the deadline has come, or nobody waits any more. */
 static apr_status_t wait_for(mirror_tls_t *tls, apr_int16_t event)
 {
-    return mirror_transport_wait(tls->wire, event, tls->deadline - apr_time_now());
+    return mirror_transport_wait(tls->wire, event, tls->deadline - mirror_clock_now());
 }
 
 static apr_status_t receive(mirror_tls_t *tls, apr_read_type_e block)

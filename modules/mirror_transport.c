@@ -6,6 +6,7 @@
 #include <apr_poll.h>
 #include <apr_time.h>
 
+#include "mirror_clock.h"
 #include "mirror_transport.h"
 
 /* How often who waits looks whether anybody still needs it. */
@@ -13,7 +14,7 @@
 
 apr_status_t mirror_transport_wait(const mirror_wire_t *wire, apr_int16_t event, apr_interval_time_t patience)
 {
-    apr_time_t deadline = apr_time_now() + patience;
+    apr_time_t deadline = mirror_clock_now() + patience;
     apr_pollfd_t pollfd = { 0 };
     apr_interval_time_t left;
     apr_int32_t n;
@@ -24,7 +25,7 @@ apr_status_t mirror_transport_wait(const mirror_wire_t *wire, apr_int16_t event,
     pollfd.desc.s = wire->socket;
     pollfd.reqevents = event;
     do {
-        left = deadline - apr_time_now();
+        left = deadline - mirror_clock_now();
         if (left <= 0 || apr_atomic_read32(wire->given_up)) {
             return APR_TIMEUP;
         }

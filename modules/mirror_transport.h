@@ -14,8 +14,8 @@ typedef struct mirror_wire_t mirror_wire_t;
 typedef struct mirror_tls_t mirror_tls_t; /* mirror_tls.c */
 
 typedef struct mirror_transport_t {
-    /* helper threads: what is to be done once the socket is connected, at most until `deadline` (apr_time_now()); NULL:
-     * nothing. APR_ENOTIMPL: TLS is switched off for whom it leads to. */
+    /* helper threads: what is to be done once the socket is connected, at most until `deadline` (mirror_clock_now());
+     * NULL: nothing. APR_ENOTIMPL: TLS is switched off for whom it leads to. */
     apr_status_t (*open)(mirror_wire_t *wire, apr_time_t deadline);
 
     /* any thread; none of these waits */

@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "mirror_clock.h"
 #include "mirror_limit.h"
 #include "mirror_limit_window.h"
 #include "mirror_slotmem.h"
@@ -211,7 +212,7 @@ static void answer(apr_status_t status, apr_int64_t granted, apr_int64_t used)
     server.status = status;
     server.answer.granted = granted;
     server.answer.used = used;
-    server.answer.until = mirror_limit_window_now() + apr_time_from_sec(60);
+    server.answer.until = mirror_clock_now() + apr_time_from_sec(60);
     apr_cpystrn(server.answer.fault, "the test says so", sizeof(server.answer.fault));
     apr_thread_mutex_unlock(server.mutex);
     open_gate(1);
@@ -246,7 +247,7 @@ END_TEST
 
 START_TEST(questions_have_a_pace)
 {
-    apr_time_t begin = mirror_limit_window_now();
+    apr_time_t begin = mirror_clock_now();
     int i;
 
     for (i = 1; i <= 10; i++) {
@@ -254,7 +255,7 @@ START_TEST(questions_have_a_pace)
         wait_asked(i);
         answer(APR_SUCCESS, 1, i);
     }
-    ck_assert_int_ge(mirror_limit_window_now() - begin, apr_time_from_msec(9 * 5));
+    ck_assert_int_ge(mirror_clock_now() - begin, apr_time_from_msec(9 * 5));
 }
 END_TEST
 
@@ -273,7 +274,7 @@ START_TEST(a_window_that_another_child_found_used_up_is_not_asked_for)
 {
     put(1);
     put(3); /* they wait */
-    mirror_limit_window_close(&slot.limit_closed, 7, mirror_limit_window_now() + apr_time_from_sec(30));
+    mirror_limit_window_close(&slot.limit_closed, 7, mirror_clock_now() + apr_time_from_sec(30));
     mirror_limit_dispatch_all(limits);
     ck_assert_int_eq(count_of(MIRROR_OUTCOME_LIMITED), 3);
     ck_assert_int_eq(mirror_limit_held(limits), 1);
@@ -287,7 +288,7 @@ START_TEST(a_window_that_another_child_found_used_up_has_no_place_by_the_fallbac
     settings.limit_fallback = _i;
     put(1);
     wait_asked(1);
-    mirror_limit_window_close(&slot.limit_closed, 7, mirror_limit_window_now() + apr_time_from_sec(30));
+    mirror_limit_window_close(&slot.limit_closed, 7, mirror_clock_now() + apr_time_from_sec(30));
     answer(APR_EGENERAL, 0, 0);
     ck_assert_int_eq(passed, 0);
     ck_assert_int_eq(count_of(MIRROR_OUTCOME_LIMITED), 1);
@@ -299,7 +300,7 @@ START_TEST(a_window_that_another_child_found_used_up_has_no_place_by_the_fallbac
         put(1); /* after the pause */
     }
     wait_asked(2);
-    mirror_limit_window_close(&slot.limit_closed, 7, mirror_limit_window_now() + apr_time_from_sec(30));
+    mirror_limit_window_close(&slot.limit_closed, 7, mirror_clock_now() + apr_time_from_sec(30));
     while (mirror_limit_held(limits) > 0) {
         mirror_loop_round(pools.loop, apr_time_from_msec(10), &rv);
     }
