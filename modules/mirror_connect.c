@@ -10,6 +10,7 @@
 #include <apr_portable.h>
 #include <apr_strings.h>
 #include <errno.h>
+#include <netdb.h>
 #include <netinet/tcp.h>
 #include <pthread.h>
 
@@ -18,11 +19,16 @@
 #include "mirror_connection.h"
 
 #define MIRROR_BACKLOG_NAP apr_time_from_msec(5)
+/* A poll counts whole milliseconds, so this is what one that timed out may have left. */
+#define MIRROR_LEAST apr_time_from_msec(1)
+/* What apr_sockaddr_info_get() makes of an error of getaddrinfo(3), some of which are negative. */
+#define MIRROR_EAI(error) (APR_OS_START_EAIERR + ((error) < 0 ? -(error) : (error)))
 
 struct mirror_addresses_t {
     apr_pool_t *pool;
     apr_sockaddr_t *first;
-    apr_time_t time;
+    apr_time_t time;         /* mirror_clock_now()'s */
+    apr_uint32_t worked;     /* atomic: which one was connected last, from 0 */
     apr_uint32_t references; /* atomic */
 };
 
@@ -50,34 +56,117 @@ apr_status_t mirror_connect_look_up(apr_sockaddr_t **first, const char *hostname
     return apr_sockaddr_info_get(first, hostname, APR_UNSPEC, port, 0, pool);
 }
 
-apr_status_t mirror_connect_to(apr_socket_t **out, apr_sockaddr_t *address, apr_interval_time_t patience,
-                               apr_pool_t *pool)
+/* What every process lacks that has none left, whomever it talks to. */
+static int is_out_of_resources(apr_status_t rv)
 {
-    apr_time_t deadline = mirror_clock_now() + patience;
+    return APR_STATUS_IS_EMFILE(rv) || rv == ENFILE || rv == ENOBUFS || APR_STATUS_IS_ENOMEM(rv);
+}
+
+/* Whether the host has an address of its own to send from to `address`. Connecting a datagram socket sends nothing, and
+ * takes a port of another kind than TCP's. */
+static int has_source(apr_sockaddr_t *address, apr_pool_t *pool)
+{
+    apr_socket_t *socket;
+    apr_status_t rv = apr_socket_create(&socket, address->family, SOCK_DGRAM, APR_PROTO_UDP, pool);
+
+    if (rv == APR_SUCCESS) {
+        rv = apr_socket_connect(socket, address);
+        apr_socket_close(socket);
+    }
+    return rv != EADDRNOTAVAIL;
+}
+
+int mirror_connect_is_local(apr_status_t rv, apr_sockaddr_t *address, apr_pool_t *pool)
+{
+    if (is_out_of_resources(rv)) {
+        return 1;
+    }
+    /* EADDRNOTAVAIL: all ports to this address are used up; or, with IPv6, the host has no address for it. */
+    return address->family != APR_UNIX &&
+           (APR_STATUS_IS_EAGAIN(rv) || (rv == EADDRNOTAVAIL && has_source(address, pool)));
+}
+
+/* Whether a connect that ended so goes on with another call. A Unix socket whose backlog is full refuses at once. */
+static int is_under_way(apr_status_t rv, const apr_sockaddr_t *address)
+{
+    return APR_STATUS_IS_TIMEUP(rv) || APR_STATUS_IS_EINTR(rv) ||
+           (address->family == APR_UNIX && APR_STATUS_IS_EAGAIN(rv));
+}
+
+/* Connect to `address` alone. */
+static apr_status_t connect_to(mirror_wire_t *wire, apr_sockaddr_t *address, apr_time_t deadline)
+{
+    int protocol = address->family == APR_UNIX ? 0 : APR_PROTO_TCP;
+    apr_interval_time_t left = deadline - mirror_clock_now();
     apr_socket_t *socket;
     apr_status_t rv;
 
-    *out = NULL;
-    if (patience < apr_time_from_msec(1)) { /* a poll counts whole ones, so this is what one that timed out has left */
+    wire->socket = NULL;
+    if (left < MIRROR_LEAST) {
         return APR_TIMEUP;
     }
-    rv = apr_socket_create(&socket, address->family, SOCK_STREAM, address->family == APR_UNIX ? 0 : APR_PROTO_TCP, pool);
+    rv = apr_socket_create(&socket, address->family, SOCK_STREAM, protocol, wire->pool);
     if (rv != APR_SUCCESS) {
         return rv;
     }
-    apr_socket_timeout_set(socket, patience);
-    rv = apr_socket_connect(socket, address);
-    while (APR_STATUS_IS_EAGAIN(rv) && mirror_clock_now() < deadline) { /* a Unix socket whose backlog is full */
-        apr_sleep(MIRROR_BACKLOG_NAP);
+    do {
+        apr_socket_timeout_set(socket, left < MIRROR_TRANSPORT_SLICE ? left : MIRROR_TRANSPORT_SLICE);
         rv = apr_socket_connect(socket, address);
-    }
+        if (APR_STATUS_IS_EAGAIN(rv) && address->family == APR_UNIX) {
+            apr_sleep(MIRROR_BACKLOG_NAP);
+        }
+        left = deadline - mirror_clock_now();
+    } while (is_under_way(rv, address) && left >= MIRROR_LEAST && !apr_atomic_read32(wire->given_up));
     if (rv != APR_SUCCESS) {
         apr_socket_close(socket);
         return rv;
     }
     apr_socket_opt_set(socket, APR_TCP_NODELAY, 1);
-    *out = socket;
+    wire->socket = socket;
     return apr_socket_timeout_set(socket, 0);
+}
+
+static apr_sockaddr_t *address_at(apr_sockaddr_t *first, apr_uint32_t n)
+{
+    while (n-- > 0) {
+        first = first->next;
+    }
+    return first;
+}
+
+apr_status_t mirror_connect_to_any(mirror_wire_t *wire, apr_sockaddr_t **tried, apr_sockaddr_t *first,
+                                   apr_uint32_t *worked, apr_time_t deadline)
+{
+    apr_status_t rv, failure = APR_TIMEUP;
+    apr_uint32_t count = 0, best = worked ? apr_atomic_read32(worked) : 0, i;
+    apr_sockaddr_t *address;
+    int local = 0;
+
+    for (address = first; address; address = address->next) {
+        count++;
+    }
+    best = best < count ? best : 0;
+    *tried = first;
+    for (i = 0; i < count && !apr_atomic_read32(wire->given_up); i++) {
+        apr_uint32_t n = i == 0 ? best : i <= best ? i - 1 : i; /* the best one, then all others in their order */
+        apr_time_t now = mirror_clock_now();
+
+        address = address_at(first, n);
+        rv = connect_to(wire, address, now + (deadline - now) / (apr_time_t)(count - i));
+        if (rv == APR_SUCCESS) {
+            if (worked && n != best) {
+                apr_atomic_set32(worked, n);
+            }
+            *tried = address;
+            return APR_SUCCESS;
+        }
+        if (!local) {
+            *tried = address;
+            failure = rv;
+            local = mirror_connect_is_local(rv, address, wire->pool);
+        }
+    }
+    return failure;
 }
 
 /* ---- one connection to a mirror ---- */
@@ -103,11 +192,6 @@ static apr_status_t look_up(mirror_connection_t *c)
     return APR_SUCCESS;
 }
 
-static int is_out_of_descriptors(apr_status_t rv)
-{
-    return APR_STATUS_IS_EMFILE(rv) || rv == ENFILE || rv == ENOBUFS || APR_STATUS_IS_ENOMEM(rv);
-}
-
 /* What the transport has to do on the socket; not once the child ends, when what it needs may be unloaded. */
 static void shake_hands(mirror_connection_t *c, apr_sockaddr_t *address, apr_time_t deadline)
 {
@@ -123,29 +207,30 @@ static void shake_hands(mirror_connection_t *c, apr_sockaddr_t *address, apr_tim
 
 static void open_connection(mirror_connection_t *c)
 {
-    apr_time_t deadline;
+    const mirror_target_t *target = &c->settings->target;
     apr_sockaddr_t *address;
+    apr_time_t deadline;
 
     c->status = c->addresses ? APR_SUCCESS : look_up(c);
     if (c->status != APR_SUCCESS) {
-        c->failure = MIRROR_OUTCOME_UNREACHABLE;
+        c->failure = is_out_of_resources(c->status) || c->status == MIRROR_EAI(EAI_MEMORY) ? MIRROR_OUTCOME_MEMORY_FULL
+                                                                                           : MIRROR_OUTCOME_UNREACHABLE;
         return;
     }
     deadline = mirror_clock_now() + c->settings->connect_timeout;
-    for (address = c->addresses->first; address; address = address->next) {
-        c->status = mirror_connect_to(&c->wire.socket, address, deadline - mirror_clock_now(), c->pool);
-        if (c->status == APR_SUCCESS) {
-            shake_hands(c, address, deadline);
-            return;
-        }
-        c->failed_at = c->settings->target.socket
-                           ? apr_psprintf(c->pool, "connect to %s", c->settings->target.socket)
-                           : apr_psprintf(c->pool, "connect to %pI (%s)", address, c->settings->target.hostname);
-        if (is_out_of_descriptors(c->status)) {
-            break;
-        }
+    c->status = mirror_connect_to_any(&c->wire, &address, c->addresses->first, &c->addresses->worked, deadline);
+    if (c->status == APR_SUCCESS) {
+        shake_hands(c, address, deadline);
+        return;
     }
-    c->failure = is_out_of_descriptors(c->status) ? MIRROR_OUTCOME_MEMORY_FULL : MIRROR_OUTCOME_UNREACHABLE;
+    c->failed_at = target->socket ? apr_psprintf(c->pool, "connect to %s", target->socket)
+                                  : apr_psprintf(c->pool, "connect to %pI (%s)", address, target->hostname);
+    if (apr_atomic_read32(c->wire.given_up)) {
+        c->failure = MIRROR_OUTCOME_SHUT_DOWN;
+        return;
+    }
+    c->failure = mirror_connect_is_local(c->status, address, c->pool) ? MIRROR_OUTCOME_MEMORY_FULL
+                                                                      : MIRROR_OUTCOME_UNREACHABLE;
 }
 
 /* ---- the task ---- */

@@ -313,7 +313,7 @@ static void open_failed(mirror_pool_t *pool, mirror_connection_t *c)
     else if (c->failure == MIRROR_OUTCOME_MEMORY_FULL) {
         if (mirror_pool_pause(pool)) {
             ap_log_error(APLOG_MARK, APLOG_WARNING, c->status, (server_rec *)pool->shared->server,
-                         "PM0412: mirror %s: %s failed for want of descriptors or memory in this process",
+                         "PM0412: mirror %s: %s failed for want of descriptors, ports or memory",
                          pool->lane->mirror->name, c->failed_at);
         }
         if (pool->open + pool->opening == 0) {

@@ -221,22 +221,17 @@ const char *mirror_redis_url(const char *host, apr_port_t port, apr_pool_t *pool
     return apr_psprintf(pool, "rediss://%s%s%s:%u", bracket ? "[" : "", host, bracket ? "]" : "", (unsigned)port);
 }
 
-/* A connected socket, to the first address that lets us. */
+/* A connected socket, to an address that lets us. */
 static apr_status_t connect_socket(mirror_redis_t *redis, apr_time_t deadline, char fault[MIRROR_REDIS_FAULT])
 {
-    apr_sockaddr_t *address;
-    apr_status_t rv = mirror_connect_look_up(&address, redis->host, redis->port, redis->pool);
+    apr_sockaddr_t *first, *address;
+    apr_status_t rv = mirror_connect_look_up(&first, redis->host, redis->port, redis->pool);
 
     if (rv != APR_SUCCESS) {
         return put_error(fault, redis->host, redis->port, "look-up", rv);
     }
-    for (; address; address = address->next) {
-        rv = mirror_connect_to(&redis->wire.socket, address, deadline - mirror_clock_now(), redis->pool);
-        if (rv == APR_SUCCESS) {
-            return APR_SUCCESS;
-        }
-    }
-    return put_error(fault, redis->host, redis->port, "connect", rv);
+    rv = mirror_connect_to_any(&redis->wire, &address, first, NULL, deadline);
+    return rv == APR_SUCCESS ? rv : put_error(fault, redis->host, redis->port, "connect", rv);
 }
 
 /* What the transport has to do on the socket; not once the child ends, when what it needs may be unloaded. */

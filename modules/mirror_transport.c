@@ -9,9 +9,6 @@
 #include "mirror_clock.h"
 #include "mirror_transport.h"
 
-/* How often who waits looks whether anybody still needs it. */
-#define MIRROR_SLICE apr_time_from_msec(50)
-
 apr_status_t mirror_transport_wait(const mirror_wire_t *wire, apr_int16_t event, apr_interval_time_t patience)
 {
     apr_time_t deadline = mirror_clock_now() + patience;
@@ -29,7 +26,7 @@ apr_status_t mirror_transport_wait(const mirror_wire_t *wire, apr_int16_t event,
         if (left <= 0 || apr_atomic_read32(wire->given_up)) {
             return APR_TIMEUP;
         }
-        left = left < MIRROR_SLICE ? left : MIRROR_SLICE;
+        left = left < MIRROR_TRANSPORT_SLICE ? left : MIRROR_TRANSPORT_SLICE;
         rv = apr_poll(&pollfd, 1, &n, left + 999); /* a poll counts in milliseconds */
     } while (APR_STATUS_IS_TIMEUP(rv) || APR_STATUS_IS_EINTR(rv));
     return rv;

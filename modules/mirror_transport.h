@@ -46,6 +46,9 @@ struct mirror_wire_t {
     mirror_tls_t *tls;      /* NULL without TLS, or before it is open */
 };
 
+/* How often what waits on a helper thread looks at `given_up`. */
+#define MIRROR_TRANSPORT_SLICE apr_time_from_msec(50)
+
 extern const mirror_transport_t mirror_transport_plain;
 
 /* ---- helper threads ---- */

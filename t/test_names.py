@@ -1,17 +1,13 @@
 """Names of mirrors: every address is tried, for how long they are kept, and a name server that does not answer."""
 from __future__ import annotations
 
-import os
-import shutil
-import subprocess
-import tempfile
 import time
-from typing import Iterable
 
 import pytest
 
 from copies import assert_copy, assert_next_is_intact
 from httpdlab import Httpd, location, scaled, to, wait_for
+from preloads import build, names       # noqa: F401, the fixture
 from redislab import needs_redis, redis      # noqa: F401, the fixture
 from tlslab import strict
 
@@ -20,44 +16,7 @@ DOWN = r"PM\d+: mirror m is down"
 
 @pytest.fixture(scope="session")
 def preload(tmp_path_factory) -> str:
-    """What httpd is to load first, so that a file answers for the name server."""
-    path = str(tmp_path_factory.mktemp("preload") / "names.so")
-    source = os.path.join(os.path.dirname(os.path.abspath(__file__)), "preload", "names.c")
-    subprocess.run([os.environ.get("CC", "cc"), "-shared", "-fPIC", "-O1", "-Wall", "-Werror", "-o", path, source, "-ldl"],
-                   check=True)
-    os.chmod(os.path.dirname(path), 0o755)
-    return f"{os.environ.get('HTTPD_PRELOAD', '')} {path}".strip()
-
-
-class Names:
-    """The file that answers."""
-
-    def __init__(self, folder: str) -> None:
-        self.path = f"{folder}/names"
-        self.known: dict[str, str] = {}
-        open(f"{self.path}.asked", "w", encoding="ascii").close()
-        os.chmod(f"{self.path}.asked", 0o666)
-        os.chmod(folder, 0o755)
-        self.set()
-
-    def set(self, **names: str) -> None:
-        """Each with its addresses; "?": nobody answers."""
-        self.known.update(names)
-        with open(f"{self.path}.new", "w", encoding="ascii") as f:
-            f.writelines(f"{name}.test {addresses}\n" for name, addresses in self.known.items())
-        os.rename(f"{self.path}.new", self.path)
-
-    def asked(self, name: str) -> int:
-        """How often."""
-        with open(f"{self.path}.asked", encoding="ascii") as f:
-            return f.read().split().count(f"{name}.test")
-
-
-@pytest.fixture
-def names() -> Iterable[Names]:
-    folder = tempfile.mkdtemp(prefix="httpdlab.")       # which httpd's children may enter
-    yield Names(folder)
-    shutil.rmtree(folder)                               # whoever still waits for an answer gets one
+    return build(str(tmp_path_factory.mktemp("preload")), "names")
 
 
 @pytest.fixture
@@ -87,20 +46,68 @@ def test_every_address_is_tried(httpd, origin, mirror, names, addresses):
     assert not h.log_lines(DOWN)
 
 
-def test_address_that_hangs_leaves_time_for_no_other(httpd, origin, mirror, names, recorder):
-    """One deadline for all addresses: they are tried one after the other."""
-    hanging = recorder(listen=False, host="127.0.0.2", port=mirror.port)
-    filling = hanging.fill_backlog()
-    names.set(some="127.0.0.2 127.0.0.1")
-    patience = scaled(0.4)
+def swallowing(recorder, port: int, *hosts: str) -> list:
+    """At these addresses a port where connecting hangs; close() of what is returned ends that."""
+    return [sock for host in hosts for sock in recorder(listen=False, host=host, port=port).fill_backlog()]
+
+
+@pytest.mark.parametrize("addresses", ["127.0.0.2 127.0.0.1", "127.0.0.2 127.0.0.3 127.0.0.1", "127.0.0.2 127.0.0.1 127.0.0.3"])
+def test_address_that_hangs_leaves_time_for_the_others(httpd, origin, mirror, names, recorder, addresses):
+    """Each has its part of connect_timeout; the one that let us connect is the first to be tried from then on."""
+    filling = swallowing(recorder, mirror.port, "127.0.0.2", "127.0.0.3")
+    names.set(some=addresses)
+    count = len(addresses.split())
+    patience = scaled(1.5)
+    part = patience / count
+    h = httpd(location("/o/", origin, by_name("some", mirror.port,
+                                              f"keepalive=0 connect_timeout={int(patience * 1000)}ms")))
+    began = time.monotonic()
+    assert h.get("/o/a").status == 200
+    assert h.ended(1) == {"mirrored": 1}
+    first = time.monotonic() - began
+    assert part * addresses.split().index("127.0.0.1") - 0.01 <= first < patience
+    began = time.monotonic()
+    for n in range(2, 5):
+        assert h.get("/o/a").status == 200
+        assert h.ended(n) == {"mirrored": n}
+    assert time.monotonic() - began < part
+    assert mirror.connections == 4
+    assert not h.log_lines(DOWN)
+    for sock in filling:
+        sock.close()
+
+
+def test_addresses_that_all_hang_take_connect_timeout(httpd, origin, mirror, names, recorder):
+    filling = swallowing(recorder, mirror.port, "127.0.0.2", "127.0.0.3", "127.0.0.4")
+    names.set(some="127.0.0.2 127.0.0.3 127.0.0.4")
+    patience = scaled(0.6)
     h = httpd(location("/o/", origin, by_name("some", mirror.port, f"connect_timeout={int(patience * 1000)}ms")),
               expect=[DOWN])
     began = time.monotonic()
     assert h.get("/o/a").status == 200
     assert h.ended(1) == {"unreachable": 1}
-    assert time.monotonic() - began < patience + scaled(0.4)
+    assert patience - 0.01 <= time.monotonic() - began < patience + scaled(0.4)
     for sock in filling:
         sock.close()
+
+
+def test_address_that_worked_and_ends_leaves_its_place_to_another(httpd, origin, recorder, names):
+    one = recorder(listen=False)
+    two = recorder(host="127.0.0.2", port=one.port)
+    names.set(some="127.0.0.1 127.0.0.2")
+    h = httpd(location("/o/", origin, by_name("some", one.port, "keepalive=0")))
+    for n in range(1, 3):
+        assert h.get("/o/a").status == 200
+        assert h.ended(n) == {"mirrored": n}
+    assert two.connections == 2
+    two.stop_listening()
+    one.listen()
+    for n in range(3, 6):
+        assert h.get("/o/a").status == 200
+        assert h.ended(n) == {"mirrored": n}
+    assert one.connections == 3
+    assert names.asked("some") == 1
+    assert not h.log_lines(DOWN)
 
 
 def test_no_address_answers(httpd, origin, recorder, names):
@@ -297,6 +304,21 @@ def test_stop_while_a_name_hangs(httpd, origin, mirror, names):
 
 
 # ---- Redis by name ----
+
+@needs_redis
+def test_address_of_redis_that_hangs_leaves_time_for_the_other(httpd, origin, mirror, names, recorder, redis):
+    server = redis()
+    filling = swallowing(recorder, server.port, "127.0.0.2")
+    names.set(some="127.0.0.2 127.0.0.1")
+    h = httpd(location("/o/", origin, to(mirror, "enable_limit_count=true policy=redis redis_host=some.test count=1000 "
+                                         f"redis_port={server.port} redis_timeout={int(scaled(2000))} limit_fallback=drop")))
+    for n in range(1, 4):
+        assert h.get("/o/a").status == 200
+        assert h.ended(n) == {"mirrored": n}
+    assert server.used("proxy-mirror:v1:m") == 3
+    for sock in filling:
+        sock.close()
+
 
 @pytest.mark.long
 @needs_redis

@@ -3,7 +3,7 @@
  * names.c - a name server in a file, for tests: preloaded into httpd, it answers for getaddrinfo(3).
  *
  * The file $TEST_NAMES has a line for each name: the name, and its addresses in order; "?" instead of them is a name
- * server that does not answer, for as long as the file says so. No address: there is no such name. What is not in the
+ * server that does not answer, for as long as the file says so; "!" a process that has no memory for it. No address: there is no such name. What is not in the
  * file is for the system. Each name that is asked for is a line of the file $TEST_NAMES.asked.
  */
 #define _GNU_SOURCE
@@ -66,6 +66,9 @@ int getaddrinfo(const char *name, const char *service, const struct addrinfo *hi
         if (!find(line, sizeof(line), name)) {
             return EAI_AGAIN;
         }
+    }
+    if (strchr(line, '!')) {
+        return EAI_MEMORY;
     }
     *result = NULL;
     for (word = line + strspn(line, " \n"); *word; word += strlen(word) + 1) {

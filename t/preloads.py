@@ -1,0 +1,74 @@
+"""What httpd is to load first (t/preload): a name server, a wall clock, a host without ports, each steered by a file."""
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import tempfile
+from typing import Iterator
+
+import pytest
+
+HERE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "preload")
+
+
+def build(folder: str, *names: str) -> str:
+    """Compile t/preload/NAME.c into `folder`; the value of HTTPD_PRELOAD with them behind those that there are."""
+    paths = []
+    for name in names:
+        paths.append(f"{folder}/{name}.so")
+        subprocess.run([os.environ.get("CC", "cc"), "-shared", "-fPIC", "-O1", "-Wall", "-Werror", "-o", paths[-1],
+                        f"{HERE}/{name}.c", "-ldl"], check=True)
+    os.chmod(folder, 0o755)
+    return " ".join([os.environ.get("HTTPD_PRELOAD", ""), *paths]).strip()
+
+
+class Names:
+    """The file that answers."""
+
+    def __init__(self, folder: str) -> None:
+        self.path = f"{folder}/names"
+        self.known: dict[str, str] = {}
+        open(f"{self.path}.asked", "w", encoding="ascii").close()
+        os.chmod(f"{self.path}.asked", 0o666)
+        os.chmod(folder, 0o755)
+        self.set()
+
+    def set(self, **names: str) -> None:
+        """Each with its addresses; "?": nobody answers; "!": there is no memory for it."""
+        self.known.update(names)
+        with open(f"{self.path}.new", "w", encoding="ascii") as f:
+            f.writelines(f"{name}.test {addresses}\n" for name, addresses in self.known.items())
+        os.rename(f"{self.path}.new", self.path)
+
+    def asked(self, name: str) -> int:
+        """How often."""
+        with open(f"{self.path}.asked", encoding="ascii") as f:
+            return f.read().split().count(f"{name}.test")
+
+
+@pytest.fixture
+def names() -> Iterator[Names]:
+    folder = tempfile.mkdtemp(prefix="httpdlab.")       # which httpd's children may enter
+    yield Names(folder)
+    shutil.rmtree(folder)                               # whoever still waits for an answer gets one
+
+
+class Faults:
+    """The file that lets connecting fail."""
+
+    def __init__(self, folder: str) -> None:
+        self.path = f"{folder}/connect"
+        self.set(0, 0, 0)
+        os.chmod(self.path, 0o666)
+
+    def set(self, port: int, error: int, streams: int, datagrams: int = 0) -> None:
+        """The next so many sockets of either kind that are to be connected to that port get this errno instead."""
+        with open(self.path, "w", encoding="ascii") as f:
+            f.write(f"{port} {error} {streams} {datagrams} \n")
+
+    def left(self) -> tuple[int, int]:
+        """How many of these were not asked for yet."""
+        with open(self.path, encoding="ascii") as f:
+            _, _, streams, datagrams = map(int, f.read().split())
+        return streams, datagrams

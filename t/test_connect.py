@@ -1,0 +1,220 @@
+"""Connecting: what this host lacks says nothing of a mirror; and a child that ends does not wait for a connect."""
+from __future__ import annotations
+
+import errno
+import os
+import signal
+import socket
+import tempfile
+import time
+
+import pytest
+
+from httpdlab import THREADED, Httpd, location, scaled, to, wait_for
+from preloads import Faults, build, names       # noqa: F401, the fixture
+
+DOWN = r"PM\d+: mirror m is down"
+LACKS = ["PM0412: mirror m: .* for want of descriptors, ports or memory", "PM0420: .* ports have run out"]
+local = pytest.mark.parametrize("error", [errno.EADDRNOTAVAIL, errno.EAGAIN, errno.EMFILE, errno.ENOBUFS])
+
+
+@pytest.fixture(scope="session")
+def preload(tmp_path_factory) -> str:
+    return build(str(tmp_path_factory.mktemp("preload")), "names", "connect", "behind")
+
+
+@pytest.fixture
+def faults(names) -> Faults:
+    return Faults(os.path.dirname(names.path))
+
+
+@pytest.fixture
+def behind(names) -> str:
+    """The file with a line for each child that left a thread behind."""
+    path = f"{os.path.dirname(names.path)}/behind"
+    open(path, "w", encoding="ascii").close()
+    os.chmod(path, 0o666)
+    return path
+
+
+@pytest.fixture
+def httpd(httpd, names, faults, behind, preload):
+    def make(conf, **options) -> Httpd:
+        options.setdefault("children", 1)
+        return httpd(conf, env={"HTTPD_PRELOAD": preload, "TEST_NAMES": names.path, "TEST_CONNECT": faults.path,
+                                "TEST_BEHIND": behind}, **options)
+    return make
+
+
+@pytest.fixture
+def proxy(httpd, origin):
+    """Makes httpds whose /o/ is mirrored to a recorder."""
+    def make(mirror, attributes="", **options) -> Httpd:
+        return httpd(location("/o/", origin, to(mirror, attributes)), **options)
+    return make
+
+
+def until_mirrored(h: Httpd, count: int, what: str) -> dict[str, int]:
+    """Copies after the first `count`, one by one, until one gets through."""
+    outcomes: dict[str, int] = {}
+
+    def is_mirrored() -> bool:
+        nonlocal count, outcomes
+        count += 1
+        assert h.get("/o/a").status == 200
+        outcomes = h.ended(count)
+        return "mirrored" in outcomes
+    wait_for(what, is_mirrored)
+    return outcomes
+
+
+# ---- what this host lacks ----
+
+@local
+@pytest.mark.parametrize("times", [1, 2])
+def test_mirror_is_not_down_for_what_this_host_lacks(proxy, mirror, faults, error, times):
+    """Nothing is opened for a second, and then it is tried again."""
+    faults.set(mirror.port, error, times)
+    h = proxy(mirror, "retry=1h", expect=LACKS)
+    assert h.get("/o/a").status == 200
+    assert h.ended(1) == {"memory_full": 1}
+    assert h.mirror()["state"]["down_until"] is None
+    outcomes = until_mirrored(h, 1, "the end of the pauses")
+    assert set(outcomes) == {"mirrored", "memory_full"}
+    assert faults.left() == (0, 0)
+    assert len(h.log_lines("PM0412")) == times
+    assert not h.log_lines(DOWN)
+
+
+def test_connections_that_are_open_go_on_without_ports(proxy, mirror, faults):
+    """What waits gets one that is there."""
+    gate = mirror.hold()
+    h = proxy(mirror, "timeout=1min", expect=LACKS)
+    assert h.get("/o/a").status == 200
+    mirror.wait(1)
+    faults.set(mirror.port, errno.EADDRNOTAVAIL, 1)
+    assert h.get("/o/b").status == 200
+    wait_for("the attempt", lambda: h.log_lines("PM0412"))
+    gate.set()
+    assert h.ended(2) == {"mirrored": 2}
+    assert mirror.connections == 1
+
+
+def test_host_without_an_address_for_the_mirror(proxy, mirror, faults):
+    """As with IPv6 where there is none: the same errno, but it lasts, and so the mirror is down."""
+    faults.set(mirror.port, errno.EADDRNOTAVAIL, 1, 1 << 20)
+    h = proxy(mirror, expect=[DOWN])
+    assert h.get("/o/a").status == 200
+    assert h.ended(1) == {"unreachable": 1}
+    assert len(h.log_lines(DOWN)) == 1
+
+
+@pytest.mark.parametrize("error", [errno.EACCES, errno.EPERM, errno.ENETUNREACH, errno.EHOSTUNREACH])
+def test_way_that_is_barred_is_down(proxy, mirror, faults, error):
+    faults.set(mirror.port, error, 1)
+    h = proxy(mirror, expect=[DOWN])
+    assert h.get("/o/a").status == 200
+    assert h.ended(1) == {"unreachable": 1}
+    assert os.strerror(error) in h.log_lines(DOWN)[0]
+
+
+def test_address_without_ports_leaves_the_others(httpd, origin, mirror, names, faults):
+    """Ports are used up for each address of its own."""
+    names.set(some="127.0.0.2 127.0.0.1")
+    faults.set(mirror.port, errno.EADDRNOTAVAIL, 1)
+    h = httpd(location("/o/", origin, f'ProxyMirror "http://some.test:{mirror.port}" name=m'))
+    assert h.get("/o/a").status == 200
+    assert h.ended(1) == {"mirrored": 1}
+
+
+def test_address_without_ports_beside_one_that_is_closed(httpd, origin, recorder, names, faults):
+    """The first one may be there."""
+    mirror = recorder()
+    names.set(some="127.0.0.1 127.0.0.2")
+    faults.set(mirror.port, errno.EADDRNOTAVAIL, 1)
+    h = httpd(location("/o/", origin, f'ProxyMirror "http://some.test:{mirror.port}" name=m'), expect=LACKS)
+    assert h.get("/o/a").status == 200
+    assert h.ended(1) == {"memory_full": 1}
+    assert not h.log_lines(DOWN)
+    until_mirrored(h, 1, "the end of the pause")
+
+
+def test_look_up_that_lacks_memory(httpd, origin, mirror, names):
+    names.set(some="!")
+    h = httpd(location("/o/", origin, f'ProxyMirror "http://some.test:{mirror.port}" name=m retry=1h'), expect=LACKS)
+    assert h.get("/o/a").status == 200
+    assert h.ended(1) == {"memory_full": 1}
+    names.set(some="127.0.0.1")
+    until_mirrored(h, 1, "the end of the pause")
+
+
+# ---- the end of a child ----
+
+def fill(path: str) -> list[socket.socket]:
+    """Connect until nobody can any more."""
+    made = []
+    while True:
+        made.append(socket.socket(socket.AF_UNIX))
+        made[-1].setblocking(False)
+        if made[-1].connect_ex(path):
+            return made
+
+
+@pytest.mark.parametrize("kind", ["tcp", "unix"])
+@pytest.mark.parametrize("how", [signal.SIGUSR1, signal.SIGTERM])
+def test_end_while_a_connect_hangs(httpd, origin, recorder, behind, kind, how):
+    """Whatever connect_timeout is: it ends soon after the drain, with all of its threads."""
+    if how == signal.SIGUSR1 and not THREADED:
+        pytest.skip("prefork's parent waits for its children one by one")
+    if kind == "tcp":
+        mirror = recorder(listen=False)
+        filling = mirror.fill_backlog()
+    else:
+        folder = tempfile.mkdtemp(prefix="httpdlab.")
+        os.chmod(folder, 0o755)
+        mirror = recorder(path=f"{folder}/s", listen=False)
+        mirror._listener.listen(0)
+        filling = fill(mirror.path)
+    h = httpd("ProxyMirrorDrainTimeout 100ms\n" + location("/o/", origin, to(mirror, "connect_timeout=1h")))
+    assert h.get("/o/a").status == 200
+    wait_for("the connect", lambda: connects(h.pids()))
+    old = h.pids()
+    began = time.monotonic()
+    if how == signal.SIGUSR1:
+        h.graceful()
+        wait_for("the end of the old child", lambda: not set(old) & set(h.pids()))
+        assert h.ended(1) == {"shut_down": 1}
+    else:
+        h.hanging = True
+        h.stop()
+    assert time.monotonic() - began < scaled(4)
+    with open(behind, encoding="ascii") as f:
+        assert f.read() == ""
+    for sock in filling:
+        sock.close()
+
+
+def connects(pids: list[int]) -> bool:
+    """Whether one of these has a helper thread."""
+    for pid in pids:
+        for task in os.listdir(f"/proc/{pid}/task"):
+            with open(f"/proc/{pid}/task/{task}/comm", encoding="ascii") as f:
+                if f.read().startswith("mirror-helper"):
+                    return True
+    return False
+
+
+@pytest.mark.skipif(not THREADED, reason="prefork's parent waits for its children one by one")
+def test_end_while_a_look_up_hangs_leaves_a_thread(httpd, origin, mirror, names, behind):
+    """Nothing can end that one; so the test above can fail."""
+    names.set(some="?")
+    h = httpd("ProxyMirrorDrainTimeout 100ms\n" + location(
+        "/o/", origin, f'ProxyMirror "http://some.test:{mirror.port}" name=m'))
+    assert h.get("/o/a").status == 200
+    wait_for("the look-up", lambda: names.asked("some") == 1)
+    old = h.pids()
+    h.graceful()
+    wait_for("the end of the old child", lambda: not set(old) & set(h.pids()))
+    assert h.ended(1) == {"shut_down": 1}
+    with open(behind, encoding="ascii") as f:
+        assert f.read() == "left behind\n"
