@@ -289,8 +289,7 @@ static int must_wait(gate_t *gate)
         return !may_ask(gate);
     }
     if (!gate->pace.ring) {
-        mirror_loop_timer_start(gate->limits->pools->loop, &gate->pace, mirror_clock_now() + left - MIRROR_PACE,
-                                MIRROR_PACE);
+        mirror_loop_timer_start(gate->limits->pools->loop, &gate->pace, gate->asked_at, MIRROR_PACE);
     }
     return 1;
 }

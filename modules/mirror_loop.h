@@ -56,12 +56,12 @@ apr_status_t mirror_loop_change(mirror_loop_t *loop, mirror_io_t *io, apr_int16_
 /* Close the socket now, destroy the pool when this round is over. */
 void mirror_loop_close(mirror_loop_t *loop, mirror_io_t *io);
 
-/* Let `timer` fire when `duration` has gone by since `since`, once; a timer that runs is started anew. */
+/* Let `timer` fire when `duration` has gone by since `since` (mirror_clock_now()), once; a timer that runs is started anew. */
 void mirror_loop_timer_start(mirror_loop_t *loop, mirror_timer_t *timer, apr_time_t since,
                              apr_interval_time_t duration);
 void mirror_loop_timer_stop(mirror_timer_t *timer);
 
-/* The time of this round, read once after its poll. */
+/* The time of this round (mirror_clock_now()), read once after its poll. */
 apr_time_t mirror_loop_now(const mirror_loop_t *loop);
 
 /* One round: wait for events until `wait` is over (-1: no limit), the next timer ends, or somebody wakes; call what is

@@ -14,6 +14,7 @@
 
 #include "mirror_clock.h"
 #include "mirror_loop.h"
+#include "wall.h"
 
 #define MS apr_time_from_msec(1)
 
@@ -103,6 +104,29 @@ START_TEST(a_timer_that_runs_is_started_anew)
     mirror_loop_timer_start(loop, &a.timer, now, 30 * MS);
     rounds_until(2);
     ck_assert_str_eq(order, "ba");
+}
+END_TEST
+
+/* Forward, back, and forward again: what runs fires when its time has gone by, and not before. */
+START_TEST(a_wall_clock_that_is_set_moves_no_timer)
+{
+    static const apr_interval_time_t steps[] = { 3600, -3600, 86400, -86400 };
+    apr_time_t now = mirror_clock_now();
+    apr_status_t rv;
+    letter_t a, b;
+
+    letter(&a, 'a');
+    letter(&b, 'b');
+    mirror_loop_timer_start(loop, &b.timer, now, 80 * MS);
+    step_wall(apr_time_from_sec(steps[_i]));
+    mirror_loop_round(loop, 0, &rv);
+    ck_assert(order[0] == '\0' || mirror_loop_now(loop) - now >= 80 * MS);
+    mirror_loop_timer_start(loop, &a.timer, mirror_loop_now(loop) - 30 * MS, 31 * MS);
+    rounds_until(2);
+    ck_assert_int_eq(strlen(order), 2);
+    ck_assert_int_ge(mirror_clock_now() - now, 80 * MS);
+    ck_assert_int_ge(mirror_loop_now(loop) - now, 80 * MS);
+    ck_assert_int_lt(mirror_loop_now(loop) - now, apr_time_from_sec(60));
 }
 END_TEST
 
@@ -216,6 +240,7 @@ int main(void)
     tcase_set_timeout(tcase, 60);
     tcase_add_test(tcase, timers_fire_in_the_order_of_their_ends);
     tcase_add_test(tcase, a_timer_that_runs_is_started_anew);
+    tcase_add_loop_test(tcase, a_wall_clock_that_is_set_moves_no_timer, 0, 4);
     tcase_add_test(tcase, empty_rings_are_used_again);
     tcase_add_test(tcase, what_is_closed_in_a_round_is_not_called_in_it);
     tcase_add_test(tcase, a_wake_ends_the_poll);

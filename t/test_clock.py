@@ -1,0 +1,302 @@
+"""The wall clock of the host is set, by an hour or a day, forward or back: timers, deadlines and pauses do not notice."""
+from __future__ import annotations
+
+import datetime
+import errno
+import json
+import mmap
+import os
+import re
+import shutil
+import signal
+import struct
+import tempfile
+import time
+from typing import Iterator
+
+import pytest
+
+from copies import assert_next_is_intact
+from httpdlab import THREADED, Httpd, location, scaled, to, wait_for
+from preloads import Faults, build
+from redislab import LONG, needs_redis, redis      # noqa: F401, the fixture
+
+DOWN = r"PM\d+: mirror m is down"
+HOUR, DAY = 3600, 86400
+steps = pytest.mark.parametrize("step", [HOUR, -HOUR, DAY, -DAY])
+
+
+class Clock:
+    """The wall clock as httpd has it, ahead of the true one."""
+
+    def __init__(self, folder: str) -> None:
+        self.path = f"{folder}/clock"
+        with open(self.path, "wb") as f:
+            f.write(bytes(8))
+        os.chmod(self.path, 0o644)
+        os.chmod(folder, 0o755)
+        with open(self.path, "r+b") as f:
+            self._shift = mmap.mmap(f.fileno(), 8)
+        self.ahead = 0
+
+    def step(self, seconds: int) -> None:
+        self.ahead += seconds
+        self._shift[:] = struct.pack("=q", self.ahead * 1000000)
+
+    def is_now(self, text: str, later: float = 0) -> bool:
+        """Whether a printed time is now, or so many seconds later, give or take a minute."""
+        printed = datetime.datetime.fromisoformat(text.replace("Z", "+00:00")).timestamp()
+        return abs(printed - time.time() - self.ahead - later) < scaled(60)
+
+
+@pytest.fixture(scope="session")
+def preload(tmp_path_factory) -> str:
+    return build(str(tmp_path_factory.mktemp("preload")), "clock", "connect")
+
+
+@pytest.fixture
+def clock() -> Iterator[Clock]:
+    folder = tempfile.mkdtemp(prefix="httpdlab.")       # which httpd's children may enter
+    yield Clock(folder)
+    shutil.rmtree(folder)
+
+
+@pytest.fixture
+def httpd(httpd, clock, preload):
+    """Whose wall clock the test sets. That it does is looked at first."""
+    def make(conf, env=None, **options) -> Httpd:
+        options.setdefault("children", 1)
+        h = httpd(conf, env={"HTTPD_PRELOAD": preload, "TEST_CLOCK": clock.path, **(env or {})}, **options)
+        clock.step(1000000)
+        answer = h.get("/")
+        (date,) = [value for name, value in answer.headers if name == "Date"]
+        assert clock.is_now(datetime.datetime.strptime(f"{date}+0000", "%a, %d %b %Y %H:%M:%S GMT%z").isoformat())
+        clock.step(-1000000)
+        return h
+    return make
+
+
+@pytest.fixture
+def proxy(httpd, origin):
+    """Makes httpds whose /o/ is mirrored to a recorder."""
+    def make(mirror, attributes="", conf="", **options) -> Httpd:
+        return httpd(conf + location("/o/", origin, to(mirror, attributes)), **options)
+    return make
+
+
+# ---- down and up ----
+
+@steps
+def test_mirror_that_is_down_is_tried_again(proxy, recorder, clock, step):
+    mirror = recorder(listen=False)
+    h = proxy(mirror, f"retry={int(scaled(300))}ms", expect=[DOWN])
+    assert h.get("/o/a").status == 200
+    assert h.ended(1) == {"unreachable": 1}
+    clock.step(step)
+    mirror.listen()
+    wait_for("the end of the pause", lambda: h.mirror()["state"]["down_until"] is None)
+    assert_next_is_intact(h, mirror, unreachable=1)
+    assert len(h.log_lines("PM0401: mirror m is up again")) == 1
+
+
+@steps
+def test_mirror_that_is_down_stays_down(proxy, recorder, clock, step):
+    """A step is no reason to try it; and the end of the pause is printed by the clock that is in force."""
+    mirror = recorder(listen=False)
+    h = proxy(mirror, "retry=2h", expect=[DOWN])
+    assert h.get("/o/a").status == 200
+    assert h.ended(1) == {"unreachable": 1}
+    mirror.listen()
+    clock.step(step)
+    for n in range(2, 5):
+        assert h.get("/o/a").status == 200
+        assert h.ended(n) == {"unreachable": n}
+    assert clock.is_now(h.mirror()["state"]["down_until"], later=2 * HOUR)
+    assert b'proxy_mirror_up{mirror="m"} 0' in h.get("/mirror-status/metrics").body
+    assert not mirror.connections
+
+
+@steps
+def test_pause_for_want_of_ports_ends(proxy, mirror, clock, step):
+    faults = Faults(os.path.dirname(clock.path))
+    faults.set(mirror.port, errno.EADDRNOTAVAIL, 1)
+    h = proxy(mirror, env={"TEST_CONNECT": faults.path}, expect=["PM0412: mirror m", "PM0420: .* ports have run out"])
+    assert h.get("/o/a").status == 200
+    assert h.ended(1) == {"memory_full": 1}
+    clock.step(step)
+    count = 1
+
+    def is_mirrored() -> bool:
+        nonlocal count
+        count += 1
+        assert h.get("/o/a").status == 200
+        return h.ended(count).get("mirrored", 0) > 0
+    wait_for("the end of the pause", is_mirrored)
+
+
+# ---- connections ----
+
+@steps
+def test_copies_under_way_time_out_in_time(proxy, mirror, clock, step):
+    timeout = scaled(1)
+    mirror.hold()
+    h = proxy(mirror, f"timeout={int(timeout * 1000)}ms max_connections=1")
+    began = time.monotonic()
+    assert h.get("/o/a").status == 200
+    mirror.wait(1)
+    clock.step(step)
+    assert h.get("/o/b").status == 200          # which wakes the sender
+    wait_for("a copy to time out", lambda: h.outcomes() == {"timed_out": 1})
+    assert time.monotonic() - began >= timeout
+    mirror.wait(2)
+    assert h.ended(2) == {"timed_out": 2}
+    assert time.monotonic() - began >= 2 * timeout
+
+
+@steps
+def test_connect_times_out_in_time(proxy, recorder, clock, step):
+    timeout = scaled(1)
+    mirror = recorder(listen=False)
+    filling = mirror.fill_backlog()
+    h = proxy(mirror, f"connect_timeout={int(timeout * 1000)}ms", expect=[DOWN])
+    began = time.monotonic()
+    assert h.get("/o/a").status == 200
+    wait_for("the connect", lambda: h.mirror()["state"]["queued"] == 1)
+    clock.step(step)
+    assert h.ended(1) == {"unreachable": 1}
+    assert timeout <= time.monotonic() - began + 0.001 < timeout + scaled(2)
+    for sock in filling:
+        sock.close()
+
+
+@steps
+def test_idle_connection_stays(proxy, mirror, clock, step):
+    h = proxy(mirror, "keepalive=1min")
+    for n in range(1, 4):
+        assert h.get("/o/a").status == 200
+        assert h.ended(n) == {"mirrored": n}
+        clock.step(step)
+    assert mirror.connections == 1
+
+
+@pytest.mark.parametrize("step", [HOUR, -HOUR])
+def test_idle_connection_is_closed_in_time(proxy, mirror, clock, step):
+    h = proxy(mirror, "keepalive=300ms")
+    assert h.get("/o/a").status == 200
+    mirror.wait(1)
+    clock.step(step)
+    assert h.ended(1) == {"mirrored": 1}
+    mirror.wait_until("end of the connection", lambda: mirror.open == 0)
+
+
+# ---- limits ----
+
+@steps
+def test_window_that_is_used_up_stays_so(proxy, mirror, clock, step):
+    h = proxy(mirror, f"enable_limit_count=true count=1 time_window={LONG}")
+    assert h.get("/o/a").status == 200
+    assert h.ended(1) == {"mirrored": 1}
+    for n in range(2, 4):
+        clock.step(step)
+        assert h.get("/o/a").status == 200
+        assert h.ended(n) == {"mirrored": 1, "limited": n - 1}
+        assert clock.is_now(h.mirror()["state"]["limit"]["closed_until"], later=LONG)
+
+
+@steps
+def test_window_ends(proxy, mirror, clock, step):
+    h = proxy(mirror, "enable_limit_count=true count=1 time_window=1")
+    assert h.get("/o/a").status == 200
+    assert h.ended(1) == {"mirrored": 1}
+    clock.step(step)
+    wait_for("the next window", lambda: h.get("/o/a") and len(mirror.requests) == 2)
+    h.wait_idle()
+
+
+@needs_redis
+@steps
+def test_redis_goes_on_being_asked(proxy, mirror, redis, clock, step):
+    """Questions follow one another at a pace, which is a timer."""
+    server = redis()
+    h = proxy(mirror, f"enable_limit_count=true count=1000000 time_window={LONG} policy=redis redis_host=127.0.0.1 "
+              f"redis_port={server.port} limit_fallback=drop redis_timeout={int(scaled(1000))}")
+    assert h.get("/o/a").status == 200
+    assert h.ended(1) == {"mirrored": 1}
+    for n in range(1, 4):
+        assert h.get_many(["/o/a"] * 10) == [200] * 10
+        clock.step(step)
+        assert h.ended(10 * n + 1) == {"mirrored": 10 * n + 1}
+    assert server.used("proxy-mirror:v1:m") == 31
+
+
+# ---- what is measured, what is printed ----
+
+@steps
+def test_durations_and_times_of_a_line(proxy, origin, mirror, clock, step):
+    """A step while origin and mirror answer is in none of them; the line comes, although its timer was set before."""
+    gates = origin.hold(), mirror.hold()
+    h = proxy(mirror, "when=request timeout=1min", "ProxyMirrorLog logs/copies\n")
+    with h.client() as client:
+        client.send(b"GET /o/a HTTP/1.1\r\nHost: t\r\n\r\n")
+        mirror.wait(1)
+        origin.wait(1)
+        clock.step(step)
+        for gate in gates:
+            gate.set()
+        assert client.answer().status == 200
+    assert h.ended(1) == {"mirrored": 1}
+    line = json.loads(wait_for("the line", lambda: h.read("logs/copies")))
+    assert 0 < line["response"]["ms"] < scaled(60000)
+    clock.step(-step)                           # the request came before the step
+    assert clock.is_now(line["time"])
+    (total,) = re.findall(r'proxy_mirror_duration_seconds_sum{mirror="m"} ([\d.]+)',
+                          h.get("/mirror-status/metrics").body.decode())
+    assert float(total) < scaled(60)
+
+
+@steps
+def test_time_until_the_response_began(proxy, origin, mirror, clock, step):
+    gate = origin.hold()
+    h = proxy(mirror, "", "ProxyMirrorLog logs/copies\n")
+    with h.client() as client:
+        client.send(b"GET /o/a HTTP/1.1\r\nHost: t\r\n\r\n")
+        origin.wait(1)
+        clock.step(step)
+        gate.set()
+        assert client.answer().status == 200
+    line = json.loads(wait_for("the line", lambda: h.read("logs/copies")))
+    assert line["primary"]["status"] == 200 and 0 < line["primary"]["ms"] < scaled(60000)
+
+
+@steps
+def test_lines_go_on_being_written(proxy, mirror, clock, step):
+    """Those before the step started the timer that writes what comes after it."""
+    h = proxy(mirror, "", "ProxyMirrorLog logs/copies\n")
+    for n in range(1, 4):
+        assert h.get("/o/a").status == 200
+        clock.step(step)
+        wait_for("the line", lambda: h.read("logs/copies").count("\n") == n)
+
+
+# ---- the end of a child ----
+
+@pytest.mark.skipif(not THREADED, reason="prefork waits for its children one by one")
+@pytest.mark.parametrize("step", [HOUR, -HOUR])
+def test_drain_ends_in_time(httpd, origin, mirror, clock, step):
+    """The clock is set again and again, so that it is also while the old child drains."""
+    patience = scaled(1)
+    mirror.hold()
+    h = httpd(f"ProxyMirrorDrainTimeout {int(patience * 1000)}ms\n{location('/o/', origin, to(mirror, 'timeout=1min'))}")
+    assert h.get("/o/a").status == 200
+    mirror.wait(1)
+    old = h.pids()
+    began = time.monotonic()
+    h.tell(signal.SIGUSR1)
+
+    def has_ended() -> bool:
+        clock.step(step)
+        return not set(old) & set(h.pids())
+    wait_for("the end of the old child", has_ended)
+    assert time.monotonic() - began >= patience
+    wait_for("the new child", h.pids)
+    assert h.ended(1) == {"shut_down": 1}
