@@ -238,6 +238,9 @@ static apr_status_t cluster_ask(mirror_limit_answer_t *answer, void *state, apr_
             apr_sleep(WAIT);
         }
     }
+    if (!*answer->fault) {
+        apr_cpystrn(answer->fault, "redis_timeout was over before a node could be asked", sizeof(answer->fault));
+    }
     return APR_EGENERAL;
 }
 
