@@ -61,10 +61,11 @@ void mirror_limit_silence_began(const mirror_t *mirror, const mirror_settings_t 
 void mirror_limit_silence_ended(const mirror_t *mirror, void *server)
 {
     apr_uint64_t since = apr_atomic_read64(&mirror->slot->limit_silent);
+    apr_interval_time_t ago = mirror_clock_now() - (apr_time_t)since;
 
     if (since != 0 && apr_atomic_cas64(&mirror->slot->limit_silent, 0, since) == since) {
         ap_log_error(APLOG_MARK, APLOG_NOTICE, 0, (server_rec *)server,
                      "PM0601: mirror %s: the limit can be asked for again, after %" APR_TIME_T_FMT " ms", mirror->name,
-                     apr_time_as_msec(mirror_clock_now() - (apr_time_t)since));
+                     apr_time_as_msec(ago > 0 ? ago : 0));
     }
 }

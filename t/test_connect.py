@@ -148,6 +148,35 @@ def test_look_up_that_lacks_memory(httpd, origin, mirror, names):
     until_mirrored(h, 1, "the end of the pause")
 
 
+# ---- a connect that takes long ----
+
+def test_connect_that_takes_long_comes_about(proxy, recorder):
+    """It is waited for in slices; TCP sends the first segment again after a second."""
+    mirror = recorder(listen=False)
+    filling = mirror.fill_backlog()
+    h = proxy(mirror, f"connect_timeout={int(scaled(20))}s", expect=[])
+    assert h.get("/o/a").status == 200
+    wait_for("the connect", lambda: connects(h.pids()))
+    mirror.listen()
+    assert h.ended(1) == {"mirrored": 1}
+    for sock in filling:
+        sock.close()
+
+
+def test_connect_that_is_refused_late(proxy, recorder):
+    """The reason is the server's, and not the clock's."""
+    mirror = recorder(listen=False)
+    filling = mirror.fill_backlog()
+    h = proxy(mirror, f"connect_timeout={int(scaled(20))}s", expect=[DOWN])
+    assert h.get("/o/a").status == 200
+    wait_for("the connect", lambda: connects(h.pids()))
+    mirror.stop_listening()
+    assert h.ended(1) == {"unreachable": 1}
+    assert os.strerror(errno.ECONNREFUSED) in h.log_lines(DOWN)[0]
+    for sock in filling:
+        sock.close()
+
+
 # ---- the end of a child ----
 
 def fill(path: str) -> list[socket.socket]:

@@ -160,6 +160,18 @@ START_TEST(closed_holds_for_its_limit_until_its_end)
 }
 END_TEST
 
+/* Nobody can have begun it. */
+START_TEST(a_window_that_begins_in_the_future_is_none)
+{
+    apr_uint64_t word = 0;
+
+    ck_assert_int_eq(take(&word, 2000 * SECOND, 1, 1, 60 * SECOND), 1);
+    ck_assert_int_eq(mirror_limit_window_used(word, 1000 * SECOND, 60 * SECOND), 0);
+    ck_assert_int_eq(take(&word, 1000 * SECOND, 1, 1, 60 * SECOND), 1);
+    ck_assert_int_eq(take(&word, 1001 * SECOND, 1, 1, 60 * SECOND), 0);
+}
+END_TEST
+
 START_TEST(closed_for_longer_than_a_window_is_over)
 {
     apr_uint64_t word = 0;
@@ -382,6 +394,7 @@ int main(void)
     tcase_add_test(tcase, a_late_reader_of_the_clock_keeps_to_the_window);
     tcase_add_test(tcase, another_count_or_length_holds_for_the_window_in_force);
     tcase_add_test(tcase, closed_holds_for_its_limit_until_its_end);
+    tcase_add_test(tcase, a_window_that_begins_in_the_future_is_none);
     tcase_add_test(tcase, closed_for_longer_than_a_window_is_over);
     tcase_add_test(tcase, what_was_told_last_of_a_window_is_the_most);
     tcase_add_test(tcase, threads_and_processes_together_get_exactly_count);
