@@ -15,8 +15,8 @@ APLOG_USE_MODULE(proxy_mirror);
 /* No `retry` and no `connect_timeout` is longer than a week (mirror_attributes.c). */
 #define MIRROR_LONGEST apr_time_from_sec(2 * 7 * 24 * 3600 + 60)
 
-/* Whether a mirror that counts as down until `until` still does, if nobody can have made that later than `longest` from
- * now. The word lies in shared memory. */
+/* Whether a mirror that counts as down until `until` still does, if nobody can have made that later
+ * than `longest` from now. The word lies in shared memory. */
 static int is_ahead(apr_uint64_t until, apr_time_t now, apr_interval_time_t longest)
 {
     return until > (apr_uint64_t)now && until - (apr_uint64_t)now <= (apr_uint64_t)longest;

@@ -1,11 +1,13 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE.
  *
- * mirror_breaker.h - a mirror that cannot be connected to counts as down, for all children of this httpd.
+ * mirror_breaker.h - a mirror that cannot be connected to counts as down, for all children of this
+ * httpd.
  *
- * The state is one word in the mirror's slot: the time (mirror_clock_now()) until which it counts as down, or 0. A time
- * that is further away than any `retry` can lead to was not written by this code: it counts as over. While it is down, copies are
- * refused before they are made. When the time is over, one request of one child moves it on by another `retry` and so
- * becomes the probe; the others are refused as before. A connection that comes about ends it. A probe that ends before the
+ * The state is one word in the mirror's slot: the time (mirror_clock_now()) until which it counts
+ * as down, or 0. A time that is further away than any `retry` can lead to was not written by this
+ * code: it counts as over. While it is down, copies are refused before they are made. When the time
+ * is over, one request of one child moves it on by another `retry` and so becomes the probe; the
+ * others are refused as before. A connection that comes about ends it. A probe that ends before the
  * mirror had to do with it leaves its turn to the next one.
  */
 #ifndef MIRROR_BREAKER_H
@@ -23,7 +25,8 @@ mirror_breaker_e mirror_breaker_pass(mirror_lane_t *lane, const mirror_settings_
 
 /* ---- any thread, any process ---- */
 
-/* Until when the mirror of `slot` counts as down, as the wall clock has it, for people; 0: it is up. */
+/* Until when the mirror of `slot` counts as down, as the wall clock has it, for people; 0: it is
+ * up. */
 apr_time_t mirror_breaker_down_until(mirror_slot_t *slot);
 
 /* ---- any thread ---- */

@@ -62,8 +62,8 @@ static int is_out_of_resources(apr_status_t rv)
     return APR_STATUS_IS_EMFILE(rv) || rv == ENFILE || rv == ENOBUFS || APR_STATUS_IS_ENOMEM(rv);
 }
 
-/* Whether the host has an address of its own to send from to `address`. Connecting a datagram socket sends nothing, and
- * takes a port of another kind than TCP's. */
+/* Whether the host has an address of its own to send from to `address`. Connecting a datagram
+ * socket sends nothing, and takes a port of another kind than TCP's. */
 static int has_source(apr_sockaddr_t *address, apr_pool_t *pool)
 {
     apr_socket_t *socket;
@@ -81,12 +81,14 @@ int mirror_connect_is_local(apr_status_t rv, apr_sockaddr_t *address, apr_pool_t
     if (is_out_of_resources(rv)) {
         return 1;
     }
-    /* EADDRNOTAVAIL: all ports to this address are used up; or, with IPv6, the host has no address for it. */
+    /* EADDRNOTAVAIL: all ports to this address are used up; or, with IPv6, the host has no address
+     * for it. */
     return address->family != APR_UNIX &&
            (APR_STATUS_IS_EAGAIN(rv) || (rv == EADDRNOTAVAIL && has_source(address, pool)));
 }
 
-/* Whether a connect that ended so goes on with another call. A Unix socket whose backlog is full refuses at once. */
+/* Whether a connect that ended so goes on with another call. A Unix socket whose backlog is full
+ * refuses at once. */
 static int is_under_way(apr_status_t rv, const apr_sockaddr_t *address)
 {
     return APR_STATUS_IS_TIMEUP(rv) || APR_STATUS_IS_EINTR(rv) ||
@@ -110,13 +112,15 @@ static apr_status_t connect_to(mirror_wire_t *wire, apr_sockaddr_t *address, apr
         return rv;
     }
     do {
-        apr_socket_timeout_set(socket, left < MIRROR_TRANSPORT_SLICE ? left : MIRROR_TRANSPORT_SLICE);
+        apr_socket_timeout_set(socket,
+                               left < MIRROR_TRANSPORT_SLICE ? left : MIRROR_TRANSPORT_SLICE);
         rv = apr_socket_connect(socket, address);
         if (APR_STATUS_IS_EAGAIN(rv) && address->family == APR_UNIX) {
             apr_sleep(MIRROR_BACKLOG_NAP);
         }
         left = deadline - mirror_clock_now();
-    } while (is_under_way(rv, address) && left >= MIRROR_LEAST && !apr_atomic_read32(wire->given_up));
+    } while (is_under_way(rv, address) && left >= MIRROR_LEAST &&
+             !apr_atomic_read32(wire->given_up));
     if (rv != APR_SUCCESS) {
         apr_socket_close(socket);
         return rv;
@@ -134,8 +138,8 @@ static apr_sockaddr_t *address_at(apr_sockaddr_t *first, apr_uint32_t n)
     return first;
 }
 
-apr_status_t mirror_connect_to_any(mirror_wire_t *wire, apr_sockaddr_t **tried, apr_sockaddr_t *first,
-                                   apr_uint32_t *worked, apr_time_t deadline)
+apr_status_t mirror_connect_to_any(mirror_wire_t *wire, apr_sockaddr_t **tried,
+                                   apr_sockaddr_t *first, apr_uint32_t *worked, apr_time_t deadline)
 {
     apr_status_t rv, failure = APR_TIMEUP;
     apr_uint32_t count = 0, best = worked ? apr_atomic_read32(worked) : 0, i;
@@ -148,7 +152,8 @@ apr_status_t mirror_connect_to_any(mirror_wire_t *wire, apr_sockaddr_t **tried, 
     best = best < count ? best : 0;
     *tried = first;
     for (i = 0; i < count && !apr_atomic_read32(wire->given_up); i++) {
-        apr_uint32_t n = i == 0 ? best : i <= best ? i - 1 : i; /* the best one, then all others in their order */
+        /* the best one, then all others in their order */
+        apr_uint32_t n = i == 0 ? best : i <= best ? i - 1 : i;
         apr_time_t now = mirror_clock_now();
 
         address = address_at(first, n);
@@ -213,18 +218,22 @@ static void open_connection(mirror_connection_t *c)
 
     c->status = c->addresses ? APR_SUCCESS : look_up(c);
     if (c->status != APR_SUCCESS) {
-        c->failure = is_out_of_resources(c->status) || c->status == MIRROR_EAI(EAI_MEMORY) ? MIRROR_OUTCOME_MEMORY_FULL
-                                                                                           : MIRROR_OUTCOME_UNREACHABLE;
+        c->failure = MIRROR_OUTCOME_UNREACHABLE;
+        if (is_out_of_resources(c->status) || c->status == MIRROR_EAI(EAI_MEMORY)) {
+            c->failure = MIRROR_OUTCOME_MEMORY_FULL;
+        }
         return;
     }
     deadline = mirror_clock_now() + c->settings->connect_timeout;
-    c->status = mirror_connect_to_any(&c->wire, &address, c->addresses->first, &c->addresses->worked, deadline);
+    c->status = mirror_connect_to_any(&c->wire, &address, c->addresses->first,
+                                      &c->addresses->worked, deadline);
     if (c->status == APR_SUCCESS) {
         shake_hands(c, address, deadline);
         return;
     }
-    c->failed_at = target->socket ? apr_psprintf(c->pool, "connect to %s", target->socket)
-                                  : apr_psprintf(c->pool, "connect to %pI (%s)", address, target->hostname);
+    c->failed_at = target->socket
+                       ? apr_psprintf(c->pool, "connect to %s", target->socket)
+                       : apr_psprintf(c->pool, "connect to %pI (%s)", address, target->hostname);
     if (apr_atomic_read32(c->wire.given_up)) {
         c->failure = MIRROR_OUTCOME_SHUT_DOWN;
         return;

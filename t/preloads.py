@@ -1,4 +1,5 @@
-"""What httpd is to load first (t/preload): a name server, a wall clock, a host without ports, each steered by a file."""
+"""What httpd is to load first (t/preload): a name server, a wall clock, a host without ports: a file
+steers each."""
 from __future__ import annotations
 
 import os
@@ -13,12 +14,12 @@ HERE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "preload")
 
 
 def build(folder: str, *names: str) -> str:
-    """Compile t/preload/NAME.c into `folder`; the value of HTTPD_PRELOAD with them behind those that there are."""
+    """Compile t/preload/NAME.c into `folder`; HTTPD_PRELOAD with them behind those that there are."""
     paths = []
     for name in names:
         paths.append(f"{folder}/{name}.so")
-        subprocess.run([os.environ.get("CC", "cc"), "-shared", "-fPIC", "-O1", "-Wall", "-Werror", "-o", paths[-1],
-                        f"{HERE}/{name}.c", "-ldl"], check=True)
+        subprocess.run([os.environ.get("CC", "cc"), "-shared", "-fPIC", "-O1", "-Wall", "-Werror",
+                        "-o", paths[-1], f"{HERE}/{name}.c", "-ldl"], check=True)
     os.chmod(folder, 0o755)
     return " ".join([os.environ.get("HTTPD_PRELOAD", ""), *paths]).strip()
 
@@ -63,7 +64,7 @@ class Faults:
         os.chmod(self.path, 0o666)
 
     def set(self, port: int, error: int, streams: int, datagrams: int = 0) -> None:
-        """The next so many sockets of either kind that are to be connected to that port get this errno instead."""
+        """The next so many sockets of either kind that connect to that port get this errno."""
         with open(self.path, "w", encoding="ascii") as f:
             f.write(f"{port} {error} {streams} {datagrams} \n")
 

@@ -1,4 +1,5 @@
-"""The wall clock of the host is set, by an hour or a day, forward or back: timers, deadlines and pauses do not notice."""
+"""The wall clock of the host is set, by an hour or a day, forward or back: timers, deadlines
+and pauses do not notice."""
 from __future__ import annotations
 
 import datetime
@@ -66,11 +67,13 @@ def httpd(httpd, clock, preload):
     """Whose wall clock the test sets. That it does is looked at first."""
     def make(conf, env=None, **options) -> Httpd:
         options.setdefault("children", 1)
-        h = httpd(conf, env={"HTTPD_PRELOAD": preload, "TEST_CLOCK": clock.path, **(env or {})}, **options)
+        variables = {"HTTPD_PRELOAD": preload, "TEST_CLOCK": clock.path, **(env or {})}
+        h = httpd(conf, env=variables, **options)
         clock.step(1000000)
         answer = h.get("/")
         (date,) = [value for name, value in answer.headers if name == "Date"]
-        assert clock.is_now(datetime.datetime.strptime(f"{date}+0000", "%a, %d %b %Y %H:%M:%S GMT%z").isoformat())
+        printed = datetime.datetime.strptime(f"{date}+0000", "%a, %d %b %Y %H:%M:%S GMT%z")
+        assert clock.is_now(printed.isoformat())
         clock.step(-1000000)
         return h
     return make
@@ -101,7 +104,7 @@ def test_mirror_that_is_down_is_tried_again(proxy, recorder, clock, step):
 
 @steps
 def test_mirror_that_is_down_stays_down(proxy, recorder, clock, step):
-    """A step is no reason to try it; and the end of the pause is printed by the clock that is in force."""
+    """A step is no reason to try it. The end of the pause is printed by the clock in force."""
     mirror = recorder(listen=False)
     h = proxy(mirror, "retry=2h", expect=[DOWN])
     assert h.get("/o/a").status == 200
@@ -120,7 +123,8 @@ def test_mirror_that_is_down_stays_down(proxy, recorder, clock, step):
 def test_pause_for_want_of_ports_ends(proxy, mirror, clock, step):
     faults = Faults(os.path.dirname(clock.path))
     faults.set(mirror.port, errno.EADDRNOTAVAIL, 1)
-    h = proxy(mirror, env={"TEST_CONNECT": faults.path}, expect=["PM0412: mirror m", "PM0420: .* ports have run out"])
+    h = proxy(mirror, env={"TEST_CONNECT": faults.path},
+              expect=["PM0412: mirror m", "PM0420: .* ports have run out"])
     assert h.get("/o/a").status == 200
     assert h.ended(1) == {"memory_full": 1}
     clock.step(step)
@@ -218,8 +222,9 @@ def test_window_ends(proxy, mirror, clock, step):
 def test_redis_goes_on_being_asked(proxy, mirror, redis, clock, step):
     """Questions follow one another at a pace, which is a timer."""
     server = redis()
-    h = proxy(mirror, f"enable_limit_count=true count=1000000 time_window={LONG} policy=redis redis_host=127.0.0.1 "
-              f"redis_port={server.port} limit_fallback=drop redis_timeout={int(scaled(1000))}")
+    h = proxy(mirror, f"enable_limit_count=true count=1000000 time_window={LONG} policy=redis "
+              f"redis_host=127.0.0.1 redis_port={server.port} limit_fallback=drop "
+              f"redis_timeout={int(scaled(1000))}")
     assert h.get("/o/a").status == 200
     assert h.ended(1) == {"mirrored": 1}
     for n in range(1, 4):
@@ -233,7 +238,8 @@ def test_redis_goes_on_being_asked(proxy, mirror, redis, clock, step):
 
 @steps
 def test_durations_and_times_of_a_line(proxy, origin, mirror, clock, step):
-    """A step while origin and mirror answer is in none of them; the line comes, although its timer was set before."""
+    """A step while origin and mirror answer is in none of them; the line comes, although its timer
+    was set before."""
     gates = origin.hold(), mirror.hold()
     h = proxy(mirror, "when=request timeout=1min", "ProxyMirrorLog logs/copies\n")
     with h.client() as client:
@@ -286,7 +292,8 @@ def test_drain_ends_in_time(httpd, origin, mirror, clock, step):
     """The clock is set again and again, so that it is also while the old child drains."""
     patience = scaled(1)
     mirror.hold()
-    h = httpd(f"ProxyMirrorDrainTimeout {int(patience * 1000)}ms\n{location('/o/', origin, to(mirror, 'timeout=1min'))}")
+    h = httpd(f"ProxyMirrorDrainTimeout {int(patience * 1000)}ms\n"
+              + location("/o/", origin, to(mirror, "timeout=1min")))
     assert h.get("/o/a").status == 200
     mirror.wait(1)
     old = h.pids()

@@ -1,4 +1,5 @@
-"""Connecting: what this host lacks says nothing of a mirror; and a child that ends does not wait for a connect."""
+"""Connecting: what this host lacks says nothing of a mirror; and a child that ends does not wait
+for a connect."""
 from __future__ import annotations
 
 import errno
@@ -14,8 +15,10 @@ from httpdlab import THREADED, Httpd, location, scaled, to, wait_for
 from preloads import Faults, build, names       # noqa: F401, the fixture
 
 DOWN = r"PM\d+: mirror m is down"
-LACKS = ["PM0412: mirror m: .* for want of descriptors, ports or memory", "PM0420: .* ports have run out"]
-local = pytest.mark.parametrize("error", [errno.EADDRNOTAVAIL, errno.EAGAIN, errno.EMFILE, errno.ENOBUFS])
+LACKS = ["PM0412: mirror m: .* for want of descriptors, ports or memory",
+         "PM0420: .* ports have run out"]
+local = pytest.mark.parametrize("error", [errno.EADDRNOTAVAIL, errno.EAGAIN, errno.EMFILE,
+                                          errno.ENOBUFS])
 
 
 @pytest.fixture(scope="session")
@@ -41,8 +44,9 @@ def behind(names) -> str:
 def httpd(httpd, names, faults, behind, preload):
     def make(conf, **options) -> Httpd:
         options.setdefault("children", 1)
-        return httpd(conf, env={"HTTPD_PRELOAD": preload, "TEST_NAMES": names.path, "TEST_CONNECT": faults.path,
-                                "TEST_BEHIND": behind}, **options)
+        variables = {"HTTPD_PRELOAD": preload, "TEST_NAMES": names.path,
+                     "TEST_CONNECT": faults.path, "TEST_BEHIND": behind}
+        return httpd(conf, env=variables, **options)
     return make
 
 
@@ -109,7 +113,8 @@ def test_host_without_an_address_for_the_mirror(proxy, mirror, faults):
     assert len(h.log_lines(DOWN)) == 1
 
 
-@pytest.mark.parametrize("error", [errno.EACCES, errno.EPERM, errno.ENETUNREACH, errno.EHOSTUNREACH])
+@pytest.mark.parametrize("error", [errno.EACCES, errno.EPERM, errno.ENETUNREACH,
+                                   errno.EHOSTUNREACH])
 def test_way_that_is_barred_is_down(proxy, mirror, faults, error):
     faults.set(mirror.port, error, 1)
     h = proxy(mirror, expect=[DOWN])
@@ -132,7 +137,8 @@ def test_address_without_ports_beside_one_that_is_closed(httpd, origin, recorder
     mirror = recorder()
     names.set(some="127.0.0.1 127.0.0.2")
     faults.set(mirror.port, errno.EADDRNOTAVAIL, 1)
-    h = httpd(location("/o/", origin, f'ProxyMirror "http://some.test:{mirror.port}" name=m'), expect=LACKS)
+    h = httpd(location("/o/", origin, f'ProxyMirror "http://some.test:{mirror.port}" name=m'),
+              expect=LACKS)
     assert h.get("/o/a").status == 200
     assert h.ended(1) == {"memory_full": 1}
     assert not h.log_lines(DOWN)
@@ -141,7 +147,8 @@ def test_address_without_ports_beside_one_that_is_closed(httpd, origin, recorder
 
 def test_look_up_that_lacks_memory(httpd, origin, mirror, names):
     names.set(some="!")
-    h = httpd(location("/o/", origin, f'ProxyMirror "http://some.test:{mirror.port}" name=m retry=1h'), expect=LACKS)
+    h = httpd(location("/o/", origin,
+                       f'ProxyMirror "http://some.test:{mirror.port}" name=m retry=1h'), expect=LACKS)
     assert h.get("/o/a").status == 200
     assert h.ended(1) == {"memory_full": 1}
     names.set(some="127.0.0.1")
@@ -204,7 +211,8 @@ def test_end_while_a_connect_hangs(httpd, origin, recorder, behind, kind, how):
         mirror = recorder(path=f"{folder}/s", listen=False)
         mirror._listener.listen(0)
         filling = fill(mirror.path)
-    h = httpd("ProxyMirrorDrainTimeout 100ms\n" + location("/o/", origin, to(mirror, "connect_timeout=1h")))
+    h = httpd("ProxyMirrorDrainTimeout 100ms\n"
+              + location("/o/", origin, to(mirror, "connect_timeout=1h")))
     assert h.get("/o/a").status == 200
     wait_for("the connect", lambda: connects(h.pids()))
     old = h.pids()

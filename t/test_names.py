@@ -48,12 +48,15 @@ def test_every_address_is_tried(httpd, origin, mirror, names, addresses):
 
 def swallowing(recorder, port: int, *hosts: str) -> list:
     """At these addresses a port where connecting hangs; close() of what is returned ends that."""
-    return [sock for host in hosts for sock in recorder(listen=False, host=host, port=port).fill_backlog()]
+    made = [recorder(listen=False, host=host, port=port) for host in hosts]
+    return [sock for one in made for sock in one.fill_backlog()]
 
 
-@pytest.mark.parametrize("addresses", ["127.0.0.2 127.0.0.1", "127.0.0.2 127.0.0.3 127.0.0.1", "127.0.0.2 127.0.0.1 127.0.0.3"])
-def test_address_that_hangs_leaves_time_for_the_others(httpd, origin, mirror, names, recorder, addresses):
-    """Each has its part of connect_timeout; the one that let us connect is the first to be tried from then on."""
+@pytest.mark.parametrize("addresses", ["127.0.0.2 127.0.0.1", "127.0.0.2 127.0.0.3 127.0.0.1",
+                                       "127.0.0.2 127.0.0.1 127.0.0.3"])
+def test_address_that_hangs_leaves_time_for_the_others(httpd, origin, mirror, names, recorder,
+                                                       addresses):
+    """Each has its part of connect_timeout; the one that let us connect is tried first from then on."""
     filling = swallowing(recorder, mirror.port, "127.0.0.2", "127.0.0.3")
     names.set(some=addresses)
     count = len(addresses.split())
@@ -306,12 +309,14 @@ def test_stop_while_a_name_hangs(httpd, origin, mirror, names):
 # ---- Redis by name ----
 
 @needs_redis
-def test_address_of_redis_that_hangs_leaves_time_for_the_other(httpd, origin, mirror, names, recorder, redis):
+def test_address_of_redis_that_hangs_leaves_time_for_the_other(httpd, origin, mirror, names,
+                                                               recorder, redis):
     server = redis()
     filling = swallowing(recorder, server.port, "127.0.0.2")
     names.set(some="127.0.0.2 127.0.0.1")
-    h = httpd(location("/o/", origin, to(mirror, "enable_limit_count=true policy=redis redis_host=some.test count=1000 "
-                                         f"redis_port={server.port} redis_timeout={int(scaled(2000))} limit_fallback=drop")))
+    h = httpd(location("/o/", origin, to(
+        mirror, "enable_limit_count=true policy=redis redis_host=some.test count=1000 "
+        f"redis_port={server.port} redis_timeout={int(scaled(2000))} limit_fallback=drop")))
     for n in range(1, 4):
         assert h.get("/o/a").status == 200
         assert h.ended(n) == {"mirrored": n}

@@ -1,18 +1,24 @@
-"""Deadlines, timers and durations follow mirror_clock_now(): the wall clock can be set, and is for what people read."""
+"""Deadlines, timers and durations follow mirror_clock_now(): the wall clock can be set, and is for
+what people read."""
 import re
 import tree
 
 # What reads the wall clock, or waits until a time of it.
-WALL = re.compile(r"\b(apr_time_now|gettimeofday|ftime|time|timespec_get)\s*\(|\bCLOCK_(REALTIME|TAI)\w*|"
-                  r"\b(apr_thread_(cond_timedwait|mutex_timedlock)|"
-                  r"pthread_(mutex_timedlock|cond_timedwait|rwlock_timed(rd|wr)lock|timedjoin_np)|sem_timedwait)\s*\(")
+WALL = re.compile(r"\b(apr_time_now|gettimeofday|ftime|time|timespec_get)\s*\(|"
+                  r"\bCLOCK_(REALTIME|TAI)\w*|"
+                  r"\b(apr_thread_(cond_timedwait|mutex_timedlock)|sem_timedwait|"
+                  r"pthread_(mutex_timedlock|cond_timedwait|rwlock_timed(rd|wr)lock|timedjoin_np))"
+                  r"\s*\(")
 # A condition waits by this clock if it was made so.
 MONOTONIC = re.compile(r"\bpthread_condattr_setclock\s*\([^;]*CLOCK_MONOTONIC")
 # file, line of code, why
 ALLOWED = [
-    ("modules/mirror_clock.c", "return apr_time_now() + (then - mirror_clock_now());", "a time to be printed"),
-    ("modules/mirror_clock.c", "apr_interval_time_t ago = apr_time_now() - wall;", "httpd's request_time is of that clock"),
-    ("modules/mirror_slotmem.c", "header->created = apr_time_now();", "for who looks into the segment with a debugger"),
+    ("modules/mirror_clock.c", "return apr_time_now() + (then - mirror_clock_now());",
+     "a time to be printed"),
+    ("modules/mirror_clock.c", "apr_interval_time_t ago = apr_time_now() - wall;",
+     "httpd's request_time is of that clock"),
+    ("modules/mirror_slotmem.c", "header->created = apr_time_now();",
+     "for who looks into the segment with a debugger"),
 ]
 
 problems, checked = [], 0
@@ -27,6 +33,8 @@ for path in tree.matching(r"(modules/\w+|mod_proxy_mirror)\.[ch]"):
             continue
         if word == "pthread_cond_timedwait" and MONOTONIC.search(text):
             continue
-        problems.append(f"{path}:{line}: {word}: mirror_clock_now(), or a line with a reason in guard_clock.py")
+        problems.append(f"{path}:{line}: {word}: mirror_clock_now(), or a line with a reason in "
+                        "guard_clock.py")
 
-tree.finish("clock", problems, f"{checked} sources ask the wall clock only to print" if checked else "")
+tree.finish("clock", problems,
+            f"{checked} sources ask the wall clock only to print" if checked else "")

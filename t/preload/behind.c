@@ -1,7 +1,7 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE.
  *
- * behind.c - whether a child leaves threads behind: preloaded into httpd, it writes a line to the file $TEST_BEHIND when the
- * module asks dlopen(3) to keep its code loaded for them.
+ * behind.c - whether a child leaves threads behind: preloaded into httpd, it writes a line to the
+ * file $TEST_BEHIND when the module asks dlopen(3) to keep its code loaded for them.
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -18,8 +18,8 @@ void *dlopen(const char *file, int flags)
     static const char line[] = "left behind\n";
     int fd;
 
-    if (file && (flags & RTLD_NODELETE) && (flags & RTLD_NOLOAD) && strstr(file, "mod_proxy_mirror") &&
-        getenv("TEST_BEHIND")) {
+    if (file && (flags & RTLD_NODELETE) && (flags & RTLD_NOLOAD) &&
+        strstr(file, "mod_proxy_mirror") && getenv("TEST_BEHIND")) {
         fd = open(getenv("TEST_BEHIND"), O_WRONLY | O_APPEND | O_CLOEXEC);
         if (fd < 0 || write(fd, line, sizeof(line) - 1) != sizeof(line) - 1) {
             abort();

@@ -1,10 +1,10 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE.
  *
- * clock.c - a wall clock that a test sets: preloaded into httpd, it moves CLOCK_REALTIME for gettimeofday(2), time(2) and
- * clock_gettime(2).
+ * clock.c - a wall clock that a test sets: preloaded into httpd, it moves CLOCK_REALTIME for
+ * gettimeofday(2), time(2) and clock_gettime(2).
  *
- * The file $TEST_CLOCK has 8 bytes: by how many microseconds, a signed number of the machine's order. All processes have it
- * mapped, so what is written there is in force at once.
+ * The file $TEST_CLOCK has 8 bytes: by how many microseconds, a signed number of the machine's
+ * order. All processes have it mapped, so what is written there is in force at once.
  */
 #define _GNU_SOURCE
 #include <fcntl.h>

@@ -1,10 +1,12 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE.
  *
- * names.c - a name server in a file, for tests: preloaded into httpd, it answers for getaddrinfo(3).
+ * names.c - a name server in a file, for tests: preloaded into httpd, it answers for
+ * getaddrinfo(3).
  *
- * The file $TEST_NAMES has a line for each name: the name, and its addresses in order; "?" instead of them is a name
- * server that does not answer, for as long as the file says so; "!" a process that has no memory for it. No address: there is no such name. What is not in the
- * file is for the system. Each name that is asked for is a line of the file $TEST_NAMES.asked.
+ * The file $TEST_NAMES has a line for each name: the name, and its addresses in order; "?" instead
+ * of them is a name server that does not answer, for as long as the file says so; "!" a process
+ * that has no memory for it. No address: there is no such name. What is not in the file is for the
+ * system. Each name that is asked for is a line of the file $TEST_NAMES.asked.
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>

@@ -1,7 +1,7 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE.
  *
- * test_clock.c - the clock that nobody sets, its way to the wall clock and back; and the breaker, whose word in shared
- * memory may hold anything.
+ * test_clock.c - the clock that nobody sets, its way to the wall clock and back; and the breaker,
+ * whose word in shared memory may hold anything.
  */
 #include <apr_general.h>
 #include <check.h>
@@ -125,8 +125,12 @@ END_TEST
 START_TEST(a_time_that_cannot_be_keeps_no_mirror_down)
 {
     apr_uint64_t now = (apr_uint64_t)mirror_clock_now();
-    apr_uint64_t words[] = { ~(apr_uint64_t)0, (apr_uint64_t)1 << 63, (apr_uint64_t)APR_INT64_MAX, (apr_uint64_t)apr_time_now(),
-                             now + 3600 * (apr_uint64_t)HOUR, 1 };
+    apr_uint64_t words[] = { ~(apr_uint64_t)0,
+                             (apr_uint64_t)1 << 63,
+                             (apr_uint64_t)APR_INT64_MAX,
+                             (apr_uint64_t)apr_time_now(),
+                             now + 3600 * (apr_uint64_t)HOUR,
+                             1 };
     apr_size_t i;
 
     for (i = 0; i < sizeof(words) / sizeof(*words); i++) {
@@ -135,7 +139,8 @@ START_TEST(a_time_that_cannot_be_keeps_no_mirror_down)
         ck_assert(!mirror_breaker_is_down(&lane, mirror_clock_now()));
         ck_assert_int_eq(mirror_breaker_pass(&lane, &settings), MIRROR_BREAKER_PROBE);
         ck_assert_int_eq(mirror_breaker_pass(&lane, &settings), MIRROR_BREAKER_CLOSED);
-        ck_assert_uint_le(slot.down_until - now, (apr_uint64_t)(settings.retry + settings.connect_timeout + 60 * SECOND));
+        ck_assert_uint_le(slot.down_until - now,
+                          (apr_uint64_t)(settings.retry + settings.connect_timeout + 60 * SECOND));
     }
     slot.down_until = now + (apr_uint64_t)HOUR; /* not for as long as these settings let it be */
     ck_assert_int_eq(mirror_breaker_pass(&lane, &settings), MIRROR_BREAKER_PROBE);

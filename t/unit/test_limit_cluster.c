@@ -29,7 +29,8 @@ const char *mirror_tls_missing(const char *what, void *server, const char *url, 
 static const mirror_limit_provider_t *provider;
 
 AP_DECLARE(apr_status_t)
-ap_register_provider(apr_pool_t *p, const char *group, const char *name, const char *version, const void *registered)
+ap_register_provider(apr_pool_t *p, const char *group, const char *name, const char *version,
+                     const void *registered)
 {
     (void)p;
     (void)version;
@@ -77,7 +78,8 @@ END_TEST
 
 START_TEST(what_a_node_said_is_not_covered_up)
 {
-    ck_assert_int_ne(provider->ask(&answer, state, 1, mirror_clock_now() + apr_time_from_sec(10)), APR_SUCCESS);
+    ck_assert_int_ne(provider->ask(&answer, state, 1, mirror_clock_now() + apr_time_from_sec(10)),
+                     APR_SUCCESS);
     ck_assert_ptr_nonnull(strstr(answer.fault, "127.0.0.1:1: connect: "));
 }
 END_TEST

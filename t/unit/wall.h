@@ -12,7 +12,8 @@
 
 static apr_interval_time_t wall_ahead; /* of the true one */
 
-__attribute__((visibility("default"))) int gettimeofday(struct timeval *restrict now, void *restrict zone)
+__attribute__((visibility("default"))) int gettimeofday(struct timeval *restrict now,
+                                                        void *restrict zone)
 {
     struct timespec precise;
     apr_time_t time;
