@@ -18,9 +18,10 @@ from typing import Iterator
 import pytest
 
 from copies import assert_next_is_intact
-from httpdlab import THREADED, Httpd, location, scaled, to, wait_for
+from httpdlab import Httpd, location, scaled, to, wait_for
 from preloads import Faults, build
 from redislab import LONG, needs_redis, redis      # noqa: F401, the fixture
+from tlslab import strict
 
 DOWN = r"PM\d+: mirror m is down"
 HOUR, DAY = 3600, 86400
@@ -174,6 +175,22 @@ def test_connect_times_out_in_time(proxy, recorder, clock, step):
 
 
 @steps
+def test_handshake_times_out_in_time(httpd, origin, recorder, authority, clock, step):
+    timeout = scaled(1)
+    mirror = recorder(takeover=lambda sock: gate.wait())
+    gate = mirror.gate()
+    h = httpd(strict(authority) + location(
+        "/o/", origin, f'ProxyMirror "https://127.0.0.1:{mirror.port}" name=m '
+        f"connect_timeout={int(timeout * 1000)}ms"), modules=("ssl",), expect=[DOWN])
+    began = time.monotonic()
+    assert h.get("/o/a").status == 200
+    mirror.wait_until("connection", lambda: mirror.connections == 1)
+    clock.step(step)
+    assert h.ended(1) == {"tls_failed": 1}
+    assert timeout <= time.monotonic() - began + 0.001 < timeout + scaled(2)
+
+
+@steps
 def test_idle_connection_stays(proxy, mirror, clock, step):
     h = proxy(mirror, "keepalive=1min")
     for n in range(1, 4):
@@ -286,7 +303,6 @@ def test_lines_go_on_being_written(proxy, mirror, clock, step):
 
 # ---- the end of a child ----
 
-@pytest.mark.skipif(not THREADED, reason="prefork waits for its children one by one")
 @pytest.mark.parametrize("step", [HOUR, -HOUR])
 def test_drain_ends_in_time(httpd, origin, mirror, clock, step):
     """The clock is set again and again, so that it is also while the old child drains."""

@@ -11,7 +11,7 @@ import time
 
 import pytest
 
-from httpdlab import THREADED, Httpd, location, scaled, to, wait_for
+from httpdlab import Httpd, location, scaled, to, wait_for
 from preloads import Faults, build, names       # noqa: F401, the fixture
 
 DOWN = r"PM\d+: mirror m is down"
@@ -200,8 +200,6 @@ def fill(path: str) -> list[socket.socket]:
 @pytest.mark.parametrize("how", [signal.SIGUSR1, signal.SIGTERM])
 def test_end_while_a_connect_hangs(httpd, origin, recorder, behind, kind, how):
     """Whatever connect_timeout is: it ends soon after the drain, with all of its threads."""
-    if how == signal.SIGUSR1 and not THREADED:
-        pytest.skip("prefork's parent waits for its children one by one")
     if kind == "tcp":
         mirror = recorder(listen=False)
         filling = mirror.fill_backlog()
@@ -241,7 +239,6 @@ def connects(pids: list[int]) -> bool:
     return False
 
 
-@pytest.mark.skipif(not THREADED, reason="prefork's parent waits for its children one by one")
 def test_end_while_a_look_up_hangs_leaves_a_thread(httpd, origin, mirror, names, behind):
     """Nothing can end that one; so the test above can fail."""
     names.set(some="?")
