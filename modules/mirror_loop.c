@@ -183,22 +183,33 @@ static apr_interval_time_t until_next_timer(const mirror_loop_t *loop, apr_inter
     return wait;
 }
 
-static int fire_timers(mirror_loop_t *loop)
+/* The timer that ended first, of all rings; NULL: none has ended. */
+static mirror_timer_t *first_ended(const mirror_loop_t *loop)
 {
     mirror_timer_ring_t *ring;
-    int fired = 0;
+    mirror_timer_t *first = NULL;
 
     for (ring = loop->rings; ring; ring = ring->next) {
-        while (!APR_RING_EMPTY(&ring->timers, mirror_timer_t, link)) {
+        if (!APR_RING_EMPTY(&ring->timers, mirror_timer_t, link)) {
             mirror_timer_t *timer = APR_RING_FIRST(&ring->timers);
 
-            if (timer->end > loop->now) {
-                break;
+            if (timer->end <= loop->now && (!first || timer->end < first->end)) {
+                first = timer;
             }
-            mirror_loop_timer_stop(timer);
-            timer->fire(timer->baton);
-            fired++;
         }
+    }
+    return first;
+}
+
+static int fire_timers(mirror_loop_t *loop)
+{
+    mirror_timer_t *timer;
+    int fired = 0;
+
+    while ((timer = first_ended(loop))) {
+        mirror_loop_timer_stop(timer);
+        timer->fire(timer->baton);
+        fired++;
     }
     return fired;
 }

@@ -92,6 +92,24 @@ START_TEST(timers_fire_in_the_order_of_their_ends)
 }
 END_TEST
 
+/* Also of those that are all over when it is looked at. */
+START_TEST(late_timers_fire_in_the_order_of_their_ends)
+{
+    letter_t a, b, c;
+    apr_time_t now = mirror_clock_now();
+    apr_status_t rv;
+
+    letter(&a, 'a');
+    letter(&b, 'b');
+    letter(&c, 'c');
+    mirror_loop_timer_start(loop, &b.timer, now - 1000 * MS, 20 * MS);
+    mirror_loop_timer_start(loop, &a.timer, now - 1000 * MS, 10 * MS);
+    mirror_loop_timer_start(loop, &c.timer, now - 1000 * MS, 30 * MS);
+    ck_assert_int_eq(mirror_loop_round(loop, 0, &rv), 3);
+    ck_assert_str_eq(order, "abc");
+}
+END_TEST
+
 START_TEST(a_timer_that_runs_is_started_anew)
 {
     letter_t a, b;
@@ -239,6 +257,7 @@ int main(void)
     tcase_add_checked_fixture(tcase, setup, teardown);
     tcase_set_timeout(tcase, 60);
     tcase_add_test(tcase, timers_fire_in_the_order_of_their_ends);
+    tcase_add_test(tcase, late_timers_fire_in_the_order_of_their_ends);
     tcase_add_test(tcase, a_timer_that_runs_is_started_anew);
     tcase_add_loop_test(tcase, a_wall_clock_that_is_set_moves_no_timer, 0, 4);
     tcase_add_test(tcase, empty_rings_are_used_again);
