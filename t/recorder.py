@@ -9,6 +9,8 @@ from typing import Callable
 
 from wire import Message, Stream, read_request
 
+threading.stack_size(512 * 1024)        # a thread per connection: 2,000 of them shall fit into the addresses of 32 bits
+
 Answer = Callable[[socket.socket, Message], bool]       # answers a request; False: close the connection
 
 

@@ -114,6 +114,7 @@ def test_a_user_may_call_it_by_any_name(httpd, mirror):
 
 
 PROXY_PROTOCOL = "RemoteIPProxyProtocol On\n"
+NOTHING_SENT = "AH10184"                        # httpd 2.4.68 has it for a connection without a byte: whether it listens
 
 
 def from_elsewhere(h: Httpd, method: str, headers: list[str], body: bytes = b'{"count": 2}') -> Message:
@@ -124,7 +125,7 @@ def from_elsewhere(h: Httpd, method: str, headers: list[str], body: bytes = b'{"
 
 
 def test_from_elsewhere_a_user_is_needed(httpd, mirror):
-    h = httpd(PROXY_PROTOCOL + MANAGER + to(mirror), modules=["remoteip"])
+    h = httpd(PROXY_PROTOCOL + MANAGER + to(mirror), modules=["remoteip"], expect=[NOTHING_SENT])
     h.module = None                             # whose status is asked without the PROXY protocol
     for method in ("PUT", "PATCH", "DELETE", "POST"):
         refused(from_elsewhere(h, method, []), 403, "change: an authenticated user, or a connection from loopback")
@@ -177,7 +178,7 @@ def test_a_copy_changes_nothing(httpd, mirror):
 
 
 def test_a_user_may_change_from_elsewhere(httpd, mirror):
-    h = httpd(lambda h: PROXY_PROTOCOL + MANAGER + user(h) + to(mirror), modules=["remoteip", *USER_MODULES], expect=["AH01617"])
+    h = httpd(lambda h: PROXY_PROTOCOL + MANAGER + user(h) + to(mirror), modules=["remoteip", *USER_MODULES], expect=["AH01617", NOTHING_SENT])
     h.module = None
     assert from_elsewhere(h, "PATCH", []).status == 401
     assert changed(from_elsewhere(h, "PATCH", [ANN]))["attributes"]["count"] == 2

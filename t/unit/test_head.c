@@ -361,7 +361,7 @@ END_TEST
 
 static void edit(const char *line)
 {
-    mirror_header_edit_t *one;
+    mirror_header_edit_t *one = NULL;
     const char *wrong = mirror_header_edit_parse(&one, line, pool, pool);
 
     ck_assert_msg(!wrong, "%s", wrong);
