@@ -24,6 +24,7 @@
 #include "mirror_clock.h"
 #include "mirror_config.h"
 #include "mirror_entries.h"
+#include "mirror_filter.h"
 #include "mirror_settings.h"
 
 extern module AP_MODULE_DECLARE_DATA proxy_mirror_module;
@@ -35,7 +36,7 @@ typedef struct capture_t {
     int reading;                  /* the body filter is asking for more */
 } capture_t;
 
-/* httpd's handles of the filters; set while the hooks are registered, and not changed afterwards. */
+/* The filters; set while the hooks are registered, and not changed afterwards. */
 static struct {
     ap_filter_rec_t *body;     /* next to httpd's own, below all that could change the body */
     ap_filter_rec_t *replay;   /* above all others */
@@ -102,9 +103,14 @@ static apr_status_t input_filter(ap_filter_t *f, apr_bucket_brigade *bb, ap_inpu
                                  apr_off_t readbytes)
 {
     capture_t *capture = f->ctx;
-    int within = capture->reading;
     apr_status_t rv;
+    int within;
 
+    if (!capture) { /* only this module adds the filter, and never so */
+        ap_remove_input_filter(f);
+        return ap_get_brigade(f->next, bb, mode, block, readbytes);
+    }
+    within = capture->reading;
     capture->reading = 1;
     rv = ap_get_brigade(f->next, bb, mode, block, readbytes);
     capture->reading = within;
@@ -145,6 +151,10 @@ static apr_status_t output_filter(ap_filter_t *f, apr_bucket_brigade *bb)
 {
     capture_t *capture = f->ctx;
 
+    if (!capture) { /* as in the input filter */
+        ap_remove_output_filter(f);
+        return ap_pass_brigade(f->next, bb);
+    }
     if (capture->entries.waiting && has_client_error(bb)) {
         mirror_entries_body_broken(&capture->entries);
     }
@@ -326,10 +336,9 @@ void mirror_capture_register_hooks(apr_pool_t *p)
 {
     static const char *const before_cache[] = { "mod_cache.c", NULL };
 
-    (void)p;
-    filters.body = ap_register_input_filter("PROXY_MIRROR_BODY", input_filter, NULL, AP_FTYPE_PROTOCOL - 1);
-    filters.replay = ap_register_input_filter("PROXY_MIRROR_REPLAY", input_filter, NULL, AP_FTYPE_RESOURCE - 1);
-    filters.response = ap_register_output_filter("PROXY_MIRROR_RESPONSE", output_filter, NULL, AP_FTYPE_PROTOCOL);
+    filters.body = mirror_filter_input("proxy_mirror_body", input_filter, AP_FTYPE_PROTOCOL - 1, p);
+    filters.replay = mirror_filter_input("proxy_mirror_replay", input_filter, AP_FTYPE_RESOURCE - 1, p);
+    filters.response = mirror_filter_output("proxy_mirror_response", output_filter, AP_FTYPE_PROTOCOL, p);
     ap_hook_post_read_request(post_read_request, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_handler(handler, NULL, before_cache, APR_HOOK_REALLY_FIRST);
     ap_hook_log_transaction(log_transaction, NULL, NULL, APR_HOOK_REALLY_FIRST);

@@ -21,6 +21,7 @@
 #include <apr_strings.h>
 
 #include "mirror_clock.h"
+#include "mirror_filter.h"
 #include "mirror_tls.h"
 
 #define MIRROR_RECEIVED 8192
@@ -41,7 +42,7 @@ struct mirror_tls_t {
     char received[MIRROR_RECEIVED];
 };
 
-/* httpd's handles of the filters; set while the hooks are registered, and not changed afterwards. */
+/* The filters; set while the hooks are registered, and not changed afterwards. */
 static struct {
     ap_filter_rec_t *in;
     ap_filter_rec_t *out;
@@ -83,6 +84,9 @@ static apr_status_t input_filter(ap_filter_t *f, apr_bucket_brigade *bb, ap_inpu
     apr_size_t len;
     apr_status_t rv;
 
+    if (!tls) { /* only this file adds the filter, and never so */
+        return ap_get_brigade(f->next, bb, mode, block, readbytes);
+    }
     if (mode != AP_MODE_READBYTES) {
         return APR_ENOTIMPL;
     }
@@ -137,6 +141,9 @@ static apr_status_t output_filter(ap_filter_t *f, apr_bucket_brigade *bb)
     apr_bucket *e;
     apr_status_t rv;
 
+    if (!tls) { /* as above */
+        return ap_pass_brigade(f->next, bb);
+    }
     APR_BRIGADE_CONCAT(tls->held, bb);
     rv = send_held(tls);
     while (APR_STATUS_IS_EAGAIN(rv) && tls->deadline) {
@@ -336,7 +343,6 @@ const mirror_transport_t mirror_tls_transport = { tls_open, tls_read, tls_write,
 
 void mirror_tls_register(apr_pool_t *p)
 {
-    (void)p;
-    filters.in = ap_register_input_filter("PROXY_MIRROR_TLS_IN", input_filter, NULL, AP_FTYPE_NETWORK - 2);
-    filters.out = ap_register_output_filter("PROXY_MIRROR_TLS_OUT", output_filter, NULL, AP_FTYPE_NETWORK - 2);
+    filters.in = mirror_filter_input("proxy_mirror_tls_in", input_filter, AP_FTYPE_NETWORK - 2, p);
+    filters.out = mirror_filter_output("proxy_mirror_tls_out", output_filter, AP_FTYPE_NETWORK - 2, p);
 }

@@ -25,6 +25,7 @@ BREAKS = [
     ("words", "mod_proxy_mirror.c", "void f(char *s) { sprintf (s, s); }\n", "sprintf"),
     ("words", "modules/mirror_copy.c", "int n = atoi(s);\n", "atoi"),
     ("words", "modules/mirror_copy.c", "char *a = strtok(s, t), *b = strcpy(s, t);\n", "strtok"),
+    ("words", "modules/mirror_queue.c", 'f = ap_register_input_filter("X", in, NULL, 1);\n', "mirror_filter_"),
     ("words", "t/test_nap.py", "time.sle" "ep(1)\n", "wait for a condition"),
     ("words", "t/nap.sh", "  sle" "ep 1\n", "wait for a condition"),
     ("words", "README.md", "TO" "DO\n", "open an issue"),

@@ -9,6 +9,7 @@ IN_C = [
     (r"\bato(i|l|ll|f)\s*\(", "apr_strtoi64, and look at errno and at what follows"),
     (r"\bstrtok(_r)?\s*\(", "apr_strtok, or a loop: it writes into what it reads"),
     (r"\bvolatile\b", "a mutex, or apr_atomic_*"),
+    (r"\bap_register_(in|out)put_filter(_protocol)?\s*\(", "mirror_filter_*: what has a name, an .htaccess file can name"),
     (r"\b(setjmp|longjmp|alloca|system|popen)\s*\(", "nothing: it has no place in a server"),
 ]
 # in everything below t/
