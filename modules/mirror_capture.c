@@ -2,6 +2,7 @@
  *
  * mirror_capture.c - request threads: choose the mirrors of a request, clone it, hand the copies over.
  *
+ *     type_checker     notes the scope that the client asked for, before a fast redirect of httpd can hide it
  *     handler hook     decides, once for a client's request: a copy or an outcome for each mirror; writes the heads
  *     input filter     clones the body, below all that could change it, while some handler reads it
  *     output filter    sees the response begin
@@ -36,6 +37,12 @@ typedef struct capture_t {
     int reading;                  /* the body filter is asking for more */
 } capture_t;
 
+/* What is known of a request, the client's or one that it was internally redirected to; in its request_config. */
+typedef struct note_t {
+    const mirror_scope_t *asked; /* the scope of what was asked for; NULL: it says nothing of mirrors */
+    capture_t *capture;          /* of the client's request; NULL: no decision so far */
+} note_t;
+
 /* The filters; set while the hooks are registered, and not changed afterwards. */
 static struct {
     ap_filter_rec_t *body;     /* next to httpd's own, below all that could change the body */
@@ -53,9 +60,43 @@ static request_rec *first_of(request_rec *r)
     return r;
 }
 
+static note_t *note_of(const request_rec *r)
+{
+    return ap_get_module_config(r->request_config, &proxy_mirror_module);
+}
+
+/* The same; made if it is not there. */
+static note_t *make_note(request_rec *r)
+{
+    note_t *note = note_of(r);
+
+    if (!note) {
+        note = apr_pcalloc(r->pool, sizeof(*note));
+        ap_set_module_config(r->request_config, &proxy_mirror_module, note);
+    }
+    return note;
+}
+
 static capture_t *capture_of(const request_rec *first)
 {
-    return ap_get_module_config(first->request_config, &proxy_mirror_module);
+    const note_t *note = note_of(first);
+
+    return note ? note->capture : NULL;
+}
+
+/* The scope that decides: the first one that says something of mirrors, from what the client asked for to where `r` is now.
+ * NULL: none does. */
+static const mirror_scope_t *scope_of(const request_rec *r)
+{
+    const mirror_scope_t *first = NULL;
+
+    for (; r; r = r->prev) {
+        const note_t *note = note_of(r);
+        const mirror_scope_t *scope = note && note->asked ? note->asked : mirror_config_scope(r);
+
+        first = scope ? scope : first;
+    }
+    return first;
 }
 
 /* ---- the body ---- */
@@ -225,8 +266,9 @@ static apr_status_t abandon(void *data)
     return APR_SUCCESS;
 }
 
-static void decide(request_rec *r, request_rec *first, const apr_array_header_t *mirrors)
+static void decide(request_rec *r, request_rec *first, const mirror_scope_t *scope)
 {
+    const apr_array_header_t *mirrors = mirror_config_mirrors(scope);
     const mirror_registry_t *registry = mirror_config_registry(r->server);
     mirror_child_t *child = registry->child;
     mirror_choice_t choice = { 0 };
@@ -246,13 +288,13 @@ static void decide(request_rec *r, request_rec *first, const apr_array_header_t 
     choice.r = r;
     choice.first = first;
     choice.id = registry->id;
-    choice.edits = mirror_config_headers(r);
+    choice.edits = mirror_config_headers(scope);
     choice.subject.log = mirror_config_log(r->server);
     capture = apr_pcalloc(r->pool, sizeof(*capture) + count * sizeof(*capture->entries.list));
     capture->entries.list = (mirror_entry_t *)(capture + 1);
     capture->entries.room = (int)count;
     capture->entries.request_time = choice.subject.log ? mirror_clock_from_wall(first->request_time) : 0;
-    ap_set_module_config(first->request_config, &proxy_mirror_module, capture);
+    make_note(first)->capture = capture;
     for (i = 0; i < mirrors->nelts; i++) {
         if (settings[i]) {
             mirror_entries_see(&capture->entries, &choice, lane_of(child, mirrors, i), settings[i]);
@@ -270,26 +312,36 @@ static void decide(request_rec *r, request_rec *first, const apr_array_header_t 
 
 /* ---- hooks ---- */
 
+/* FallbackResource, DirectoryIndex and MultiViews put the configuration of their target in the place of the request's own
+ * (ap_internal_fast_redirect); MultiViews does so in this very hook, the others in fixups. All sections are merged by now. */
+static int type_checker(request_rec *r)
+{
+    const mirror_scope_t *scope = r->main ? NULL : mirror_config_scope(r);
+
+    if (scope) {
+        make_note(r)->asked = scope;
+    }
+    return DECLINED;
+}
+
 static int handler(request_rec *r)
 {
-    const apr_array_header_t *mirrors;
+    const mirror_scope_t *scope;
     request_rec *first;
     capture_t *capture;
 
     if (r->main) {
         return DECLINED;
     }
-    mirrors = mirror_config_mirrors(r);
-    if (!mirrors && !r->prev) {
-        return DECLINED;
-    }
     first = first_of(r);
     capture = capture_of(first);
     if (capture) {
         add_filters(capture, r);
+        return DECLINED;
     }
-    else if (mirrors && mirrors->nelts && mirror_choose_sees(r)) {
-        decide(r, first, mirrors);
+    scope = scope_of(r);
+    if (scope && mirror_config_mirrors(scope) && mirror_choose_sees(r)) {
+        decide(r, first, scope);
     }
     return DECLINED;
 }
@@ -340,6 +392,7 @@ void mirror_capture_register_hooks(apr_pool_t *p)
     filters.replay = mirror_filter_input("proxy_mirror_replay", input_filter, AP_FTYPE_RESOURCE - 1, p);
     filters.response = mirror_filter_output("proxy_mirror_response", output_filter, AP_FTYPE_PROTOCOL, p);
     ap_hook_post_read_request(post_read_request, NULL, NULL, APR_HOOK_MIDDLE);
+    ap_hook_type_checker(type_checker, NULL, NULL, APR_HOOK_REALLY_FIRST);
     ap_hook_handler(handler, NULL, before_cache, APR_HOOK_REALLY_FIRST);
     ap_hook_log_transaction(log_transaction, NULL, NULL, APR_HOOK_REALLY_FIRST);
 }

@@ -14,7 +14,6 @@
 #include <util_filter.h>
 
 #include "mirror_choose.h"
-#include "mirror_config.h"
 #include "mirror_expr.h"
 #include "mirror_sample.h"
 #include "mirror_value.h"
@@ -103,9 +102,6 @@ int mirror_choose_sees(const request_rec *r)
     for (prev = r->prev; prev; prev = prev->prev) {
         if (prev->status != HTTP_OK) {
             return 0; /* a document of ErrorDocument is no part of what the client asked for */
-        }
-        if (mirror_config_is_off(prev)) {
-            return 0; /* the first scope decides, and that one did */
         }
     }
     if (r->connection->master) { /* mod_http2 sets it in its fixups */

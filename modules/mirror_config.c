@@ -37,12 +37,11 @@ typedef struct config_line_t {
     mirror_settings_t given; /* by the line itself */
 } config_line_t;
 
-/* What a scope says. */
-typedef struct config_dir_t {
+struct mirror_scope_t {
     apr_array_header_t *mirrors; /* of mirror_t *; NULL: none */
     int off;                     /* ProxyMirror off */
     apr_array_header_t *headers; /* of mirror_header_edit_t *; NULL: none */
-} config_dir_t;
+};
 
 typedef struct config_server_t {
     mirror_registry_t *registry;
@@ -73,16 +72,16 @@ void *mirror_config_merge_server(apr_pool_t *p, void *base, void *over)
 void *mirror_config_create_dir(apr_pool_t *p, char *dir)
 {
     (void)dir;
-    return apr_pcalloc(p, sizeof(config_dir_t));
+    return apr_pcalloc(p, sizeof(mirror_scope_t));
 }
 
 /* Also for requests. Neither is ever changed again, so nothing is made new if one of them will do. Mirrors are replaced,
  * changes of headers are added, those of the outer scope first. */
 void *mirror_config_merge_dir(apr_pool_t *p, void *base, void *over)
 {
-    const config_dir_t *outer = base, *inner = over;
-    const config_dir_t *mirrors = inner->mirrors || inner->off ? inner : outer;
-    config_dir_t *merged;
+    const mirror_scope_t *outer = base, *inner = over;
+    const mirror_scope_t *mirrors = inner->mirrors || inner->off ? inner : outer;
+    mirror_scope_t *merged;
 
     if (mirrors == inner ? !outer->headers : !inner->headers) {
         return mirrors == inner ? over : base;
@@ -101,25 +100,21 @@ mirror_registry_t *mirror_config_registry(const server_rec *s)
     return config->registry;
 }
 
-const apr_array_header_t *mirror_config_mirrors(const request_rec *r)
+const mirror_scope_t *mirror_config_scope(const request_rec *r)
 {
-    const config_dir_t *dir = ap_get_module_config(r->per_dir_config, &proxy_mirror_module);
+    const mirror_scope_t *scope = ap_get_module_config(r->per_dir_config, &proxy_mirror_module);
 
-    return dir ? dir->mirrors : NULL;
+    return scope && (scope->mirrors || scope->off) ? scope : NULL;
 }
 
-int mirror_config_is_off(const request_rec *r)
+const apr_array_header_t *mirror_config_mirrors(const mirror_scope_t *scope)
 {
-    const config_dir_t *dir = ap_get_module_config(r->per_dir_config, &proxy_mirror_module);
-
-    return dir && dir->off;
+    return scope->mirrors;
 }
 
-const apr_array_header_t *mirror_config_headers(const request_rec *r)
+const apr_array_header_t *mirror_config_headers(const mirror_scope_t *scope)
 {
-    const config_dir_t *dir = ap_get_module_config(r->per_dir_config, &proxy_mirror_module);
-
-    return dir ? dir->headers : NULL;
+    return scope->headers;
 }
 
 const mirror_log_t *mirror_config_log(const server_rec *s)
@@ -160,7 +155,7 @@ static const char *describe_scope(const ap_directive_t *section, apr_pool_t *poo
     return scope;
 }
 
-static config_line_t *add_line(cmd_parms *cmd, config_dir_t *dir)
+static config_line_t *add_line(cmd_parms *cmd, mirror_scope_t *dir)
 {
     mirror_registry_t *registry = mirror_registry_get(cmd->pool);
     config_line_t *line = apr_pcalloc(cmd->pool, sizeof(*line));
@@ -184,7 +179,7 @@ static const char *complain(cmd_parms *cmd, const char *wrong)
     return wrong ? apr_pstrcat(cmd->pool, cmd->cmd->name, " ", wrong, NULL) : NULL;
 }
 
-static const char *set_off(cmd_parms *cmd, config_dir_t *dir, const char *args)
+static const char *set_off(cmd_parms *cmd, mirror_scope_t *dir, const char *args)
 {
     if (*args) {
         args = apr_pstrmemdup(cmd->pool, args, strcspn(args, "= ")); /* no value: it may be a password */
@@ -200,7 +195,7 @@ static const char *set_off(cmd_parms *cmd, config_dir_t *dir, const char *args)
 
 static const char *set_mirror(cmd_parms *cmd, void *config, const char *args)
 {
-    config_dir_t *dir = config;
+    mirror_scope_t *dir = config;
     mirror_settings_t given = { 0 };
     const char *word;
     const char *wrong = ap_check_cmd_context(cmd, NOT_IN_LIMIT | NOT_IN_HTACCESS);
@@ -275,7 +270,7 @@ static const char *set_log(cmd_parms *cmd, void *unused, const char *name)
 
 static const char *set_header(cmd_parms *cmd, void *config, const char *args)
 {
-    config_dir_t *dir = config;
+    mirror_scope_t *dir = config;
     mirror_header_edit_t *edit;
     const char *wrong = ap_check_cmd_context(cmd, NOT_IN_LIMIT | NOT_IN_HTACCESS);
 

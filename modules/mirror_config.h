@@ -13,6 +13,9 @@
 
 #include "mirror.h"
 
+/* What a section, a server, or what is merged of several says of mirrors. */
+typedef struct mirror_scope_t mirror_scope_t;
+
 /* ---- startup: the module record's ---- */
 
 extern const command_rec mirror_config_commands[];
@@ -30,16 +33,17 @@ int mirror_config_check(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, 
 /* The registry; never NULL once the configuration was read. */
 mirror_registry_t *mirror_config_registry(const server_rec *s);
 
-/* The mirrors that hold for `r` where it is now; NULL if there are none. Of mirror_t *. */
-const apr_array_header_t *mirror_config_mirrors(const request_rec *r);
+/* The scope that holds for `r` where it is now: NULL if it has neither a ProxyMirror line nor ProxyMirror off. It is never
+ * changed, and lives as long as r->per_dir_config. */
+const mirror_scope_t *mirror_config_scope(const request_rec *r);
 
-/* Whether ProxyMirror off holds for `r` where it is now. */
-int mirror_config_is_off(const request_rec *r);
+/* The mirrors of a scope; NULL: ProxyMirror off. Of mirror_t *. */
+const apr_array_header_t *mirror_config_mirrors(const mirror_scope_t *scope);
+
+/* How the headers of a scope's copies are changed; NULL if they are not. Of mirror_header_edit_t *. */
+const apr_array_header_t *mirror_config_headers(const mirror_scope_t *scope);
 
 /* Where its server logs copies; NULL: nowhere. */
 const mirror_log_t *mirror_config_log(const server_rec *s);
-
-/* How the headers of its copies are changed; NULL if they are not. Of mirror_header_edit_t *. */
-const apr_array_header_t *mirror_config_headers(const request_rec *r);
 
 #endif

@@ -107,17 +107,93 @@ def test_rewrite_in_a_virtual_host(httpd, origin, mirror):
     assert h.ended(1) == {"mirrored": 1}
 
 
-def test_first_scope_decides(httpd, origin, recorder):
-    """An internal redirect into another scope is still the request of the first."""
+# how httpd goes on with the file app.html: lines of the server, the modules, what the client asks for
+WAYS = {
+    "FallbackResource": ("FallbackResource /app.html", ["dir"], "/asked/x"),
+    "DirectoryIndex": ("DirectoryIndex /app.html", ["dir"], "/asked/"),
+    "MultiViews": ("Options +MultiViews", ["mime", "negotiation"], "/app"),
+    "RewriteRule": ('RewriteEngine On\nRewriteRule "^asked/" "/app.html"', [], "/asked/x"),
+}
+SECTIONS = {
+    "Location": '<Location "{path}">\n{says}\n</Location>',
+    "If": """<If "%{{REQUEST_URI}} == '{path}'">\n{says}\n</If>""",
+}
+# what the section of what was asked for says, and that of the file; which of them gets the copy, with its own headers
+SCOPES = [("mirror", "mirror", "asked"), ("mirror", "", "asked"), ("mirror", "off", "asked"), ("mirror", "header", "asked"),
+          ("", "mirror", "file"), ("header", "mirror", "file"), ("off", "mirror", None), ("off", "", None), ("", "off", None)]
+
+
+@pytest.fixture
+def scopes(httpd, recorder):
+    """An httpd with these two sections, and their mirrors by name."""
+    def make(way, asked, file, section="Location", server=""):
+        lines, modules, path = WAYS[way]
+        mirrors = {name: recorder() for name in ("asked", "file")}
+        says = {name: {"": "", "off": "ProxyMirror off", "header": f"ProxyMirrorHeader append X-Scope {name}-header",
+                       "mirror": to(mirrors[name], name=name) + f"\nProxyMirrorHeader append X-Scope {name}"}[word]
+                for name, word in (("asked", asked), ("file", file))}
+        h = httpd(lambda h: f'''
+            TypesConfig /dev/null
+            AddType text/html .html
+            {server}
+            <Directory "{h.root}/htdocs">
+                {lines}
+            </Directory>
+            {SECTIONS[section].format(path=path, says=says["asked"])}
+            <Location "/app.html">
+                {says["file"]}
+            </Location>''', modules=[*modules, *({"mime"} - {*modules})])
+        h.folder("htdocs/asked")
+        h.write("htdocs/app.html", "app\n")
+        return h, mirrors, path
+    return make
+
+
+@pytest.mark.parametrize("asked, file, gets", SCOPES)
+@pytest.mark.parametrize("way", WAYS)
+def test_first_scope_decides(scopes, way, asked, file, gets):
+    """Wherever httpd goes on with a request, the scope that the client asked for decides, if it says something."""
+    h, mirrors, path = scopes(way, asked, file)
+    assert h.get(path).body == b"app\n"
+    h.wait_idle()
+    assert {name: len(mirror.requests) for name, mirror in mirrors.items()} \
+        == {name: int(name == gets) for name in mirrors}
+    assert all(not mirror["seen"] for name, mirror in h.mirrors().items() if name != gets)
+    if gets:
+        assert_copy(mirrors[gets].one(), f"GET {path}", f"X-Scope: {gets}")
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_off_of_the_first_scope_is_off_for_the_server(scopes, recorder, way):
+    server = recorder()
+    h, mirrors, path = scopes(way, "off", "", server=to(server, name="server"))
+    assert h.get(path).body == b"app\n"
+    assert h.get("/app.html").body == b"app\n"
+    assert h.ended(1, "server") == {"mirrored": 1}
+    assert server.one().target == "/app.html"
+
+
+@pytest.mark.parametrize("way", ["FallbackResource", "DirectoryIndex"])
+def test_first_scope_is_a_condition(scopes, way):
+    h, mirrors, path = scopes(way, "mirror", "mirror", section="If")
+    assert h.request("POST", path, [], BODY).body == b"app\n"
+    assert_copy(mirrors["asked"].one(), f"POST {path}", "X-Scope: asked", f"Content-Length: {len(BODY)}", body=BODY)
+    assert h.ended(1, "asked") == {"mirrored": 1}
+    assert h.mirror("file")["seen"] == 0
+
+
+def test_first_scope_decides_when_it_ends_in_a_proxied_path(httpd, origin, recorder):
+    """FallbackResource to another scope is still the request of the first."""
     first, second = recorder(), recorder()
     h = httpd(lambda h: f"""
         {to(first, name="first")}
         {location('/o/', origin, to(second, name="second"))}
         FallbackResource /o/fallback""", modules=["dir"])
-    assert h.get("/none").status == 200
-    h.wait_idle()
-    assert len(first.requests) + len(second.requests) == 1
-    assert (first.requests + second.requests)[0].target == "/none"
+    assert h.request("POST", "/none", [], BODY).status == 200
+    assert_copy(first.one(), "POST /none", f"Content-Length: {len(BODY)}", body=BODY)
+    assert h.ended(1, "first") == {"mirrored": 1}
+    assert h.mirror("second")["seen"] == 0
+    assert origin.one().body == BODY
 
 
 @pytest.mark.parametrize("scope, copies", [("", 1), ("ProxyMirror off", 0)])

@@ -22,16 +22,7 @@
 #include <mod_core.h>
 #include <mod_proxy.h>
 
-#include "mirror_config.h"
 #include "mirror_head.h"
-
-/* ---- directives: the requests here have none ---- */
-
-int mirror_config_is_off(const request_rec *r)
-{
-    (void)r;
-    return 0;
-}
 
 /* ---- httpd ---- */
 
