@@ -2,6 +2,7 @@
  *
  * mirror_entries.c - what has become of a request for each of its mirrors. See mirror_entries.h.
  */
+#include <apr_atomic.h>
 #include <apr_strings.h>
 #include <httpd.h>
 
@@ -25,22 +26,27 @@ static void tell_primary(const mirror_entries_t *entries, mirror_copy_t *copy)
     }
 }
 
+/* Take the copy out of its entry. A child of prefork ends within the handler of a signal, on top of this thread, and then
+ * destroys the request's pool, which abandons what the entries have: nothing that is pushed or ended may be there still. */
+static mirror_copy_t *take(mirror_entries_t *entries, mirror_entry_t *entry)
+{
+    mirror_copy_t *copy = apr_atomic_xchgptr((void *)&entry->copy, NULL);
+
+    entries->live--;
+    tell_primary(entries, copy);
+    return copy;
+}
+
 static void end_entry(mirror_entries_t *entries, mirror_entry_t *entry, mirror_outcome_e outcome)
 {
     stop_waiting(entries, entry);
-    tell_primary(entries, entry->copy);
-    mirror_copy_end(entry->copy, outcome);
-    entry->copy = NULL;
     entry->outcome = outcome;
-    entries->live--;
+    mirror_copy_end(take(entries, entry), outcome);
 }
 
 static void push_entry(mirror_entries_t *entries, mirror_entry_t *entry)
 {
-    tell_primary(entries, entry->copy);
-    mirror_copy_push(entry->copy);
-    entry->copy = NULL;
-    entries->live--;
+    mirror_copy_push(take(entries, entry));
 }
 
 /* What the client was answered with is known, or 0: it was not answered. */

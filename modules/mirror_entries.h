@@ -14,7 +14,7 @@
 
 /* One request on its way to one mirror. */
 typedef struct mirror_entry_t {
-    mirror_copy_t *copy;      /* NULL once it is pushed or has ended */
+    mirror_copy_t *copy;      /* atomic: NULL from before it is pushed or ended */
     mirror_outcome_e outcome; /* NONE: captured */
     unsigned waits : 1;       /* for (more of) its body */
     unsigned further : 1;     /* one more for the mirror of the entry before (copies) */

@@ -1,0 +1,86 @@
+"""A child of prefork ends within the handler of SIGTERM, on top of whatever its only thread does just then."""
+from __future__ import annotations
+
+import contextlib
+import os
+import subprocess
+import time
+
+import pytest
+
+import httpdlab
+from httpdlab import MODDIR, location, to, wait_for
+from wire import chunked, request
+
+pytestmark = [
+    pytest.mark.skipif(not os.path.exists(f"{MODDIR}/mod_mpm_prefork.so"), reason="this httpd has another MPM built in"),
+    pytest.mark.skipif("tsan" in os.environ.get("HTTPD_PRELOAD", ""),
+                       reason="ThreadSanitizer reports each handler of a signal that allocates, as prefork's own does")]
+
+
+@pytest.fixture(scope="session")
+def preload(tmp_path_factory) -> str:
+    """What httpd is to load first, so that SIGTERM comes at that moment."""
+    path = str(tmp_path_factory.mktemp("preload") / "sigterm.so")
+    source = os.path.join(os.path.dirname(os.path.abspath(__file__)), "preload", "sigterm.c")
+    subprocess.run([os.environ.get("CC", "cc"), "-shared", "-fPIC", "-O1", "-Wall", "-Werror", "-o", path, source, "-ldl"],
+                   check=True)
+    os.chmod(os.path.dirname(path), 0o755)
+    return f"{os.environ.get('HTTPD_PRELOAD', '')} {path}".strip()
+
+
+@pytest.fixture
+def struck(monkeypatch, httpd, origin, mirror, preload):
+    """Makes an httpd with one child of prefork; and the file that has it struck while that is there."""
+    monkeypatch.setattr(httpdlab, "MPM", "prefork")
+    monkeypatch.setattr(httpdlab, "THREADED", False)
+
+    def make(attributes="", line=""):
+        def conf(h):
+            h.env["TEST_SIGTERM"] = h.path("run/strike")
+            return line + location("/o/", origin, to(mirror, attributes))
+        # what is freed is overwritten at once, so that whoever uses it does not get away with it
+        h = httpd(conf, children=1, env={"HTTPD_PRELOAD": preload, "MALLOC_PERTURB_": "165"})
+        assert h.get("/o/first").status == 200
+        assert h.ended(1) == {"mirrored": 1}
+        return h, h.write("run/strike", "")
+    return make
+
+
+def until_struck(h, file, request):
+    """Send the request until the child was struck; it has ended then, and another one serves."""
+    before = h.pids()
+
+    def is_struck():
+        with contextlib.suppress(EOFError, OSError):
+            request()
+        return not os.path.exists(file)
+    wait_for("the child to be struck", is_struck)
+    wait_for("another child", lambda: h.pids() and h.pids() != before)
+    h.wait_idle()
+
+
+@pytest.mark.smoke
+@pytest.mark.parametrize("when", ["response", "request"])
+def test_end_within_the_push_of_a_copy(struck, mirror, when):
+    """The sender is woken, and sends and frees the copy while the handler waits for it."""
+    h, file = struck(f"when={when}")
+    until_struck(h, file, lambda: h.request("POST", "/o/a", [], b"x" * 100))
+    assert all(copy.complete for copy in mirror.requests)
+    assert h.outcomes() == {"mirrored": len(mirror.requests)}
+
+
+def test_end_within_the_end_of_a_copy(struck, mirror):
+    """The sender is woken for the line of the log, and prints and frees it while the handler waits for it."""
+    h, file = struck("max_body=1000", "ProxyMirrorLog logs/mirror\n")
+    too_long = request("POST", "/o/a", ["Transfer-Encoding: chunked"]) + chunked(b"x" * 600, b"x" * 600)
+
+    def ask():
+        """Lines wake the sender once a second at most, so requests that come one after the other never would."""
+        start = time.monotonic()
+        wait_for("the timer of the log to be over", lambda: time.monotonic() > start + 1.5)
+        h.exchange(too_long)
+    until_struck(h, file, ask)
+    outcomes = h.outcomes()
+    assert outcomes.pop("mirrored") == len(mirror.requests) == 1
+    assert outcomes.keys() == {"too_large"}
