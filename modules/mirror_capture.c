@@ -266,6 +266,16 @@ static apr_status_t abandon(void *data)
     return APR_SUCCESS;
 }
 
+/* Whether the request has no body as far as anybody can know. On HTTP/2 the end of a stream may come later than its HEADERS;
+ * mod_http2 then announces a body to httpd, whatever the method is. A handler that does not read never learns of the end, and
+ * httpd does not read the rest of a stream. Content of a GET, HEAD or DELETE means nothing (RFC 9110 9.3.1, 9.3.2, 9.3.5). */
+static int is_bodiless(const request_rec *first, const mirror_head_t *head)
+{
+    return first->connection->master && head->chunked &&
+           (mirror_head_is_method(head, "GET") || mirror_head_is_method(head, "HEAD") ||
+            mirror_head_is_method(head, "DELETE"));
+}
+
 static void decide(request_rec *r, request_rec *first, const mirror_scope_t *scope)
 {
     const apr_array_header_t *mirrors = mirror_config_mirrors(scope);
@@ -303,6 +313,7 @@ static void decide(request_rec *r, request_rec *first, const mirror_scope_t *sco
     }
     if (capture->entries.live) {
         capture->entries.length = choice.head->chunked ? -1 : choice.head->content_length;
+        capture->entries.bodiless = is_bodiless(first, choice.head);
         capture->body_filter = choice.body == MIRROR_BODY_REPLAYED ? filters.replay : filters.body;
         mirror_entries_ready(&capture->entries);
         add_filters(capture, r);
@@ -360,6 +371,14 @@ static int post_read_request(request_rec *r)
     return DECLINED;
 }
 
+/* Whether the handler has sent its response past our filter: mod_cgi takes all filters of a request away for a script that
+ * writes its own head (nph-). */
+static int has_bypassed(const capture_t *capture, const request_rec *last)
+{
+    return capture->entries.live && !capture->entries.response_begun &&
+           !has_filter(last->output_filters, filters.response);
+}
+
 /* httpd logs with the first request at hand, but %{...}e reads the last. */
 static int log_transaction(request_rec *r)
 {
@@ -372,12 +391,15 @@ static int log_transaction(request_rec *r)
     if (!capture) {
         return DECLINED;
     }
-    mirror_entries_last_call(&capture->entries);
-    outcomes = mirror_entries_outcomes(&capture->entries, r->pool);
-    apr_table_setn(r->subprocess_env, "PROXY_MIRROR", outcomes);
     for (last = r; last->next; last = last->next) {
         ;
     }
+    if (has_bypassed(capture, last)) {
+        mirror_entries_answered(&capture->entries, last->status);
+    }
+    mirror_entries_last_call(&capture->entries);
+    outcomes = mirror_entries_outcomes(&capture->entries, r->pool);
+    apr_table_setn(r->subprocess_env, "PROXY_MIRROR", outcomes);
     if (last != r) {
         apr_table_setn(last->subprocess_env, "PROXY_MIRROR", outcomes);
     }

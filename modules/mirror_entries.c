@@ -111,6 +111,21 @@ void mirror_entries_body_complete(mirror_entries_t *entries)
     push_ready(entries, 0);
 }
 
+/* Complete what waits for a body of which no byte came. */
+static void complete_bodiless(mirror_entries_t *entries)
+{
+    int i;
+
+    for (i = 0; entries->waiting && i < entries->count; i++) {
+        mirror_entry_t *entry = &entries->list[i];
+
+        if (entry->waits && entry->copy->body_len == 0) {
+            mirror_copy_complete(entry->copy, 0);
+            stop_waiting(entries, entry);
+        }
+    }
+}
+
 void mirror_entries_body_append(mirror_entries_t *entries, const char *data, apr_size_t len)
 {
     int i;
@@ -242,6 +257,9 @@ void mirror_entries_answered(mirror_entries_t *entries, int status)
 
 void mirror_entries_last_call(mirror_entries_t *entries)
 {
+    if (entries->bodiless) {
+        complete_bodiless(entries);
+    }
     mirror_entries_body_broken(entries);
     if (!entries->response_begun) {
         status_known(entries, 0);

@@ -2,12 +2,13 @@
 from __future__ import annotations
 
 import contextlib
+import json
 
 import pytest
 
 import fastcgi
 from copies import assert_copy
-from httpdlab import location, to
+from httpdlab import location, to, wait_for
 from wire import chunked, request
 
 # cat would not do: mod_cgi writes the whole body before it reads, and both would wait for ever
@@ -70,6 +71,27 @@ def test_cgi_that_does_not_read_the_body(httpd, mirror, size):
     assert h.request("POST", "/cgi/deaf", [], body).status == 200
     assert_copy(mirror.one(), "POST /cgi/deaf", f"Content-Length: {size}", body=body)
     assert h.ended(1) == {"mirrored": 1}
+
+
+NPH = "#!/bin/sh\nhead -c 4 >/dev/null\nprintf 'HTTP/1.1 %s\r\nContent-Length: 3\r\nConnection: close\r\n\r\nok\n' {status}\n"
+
+
+@pytest.mark.parametrize("module", ["cgi", "cgid"])
+@pytest.mark.parametrize("wanted, outcome", [("", "mirrored"), ("status=2xx", "mirrored"), ("status=4xx", "filtered")])
+def test_cgi_that_writes_its_own_head(httpd, mirror, module, wanted, outcome):
+    """httpd does not look at what such a script says: to it the status is 200, as in the access log."""
+    h = httpd(lambda h: CGI.format(h=h, line=to(mirror, wanted)) + "ProxyMirrorLog logs/mirror\n"
+              + 'CustomLog logs/access "%>s %{PROXY_MIRROR}e"\n', modules=[module])
+    for status in (200, 404):
+        h.write(f"htdocs/nph-{status}", NPH.format(status=status), 0o755)
+        assert h.request("POST", f"/cgi/nph-{status}", [], b"body").status == status
+    assert h.ended(2) == {outcome: 2}
+    assert [copy.body for copy in mirror.requests] == [b"body"] * (2 if outcome == "mirrored" else 0)
+    line = "200 " + {"mirrored": "captured"}.get(outcome, outcome)
+    wait_for("the access log", lambda: h.read("logs/access").splitlines().count(line) == 2)
+    if outcome == "mirrored":       # what is filtered has no line
+        lines = wait_for("both lines", lambda: (lines := h.read("logs/mirror").splitlines())[1:] and lines)
+        assert [json.loads(line)["primary"]["status"] for line in lines] == [200, 200]
 
 
 @pytest.mark.parametrize("size", [0, 5, 300000])

@@ -6,6 +6,7 @@ import subprocess
 
 import pytest
 
+from frames import Frames
 from httpdlab import THREADED, location, scaled, to
 
 pytestmark = pytest.mark.skipif(not THREADED, reason="mod_http2 does not run under prefork")
@@ -143,3 +144,87 @@ def test_stream_that_is_broken_off(h2, origin, mirror):
     assert h.ended(1) == {"incomplete": 1}
     assert mirror.connections == 0
     gate.set()
+
+
+# ---- a stream whose end comes later than its HEADERS ----
+
+@pytest.fixture
+def late(httpd, origin, mirror):
+    """An httpd with a file, a path that is not there, and a proxied one; all are mirrored."""
+    return httpd(f"Protocols h2c http/1.1\nH2Direct on\n{to(mirror)}\n{location('/o/', origin)}", modules=["http2"],
+                 expect=["AH00128"])
+
+
+def send_late(h, method: str, path: str, after: float) -> None:
+    """HEADERS, and after that time DATA without a byte, which ends the stream."""
+    with Frames(h.port, scaled(20)) as client:
+        stream = client.headers(method, path)
+        client.read_for(after)
+        client.data(stream)
+        client.wait(stream)
+
+
+@pytest.mark.smoke
+@pytest.mark.parametrize("after", [0, 0.05])
+@pytest.mark.parametrize("path", ["/index.html", "/none", "/o/a"])
+@pytest.mark.parametrize("method", ["GET", "HEAD", "DELETE"])
+def test_end_of_a_stream_without_a_body(late, mirror, method, path, after):
+    """mod_http2 says that there is a body; and no handler reads to the end, but for a proxy's."""
+    send_late(late, method, path, after)
+    assert late.ended(1) == {"mirrored": 1}
+    assert_h2_copy(mirror.one(), f"{method} {path}")
+
+
+@pytest.mark.parametrize("after", [0, 0.05])
+def test_end_of_a_stream_of_a_post_that_is_read(late, mirror, after):
+    send_late(late, "POST", "/o/a", after)
+    assert late.ended(1) == {"mirrored": 1}
+    assert_h2_copy(mirror.one(), "POST /o/a")
+    assert mirror.one().header("Content-Length") in ([], ["0"])       # []: mod_http2 knew of the end when it began
+
+
+@pytest.mark.parametrize("after", [0, 0.05])
+@pytest.mark.parametrize("path", ["/index.html", "/none"])
+def test_end_of_a_stream_of_a_post_that_is_not_read(late, mirror, path, after):
+    """It may have had a body, and httpd does not read the rest of a stream."""
+    send_late(late, "POST", path, after)
+    assert late.ended(1) in ({"incomplete": 1}, {"mirrored": 1})
+    for copy in mirror.requests:
+        assert_h2_copy(copy, f"POST {path}")
+
+
+def test_end_of_a_stream_with_a_body_that_is_read(late, origin, mirror):
+    """A GET with a body has it in its copy, if a handler reads it."""
+    with Frames(late.port, scaled(20)) as client:
+        stream = client.headers("GET", "/o/a")
+        client.read_for(0.05)
+        client.data(stream, b"body", end=False)
+        client.read_for(0.05)
+        client.data(stream)
+        client.wait(stream)
+    assert late.ended(1) == {"mirrored": 1}
+    assert origin.one().body == b"body"
+    assert_h2_copy(mirror.one(), "GET /o/a", b"body")
+
+
+def test_stream_that_is_reset_while_it_is_read(late, origin, mirror):
+    """A body of which something was read, and that breaks off, is none that is complete."""
+    late.expected += [r"\[(proxy|proxy_http|http2|core):(error|warn)\]"]
+    with Frames(late.port, scaled(20)) as client:
+        stream = client.headers("GET", "/o/a")
+        for _ in range(4):
+            client.data(stream, b"x" * 10000, end=False)
+        origin.wait_until("connection", lambda: origin.connections == 1)    # so much does mod_proxy read before
+        client.cancel(stream)
+        assert late.ended(1) == {"incomplete": 1}
+    assert mirror.connections == 0
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("path", ["/index.html", "/o/a"])
+def test_proxy_that_speaks_http2_in_front(httpd, late, mirror, path):
+    """mod_proxy_http2 sends HEADERS, and the end of the stream when it has looked for a body."""
+    front = httpd(f'ProxyPass "/" "h2c://127.0.0.1:{late.port}/"', modules=["proxy_http2"])
+    assert front.get_many([path] * 1000) == [200] * 1000
+    assert late.ended(1000) == {"mirrored": 1000}
+    assert len(mirror.wait(1000)) == 1000
