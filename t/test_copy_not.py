@@ -117,6 +117,68 @@ def test_what_httpd_refuses(httpd, origin, mirror):
     assert mirror.connections == 0
 
 
+# what httpd answers before a handler: lines of a section, the request, its status
+BEFORE_A_HANDLER = {
+    "Redirect": ('Redirect "/away" "http://other/"', request("GET", "/away/a"), 302),
+    "RedirectMatch": ('RedirectMatch 404 "^/away"', request("GET", "/away/a"), 404),
+    "RewriteRule R": ('RewriteEngine On\nRewriteRule "^/away" "/other" [R=301]', request("GET", "/away"), 301),
+    "RewriteRule F": ('RewriteEngine On\nRewriteRule "^/away" "-" [F]', request("GET", "/away"), 403),
+    "RewriteRule G": ('RewriteEngine On\nRewriteRule "^/away" "-" [G]', request("GET", "/away"), 410),
+    "DirectorySlash": ("", request("GET", "/folder"), 301),
+    "AllowMethods": ('<Location "/">\nAllowMethods GET\n</Location>', request("PUT", "/index.html", [], b"x"), 405),
+    "Expect": ("", request("GET", "/index.html", ["Expect: the-unexpected"]), 417),
+    "TraceEnable": ("TraceEnable Off", request("TRACE", "/index.html"), 405),
+}
+
+
+@pytest.mark.parametrize("what", BEFORE_A_HANDLER)
+def test_what_httpd_answers_before_a_handler(httpd, mirror, what):
+    lines, sent, status = BEFORE_A_HANDLER[what]
+    h = httpd(f"{to(mirror)}\n{lines}", modules=["dir", "allowmethods"], expect=["AH01623", "AH01630", "AH00670"])
+    h.folder("htdocs/folder")
+    assert h.exchange(sent).status == status
+    h.wait_idle()
+    assert h.mirror()["seen"] == 0
+    assert mirror.connections == 0
+
+
+@pytest.mark.parametrize("method", ["PUT", "DELETE"])
+def test_method_that_no_handler_has(httpd, mirror, method):
+    """405 by a handler, whose body httpd reads itself."""
+    h = httpd(to(mirror))
+    assert h.request(method, "/index.html", [], b"body").status == 405
+    assert_copy(mirror.one(), f"{method} /index.html", "Content-Length: 4", body=b"body")
+    assert h.ended(1) == {"mirrored": 1}
+
+
+@pytest.mark.parametrize("status, outcome", [
+    *((status, "incomplete") for status in (400, 408, 411, 413, 414, 500, 501, 503)),
+    *((status, "mirrored") for status in (404, 405, 410, 502))])
+def test_handler_that_fails_without_reading_the_body(httpd, mirror, status, outcome):
+    """After some statuses httpd does not read the rest of the request, but closes the connection."""
+    h = httpd(lambda h: f'''{to(mirror)}
+        <Location "/lua">
+            SetHandler lua-script
+        </Location>
+        Alias /lua "{h.root}/htdocs/fail.lua"''', modules=["lua"])
+    h.write("htdocs/fail.lua", f"function handle(r)\n return {status}\nend\n")
+    assert h.request("POST", "/lua", [], b"body").status == status
+    assert h.get("/lua").status == status
+    assert h.ended(2) == ({"mirrored": 2} if outcome == "mirrored" else {"mirrored": 1, outcome: 1})
+
+
+@pytest.mark.parametrize("size, outcome", [(10, "mirrored"), (100000, "incomplete")])
+def test_input_filter_that_fails(httpd, origin, mirror, size, outcome):
+    """mod_deflate, on what gzip has not made: it reads no further, and neither does httpd. A body that had come as a whole is
+    in the copy, as the client has sent it."""
+    h = httpd(location("/o/", origin, "SetInputFilter DEFLATE", to(mirror)), modules=["deflate"],
+              expect=[PROXY_FAILED, r"\[deflate:(error|warn)\]"])
+    assert h.request("POST", "/o/a", ["Content-Encoding: gzip"], b"x" * size).status >= 400
+    assert h.ended(1) == {outcome: 1}
+    assert origin.connections == 0
+    assert [copy.body for copy in mirror.requests] == ([b"x" * size] if outcome == "mirrored" else [])
+
+
 @pytest.mark.parametrize("in_chunks", [False, True])
 def test_limit_of_httpd_for_bodies(httpd, mirror, in_chunks):
     """413 is said when the handler reads the body. httpd does not say it of proxied requests."""
