@@ -27,6 +27,7 @@
 #include "mirror_limit_settings.h"
 #include "mirror_registry.h"
 #include "mirror_secret.h"
+#include "mirror_section.h"
 
 APLOG_USE_MODULE(proxy_mirror);
 
@@ -126,42 +127,13 @@ const mirror_log_t *mirror_config_log(const server_rec *s)
 
 /* ---- ProxyMirror ---- */
 
-/* Where a directive is, for people: "/limited", or "/a If \"%{...}\"" with the sections from the outside in. */
-static const char *describe_scope(const ap_directive_t *section, apr_pool_t *pool)
-{
-    const char *scope = "", *args, *word;
-    apr_size_t len;
-
-    for (; section; section = section->parent) {
-        if (!ap_cstr_casecmp(section->directive, "<VirtualHost")) {
-            continue;
-        }
-        len = strlen(section->args);
-        while (len && (section->args[len - 1] == '>' || apr_isspace(section->args[len - 1]))) {
-            len--;
-        }
-        args = apr_pstrmemdup(pool, section->args, len);
-        if (!ap_cstr_casecmp(section->directive, "<If") || !ap_cstr_casecmp(section->directive, "<ElseIf") ||
-            !ap_cstr_casecmp(section->directive, "<Else")) {
-            word = apr_pstrcat(pool, section->directive + 1, len ? " " : "", args, NULL);
-        }
-        else {
-            do {
-                word = ap_getword_conf(pool, &args);
-            } while (!strcmp(word, "~"));
-        }
-        scope = apr_pstrcat(pool, word, *scope ? " " : "", scope, NULL);
-    }
-    return scope;
-}
-
 static config_line_t *add_line(cmd_parms *cmd, mirror_scope_t *dir)
 {
     mirror_registry_t *registry = mirror_registry_get(cmd->pool);
     config_line_t *line = apr_pcalloc(cmd->pool, sizeof(*line));
 
     line->server = cmd->server;
-    line->mirror.scope = describe_scope(cmd->directive->parent, cmd->pool);
+    line->mirror.scope = mirror_section_describe(cmd->directive->parent, cmd->pool);
     line->mirror.file = apr_pstrdup(cmd->pool, cmd->directive->filename);
     line->mirror.line = cmd->directive->line_num;
     line->mirror.index = registry->mirrors->nelts;
@@ -170,6 +142,7 @@ static config_line_t *add_line(cmd_parms *cmd, mirror_scope_t *dir)
         dir->mirrors = apr_array_make(cmd->pool, 2, sizeof(mirror_t *));
     }
     APR_ARRAY_PUSH(dir->mirrors, mirror_t *) = &line->mirror;
+    mirror_section_add(cmd, dir, &line->mirror);
     return line;
 }
 
@@ -190,6 +163,7 @@ static const char *set_off(cmd_parms *cmd, mirror_scope_t *dir, const char *args
         return complain(cmd, "off: cannot stand in one scope with a mirror");
     }
     dir->off = 1;
+    mirror_section_add(cmd, dir, NULL);
     return NULL;
 }
 
@@ -372,6 +346,7 @@ int mirror_config_check(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, 
         ok &= resolve_settings((config_line_t *)APR_ARRAY_IDX(registry->mirrors, i, mirror_t *), pconf, plog);
     }
     ok &= mirror_name_resolve(registry->mirrors, pconf, plog);
+    mirror_section_check(pconf, plog);
     for (i = 0; i < registry->mirrors->nelts; i++) {
         mirror_limit_settings_identify(APR_ARRAY_IDX(registry->mirrors, i, mirror_t *)->settings);
     }

@@ -141,6 +141,19 @@ def httpd(request: pytest.FixtureRequest, recorder) -> Iterator[Callable[..., Ht
 
 
 @pytest.fixture
+def lab() -> Iterator[Callable[..., Httpd]]:
+    """Makes httpds that are not started."""
+    made: list[Httpd] = []
+
+    def make(conf, **options) -> Httpd:
+        made.append(Httpd(conf, **options, mirror_id=None))
+        return made[-1]
+    yield make
+    for one in made:
+        one.clean()
+
+
+@pytest.fixture
 def proxy(httpd, origin, authority) -> Callable[..., Httpd]:
     """Makes httpds whose /o/ is mirrored to a recorder, of either kind."""
     def make(mirror, attributes="", conf="", **options) -> Httpd:

@@ -119,19 +119,6 @@ BAD = [
 ]
 
 
-@pytest.fixture
-def lab():
-    """Makes httpds that are not started."""
-    made: list[Httpd] = []
-
-    def make(conf, **options) -> Httpd:
-        made.append(Httpd(conf, **options, mirror_id=None))
-        return made[-1]
-    yield make
-    for one in made:
-        one.clean()
-
-
 def start(h: Httpd) -> subprocess.CompletedProcess[str]:
     """Start one that is expected to refuse."""
     return subprocess.run(h.command("-DFOREGROUND"), env=h.environment(), capture_output=True, text=True,
