@@ -19,6 +19,7 @@
 #include <mpm_common.h>
 
 #include "mirror_config.h"
+#include "mirror_console.h"
 #include "mirror_copy.h"
 #include "mirror_limit.h"
 #include "mirror_log.h"
@@ -33,24 +34,52 @@ APLOG_USE_MODULE(proxy_mirror);
 
 /* ---- startup ---- */
 
-/* Logs. What fails here stops the first start; on a reload, where that would end a server that runs, nothing is logged
- * there. */
+/* Whether each file that is a log can be opened. What is there and no regular file is left alone. */
+static int can_open_logs(const mirror_registry_t *registry, apr_pool_t *ptemp, server_rec *s)
+{
+    int ok = 1, i;
+
+    for (i = 0; i < registry->logs->nelts; i++) {
+        const mirror_log_t *log = APR_ARRAY_IDX(registry->logs, i, const mirror_log_t *);
+        apr_finfo_t info;
+        apr_file_t *file;
+        apr_status_t rv;
+
+        if (!log->path ||
+            (apr_stat(&info, log->path, APR_FINFO_TYPE, ptemp) == APR_SUCCESS && info.filetype != APR_REG)) {
+            continue;
+        }
+        rv = apr_file_open(&file, log->path, APR_FOPEN_WRITE | APR_FOPEN_APPEND | APR_FOPEN_CREATE, APR_FPROT_OS_DEFAULT,
+                           ptemp);
+        if (rv != APR_SUCCESS) {
+            ap_log_error(APLOG_MARK, APLOG_ERR, rv, s, "PM0005: ProxyMirrorLog %s cannot be opened; httpd does not start",
+                         log->name);
+            ok = 0;
+            continue;
+        }
+        apr_file_close(file);
+    }
+    return ok;
+}
+
+/* Logs. What fails here stops the first start, in the first pass already; on a reload, where that would end a server that
+ * runs, nothing is logged there. */
 static int open_logs(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, server_rec *s)
 {
+    mirror_registry_t *registry = mirror_config_registry(s);
     int generation;
 
     (void)plog;
-    (void)ptemp;
-    if (ap_state_query(AP_SQ_MAIN_STATE) == AP_SQ_MS_CREATE_PRE_CONFIG ||
-        mirror_log_open(mirror_config_registry(s), pconf, s)) {
+    if (mirror_console_is_first_pass() ? can_open_logs(registry, ptemp, s) : mirror_log_open(registry, pconf, s)) {
         return OK;
     }
     return ap_mpm_query(AP_MPMQ_GENERATION, &generation) == APR_SUCCESS && generation > 0 ? OK
                                                                                           : HTTP_INTERNAL_SERVER_ERROR;
 }
 
-/* Shared memory, and a slot for each mirror. What fails here stops the first start; on a reload, where that would end a
- * server that runs, it switches off what it concerns. */
+/* Shared memory, and a slot for each mirror. What fails here stops the first start, in the first pass already: the memory is
+ * the process's, and the second pass finds it as a reload does. On a reload, where that would end a server that runs, it
+ * switches off what it concerns. */
 static int post_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, server_rec *s)
 {
     mirror_registry_t *registry = mirror_config_registry(s);
@@ -58,7 +87,7 @@ static int post_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, s
     int reload, generation, i;
 
     (void)plog;
-    if (ap_state_query(AP_SQ_MAIN_STATE) == AP_SQ_MS_CREATE_PRE_CONFIG || registry->mirrors->nelts == 0) {
+    if (registry->mirrors->nelts == 0) {
         return OK;
     }
     reload = ap_mpm_query(AP_MPMQ_GENERATION, &generation) == APR_SUCCESS && generation > 0;
@@ -93,7 +122,9 @@ static int post_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, s
             }
             continue;
         }
-        mirror_settings_reload(mirror, registry, s, ptemp);
+        if (!mirror_console_is_first_pass()) {
+            mirror_settings_reload(mirror, registry, s, ptemp);
+        }
     }
     return OK;
 }
@@ -226,6 +257,7 @@ static void register_hooks(apr_pool_t *p)
 {
     static const char *const after_tls[] = { "mod_ssl.c", "mod_proxy.c", NULL };
 
+    mirror_console_register_hooks();
     ap_hook_check_config(mirror_config_check, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_open_logs(open_logs, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_post_config(post_config, after_tls, NULL, APR_HOOK_MIDDLE);

@@ -21,6 +21,7 @@
 #include "mirror_attributes.h"
 #include "mirror_choose.h"
 #include "mirror_config.h"
+#include "mirror_console.h"
 #include "mirror_header_edit.h"
 #include "mirror_log.h"
 #include "mirror_name.h"
@@ -28,6 +29,7 @@
 #include "mirror_registry.h"
 #include "mirror_secret.h"
 #include "mirror_section.h"
+#include "mirror_settings.h"
 
 APLOG_USE_MODULE(proxy_mirror);
 
@@ -336,6 +338,25 @@ static int resolve_settings(config_line_t *line, apr_pool_t *pconf, apr_pool_t *
     return faults->nelts == 0;
 }
 
+/* For `httpd -t`, which does not get as far as post_config: what can be known of what mirrors need of httpd. Whether
+ * SSLProxyEngine is on is known only where mod_ssl was told that it is off. Returns 0 if something is missing. */
+static int has_needs(const mirror_registry_t *registry, apr_pool_t *plog)
+{
+    int ok = 1, i;
+
+    for (i = 0; i < registry->mirrors->nelts; i++) {
+        const mirror_t *mirror = APR_ARRAY_IDX(registry->mirrors, i, const mirror_t *);
+        const char *missing = mirror_settings_missing(mirror, mirror->settings, plog);
+
+        if (missing) {
+            ap_log_perror(APLOG_MARK, APLOG_STARTUP | APLOG_ERR, 0, plog, "PM0105: %s:%d: ProxyMirror %s: %s",
+                          mirror->file, mirror->line, mirror->name, missing);
+            ok = 0;
+        }
+    }
+    return ok;
+}
+
 int mirror_config_check(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, server_rec *s)
 {
     mirror_registry_t *registry = mirror_config_registry(s);
@@ -359,5 +380,8 @@ int mirror_config_check(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, 
         ok = 0;
     }
     mirror_registry_complete(registry, pconf);
+    if (ok && mirror_console_is_test()) {
+        ok = has_needs(registry, plog);
+    }
     return ok ? OK : !OK;
 }
