@@ -243,7 +243,7 @@ def test_section_alone_switches_it_on(proxy, authority, server):
     assert h.ended(2) == {"mirrored": 1, "limited": 1}
 
 
-REFUSED = r"AH00020: Configuration Failed"
+REFUSED = r"AH00016: Configuration Failed"
 MISSING = r"PM0700: mirror m \(.*httpd\.conf:\d+\): redis_ssl=true needs "
 CLUSTER = ("enable_limit_count=true policy=redis-cluster redis_ssl=true redis_cluster_name=c "
            "redis_cluster_nodes=localhost:6379,localhost:6380")

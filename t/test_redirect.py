@@ -182,6 +182,22 @@ def test_first_scope_is_a_condition(scopes, way):
     assert h.mirror("file")["seen"] == 0
 
 
+@pytest.mark.parametrize("flags, copies", [("L", 0), ("PT", 1)])
+def test_rewritten_path_of_a_server_has_its_own_scope(httpd, mirror, flags, copies):
+    """A RewriteRule of a server comes before sections are looked for. With [PT] they are those of the new path, as for all
+    directives of httpd; without, those of the path that was asked for."""
+    h = httpd(lambda h: f'''
+        {to(mirror)}
+        RewriteEngine On
+        RewriteRule "^/private" "{"/index.html" if flags == "PT" else h.path("htdocs/index.html")}" [{flags}]
+        <Location "/private">
+            ProxyMirror off
+        </Location>''')
+    assert h.get("/private/x").body == b"hi\n"
+    h.wait_idle()
+    assert [copy.target for copy in mirror.requests] == ["/private/x"] * copies
+
+
 def test_first_scope_decides_when_it_ends_in_a_proxied_path(httpd, origin, recorder):
     """FallbackResource to another scope is still the request of the first."""
     first, second = recorder(), recorder()

@@ -232,7 +232,7 @@ def test_virtual_hosts_have_their_own(httpd, origin, https, authority, stranger)
         assert len(one.requests) == 1
 
 
-REFUSED = r"AH00020: Configuration Failed"
+REFUSED = r"AH00016: Configuration Failed"
 MISSING = r"PM\d+: mirror m \(.*httpd\.conf:\d+\): an https:// mirror needs "
 
 
