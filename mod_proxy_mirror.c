@@ -123,21 +123,28 @@ static int post_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, s
             continue;
         }
         if (!mirror_console_is_first_pass()) {
-            mirror_settings_reload(mirror, registry, s, ptemp);
+            mirror_settings_reload(mirror, registry, s);
         }
     }
+    mirror_slotmem_complete(registry->table);
     return OK;
 }
 
-/* The parent: a child has ended, of itself or killed. */
+/* The parent: a child was started, or has ended, of itself or killed. */
 static void child_status(server_rec *s, pid_t pid, ap_generation_t generation, int slot, mpm_child_status status)
 {
     mirror_registry_t *registry = mirror_config_registry(s);
 
     (void)generation;
     (void)slot;
-    if (status == MPM_CHILD_EXITED && registry && registry->table) {
-        mirror_slotmem_settle(registry->table, pid);
+    if (!registry || !registry->table) {
+        return;
+    }
+    if (status == MPM_CHILD_STARTED) {
+        mirror_slotmem_child_started(registry->table, pid);
+    }
+    else if (status == MPM_CHILD_EXITED) {
+        mirror_slotmem_child_ended(registry->table, pid);
     }
 }
 

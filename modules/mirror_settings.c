@@ -22,6 +22,9 @@
 
 APLOG_USE_MODULE(proxy_mirror);
 
+/* When a child reads what is stored. */
+typedef enum { AT_START, AT_REQUEST } moment_e;
+
 /* ---- making them ---- */
 
 /* Returns NULL, or what is wrong, in the settings' own pool. */
@@ -72,45 +75,7 @@ const char *mirror_settings_make(mirror_settings_t **out, const mirror_t *mirror
     return NULL;
 }
 
-/* ---- startup ---- */
-
-void mirror_settings_reload(const mirror_t *mirror, const mirror_registry_t *registry, void *server, apr_pool_t *ptemp)
-{
-    mirror_slot_t *slot = mirror->slot;
-    mirror_store_t *store = mirror_slotmem_store(registry->table, slot);
-    mirror_settings_t *settings;
-    mirror_store_text_t stored;
-    const char *why;
-
-    apr_atomic_set64(&slot->config, mirror->config);
-    mirror_store_read(&stored, &slot->version, store, ptemp);
-    if (!stored.text) {
-        return;
-    }
-    if (stored.config != mirror->config) {
-        why = "its line, or a default that it uses, has changed";
-    }
-    else {
-        why = mirror_settings_make(&settings, mirror, stored.text, stored.version, ptemp);
-        if (!why) {
-            why = mirror_allow_settings(registry, mirror, settings, ptemp);
-            mirror_settings_drop(settings);
-        }
-    }
-    if (why && mirror_store_write(&slot->version, store, mirror_slotmem_store_lock(registry->table), stored.version,
-                                  mirror->config, NULL) == APR_SUCCESS) {
-        ap_log_error(APLOG_MARK, APLOG_NOTICE, 0, (server_rec *)server,
-                     "PM0910: mirror %s is as the configuration file says again, and not as it was set in the manager: %s",
-                     mirror->name, why);
-    }
-}
-
-apr_status_t mirror_settings_init(mirror_lane_t *lane, apr_pool_t *pool)
-{
-    return apr_thread_mutex_create(&lane->mutex, APR_THREAD_MUTEX_DEFAULT, pool);
-}
-
-/* ---- request threads ---- */
+/* ---- what is in force ---- */
 
 /* A reference to the lane's set, if it is of `version` or later. */
 static const mirror_settings_t *find(mirror_lane_t *lane, apr_uint64_t version)
@@ -143,7 +108,45 @@ static const mirror_settings_t *install(mirror_lane_t *lane, mirror_settings_t *
     return found;
 }
 
-static const mirror_settings_t *renew(mirror_lane_t *lane)
+/* What is stored cannot be in force, because of `why`. Forget it, for all children, unless this child is of an older load:
+ * it could do for a newer one. The child that does so tells the log. */
+static void discard(mirror_lane_t *lane, apr_uint64_t version, const char *why, moment_e moment)
+{
+    const mirror_t *mirror = lane->mirror;
+
+    if (!mirror_slotmem_is_newest(lane->child->registry->table) || !mirror_store_drop(&mirror->slot->version, version)) {
+        return;
+    }
+    if (moment == AT_START) { /* before the reload it could */
+        ap_log_error(APLOG_MARK, APLOG_NOTICE, 0, ap_server_conf,
+                     "PM0912: mirror %s is as the configuration file says again, and not as it was set in the manager: "
+                     "that cannot be in force any more: %s",
+                     mirror->name, why);
+    }
+    else { /* no manager of this load has stored that */
+        ap_log_error(APLOG_MARK, APLOG_ERR, 0, ap_server_conf,
+                     "PM0911: mirror %s is as the configuration file says: what is stored in shared memory as set in "
+                     "the manager cannot be in force: %s",
+                     mirror->name, why);
+    }
+}
+
+/* As mirror_settings_make(), of what is stored; what this configuration does not allow is wrong, too. */
+static const char *make_stored(mirror_settings_t **made, const mirror_lane_t *lane, const mirror_store_text_t *stored,
+                               apr_pool_t *ptemp)
+{
+    const char *wrong = mirror_settings_make(made, lane->mirror, stored->text, stored->version, ptemp);
+
+    if (!wrong && stored->text) {
+        wrong = mirror_allow_settings(lane->child->registry, lane->mirror, *made, ptemp);
+        if (wrong) {
+            mirror_settings_drop(*made);
+        }
+    }
+    return wrong;
+}
+
+static const mirror_settings_t *renew(mirror_lane_t *lane, moment_e moment)
 {
     const mirror_t *mirror = lane->mirror;
     apr_pool_t *ptemp = mirror_memory_pool_create("mirror_settings_text"); /* this thread */
@@ -156,15 +159,28 @@ static const mirror_settings_t *renew(mirror_lane_t *lane)
     if (stored.config != mirror->config) {
         stored.text = NULL; /* it was set over another line than that of this child */
     }
-    wrong = mirror_settings_make(&made, mirror, stored.text, stored.version, ptemp);
-    if (wrong) { /* which it was not for the child that has stored it */
-        ap_log_error(APLOG_MARK, APLOG_ERR, 0, ap_server_conf,
-                     "PM0911: mirror %s: what was set in the manager is not in force: %s", mirror->name, wrong);
+    wrong = make_stored(&made, lane, &stored, ptemp);
+    if (wrong) {
+        discard(lane, stored.version, wrong, moment);
         wrong = mirror_settings_make(&made, mirror, NULL, stored.version, ptemp);
     }
     apr_pool_destroy(ptemp);
     return wrong ? mirror->settings : install(lane, made);
 }
+
+/* ---- child start ---- */
+
+apr_status_t mirror_settings_init(mirror_lane_t *lane, apr_pool_t *pool)
+{
+    apr_status_t rv = apr_thread_mutex_create(&lane->mutex, APR_THREAD_MUTEX_DEFAULT, pool);
+
+    if (rv == APR_SUCCESS && lane->mirror->slot && apr_atomic_read64(&lane->mirror->slot->version) != 0) {
+        mirror_settings_drop(renew(lane, AT_START));
+    }
+    return rv;
+}
+
+/* ---- request threads ---- */
 
 const mirror_settings_t *mirror_settings_acquire(mirror_lane_t *lane)
 {
@@ -175,7 +191,7 @@ const mirror_settings_t *mirror_settings_acquire(mirror_lane_t *lane)
         return lane->mirror->settings;
     }
     found = find(lane, version);
-    return found ? found : renew(lane);
+    return found ? found : renew(lane, AT_REQUEST);
 }
 
 static apr_status_t give_back(void *settings)

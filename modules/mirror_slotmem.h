@@ -2,14 +2,18 @@
  *
  * mirror_slotmem.h - what children share: one slot of APR shared memory per mirror, one cell per mirror and child.
  *
- * One anonymous apr_shm segment in the process pool, found again after every restart with ap_retained_data_get, so that
+ * One anonymous apr_shm segment in a pool of the process, found again after every restart with ap_retained_data_get, so that
  * nothing is lost over a graceful one, and old children count on in the same memory as new ones:
  *
- *     header   magic, layout version, sizes, how many slots and places there are and how many were ever used
- *     slots    one per mirror, keyed by its name: what all children share of it
+ *     header   a magic number, and how many slots and places were ever used
+ *     slots    one per mirror: what all children share of it
  *     places   one per child: its pid; the first place is shared by the children that found no other
  *     cells    for each place, one per slot
  *     stores   one per slot: what the manager has set of the mirror (mirror_store.h)
+ *
+ * A child may write anything here. Sizes, and which mirror has which slot, are in private memory of each process
+ * (mirror_slotmem_state.h), and what is counted is bounded where it is read. If the parent finds that something else than
+ * this module has written to the segment, it logs one line and the next reload makes the segment anew.
  *
  * A child claims a place for its pid and then only adds to its own cells, so a killed child leaves its counts behind;
  * what it still had under way is moved to shut_down when its place is settled. Counters stay when a place is freed and
@@ -40,12 +44,13 @@ struct mirror_cell_t {
     apr_uint64_t bytes;       /* gauge: memory of its copies */
 };
 
+/* No count is larger; a larger number in shared memory was not counted, and is taken for 0. */
+#define MIRROR_COUNT_MAX ((apr_uint64_t)1 << 58)
+
 /* What all children share of one mirror. */
 struct mirror_slot_t {
-    char name[68];           /* NUL-ended */
-    apr_uint32_t index;      /* of the slot, and so of its cell in each place */
-    apr_uint32_t load;       /* startup: the last load of the configuration that had this mirror */
-    apr_uint64_t version;    /* atomic: which text is in its store; 0: none ever was */
+    apr_uint64_t canary;     /* of the parent, which reads it only to find that somebody has written here */
+    apr_uint64_t version;    /* atomic: which text is in its store (mirror_store.h); 0: none ever was */
     apr_uint64_t config;     /* atomic: mirror_t's `config` in the last load that had this mirror */
     apr_uint64_t down_until; /* atomic: mirror_clock_now()'s time until when the mirror counts as down; 0: it is up */
     apr_uint64_t down_drops; /* atomic: copies that ended as unreachable since it went down */
@@ -63,12 +68,13 @@ typedef struct mirror_totals_t {
     apr_uint64_t queued;
 } mirror_totals_t; /* sum.seen is always queued + sum.in_flight + the sum of the outcomes */
 
-/* ---- startup and parent ---- */
+/* ---- startup, parent ---- */
 
-/* Find the segment of an earlier load, or make one with `slots` slots. A segment of another layout version, or with
- * fewer slots than are asked for, is replaced with one warning: counts then begin at 0, and what children of earlier
- * loads still count is not seen; what the manager had set is kept, if the layout is the same. `server` (a server_rec) is for the log and its process pool. The segment lives as long
- * as the process; *table is in pconf. Errors: apr_shm_create's. */
+/* Find the segment of an earlier load, or make one with `slots` slots. A segment of another layout version, one with fewer
+ * slots than are asked for, and a damaged one is replaced, with one line in the log: counts then begin at 0, and what
+ * children of earlier loads still count is not seen. What the manager had set is kept over the growth of slots. `server` (a
+ * server_rec) is for the log and its process pool. The segment lives as long as the process; *table is in pconf. Errors:
+ * apr_shm_create's, APR_ENOMEM. */
 apr_status_t mirror_slotmem_open(mirror_table_t **table, apr_pool_t *pconf, void *server, int slots);
 
 /* The slot called `name` (at most 64 bytes), a new one if there is none. When all are taken, that of a mirror which is
@@ -76,9 +82,17 @@ apr_status_t mirror_slotmem_open(mirror_table_t **table, apr_pool_t *pconf, void
  * APR_ENOSPC: there is none. */
 apr_status_t mirror_slotmem_slot(mirror_slot_t **slot, mirror_table_t *table, const char *name);
 
-/* The child `pid` has ended, as the caller knows: end what it still had as shut_down and free its place. Safe to call
- * for any pid, more than once, and from several processes at once. */
-void mirror_slotmem_settle(mirror_table_t *table, apr_int64_t pid);
+/* All mirrors have their slots: let go of the segment that this load has replaced. */
+void mirror_slotmem_complete(mirror_table_t *table);
+
+/* ---- parent ---- */
+
+/* The child `pid` was started with this table. */
+void mirror_slotmem_child_started(mirror_table_t *table, apr_int64_t pid);
+
+/* The child `pid` has ended, as the caller knows: end what it still had as shut_down and free its place, and what else it
+ * held. Safe to call for any pid, and more than once. */
+void mirror_slotmem_child_ended(mirror_table_t *table, apr_int64_t pid);
 
 /* ---- child, main thread ---- */
 
@@ -93,6 +107,9 @@ void mirror_slotmem_release(mirror_table_t *table, int place);
 mirror_cell_t *mirror_slotmem_cell(mirror_table_t *table, int place, const mirror_slot_t *slot);
 
 /* ---- any thread ---- */
+
+/* Whether the configuration was not loaded anew since this process was started. */
+int mirror_slotmem_is_newest(const mirror_table_t *table);
 
 /* The store of a slot, and the lock of those who write to any of the table's. */
 mirror_store_t *mirror_slotmem_store(mirror_table_t *table, const mirror_slot_t *slot);

@@ -7,18 +7,22 @@
 #include "mirror_slotmem.h"
 
 /* clang-format off */
-const double mirror_slotmem_latency_ms[MIRROR_LATENCY_BUCKETS - 1] = {
-    0.1, 0.15, 0.2, 0.3, 0.5, 0.7, 1, 1.5, 2, 3, 5, 7, 10, 15, 20, 30, 50, 70, 100, 150, 200, 300, 500, 700,
-    1000, 2000, 3000, 5000, 10000, 30000, 60000,
-};
+#define BOUNDS(X) /* in microseconds */ \
+    X(100) X(150) X(200) X(300) X(500) X(700) X(1000) X(1500) X(2000) X(3000) X(5000) X(7000) X(10000) X(15000) \
+    X(20000) X(30000) X(50000) X(70000) X(100000) X(150000) X(200000) X(300000) X(500000) X(700000) X(1000000) \
+    X(2000000) X(3000000) X(5000000) X(10000000) X(30000000) X(60000000)
 /* clang-format on */
+
+#define BOUND_US(us) us,
+#define BOUND_MS(us) us / 1000.0,
+static const apr_interval_time_t latency_us[MIRROR_LATENCY_BUCKETS - 1] = { BOUNDS(BOUND_US) };
+const double mirror_slotmem_latency_ms[MIRROR_LATENCY_BUCKETS - 1] = { BOUNDS(BOUND_MS) };
 
 void mirror_slotmem_count_answer(mirror_cell_t *cell, int status, int interim, apr_interval_time_t took)
 {
-    double ms = (double)took / 1000;
     int bucket = 0;
 
-    while (bucket < MIRROR_LATENCY_BUCKETS - 1 && mirror_slotmem_latency_ms[bucket] < ms) {
+    while (bucket < MIRROR_LATENCY_BUCKETS - 1 && latency_us[bucket] < took) {
         bucket++;
     }
     apr_atomic_inc64(&cell->latency[bucket]);
@@ -31,6 +35,12 @@ void mirror_slotmem_count_answer(mirror_cell_t *cell, int status, int interim, a
     }
 }
 
+/* A count, wherever it comes from. */
+static apr_uint64_t bounded(apr_uint64_t n)
+{
+    return n <= MIRROR_COUNT_MAX ? n : 0;
+}
+
 apr_uint64_t mirror_slotmem_unfinished(mirror_cell_t *cell)
 {
     apr_uint64_t ended = 0;
@@ -38,27 +48,40 @@ apr_uint64_t mirror_slotmem_unfinished(mirror_cell_t *cell)
     int i;
 
     for (i = 0; i < MIRROR_OUTCOME_COUNT; i++) {
-        ended += apr_atomic_read64(&cell->outcomes[i]);
+        ended += bounded(apr_atomic_read64(&cell->outcomes[i]));
     }
-    seen = apr_atomic_read64(&cell->seen);
+    seen = bounded(apr_atomic_read64(&cell->seen));
     return seen > ended ? seen - ended : 0;
 }
 
 static void add_up(apr_uint64_t *sum, apr_uint64_t *part, int n)
 {
-    while (n-- > 0) {
-        *sum++ += apr_atomic_read64(part++);
+    for (; n-- > 0; sum++, part++) {
+        *sum += bounded(apr_atomic_read64(part));
+        *sum = *sum <= MIRROR_COUNT_MAX ? *sum : MIRROR_COUNT_MAX;
     }
+}
+
+/* What could not be, had children alone counted: more outcomes than requests. */
+static void make_whole(mirror_cell_t *sum)
+{
+    apr_uint64_t ended = 0;
+    int i;
+
+    for (i = 0; i < MIRROR_OUTCOME_COUNT; i++) {
+        ended += sum->outcomes[i];
+    }
+    sum->seen = sum->seen > ended ? sum->seen : ended;
 }
 
 void mirror_slotmem_sum(mirror_totals_t *totals, mirror_table_t *table, const mirror_slot_t *slot)
 {
     mirror_cell_t *sum = &totals->sum;
+    apr_uint32_t places = mirror_slotmem_places(table), i;
     apr_uint64_t open;
-    apr_uint32_t i;
 
     memset(totals, 0, sizeof(*totals));
-    for (i = 0; i < mirror_slotmem_places(table); i++) {
+    for (i = 0; i < places; i++) {
         mirror_cell_t *cell = mirror_slotmem_cell(table, (int)i, slot);
 
         /* What a copy is counted in last is read first: so seen has every copy that is in one of the others. */
@@ -71,31 +94,39 @@ void mirror_slotmem_sum(mirror_totals_t *totals, mirror_table_t *table, const mi
         add_up(sum->latency, cell->latency, MIRROR_LATENCY_BUCKETS);
         add_up(&sum->latency_us, &cell->latency_us, 1);
     }
+    make_whole(sum);
     open = mirror_slotmem_unfinished(sum);
     sum->in_flight = sum->in_flight < open ? sum->in_flight : open;
     totals->queued = open - sum->in_flight;
 }
 
+/* In thousandths of a copy, so that ranks are compared as integers. */
+static apr_uint64_t bucket_size(const mirror_cell_t *sum, int bucket)
+{
+    const apr_uint64_t most = MIRROR_COUNT_MAX / 1024;
+
+    return 1000 * (sum->latency[bucket] < most ? sum->latency[bucket] : most);
+}
+
 double mirror_slotmem_quantile(const mirror_cell_t *sum, double q)
 {
-    double before = 0;
-    double rank = 0;
+    apr_uint64_t before = 0, all = 0, rank;
     int i;
 
     for (i = 0; i < MIRROR_LATENCY_BUCKETS; i++) {
-        rank += (double)sum->latency[i];
+        all += bucket_size(sum, i);
     }
-    if (rank <= 0) {
+    if (all == 0) {
         return -1;
     }
-    rank *= q;
+    rank = all / 1000 * (apr_uint64_t)(q * 1000 + 0.5);
     for (i = 0; i < MIRROR_LATENCY_BUCKETS - 1; i++) {
-        double here = (double)sum->latency[i];
+        apr_uint64_t here = bucket_size(sum, i);
 
         if (here > 0 && before + here >= rank) {
             double low = i > 0 ? mirror_slotmem_latency_ms[i - 1] : 0;
 
-            return low + (mirror_slotmem_latency_ms[i] - low) * (rank - before) / here;
+            return low + (mirror_slotmem_latency_ms[i] - low) * (double)(rank - before) / (double)here;
         }
         before += here;
     }

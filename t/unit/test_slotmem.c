@@ -37,7 +37,7 @@ START_TEST(a_killed_child_is_settled_once)
     mirror_slotmem_settle_ended(table);
     assert_settled(table, slot, 1);
     mirror_slotmem_settle_ended(table);
-    mirror_slotmem_settle(table, child.pid);
+    mirror_slotmem_child_ended(table, child.pid);
     assert_settled(table, slot, 1);
 }
 END_TEST
@@ -49,10 +49,10 @@ START_TEST(who_knows_that_a_child_has_ended_need_not_wait_for_its_zombie)
     child_t child = start(table, slot);
 
     put_to_death(child);
-    mirror_slotmem_settle(table, child.pid + 1);
+    mirror_slotmem_child_ended(table, child.pid + 1);
     mirror_slotmem_settle_ended(table);
     ck_assert_uint_eq(sum_of(table, slot).queued, 1);
-    mirror_slotmem_settle(table, child.pid);
+    mirror_slotmem_child_ended(table, child.pid);
     assert_settled(table, slot, 1);
     reap(child.pid, SIGKILL);
 }

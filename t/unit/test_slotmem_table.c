@@ -83,6 +83,35 @@ START_TEST(a_dead_child_keeps_no_slot_from_being_taken)
 }
 END_TEST
 
+/* Nobody but the parent's own list of children tells who may use a slot. */
+START_TEST(the_shared_place_keeps_no_slot_for_ever)
+{
+    enum { CHILDREN = 1 + SPARE + 1 };
+    mirror_table_t *table;
+    mirror_slot_t *slot, *none = NULL;
+    child_t children[CHILDREN];
+    int i;
+
+    daemons = 1;
+    table = load(1);
+    slot = slot_of(table, "one");
+    for (i = 0; i < CHILDREN; i++) {
+        children[i] = start(table, slot);
+    }
+    ck_assert_int_eq(children[CHILDREN - 1].place, 0);
+    for (i = 0; i < CHILDREN - 1; i++) {
+        finish(children[i]);
+    }
+    load(1);
+    table = load(1);
+    ck_assert_int_eq(mirror_slotmem_slot(&none, table, "two"), APR_ENOSPC); /* the one of the shared place lives */
+    finish(children[CHILDREN - 1]);
+    ck_assert_ptr_eq(slot_of(table, "two"), slot);
+    ck_assert_uint_eq(sum_of(table, slot).sum.seen, 0);
+    daemons = 4;
+}
+END_TEST
+
 START_TEST(cells_stand_alone)
 {
     mirror_table_t *table = load(3);
@@ -172,6 +201,7 @@ int main(void)
     tcase_add_test(tcase, a_table_that_must_grow_begins_anew);
     tcase_add_test(tcase, a_slot_is_not_taken_from_a_mirror_that_may_be_used);
     tcase_add_test(tcase, a_dead_child_keeps_no_slot_from_being_taken);
+    tcase_add_test(tcase, the_shared_place_keeps_no_slot_for_ever);
     tcase_add_test(tcase, cells_stand_alone);
     tcase_add_test(tcase, bounds_ascend_and_have_those_of_the_metrics);
     tcase_add_test(tcase, an_answer_is_counted_in_the_bucket_that_has_it);

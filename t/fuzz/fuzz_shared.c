@@ -1,0 +1,314 @@
+/* Licensed under the Apache License, Version 2.0; see LICENSE.
+ *
+ * fuzz_shared.c - what code in a child may write to shared memory, and what the parent, which is root, makes of it.
+ *
+ * The input is a list of steps: write bytes somewhere in the segment, let a child end, read the configuration anew, sum up.
+ * Whatever was written: no access outside of the segment, an end, one line in the log for each segment that is found
+ * damaged, counts that add up, and slots that are the mirrors' own. A segment lies between poisoned memory.
+ */
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <httpd.h>
+#include <ap_mpm.h>
+#include <http_config.h>
+#include <http_log.h>
+
+#include <apr_general.h>
+
+#include "mirror_settings.h"
+#include "mirror_slotmem_state.h"
+
+#if defined(__SANITIZE_ADDRESS__) || defined(__clang__)
+#include <sanitizer/asan_interface.h>
+#else
+#define ASAN_POISON_MEMORY_REGION(at, size)   ((void)(at), (void)(size))
+#define ASAN_UNPOISON_MEMORY_REGION(at, size) ((void)(at), (void)(size))
+#endif
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+#define REQUIRE(condition) ((condition) ? (void)0 : abort())
+#define FEW                2 /* slots at first */
+#define MANY               4
+#define NAMES              5
+#define HEAD               256 /* bytes of a text that are written to */
+#define PLACES             18  /* with one daemon */
+#define ARENA              (64 + 64 + 64 + MANY * (256 + PLACES * 1024 + 2 * MIRROR_STORE_SIZE + 128) + PLACES * 64)
+
+/* ---- httpd and APR, as far as needed ---- */
+
+module AP_MODULE_DECLARE_DATA proxy_mirror_module = { STANDARD20_MODULE_STUFF, NULL, NULL, NULL, NULL, NULL, NULL, 0 };
+
+struct apr_shm_t {
+    void *base;
+    apr_size_t size;
+};
+
+static char arenas[3][ARENA] __attribute__((aligned(64)));
+static apr_shm_t segments[3];
+static unsigned made;
+static void *retained;
+static int errors; /* lines of an error in the log */
+
+AP_DECLARE(apr_status_t) ap_mpm_query(int query, int *result)
+{
+    *result = query == AP_MPMQ_HARD_LIMIT_DAEMONS ? 1 : 0;
+    return APR_SUCCESS;
+}
+
+AP_DECLARE(void *) ap_retained_data_get(const char *key)
+{
+    (void)key;
+    return retained;
+}
+
+AP_DECLARE(void *) ap_retained_data_create(const char *key, apr_size_t size)
+{
+    static union {
+        char bytes[256];
+        void *aligned;
+    } memory;
+
+    (void)key;
+    REQUIRE(size <= sizeof(memory));
+    memset(&memory, 0, sizeof(memory));
+    return retained = &memory;
+}
+
+AP_DECLARE(void) ap_log_error_(const char *file, int line, int module_index, int level, apr_status_t status,
+                               const server_rec *s, const char *format, ...)
+{
+    (void)file, (void)line, (void)module_index, (void)status, (void)s, (void)format;
+    errors += (level & APLOG_LEVELMASK) <= APLOG_ERR;
+}
+
+static apr_status_t give_back(void *shm)
+{
+    ASAN_POISON_MEMORY_REGION(((apr_shm_t *)shm)->base, ((apr_shm_t *)shm)->size);
+    return APR_SUCCESS;
+}
+
+/* Of a segment of the last input only what can have been written to is cleared: texts have a head, and zeros behind it. */
+APR_DECLARE(apr_status_t) apr_shm_create(apr_shm_t **shm, apr_size_t size, const char *name, apr_pool_t *pool)
+{
+    apr_size_t places = 2 * ((size - 1) / (2 * MIRROR_STORE_SIZE)), texts, i;
+    unsigned n = made++ % 3;
+
+    (void)name;
+    REQUIRE(size <= ARENA - 64);
+    *shm = &segments[n];
+    (*shm)->base = arenas[n];
+    (*shm)->size = size;
+    ASAN_UNPOISON_MEMORY_REGION(arenas[n], size);
+    texts = size - 64 - places / 2 * MIRROR_SLOTMEM_STORE_SIZE;
+    memset(arenas[n], 0, texts);
+    for (i = 0; i < places; i++) {
+        memset(arenas[n] + texts + i / 2 * MIRROR_SLOTMEM_STORE_SIZE + i % 2 * sizeof(mirror_store_place_t), 0, HEAD);
+    }
+    apr_pool_cleanup_register(pool, *shm, give_back, apr_pool_cleanup_null);
+    return APR_SUCCESS;
+}
+
+APR_DECLARE(void *) apr_shm_baseaddr_get(const apr_shm_t *shm)
+{
+    return shm->base;
+}
+
+/* ---- a server ---- */
+
+static const char *const names[NAMES] = { "one", "two", "three", "four", "five" };
+static server_rec server;
+static process_rec process;
+
+typedef struct state_t {
+    apr_pool_t *pool;
+    mirror_registry_t registry; /* the table */
+    mirror_t mirrors[NAMES];
+    int place;
+} state_t;
+
+/* Read the configuration: `chosen` has a bit for each mirror. */
+static void load(state_t *state, int slots, unsigned chosen)
+{
+    int before = errors, i;
+
+    REQUIRE(mirror_slotmem_open(&state->registry.table, state->pool, &server, slots) == APR_SUCCESS);
+    REQUIRE(mirror_slotmem_damage(state->registry.table->segment) == NULL && errors <= before + 1);
+    for (i = 0; i < NAMES; i++) {
+        mirror_t *mirror = &state->mirrors[i];
+
+        mirror->name = names[i];
+        mirror->config = 1 + (chosen >> 5 & 1);
+        mirror->slot = NULL;
+        if (chosen >> i & 1 && mirror_slotmem_slot(&mirror->slot, state->registry.table, names[i]) == APR_SUCCESS) {
+            mirror_settings_reload(mirror, &state->registry, &server);
+        }
+    }
+    mirror_slotmem_complete(state->registry.table);
+}
+
+static void begin(state_t *state)
+{
+    mirror_table_t *table;
+
+    memset(state, 0, sizeof(*state));
+    apr_pool_create(&state->pool, NULL);
+    process.pool = state->pool;
+    server.process = &process;
+    retained = NULL;
+    made = 0;
+    errors = 0;
+    load(state, FEW, 3);
+    table = state->registry.table;
+    mirror_slotmem_child_started(table, getpid());
+    mirror_slotmem_claim(&state->place, table);
+    table->is_child = 0;
+    mirror_store_write(&state->mirrors[0].slot->version, mirror_slotmem_store(table, state->mirrors[0].slot),
+                       mirror_slotmem_store_lock(table), 0, 1, "{\"count\":5}");
+}
+
+/* ---- steps ---- */
+
+typedef struct input_t {
+    const uint8_t *data;
+    size_t size;
+} input_t;
+
+static unsigned take(input_t *input)
+{
+    if (input->size == 0) {
+        return 0;
+    }
+    input->size--;
+    return *input->data++;
+}
+
+/* Bytes of the input, or so many of one byte, to anywhere in header, slots, places and cells, or in a text's head. */
+static void scribble(const state_t *state, input_t *input, int fill)
+{
+    mirror_slotmem_segment_t *segment = state->registry.table->segment;
+    apr_size_t to = take(input), n;
+    char *at, *end;
+
+    if (to & 0x80) {
+        mirror_store_t *store = mirror_slotmem_store_at(segment, (apr_uint32_t)(to >> 1) % segment->slots_max);
+
+        at = (char *)&store->places[to & 1];
+        end = at + HEAD;
+    }
+    else {
+        at = (char *)segment->header;
+        end = segment->stores;
+    }
+    at += (to << 8 | take(input)) * 8 % (apr_size_t)(end - at);
+    n = fill ? take(input) * 256 + 8 : take(input) % 32 + 1;
+    n = n < (apr_size_t)(end - at) ? n : (apr_size_t)(end - at);
+    if (fill) {
+        memset(at, (int)take(input), n);
+    }
+    for (; !fill && n > 0; n--) {
+        *at++ = (char)take(input);
+    }
+}
+
+static void sum_up(const state_t *state)
+{
+    int i, n;
+
+    for (i = 0; i < NAMES; i++) {
+        mirror_slot_t *slot = state->mirrors[i].slot;
+        mirror_table_t *table = state->registry.table;
+        apr_uint64_t ended = 0;
+        mirror_totals_t totals;
+        double ms;
+
+        if (slot) {
+            mirror_slotmem_sum(&totals, table, slot);
+            for (n = 0; n < MIRROR_OUTCOME_COUNT; n++) {
+                REQUIRE(totals.sum.outcomes[n] <= MIRROR_COUNT_MAX);
+                ended += totals.sum.outcomes[n];
+            }
+            REQUIRE(totals.sum.seen == totals.queued + totals.sum.in_flight + ended);
+            ms = mirror_slotmem_quantile(&totals.sum, 0.99);
+            REQUIRE(ms == -1 || (ms >= 0 && ms <= 60000));
+        }
+    }
+}
+
+static void read_texts(const state_t *state)
+{
+    mirror_table_t *table = state->registry.table;
+    mirror_store_text_t text;
+    int i;
+
+    for (i = 0; i < NAMES; i++) {
+        mirror_slot_t *slot = state->mirrors[i].slot;
+
+        if (slot) {
+            mirror_store_read(&text, &slot->version, mirror_slotmem_store(table, slot), state->pool);
+            REQUIRE(!text.text || strlen(text.text) < MIRROR_STORE_SIZE);
+        }
+    }
+}
+
+static void act_as_child(state_t *state)
+{
+    mirror_table_t *table = state->registry.table;
+
+    mirror_slotmem_claim(&state->place, table);
+    REQUIRE(state->place >= 0 && state->place < PLACES);
+    mirror_slotmem_settle_ended(table);
+    mirror_slotmem_release(table, state->place);
+    table->is_child = 0;
+}
+
+static void step(state_t *state, input_t *input)
+{
+    mirror_slotmem_segment_t *segment = state->registry.table->segment;
+    unsigned what = take(input);
+
+    switch (what & 7) {
+    case 0:
+        scribble(state, input, 1);
+        break;
+    case 1:
+        mirror_slotmem_child_ended(state->registry.table, what & 8 ? getpid() : (apr_int64_t)segment->places[1 + what / 16].owner);
+        break;
+    case 2:
+        load(state, what & 8 ? FEW : MANY, take(input));
+        break;
+    case 3:
+        sum_up(state);
+        break;
+    case 4:
+        what & 8 ? act_as_child(state) : read_texts(state);
+        break;
+    default:
+        scribble(state, input, 0);
+        break;
+    }
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    static int begun;
+    input_t input = { data, size };
+    state_t state;
+    int steps;
+
+    if (!begun) {
+        begun = 1;
+        apr_initialize();
+        ASAN_POISON_MEMORY_REGION(arenas, sizeof(arenas));
+    }
+    begin(&state);
+    for (steps = 0; steps < 16 && input.size > 0; steps++) {
+        step(&state, &input);
+    }
+    mirror_slotmem_child_ended(state.registry.table, getpid());
+    load(&state, MANY, 0x1f);
+    apr_pool_destroy(state.pool);
+    return 0;
+}
