@@ -183,6 +183,7 @@ apr_status_t mirror_slotmem_open(mirror_table_t **out, apr_pool_t *pconf, void *
     table->former = former;
     table->load = ++kept->segment->load;
     apr_atomic_set32(&kept->segment->header->load, table->load);
+    mirror_slotmem_tidy(table);
     *out = table;
     return APR_SUCCESS;
 }

@@ -69,5 +69,5 @@ int mirror_slotmem_report_damage(mirror_slotmem_segment_t *segment, void *server
                      "mirrors are as the configuration file says",
                      what);
     }
-    return what != NULL;
+    return segment->told; /* whatever was written there since */
 }

@@ -187,6 +187,34 @@ void mirror_slotmem_child_ended(mirror_table_t *table, apr_int64_t pid)
     mirror_slotmem_report_damage(segment, table->server);
 }
 
+/* Whether a process that may hold something in this segment has this number. */
+static int is_ours(const mirror_slotmem_segment_t *segment, apr_uint32_t pid)
+{
+    return find_child(segment->children, pid) >= 0;
+}
+
+void mirror_slotmem_tidy(mirror_table_t *table)
+{
+    mirror_slotmem_segment_t *segment = table->segment;
+    apr_uint32_t holder = LOWER(apr_atomic_read64(&segment->header->lock));
+    apr_uint32_t places = mirror_slotmem_places(table), i;
+
+    if (holder != 0 && !is_ours(segment, holder)) {
+        mirror_store_lock_release(&segment->header->lock, holder);
+    }
+    for (i = FIRST; i < places; i++) {
+        apr_uint32_t settler = LOWER(apr_atomic_read64(&segment->places[i].settler));
+        apr_uint64_t owner = apr_atomic_read64(&segment->places[i].owner);
+
+        if (settler != 0 && !is_ours(segment, settler)) {
+            unlock(&segment->places[i]);
+        }
+        if (owner != 0 && !is_ours(segment, LOWER(owner))) {
+            settle_place(table, i, owner, 1);
+        }
+    }
+}
+
 /* ---- child ---- */
 
 /* What an earlier process left that had the pid which is now ours: no other process would find it dead. */

@@ -101,10 +101,14 @@ int mirror_slotmem_is_alive(apr_uint32_t pid);
 /* parent: the oldest load that a child runs. */
 apr_uint32_t mirror_slotmem_oldest_load(mirror_slotmem_segment_t *segment);
 
+/* parent, startup: free the places and locks of processes that are no children of ours, and so of what a child has written
+ * there to keep others out. */
+void mirror_slotmem_tidy(mirror_table_t *table);
+
 /* parent: what in shared memory is not as the parent and children write it, for people; NULL: nothing was found. */
 const char *mirror_slotmem_damage(const mirror_slotmem_segment_t *segment);
 
-/* parent: log that once. Returns whether there is damage. */
+/* parent: log that once. Returns whether damage was ever found. */
 int mirror_slotmem_report_damage(mirror_slotmem_segment_t *segment, void *server);
 
 #endif
