@@ -148,8 +148,8 @@ def test_places_and_locks_in_the_name_of_a_process_that_lives(served):
     h, segment = served("PM0201")
     init = U64(1 << 32 | 1)
     segment.write(LOCK, init)
-    segment.write(PLACES_USED, U32(20))
-    segment.write(PLACES + 16, init * 2 * 24)   # owner and settler of each
+    segment.write(PLACES_USED, U32(PLACES_MAX))
+    segment.write(PLACES + 16, init * 2 * (PLACES_MAX - 1))     # owner and settler of each
     kill_child(h)
     assert h.get("/o/b").status == 200
     h.graceful()
@@ -164,7 +164,8 @@ def test_places_and_locks_in_the_name_of_a_process_that_lives(served):
 
 
 def test_version_that_moves_on_while_the_configuration_is_read(served):
-    h, segment = served()
+    h, _ = served()
+    segment = Segment(h.process.pid)            # the same memory, for longer than a child has it
     stop = threading.Event()
 
     def move() -> None:
@@ -182,6 +183,7 @@ def test_version_that_moves_on_while_the_configuration_is_read(served):
     finally:
         stop.set()
         mover.join()
+        segment.close()
     h.graceful()
     assert attributes(h)["count"] == 7
     assert patch(h, {"count": 8})["attributes"]["count"] == 8
@@ -228,7 +230,8 @@ def test_a_host_that_is_not_allowed_is_not_used_whoever_stored_it(served, record
     assert not thief.requests
 
 
-@pytest.mark.parametrize("text", [b"{" * 2000, b"\xff" * 2000, b"", b'{"count":0}'])
+@pytest.mark.parametrize("text", [b"{" * 2000, b"\xff" * 2000, b"", b'{"count":0}'],
+                         ids=["deep", "binary", "empty", "number"])
 def test_a_text_that_is_none(served, text):
     """The parent does not look at it; the first child that starts does, and says so once."""
     h, segment = served("PM0911")
@@ -239,6 +242,5 @@ def test_a_text_that_is_none(served, text):
     assert h.get("/o/b").status == 200
     assert h.ended(4) == {"mirrored": 4}
     assert attributes(h)["count"] != 3 and h.mirror()["overridden"] is False
-    assert len(h.log_lines("PM0912: mirror m ")) == (1 if text else 0) or not text
     h.graceful()
-    assert len(h.log_lines("PM0912: mirror m ")) <= 1
+    assert len(h.log_lines("PM0912: mirror m ")) == 1
