@@ -10,8 +10,6 @@
  *
  * Which children run, and with which load, the parent notes in its own memory as the MPM tells it.
  */
-#include <errno.h>
-#include <signal.h>
 #include <unistd.h>
 
 #include <httpd.h>
@@ -25,14 +23,7 @@ APLOG_USE_MODULE(proxy_mirror);
 #define LOWER    MIRROR_SLOTMEM_LOWER
 #define UPPER    MIRROR_SLOTMEM_UPPER
 #define FIRST    (MIRROR_SLOTMEM_SHARED + 1) /* the places of one child each */
-#define PID_MAX  0x7fffffff
 #define ATTEMPTS 100 /* at a word that others change */
-
-/* EPERM: it lives, as another user. */
-int mirror_slotmem_is_alive(apr_uint32_t pid)
-{
-    return pid > 0 && pid <= PID_MAX && (kill((pid_t)pid, 0) == 0 || errno != ESRCH);
-}
 
 /* ---- settling ---- */
 
@@ -64,7 +55,7 @@ static int lock(mirror_slotmem_place_t *place)
     apr_uint64_t settler = apr_atomic_read64(&place->settler);
     apr_uint64_t mine = (apr_uint64_t)(UPPER(settler) + 1) << 32 | (apr_uint32_t)getpid();
 
-    return !mirror_slotmem_is_alive(LOWER(settler)) && apr_atomic_cas64(&place->settler, mine, settler) == settler;
+    return !mirror_store_is_alive(LOWER(settler)) && apr_atomic_cas64(&place->settler, mine, settler) == settler;
 }
 
 static void unlock(mirror_slotmem_place_t *place)
@@ -81,7 +72,7 @@ static void settle_place(mirror_table_t *table, apr_uint32_t i, apr_uint64_t own
     mirror_slotmem_place_t *place = &table->segment->places[i];
 
     if (lock(place)) {
-        if (apr_atomic_read64(&place->owner) == owner && (known || !mirror_slotmem_is_alive(LOWER(owner)))) {
+        if (apr_atomic_read64(&place->owner) == owner && (known || !mirror_store_is_alive(LOWER(owner)))) {
             settle_cells(table, i);
             apr_atomic_cas64(&place->owner, 0, owner);
         }
@@ -111,7 +102,7 @@ void mirror_slotmem_settle_ended(mirror_table_t *table)
     for (i = FIRST; i < places; i++) {
         apr_uint64_t owner = apr_atomic_read64(&table->segment->places[i].owner);
 
-        if (owner != 0 && !mirror_slotmem_is_alive(LOWER(owner))) {
+        if (owner != 0 && !mirror_store_is_alive(LOWER(owner))) {
             settle_place(table, i, owner, 0);
         }
     }
@@ -147,7 +138,7 @@ apr_uint32_t mirror_slotmem_oldest_load(mirror_slotmem_segment_t *segment)
     for (i = segment->children->nelts - 1; i >= 0; i--) {
         const mirror_slotmem_child_t *child = &APR_ARRAY_IDX(segment->children, i, mirror_slotmem_child_t);
 
-        if (!mirror_slotmem_is_alive(child->pid)) { /* it ended while no mirror was configured */
+        if (!mirror_store_is_alive(child->pid)) { /* it ended while no mirror was configured */
             remove_child(segment->children, i);
         }
         else if (child->load < oldest) {

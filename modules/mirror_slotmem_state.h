@@ -95,9 +95,6 @@ static inline mirror_cell_t *mirror_slotmem_cell_at(const mirror_slotmem_segment
                              ((apr_size_t)place * segment->slots_max + index) * MIRROR_SLOTMEM_CELL_SIZE);
 }
 
-/* Whether a process has this number, of which a child may have made anything. */
-int mirror_slotmem_is_alive(apr_uint32_t pid);
-
 /* parent: the oldest load that a child runs. */
 apr_uint32_t mirror_slotmem_oldest_load(mirror_slotmem_segment_t *segment);
 

@@ -177,9 +177,9 @@ void mirror_store_move(apr_uint64_t *version, mirror_store_t *store, apr_uint64_
 /* ---- the lock ---- */
 
 /* EPERM: it lives, as another user. */
-static int is_alive(apr_uint32_t pid)
+int mirror_store_is_alive(apr_uint32_t pid)
 {
-    return pid <= 0x7fffffff && (kill((pid_t)pid, 0) == 0 || errno != ESRCH);
+    return pid > 0 && pid <= 0x7fffffff && (kill((pid_t)pid, 0) == 0 || errno != ESRCH);
 }
 
 static apr_status_t lock_up(apr_uint64_t *mine, mirror_store_lock_t *lock)
@@ -189,7 +189,7 @@ static apr_status_t lock_up(apr_uint64_t *mine, mirror_store_lock_t *lock)
     for (naps = 0; naps < NAPS; naps++) {
         apr_uint64_t seen = apr_atomic_read64(lock);
 
-        if (LOWER(seen) == 0 || !is_alive(LOWER(seen))) {
+        if (!mirror_store_is_alive(LOWER(seen))) {
             *mine = (apr_uint64_t)(UPPER(seen) + 1) << 32 | (apr_uint32_t)getpid();
             if (apr_atomic_cas64(lock, *mine, seen) == seen) {
                 return APR_SUCCESS;

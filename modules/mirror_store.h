@@ -53,7 +53,12 @@ void mirror_store_move(apr_uint64_t *version, mirror_store_t *store, apr_uint64_
 /* The process `pid` has ended: what it held is free. */
 void mirror_store_lock_release(mirror_store_lock_t *lock, apr_uint32_t pid);
 
-/* ---- any thread of any process; `version` is that of this store ---- */
+/* ---- any thread of any process ---- */
+
+/* Whether a process has this number, which may be any; 0 and what is no process id: 0. */
+int mirror_store_is_alive(apr_uint32_t pid);
+
+/* ---- the same; `version` is that of this store ---- */
 
 /* Copy what is stored to `pool`. Never waits. If versions follow each other too fast, there is none. */
 void mirror_store_read(mirror_store_text_t *text, apr_uint64_t *version, mirror_store_t *store, apr_pool_t *pool);

@@ -213,28 +213,26 @@ static void scribble(const state_t *state, input_t *input, int fill)
     }
 }
 
-static void sum_up(const state_t *state)
+static void sum_up(const state_t *state, unsigned mirror)
 {
-    int i, n;
+    mirror_slot_t *slot = state->mirrors[mirror % NAMES].slot;
+    mirror_table_t *table = state->registry.table;
+    apr_uint64_t ended = 0;
+    mirror_totals_t totals;
+    double ms;
+    int n;
 
-    for (i = 0; i < NAMES; i++) {
-        mirror_slot_t *slot = state->mirrors[i].slot;
-        mirror_table_t *table = state->registry.table;
-        apr_uint64_t ended = 0;
-        mirror_totals_t totals;
-        double ms;
-
-        if (slot) {
-            mirror_slotmem_sum(&totals, table, slot);
-            for (n = 0; n < MIRROR_OUTCOME_COUNT; n++) {
-                REQUIRE(totals.sum.outcomes[n] <= MIRROR_COUNT_MAX);
-                ended += totals.sum.outcomes[n];
-            }
-            REQUIRE(totals.sum.seen == totals.queued + totals.sum.in_flight + ended);
-            ms = mirror_slotmem_quantile(&totals.sum, 0.99);
-            REQUIRE(ms == -1 || (ms >= 0 && ms <= 60000));
-        }
+    if (!slot) {
+        return;
     }
+    mirror_slotmem_sum(&totals, table, slot);
+    for (n = 0; n < MIRROR_OUTCOME_COUNT; n++) {
+        REQUIRE(totals.sum.outcomes[n] <= MIRROR_COUNT_MAX);
+        ended += totals.sum.outcomes[n];
+    }
+    REQUIRE(totals.sum.seen == totals.queued + totals.sum.in_flight + ended);
+    ms = mirror_slotmem_quantile(&totals.sum, 0.99);
+    REQUIRE(ms == -1 || (ms >= 0 && ms <= 60000));
 }
 
 static void read_texts(const state_t *state)
@@ -274,13 +272,14 @@ static void step(state_t *state, input_t *input)
         scribble(state, input, 1);
         break;
     case 1:
-        mirror_slotmem_child_ended(state->registry.table, what & 8 ? getpid() : (apr_int64_t)segment->places[1 + what / 16].owner);
+        mirror_slotmem_child_ended(state->registry.table,
+                                   what & 8 ? getpid() : (apr_int64_t)segment->places[1 + what / 16].owner);
         break;
     case 2:
         load(state, what & 8 ? FEW : MANY, take(input));
         break;
     case 3:
-        sum_up(state);
+        sum_up(state, what >> 3);
         break;
     case 4:
         what & 8 ? act_as_child(state) : read_texts(state);
