@@ -457,7 +457,7 @@ void mirror_limit_awake(mirror_limits_t *limits)
 
 /* ---- start and end ---- */
 
-mirror_limits_t *mirror_limit_create_all(mirror_pools_t *pools, void (*wake)(void *baton), void *baton,
+mirror_limits_t *mirror_limit_create_all(mirror_pools_t *pools, int (*wake)(void *baton), void *baton,
                                          apr_pool_t *memory)
 {
     mirror_limits_t *limits = apr_pcalloc(memory, sizeof(*limits));

@@ -37,7 +37,7 @@ typedef struct child_log_t {
 struct mirror_logs_t {
     server_rec *server;
     mirror_queue_t *queue;
-    void (*wake)(void *baton);
+    int (*wake)(void *baton);
     void *baton;
     apr_uint64_t waiting; /* atomic: bytes of lines in the queue */
     int count;
@@ -217,7 +217,7 @@ void mirror_log_close(mirror_logs_t *logs, apr_interval_time_t patience)
 
 /* ---- child start ---- */
 
-mirror_logs_t *mirror_log_create_all(mirror_child_t *child, void (*wake)(void *baton), void *baton, void *server,
+mirror_logs_t *mirror_log_create_all(mirror_child_t *child, int (*wake)(void *baton), void *baton, void *server,
                                      apr_pool_t *pool)
 {
     const apr_array_header_t *configured = child->registry->logs;

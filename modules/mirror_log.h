@@ -45,7 +45,7 @@ int mirror_log_open(mirror_registry_t *registry, apr_pool_t *pconf, void *server
 /* ---- child start, main thread ---- */
 
 /* A child's logs. `wake(baton)` wakes the sender. NULL: none is configured. */
-mirror_logs_t *mirror_log_create_all(mirror_child_t *child, void (*wake)(void *baton), void *baton, void *server,
+mirror_logs_t *mirror_log_create_all(mirror_child_t *child, int (*wake)(void *baton), void *baton, void *server,
                                      apr_pool_t *pool);
 
 /* ---- request threads ---- */

@@ -12,7 +12,7 @@
 struct mirror_queue_t {
     void *head;          /* atomic: the item pushed last */
     apr_uint32_t asleep; /* atomic: 1 from mirror_queue_sleep() to the wake or mirror_queue_awake() */
-    void (*wake)(void *baton);
+    int (*wake)(void *baton);
     void *baton;
 };
 
@@ -22,7 +22,7 @@ static void *swap_head_if(mirror_queue_t *queue, void *with, const void *expecte
     return apr_atomic_casptr((void *)&queue->head, with, expected);
 }
 
-mirror_queue_t *mirror_queue_create(apr_pool_t *pool, void (*wake)(void *baton), void *baton)
+mirror_queue_t *mirror_queue_create(apr_pool_t *pool, int (*wake)(void *baton), void *baton)
 {
     mirror_queue_t *queue = apr_pcalloc(pool, sizeof(*queue));
 
@@ -51,7 +51,9 @@ void mirror_queue_push(mirror_queue_t *queue, mirror_queue_item_t *item)
 void mirror_queue_wake(mirror_queue_t *queue)
 {
     if (apr_atomic_read32(&queue->asleep) && apr_atomic_cas32(&queue->asleep, 0, 1) == 1) {
-        queue->wake(queue->baton);
+        if (!queue->wake(queue->baton)) {
+            apr_atomic_xchg32(&queue->asleep, 1); /* whatever is queued, unlike mirror_queue_sleep() */
+        }
     }
 }
 

@@ -23,8 +23,9 @@ struct mirror_queue_item_t {
     mirror_queue_item_t *next;
 };
 
-/* startup: `wake(baton)` is called on a pushing thread, at most once for each sleep. Lives in `pool`. */
-mirror_queue_t *mirror_queue_create(apr_pool_t *pool, void (*wake)(void *baton), void *baton);
+/* startup: `wake(baton)` is called on a pushing thread, at most once for each sleep. If it returns 0,
+ * the taker could not be woken, and the next push calls it again. Lives in `pool`. */
+mirror_queue_t *mirror_queue_create(apr_pool_t *pool, int (*wake)(void *baton), void *baton);
 
 /* any thread: give `item` to the taker. */
 void mirror_queue_push(mirror_queue_t *queue, mirror_queue_item_t *item);

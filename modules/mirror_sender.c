@@ -269,7 +269,7 @@ static void *APR_THREAD_FUNC sender_main(apr_thread_t *thread, void *baton)
 }
 
 /* The queue's `wake`, on a request thread or a helper. */
-static void wake(void *baton)
+static int wake(void *baton)
 {
     mirror_sender_t *sender = baton;
     sigset_t all, before;
@@ -277,7 +277,7 @@ static void wake(void *baton)
 
     if (apr_atomic_cas32(&sender->state, STATE_STARTING, STATE_NEW) != STATE_NEW) {
         mirror_loop_wake(sender->pools.loop);
-        return;
+        return 1;
     }
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &before);
@@ -289,8 +289,9 @@ static void wake(void *baton)
                          "PM0424: the sender thread could not be started; copies wait until it can");
         }
         apr_atomic_xchg32(&sender->state, STATE_NEW);
-        mirror_queue_sleep(sender->child->queue);
+        return 0;
     }
+    return 1;
 }
 
 /* ---- start and end of the child ---- */

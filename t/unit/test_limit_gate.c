@@ -113,9 +113,10 @@ static void open_gate(int open)
 
 /* ---- the stage ---- */
 
-static void no_wake(void *baton)
+static int no_wake(void *baton)
 {
     (void)baton;
+    return 1;
 }
 
 static void setup(void)

@@ -28,10 +28,11 @@ static int wakes;
 static char text[MIRROR_LOG_LINE_MAX + 1];
 static int ends[2]; /* of a pipe */
 
-static void count_wake(void *baton)
+static int count_wake(void *baton)
 {
     (void)baton;
     wakes++;
+    return 1;
 }
 
 static void setup(void)

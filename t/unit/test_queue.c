@@ -27,9 +27,10 @@ typedef struct pusher_t {
 
 static apr_pool_t *pool;
 
-static void count_wake(void *baton)
+static int count_wake(void *baton)
 {
     apr_atomic_inc32(baton);
+    return 1;
 }
 
 static void setup(void)
@@ -92,6 +93,30 @@ START_TEST(wakes_once_for_each_sleep)
     mirror_queue_wake(queue);
     mirror_queue_wake(queue);
     ck_assert_uint_eq(wakes, 3);
+}
+END_TEST
+
+static int wake_in_vain(void *baton)
+{
+    apr_atomic_inc32(baton);
+    return apr_atomic_read32(baton) == 3;
+}
+
+START_TEST(each_push_wakes_until_that_works)
+{
+    apr_uint32_t wakes = 0;
+    mirror_queue_t *queue = mirror_queue_create(pool, wake_in_vain, &wakes);
+    item_t items[5];
+    mirror_queue_item_t *item;
+    int i;
+
+    for (i = 0; i < 5; i++) {
+        mirror_queue_push(queue, &items[i].link);
+        ck_assert_uint_eq(wakes, i < 3 ? i + 1 : 3);
+    }
+    for (item = mirror_queue_take(queue), i = 0; item; item = item->next, i++) {
+    }
+    ck_assert_int_eq(i, 5);
 }
 END_TEST
 
@@ -161,6 +186,7 @@ int main(void)
     tcase_set_timeout(tcase, 60);
     tcase_add_test(tcase, first_in_first_out);
     tcase_add_test(tcase, wakes_once_for_each_sleep);
+    tcase_add_test(tcase, each_push_wakes_until_that_works);
     tcase_add_test(tcase, many_push_nothing_is_lost);
     suite_add_tcase(suite, tcase);
     runner = srunner_create(suite);

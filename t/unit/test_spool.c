@@ -68,10 +68,11 @@ static void on_end(void *baton, mirror_connection_t *c, mirror_connection_end_e 
     mirror_connection_close(c);
 }
 
-static void wake(void *baton)
+static int wake(void *baton)
 {
     (void)baton;
     woken++;
+    return 1;
 }
 
 /* ---- the stage ---- */
