@@ -225,7 +225,7 @@ static void child_init(apr_pool_t *pchild, server_rec *s)
     if (!registry->table) {
         return;
     }
-    pool = mirror_memory_pool_create_for_threads("mirror_child"); /* main thread; then only read */
+    pool = mirror_memory_pool_create("mirror_child"); /* main thread; then only read */
     child = apr_pcalloc(pool, sizeof(*child));
     child->registry = registry;
     if (apr_generate_random_bytes((unsigned char *)&child->sample, sizeof(child->sample)) != APR_SUCCESS) {

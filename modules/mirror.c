@@ -2,8 +2,6 @@
  *
  * mirror.c - the names of outcomes, and pools that belong to nobody else.
  */
-#include <apr_allocator.h>
-#include <apr_thread_mutex.h>
 #include <stdlib.h>
 
 #include "mirror.h"
@@ -33,17 +31,5 @@ apr_pool_t *mirror_memory_pool_create(const char *tag)
         abort();
     }
     apr_pool_tag(pool, tag);
-    return pool;
-}
-
-apr_pool_t *mirror_memory_pool_create_for_threads(const char *tag)
-{
-    apr_pool_t *pool = mirror_memory_pool_create(tag);
-    apr_thread_mutex_t *mutex;
-
-    if (apr_thread_mutex_create(&mutex, APR_THREAD_MUTEX_DEFAULT, pool) != APR_SUCCESS) {
-        abort();
-    }
-    apr_allocator_mutex_set(apr_pool_allocator_get(pool), mutex);
     return pool;
 }

@@ -229,9 +229,9 @@ apr_status_t mirror_sender_create(mirror_child_t *child, apr_pool_t *pool, void 
  * Returns 1 if no thread is left, 0 if one is, which is held up (a name server that does not answer). */
 int mirror_sender_stop(mirror_child_t *child, apr_interval_time_t patience);
 
-/* helper threads, as a task of apr_thread_pool: look up and connect the chain of connections (mirror_connection.h) that
+/* helper threads, as a task (mirror_helpers.h): look up and connect the chain of connections (mirror_connection.h) that
  * begins with `chain`, and hand each over to the sender. */
-void *mirror_connect_run(apr_thread_t *thread, void *chain);
+void mirror_connect_run(void *chain);
 
 /* ---- pools ---- */
 
@@ -239,9 +239,5 @@ void *mirror_connect_run(apr_thread_t *thread, void *chain);
  * outlive any other; the caller owns it. `tag` names it for debuggers. Never NULL: without memory the process ends, as
  * it does in httpd's own pools. */
 apr_pool_t *mirror_memory_pool_create(const char *tag);
-
-/* The same for a pool that threads are made in: each has a pool of its own below it, and ends it in its own time, so that
- * their common allocator needs a lock. */
-apr_pool_t *mirror_memory_pool_create_for_threads(const char *tag);
 
 #endif

@@ -12,7 +12,6 @@
 #include <errno.h>
 #include <netdb.h>
 #include <netinet/tcp.h>
-#include <pthread.h>
 
 #include "mirror_clock.h"
 #include "mirror_connect.h"
@@ -252,14 +251,10 @@ static void fail_as(mirror_connection_t *next, const mirror_connection_t *c)
     next->failed_at = apr_pstrdup(next->pool, c->failed_at);
 }
 
-void *mirror_connect_run(apr_thread_t *thread, void *chain)
+void mirror_connect_run(void *chain)
 {
     mirror_connection_t *c = chain, *next;
 
-    (void)thread;
-#ifdef __linux__
-    pthread_setname_np(pthread_self(), "mirror-helper");
-#endif
     for (; c; c = next) {
         next = c->next;
         if (c->status == APR_SUCCESS) {
@@ -282,5 +277,4 @@ void *mirror_connect_run(apr_thread_t *thread, void *chain)
         /* From here on it is the sender's. */
         mirror_queue_push(c->reports, &c->item);
     }
-    return NULL;
 }

@@ -11,6 +11,7 @@
 #include <apr_network_io.h>
 
 #include "mirror_copy.h"
+#include "mirror_helpers.h"
 #include "mirror_loop.h"
 #include "mirror_queue.h"
 #include "mirror_response.h"
@@ -46,6 +47,7 @@ struct mirror_connection_t {
     mirror_queue_item_t item; /* on its way from a helper to the sender; first, so that an item is its connection */
     APR_RING_ENTRY(mirror_connection_t) link; /* the sender's: among the idle ones */
     mirror_connection_t *next;                /* the helper's: what else to open */
+    mirror_helpers_task_t task;               /* of the first of a chain; the helpers' */
     void *owner;                              /* the mirror_pool_t that it is of */
     apr_pool_t *pool;
     mirror_wire_t wire; /* the sender's; the helper's, while it opens it */

@@ -9,7 +9,6 @@
 #include <httpd.h>
 #include <http_config.h>
 #include <http_log.h>
-#include <pthread.h>
 
 #include "mirror_clock.h"
 #include "mirror_limit.h"
@@ -25,10 +24,6 @@ APLOG_USE_MODULE(proxy_mirror);
 #define MIRROR_PAUSE_MAX apr_time_from_sec(1)
 /* How much later than the deadline a helper is given up, which nothing but a look-up of a name can hold up. */
 #define MIRROR_GRACE apr_time_from_msec(50)
-/* Helpers that are kept for the next question, which would else be a new thread each. */
-#define MIRROR_HELPERS_IDLE 2
-/* Helpers that are left to connect. */
-#define MIRROR_HELPERS_LEFT 2
 
 typedef struct gate_t gate_t;
 
@@ -40,6 +35,7 @@ typedef struct copies_t {
 
 typedef struct ask_t {
     mirror_queue_item_t item; /* first, so that an item is its question */
+    mirror_helpers_task_t task;
     gate_t *gate;
     const mirror_limit_provider_t *provider;
     void *state;
@@ -206,18 +202,13 @@ static void note_success(gate_t *gate)
 /* ---- questions ---- */
 
 /* helper thread */
-static void *APR_THREAD_FUNC run_ask(apr_thread_t *thread, void *baton)
+static void run_ask(void *baton)
 {
     ask_t *ask = baton;
 
-    (void)thread;
-#ifdef __linux__
-    pthread_setname_np(pthread_self(), "mirror-helper");
-#endif
     ask->status = ask->provider->ask(&ask->answer, ask->state, ask->wanted, ask->deadline);
     /* From here on it is the sender's. */
     mirror_queue_push(ask->answers, &ask->item);
-    return NULL;
 }
 
 static void give_up(void *baton)
@@ -240,13 +231,16 @@ static void take_answer(gate_t *gate)
     ask_t *ask = &gate->ask;
 
     gate->under_way = 0;
-    gate->limits->pools->asks--;
+    mirror_helpers_done(gate->limits->pools->helpers, MIRROR_HELPERS_ASK);
     mirror_loop_timer_stop(&gate->timer);
     if (ask->status == APR_SUCCESS) {
         note_success(gate);
     }
     if (gate->given_up) {
         gate->given_up = 0; /* what it granted is lost */
+        return;
+    }
+    if (gate->asked.count == 0) { /* no copy waits for it, so there are no settings to go by */
         return;
     }
     if (ask->status == APR_SUCCESS) {
@@ -265,13 +259,10 @@ static void start_timer(gate_t *gate, const mirror_settings_t *settings)
                             apr_time_from_msec(settings->redis_timeout) + MIRROR_GRACE);
 }
 
-/* Whether there is a helper. Connecting and asking leave some to each other; those that a name server holds up are missing. */
+/* Whether there is a helper. If not, the timer ends what waits when an answer would be late. */
 static int may_ask(gate_t *gate)
 {
-    const mirror_pools_t *pools = gate->limits->pools;
-    int helpers = pools->child->registry->threads;
-
-    if (pools->asks < helpers - MIRROR_HELPERS_LEFT && pools->asks + pools->tasks < helpers) {
+    if (mirror_helpers_may(gate->limits->pools->helpers, MIRROR_HELPERS_ASK, 0)) {
         return 1;
     }
     if (!gate->timer.ring) {
@@ -316,14 +307,15 @@ static void ask_remote(gate_t *gate, apr_int64_t n)
     ask->deadline = gate->asked_at + apr_time_from_msec(settings->redis_timeout);
     ask->answers = gate->limits->answers;
     ask->answer.fault[0] = '\0';
-    rv = apr_thread_pool_push(pools->helpers, run_ask, ask, APR_THREAD_TASK_PRIORITY_HIGH, NULL);
+    ask->task.run = run_ask;
+    ask->task.baton = ask;
+    rv = mirror_helpers_push(pools->helpers, &ask->task, MIRROR_HELPERS_ASK);
     if (rv != APR_SUCCESS) {
         note_failure(gate, settings, "no helper thread could be had");
         fall_back(gate, &gate->waiting, n);
         return;
     }
     gate->under_way = 1;
-    pools->asks++;
     while (n-- > 0) {
         add_copy(&gate->asked, take_copy(&gate->waiting));
     }
@@ -366,7 +358,6 @@ static void open_state(gate_t *gate, const mirror_settings_t *settings)
     gate->pause = 0;
     if (gate->provider->remote) {
         apr_atomic_inc32(&gate->limits->pools->child->descriptors);
-        apr_thread_pool_idle_max_set(gate->limits->pools->helpers, MIRROR_HELPERS_IDLE);
     }
 }
 

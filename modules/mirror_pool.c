@@ -141,7 +141,7 @@ void mirror_pool_dispatch_all(mirror_pools_t *pools)
     mirror_pool_t *pool;
 
     /* A task that ended has left a helper to whoever waits for one. */
-    for (pool = pools->all; pool && pools->hungry > 0 && pools->tasks < pools->child->registry->threads;
+    for (pool = pools->all; pool && pools->hungry > 0 && mirror_helpers_may(pools->helpers, MIRROR_HELPERS_CONNECT, 0);
          pool = pool->next) {
         if (pool->hungry) {
             pool->hungry = 0;
@@ -354,10 +354,9 @@ void mirror_pool_report(mirror_pools_t *pools, mirror_connection_t *c)
     mirror_pool_t *pool = c->owner;
 
     pool->opening--;
-    pools->lookups -= c->lookup;
     if (c->last) {
         pool->tasks--;
-        pools->tasks--;
+        mirror_helpers_done(pools->helpers, c->lookup ? MIRROR_HELPERS_LOOKUP : MIRROR_HELPERS_CONNECT);
         pool->probing = 0;
     }
     if (c->status == APR_SUCCESS) {

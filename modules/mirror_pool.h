@@ -13,9 +13,8 @@
 #ifndef MIRROR_POOL_H
 #define MIRROR_POOL_H
 
-#include <apr_thread_pool.h>
-
 #include "mirror_connection.h"
+#include "mirror_helpers.h"
 
 typedef struct mirror_pool_t mirror_pool_t;
 typedef struct mirror_pools_t mirror_pools_t;
@@ -26,7 +25,7 @@ struct mirror_pools_t {
     void *server; /* a server_rec, for the log */
     mirror_loop_t *loop;
     mirror_queue_t *reports;      /* of mirror_connection_t: opened, or failed */
-    apr_thread_pool_t *helpers;   /* NULL until the sender thread runs */
+    mirror_helpers_t *helpers;
     apr_uint32_t *stopping;       /* atomic: the child ends; nothing is kept for later */
     apr_uint32_t *given_up;       /* atomic: and no copy will be sent any more */
 
@@ -36,9 +35,6 @@ struct mirror_pools_t {
     mirror_pool_t *all; /* these, and those that end */
     mirror_pool_t *touched; /* those that something has happened to */
     int hungry;             /* pools that wait for a helper */
-    int tasks;    /* of helpers */
-    int asks;     /* helpers that wait for the answer of a limit (mirror_limit.h) */
-    int lookups;  /* tasks that look up a name */
     int held;     /* copies, waiting or in flight */
     int waiting;  /* of these, those without a connection */
 };

@@ -3,9 +3,8 @@
  * mirror_pool_open.c - how many connections to open, and when. See mirror_pool.h. Sender thread.
  *
  * Bounds: max_connections of the mirror; a quarter of the process's descriptors for all, spools included, and one beyond
- * that for each mirror that has none, as mirrors that hang keep theirs, up to half of the descriptors; a quarter of the helpers for each
- * mirror, so that a stalled one does not hold up the others; half of the helpers that connect for look-ups, which may
- * stall for longest.
+ * that for each mirror that has none, as mirrors that hang keep theirs, up to half of the descriptors; what
+ * mirror_helpers_may() allows.
  */
 #include <httpd.h>
 #include <http_config.h>
@@ -19,8 +18,6 @@ APLOG_USE_MODULE(proxy_mirror);
 
 /* Connections in one task of a helper. */
 #define MIRROR_CHAIN_MAX 32
-/* Helpers that are left to ask for limits. */
-#define MIRROR_HELPERS_KEPT 2
 /* Until a process that lacked descriptors, memory or threads is asked for them again. */
 #define MIRROR_PAUSE apr_time_from_sec(1)
 
@@ -97,14 +94,22 @@ void mirror_pool_destroy_connection(mirror_connection_t *c)
     apr_pool_destroy(c->pool);
 }
 
-/* Give a helper `n` connections to open. Errors: apr_thread_pool_push's. */
+/* What the next task of this pool is. */
+static mirror_helpers_kind_e kind_of_task(const mirror_pool_t *pool)
+{
+    return must_ask_for_name(pool) ? MIRROR_HELPERS_LOOKUP : MIRROR_HELPERS_CONNECT;
+}
+
+/* Give a helper `n` connections to open. Errors: mirror_helpers_push's. */
 static apr_status_t start_task(mirror_pool_t *pool, int n)
 {
     mirror_pools_t *shared = pool->shared;
     mirror_connection_t *chain = create_chain(pool, n), *next;
-    apr_status_t rv =
-        apr_thread_pool_push(shared->helpers, mirror_connect_run, chain, APR_THREAD_TASK_PRIORITY_NORMAL, NULL);
+    apr_status_t rv;
 
+    chain->task.run = mirror_connect_run;
+    chain->task.baton = chain;
+    rv = mirror_helpers_push(shared->helpers, &chain->task, kind_of_task(pool));
     if (rv != APR_SUCCESS) {
         for (; chain; chain = next) {
             next = chain->next;
@@ -114,24 +119,15 @@ static apr_status_t start_task(mirror_pool_t *pool, int n)
     }
     pool->tasks++;
     pool->opening += n;
-    shared->tasks++;
-    shared->lookups += must_ask_for_name(pool);
     apr_atomic_add32(&shared->child->descriptors, (apr_uint32_t)n);
     return APR_SUCCESS;
 }
 
-/* Whether a helper may work for this pool now. Look-ups may stall for long: one for each mirror, half of the helpers for
- * all of them. */
+/* Whether a helper may work for this pool now. Until its addresses are there, one finds them. */
 static int may_start_task(const mirror_pool_t *pool)
 {
-    int helpers = pool->shared->child->registry->threads;
-    int usable = helpers - MIRROR_HELPERS_KEPT;
-
-    if (pool->shared->tasks >= usable || pool->shared->tasks + pool->shared->asks >= helpers || pool->tasks >= (helpers / 4 > 1 ? helpers / 4 : 1)) {
-        return 0;
-    }
-    return pool->addresses ||
-           (pool->tasks == 0 && (!must_ask_for_name(pool) || pool->shared->lookups < (usable + 1) / 2));
+    return (pool->addresses || pool->tasks == 0) &&
+           mirror_helpers_may(pool->shared->helpers, kind_of_task(pool), pool->tasks);
 }
 
 /* How many connections are missing and may be opened. */

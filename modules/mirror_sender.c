@@ -21,6 +21,7 @@
 #include <sys/resource.h>
 
 #include "mirror_clock.h"
+#include "mirror_helpers.h"
 #include "mirror_limit.h"
 #include "mirror_log.h"
 #include "mirror_pool.h"
@@ -52,15 +53,14 @@ typedef struct mirror_episode_t {
 struct mirror_sender_t {
     mirror_child_t *child;
     server_rec *server;
-    apr_pool_t *pool;        /* main thread, then the thread that starts ours */
-    apr_pool_t *thread_pool; /* main thread, then ours */
     apr_uint32_t state;      /* atomic */
     apr_uint32_t stopping;   /* atomic: send what there is, until the deadline */
     apr_uint32_t given_up;   /* atomic: the deadline has come, or nothing is left */
     apr_uint32_t failed;     /* atomic: the thread could not be started, and that was logged */
+    apr_uint64_t retry_at;   /* atomic: of that, by mirror_clock_now() */
     apr_time_t deadline;     /* of the drain; written before `stopping` */
     int left_behind;         /* tasks of helpers when the thread ended; written before DONE */
-    apr_thread_t *thread;
+    pthread_t thread;        /* written before it runs */
 
     /* the sender thread's */
     mirror_pools_t pools;
@@ -115,7 +115,8 @@ static void on_tick(void *baton)
                      APR_INT64_T_FMT " are full", lane->mirror->name, settings->max_connections, settings->max_queue);
         on |= episode_tick(&sender->full[i], apr_atomic_xchg32(&lane->refused, 0), sender->server, what);
     }
-    if (on || sender->pools.held > 0) {
+    mirror_helpers_retry(sender->pools.helpers);
+    if (on || sender->pools.held > 0 || mirror_helpers_pending(sender->pools.helpers) > 0) {
         mirror_loop_timer_start(sender->pools.loop, &sender->tick, mirror_loop_now(sender->pools.loop), MIRROR_TICK);
     }
 }
@@ -218,7 +219,7 @@ static void wait_for_helpers(mirror_sender_t *sender)
     for (;;) {
         take_reports(sender);
         mirror_limit_take_answers(sender->limits);
-        if (sender->pools.tasks + sender->pools.asks == 0 || mirror_clock_now() >= end) {
+        if (mirror_helpers_pending(sender->pools.helpers) == 0 || mirror_clock_now() >= end) {
             return;
         }
         apr_sleep(MIRROR_NAP);
@@ -239,58 +240,60 @@ static void finish(mirror_sender_t *sender)
     mirror_pool_close_all(&sender->pools);
     mirror_loop_round(sender->pools.loop, 0, &rv); /* frees what was closed */
     mirror_log_close(sender->child->logs, MIRROR_GRACE / 4);
-    sender->left_behind = sender->pools.tasks + sender->pools.asks;
-    if (sender->left_behind == 0) {
-        apr_thread_pool_destroy(sender->pools.helpers);
-    }
+    sender->left_behind = mirror_helpers_end(sender->pools.helpers);
 }
 
-static void *APR_THREAD_FUNC sender_main(apr_thread_t *thread, void *baton)
+static void *sender_main(void *baton)
 {
     mirror_sender_t *sender = baton;
-    apr_status_t rv;
 
-    (void)thread;
 #ifdef __linux__
     pthread_setname_np(pthread_self(), "mirror-sender");
 #endif
     apr_atomic_cas32(&sender->state, STATE_RUNNING, STATE_STARTING);
-    /* Helpers are started when they are needed, from here, and so have our signal mask. */
-    rv = apr_thread_pool_create(&sender->pools.helpers, 0, sender->child->registry->threads, sender->thread_pool);
-    if (rv != APR_SUCCESS) {
-        ap_log_error(APLOG_MARK, APLOG_ERR, rv, sender->server, "PM0423: no helper threads; nothing is mirrored");
-    }
-    else {
-        run(sender);
-        finish(sender);
-    }
+    run(sender);
+    finish(sender);
     apr_atomic_xchg32(&sender->state, STATE_DONE);
     return NULL;
 }
 
-/* The queue's `wake`, on a request thread or a helper. */
-static int wake(void *baton)
+/* Start the thread. The state is STARTING. Return 0 if it could not be started; the state is then
+ * NEW again. Plain pthread_create(), as apr_thread_create() loses memory when it fails. */
+static int start_thread(mirror_sender_t *sender)
 {
-    mirror_sender_t *sender = baton;
     sigset_t all, before;
     apr_status_t rv;
 
-    if (apr_atomic_cas32(&sender->state, STATE_STARTING, STATE_NEW) != STATE_NEW) {
-        mirror_loop_wake(sender->pools.loop);
-        return 1;
-    }
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &before);
-    rv = apr_thread_create(&sender->thread, NULL, sender_main, sender, sender->pool);
+    rv = pthread_create(&sender->thread, NULL, sender_main, sender);
     pthread_sigmask(SIG_SETMASK, &before, NULL);
-    if (rv != APR_SUCCESS) {
-        if (apr_atomic_xchg32(&sender->failed, 1) == 0) {
-            ap_log_error(APLOG_MARK, APLOG_ERR, rv, sender->server,
-                         "PM0424: the sender thread could not be started; copies wait until it can");
-        }
-        apr_atomic_xchg32(&sender->state, STATE_NEW);
+    if (rv == APR_SUCCESS) {
+        return 1;
+    }
+    if (apr_atomic_xchg32(&sender->failed, 1) == 0) {
+        ap_log_error(APLOG_MARK, APLOG_ERR, rv, sender->server,
+                     "PM0424: the sender thread could not be started; copies wait until it can");
+    }
+    apr_atomic_set64(&sender->retry_at, (apr_uint64_t)(mirror_clock_now() + MIRROR_TICK));
+    apr_atomic_xchg32(&sender->state, STATE_NEW);
+    return 0;
+}
+
+/* The queues' `wake`, on a request thread or a helper. If the thread could not be started, the first
+ * push after a tick tries again. */
+static int wake(void *baton)
+{
+    mirror_sender_t *sender = baton;
+
+    if (apr_atomic_read32(&sender->state) == STATE_NEW &&
+        mirror_clock_now() < (apr_time_t)apr_atomic_read64(&sender->retry_at)) {
         return 0;
     }
+    if (apr_atomic_cas32(&sender->state, STATE_STARTING, STATE_NEW) == STATE_NEW) {
+        return start_thread(sender);
+    }
+    mirror_loop_wake(sender->pools.loop);
     return 1;
 }
 
@@ -309,13 +312,15 @@ static apr_uint32_t descriptor_limit(void)
 apr_status_t mirror_sender_create(mirror_child_t *child, apr_pool_t *pool, void *server)
 {
     mirror_sender_t *sender = apr_pcalloc(pool, sizeof(*sender));
+    apr_pool_t *own = mirror_memory_pool_create("mirror_sender"); /* main thread, then ours */
     apr_status_t rv;
 
     sender->child = child;
     sender->server = server;
-    sender->pool = pool;
-    sender->thread_pool = mirror_memory_pool_create_for_threads("mirror_sender");
-    rv = mirror_loop_create(&sender->pools.loop, sender->thread_pool);
+    rv = mirror_loop_create(&sender->pools.loop, own);
+    if (rv == APR_SUCCESS) {
+        rv = mirror_helpers_create(&sender->pools.helpers, child->registry->threads, own);
+    }
     if (rv != APR_SUCCESS) {
         return rv;
     }
@@ -326,9 +331,9 @@ apr_status_t mirror_sender_create(mirror_child_t *child, apr_pool_t *pool, void 
     sender->pools.stopping = &sender->stopping;
     sender->pools.given_up = &sender->given_up;
     child->descriptors_max = descriptor_limit();
-    mirror_pool_create_all(&sender->pools, sender->thread_pool);
+    mirror_pool_create_all(&sender->pools, own);
     child->logs = mirror_log_create_all(child, wake, sender, server, pool);
-    sender->limits = mirror_limit_create_all(&sender->pools, wake, sender, sender->thread_pool);
+    sender->limits = mirror_limit_create_all(&sender->pools, wake, sender, own);
     sender->full = apr_pcalloc(pool, (sender->pools.count + 1) * sizeof(*sender->full));
     sender->tick.fire = on_tick;
     sender->tick.baton = sender;
@@ -340,7 +345,6 @@ int mirror_sender_stop(mirror_child_t *child, apr_interval_time_t patience)
 {
     mirror_sender_t *sender = child->sender;
     mirror_queue_item_t *item, *next;
-    apr_status_t rv;
 
     if (apr_atomic_cas32(&sender->state, STATE_DONE, STATE_NEW) == STATE_NEW) {
         for (item = mirror_queue_take(child->queue); item; item = next) {
@@ -359,5 +363,5 @@ int mirror_sender_stop(mirror_child_t *child, apr_interval_time_t patience)
         }
         apr_sleep(MIRROR_NAP);
     }
-    return apr_thread_join(&rv, sender->thread) == APR_SUCCESS && sender->left_behind == 0;
+    return pthread_join(sender->thread, NULL) == 0 && sender->left_behind == 0;
 }

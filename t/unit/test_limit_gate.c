@@ -156,7 +156,7 @@ static void setup(void)
     ck_assert_int_eq(mirror_loop_create(&pools.loop, pool), APR_SUCCESS);
     pools.count = 1;
     passed = 0;
-    ck_assert_int_eq(apr_thread_pool_create(&pools.helpers, 0, HELPERS, pool), APR_SUCCESS);
+    ck_assert_int_eq(mirror_helpers_create(&pools.helpers, HELPERS, pool), APR_SUCCESS);
     limits = mirror_limit_create_all(&pools, no_wake, NULL, pool);
 }
 
@@ -168,7 +168,12 @@ static void teardown(void)
     ck_assert_int_eq(mirror_limit_held(limits), 0);
     ck_assert_uint_eq(lane.pending, 0);
     ck_assert_uint_eq(child.memory, 0);
-    apr_thread_pool_destroy(pools.helpers);
+    while (mirror_helpers_pending(pools.helpers) > 0) {
+        mirror_limit_take_answers(limits);
+        apr_thread_yield();
+    }
+    mirror_limit_close_all(limits);
+    ck_assert_int_eq(mirror_helpers_end(pools.helpers), 0);
     apr_pool_destroy(pool);
 }
 
@@ -353,12 +358,27 @@ START_TEST(a_helper_that_does_not_come_back_is_given_up)
 }
 END_TEST
 
+/* A question of another gate, which is held up by a name server until *baton is 1. */
+static void wait_for_name(void *baton)
+{
+    while (!apr_atomic_read32(baton)) {
+        apr_thread_yield();
+    }
+}
+
 START_TEST(without_a_helper_nobody_waits_for_longer_than_for_an_answer)
 {
+    mirror_helpers_task_t tasks[HELPERS - 2];
+    apr_uint32_t answered = 0;
     apr_status_t rv;
+    int i;
 
     settings.redis_timeout = 20;
-    pools.asks = HELPERS - 2; /* of other gates, held up by a name server */
+    for (i = 0; i < HELPERS - 2; i++) {
+        tasks[i].run = wait_for_name;
+        tasks[i].baton = &answered;
+        ck_assert_int_eq(mirror_helpers_push(pools.helpers, &tasks[i], MIRROR_HELPERS_ASK), APR_SUCCESS);
+    }
     put(3);
     ck_assert_int_eq(mirror_limit_held(limits), 3);
     while (mirror_limit_held(limits) > 0) {
@@ -369,10 +389,13 @@ START_TEST(without_a_helper_nobody_waits_for_longer_than_for_an_answer)
     put(2);
     ck_assert_int_eq(count_of(MIRROR_OUTCOME_LIMIT_FAILED), 5);
     ck_assert_int_eq(server.asked, 0);
-    pools.asks = 0;
+    apr_atomic_set32(&answered, 1);
+    for (i = 0; i < HELPERS - 2; i++) {
+        mirror_helpers_done(pools.helpers, MIRROR_HELPERS_ASK);
+    }
     do {
         put(1);
-    } while (pools.asks == 0);
+    } while (mirror_helpers_pending(pools.helpers) == 0);
     answer(APR_SUCCESS, 1, 1);
     ck_assert_int_eq(passed, 1);
     ck_assert_uint_eq(apr_atomic_read64(&slot.limit_silent), 0);
@@ -413,11 +436,11 @@ START_TEST(the_end_leaves_a_helper_behind_and_no_copy)
     mirror_limit_close_all(limits);
     ck_assert_int_eq(count_of(MIRROR_OUTCOME_SHUT_DOWN), 3);
     ck_assert_int_eq(mirror_limit_held(limits), 0);
-    ck_assert_int_eq(pools.asks, 1);
+    ck_assert_int_eq(mirror_helpers_pending(pools.helpers), 1);
     ck_assert_int_eq(server.closed, 0); /* the helper has it */
     answer(APR_SUCCESS, 1, 1);
     mirror_limit_close_all(limits);
-    ck_assert_int_eq(pools.asks, 0);
+    ck_assert_int_eq(mirror_helpers_pending(pools.helpers), 0);
     ck_assert_int_eq(server.closed, 1);
     ck_assert_int_eq(passed, 0);
 }
