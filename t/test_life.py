@@ -352,7 +352,7 @@ def threads(pid: int) -> list[str]:
         try:
             with open(f"/proc/{pid}/task/{task}/comm", encoding="ascii") as f:
                 names.append(f.read().strip())
-        except FileNotFoundError:
+        except (FileNotFoundError, ProcessLookupError):
             pass
     return names
 
