@@ -23,6 +23,7 @@
 #include "mirror_limit_window.h"
 #include "mirror_log.h"
 #include "mirror_settings.h"
+#include "mirror_share.h"
 #include "mirror_slotmem.h"
 
 #define ROUNDS    60
@@ -179,7 +180,7 @@ int main(void)
     setup();
     make_request();
     apr_pool_create(&request.pool, NULL);
-    registry.memory = 64 << 20;
+    mirror_share_init(&child.memory, 64 << 20, 1);
     child.registry = &registry;
     make_log();
     mirror.slot = &slot;

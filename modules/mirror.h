@@ -186,12 +186,24 @@ typedef struct mirror_registry_t {
 /* The expressions of a mirror. */
 typedef enum { MIRROR_EXPR_EXPR, MIRROR_EXPR_SAMPLE_KEY, MIRROR_EXPR_HEADER, MIRROR_EXPR_COUNT } mirror_expr_e;
 
+/* Something that a child has a bounded amount of; mirror_share.h divides it among mirrors. */
+typedef struct mirror_pot_t {
+    apr_uint64_t size;    /* units */
+    apr_uint64_t reserve; /* of these, for each mirror alone */
+    apr_uint64_t common;  /* and what is left for any */
+    apr_uint64_t used;    /* atomic: units that all mirrors have */
+    apr_uint64_t lent;    /* atomic: of these, those beyond the mirrors' reserves */
+} mirror_pot_t;
+
 typedef struct mirror_lane_t {
     mirror_t *mirror;
     mirror_child_t *child;
     mirror_cell_t *cell;  /* NULL: shared memory has no slot for the mirror; it is off */
     apr_uint32_t pending; /* atomic: copies admitted that have not ended */
     apr_uint32_t refused; /* atomic: copies refused for want of room since the log was last told */
+    apr_uint64_t memory;  /* atomic: bytes that its copies take now; private, other than the cell's */
+    apr_uint64_t spooled; /* atomic: bytes in files of its copies */
+    apr_uint64_t files;   /* atomic: how many these are */
     apr_uint32_t told[MIRROR_EXPR_COUNT]; /* atomic: 1 once the log was told that an expression fails */
     apr_thread_mutex_t *mutex; /* request threads alone, for no longer than it takes to count a reference to: */
     mirror_settings_t *current; /* made at run time, a reference of the lane's; NULL: none were */
@@ -206,7 +218,7 @@ struct mirror_child_t {
     struct mirror_logs_t *logs; /* NULL: none is configured */
     int place;            /* in shared memory */
     int graceful;         /* main thread: the MPM said that the child may take its time to end */
-    apr_uint64_t memory;  /* atomic: bytes that all copies take now */
+    mirror_pot_t memory;  /* bytes of ProxyMirrorMemory that copies take */
     apr_uint32_t refused; /* atomic: copies refused for want of memory since the log was last told */
     apr_uint32_t descriptors; /* atomic: of connections to mirrors and Redis, open and being opened, and of spools */
     apr_uint32_t descriptors_max; /* how many of these there are to be */

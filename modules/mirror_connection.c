@@ -13,7 +13,7 @@
 #include "mirror_connection.h"
 #include "mirror_spool.h"
 
-#define MIRROR_IOVECS 16
+#define MIRROR_IOVECS 64
 /* Reads per event, so that an answer without end leaves time for the others. */
 #define MIRROR_READS 4
 /* Writes per event, for the same end, and what of a file is sent by one. */

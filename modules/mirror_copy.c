@@ -14,6 +14,7 @@
 #include "mirror_limit_window.h"
 #include "mirror_log.h"
 #include "mirror_settings.h"
+#include "mirror_share.h"
 #include "mirror_slotmem.h"
 #include "mirror_spool.h"
 
@@ -21,9 +22,11 @@
 #define MIRROR_HEAD_TAIL 48
 /* An announced body up to this size lies in the block. */
 #define MIRROR_START_MAX 8192
-/* Further blocks: the first one of a body of unknown length, and what all have room for. */
+/* Further blocks: the first one of a body of unknown length, the largest, and what those have room for that stay when the
+ * rest of the body is on disk. */
 #define MIRROR_BLOCK_MIN  8192
-#define MIRROR_BLOCKS_MAX 65536
+#define MIRROR_BLOCK_MAX  65536
+#define MIRROR_BLOCKS_MIN 65536
 /* What malloc adds to a block. */
 #define MIRROR_BLOCK_COST 16
 /* Blocks that are written to a file at a time. */
@@ -31,14 +34,10 @@
 
 /* ---- the gates ---- */
 
-/* Charge `bytes` to the copy's child, if there is room. */
+/* Charge `bytes` to the lane, if its share of the memory has room. */
 static int charge_if(mirror_lane_t *lane, apr_size_t *charged, apr_size_t bytes)
 {
-    mirror_child_t *child = lane->child;
-    apr_uint64_t before = apr_atomic_add64(&child->memory, bytes);
-
-    if (before + bytes > (apr_uint64_t)child->registry->memory) {
-        apr_atomic_sub64(&child->memory, bytes);
+    if (!mirror_share_take(&lane->child->memory, &lane->memory, bytes)) {
         return 0;
     }
     apr_atomic_add64(&lane->cell->bytes, bytes);
@@ -78,17 +77,25 @@ static mirror_outcome_e refuse(mirror_lane_t *lane, mirror_outcome_e outcome)
 /* Also give back what was charged for the copy. */
 static mirror_outcome_e refuse_charged(mirror_lane_t *lane, apr_size_t charged, mirror_outcome_e outcome)
 {
-    apr_atomic_sub64(&lane->child->memory, charged);
+    mirror_share_give(&lane->child->memory, &lane->memory, charged);
     apr_atomic_sub64(&lane->cell->bytes, charged);
     return refuse(lane, outcome);
 }
 
-/* Whether what would go to disk of a body of that length can. It may still not when it comes. */
-static int has_spool(mirror_child_t *child, apr_off_t announced)
+/* Whether `bytes` more of a body beyond its first blocks may be in memory. Only half of the share is for these, as heads and
+ * short bodies cannot be anywhere else. */
+static int may_stay(mirror_lane_t *lane, apr_off_t bytes)
 {
-    apr_off_t spooled = announced > 0 ? (announced - 1) / MIRROR_BLOCKS_MAX * MIRROR_BLOCKS_MAX : 0;
+    return mirror_share_fits_half(&lane->child->memory, &lane->memory, (apr_uint64_t)bytes);
+}
 
-    return spooled == 0 || mirror_spool_has_room(child, spooled);
+/* Whether there is room for a body of that length, in memory or for what would go to disk of it. There may still be none
+ * when it comes. */
+static int has_room(mirror_lane_t *lane, apr_off_t announced)
+{
+    apr_off_t spooled = announced > 0 ? (announced - 1) / MIRROR_BLOCKS_MIN * MIRROR_BLOCKS_MIN : 0;
+
+    return spooled == 0 || may_stay(lane, announced) || mirror_spool_has_room(lane, spooled);
 }
 
 mirror_outcome_e mirror_copy_create(mirror_copy_t **out, mirror_lane_t *lane, const mirror_settings_t *settings,
@@ -105,7 +112,7 @@ mirror_outcome_e mirror_copy_create(mirror_copy_t **out, mirror_lane_t *lane, co
         apr_atomic_inc32(&lane->refused);
         return refuse(lane, MIRROR_OUTCOME_QUEUE_FULL);
     }
-    if (!has_spool(lane->child, announced) || !charge(lane, &charged, size + MIRROR_BLOCK_COST)) {
+    if (!has_room(lane, announced) || !charge(lane, &charged, size + MIRROR_BLOCK_COST)) {
         return refuse(lane, MIRROR_OUTCOME_MEMORY_FULL);
     }
     if (is_used_up(lane, settings)) {
@@ -146,28 +153,38 @@ void mirror_copy_log(mirror_copy_t *copy, mirror_log_line_t *line, const mirror_
 
 /* ---- the body ---- */
 
-/* How large the next block is to be, if there are `len` bytes for it now: what is announced, or else as much again as
- * there is, as far as the blocks may grow. */
-static apr_size_t next_size(const mirror_copy_t *copy, apr_size_t len)
+/* What a block with room for `size` bytes takes. */
+static apr_size_t block_cost(apr_size_t size)
 {
-    apr_off_t before = copy->body_len - (apr_off_t)len;
-    apr_off_t size = copy->announced > before ? copy->announced - before
-                     : copy->last             ? (apr_off_t)copy->last->size * 2
-                                              : MIRROR_BLOCK_MIN;
-
-    size = size > (apr_off_t)len ? size : (apr_off_t)len;
-    return size < (apr_off_t)(MIRROR_BLOCKS_MAX - copy->held) ? (apr_size_t)size : MIRROR_BLOCKS_MAX - copy->held;
+    return sizeof(mirror_block_t) + size + MIRROR_BLOCK_COST;
 }
 
-/* One more block, charged before it is there. 0: there is no room. */
+/* How many bytes are still to come, if there are `len` of them now: what is announced, or else as much again as the blocks
+ * have, up to a large one. */
+static apr_off_t expected(const mirror_copy_t *copy, apr_size_t len)
+{
+    apr_off_t before = copy->body_len - (apr_off_t)len;
+    apr_off_t more = copy->announced > before        ? copy->announced - before
+                     : copy->held > MIRROR_BLOCK_MAX ? MIRROR_BLOCK_MAX
+                     : copy->held > 0                ? (apr_off_t)copy->held
+                                                     : MIRROR_BLOCK_MIN;
+
+    return more > (apr_off_t)len ? more : (apr_off_t)len;
+}
+
+/* How large the next block is to be for `more` bytes. Those of the first 64 KiB may be smaller ones. */
+static apr_size_t next_size(const mirror_copy_t *copy, apr_off_t more)
+{
+    apr_size_t most = copy->held < MIRROR_BLOCKS_MIN ? MIRROR_BLOCKS_MIN - copy->held : MIRROR_BLOCK_MAX;
+
+    return more < (apr_off_t)most ? (apr_size_t)more : most;
+}
+
+/* One more block, for which the copy was charged. 0: there is no memory. */
 static int add_block(mirror_copy_t *copy, apr_size_t size)
 {
-    mirror_block_t *block;
+    mirror_block_t *block = malloc(sizeof(*block) + size);
 
-    if (!charge(copy->lane, &copy->charged, sizeof(*block) + size + MIRROR_BLOCK_COST)) {
-        return 0;
-    }
-    block = malloc(sizeof(*block) + size);
     if (!block) {
         return 0;
     }
@@ -178,6 +195,27 @@ static int add_block(mirror_copy_t *copy, apr_size_t size)
     copy->last = block;
     copy->held += size;
     return 1;
+}
+
+/* Free the blocks beyond the first 64 KiB. */
+static void drop_blocks(mirror_copy_t *copy)
+{
+    mirror_block_t *last = copy->rest, *block, *next;
+    apr_size_t kept = last->size, given = 0;
+
+    for (; kept < MIRROR_BLOCKS_MIN && last->next; last = last->next) {
+        kept += last->next->size;
+    }
+    for (block = last->next; block; block = next) {
+        next = block->next;
+        given += block_cost(block->size);
+        free(block);
+    }
+    last->next = NULL;
+    copy->held = kept;
+    copy->charged -= given;
+    mirror_share_give(&copy->lane->child->memory, &copy->lane->memory, given);
+    apr_atomic_sub64(&copy->lane->cell->bytes, given);
 }
 
 /* Put what the blocks have on disk, and begin with the first one again. 0: there is no room. */
@@ -195,24 +233,35 @@ static int spill(mirror_copy_t *copy)
         iov[n++].iov_len = block->len;
         block->len = 0;
         if (n == MIRROR_IOVECS || !block->next) {
-            if (mirror_spool_append(&copy->spool, copy->lane->child, iov, n) != APR_SUCCESS) {
+            if (mirror_spool_append(&copy->spool, copy->lane, iov, n) != APR_SUCCESS) {
                 return 0;
             }
             n = 0;
         }
     }
+    drop_blocks(copy);
     copy->last = copy->rest;
     return 1;
 }
 
-/* The last block is full, or there is none: have one with room for the first of `len` bytes. 0: there is no room. */
+/* The last block is full, or there is none: have one with room for the first of `len` bytes. Up to 64 KiB of a body are in
+ * memory, and more while there is room for all that is to come. 0: there is no room. */
 static int next_block(mirror_copy_t *copy, apr_size_t len)
 {
+    apr_off_t more = expected(copy, len);
+    apr_size_t size = next_size(copy, more);
+
     if (copy->last && copy->last->next) {
         copy->last = copy->last->next; /* it was emptied */
         return 1;
     }
-    return copy->held < MIRROR_BLOCKS_MAX ? add_block(copy, next_size(copy, len)) : spill(copy);
+    if (copy->held < MIRROR_BLOCKS_MIN) {
+        return charge(copy->lane, &copy->charged, block_cost(size)) && add_block(copy, size);
+    }
+    if (!copy->spool && may_stay(copy->lane, more) && charge_if(copy->lane, &copy->charged, block_cost(size))) {
+        return add_block(copy, size);
+    }
+    return spill(copy);
 }
 
 /* Append to the blocks. 0: there is no room. */
@@ -284,7 +333,7 @@ void mirror_copy_end(mirror_copy_t *copy, mirror_outcome_e outcome)
             mirror_breaker_forgo(lane);
         }
     }
-    apr_atomic_sub64(&lane->child->memory, copy->charged);
+    mirror_share_give(&lane->child->memory, &lane->memory, copy->charged);
     apr_atomic_dec32(&lane->pending);
     if (copy->line) {
         copy->line->bytes = (apr_off_t)copy->head_len + copy->body_len;

@@ -6,11 +6,12 @@
  * ends in mirror_copy_end() and nowhere else. It holds bytes, and nothing of a request_rec, a conn_rec or their pools.
  *
  * It is one block of memory: this struct, then the head, then room for a body whose length was announced and is small.
- * What more there is of a body lies in a chain of blocks, of 64 KiB together at most. They come from malloc and not from an
- * APR allocator of their own, which maps and unmaps memory for each block. When they are full and there is still more, all
- * that they have goes into a file (mirror_spool.h), and they begin anew; so the file is in front of them.
+ * What more there is of a body lies in a chain of blocks. They come from malloc and not from an APR allocator of their own,
+ * which maps and unmaps memory for each block. When 64 KiB are full, there is still more, and the mirror's share of the
+ * memory has no room for it, all that the blocks have goes into a file (mirror_spool.h), and the first 64 KiB of them begin
+ * anew; so the file is in front of them, and a body that has a file goes on in it.
  *
- * What it takes is charged to child->memory before it is taken, and given back when it ends.
+ * What it takes is charged to the lane's share of child->memory before it is taken, and given back when it ends.
  */
 #ifndef MIRROR_COPY_H
 #define MIRROR_COPY_H

@@ -102,8 +102,9 @@ static void on_tick(void *baton)
     apr_uint32_t refused;
     int i, on;
 
-    apr_snprintf(what, sizeof(what), "copies take the %" APR_INT64_T_FMT " bytes of ProxyMirrorMemory, or descriptors"
-                 " or ports have run out", child->registry->memory);
+    apr_snprintf(what, sizeof(what), "copies take the %" APR_INT64_T_FMT " bytes of ProxyMirrorMemory%s, or descriptors"
+                 " or ports have run out", child->registry->memory,
+                 child->memory.common > 0 ? ", or those of one mirror its share of them" : "");
     on = episode_tick(&sender->memory, apr_atomic_xchg32(&child->refused, 0), sender->server, what);
     refused = mirror_spool_take_refused(child, what, sizeof(what));
     on |= episode_tick(&sender->spool, refused, sender->server, what);

@@ -13,6 +13,7 @@
 #include <http_log.h>
 
 #include "mirror_queue.h"
+#include "mirror_share.h"
 #include "mirror_spool.h"
 
 APLOG_USE_MODULE(proxy_mirror);
@@ -25,19 +26,18 @@ struct mirror_spools_t {
     mirror_child_t *child;
     server_rec *server;
     const char *dir;      /* NULL: no temporary folder was found */
-    apr_uint64_t size;    /* bytes in all files, at most */
-    apr_uint64_t bytes;   /* atomic: in all files */
-    apr_uint32_t files;   /* atomic */
+    mirror_pot_t bytes;   /* in all files */
+    mirror_pot_t files;   /* open ones */
     apr_uint32_t refused; /* atomic: bodies that the log was not told of */
     apr_uint32_t fault;   /* atomic: why the last one was: an apr_status_t, or FAULT_SIZE */
 };
 
 struct mirror_spool_t {
-    mirror_spools_t *spools;
+    mirror_lane_t *lane;
     apr_pool_t *pool; /* request thread, then the copy's owner */
     apr_file_t *file;
     apr_off_t length;
-    apr_uint64_t charged; /* of spools->bytes */
+    apr_uint64_t charged; /* of the bytes in all files */
 };
 
 /* ---- a file without a name ---- */
@@ -122,7 +122,8 @@ void mirror_spool_start(mirror_child_t *child, apr_pool_t *pool, void *server)
     spools->child = child;
     spools->server = server;
     spools->dir = child->registry->spool_dir;
-    spools->size = (apr_uint64_t)child->registry->spool_size;
+    mirror_share_init(&spools->bytes, (apr_uint64_t)child->registry->spool_size, child->registry->mirrors->nelts);
+    mirror_share_init(&spools->files, (child->descriptors_max + 1) / 2, child->registry->mirrors->nelts);
     if (!spools->dir) {
         rv = apr_temp_dir_get(&spools->dir, pool);
     }
@@ -133,7 +134,7 @@ void mirror_spool_start(mirror_child_t *child, apr_pool_t *pool, void *server)
         ap_log_error(
             APLOG_MARK, APLOG_ERR, rv, spools->server,
             "PM0500: this child can make no files in %s (ProxyMirrorSpool); requests with a body over 64 KiB are"
-            " not copied",
+            " copied only while memory has room for it",
             spools->dir ? spools->dir : "any temporary folder");
     }
     child->spools = spools;
@@ -163,7 +164,8 @@ apr_uint32_t mirror_spool_take_refused(mirror_child_t *child, char *what, apr_si
     char reason[128];
 
     if (fault == FAULT_SIZE) {
-        apr_snprintf(what, size, "long bodies take the %" APR_UINT64_T_FMT " bytes of ProxyMirrorSpool", spools->size);
+        apr_snprintf(what, size, "long bodies take the %" APR_UINT64_T_FMT " bytes of ProxyMirrorSpool%s",
+                     spools->bytes.size, spools->bytes.common > 0 ? ", or those of one mirror its share of them" : "");
     }
     else {
         apr_snprintf(what, size, "a long body cannot be kept in %s (ProxyMirrorSpool): %s",
@@ -174,28 +176,32 @@ apr_uint32_t mirror_spool_take_refused(mirror_child_t *child, char *what, apr_si
 
 /* ---- writing ---- */
 
-static int take_descriptor(mirror_spools_t *spools)
+/* A mirror that has no file gets one beyond what is for mirrors, as connections do: those that hang keep theirs. */
+static int take_descriptor(mirror_lane_t *lane)
 {
-    mirror_child_t *child = spools->child;
+    mirror_child_t *child = lane->child;
+    apr_uint32_t others = apr_atomic_inc32(&child->descriptors);
 
-    if (apr_atomic_inc32(&child->descriptors) < child->descriptors_max) {
-        if (apr_atomic_inc32(&spools->files) < (child->descriptors_max + 1) / 2) {
+    if (mirror_share_take(&child->spools->files, &lane->files, 1)) {
+        if (others < child->descriptors_max ||
+            (others < 2 * child->descriptors_max && apr_atomic_read64(&lane->files) == 1)) {
             return 1;
         }
-        apr_atomic_dec32(&spools->files);
+        mirror_share_give(&child->spools->files, &lane->files, 1);
     }
     apr_atomic_dec32(&child->descriptors);
     return 0;
 }
 
-static void give_descriptor_back(mirror_spools_t *spools)
+static void give_descriptor_back(mirror_lane_t *lane)
 {
-    apr_atomic_dec32(&spools->files);
-    apr_atomic_dec32(&spools->child->descriptors);
+    mirror_share_give(&lane->child->spools->files, &lane->files, 1);
+    apr_atomic_dec32(&lane->child->descriptors);
 }
 
-static apr_status_t create(mirror_spool_t **out, mirror_spools_t *spools)
+static apr_status_t create(mirror_spool_t **out, mirror_lane_t *lane)
 {
+    mirror_spools_t *spools = lane->child->spools;
     apr_pool_t *pool;
     mirror_spool_t *spool;
     apr_status_t rv;
@@ -204,41 +210,41 @@ static apr_status_t create(mirror_spool_t **out, mirror_spools_t *spools)
     if (!spools->dir) {
         return APR_ENOENT;
     }
-    if (!take_descriptor(spools)) {
+    if (!take_descriptor(lane)) {
         return EMFILE;
     }
     pool = mirror_memory_pool_create("mirror_spool"); /* request thread, then the copy's owner */
     rv = open_unnamed(&fd, spools->dir, pool);
     if (rv != APR_SUCCESS) {
         apr_pool_destroy(pool);
-        give_descriptor_back(spools);
+        give_descriptor_back(lane);
         return rv;
     }
     spool = apr_pcalloc(pool, sizeof(*spool));
-    spool->spools = spools;
+    spool->lane = lane;
     spool->pool = pool;
     apr_os_file_put(&spool->file, &fd, APR_FOPEN_READ | APR_FOPEN_WRITE, pool);
     *out = spool;
     return APR_SUCCESS;
 }
 
-int mirror_spool_has_room(mirror_child_t *child, apr_off_t bytes)
+int mirror_spool_has_room(mirror_lane_t *lane, apr_off_t bytes)
 {
-    mirror_spools_t *spools = child->spools;
+    mirror_spools_t *spools = lane->child->spools;
 
     if (!spools) {
         return 0;
     }
-    if (apr_atomic_read64(&spools->bytes) + (apr_uint64_t)bytes > spools->size) {
+    if (!mirror_share_fits(&spools->bytes, &lane->spooled, (apr_uint64_t)bytes)) {
         refuse(spools, FAULT_SIZE);
         return 0;
     }
     return 1;
 }
 
-apr_status_t mirror_spool_append(mirror_spool_t **spool, mirror_child_t *child, const struct iovec *iov, int n)
+apr_status_t mirror_spool_append(mirror_spool_t **spool, mirror_lane_t *lane, const struct iovec *iov, int n)
 {
-    mirror_spools_t *spools = child->spools;
+    mirror_spools_t *spools = lane->child->spools;
     apr_size_t len = 0, written;
     apr_status_t rv;
     int i;
@@ -249,13 +255,12 @@ apr_status_t mirror_spool_append(mirror_spool_t **spool, mirror_child_t *child, 
     for (i = 0; i < n; i++) {
         len += iov[i].iov_len;
     }
-    if (apr_atomic_add64(&spools->bytes, len) + len > spools->size) {
-        apr_atomic_sub64(&spools->bytes, len);
+    if (!mirror_share_take(&spools->bytes, &lane->spooled, len)) {
         return refuse(spools, FAULT_SIZE);
     }
-    rv = *spool ? APR_SUCCESS : create(spool, spools);
+    rv = *spool ? APR_SUCCESS : create(spool, lane);
     if (rv != APR_SUCCESS) {
-        apr_atomic_sub64(&spools->bytes, len);
+        mirror_share_give(&spools->bytes, &lane->spooled, len);
         return refuse(spools, rv);
     }
     (*spool)->charged += len;
@@ -298,8 +303,10 @@ apr_status_t mirror_spool_read(mirror_spool_t *spool, apr_off_t offset, char *bu
         rv = apr_file_read(spool->file, buffer, len);
     }
     if (rv != APR_SUCCESS) {
-        ap_log_error(APLOG_MARK, APLOG_ERR, rv, spool->spools->server,
-                     "PM0501: a body that was kept in %s (ProxyMirrorSpool) cannot be read", spool->spools->dir);
+        mirror_spools_t *spools = spool->lane->child->spools;
+
+        ap_log_error(APLOG_MARK, APLOG_ERR, rv, spools->server,
+                     "PM0501: a body that was kept in %s (ProxyMirrorSpool) cannot be read", spools->dir);
     }
     return rv;
 }
@@ -309,11 +316,11 @@ apr_status_t mirror_spool_read(mirror_spool_t *spool, apr_off_t offset, char *bu
 void mirror_spool_end(mirror_spool_t *spool)
 {
     if (spool) {
-        mirror_spools_t *spools = spool->spools;
+        mirror_lane_t *lane = spool->lane;
 
         apr_file_close(spool->file);
-        apr_atomic_sub64(&spools->bytes, spool->charged);
+        mirror_share_give(&lane->child->spools->bytes, &lane->spooled, spool->charged);
         apr_pool_destroy(spool->pool);
-        give_descriptor_back(spools);
+        give_descriptor_back(lane);
     }
 }

@@ -53,11 +53,12 @@ def mirrors(recorder, mirror, authority):
 
 @pytest.fixture
 def proxy(httpd, origin, authority):
-    """An httpd of one child whose /o/ is mirrored, with a folder of its own for bodies."""
-    def make(mirror, attributes=PATIENT, size="", conf="", **options) -> Httpd:
+    """An httpd of one child whose /o/ is mirrored, with a folder of its own for bodies, and little memory: a body of half of
+    that has no room there."""
+    def make(mirror, attributes=PATIENT, size="", conf="", memory="1M", **options) -> Httpd:
         modules = ("ssl",) if isinstance(mirror, LargeTls) else ()
         trust = strict(authority) if modules else ""
-        return httpd(lambda h: f"{conf}\n{trust}ProxyMirrorSpool {h.folder('spool')} {size}\n"
+        return httpd(lambda h: f"{conf}\n{trust}ProxyMirrorSpool {h.folder('spool')} {size}\nProxyMirrorMemory {memory}\n"
                      + location("/o/", origin, to(mirror, attributes)), children=1, modules=modules, **options)
     return make
 
@@ -106,11 +107,13 @@ def test_arrives(proxy, origin, mirrors, scheme, chunked, megabytes):
 
 @pytest.mark.smoke
 @pytest.mark.valgrind
+@pytest.mark.parametrize("memory", ["64M", "1M"])
 @pytest.mark.parametrize("chunked", [False, True])
-def test_around_the_bound(proxy, mirror, chunked):
-    """Lengths at which a part is full, or has one byte more."""
-    h = proxy(mirror)
-    sizes = [8191, 8192, 8193, 65535, 65536, 65537, 73728, 131071, 131072, 131073, 200000]
+def test_around_the_bound(proxy, mirror, chunked, memory):
+    """Lengths at which a part is full, or has one byte more, or about half of the little memory that there is."""
+    h = proxy(mirror, memory=memory)
+    sizes = [8191, 8192, 8193, 65535, 65536, 65537, 73728, 131071, 131072, 131073, 200000, 458752, 520000, 530000, MEGABYTE,
+             5 * MEGABYTE + 1]
     for n, size in enumerate(sizes, 1):
         assert upload(h, "/o/a", size, chunked).status == 200
         assert h.ended(n) == {"mirrored": n}
@@ -119,24 +122,52 @@ def test_around_the_bound(proxy, mirror, chunked):
     assert not spooled(h)
 
 
-def test_short_bodies_are_not_on_disk(proxy, mirror):
+@pytest.mark.parametrize("chunked", [False, True])
+def test_short_bodies_are_not_on_disk(proxy, mirror, chunked):
+    """Though there is room for only half of them beside longer ones."""
     gate = mirror.hold()
     h = proxy(mirror)
-    assert upload(h, "/o/a", 65536).status == 200
-    assert upload(h, "/o/a", 65536, chunked=True).status == 200
-    mirror.wait(2)
+    for n in range(12):
+        assert upload(h, f"/o/{n}", 65536, chunked).status == 200
+    mirror.wait(12)
     assert not spooled(h)
     assert upload(h, "/o/a", 65537).status == 200
-    mirror.wait(3)
+    mirror.wait(13)
     assert len(spooled(h)) == 1
     gate.set()
+    assert h.ended(13) == {"mirrored": 13}
+
+
+@pytest.mark.parametrize("chunked", [False, True])
+def test_long_bodies_are_in_memory_while_there_is_room(proxy, mirror, chunked):
+    """A part of one that has begun there goes to disk with the rest."""
+    gate = mirror.hold()
+    h = proxy(mirror)
+    assert upload(h, "/o/a", 300000, chunked).status == 200
+    mirror.wait(1)
+    assert not spooled(h)
+    assert 300000 < h.mirror()["state"]["bytes"] < 400000
+    assert upload(h, "/o/b", 300000, chunked).status == 200
+    mirror.wait(2)
+    assert len(spooled(h)) == 1
+    assert h.mirror()["state"]["bytes"] < 500000
+    gate.set()
+    mirror.answer = ok
+    assert h.ended(2) == {"mirrored": 2}
+    assert h.mirror()["state"]["bytes"] == 0
+    gate = mirror.hold()
+    assert upload(h, "/o/c", 300000, chunked).status == 200
+    mirror.wait(3)
+    assert not spooled(h)
+    gate.set()
     assert h.ended(3) == {"mirrored": 3}
+    assert [got.digest for got in mirror.requests] == [digest_of(300000)] * 3
 
 
 def test_several_mirrors_and_copies(httpd, origin, mirror, recorder):
     recorder.made.append(Large(scaled(60)))
     second = recorder.made[-1]
-    h = httpd(lambda h: f"ProxyMirrorSpool {h.folder('spool')}\n"
+    h = httpd(lambda h: f"ProxyMirrorSpool {h.folder('spool')}\nProxyMirrorMemory 1M\n"
               + location("/o/", origin, to(mirror, f"copies=3 {PATIENT}"), to(second, PATIENT, "n")), children=1)
     assert upload(h, "/o/a", 3 * MEGABYTE).status == 200
     assert h.ended(3) == {"mirrored": 3}
@@ -250,17 +281,17 @@ def test_size_is_a_bound(proxy, origin, mirror, chunked):
 def test_size_is_for_all_together(proxy, mirror):
     """The newest one is dropped, and when the others are gone there is room again."""
     gate = mirror.hold()
-    h = proxy(mirror, size="1M", expect=[SPOOL])
+    h = proxy(mirror, size="2M", expect=[SPOOL])
     for n in range(4):
-        assert upload(h, f"/o/{n}", 400000).status == 200
+        assert upload(h, f"/o/{n}", 800000).status == 200
     assert h.outcomes() == {"memory_full": 2}
     mirror.wait(2)
     assert len(spooled(h)) == 2
     gate.set()
     assert h.ended(4) == {"memory_full": 2, "mirrored": 2}
-    assert [got.digest for got in mirror.requests] == [digest_of(400000)] * 2
+    assert [got.digest for got in mirror.requests] == [digest_of(800000)] * 2
     for n in range(5, 9):
-        assert upload(h, f"/o/{n}", 400000).status == 200
+        assert upload(h, f"/o/{n}", 800000).status == 200
         assert h.ended(n) == {"memory_full": 2, "mirrored": n - 2}
     assert len(wait_for("a line in the log", lambda: refused(h))) == 1
 
@@ -282,16 +313,16 @@ def test_full_disk(proxy, origin, mirror, chunked):
 def test_out_of_descriptors(proxy, mirror):
     """Half of a quarter of 96 files, so that as many connections are left to send with."""
     gate = mirror.hold()
-    h = proxy(mirror, f"max_connections=2 {PATIENT}", expect=[SPOOL], wrapper=("prlimit", "--nofile=96:96"))
+    h = proxy(mirror, f"max_connections=2 {PATIENT}", memory="2M", expect=[SPOOL], wrapper=("prlimit", "--nofile=96:96"))
     for n in range(20):
-        assert upload(h, f"/o/{n}", 100000).status == 200
+        assert upload(h, f"/o/{n}", 1200000).status == 200
     assert h.outcomes() == {"memory_full": 8}
     assert len(spooled(h)) == 12
     assert "Too many open files" in wait_for("a line in the log", lambda: refused(h))[0]
     gate.set()
     assert h.ended(20) == {"memory_full": 8, "mirrored": 12}
     assert not spooled(h)
-    assert upload(h, "/o/more", 100000).status == 200
+    assert upload(h, "/o/more", 1200000).status == 200
     assert h.ended(21) == {"memory_full": 8, "mirrored": 13}
 
 
@@ -338,7 +369,7 @@ def test_files_have_no_name_and_are_not_inherited(proxy, mirror):
 
 def test_default_is_the_temporary_folder(httpd, origin, mirror, tmp_path_factory):
     gate = mirror.hold()
-    conf = location("/o/", origin, to(mirror, PATIENT))
+    conf = "ProxyMirrorMemory 1M\n" + location("/o/", origin, to(mirror, PATIENT))
     h = httpd(lambda h: h.env.update(TMPDIR=h.folder("tmp")) or conf, children=1)
     assert upload(h, "/o/a", MEGABYTE).status == 200
     mirror.wait(1)

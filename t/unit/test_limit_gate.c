@@ -15,6 +15,7 @@
 #include "mirror_clock.h"
 #include "mirror_limit.h"
 #include "mirror_limit_window.h"
+#include "mirror_share.h"
 #include "mirror_slotmem.h"
 #include "mirror_tls.h"
 
@@ -143,9 +144,9 @@ static void setup(void)
     list.nelts = 1;
     registry.mirrors = &list;
     registry.threads = HELPERS;
-    registry.memory = 1 << 20;
     memset(&child, 0, sizeof(child));
     child.registry = &registry;
+    mirror_share_init(&child.memory, 1 << 20, 1);
     child.lanes = &lane;
     memset(&lane, 0, sizeof(lane));
     lane.mirror = &mirror;
@@ -167,7 +168,7 @@ static void teardown(void)
     mirror_limit_close_all(limits);
     ck_assert_int_eq(mirror_limit_held(limits), 0);
     ck_assert_uint_eq(lane.pending, 0);
-    ck_assert_uint_eq(child.memory, 0);
+    ck_assert_uint_eq(child.memory.used, 0);
     while (mirror_helpers_pending(pools.helpers) > 0) {
         mirror_limit_take_answers(limits);
         apr_thread_yield();

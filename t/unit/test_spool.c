@@ -11,16 +11,18 @@
 #include <unistd.h>
 
 #include "mirror_connection.h"
+#include "mirror_share.h"
 #include "mirror_slotmem.h"
 #include "mirror_spool.h"
 
-enum { LENGTH = 5 << 20, BUFFER = 16384, PIECE = 10007 };
+enum { LENGTH = 5 << 20, BUFFER = 16384, PIECE = 10007, MEMORY = 4 << 20 };
 
 static apr_pool_t *pool;
 static mirror_slot_t slot;
 static mirror_cell_t cell;
 static mirror_settings_t settings;
 static mirror_t mirror;
+static apr_array_header_t list;
 static mirror_registry_t registry;
 static mirror_child_t child;
 static mirror_lane_t lane;
@@ -103,11 +105,14 @@ static void setup(void)
     mirror.settings = &settings;
     mirror.slot = &slot;
     ck_assert_int_eq(apr_temp_dir_get(&dir, pool), APR_SUCCESS);
-    registry.memory = 4 << 20;
+    list.nelts = 1;
+    registry.mirrors = &list;
+    registry.memory = MEMORY;
     registry.spool_dir = dir;
     registry.spool_size = LENGTH;
     memset(&child, 0, sizeof(child));
     child.registry = &registry;
+    mirror_share_init(&child.memory, MEMORY, 1);
     child.descriptors_max = 6;
     child.queue = mirror_queue_create(pool, wake, NULL);
     memset(&cell, 0, sizeof(cell));
@@ -129,7 +134,9 @@ static void setup(void)
 
 static void teardown(void)
 {
-    ck_assert_uint_eq(child.memory, 0);
+    ck_assert_uint_eq(child.memory.used, 0);
+    ck_assert_uint_eq(lane.spooled, 0);
+    ck_assert_uint_eq(lane.files, 0);
     ck_assert_uint_eq(child.descriptors, 0);
     ck_assert_uint_eq(lane.pending, 0);
     free(sent);
@@ -166,6 +173,17 @@ static mirror_copy_t *begin(void)
     return copy;
 }
 
+/* Short bodies take what long ones may have of the memory; or give it back. */
+static void fill_memory(void)
+{
+    ck_assert_int_eq(mirror_share_take(&child.memory, &lane.memory, MEMORY / 2), 1);
+}
+
+static void empty_memory(void)
+{
+    mirror_share_give(&child.memory, &lane.memory, MEMORY / 2);
+}
+
 static void rounds_until_sent(apr_size_t len)
 {
     apr_status_t rv;
@@ -183,7 +201,7 @@ START_TEST(a_long_body_leaves_others_their_turn)
     apr_size_t head, i;
 
     ck_assert_int_eq(fill(copy, LENGTH), MIRROR_OUTCOME_NONE);
-    ck_assert_uint_lt(child.memory, 80000);
+    ck_assert_uint_lt(child.memory.used, 80000);
     mirror_copy_complete(copy, 1);
     head = copy->head_len;
     mirror_connection_start(connection, copy, 0);
@@ -244,6 +262,7 @@ START_TEST(files_take_half_of_the_descriptors)
     char what[200];
     int i;
 
+    fill_memory();
     for (i = 0; i < 4; i++) {
         copies[i] = begin();
         ck_assert_int_eq(fill(copies[i], 100000), i < 3 ? MIRROR_OUTCOME_NONE : MIRROR_OUTCOME_MEMORY_FULL);
@@ -262,6 +281,7 @@ START_TEST(files_take_half_of_the_descriptors)
     mirror_copy_end(copies[1], MIRROR_OUTCOME_SHUT_DOWN);
     ck_assert_uint_eq(child.descriptors, 5);
     child.descriptors = 0;
+    empty_memory();
     mirror_connection_close(connection);
 }
 END_TEST
