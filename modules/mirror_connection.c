@@ -201,12 +201,14 @@ static apr_status_t write_row(mirror_connection_t *c)
 
 /* ---- reading ---- */
 
-/* Whether the mirror has said more than the answer, and a poll will not tell. */
-static int has_more(mirror_connection_t *c)
+/* Whether the mirror has said more than the answer that ended with the `len` bytes of the last read, so that a poll would tell
+ * too late, or not at all: TLS may hold it, and a read that filled the buffer may have left it in the socket. */
+static int has_more(mirror_connection_t *c, apr_size_t len)
 {
-    apr_size_t len = c->shared->buffer_size;
+    apr_size_t more = c->shared->buffer_size;
 
-    return c->wire.transport->tls && !APR_STATUS_IS_EAGAIN(c->wire.transport->read(&c->wire, c->shared->buffer, &len));
+    return (c->wire.transport->tls || len == c->shared->buffer_size) &&
+           !APR_STATUS_IS_EAGAIN(c->wire.transport->read(&c->wire, c->shared->buffer, &more));
 }
 
 /* Whether a byte of a copy of the row, behind the first, has left. */
@@ -216,12 +218,17 @@ static int is_begun(const mirror_connection_t *c, const mirror_copy_t *copy)
 }
 
 /* The copy was answered: 1 if another one follows it here, whose answer is now awaited. None does if this one was not
- * written to its end, or the mirror will say no more, or it has said `more` before it was asked. */
-static int next_copy(mirror_connection_t *c, int more)
+ * written to its end, or the mirror will say no more, or it has said more before it was asked: the answer ended `at` that
+ * byte of the `len` that were read last. */
+static int next_copy(mirror_connection_t *c, apr_size_t at, apr_size_t len)
 {
     mirror_copy_t *copy = c->copy;
 
-    if (!copy->next || c->sending == copy || !mirror_response_keepalive(&c->response) || (more && !is_begun(c, copy->next))) {
+    if (!copy->next || c->sending == copy || !mirror_response_keepalive(&c->response)) {
+        return 0;
+    }
+    c->surplus = !is_begun(c, copy->next) && (at < len || has_more(c, len));
+    if (c->surplus) {
         return 0;
     }
     c->copy = copy->next;
@@ -237,7 +244,12 @@ static int take_answers(mirror_connection_t *c, apr_size_t len)
 
     do {
         apr_size_t used = 0;
-        apr_status_t rv = mirror_response_read(&used, &c->response, c->shared->buffer + at, len - at);
+        apr_status_t rv;
+
+        if (mirror_response_bytes(&c->response) == 0) {
+            c->began = mirror_loop_now(c->shared->loop);
+        }
+        rv = mirror_response_read(&used, &c->response, c->shared->buffer + at, len - at);
 
         if (rv == APR_INCOMPLETE) {
             return 1;
@@ -247,8 +259,8 @@ static int take_answers(mirror_connection_t *c, apr_size_t len)
             return 0;
         }
         at += used;
-    } while (next_copy(c, at < len));
-    c->surplus = at < len || has_more(c);
+    } while (next_copy(c, at, len));
+    c->surplus |= at < len || has_more(c, len);
     end(c, MIRROR_ANSWERED);
     return 0;
 }
@@ -368,7 +380,8 @@ void mirror_connection_start(mirror_connection_t *c, mirror_copy_t *row, apr_int
 void mirror_connection_rest(mirror_connection_t *c, apr_interval_time_t keepalive)
 {
     c->copy = NULL;
-    mirror_loop_timer_start(c->shared->loop, &c->timer, mirror_loop_now(c->shared->loop), keepalive);
+    c->rested = mirror_loop_now(c->shared->loop);
+    mirror_loop_timer_start(c->shared->loop, &c->timer, c->rested, keepalive);
 }
 
 void mirror_connection_close(mirror_connection_t *c)

@@ -1,0 +1,219 @@
+/* Licensed under the Apache License, Version 2.0; see LICENSE.
+ *
+ * test_connection.c - where answers end at the edge of what was read, and whether the connection may be used again then.
+ */
+#include <apr_general.h>
+#include <apr_portable.h>
+#include <check.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "mirror_connection.h"
+
+enum { BUFFER = 16384, COPIES = 3 };
+
+static apr_pool_t *pool;
+static mirror_settings_t settings;
+static mirror_connections_t shared;
+static mirror_connection_t *connection;
+static mirror_copy_t copies[COPIES];
+static char answer[BUFFER + 1];
+static int mirror; /* the other end */
+static int answered;
+static int ended;
+static mirror_connection_end_e how;
+static int reusable;
+
+static void on_answer(void *baton, mirror_connection_t *c, mirror_copy_t *copy)
+{
+    (void)baton;
+    (void)c;
+    ck_assert_ptr_eq(copy, &copies[answered]);
+    answered++;
+}
+
+static void on_end(void *baton, mirror_connection_t *c, mirror_connection_end_e end)
+{
+    (void)baton;
+    ended++;
+    how = end;
+    reusable = c->reusable;
+    c->copy = NULL;
+}
+
+static void setup(void)
+{
+    apr_os_sock_t fds[2];
+    apr_pool_t *own;
+    int i;
+
+    apr_pool_create(&pool, NULL);
+    memset(&settings, 0, sizeof(settings));
+    settings.timeout = apr_time_from_sec(100);
+    memset(&shared, 0, sizeof(shared));
+    ck_assert_int_eq(mirror_loop_create(&shared.loop, pool), APR_SUCCESS);
+    shared.buffer = apr_palloc(pool, BUFFER);
+    shared.buffer_size = BUFFER;
+    shared.answered = on_answer;
+    shared.ended = on_end;
+    memset(copies, 0, sizeof(copies));
+    for (i = 0; i < COPIES; i++) {
+        copies[i].settings = &settings;
+        copies[i].head = (char *)"GET / HTTP/1.1\r\n\r\n";
+        copies[i].head_len = strlen(copies[i].head);
+    }
+    answered = ended = 0;
+    ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM, 0, fds), 0);
+    mirror = fds[1];
+    own = mirror_memory_pool_create("connection");
+    connection = apr_pcalloc(own, sizeof(*connection));
+    connection->pool = own;
+    connection->wire.transport = &mirror_transport_plain;
+    apr_os_sock_put(&connection->wire.socket, &fds[0], own);
+    apr_socket_opt_set(connection->wire.socket, APR_SO_NONBLOCK, 1);
+    apr_socket_timeout_set(connection->wire.socket, 0);
+    ck_assert_int_eq(mirror_connection_adopt(connection, &shared), APR_SUCCESS);
+}
+
+static void teardown(void)
+{
+    mirror_connection_close(connection);
+    close(mirror);
+    apr_pool_destroy(pool);
+}
+
+/* An answer of `size` bytes in all. */
+static const char *make_answer(apr_size_t size)
+{
+    static const char head[] = "HTTP/1.1 200 OK\r\nContent-Length: %5d\r\n\r\n";
+    int len = snprintf(answer, sizeof(answer), head, 0);
+
+    len = snprintf(answer, sizeof(answer), head, (int)size - len);
+    memset(answer + len, 'x', size - (apr_size_t)len);
+    return answer;
+}
+
+static void say(const char *data, apr_size_t len)
+{
+    ck_assert_int_eq(write(mirror, data, len), (ssize_t)len);
+}
+
+static void round_of_loop(void)
+{
+    apr_status_t rv;
+
+    mirror_loop_round(shared.loop, 0, &rv);
+    ck_assert_int_eq(rv, APR_SUCCESS);
+}
+
+START_TEST(an_answer_that_fills_the_buffer)
+{
+    mirror_connection_start(connection, &copies[0], 0);
+    say(make_answer(BUFFER), BUFFER);
+    round_of_loop();
+    ck_assert_int_eq(ended, 1);
+    ck_assert_int_eq(how, MIRROR_ANSWERED);
+    ck_assert_int_eq(reusable, 1);
+}
+END_TEST
+
+/* Else the rest would be taken for the answer of the next copy. */
+START_TEST(surplus_behind_what_was_read)
+{
+    static const char surplus[] = "HTTP/1.1 500 No\r\nContent-Length: 0\r\n\r\n";
+    int at;
+
+    for (at = BUFFER - 1; at <= BUFFER; at++) {
+        ended = 0;
+        mirror_connection_start(connection, &copies[0], 0);
+        say(make_answer((apr_size_t)at), (apr_size_t)at);
+        say(surplus, strlen(surplus));
+        round_of_loop();
+        ck_assert_int_eq(ended, 1);
+        ck_assert_int_eq(how, MIRROR_ANSWERED);
+        ck_assert_int_eq(reusable, 0);
+        while (recv(mirror, answer, sizeof(answer), MSG_DONTWAIT) > 0) {
+        }
+        teardown();
+        setup();
+    }
+}
+END_TEST
+
+START_TEST(an_end_behind_what_was_read)
+{
+    mirror_connection_start(connection, &copies[0], 0);
+    say(make_answer(BUFFER), BUFFER);
+    ck_assert_int_eq(shutdown(mirror, SHUT_WR), 0);
+    round_of_loop();
+    ck_assert_int_eq(ended, 1);
+    ck_assert_int_eq(how, MIRROR_ANSWERED);
+    ck_assert_int_eq(reusable, 0);
+}
+END_TEST
+
+START_TEST(answers_of_a_row_over_the_edge)
+{
+    copies[0].next = &copies[1];
+    copies[1].next = &copies[2];
+    mirror_connection_start(connection, &copies[0], 0);
+    say(make_answer(BUFFER), BUFFER);
+    say(make_answer(1000), 1000);
+    say(make_answer(BUFFER - 1000), BUFFER - 1000);
+    round_of_loop();
+    ck_assert_int_eq(answered, 2);
+    ck_assert_int_eq(ended, 1);
+    ck_assert_int_eq(how, MIRROR_ANSWERED);
+    ck_assert_int_eq(reusable, 1);
+}
+END_TEST
+
+/* The mirror answers the second copy of a row before it has read all of it. */
+START_TEST(an_answer_before_the_copy_was_written)
+{
+    static char long_head[8 << 20];
+    int size = 8 << 10;
+
+    ck_assert_int_eq(setsockopt(mirror, SOL_SOCKET, SO_RCVBUF, &size, sizeof(size)), 0);
+    memset(long_head, 'x', sizeof(long_head));
+    copies[0].next = &copies[1];
+    copies[1].head = long_head;
+    copies[1].head_len = sizeof(long_head);
+    copies[1].next = &copies[2];
+    mirror_connection_start(connection, &copies[0], 0);
+    ck_assert_int_eq(connection->writing, 1);
+    say(make_answer(BUFFER), BUFFER);
+    round_of_loop();
+    ck_assert_int_eq(answered, 1); /* it was begun */
+    ck_assert_int_eq(ended, 0);
+    say(make_answer(BUFFER), BUFFER);
+    round_of_loop();
+    ck_assert_int_eq(answered, 1); /* it was not written to its end */
+    ck_assert_int_eq(ended, 1);
+    ck_assert_int_eq(reusable, 0);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("connection");
+    TCase *tcase = tcase_create("connection");
+    SRunner *runner;
+    int failed;
+
+    apr_initialize();
+    tcase_add_checked_fixture(tcase, setup, teardown);
+    tcase_add_test(tcase, an_answer_that_fills_the_buffer);
+    tcase_add_test(tcase, surplus_behind_what_was_read);
+    tcase_add_test(tcase, an_end_behind_what_was_read);
+    tcase_add_test(tcase, answers_of_a_row_over_the_edge);
+    tcase_add_test(tcase, an_answer_before_the_copy_was_written);
+    suite_add_tcase(suite, tcase);
+    runner = srunner_create(suite);
+    srunner_run_all(runner, CK_ENV);
+    failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}
