@@ -81,9 +81,22 @@ static int has_probe(const mirror_pool_t *pool)
     return pool->waiting.first && pool->waiting.first->probe;
 }
 
+/* The next one that is to be sent once more. Those that have no time left end: the mirror has seen them already, and could
+ * not answer them. NULL: there is none. */
+static mirror_copy_t *take_again(mirror_pool_t *pool)
+{
+    apr_time_t now = mirror_loop_now(pool->shared->loop);
+    mirror_copy_t *copy;
+
+    while ((copy = take(pool, &pool->again)) && now - copy->started >= copy->settings->timeout) {
+        mirror_pool_end_copy(pool, copy, MIRROR_OUTCOME_TIMED_OUT);
+    }
+    return copy;
+}
+
 mirror_copy_t *mirror_pool_take_row(mirror_pool_t *pool, const mirror_connection_t *c)
 {
-    mirror_copy_t *row = c->used || has_probe(pool) ? NULL : take(pool, &pool->again);
+    mirror_copy_t *row = c->used || has_probe(pool) ? NULL : take_again(pool);
     mirror_copy_t *last;
     apr_int64_t more;
 
@@ -105,6 +118,9 @@ mirror_copy_t *mirror_pool_take_row(mirror_pool_t *pool, const mirror_connection
 void mirror_pool_end_copy(mirror_pool_t *pool, mirror_copy_t *copy, mirror_outcome_e outcome)
 {
     pool->shared->held--;
+    if (copy->probe) {
+        pool->probing = 0; /* whatever it has found out */
+    }
     mirror_copy_end(copy, outcome);
 }
 

@@ -14,6 +14,7 @@ enum { COPIES = 8 };
 static mirror_settings_t settings, others;
 static mirror_pools_t pools;
 static mirror_pool_t pool;
+static mirror_loop_t *loop;
 static mirror_connection_t fresh, used;
 static mirror_copy_t copies[COPIES];
 
@@ -38,18 +39,24 @@ void mirror_breaker_dropped(mirror_lane_t *lane, apr_uint64_t n)
 
 static void setup(void)
 {
+    apr_pool_t *memory;
     int i;
 
+    apr_pool_create(&memory, NULL);
+    ck_assert_int_eq(mirror_loop_create(&loop, memory), APR_SUCCESS);
     memset(&pools, 0, sizeof(pools));
     memset(&pool, 0, sizeof(pool));
     memset(copies, 0, sizeof(copies));
     settings.pipeline = others.pipeline = 3;
+    settings.timeout = others.timeout = apr_time_from_sec(100);
+    pools.loop = loop;
     pool.shared = &pools;
     mirror_pool_init_copies(&pool);
     used.used = 1;
     for (i = 0; i < COPIES; i++) {
         copies[i].settings = &settings;
         copies[i].idempotent = 1;
+        copies[i].started = mirror_loop_now(loop);
     }
     pools.held = COPIES;
     ended = 0;
@@ -176,6 +183,48 @@ START_TEST(a_probe_that_is_sent_once_more_is_the_next_as_well)
 }
 END_TEST
 
+START_TEST(once_more_only_while_there_is_time)
+{
+    copies[0].started -= settings.timeout;
+    copies[1].started -= settings.timeout - 1;
+    copies[2].started -= settings.timeout + 1;
+    mirror_pool_add_again(&pool, &copies[0]);
+    mirror_pool_add_again(&pool, &copies[1]);
+    mirror_pool_add_again(&pool, &copies[2]);
+    add(3, 3);
+    ck_assert_takes(&fresh, "1");
+    ck_assert_int_eq(ended, 1);
+    ck_assert_int_eq(ended_as, MIRROR_OUTCOME_TIMED_OUT);
+    ck_assert_takes(&fresh, "3");
+    ck_assert_int_eq(ended, 2);
+    ck_assert_int_eq(pools.held, COPIES - 2);
+}
+END_TEST
+
+/* Else connections were opened for others, although the mirror counts as down. */
+START_TEST(a_probe_that_ends_is_none_any_more)
+{
+    static const mirror_outcome_e outcomes[] = { MIRROR_OUTCOME_MIRRORED, MIRROR_OUTCOME_TIMED_OUT, MIRROR_OUTCOME_BROKEN,
+                                                 MIRROR_OUTCOME_TLS_FAILED, MIRROR_OUTCOME_SHUT_DOWN };
+    unsigned i;
+
+    copies[0].probe = 1;
+    for (i = 0; i < sizeof(outcomes) / sizeof(*outcomes); i++) {
+        pool.probing = 1;
+        mirror_pool_end_copy(&pool, &copies[1], outcomes[i]);
+        ck_assert_int_eq(pool.probing, 1);
+        mirror_pool_end_copy(&pool, &copies[0], outcomes[i]);
+        ck_assert_int_eq(pool.probing, 0);
+    }
+    pool.probing = 1;
+    copies[0].started -= settings.timeout;
+    mirror_pool_strand(&pool, &copies[0], MIRROR_BROKEN);
+    ck_assert_int_eq(pool.probing, 1);
+    ck_assert_takes(&fresh, "");
+    ck_assert_int_eq(pool.probing, 0);
+}
+END_TEST
+
 START_TEST(all_that_wait_end)
 {
     mirror_pool_add_again(&pool, &copies[0]);
@@ -208,6 +257,8 @@ int main(void)
     tcase_add_test(tcase, stranded_by_time);
     tcase_add_test(tcase, a_probe_is_the_next_and_alone);
     tcase_add_test(tcase, a_probe_that_is_sent_once_more_is_the_next_as_well);
+    tcase_add_test(tcase, once_more_only_while_there_is_time);
+    tcase_add_test(tcase, a_probe_that_ends_is_none_any_more);
     tcase_add_test(tcase, all_that_wait_end);
     suite_add_tcase(suite, tcase);
     runner = srunner_create(suite);
