@@ -21,6 +21,9 @@ APLOG_USE_MODULE(proxy_mirror);
 #define MIRROR_READ_BUFFER 16384
 /* How long a connection is kept without keepalive, for copies that wait already. */
 #define MIRROR_NO_KEEPALIVE apr_time_from_sec(1)
+/* So many connections in a row that a mirror breaks off over TLS, without an answer, mean that it refuses us although it has
+ * answered before. One or two may have been of a mirror that was just restarted. */
+#define MIRROR_REFUSALS 3
 
 const mirror_settings_t *mirror_pool_settings_of(const mirror_pool_t *pool)
 {
@@ -65,6 +68,11 @@ int mirror_pool_close_idle(mirror_pool_t *pool)
     }
     close_connection(pool, APR_RING_LAST(&pool->idle));
     return 1;
+}
+
+apr_time_t mirror_pool_idle_since(const mirror_pool_t *pool)
+{
+    return APR_RING_EMPTY(&pool->idle, mirror_connection_t, link) ? 0 : APR_RING_LAST(&pool->idle)->rested;
 }
 
 void mirror_pool_drop_addresses(mirror_pool_t *pool)
@@ -184,6 +192,9 @@ void mirror_pool_put(mirror_pools_t *pools, mirror_copy_t *copy)
 static void set_down(mirror_pool_t *pool, mirror_outcome_e outcome, const char *what, apr_status_t rv)
 {
     pool->down_as = outcome;
+    pool->failed = mirror_loop_now(pool->shared->loop);
+    pool->proven = 0;
+    pool->refusals = 0;
     if (!mirror_settings_are_current(pool->settings, pool->lane)) {
         mirror_pool_end_waiting(pool, outcome);
         return;
@@ -193,29 +204,52 @@ static void set_down(mirror_pool_t *pool, mirror_outcome_e outcome, const char *
 
 static void set_up(mirror_pool_t *pool)
 {
+    pool->failed = 0;
     if (mirror_settings_are_current(pool->settings, pool->lane)) {
         mirror_breaker_up(pool->lane, pool->shared->server);
     }
 }
 
+/* Whether a connection that was never answered on means that the mirror refuses us. One from before it was down means
+ * nothing, unless it is the probe's. A mirror that has answered may refuse us later, when our certificate has expired. */
+static int means_refusal(mirror_pool_t *pool, const mirror_connection_t *c, const mirror_copy_t *copy)
+{
+    return copy->probe || (c->rested > pool->failed && (++pool->refusals >= MIRROR_REFUSALS || !pool->proven));
+}
+
 /* With TLS 1.3 a handshake is over for us before the mirror has looked at our certificate. What it thinks of it is known
- * when it answers, or breaks off without having ever answered anything. So not the connection, but what became of the probe
- * tells that the mirror is up; how other copies end, on connections from before it was down, tells nothing. */
+ * when it answers, or breaks off without having answered anything. So not the connection, but what became of the probe
+ * tells that the mirror is up. */
 static int is_refused(mirror_pool_t *pool, const mirror_connection_t *c, const mirror_copy_t *copy,
                       mirror_connection_end_e how)
 {
     if (!c->wire.transport->tls) {
         return 0;
     }
-    if (how == MIRROR_REFUSED && !pool->proven) {
+    if (how == MIRROR_REFUSED && means_refusal(pool, c, copy)) {
         set_down(pool, MIRROR_OUTCOME_TLS_FAILED, "TLS, which it broke off without an answer,", APR_SUCCESS);
         return 1;
     }
-    pool->proven |= how == MIRROR_ANSWERED;
+    if (how == MIRROR_ANSWERED) {
+        pool->proven = 1;
+        pool->refusals = 0;
+    }
     if (copy->probe && how != MIRROR_STALE) {
         set_up(pool);
     }
     return 0;
+}
+
+/* One connection could not be had of many, and those that are open are answered on: the mirror is not down. An answer that
+ * had begun before says nothing. For as long as copies would have been dropped, no other connection is tried. */
+static void answers_still(mirror_pool_t *pool, const mirror_connection_t *c)
+{
+    mirror_loop_t *loop = pool->shared->loop;
+
+    if (pool->failed && c->began > pool->failed) {
+        set_up(pool);
+        mirror_loop_timer_start(loop, &pool->spare, mirror_loop_now(loop), mirror_pool_settings_of(pool)->retry);
+    }
 }
 
 static void answered(mirror_pool_t *pool, const mirror_connection_t *c, mirror_copy_t *copy, apr_interval_time_t took)
@@ -240,8 +274,8 @@ static void copy_ended(mirror_pool_t *pool, mirror_connection_t *c, mirror_copy_
     switch (how) {
     case MIRROR_ANSWERED:
         answered(pool, c, copy, mirror_clock_now() - copy->started);
+        answers_still(pool, c);
         if (copy->probe) {
-            pool->probing = 0;
             set_up(pool);
         }
         mirror_pool_end_copy(pool, copy, MIRROR_OUTCOME_MIRRORED);

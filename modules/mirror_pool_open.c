@@ -21,17 +21,22 @@ APLOG_USE_MODULE(proxy_mirror);
 /* Until a process that lacked descriptors, memory or threads is asked for them again. */
 #define MIRROR_PAUSE apr_time_from_sec(1)
 
-/* Descriptors have run out: take one from a mirror that does not use it. 0: there is none. */
-static int close_idle_of_any(mirror_pools_t *pools)
+/* Descriptors have run out: close the connection that has been idle for longest, whichever mirror it is of. */
+static void close_idle_of_any(mirror_pools_t *pools)
 {
-    mirror_pool_t *pool;
+    mirror_pool_t *pool, *found = NULL;
+    apr_time_t since, first = 0;
 
     for (pool = pools->all; pool; pool = pool->next) {
-        if (mirror_pool_close_idle(pool)) {
-            return 1;
+        since = mirror_pool_idle_since(pool);
+        if (since && (!found || since < first)) {
+            found = pool;
+            first = since;
         }
     }
-    return 0;
+    if (found) {
+        mirror_pool_close_idle(found);
+    }
 }
 
 /* Whether the next task may be held up by a name server. An address or a socket is not, so it needs not wait for those
@@ -139,6 +144,9 @@ static int count_missing(mirror_pool_t *pool)
     apr_int64_t n = pool->again.count + (pool->waiting.count + row - 1) / row - pool->opening;
     apr_int64_t room = mirror_pool_settings_of(pool)->max_connections - pool->open - pool->opening;
 
+    if (pool->spare.ring && pool->open > 0) {
+        return 0;
+    }
     n = n < room ? n : room;
     if (n > 0 && apr_atomic_read32(&shared->child->descriptors) >= most) {
         close_idle_of_any(shared);

@@ -26,6 +26,8 @@ static void init(mirror_pool_t *pool, mirror_pools_t *pools, mirror_lane_t *lane
     pool->down_as = MIRROR_OUTCOME_UNREACHABLE;
     pool->pause.fire = go_on;
     pool->pause.baton = pool;
+    pool->spare.fire = go_on;
+    pool->spare.baton = pool;
     mirror_pool_init_copies(pool);
     APR_RING_INIT(&pool->idle, mirror_connection_t, link);
     APR_RING_INIT(&pool->busy, mirror_connection_t, link);
@@ -132,6 +134,7 @@ void mirror_pool_end(mirror_pool_t *pool)
     *link = pool->next;
     shared->hungry -= pool->hungry;
     mirror_loop_timer_stop(&pool->pause);
+    mirror_loop_timer_stop(&pool->spare);
     mirror_pool_drop_addresses(pool);
     mirror_settings_drop(pool->settings);
     if (!pool->first) {

@@ -28,6 +28,9 @@ struct mirror_pool_t {
     struct mirror_connection_ring_t busy;
     mirror_addresses_t *addresses; /* NULL: to be looked up */
     mirror_timer_t pause;          /* runs: something was wanting for a connection, and none is opened meanwhile */
+    mirror_timer_t spare;          /* runs: the mirror answers, but takes no connections: those that are open have to do */
+    apr_time_t failed;             /* when it counted as down last, because of this pool; 0: it has answered since */
+    int refusals;                  /* connections in a row that it broke off over TLS without an answer */
     mirror_outcome_e down_as;      /* the outcome of copies that wait while it counts as down */
     int open;                      /* idle and busy */
     int opening;                   /* with helpers */
@@ -36,7 +39,7 @@ struct mirror_pool_t {
     unsigned first : 1;   /* of the sender's memory, and not of malloc's */
     unsigned ends : 1;    /* another one is in force for the mirror */
     unsigned hungry : 1;  /* waits for a helper */
-    unsigned proven : 1;  /* has answered over TLS, and so does not refuse us */
+    unsigned proven : 1;  /* has answered over TLS since it was down, and so does not refuse us */
     unsigned probing : 1; /* opens connections although it counts as down */
 };
 
@@ -46,6 +49,9 @@ const mirror_settings_t *mirror_pool_settings_of(const mirror_pool_t *pool);
 
 /* Close the connection that has been idle for longest. 0: none is idle. */
 int mirror_pool_close_idle(mirror_pool_t *pool);
+
+/* Since when that one has been idle; 0: none is. */
+apr_time_t mirror_pool_idle_since(const mirror_pool_t *pool);
 
 /* Let the next connection look the name up anew. */
 void mirror_pool_drop_addresses(mirror_pool_t *pool);
@@ -69,7 +75,8 @@ int mirror_pool_count_waiting(const mirror_pool_t *pool);
 
 /* What is to be sent next on `connection`, the caller's then: a copy, with those behind it, linked by `next`, as far as
  * pipeline lets them. On a connection that has answered nothing yet it is always one, as the mirror may close it with
- * the first answer. NULL: nothing waits for this connection. */
+ * the first answer. A copy that was sent before and has no time left ends as timed_out. NULL: nothing waits
+ * for this connection. */
 mirror_copy_t *mirror_pool_take_row(mirror_pool_t *pool, const mirror_connection_t *connection);
 
 /* End `copy` with `outcome`. It has no connection, and waits no more. */

@@ -5,7 +5,7 @@ import pytest
 
 import wire
 from copies import assert_copy, assert_next_is_intact
-from httpdlab import location, scaled, to, wait_for
+from httpdlab import THREADED, location, scaled, to, wait_for
 from recorder import answer, ok
 
 DOWN = r"PM\d+: mirror m is down"
@@ -111,6 +111,53 @@ def test_one_probe_at_a_time(proxy, recorder):
     assert len(h.log_lines(DOWN)) == 1
     for sock in fill:
         sock.close()
+
+
+@pytest.mark.skipif(not THREADED, reason="a child serves one request at a time, and has one connection")
+def test_open_connection_that_answers_ends_down(proxy, mirror):
+    """A second connection is refused while the first one waits for its answer: that comes, and the first one has to do."""
+    gate = mirror.hold()
+    h = proxy(mirror, "retry=1h", children=1, expect=[DOWN])
+    assert h.get("/o/a").status == 200
+    mirror.wait(1)
+    mirror.stop_listening()
+    assert h.get("/o/b").status == 200
+    wait_for("a line in the log", lambda: h.log_lines(DOWN))
+    assert h.get("/o/c").status == 200
+    assert h.outcomes() == {"unreachable": 1}
+    gate.set()
+    wait_for("both answers", lambda: h.outcomes() == {"mirrored": 2, "unreachable": 1})
+    assert h.get_many(f"/o/{n}" for n in range(20)) == [200] * 20
+    assert h.ended(23) == {"mirrored": 22, "unreachable": 1}
+    assert mirror.connections == 1
+    assert len(h.log_lines(DOWN)) == len(h.log_lines(UP)) == 1      # no other connection was tried
+
+
+@pytest.mark.skipif(not THREADED, reason="a child serves one request at a time, and has one connection")
+def test_answer_that_had_begun_before_does_not_end_down(proxy, mirror):
+    gate = mirror.gate()
+
+    def begin(sock, _):
+        sock.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\n")
+        begun.append(1)
+        gate.wait()
+        sock.sendall(b"abc")
+        return True
+    begun = []
+    mirror.answer = begin
+    h = proxy(mirror, "retry=1h timeout=1min", children=1, expect=[DOWN])
+    assert h.get("/o/a").status == 200
+    wait_for("the beginning of the answer", lambda: begun)
+    mirror.stop_listening()
+    assert h.get("/o/b").status == 200
+    wait_for("a line in the log", lambda: h.log_lines(DOWN))
+    mirror.answer = lambda sock, _: gate2.wait() and False
+    gate2 = mirror.gate()
+    gate.set()
+    wait_for("the answer", lambda: h.outcomes() == {"mirrored": 1})
+    assert h.mirror()["state"]["down_until"] and not h.log_lines(UP)
+    gate2.set()
+    h.ended(2)
 
 
 def test_dead_mirror_beside_a_healthy_one(httpd, origin, mirror, recorder):

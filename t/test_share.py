@@ -112,3 +112,19 @@ def test_hanging_mirror_leaves_files_and_connections(pair, sizes):
     assert_all_arrive(h, MEGABYTE, 20)
     hung.release()
     h.hanging = True
+
+
+def test_longest_idle_connection_makes_room(httpd, origin, recorder):
+    """A quarter of 48 descriptors: two mirrors have six each, and a third one needs one."""
+    mirrors = {name: recorder() for name in ("first", "second", "third")}
+    h = httpd("".join(location(f"/{name}/", origin, to(one, "max_connections=6", name)) for name, one in mirrors.items()),
+              children=1, wrapper=("prlimit", "--nofile=48:48"))
+    for name in ("first", "second"):
+        gate = mirrors[name].hold()
+        assert h.get_many([f"/{name}/a"] * 6) == [200] * 6
+        mirrors[name].wait(6)
+        gate.set()
+        assert h.ended(6, name) == {"mirrored": 6}
+    assert h.get("/third/a").status == 200
+    assert h.ended(1, "third") == {"mirrored": 1}
+    assert [h.mirror(name)["state"]["connections"] for name in mirrors] == [5, 6, 1]

@@ -140,6 +140,28 @@ def test_client_certificate_that_is_missing_or_wrong(proxy, https, authority, st
     assert_tls_failed(h, mirror, 3)
 
 
+@pytest.mark.parametrize("tls12", [False, True])
+def test_client_certificate_that_is_refused_later(proxy, https, authority, stranger, tls12):
+    """The mirror has answered before; so one refusal may be a mischance, but not every one from then on."""
+    mirror = https(server(authority.server, clients=authority.path, tls12=tls12))
+    h = proxy(mirror, "keepalive=0 retry=1h", ssl_lines=strict(authority, f"SSLProxyMachineCertificateFile {authority.client}"),
+              expect=[DOWN, "AH02268: .* none are configured"])
+    assert h.get("/o/a").status == 200
+    assert h.ended(1) == {"mirrored": 1}
+    mirror.context = server(authority.server, clients=stranger.path, tls12=tls12)
+    for n in range(2, 5):
+        assert h.get("/o/a").status == 200
+        h.ended(n)
+    wait_for("a line in the log", lambda: h.log_lines(DOWN))
+    assert h.outcomes()["mirrored"] == 1 and h.outcomes()["tls_failed"] > 0
+    shaken = mirror.connections
+    for n in range(5, 10):
+        assert h.get("/o/a").status == 200
+        h.ended(n)
+    assert mirror.connections == shaken                 # no handshake for each
+    assert len(h.log_lines(DOWN)) == 1
+
+
 def test_mirror_that_speaks_no_tls(proxy, recorder):
     mirror = recorder()
     plain = mirror.url
