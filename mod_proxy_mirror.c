@@ -151,7 +151,7 @@ static void child_status(server_rec *s, pid_t pid, ap_generation_t generation, i
 
 /* ---- a child ---- */
 
-/* A helper that a name server holds up still runs our code: keep it in memory. */
+/* A helper that a name server holds up, or a thread that closes a file, still runs our code: keep it in memory. */
 static void keep_code_loaded(void)
 {
     Dl_info info;
@@ -206,7 +206,7 @@ static apr_status_t child_end(void *baton)
     if (patience > MIRROR_HASTE && !may_take_its_time(child)) {
         patience = MIRROR_HASTE;
     }
-    if (!mirror_sender_stop(child, patience)) {
+    if (!mirror_sender_stop(child, patience) || mirror_spool_may_be_closing(child)) {
         keep_code_loaded();
     }
     child->registry->child = NULL;

@@ -12,6 +12,7 @@
 #include <httpd.h>
 #include <http_log.h>
 
+#include "mirror_closer.h"
 #include "mirror_queue.h"
 #include "mirror_share.h"
 #include "mirror_spool.h"
@@ -20,6 +21,8 @@ APLOG_USE_MODULE(proxy_mirror);
 
 /* Why a body was refused, if it was not the file system. */
 #define FAULT_SIZE 0
+/* A file that is longer is closed by another thread: it would take more than half a millisecond. */
+#define MIRROR_LONG_FILE (8 << 20)
 
 /* What one child has. */
 struct mirror_spools_t {
@@ -28,13 +31,15 @@ struct mirror_spools_t {
     const char *dir;      /* NULL: no temporary folder was found */
     mirror_pot_t bytes;   /* in all files */
     mirror_pot_t files;   /* open ones */
+    mirror_closer_t *closer;
     apr_uint32_t refused; /* atomic: bodies that the log was not told of */
     apr_uint32_t fault;   /* atomic: why the last one was: an apr_status_t, or FAULT_SIZE */
 };
 
 struct mirror_spool_t {
+    mirror_queue_item_t item; /* on its way to the closer; first, so that an item is its spool */
     mirror_lane_t *lane;
-    apr_pool_t *pool; /* request thread, then the copy's owner */
+    apr_pool_t *pool; /* request thread, then the copy's owner, then the closer */
     apr_file_t *file;
     apr_off_t length;
     apr_uint64_t charged; /* of the bytes in all files */
@@ -85,6 +90,43 @@ static apr_status_t try_dir(const char *dir, apr_pool_t *pool)
     return rv;
 }
 
+/* ---- what a file takes ---- */
+
+/* A mirror that has no file gets one beyond what is for mirrors, as connections do: those that hang keep theirs. */
+static int take_descriptor(mirror_lane_t *lane)
+{
+    mirror_child_t *child = lane->child;
+    apr_uint32_t others = apr_atomic_inc32(&child->descriptors);
+
+    if (mirror_share_take(&child->spools->files, &lane->files, 1)) {
+        if (others < child->descriptors_max ||
+            (others < 2 * child->descriptors_max && apr_atomic_read64(&lane->files) == 1)) {
+            return 1;
+        }
+        mirror_share_give(&child->spools->files, &lane->files, 1);
+    }
+    apr_atomic_dec32(&child->descriptors);
+    return 0;
+}
+
+static void give_descriptor_back(mirror_lane_t *lane)
+{
+    mirror_share_give(&lane->child->spools->files, &lane->files, 1);
+    apr_atomic_dec32(&lane->child->descriptors);
+}
+
+/* Close the file of a spool, and give its room back. */
+static void close_spool(mirror_queue_item_t *item)
+{
+    mirror_spool_t *spool = (mirror_spool_t *)item;
+    mirror_lane_t *lane = spool->lane;
+
+    apr_file_close(spool->file);
+    mirror_share_give(&lane->child->spools->bytes, &lane->spooled, spool->charged);
+    apr_pool_destroy(spool->pool);
+    give_descriptor_back(lane);
+}
+
 /* ---- startup, child start ---- */
 
 static int is_lasting(apr_status_t rv)
@@ -121,6 +163,7 @@ void mirror_spool_start(mirror_child_t *child, apr_pool_t *pool, void *server)
 
     spools->child = child;
     spools->server = server;
+    spools->closer = mirror_closer_create(pool, close_spool);
     spools->dir = child->registry->spool_dir;
     mirror_share_init(&spools->bytes, (apr_uint64_t)child->registry->spool_size, child->registry->mirrors->nelts);
     mirror_share_init(&spools->files, (child->descriptors_max + 1) / 2, child->registry->mirrors->nelts);
@@ -175,29 +218,6 @@ apr_uint32_t mirror_spool_take_refused(mirror_child_t *child, char *what, apr_si
 }
 
 /* ---- writing ---- */
-
-/* A mirror that has no file gets one beyond what is for mirrors, as connections do: those that hang keep theirs. */
-static int take_descriptor(mirror_lane_t *lane)
-{
-    mirror_child_t *child = lane->child;
-    apr_uint32_t others = apr_atomic_inc32(&child->descriptors);
-
-    if (mirror_share_take(&child->spools->files, &lane->files, 1)) {
-        if (others < child->descriptors_max ||
-            (others < 2 * child->descriptors_max && apr_atomic_read64(&lane->files) == 1)) {
-            return 1;
-        }
-        mirror_share_give(&child->spools->files, &lane->files, 1);
-    }
-    apr_atomic_dec32(&child->descriptors);
-    return 0;
-}
-
-static void give_descriptor_back(mirror_lane_t *lane)
-{
-    mirror_share_give(&lane->child->spools->files, &lane->files, 1);
-    apr_atomic_dec32(&lane->child->descriptors);
-}
 
 static apr_status_t create(mirror_spool_t **out, mirror_lane_t *lane)
 {
@@ -315,12 +335,15 @@ apr_status_t mirror_spool_read(mirror_spool_t *spool, apr_off_t offset, char *bu
 
 void mirror_spool_end(mirror_spool_t *spool)
 {
-    if (spool) {
-        mirror_lane_t *lane = spool->lane;
-
-        apr_file_close(spool->file);
-        mirror_share_give(&lane->child->spools->bytes, &lane->spooled, spool->charged);
-        apr_pool_destroy(spool->pool);
-        give_descriptor_back(lane);
+    if (spool && spool->length > MIRROR_LONG_FILE) {
+        mirror_closer_push(spool->lane->child->spools->closer, &spool->item);
     }
+    else if (spool) {
+        close_spool(&spool->item);
+    }
+}
+
+int mirror_spool_may_be_closing(const mirror_child_t *child)
+{
+    return child->spools && mirror_closer_has_run(child->spools->closer);
 }

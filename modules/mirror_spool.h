@@ -54,8 +54,11 @@ apr_status_t mirror_spool_send(mirror_spool_t *spool, apr_socket_t *socket, apr_
  * of a disk; logged. */
 apr_status_t mirror_spool_read(mirror_spool_t *spool, apr_off_t offset, char *buffer, apr_size_t *len);
 
-/* Close it, and give its room back. NULL: nothing. */
+/* Close it, and give its room back; a long one later, by a thread that may wait. NULL: nothing. */
 void mirror_spool_end(mirror_spool_t *spool);
+
+/* child end, main thread: whether that thread may run still, and so needs our code. */
+int mirror_spool_may_be_closing(const mirror_child_t *child);
 
 /* ---- sender thread ---- */
 

@@ -256,6 +256,31 @@ START_TEST(the_size_is_for_all_files_and_comes_back)
 }
 END_TEST
 
+/* A long file is given back by another thread; so are its bytes, when it is closed. */
+START_TEST(a_long_file_is_closed_later)
+{
+    mirror_copy_t *copy;
+    apr_time_t end = apr_time_now() + apr_time_from_sec(20);
+
+    registry.spool_size = 100 << 20;
+    mirror_spool_start(&child, pool, NULL);
+    copy = begin();
+    ck_assert_int_eq(fill(copy, 8 << 20), MIRROR_OUTCOME_NONE);
+    mirror_copy_end(copy, MIRROR_OUTCOME_TOO_LARGE);
+    ck_assert_uint_eq(lane.files, 0);
+    ck_assert_int_eq(mirror_spool_may_be_closing(&child), 0);
+    copy = begin();
+    ck_assert_int_eq(fill(copy, 9 << 20), MIRROR_OUTCOME_NONE);
+    mirror_copy_end(copy, MIRROR_OUTCOME_TOO_LARGE);
+    ck_assert_int_eq(mirror_spool_may_be_closing(&child), 1);
+    while (apr_atomic_read32(&child.descriptors) > 0) {
+        ck_assert(apr_time_now() < end);
+        apr_sleep(1000);
+    }
+    mirror_connection_close(connection);
+}
+END_TEST
+
 START_TEST(files_take_half_of_the_descriptors)
 {
     mirror_copy_t *copies[4];
@@ -299,6 +324,7 @@ int main(void)
     tcase_add_test(tcase, a_long_body_leaves_others_their_turn);
     tcase_add_test(tcase, a_file_that_cannot_be_read_breaks_its_copy_alone);
     tcase_add_test(tcase, the_size_is_for_all_files_and_comes_back);
+    tcase_add_test(tcase, a_long_file_is_closed_later);
     tcase_add_test(tcase, files_take_half_of_the_descriptors);
     suite_add_tcase(suite, tcase);
     runner = srunner_create(suite);
