@@ -25,7 +25,6 @@
 #include "mirror_log.h"
 #include "mirror_manager.h"
 #include "mirror_settings.h"
-#include "mirror_share.h"
 #include "mirror_slotmem.h"
 #include "mirror_spool.h"
 #include "mirror_status.h"
@@ -229,7 +228,7 @@ static void child_init(apr_pool_t *pchild, server_rec *s)
     pool = mirror_memory_pool_create("mirror_child"); /* main thread; then only read */
     child = apr_pcalloc(pool, sizeof(*child));
     child->registry = registry;
-    mirror_share_init(&child->memory, (apr_uint64_t)registry->memory, registry->mirrors->nelts);
+    mirror_copy_start(child, pool);
     if (apr_generate_random_bytes((unsigned char *)&child->sample, sizeof(child->sample)) != APR_SUCCESS) {
         ap_random_insecure_bytes(&child->sample, sizeof(child->sample));
     }

@@ -216,6 +216,7 @@ struct mirror_child_t {
     mirror_sender_t *sender;
     mirror_spools_t *spools;
     struct mirror_logs_t *logs; /* NULL: none is configured */
+    struct mirror_blocks_t *blocks; /* of long bodies; mirror_copy.c */
     int place;            /* in shared memory */
     int graceful;         /* main thread: the MPM said that the child may take its time to end */
     mirror_pot_t memory;  /* bytes of ProxyMirrorMemory that copies take */

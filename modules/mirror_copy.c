@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "mirror_blocks.h"
 #include "mirror_breaker.h"
 #include "mirror_copy.h"
 #include "mirror_limit_window.h"
@@ -31,6 +32,23 @@
 #define MIRROR_BLOCK_COST 16
 /* Blocks that are written to a file at a time. */
 #define MIRROR_IOVECS 16
+/* Blocks that are kept to be used again, at most; and the part of the memory that they may be. */
+#define MIRROR_BLOCKS_KEPT 256
+#define MIRROR_KEPT_PART   4
+
+void mirror_copy_start(mirror_child_t *child, apr_pool_t *pool)
+{
+    apr_int64_t kept = child->registry->memory / MIRROR_KEPT_PART / MIRROR_BLOCK_MAX;
+
+    mirror_share_init(&child->memory, (apr_uint64_t)child->registry->memory, child->registry->mirrors->nelts);
+    child->blocks = mirror_blocks_create(pool, sizeof(mirror_block_t) + MIRROR_BLOCK_MAX,
+                                         kept < MIRROR_BLOCKS_KEPT ? (apr_uint32_t)kept : MIRROR_BLOCKS_KEPT);
+}
+
+int mirror_copy_trim(mirror_child_t *child)
+{
+    return mirror_blocks_trim(child->blocks) > 0;
+}
 
 /* ---- the gates ---- */
 
@@ -172,18 +190,38 @@ static apr_off_t expected(const mirror_copy_t *copy, apr_size_t len)
     return more > (apr_off_t)len ? more : (apr_off_t)len;
 }
 
-/* How large the next block is to be for `more` bytes. Those of the first 64 KiB may be smaller ones. */
+/* How large the next block is to be for `more` bytes. Those of the first 64 KiB may be smaller ones. What would be more than
+ * half of the largest is that, so that it can be used again. */
 static apr_size_t next_size(const mirror_copy_t *copy, apr_off_t more)
 {
     apr_size_t most = copy->held < MIRROR_BLOCKS_MIN ? MIRROR_BLOCKS_MIN - copy->held : MIRROR_BLOCK_MAX;
 
+    if (most == MIRROR_BLOCK_MAX && more > MIRROR_BLOCK_MAX / 2) {
+        return most;
+    }
     return more < (apr_off_t)most ? (apr_size_t)more : most;
+}
+
+static mirror_block_t *create_block(mirror_child_t *child, apr_size_t size)
+{
+    return size == MIRROR_BLOCK_MAX ? mirror_blocks_take(child->blocks) : malloc(sizeof(mirror_block_t) + size);
+}
+
+/* Only the sender looks after blocks that are kept, so none are for a copy that has not come to it. */
+static void free_block(const mirror_copy_t *copy, mirror_block_t *block)
+{
+    if (block->size == MIRROR_BLOCK_MAX && copy->pushed) {
+        mirror_blocks_give(copy->lane->child->blocks, block);
+    }
+    else {
+        free(block);
+    }
 }
 
 /* One more block, for which the copy was charged. 0: there is no memory. */
 static int add_block(mirror_copy_t *copy, apr_size_t size)
 {
-    mirror_block_t *block = malloc(sizeof(*block) + size);
+    mirror_block_t *block = create_block(copy->lane->child, size);
 
     if (!block) {
         return 0;
@@ -209,7 +247,7 @@ static void drop_blocks(mirror_copy_t *copy)
     for (block = last->next; block; block = next) {
         next = block->next;
         given += block_cost(block->size);
-        free(block);
+        free_block(copy, block);
     }
     last->next = NULL;
     copy->held = kept;
@@ -312,6 +350,7 @@ void mirror_copy_complete(mirror_copy_t *copy, int with_length)
 
 void mirror_copy_push(mirror_copy_t *copy)
 {
+    copy->pushed = 1;
     mirror_queue_push(copy->lane->child->queue, &copy->item);
 }
 
@@ -342,7 +381,7 @@ void mirror_copy_end(mirror_copy_t *copy, mirror_outcome_e outcome)
     mirror_settings_drop(copy->settings);
     for (block = copy->rest; block; block = next) {
         next = block->next;
-        free(block);
+        free_block(copy, block);
     }
     free(copy);
 }

@@ -7,7 +7,7 @@
  *
  * It is one block of memory: this struct, then the head, then room for a body whose length was announced and is small.
  * What more there is of a body lies in a chain of blocks. They come from malloc and not from an APR allocator of their own,
- * which maps and unmaps memory for each block. When 64 KiB are full, there is still more, and the mirror's share of the
+ * which maps and unmaps memory for each block; those of 64 KiB are used over and over (mirror_blocks.h). When 64 KiB are full, there is still more, and the mirror's share of the
  * memory has no room for it, all that the blocks have goes into a file (mirror_spool.h), and the first 64 KiB of them begin
  * anew; so the file is in front of them, and a body that has a file goes on in it.
  *
@@ -55,9 +55,16 @@ struct mirror_copy_t {
     unsigned no_answer_body : 1; /* HEAD: the answer has none (RFC 9110 9.3.2) */
     unsigned idempotent : 1;     /* RFC 9110 9.2.2 */
     unsigned retried : 1;        /* sender: this is the one second attempt */
+    unsigned pushed : 1;         /* was handed over to the sender */
     unsigned in_flight : 1;      /* sender: is counted in the cell's in_flight */
     unsigned in_pool : 1;        /* sender: has got as far as the mirror's pool */
 };
+
+/* ---- child start, main thread ---- */
+
+/* Make what all copies of `child` share, in `pool`: its memory, as the registry says, and blocks that are used over and
+ * over. */
+void mirror_copy_start(mirror_child_t *child, apr_pool_t *pool);
 
 /* ---- request threads ---- */
 
@@ -80,6 +87,11 @@ void mirror_copy_complete(mirror_copy_t *copy, int with_length);
 
 /* Hand the copy over to the sender, which owns it from here. Never waits. */
 void mirror_copy_push(mirror_copy_t *copy);
+
+/* ---- sender thread ---- */
+
+/* Free memory that is kept for copies and was not needed since the last call. Returns 1 if there is still some. */
+int mirror_copy_trim(mirror_child_t *child);
 
 /* ---- any thread: the owner ---- */
 

@@ -116,6 +116,7 @@ static void on_tick(void *baton)
                      APR_INT64_T_FMT " are full", lane->mirror->name, settings->max_connections, settings->max_queue);
         on |= episode_tick(&sender->full[i], apr_atomic_xchg32(&lane->refused, 0), sender->server, what);
     }
+    on |= mirror_copy_trim(child);
     mirror_helpers_retry(sender->pools.helpers);
     if (on || sender->pools.held > 0 || mirror_helpers_pending(sender->pools.helpers) > 0) {
         mirror_loop_timer_start(sender->pools.loop, &sender->tick, mirror_loop_now(sender->pools.loop), MIRROR_TICK);

@@ -105,6 +105,25 @@ def test_arrives(proxy, origin, mirrors, scheme, chunked, megabytes):
     assert h.mirror()["state"]["bytes"] == 0
 
 
+@pytest.mark.parametrize("scheme", ["http", "https", "unix"])
+@pytest.mark.parametrize("chunked", [False, True])
+def test_arrives_from_memory(proxy, mirrors, scheme, chunked):
+    """In blocks that were another body's before."""
+    mirror = mirrors(scheme)
+    h = proxy(mirror, memory="64M")
+    sizes = [MEGABYTE, 5 * MEGABYTE + 1, MEGABYTE + 7, 3 * MEGABYTE]
+    for n, size in enumerate(sizes, 1):
+        gate = mirror.hold()
+        assert upload(h, "/o/a", size, chunked).status == 200
+        mirror.wait(n)
+        assert not spooled(h)
+        assert size < h.mirror()["state"]["bytes"] < size + 2 * 65536 + 10000
+        gate.set()
+        assert h.ended(n) == {"mirrored": n}
+    assert [got.digest for got in mirror.requests] == [digest_of(size) for size in sizes]
+    assert h.mirror()["state"]["bytes"] == 0
+
+
 @pytest.mark.smoke
 @pytest.mark.valgrind
 @pytest.mark.parametrize("memory", ["64M", "1M"])

@@ -15,7 +15,6 @@
 #include "mirror_clock.h"
 #include "mirror_limit.h"
 #include "mirror_limit_window.h"
-#include "mirror_share.h"
 #include "mirror_slotmem.h"
 #include "mirror_tls.h"
 
@@ -146,7 +145,8 @@ static void setup(void)
     registry.threads = HELPERS;
     memset(&child, 0, sizeof(child));
     child.registry = &registry;
-    mirror_share_init(&child.memory, 1 << 20, 1);
+    registry.memory = 1 << 20;
+    mirror_copy_start(&child, pool);
     child.lanes = &lane;
     memset(&lane, 0, sizeof(lane));
     lane.mirror = &mirror;

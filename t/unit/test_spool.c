@@ -112,7 +112,7 @@ static void setup(void)
     registry.spool_size = LENGTH;
     memset(&child, 0, sizeof(child));
     child.registry = &registry;
-    mirror_share_init(&child.memory, MEMORY, 1);
+    mirror_copy_start(&child, pool);
     child.descriptors_max = 6;
     child.queue = mirror_queue_create(pool, wake, NULL);
     memset(&cell, 0, sizeof(cell));
@@ -214,6 +214,34 @@ START_TEST(a_long_body_leaves_others_their_turn)
     ck_assert_uint_eq(i, LENGTH);
     ck_assert_int_eq(ended, 0);
     on_end(NULL, connection, MIRROR_CLOSED);
+}
+END_TEST
+
+/* Those of a body in memory are used again; what no copy needs is given back to the system. */
+START_TEST(blocks_are_kept_for_a_while)
+{
+    mirror_copy_t *copy = begin(), *other = begin();
+    mirror_block_t *block, *kept[3];
+    int n = 0;
+
+    ck_assert_int_eq(fill(copy, MEMORY / 4), MIRROR_OUTCOME_NONE);
+    ck_assert_ptr_null(copy->spool);
+    for (block = copy->rest; block; block = block->next) {
+        kept[n++ % 3] = block;
+    }
+    mirror_copy_push(copy);
+    ck_assert_ptr_eq(mirror_queue_take(child.queue), copy);
+    mirror_copy_end(copy, MIRROR_OUTCOME_MIRRORED);
+    ck_assert_int_eq(mirror_copy_trim(&child), 1);
+    ck_assert_int_eq(fill(other, MEMORY / 4), MIRROR_OUTCOME_NONE);
+    for (n = 0, block = other->rest; block; block = block->next) {
+        n += block == kept[0] || block == kept[1] || block == kept[2];
+    }
+    ck_assert_int_eq(n, 3);
+    mirror_copy_end(other, MIRROR_OUTCOME_TOO_LARGE); /* the sender has not seen it: nothing of it is kept */
+    while (mirror_copy_trim(&child)) {
+    }
+    mirror_connection_close(connection);
 }
 END_TEST
 
@@ -322,6 +350,7 @@ int main(void)
     tcase_add_checked_fixture(tcase, setup, teardown);
     tcase_set_timeout(tcase, 30);
     tcase_add_test(tcase, a_long_body_leaves_others_their_turn);
+    tcase_add_test(tcase, blocks_are_kept_for_a_while);
     tcase_add_test(tcase, a_file_that_cannot_be_read_breaks_its_copy_alone);
     tcase_add_test(tcase, the_size_is_for_all_files_and_comes_back);
     tcase_add_test(tcase, a_long_file_is_closed_later);
