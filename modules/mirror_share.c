@@ -31,6 +31,14 @@ static apr_uint64_t share(const mirror_pot_t *pot, apr_uint64_t used)
     return left > pot->reserve ? left : pot->reserve;
 }
 
+void mirror_share_force(mirror_pot_t *pot, apr_uint64_t *own, apr_uint64_t n)
+{
+    apr_uint64_t had = apr_atomic_add64(own, n);
+
+    apr_atomic_add64(&pot->used, n);
+    apr_atomic_add64(&pot->lent, beyond(pot, had + n) - beyond(pot, had));
+}
+
 int mirror_share_take(mirror_pot_t *pot, apr_uint64_t *own, apr_uint64_t n)
 {
     apr_uint64_t used, had, more;

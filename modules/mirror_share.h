@@ -27,6 +27,9 @@ void mirror_share_init(mirror_pot_t *pot, apr_uint64_t size, int mirrors);
  * share of the mirror has no room. Never waits. */
 int mirror_share_take(mirror_pot_t *pot, apr_uint64_t *own, apr_uint64_t n);
 
+/* Take `n` units whatever has been taken, for a mirror that cannot do without. The others have to do with less. */
+void mirror_share_force(mirror_pot_t *pot, apr_uint64_t *own, apr_uint64_t n);
+
 /* Give back `n` units that were taken with the same `own`. */
 void mirror_share_give(mirror_pot_t *pot, apr_uint64_t *own, apr_uint64_t n);
 

@@ -92,18 +92,22 @@ static apr_status_t try_dir(const char *dir, apr_pool_t *pool)
 
 /* ---- what a file takes ---- */
 
-/* A mirror that has no file gets one beyond what is for mirrors, as connections do: those that hang keep theirs. */
+/* A mirror that has no file gets one beyond its share and beyond what is for mirrors, as for connections: mirrors that hang
+ * keep theirs, and there may be more mirrors than files. */
 static int take_descriptor(mirror_lane_t *lane)
 {
     mirror_child_t *child = lane->child;
-    apr_uint32_t others = apr_atomic_inc32(&child->descriptors);
+    mirror_pot_t *files = &child->spools->files;
+    int first = apr_atomic_read64(&lane->files) == 0;
 
-    if (mirror_share_take(&child->spools->files, &lane->files, 1)) {
-        if (others < child->descriptors_max ||
-            (others < 2 * child->descriptors_max && apr_atomic_read64(&lane->files) == 1)) {
+    if (apr_atomic_inc32(&child->descriptors) < (first ? 2 : 1) * child->descriptors_max) {
+        if (mirror_share_take(files, &lane->files, 1)) {
             return 1;
         }
-        mirror_share_give(&child->spools->files, &lane->files, 1);
+        if (first) {
+            mirror_share_force(files, &lane->files, 1);
+            return 1;
+        }
     }
     apr_atomic_dec32(&child->descriptors);
     return 0;

@@ -5,6 +5,7 @@
 #include <apr_general.h>
 #include <apr_portable.h>
 #include <check.h>
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -262,6 +263,38 @@ START_TEST(a_file_that_cannot_be_read_breaks_its_copy_alone)
 }
 END_TEST
 
+/* Three files for nine mirrors, of which the first ones hang. */
+START_TEST(each_mirror_has_a_file)
+{
+    mirror_lane_t lanes[9];
+    mirror_spool_t *spools[9][3];
+    char byte = 'x';
+    struct iovec iov = { &byte, 1 };
+    int i, n;
+
+    list.nelts = 9;
+    memset(spools, 0, sizeof(spools));
+    mirror_spool_start(&child, pool, NULL);
+    for (i = 0; i < 9; i++) {
+        lanes[i] = lane;
+        for (n = 0; n < 3; n++) {
+            apr_status_t rv = mirror_spool_append(&spools[i][n], &lanes[i], &iov, 1);
+
+            ck_assert(n > 0 || rv == APR_SUCCESS);
+            ck_assert(n < 2 || rv == EMFILE);
+        }
+    }
+    for (i = 0; i < 9; i++) {
+        for (n = 0; n < 3; n++) {
+            mirror_spool_end(spools[i][n]);
+        }
+        ck_assert_uint_eq(lanes[i].files, 0);
+        ck_assert_uint_eq(lanes[i].spooled, 0);
+    }
+    mirror_connection_close(connection);
+}
+END_TEST
+
 START_TEST(the_size_is_for_all_files_and_comes_back)
 {
     mirror_copy_t *first = begin(), *second = begin(), *third;
@@ -325,14 +358,14 @@ START_TEST(files_take_half_of_the_descriptors)
     for (i = 0; i < 4; i++) {
         mirror_copy_end(copies[i], MIRROR_OUTCOME_SHUT_DOWN);
     }
-    child.descriptors = 5; /* of connections */
+    child.descriptors = 6; /* of connections */
     copies[0] = begin();
     copies[1] = begin();
     ck_assert_int_eq(fill(copies[0], 100000), MIRROR_OUTCOME_NONE);
     ck_assert_int_eq(fill(copies[1], 100000), MIRROR_OUTCOME_MEMORY_FULL);
     mirror_copy_end(copies[0], MIRROR_OUTCOME_SHUT_DOWN);
     mirror_copy_end(copies[1], MIRROR_OUTCOME_SHUT_DOWN);
-    ck_assert_uint_eq(child.descriptors, 5);
+    ck_assert_uint_eq(child.descriptors, 6);
     child.descriptors = 0;
     empty_memory();
     mirror_connection_close(connection);
@@ -352,6 +385,7 @@ int main(void)
     tcase_add_test(tcase, a_long_body_leaves_others_their_turn);
     tcase_add_test(tcase, blocks_are_kept_for_a_while);
     tcase_add_test(tcase, a_file_that_cannot_be_read_breaks_its_copy_alone);
+    tcase_add_test(tcase, each_mirror_has_a_file);
     tcase_add_test(tcase, the_size_is_for_all_files_and_comes_back);
     tcase_add_test(tcase, a_long_file_is_closed_later);
     tcase_add_test(tcase, files_take_half_of_the_descriptors);
