@@ -150,7 +150,8 @@ static void child_status(server_rec *s, pid_t pid, ap_generation_t generation, i
 
 /* ---- a child ---- */
 
-/* A helper that a name server holds up, or a thread that closes a file, still runs our code: keep it in memory. */
+/* A helper that a name server holds up, or a thread that closes a file, still runs our code: keep
+ * it in memory. */
 static void keep_code_loaded(void)
 {
     Dl_info info;

@@ -201,7 +201,7 @@ typedef struct mirror_lane_t {
     mirror_cell_t *cell;  /* NULL: shared memory has no slot for the mirror; it is off */
     apr_uint32_t pending; /* atomic: copies admitted that have not ended */
     apr_uint32_t refused; /* atomic: copies refused for want of room since the log was last told */
-    apr_uint64_t memory;  /* atomic: bytes that its copies take now; private, other than the cell's */
+    apr_uint64_t memory;  /* atomic: bytes that its copies take; private, other than the cell's */
     apr_uint64_t spooled; /* atomic: bytes in files of its copies */
     apr_uint64_t files;   /* atomic: how many these are */
     apr_uint32_t told[MIRROR_EXPR_COUNT]; /* atomic: 1 once the log was told that an expression fails */

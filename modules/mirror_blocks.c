@@ -2,8 +2,9 @@
  *
  * mirror_blocks.c - large blocks of memory that are used over and over. See mirror_blocks.h.
  *
- * Blocks that are kept are in the first slots, as a rule: `count` says where to look, and a trim begins with those beyond. A
- * slot is emptied and filled by one atomic operation, so no two threads ever have the same block.
+ * Blocks that are kept are in the first slots, as a rule: `count` says where to look, and a trim
+ * begins with those beyond. A slot is emptied and filled by one atomic operation, so no two threads
+ * ever have the same block.
  */
 #include <apr_atomic.h>
 #include <stdlib.h>
@@ -14,14 +15,14 @@ struct mirror_blocks_t {
     apr_size_t size;
     apr_uint32_t most;
     apr_uint32_t count; /* atomic: blocks that are kept */
-    apr_uint32_t spare; /* atomic: the fewest that were since the last trim, so that many were not needed */
+    apr_uint32_t spare; /* atomic: the fewest since the last trim; so many were not needed */
     void **slots;       /* atomic, each; NULL: empty */
 };
 
 /* Take the block of a slot out of it. NULL: it is empty. */
 static void *empty_slot(mirror_blocks_t *blocks, apr_uint32_t n)
 {
-    void *slot = (void *)&blocks->slots[n]; /* APR's versions want different qualifiers; void suits all */
+    void *slot = (void *)&blocks->slots[n]; /* void suits all of APR's versions */
     void *block = apr_atomic_casptr(slot, NULL, NULL) ? apr_atomic_xchgptr(slot, NULL) : NULL;
 
     if (block) {

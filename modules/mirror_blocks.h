@@ -2,10 +2,11 @@
  *
  * mirror_blocks.h - large blocks of memory that are used over and over.
  *
- * The pages of a block that malloc has just got from the system have to be made at its first use, which costs more than all
- * that a body in memory costs otherwise. So a child keeps some blocks that were used, the last one first, as it is likely in
- * the processor's cache; and gives back to malloc those that were not needed for a while. Blocks that are kept are not
- * counted as memory of copies. There is no lock: a thread that ends within a call takes no more than one block along.
+ * The pages of a block that malloc has just got from the system have to be made at its first use,
+ * which costs more than all that a body in memory costs otherwise. So a child keeps some blocks
+ * that were used, the last one first, as it is likely in the processor's cache; and gives back to
+ * malloc those that were not needed for a while. Blocks that are kept are not counted as memory of
+ * copies. There is no lock: a thread that ends within a call takes no more than one block along.
  */
 #ifndef MIRROR_BLOCKS_H
 #define MIRROR_BLOCKS_H
@@ -19,7 +20,8 @@ mirror_blocks_t *mirror_blocks_create(apr_pool_t *pool, apr_size_t size, apr_uin
 
 /* ---- any thread ---- */
 
-/* A block, the caller's; what is in it is of the one who had it before. NULL: there is no memory. */
+/* A block, the caller's; what is in it is of the one who had it before. NULL: there is no
+ * memory. */
 void *mirror_blocks_take(mirror_blocks_t *blocks);
 
 /* Own a block of mirror_blocks_take()'s: keep it for the next one who needs it, or free it. */

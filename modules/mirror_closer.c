@@ -2,8 +2,9 @@
  *
  * mirror_closer.c - closing long files. See mirror_closer.h.
  *
- * The queue is asleep while no thread runs, so that the push which wakes it starts one. Two threads may run for a moment,
- * when something is pushed while the first one is about to end; each takes what it finds.
+ * The queue is asleep while no thread runs, so that the push which wakes it starts one. Two threads
+ * may run for a moment, when something is pushed while the first one is about to end; each takes
+ * what it finds.
  */
 #include <apr_atomic.h>
 #include <pthread.h>
@@ -38,7 +39,8 @@ static void *closer_main(void *closer)
     return NULL;
 }
 
-/* The queue's `wake`. A thread of APR's would leave something in its pool, each time. All signals are blocked in it. */
+/* The queue's `wake`. A thread of APR's would leave something in its pool, each time. All signals
+ * are blocked in it. */
 static void start(void *baton)
 {
     mirror_closer_t *closer = baton;

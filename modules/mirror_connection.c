@@ -201,8 +201,9 @@ static apr_status_t write_row(mirror_connection_t *c)
 
 /* ---- reading ---- */
 
-/* Whether the mirror has said more than the answer that ended with the `len` bytes of the last read, so that a poll would tell
- * too late, or not at all: TLS may hold it, and a read that filled the buffer may have left it in the socket. */
+/* Whether the mirror has said more than the answer that ended with the `len` bytes of the last
+ * read, so that a poll would tell too late, or not at all: TLS may hold it, and a read that filled
+ * the buffer may have left it in the socket. */
 static int has_more(mirror_connection_t *c, apr_size_t len)
 {
     apr_size_t more = c->shared->buffer_size;
@@ -217,9 +218,9 @@ static int is_begun(const mirror_connection_t *c, const mirror_copy_t *copy)
     return c->sending != copy || c->part != PART_HEAD || c->offset > 0;
 }
 
-/* The copy was answered: 1 if another one follows it here, whose answer is now awaited. None does if this one was not
- * written to its end, or the mirror will say no more, or it has said more before it was asked: the answer ended `at` that
- * byte of the `len` that were read last. */
+/* The copy was answered: 1 if another one follows it here, whose answer is now awaited. None does
+ * if this one was not written to its end, or the mirror will say no more, or it has said more
+ * before it was asked: the answer ended `at` that byte of the `len` that were read last. */
 static int next_copy(mirror_connection_t *c, apr_size_t at, apr_size_t len)
 {
     mirror_copy_t *copy = c->copy;

@@ -70,7 +70,7 @@ struct mirror_connection_t {
     mirror_timer_t more; /* there may be bytes that a poll does not see */
     mirror_copy_t *copy; /* whose answer is awaited, and by `next` those that follow it; NULL: it is idle */
     mirror_response_t response;
-    apr_time_t began;            /* when the first bytes of that answer were read (mirror_loop_now()) */
+    apr_time_t began;            /* when its first bytes were read (mirror_loop_now()) */
     apr_time_t rested;           /* when it became idle (mirror_loop_now()) */
     mirror_copy_t *sending;      /* the copy that is being written, or the last one that was */
     int part;                    /* of that one; mirror_connection.c */

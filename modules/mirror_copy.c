@@ -23,8 +23,8 @@
 #define MIRROR_HEAD_TAIL 48
 /* An announced body up to this size lies in the block. */
 #define MIRROR_START_MAX 8192
-/* Further blocks: the first one of a body of unknown length, the largest, and what those have room for that stay when the
- * rest of the body is on disk. */
+/* Further blocks: the first one of a body of unknown length, the largest, and what those have room
+ * for that stay when the rest of the body is on disk. */
 #define MIRROR_BLOCK_MIN  8192
 #define MIRROR_BLOCK_MAX  65536
 #define MIRROR_BLOCKS_MIN 65536
@@ -40,9 +40,11 @@ void mirror_copy_start(mirror_child_t *child, apr_pool_t *pool)
 {
     apr_int64_t kept = child->registry->memory / MIRROR_KEPT_PART / MIRROR_BLOCK_MAX;
 
-    mirror_share_init(&child->memory, (apr_uint64_t)child->registry->memory, child->registry->mirrors->nelts);
-    child->blocks = mirror_blocks_create(pool, sizeof(mirror_block_t) + MIRROR_BLOCK_MAX,
-                                         kept < MIRROR_BLOCKS_KEPT ? (apr_uint32_t)kept : MIRROR_BLOCKS_KEPT);
+    mirror_share_init(&child->memory, (apr_uint64_t)child->registry->memory,
+                      child->registry->mirrors->nelts);
+    child->blocks =
+        mirror_blocks_create(pool, sizeof(mirror_block_t) + MIRROR_BLOCK_MAX,
+                             kept < MIRROR_BLOCKS_KEPT ? (apr_uint32_t)kept : MIRROR_BLOCKS_KEPT);
 }
 
 int mirror_copy_trim(mirror_child_t *child)
@@ -100,15 +102,15 @@ static mirror_outcome_e refuse_charged(mirror_lane_t *lane, apr_size_t charged, 
     return refuse(lane, outcome);
 }
 
-/* Whether `bytes` more of a body beyond its first blocks may be in memory. Only half of the share is for these, as heads and
- * short bodies cannot be anywhere else. */
+/* Whether `bytes` more of a body beyond its first blocks may be in memory. Only half of the share
+ * is for these, as heads and short bodies cannot be anywhere else. */
 static int may_stay(mirror_lane_t *lane, apr_off_t bytes)
 {
     return mirror_share_fits_half(&lane->child->memory, &lane->memory, (apr_uint64_t)bytes);
 }
 
-/* Whether there is room for a body of that length, in memory or for what would go to disk of it. There may still be none
- * when it comes. */
+/* Whether there is room for a body of that length, in memory or for what would go to disk of it.
+ * There may still be none when it comes. */
 static int has_room(mirror_lane_t *lane, apr_off_t announced)
 {
     apr_off_t spooled = announced > 0 ? (announced - 1) / MIRROR_BLOCKS_MIN * MIRROR_BLOCKS_MIN : 0;
@@ -177,8 +179,8 @@ static apr_size_t block_cost(apr_size_t size)
     return sizeof(mirror_block_t) + size + MIRROR_BLOCK_COST;
 }
 
-/* How many bytes are still to come, if there are `len` of them now: what is announced, or else as much again as the blocks
- * have, up to a large one. */
+/* How many bytes are still to come, if there are `len` of them now: what is announced, or else as
+ * much again as the blocks have, up to a large one. */
 static apr_off_t expected(const mirror_copy_t *copy, apr_size_t len)
 {
     apr_off_t before = copy->body_len - (apr_off_t)len;
@@ -190,11 +192,12 @@ static apr_off_t expected(const mirror_copy_t *copy, apr_size_t len)
     return more > (apr_off_t)len ? more : (apr_off_t)len;
 }
 
-/* How large the next block is to be for `more` bytes. Those of the first 64 KiB may be smaller ones. What would be more than
- * half of the largest is that, so that it can be used again. */
+/* How large the next block is to be for `more` bytes. Those of the first 64 KiB may be smaller
+ * ones. What would be more than half of the largest is that, so that it can be used again. */
 static apr_size_t next_size(const mirror_copy_t *copy, apr_off_t more)
 {
-    apr_size_t most = copy->held < MIRROR_BLOCKS_MIN ? MIRROR_BLOCKS_MIN - copy->held : MIRROR_BLOCK_MAX;
+    apr_size_t most =
+        copy->held < MIRROR_BLOCKS_MIN ? MIRROR_BLOCKS_MIN - copy->held : MIRROR_BLOCK_MAX;
 
     if (most == MIRROR_BLOCK_MAX && more > MIRROR_BLOCK_MAX / 2) {
         return most;
@@ -204,10 +207,12 @@ static apr_size_t next_size(const mirror_copy_t *copy, apr_off_t more)
 
 static mirror_block_t *create_block(mirror_child_t *child, apr_size_t size)
 {
-    return size == MIRROR_BLOCK_MAX ? mirror_blocks_take(child->blocks) : malloc(sizeof(mirror_block_t) + size);
+    return size == MIRROR_BLOCK_MAX ? mirror_blocks_take(child->blocks)
+                                    : malloc(sizeof(mirror_block_t) + size);
 }
 
-/* Only the sender looks after blocks that are kept, so none are for a copy that has not come to it. */
+/* Only the sender looks after blocks that are kept, so none are for a copy that has not come to
+ * it. */
 static void free_block(const mirror_copy_t *copy, mirror_block_t *block)
 {
     if (block->size == MIRROR_BLOCK_MAX && copy->pushed) {
@@ -282,8 +287,9 @@ static int spill(mirror_copy_t *copy)
     return 1;
 }
 
-/* The last block is full, or there is none: have one with room for the first of `len` bytes. Up to 64 KiB of a body are in
- * memory, and more while there is room for all that is to come. 0: there is no room. */
+/* The last block is full, or there is none: have one with room for the first of `len` bytes. Up to
+ * 64 KiB of a body are in memory, and more while there is room for all that is to come. 0: there is
+ * no room. */
 static int next_block(mirror_copy_t *copy, apr_size_t len)
 {
     apr_off_t more = expected(copy, len);
@@ -296,7 +302,8 @@ static int next_block(mirror_copy_t *copy, apr_size_t len)
     if (copy->held < MIRROR_BLOCKS_MIN) {
         return charge(copy->lane, &copy->charged, block_cost(size)) && add_block(copy, size);
     }
-    if (!copy->spool && may_stay(copy->lane, more) && charge_if(copy->lane, &copy->charged, block_cost(size))) {
+    if (!copy->spool && may_stay(copy->lane, more) &&
+        charge_if(copy->lane, &copy->charged, block_cost(size))) {
         return add_block(copy, size);
     }
     return spill(copy);

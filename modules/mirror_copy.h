@@ -5,13 +5,16 @@
  * A copy has one owner at a time: the request that captures it, then the queue, then the sender, then a connection. It
  * ends in mirror_copy_end() and nowhere else. It holds bytes, and nothing of a request_rec, a conn_rec or their pools.
  *
- * It is one block of memory: this struct, then the head, then room for a body whose length was announced and is small.
- * What more there is of a body lies in a chain of blocks. They come from malloc and not from an APR allocator of their own,
- * which maps and unmaps memory for each block; those of 64 KiB are used over and over (mirror_blocks.h). When 64 KiB are full, there is still more, and the mirror's share of the
- * memory has no room for it, all that the blocks have goes into a file (mirror_spool.h), and the first 64 KiB of them begin
- * anew; so the file is in front of them, and a body that has a file goes on in it.
+ * It is one block of memory: this struct, then the head, then room for a body whose length was
+ * announced and is small. What more there is of a body lies in a chain of blocks. They come from
+ * malloc and not from an APR allocator of their own, which maps and unmaps memory for each block;
+ * those of 64 KiB are used over and over (mirror_blocks.h). When 64 KiB are full, there is still
+ * more, and the mirror's share of the memory has no room for it, all that the blocks have goes into
+ * a file (mirror_spool.h), and the first 64 KiB of them begin anew; so the file is in front of
+ * them, and a body that has a file goes on in it.
  *
- * What it takes is charged to the lane's share of child->memory before it is taken, and given back when it ends.
+ * What it takes is charged to the lane's share of child->memory before it is taken, and given back
+ * when it ends.
  */
 #ifndef MIRROR_COPY_H
 #define MIRROR_COPY_H
@@ -62,8 +65,8 @@ struct mirror_copy_t {
 
 /* ---- child start, main thread ---- */
 
-/* Make what all copies of `child` share, in `pool`: its memory, as the registry says, and blocks that are used over and
- * over. */
+/* Make what all copies of `child` share, in `pool`: its memory, as the registry says, and blocks
+ * that are used over and over. */
 void mirror_copy_start(mirror_child_t *child, apr_pool_t *pool);
 
 /* ---- request threads ---- */
@@ -90,7 +93,8 @@ void mirror_copy_push(mirror_copy_t *copy);
 
 /* ---- sender thread ---- */
 
-/* Free memory that is kept for copies and was not needed since the last call. Returns 1 if there is still some. */
+/* Free memory that is kept for copies and was not needed since the last call. Returns 1 if there is
+ * still some. */
 int mirror_copy_trim(mirror_child_t *child);
 
 /* ---- any thread: the owner ---- */

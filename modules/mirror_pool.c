@@ -21,8 +21,9 @@ APLOG_USE_MODULE(proxy_mirror);
 #define MIRROR_READ_BUFFER 16384
 /* How long a connection is kept without keepalive, for copies that wait already. */
 #define MIRROR_NO_KEEPALIVE apr_time_from_sec(1)
-/* So many connections in a row that a mirror breaks off over TLS, without an answer, mean that it refuses us although it has
- * answered before. One or two may have been of a mirror that was just restarted. */
+/* So many connections in a row that a mirror breaks off over TLS, without an answer, mean that it
+ * refuses us although it has answered before. One or two may have been of a mirror that was just
+ * restarted. */
 #define MIRROR_REFUSALS 3
 
 const mirror_settings_t *mirror_pool_settings_of(const mirror_pool_t *pool)
@@ -72,7 +73,9 @@ int mirror_pool_close_idle(mirror_pool_t *pool)
 
 apr_time_t mirror_pool_idle_since(const mirror_pool_t *pool)
 {
-    return APR_RING_EMPTY(&pool->idle, mirror_connection_t, link) ? 0 : APR_RING_LAST(&pool->idle)->rested;
+    return APR_RING_EMPTY(&pool->idle, mirror_connection_t, link)
+               ? 0
+               : APR_RING_LAST(&pool->idle)->rested;
 }
 
 void mirror_pool_drop_addresses(mirror_pool_t *pool)
@@ -210,16 +213,19 @@ static void set_up(mirror_pool_t *pool)
     }
 }
 
-/* Whether a connection that was never answered on means that the mirror refuses us. One from before it was down means
- * nothing, unless it is the probe's. A mirror that has answered may refuse us later, when our certificate has expired. */
-static int means_refusal(mirror_pool_t *pool, const mirror_connection_t *c, const mirror_copy_t *copy)
+/* Whether a connection that was never answered on means that the mirror refuses us. One from before
+ * it was down means nothing, unless it is the probe's. A mirror that has answered may refuse us
+ * later, when our certificate has expired. */
+static int means_refusal(mirror_pool_t *pool, const mirror_connection_t *c,
+                         const mirror_copy_t *copy)
 {
-    return copy->probe || (c->rested > pool->failed && (++pool->refusals >= MIRROR_REFUSALS || !pool->proven));
+    return copy->probe ||
+           (c->rested > pool->failed && (++pool->refusals >= MIRROR_REFUSALS || !pool->proven));
 }
 
-/* With TLS 1.3 a handshake is over for us before the mirror has looked at our certificate. What it thinks of it is known
- * when it answers, or breaks off without having answered anything. So not the connection, but what became of the probe
- * tells that the mirror is up. */
+/* With TLS 1.3 a handshake is over for us before the mirror has looked at our certificate. What it
+ * thinks of it is known when it answers, or breaks off without having answered anything. So not the
+ * connection, but what became of the probe tells that the mirror is up. */
 static int is_refused(mirror_pool_t *pool, const mirror_connection_t *c, const mirror_copy_t *copy,
                       mirror_connection_end_e how)
 {
@@ -240,15 +246,17 @@ static int is_refused(mirror_pool_t *pool, const mirror_connection_t *c, const m
     return 0;
 }
 
-/* One connection could not be had of many, and those that are open are answered on: the mirror is not down. An answer that
- * had begun before says nothing. For as long as copies would have been dropped, no other connection is tried. */
+/* One connection could not be had of many, and those that are open are answered on: the mirror is
+ * not down. An answer that had begun before says nothing. For as long as copies would have been
+ * dropped, no other connection is tried. */
 static void answers_still(mirror_pool_t *pool, const mirror_connection_t *c)
 {
     mirror_loop_t *loop = pool->shared->loop;
 
     if (pool->failed && c->began > pool->failed) {
         set_up(pool);
-        mirror_loop_timer_start(loop, &pool->spare, mirror_loop_now(loop), mirror_pool_settings_of(pool)->retry);
+        mirror_loop_timer_start(loop, &pool->spare, mirror_loop_now(loop),
+                                mirror_pool_settings_of(pool)->retry);
     }
 }
 

@@ -81,8 +81,8 @@ static int has_probe(const mirror_pool_t *pool)
     return pool->waiting.first && pool->waiting.first->probe;
 }
 
-/* The next one that is to be sent once more. Those that have no time left end: the mirror has seen them already, and could
- * not answer them. NULL: there is none. */
+/* The next one that is to be sent once more. Those that have no time left end: the mirror has seen
+ * them already, and could not answer them. NULL: there is none. */
 static mirror_copy_t *take_again(mirror_pool_t *pool)
 {
     apr_time_t now = mirror_loop_now(pool->shared->loop);

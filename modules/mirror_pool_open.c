@@ -21,7 +21,8 @@ APLOG_USE_MODULE(proxy_mirror);
 /* Until a process that lacked descriptors, memory or threads is asked for them again. */
 #define MIRROR_PAUSE apr_time_from_sec(1)
 
-/* Descriptors have run out: close the connection that has been idle for longest, whichever mirror it is of. */
+/* Descriptors have run out: close the connection that has been idle for longest, whichever mirror
+ * it is of. */
 static void close_idle_of_any(mirror_pools_t *pools)
 {
     mirror_pool_t *pool, *found = NULL;

@@ -28,9 +28,9 @@ struct mirror_pool_t {
     struct mirror_connection_ring_t busy;
     mirror_addresses_t *addresses; /* NULL: to be looked up */
     mirror_timer_t pause;          /* runs: something was wanting for a connection, and none is opened meanwhile */
-    mirror_timer_t spare;          /* runs: the mirror answers, but takes no connections: those that are open have to do */
-    apr_time_t failed;             /* when it counted as down last, because of this pool; 0: it has answered since */
-    int refusals;                  /* connections in a row that it broke off over TLS without an answer */
+    mirror_timer_t spare;          /* runs: it answers, but takes no further connections */
+    apr_time_t failed;             /* when this pool set it down last; 0: it is up since */
+    int refusals;                  /* connections in a row, over TLS, without an answer */
     mirror_outcome_e down_as;      /* the outcome of copies that wait while it counts as down */
     int open;                      /* idle and busy */
     int opening;                   /* with helpers */
@@ -73,10 +73,10 @@ void mirror_pool_add_again(mirror_pool_t *pool, mirror_copy_t *copy);
 /* How many have no connection. */
 int mirror_pool_count_waiting(const mirror_pool_t *pool);
 
-/* What is to be sent next on `connection`, the caller's then: a copy, with those behind it, linked by `next`, as far as
- * pipeline lets them. On a connection that has answered nothing yet it is always one, as the mirror may close it with
- * the first answer. A copy that was sent before and has no time left ends as timed_out. NULL: nothing waits
- * for this connection. */
+/* What is to be sent next on `connection`, the caller's then: a copy, with those behind it, linked
+ * by `next`, as far as pipeline lets them. On a connection that has answered nothing yet it is
+ * always one, as the mirror may close it with the first answer. A copy that was sent before and has
+ * no time left ends as timed_out. NULL: nothing waits for this connection. */
 mirror_copy_t *mirror_pool_take_row(mirror_pool_t *pool, const mirror_connection_t *connection);
 
 /* End `copy` with `outcome`. It has no connection, and waits no more. */

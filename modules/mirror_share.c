@@ -2,9 +2,10 @@
  *
  * mirror_share.c - a bounded amount, divided among mirrors. See mirror_share.h.
  *
- * Each change is added to the counters first, then checked, and taken back if it was too much: two threads at a time may
- * both be refused where one of them would have fitted, but never both get what only one may have. The additions to `own`
- * have an order, so the units beyond the reserve that each of them accounts for add up to those that the mirror has.
+ * Each change is added to the counters first, then checked, and taken back if it was too much: two
+ * threads at a time may both be refused where one of them would have fitted, but never both get
+ * what only one may have. The additions to `own` have an order, so the units beyond the reserve
+ * that each of them accounts for add up to those that the mirror has.
  */
 #include "mirror_share.h"
 
@@ -42,7 +43,7 @@ void mirror_share_force(mirror_pot_t *pot, apr_uint64_t *own, apr_uint64_t n)
 int mirror_share_take(mirror_pot_t *pot, apr_uint64_t *own, apr_uint64_t n)
 {
     apr_uint64_t used, had, more;
-    apr_int64_t lent; /* below 0 while another thread gives back what a third one has not accounted for yet */
+    apr_int64_t lent; /* below 0 while a thread gives back what another has not accounted for */
 
     if (n > pot->size) {
         return 0;

@@ -92,8 +92,8 @@ static apr_status_t try_dir(const char *dir, apr_pool_t *pool)
 
 /* ---- what a file takes ---- */
 
-/* A mirror that has no file gets one beyond its share and beyond what is for mirrors, as for connections: mirrors that hang
- * keep theirs, and there may be more mirrors than files. */
+/* A mirror that has no file gets one beyond its share and beyond what is for mirrors, as for
+ * connections: mirrors that hang keep theirs, and there may be more mirrors than files. */
 static int take_descriptor(mirror_lane_t *lane)
 {
     mirror_child_t *child = lane->child;
@@ -169,8 +169,10 @@ void mirror_spool_start(mirror_child_t *child, apr_pool_t *pool, void *server)
     spools->server = server;
     spools->closer = mirror_closer_create(pool, close_spool);
     spools->dir = child->registry->spool_dir;
-    mirror_share_init(&spools->bytes, (apr_uint64_t)child->registry->spool_size, child->registry->mirrors->nelts);
-    mirror_share_init(&spools->files, (child->descriptors_max + 1) / 2, child->registry->mirrors->nelts);
+    mirror_share_init(&spools->bytes, (apr_uint64_t)child->registry->spool_size,
+                      child->registry->mirrors->nelts);
+    mirror_share_init(&spools->files, (child->descriptors_max + 1) / 2,
+                      child->registry->mirrors->nelts);
     if (!spools->dir) {
         rv = apr_temp_dir_get(&spools->dir, pool);
     }
@@ -211,8 +213,10 @@ apr_uint32_t mirror_spool_take_refused(mirror_child_t *child, char *what, apr_si
     char reason[128];
 
     if (fault == FAULT_SIZE) {
-        apr_snprintf(what, size, "long bodies take the %" APR_UINT64_T_FMT " bytes of ProxyMirrorSpool%s",
-                     spools->bytes.size, spools->bytes.common > 0 ? ", or those of one mirror its share of them" : "");
+        apr_snprintf(what, size,
+                     "long bodies take the %" APR_UINT64_T_FMT " bytes of ProxyMirrorSpool%s",
+                     spools->bytes.size,
+                     spools->bytes.common > 0 ? ", or those of one mirror its share of them" : "");
     }
     else {
         apr_snprintf(what, size, "a long body cannot be kept in %s (ProxyMirrorSpool): %s",
@@ -266,7 +270,8 @@ int mirror_spool_has_room(mirror_lane_t *lane, apr_off_t bytes)
     return 1;
 }
 
-apr_status_t mirror_spool_append(mirror_spool_t **spool, mirror_lane_t *lane, const struct iovec *iov, int n)
+apr_status_t mirror_spool_append(mirror_spool_t **spool, mirror_lane_t *lane,
+                                 const struct iovec *iov, int n)
 {
     mirror_spools_t *spools = lane->child->spools;
     apr_size_t len = 0, written;
@@ -330,7 +335,8 @@ apr_status_t mirror_spool_read(mirror_spool_t *spool, apr_off_t offset, char *bu
         mirror_spools_t *spools = spool->lane->child->spools;
 
         ap_log_error(APLOG_MARK, APLOG_ERR, rv, spools->server,
-                     "PM0501: a body that was kept in %s (ProxyMirrorSpool) cannot be read", spools->dir);
+                     "PM0501: a body that was kept in %s (ProxyMirrorSpool) cannot be read",
+                     spools->dir);
     }
     return rv;
 }

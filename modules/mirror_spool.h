@@ -6,9 +6,10 @@
  * whoever owns the copy. It has no name, so the system takes its space back when it is closed, however the process ends;
  * and no program that httpd starts inherits it.
  *
- * What a child may have is bounded: the bytes in all files (ProxyMirrorSpool), and the files, which take half of the
- * descriptors that are for mirrors at most, so that there are always some left to send with. Each mirror has its share of
- * both (mirror_share.h). At a bound, or when the file system refuses, the body is not kept; the sender tells the log.
+ * What a child may have is bounded: the bytes in all files (ProxyMirrorSpool), and the files, which
+ * take half of the descriptors that are for mirrors at most, so that there are always some left to
+ * send with. Each mirror has its share of both (mirror_share.h). At a bound, or when the file
+ * system refuses, the body is not kept; the sender tells the log.
  */
 #ifndef MIRROR_SPOOL_H
 #define MIRROR_SPOOL_H
@@ -33,13 +34,15 @@ void mirror_spool_start(mirror_child_t *child, apr_pool_t *pool, void *server);
 
 /* ---- request threads ---- */
 
-/* Whether `bytes` more would fit into the lane's share now; nothing is reserved. If not, that counts as refused. */
+/* Whether `bytes` more would fit into the lane's share now; nothing is reserved. If not, that
+ * counts as refused. */
 int mirror_spool_has_room(mirror_lane_t *lane, apr_off_t bytes);
 
 /* Append what `iov` has, to a new file if *spool is NULL. Never more than the page cache takes is waited for. Errors:
  * there is no room, or what the file system says; then the copy has to end. *spool is the caller's, also with an error if
  * it is not NULL. */
-apr_status_t mirror_spool_append(mirror_spool_t **spool, mirror_lane_t *lane, const struct iovec *iov, int n);
+apr_status_t mirror_spool_append(mirror_spool_t **spool, mirror_lane_t *lane,
+                                 const struct iovec *iov, int n);
 
 /* ---- the owner ---- */
 

@@ -113,9 +113,10 @@ def test_one_probe_at_a_time(proxy, recorder):
         sock.close()
 
 
-@pytest.mark.skipif(not THREADED, reason="a child serves one request at a time, and has one connection")
+@pytest.mark.skipif(not THREADED, reason="a child has one connection")
 def test_open_connection_that_answers_ends_down(proxy, mirror):
-    """A second connection is refused while the first one waits for its answer: that comes, and the first one has to do."""
+    """A second connection is refused while the first one waits for its answer: when that comes, the
+    first one has to do."""
     gate = mirror.hold()
     h = proxy(mirror, "retry=1h", children=1, expect=[DOWN])
     assert h.get("/o/a").status == 200
@@ -133,7 +134,7 @@ def test_open_connection_that_answers_ends_down(proxy, mirror):
     assert len(h.log_lines(DOWN)) == len(h.log_lines(UP)) == 1      # no other connection was tried
 
 
-@pytest.mark.skipif(not THREADED, reason="a child serves one request at a time, and has one connection")
+@pytest.mark.skipif(not THREADED, reason="a child has one connection")
 def test_answer_that_had_begun_before_does_not_end_down(proxy, mirror):
     gate = mirror.gate()
 

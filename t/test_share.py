@@ -1,4 +1,4 @@
-"""A mirror that hangs takes nothing from the others: neither memory, nor room on disk, nor files, nor connections."""
+"""A mirror that hangs takes nothing from the others: no memory, room on disk, files or connections."""
 from __future__ import annotations
 
 import pytest
@@ -19,22 +19,24 @@ def origin(recorder) -> Large:
 
 @pytest.fixture
 def pair(httpd, origin, recorder):
-    """An httpd of one child with a mirror "hung", which accepts and never reads or answers, behind /hung/, and another one
-    "m", behind /o/; and both mirrors. All settings are the default ones, but for `conf` and `attributes`, which both have."""
+    """An httpd of one child with a mirror "hung", which accepts and never reads or answers, behind
+    /hung/, and another one "m", behind /o/; and both mirrors. All settings are the default ones, but
+    for `conf` and `attributes`, which both have."""
     def make(conf="", attributes="", **options):
         hung = recorder(takeover=lambda sock: gate.wait())
         gate = hung.gate()
         recorder.made.append(Large(scaled(60)))
         mirror = recorder.made[-1]
         h = httpd(lambda h: f"ProxyMirrorSpool {h.folder('spool')}\n{conf}\n"
-                  + location("/hung/", origin, to(hung, attributes, "hung")) + location("/o/", origin, to(mirror, attributes)),
+                  + location("/hung/", origin, to(hung, attributes, "hung"))
+                  + location("/o/", origin, to(mirror, attributes)),
                   children=1, expect=[FULL], **options)
         return h, hung, mirror
     yield make
 
 
 def burden(h: Httpd, size: int, count: int) -> dict[str, int]:
-    """Send `count` requests to the mirror that hangs, and return what has become of their copies by now."""
+    """Send `count` requests to the mirror that hangs, and return the outcomes so far."""
     body = bytes(size)
     with h.client() as client:
         head = b"POST /hung/a HTTP/1.1\r\nHost: t\r\nContent-Length: %d\r\n\r\n" % size
@@ -86,7 +88,8 @@ def test_several_hanging_mirrors_leave_room(httpd, origin, recorder, hogs):
     made = [recorder(takeover=lambda sock: gate.wait()) for _ in range(hogs)]
     gate = made[0].gate()
     recorder.made.append(Large(scaled(60)))
-    lines = "".join(location(f"/hung{n}/", origin, to(one, "", f"hung{n}")) for n, one in enumerate(made))
+    lines = "".join(location(f"/hung{n}/", origin, to(one, "", f"hung{n}"))
+                    for n, one in enumerate(made))
     h = httpd(lambda h: f"ProxyMirrorMemory 8M\nProxyMirrorSpool {h.folder('spool')} 8M\n{lines}"
               + location("/o/", origin, to(recorder.made[-1])), children=1, expect=[r"PM0420: "])
     for n in range(hogs):
@@ -103,8 +106,10 @@ def test_several_hanging_mirrors_leave_room(httpd, origin, recorder, hogs):
 
 @pytest.mark.parametrize("sizes", [(1000, MEGABYTE), (MEGABYTE, 1000)])
 def test_hanging_mirror_leaves_files_and_connections(pair, sizes):
-    """A quarter of 96 descriptors are for mirrors, and half of these for files; a body of 1 MiB has no room in memory."""
-    h, hung, mirror = pair("ProxyMirrorMemory 2M", "max_connections=100 max_queue=100", wrapper=("prlimit", "--nofile=96:96"))
+    """A quarter of 96 descriptors are for mirrors, and half of these for files; a body of 1 MiB has no
+    room in memory."""
+    h, hung, mirror = pair("ProxyMirrorMemory 2M", "max_connections=100 max_queue=100",
+                           wrapper=("prlimit", "--nofile=96:96"))
     for size in sizes:
         burden(h, size, 60)
     wait_for("connections", lambda: h.mirror("hung")["state"]["connections"] >= 12)
@@ -117,7 +122,8 @@ def test_hanging_mirror_leaves_files_and_connections(pair, sizes):
 def test_longest_idle_connection_makes_room(httpd, origin, recorder):
     """A quarter of 48 descriptors: two mirrors have six each, and a third one needs one."""
     mirrors = {name: recorder() for name in ("first", "second", "third")}
-    h = httpd("".join(location(f"/{name}/", origin, to(one, "max_connections=6", name)) for name, one in mirrors.items()),
+    h = httpd("".join(location(f"/{name}/", origin, to(one, "max_connections=6", name))
+                      for name, one in mirrors.items()),
               children=1, wrapper=("prlimit", "--nofile=48:48"))
     for name in ("first", "second"):
         gate = mirrors[name].hold()

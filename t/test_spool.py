@@ -53,12 +53,13 @@ def mirrors(recorder, mirror, authority):
 
 @pytest.fixture
 def proxy(httpd, origin, authority):
-    """An httpd of one child whose /o/ is mirrored, with a folder of its own for bodies, and little memory: a body of half of
-    that has no room there."""
+    """An httpd of one child whose /o/ is mirrored, with a folder of its own for bodies, and little
+    memory: a body of half of that has no room there."""
     def make(mirror, attributes=PATIENT, size="", conf="", memory="1M", **options) -> Httpd:
         modules = ("ssl",) if isinstance(mirror, LargeTls) else ()
         trust = strict(authority) if modules else ""
-        return httpd(lambda h: f"{conf}\n{trust}ProxyMirrorSpool {h.folder('spool')} {size}\nProxyMirrorMemory {memory}\n"
+        return httpd(lambda h: f"{conf}\n{trust}ProxyMirrorSpool {h.folder('spool')} {size}\n"
+                     + f"ProxyMirrorMemory {memory}\n"
                      + location("/o/", origin, to(mirror, attributes)), children=1, modules=modules, **options)
     return make
 
@@ -101,7 +102,7 @@ def test_arrives(proxy, origin, mirrors, scheme, chunked, megabytes):
         assert [(got.length, got.digest) for got in one.requests] == [(n, digest_of(n)) for n in (70000, size)]
     assert mirror.requests[1].header("Content-Length") == [str(size)]
     assert mirror.connections == 1
-    wait_for("no file", lambda: not spooled(h))         # a long one is closed by a thread of its own
+    wait_for("no file", lambda: not spooled(h))     # a long one is closed by a thread of its own
     assert h.mirror()["state"]["bytes"] == 0
 
 
@@ -129,10 +130,10 @@ def test_arrives_from_memory(proxy, mirrors, scheme, chunked):
 @pytest.mark.parametrize("memory", ["64M", "1M"])
 @pytest.mark.parametrize("chunked", [False, True])
 def test_around_the_bound(proxy, mirror, chunked, memory):
-    """Lengths at which a part is full, or has one byte more, or about half of the little memory that there is."""
+    """Lengths at which a part is full, or has one byte more, or about half of the memory."""
     h = proxy(mirror, memory=memory)
-    sizes = [8191, 8192, 8193, 65535, 65536, 65537, 73728, 131071, 131072, 131073, 200000, 458752, 520000, 530000, MEGABYTE,
-             5 * MEGABYTE + 1]
+    sizes = [8191, 8192, 8193, 65535, 65536, 65537, 73728, 131071, 131072, 131073, 200000, 458752, 520000, 530000,
+             MEGABYTE, 5 * MEGABYTE + 1]
     for n, size in enumerate(sizes, 1):
         assert upload(h, "/o/a", size, chunked).status == 200
         assert h.ended(n) == {"mirrored": n}
@@ -332,7 +333,8 @@ def test_full_disk(proxy, origin, mirror, chunked):
 def test_out_of_descriptors(proxy, mirror):
     """Half of a quarter of 96 files, so that as many connections are left to send with."""
     gate = mirror.hold()
-    h = proxy(mirror, f"max_connections=2 {PATIENT}", memory="2M", expect=[SPOOL], wrapper=("prlimit", "--nofile=96:96"))
+    h = proxy(mirror, f"max_connections=2 {PATIENT}", memory="2M", expect=[SPOOL],
+              wrapper=("prlimit", "--nofile=96:96"))
     for n in range(20):
         assert upload(h, f"/o/{n}", 1200000).status == 200
     assert h.outcomes() == {"memory_full": 8}

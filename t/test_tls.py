@@ -142,9 +142,10 @@ def test_client_certificate_that_is_missing_or_wrong(proxy, https, authority, st
 
 @pytest.mark.parametrize("tls12", [False, True])
 def test_client_certificate_that_is_refused_later(proxy, https, authority, stranger, tls12):
-    """The mirror has answered before; so one refusal may be a mischance, but not every one from then on."""
+    """The mirror has answered before; so one refusal may be a mischance, but not all of them."""
     mirror = https(server(authority.server, clients=authority.path, tls12=tls12))
-    h = proxy(mirror, "keepalive=0 retry=1h", ssl_lines=strict(authority, f"SSLProxyMachineCertificateFile {authority.client}"),
+    h = proxy(mirror, "keepalive=0 retry=1h",
+              ssl_lines=strict(authority, f"SSLProxyMachineCertificateFile {authority.client}"),
               expect=[DOWN, "AH02268: .* none are configured"])
     assert h.get("/o/a").status == 200
     assert h.ended(1) == {"mirrored": 1}

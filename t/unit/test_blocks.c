@@ -1,6 +1,7 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE.
  *
- * test_blocks.c - blocks that are kept: which one comes back, how many are kept and for how long, and threads that race.
+ * test_blocks.c - blocks that are kept: which one comes back, how many are kept and for how long,
+ * and threads that race.
  */
 #include <apr_atomic.h>
 #include <apr_general.h>

@@ -1,6 +1,7 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE.
  *
- * test_closer.c - what is closed on which thread, while the one before is still being closed, and when there is no thread.
+ * test_closer.c - what is closed on which thread, while the one before is still being closed, and
+ * when there is no thread.
  */
 #include <apr_atomic.h>
 #include <apr_general.h>
@@ -25,7 +26,8 @@ static apr_uint32_t closed, closed_here; /* atomic */
 static apr_uint32_t no_threads;          /* atomic: none can be started */
 
 /* In place of the system's, which it calls. */
-int pthread_create(pthread_t *thread, const pthread_attr_t *attributes, void *(*run)(void *), void *baton)
+int pthread_create(pthread_t *thread, const pthread_attr_t *attributes, void *(*run)(void *),
+                   void *baton)
 {
     int (*real)(pthread_t *, const pthread_attr_t *, void *(*)(void *), void *);
 

@@ -1,6 +1,7 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE.
  *
- * test_connection.c - where answers end at the edge of what was read, and whether the connection may be used again then.
+ * test_connection.c - where answers end at the edge of what was read, and whether the connection
+ * may be used again then.
  */
 #include <apr_general.h>
 #include <apr_portable.h>

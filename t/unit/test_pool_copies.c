@@ -204,8 +204,9 @@ END_TEST
 /* Else connections were opened for others, although the mirror counts as down. */
 START_TEST(a_probe_that_ends_is_none_any_more)
 {
-    static const mirror_outcome_e outcomes[] = { MIRROR_OUTCOME_MIRRORED, MIRROR_OUTCOME_TIMED_OUT, MIRROR_OUTCOME_BROKEN,
-                                                 MIRROR_OUTCOME_TLS_FAILED, MIRROR_OUTCOME_SHUT_DOWN };
+    static const mirror_outcome_e outcomes[] = { MIRROR_OUTCOME_MIRRORED, MIRROR_OUTCOME_TIMED_OUT,
+                                                 MIRROR_OUTCOME_BROKEN, MIRROR_OUTCOME_TLS_FAILED,
+                                                 MIRROR_OUTCOME_SHUT_DOWN };
     unsigned i;
 
     copies[0].probe = 1;

@@ -1,6 +1,7 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE.
  *
- * test_share.c - what a mirror may have of a pot, beside others that give nothing back, and while threads race.
+ * test_share.c - what a mirror may have of a pot, beside others that give nothing back, and while
+ * threads race.
  */
 #include <apr_general.h>
 #include <check.h>
@@ -97,7 +98,7 @@ END_TEST
 START_TEST(what_fits_can_be_taken)
 {
     mirror_share_init(&pot, SIZE, 2);
-    ck_assert_int_eq(mirror_share_fits(&pot, &own[0], SIZE), 1); /* nothing is taken: all of it is free */
+    ck_assert_int_eq(mirror_share_fits(&pot, &own[0], SIZE), 1); /* all of it is free */
     ck_assert_int_eq(mirror_share_fits(&pot, &own[0], SIZE + 1), 0);
     ck_assert_int_eq(mirror_share_fits_half(&pot, &own[0], SIZE / 2), 1);
     ck_assert_int_eq(mirror_share_fits_half(&pot, &own[0], SIZE / 2 + 1), 0);
@@ -111,7 +112,8 @@ START_TEST(what_fits_can_be_taken)
 }
 END_TEST
 
-/* Two mirrors take and give as fast as they can; a third one takes its reserve, over and over: it always gets it. */
+/* Two mirrors take and give as fast as they can; a third one takes its reserve, over and over: it
+ * always gets it. */
 static void *race(void *mirror)
 {
     apr_uint64_t *mine = mirror;

@@ -239,7 +239,8 @@ START_TEST(blocks_are_kept_for_a_while)
         n += block == kept[0] || block == kept[1] || block == kept[2];
     }
     ck_assert_int_eq(n, 3);
-    mirror_copy_end(other, MIRROR_OUTCOME_TOO_LARGE); /* the sender has not seen it: nothing of it is kept */
+    /* The sender has not seen this one: nothing of it is kept. */
+    mirror_copy_end(other, MIRROR_OUTCOME_TOO_LARGE);
     while (mirror_copy_trim(&child)) {
     }
     mirror_connection_close(connection);
