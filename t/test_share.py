@@ -21,14 +21,15 @@ def origin(recorder) -> Large:
 def pair(httpd, origin, recorder):
     """An httpd of one child with a mirror "hung", which accepts and never reads or answers, behind
     /hung/, and another one "m", behind /o/; and both mirrors. All settings are the default ones, but
-    for `conf` and `attributes`, which both have."""
+    for `conf` and `attributes`, which both have; and no copy of "hung" times out while a slow machine
+    still sends more."""
     def make(conf="", attributes="", **options):
         hung = recorder(takeover=lambda sock: gate.wait())
         gate = hung.gate()
         recorder.made.append(Large(scaled(60)))
         mirror = recorder.made[-1]
         h = httpd(lambda h: f"ProxyMirrorSpool {h.folder('spool')}\n{conf}\n"
-                  + location("/hung/", origin, to(hung, attributes, "hung"))
+                  + location("/hung/", origin, to(hung, f"timeout=1h {attributes}", "hung"))
                   + location("/o/", origin, to(mirror, attributes)),
                   children=1, expect=[FULL], **options)
         return h, hung, mirror
@@ -70,7 +71,7 @@ def assert_gives_all_back(h: Httpd, hung, total: int) -> None:
 @pytest.mark.long
 @pytest.mark.parametrize("size, count", [(65000, 1100), (MEGABYTE, 300)])
 def test_hanging_mirror_leaves_memory_and_disk(pair, size, count):
-    """Default settings, and more than what its queue or its share takes."""
+    """More than what its queue or its share takes."""
     h, hung, mirror = pair()
     refused = burden(h, size, count)
     assert set(refused) <= {"memory_full", "queue_full"} and sum(refused.values()) > 0
@@ -88,7 +89,7 @@ def test_several_hanging_mirrors_leave_room(httpd, origin, recorder, hogs):
     made = [recorder(takeover=lambda sock: gate.wait()) for _ in range(hogs)]
     gate = made[0].gate()
     recorder.made.append(Large(scaled(60)))
-    lines = "".join(location(f"/hung{n}/", origin, to(one, "", f"hung{n}"))
+    lines = "".join(location(f"/hung{n}/", origin, to(one, "timeout=1h", f"hung{n}"))
                     for n, one in enumerate(made))
     h = httpd(lambda h: f"ProxyMirrorMemory 8M\nProxyMirrorSpool {h.folder('spool')} 8M\n{lines}"
               + location("/o/", origin, to(recorder.made[-1])), children=1, expect=[r"PM0420: "])
