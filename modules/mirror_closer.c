@@ -40,8 +40,8 @@ static void *closer_main(void *closer)
 }
 
 /* The queue's `wake`. A thread of APR's would leave something in its pool, each time. All signals
- * are blocked in it. */
-static void start(void *baton)
+ * are blocked in it. If none can be started, the files are closed here. */
+static int start(void *baton)
 {
     mirror_closer_t *closer = baton;
     pthread_attr_t attributes;
@@ -62,6 +62,7 @@ static void start(void *baton)
     if (error) {
         close_all(closer);
     }
+    return 1;
 }
 
 mirror_closer_t *mirror_closer_create(apr_pool_t *pool, void (*close)(mirror_queue_item_t *item))
