@@ -272,8 +272,8 @@ static apr_status_t abandon(void *data)
 static int is_bodiless(const request_rec *first, const mirror_head_t *head)
 {
     return first->connection->master && head->chunked &&
-           (mirror_head_is_method(head, "GET") || mirror_head_is_method(head, "HEAD") ||
-            mirror_head_is_method(head, "DELETE"));
+           (mirror_method_is(&head->method, "GET") || mirror_method_is(&head->method, "HEAD") ||
+            mirror_method_is(&head->method, "DELETE"));
 }
 
 static void decide(request_rec *r, request_rec *first, const mirror_scope_t *scope)

@@ -129,7 +129,7 @@ static int body_begun(const request_rec *r)
  * internal redirect may have read the body and then have made a GET of the request. */
 static mirror_choose_body_e body_of(const request_rec *r, const mirror_head_t *head)
 {
-    if (r->prev && !mirror_head_is_method(head, r->method)) {
+    if (r->prev && !mirror_method_is(&head->method, r->method)) {
         return MIRROR_BODY_LOST;
     }
     if (!head->chunked && head->content_length <= 0) {
@@ -155,23 +155,18 @@ static mirror_outcome_e choose_body(const mirror_choice_t *choice, const mirror_
     return MIRROR_OUTCOME_NONE;
 }
 
-static int is_method(const mirror_choice_t *choice, const char *method)
-{
-    return !strncmp(choice->method, method, choice->method_len) && !method[choice->method_len];
-}
-
 static int has_method(mirror_choice_t *choice, const apr_array_header_t *methods)
 {
     int i;
 
-    if (!choice->method) {
-        choice->method_len = mirror_head_method(&choice->method, choice->first);
+    if (!choice->method.name) {
+        mirror_method_read(&choice->method, choice->first);
     }
     if (!methods) {
-        return !is_method(choice, "CONNECT") && !is_method(choice, "TRACE");
+        return !mirror_method_is(&choice->method, "CONNECT") && !mirror_method_is(&choice->method, "TRACE");
     }
     for (i = 0; i < methods->nelts; i++) {
-        if (is_method(choice, APR_ARRAY_IDX(methods, i, const char *))) {
+        if (mirror_method_is(&choice->method, APR_ARRAY_IDX(methods, i, const char *))) {
             return 1;
         }
     }

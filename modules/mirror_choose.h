@@ -24,6 +24,7 @@
 
 #include "mirror_head.h"
 #include "mirror_log_line.h"
+#include "mirror_shape.h"
 
 typedef struct mirror_rules_t mirror_rules_t;
 
@@ -41,8 +42,8 @@ typedef struct mirror_choice_t {
     const request_rec *first;        /* what the client sent: r, or what r was internally redirected from */
     const char *id;                  /* ours, of the loop guard */
     const apr_array_header_t *edits; /* of the copies' headers, mirror_header_edit.h; NULL: none */
-    const char *method;              /* the client's, not ended by a NUL; NULL until a choice needs it */
-    apr_size_t method_len;
+    mirror_method_t method;          /* the client's; not read until a choice needs it */
+    mirror_shape_targets_t targets;  /* what mirror_shape_make() keeps */
     mirror_head_t *head;          /* NULL until a choice needs it */
     mirror_choose_body_e body;    /* known once head is */
     mirror_log_subject_t subject; /* for the log; only its member log is set until a line needs it */

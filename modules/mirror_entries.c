@@ -153,8 +153,8 @@ static const mirror_log_subject_t *subject_of(mirror_choice_t *choice)
 
     if (subject->log && !subject->uri) {
         subject->time = choice->first->request_time;
-        subject->method = choice->method;
-        subject->method_len = choice->method_len;
+        subject->method = choice->method.name;
+        subject->method_len = choice->method.len;
         subject->uri = choice->first->unparsed_uri ? choice->first->unparsed_uri : "";
         subject->request_id = apr_table_get(choice->r->subprocess_env, "UNIQUE_ID");
         if (!subject->request_id) {
@@ -200,7 +200,7 @@ void mirror_entries_see(mirror_entries_t *entries, mirror_choice_t *choice, mirr
     apr_int64_t i;
 
     if (outcome == MIRROR_OUTCOME_NONE) {
-        mirror_shape_make(&shape, choice->head, settings, choice->r, choice->first);
+        mirror_shape_make(&shape, &choice->targets, &choice->method, settings, choice->r, choice->first);
     }
     for (i = 0; i < settings->copies && entries->count < entries->room; i++) {
         mirror_entry_t *entry = &entries->list[entries->count++];

@@ -15,62 +15,15 @@
 
 #include "mirror_head.h"
 #include "mirror_header_edit.h"
-
-/* What becomes of a line. */
-typedef enum {
-    /* the first ones are also the indices of head->append */
-    LINE_FORWARDED_FOR,
-    LINE_FORWARDED_HOST,
-    LINE_FORWARDED_SERVER,
-    LINE_MIRROR,
-    LINE_KEEP,
-    LINE_ENCODING, /* kept, too */
-    LINE_HOST,
-    LINE_DROP, /* this one and those below are not for the mirror */
-    LINE_CONNECTION,
-    LINE_LENGTH,
-    LINE_TRANSFER,
-    LINE_UPGRADE
-} line_kind_e;
+#include "mirror_header_name.h"
 
 struct mirror_head_line_t {
-    line_kind_e kind;
+    mirror_header_name_e kind;
     apr_uint32_t name_len;
     apr_uint32_t value_len;
     const char *name;
     const char *value;
 };
-
-static const struct {
-    const char *name;
-    apr_uint32_t len;
-    line_kind_e kind;
-} known[] = {
-#define KNOWN(name, kind)                                                                                              \
-    {                                                                                                                  \
-        name, sizeof(name) - 1, kind                                                                                   \
-    }
-    KNOWN("X-Forwarded-For", LINE_FORWARDED_FOR), /* in the order of head->append */
-    KNOWN("X-Forwarded-Host", LINE_FORWARDED_HOST),
-    KNOWN("X-Forwarded-Server", LINE_FORWARDED_SERVER),
-    KNOWN("X-Proxy-Mirror", LINE_MIRROR),
-    KNOWN("Host", LINE_HOST),
-    KNOWN("Connection", LINE_CONNECTION),
-    KNOWN("Content-Length", LINE_LENGTH),
-    KNOWN("Transfer-Encoding", LINE_TRANSFER),
-    KNOWN("Upgrade", LINE_UPGRADE),
-    KNOWN("Content-Encoding", LINE_ENCODING),
-    KNOWN("Expect", LINE_DROP),
-    KNOWN("HTTP2-Settings", LINE_DROP),
-    KNOWN("Keep-Alive", LINE_DROP),
-    KNOWN("Proxy-Authenticate", LINE_DROP),
-    KNOWN("Proxy-Authorization", LINE_DROP),
-    KNOWN("Proxy-Connection", LINE_DROP),
-    KNOWN("TE", LINE_DROP),
-    KNOWN("Trailer", LINE_DROP)
-#undef KNOWN
-};
-#define KNOWN_COUNT ((int)(sizeof(known) / sizeof(known[0])))
 
 /* The next element of a comma separated list (RFC 9110 5.6.1); 0 at its end. Empty ones are skipped. */
 static int next_element(const char **rest, const char **element, apr_size_t *len)
@@ -88,18 +41,6 @@ static int next_element(const char **rest, const char **element, apr_size_t *len
     }
     *len = end - *element;
     return 1;
-}
-
-static line_kind_e kind_of(const char *name, apr_size_t len)
-{
-    int i;
-
-    for (i = 0; i < KNOWN_COUNT; i++) {
-        if (known[i].len == len && !apr_cstr_casecmpn(known[i].name, name, len)) {
-            return known[i].kind;
-        }
-    }
-    return LINE_KEEP;
 }
 
 /* A number of bytes (RFC 9110 8.6), -1 if it is none. */
@@ -153,9 +94,9 @@ static void drop_listed(mirror_head_t *head, const char *value)
         for (i = 0; i < head->line_count; i++) {
             mirror_head_line_t *line = &head->lines[i];
 
-            if (line->name_len == len && line->kind < LINE_DROP && line->kind != LINE_HOST &&
-                line->kind != LINE_MIRROR && !apr_cstr_casecmpn(line->name, element, len)) {
-                line->kind = LINE_DROP;
+            if (line->name_len == len && line->kind < MIRROR_HEADER_DROP && line->kind != MIRROR_HEADER_HOST &&
+                line->kind != MIRROR_HEADER_MIRROR && !apr_cstr_casecmpn(line->name, element, len)) {
+                line->kind = MIRROR_HEADER_DROP;
             }
         }
     }
@@ -177,28 +118,28 @@ static int read_line(mirror_head_t *head, mirror_head_line_t *line, const apr_ta
     line->name_len = (apr_uint32_t)(end - entry->key);
     line->value = entry->val;
     line->value_len = (apr_uint32_t)strlen(entry->val);
-    line->kind = kind_of(line->name, line->name_len);
+    line->kind = mirror_header_name_kind(line->name, line->name_len);
     switch (line->kind) {
-    case LINE_HOST:
-        if (head->append[LINE_FORWARDED_HOST]) {
+    case MIRROR_HEADER_HOST:
+        if (head->append[MIRROR_HEADER_FORWARDED_HOST]) {
             return 0; /* exactly one, the first */
         }
-        head->append[LINE_FORWARDED_HOST] = line->value;
+        head->append[MIRROR_HEADER_FORWARDED_HOST] = line->value;
         break;
-    case LINE_LENGTH:
+    case MIRROR_HEADER_LENGTH:
         head->content_length = length_of(line->value);
         head->chunked |= head->content_length < 0; /* httpd refuses it, but not before it is read */
         break;
-    case LINE_TRANSFER:
+    case MIRROR_HEADER_TRANSFER:
         head->chunked = 1;
         break;
-    case LINE_ENCODING:
+    case MIRROR_HEADER_ENCODING:
         head->encoded = 1;
         break;
-    case LINE_UPGRADE:
+    case MIRROR_HEADER_UPGRADE:
         head->websocket |= has_websocket(line->value);
         break;
-    case LINE_MIRROR:
+    case MIRROR_HEADER_MIRROR:
         head->looped |= has_id(line->value, id);
         break;
     default:
@@ -218,30 +159,29 @@ static void read_lines(mirror_head_t *head, const request_rec *r, const char *id
         mirror_head_line_t *line = &head->lines[head->line_count];
 
         if (read_line(head, line, &entries[i], id)) {
-            connections += line->kind == LINE_CONNECTION;
+            connections += line->kind == MIRROR_HEADER_CONNECTION;
             head->line_count++;
         }
     }
     for (i = 0; connections; i++) {
-        if (head->lines[i].kind == LINE_CONNECTION) {
+        if (head->lines[i].kind == MIRROR_HEADER_CONNECTION) {
             drop_listed(head, head->lines[i].value);
             connections--;
         }
     }
 }
 
-/* The client's method: of the request line, as what handles a request may change r->method (mod_cgi does, for a local
- * redirect). */
-apr_size_t mirror_head_method(const char **method, const request_rec *first)
+/* The Host of a request without that header: HTTP/1.0, perhaps with an absolute URI. */
+static const char *host_without_header(const request_rec *r, const request_rec *first)
 {
-    const char *line = first->the_request ? first->the_request : "", *end = ap_scan_http_token(line);
+    const apr_uri_t *uri = &first->parsed_uri;
 
-    if (end > line && *end == ' ') {
-        *method = line;
-        return end - line;
+    if (!uri->hostname || !*uri->hostname || *ap_scan_vchar_obstext(uri->hostname)) {
+        return r->server->server_hostname;
     }
-    *method = first->method;
-    return strlen(first->method);
+    return apr_pstrcat(r->pool, strchr(uri->hostname, ':') ? "[" : "", uri->hostname,
+                       strchr(uri->hostname, ':') ? "]" : "", uri->port_str && *uri->port_str ? ":" : "",
+                       uri->port_str ? uri->port_str : "", NULL);
 }
 
 /* What is appended to the lists: X-Forwarded-* under the conditions of ap_proxy_create_hdrbrgd(). A request that is not
@@ -250,35 +190,35 @@ static void read_appended(mirror_head_t *head, request_rec *r, const request_rec
 {
     const proxy_dir_conf *conf = ap_get_module_config(r->per_dir_config, &proxy_module);
 
-    if (!head->append[LINE_FORWARDED_HOST]) {
-        head->host = mirror_shape_host(r, first);
+    if (!head->append[MIRROR_HEADER_FORWARDED_HOST]) {
+        head->host = host_without_header(r, first);
     }
     if (conf->add_forwarded_headers && r->proxyreq != PROXYREQ_PROXY) {
-        head->append[LINE_FORWARDED_FOR] = r->useragent_ip;
-        head->append[LINE_FORWARDED_SERVER] = r->server->server_hostname;
+        head->append[MIRROR_HEADER_FORWARDED_FOR] = r->useragent_ip;
+        head->append[MIRROR_HEADER_FORWARDED_SERVER] = r->server->server_hostname;
     }
     else {
-        head->append[LINE_FORWARDED_HOST] = NULL;
+        head->append[MIRROR_HEADER_FORWARDED_HOST] = NULL;
     }
-    head->append[LINE_MIRROR] = id;
+    head->append[MIRROR_HEADER_MIRROR] = id;
 }
 
 static apr_size_t size_of(const mirror_head_t *head)
 {
-    apr_size_t size = head->method_len + sizeof("  HTTP/1.1\r\n");
+    apr_size_t size = head->method.len + sizeof("  HTTP/1.1\r\n");
     int i;
 
     if (head->host) {
         size += sizeof("Host: \r\n") + strlen(head->host);
     }
     for (i = 0; i < head->line_count; i++) {
-        if (head->lines[i].kind < LINE_DROP) {
+        if (head->lines[i].kind < MIRROR_HEADER_DROP) {
             size += head->lines[i].name_len + head->lines[i].value_len + sizeof(": \r\n");
         }
     }
-    for (i = 0; i < MIRROR_HEAD_LISTS; i++) {
+    for (i = 0; i < MIRROR_HEADER_LISTS; i++) {
         if (head->append[i]) {
-            size += known[i].len + strlen(head->append[i]) + sizeof(": \r\n");
+            size += strlen(mirror_header_name_list(i)) + strlen(head->append[i]) + sizeof(": \r\n");
         }
     }
     return size;
@@ -289,7 +229,7 @@ mirror_head_t *mirror_head_read(request_rec *r, const request_rec *first, const 
     mirror_head_t *head = apr_pcalloc(r->pool, sizeof(*head));
 
     head->content_length = -1;
-    head->method_len = mirror_head_method(&head->method, first);
+    mirror_method_read(&head->method, first);
     read_lines(head, r, id);
     read_appended(head, r, first, id);
     head->size = size_of(head);
@@ -298,17 +238,10 @@ mirror_head_t *mirror_head_read(request_rec *r, const request_rec *first, const 
 
 /* ---- edits ---- */
 
-int mirror_head_is_fixed(const char *name)
-{
-    line_kind_e kind = kind_of(name, (apr_uint32_t)strlen(name));
-
-    return kind >= LINE_HOST || kind == LINE_MIRROR;
-}
-
 /* The headers of a copy as they would be sent, but for Host and X-Proxy-Mirror. */
 static apr_table_t *table_of(const mirror_head_t *head, apr_pool_t *pool)
 {
-    apr_table_t *table = apr_table_make(pool, head->line_count + MIRROR_HEAD_LISTS);
+    apr_table_t *table = apr_table_make(pool, head->line_count + MIRROR_HEADER_LISTS);
     unsigned appended = 0;
     int i;
 
@@ -316,18 +249,18 @@ static apr_table_t *table_of(const mirror_head_t *head, apr_pool_t *pool)
         const mirror_head_line_t *line = &head->lines[i];
         const char *value = line->value;
 
-        if (line->kind >= LINE_HOST || line->kind == LINE_MIRROR) {
+        if (line->kind >= MIRROR_HEADER_HOST || line->kind == MIRROR_HEADER_MIRROR) {
             continue;
         }
-        if (line->kind < LINE_MIRROR && head->append[line->kind] && !(appended & (1u << line->kind))) {
+        if (line->kind < MIRROR_HEADER_MIRROR && head->append[line->kind] && !(appended & (1u << line->kind))) {
             appended |= 1u << line->kind;
             value = apr_pstrcat(pool, value, ", ", head->append[line->kind], NULL);
         }
         apr_table_addn(table, line->name, value);
     }
-    for (i = 0; i < LINE_MIRROR; i++) {
+    for (i = 0; i < MIRROR_HEADER_MIRROR; i++) {
         if (head->append[i] && !(appended & (1u << i))) {
-            apr_table_addn(table, known[i].name, head->append[i]);
+            apr_table_addn(table, mirror_header_name_list(i), head->append[i]);
         }
     }
     return table;
@@ -344,7 +277,7 @@ void mirror_head_edit(mirror_head_t *head, request_rec *r, const apr_array_heade
     result = apr_table_elts(table);
     lines = apr_palloc(r->pool, (head->line_count + result->nelts) * sizeof(*lines));
     for (i = 0; i < head->line_count; i++) {
-        if (head->lines[i].kind == LINE_HOST || head->lines[i].kind == LINE_MIRROR) {
+        if (head->lines[i].kind == MIRROR_HEADER_HOST || head->lines[i].kind == MIRROR_HEADER_MIRROR) {
             lines[count++] = head->lines[i];
         }
     }
@@ -352,23 +285,18 @@ void mirror_head_edit(mirror_head_t *head, request_rec *r, const apr_array_heade
         const apr_table_entry_t *entry = &APR_ARRAY_IDX(result, i, const apr_table_entry_t);
         mirror_head_line_t *line = &lines[count++];
 
-        line->kind = LINE_KEEP;
+        line->kind = MIRROR_HEADER_KEEP;
         line->name = entry->key;
         line->name_len = (apr_uint32_t)strlen(entry->key);
         line->value = entry->val;
         line->value_len = (apr_uint32_t)strlen(entry->val);
     }
-    for (i = 0; i < LINE_MIRROR; i++) {
+    for (i = 0; i < MIRROR_HEADER_MIRROR; i++) {
         head->append[i] = NULL;
     }
     head->lines = lines;
     head->line_count = count;
     head->size = size_of(head);
-}
-
-int mirror_head_is_method(const mirror_head_t *head, const char *method)
-{
-    return !strncmp(head->method, method, head->method_len) && !method[head->method_len];
 }
 
 /* ---- writing ---- */
@@ -422,26 +350,26 @@ static char *put_lines(char *p, const mirror_head_t *head, const mirror_shape_t 
     for (i = 0; i < head->line_count; i++) {
         const mirror_head_line_t *line = &head->lines[i];
 
-        if (line->kind >= LINE_DROP) {
+        if (line->kind >= MIRROR_HEADER_DROP) {
             continue;
         }
         p = put_name(p, line->name, line->name_len);
-        if (line->kind == LINE_HOST && shape->host) {
+        if (line->kind == MIRROR_HEADER_HOST && shape->host) {
             p = put_string(p, shape->host);
         }
         else {
             p = put_value(p, line->value, line->value_len);
         }
-        if (line->kind < MIRROR_HEAD_LISTS && head->append[line->kind] && !(appended & (1u << line->kind))) {
+        if (line->kind < MIRROR_HEADER_LISTS && head->append[line->kind] && !(appended & (1u << line->kind))) {
             appended |= 1u << line->kind;
             p = put(p, ", ", 2);
             p = put_value(p, head->append[line->kind], strlen(head->append[line->kind]));
         }
         p = put_end(p);
     }
-    for (i = 0; i < MIRROR_HEAD_LISTS; i++) {
+    for (i = 0; i < MIRROR_HEADER_LISTS; i++) {
         if (head->append[i] && !(appended & (1u << i))) {
-            p = put_name(p, known[i].name, known[i].len);
+            p = put_name(p, mirror_header_name_list(i), strlen(mirror_header_name_list(i)));
             p = put_value(p, head->append[i], strlen(head->append[i]));
             p = put_end(p);
         }
@@ -449,27 +377,12 @@ static char *put_lines(char *p, const mirror_head_t *head, const mirror_shape_t 
     return p;
 }
 
-/* RFC 9110 9.2.2, and WebDAV's that the IANA registry of methods has as idempotent. */
-static int is_idempotent(const mirror_head_t *head)
-{
-    static const char *const methods[] = { "GET",  "HEAD",     "OPTIONS",   "PUT",   "DELETE", "TRACE",  "COPY",
-                                           "MOVE", "PROPFIND", "PROPPATCH", "MKCOL", "UNLOCK", "REPORT", "SEARCH" };
-    unsigned i;
-
-    for (i = 0; i < sizeof(methods) / sizeof(methods[0]); i++) {
-        if (mirror_head_is_method(head, methods[i])) {
-            return 1;
-        }
-    }
-    return 0;
-}
-
 void mirror_head_write(mirror_copy_t *copy, const mirror_head_t *head, const mirror_shape_t *shape)
 {
     const char *host = shape->host ? shape->host : head->host;
     char *p = copy->head;
 
-    p = put(p, head->method, head->method_len);
+    p = put(p, head->method.name, head->method.len);
     *p++ = ' ';
     p = put(p, shape->path, shape->path_len);
     p = put(p, shape->target, shape->target_len);
@@ -480,6 +393,6 @@ void mirror_head_write(mirror_copy_t *copy, const mirror_head_t *head, const mir
         p = put_end(p);
     }
     copy->head_len = put_lines(p, head, shape) - copy->head;
-    copy->no_answer_body = mirror_head_is_method(head, "HEAD");
-    copy->idempotent = is_idempotent(head);
+    copy->no_answer_body = mirror_method_is(&head->method, "HEAD");
+    copy->idempotent = mirror_method_is_idempotent(&head->method);
 }

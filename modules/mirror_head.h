@@ -16,16 +16,14 @@
 #include <httpd.h>
 
 #include "mirror_copy.h"
+#include "mirror_header_name.h"
+#include "mirror_method.h"
 #include "mirror_shape.h"
 
 typedef struct mirror_head_line_t mirror_head_line_t;
 
-/* X-Forwarded-For, -Host, -Server and X-Proxy-Mirror: lists to which an element is appended. */
-#define MIRROR_HEAD_LISTS 4
-
-struct mirror_head_t {
-    const char *method; /* not ended by a NUL */
-    apr_size_t method_len;
+typedef struct mirror_head_t {
+    mirror_method_t method;
     apr_off_t content_length; /* as the client announced it; -1 if it did not */
     unsigned chunked : 1;     /* a body of unknown length was announced */
     unsigned encoded : 1;     /* the body has a content coding */
@@ -35,12 +33,10 @@ struct mirror_head_t {
 
     /* for mirror_head_write() */
     const char *host; /* a Host that the client's headers lack, or NULL */
-    const char *append[MIRROR_HEAD_LISTS];
+    const char *append[MIRROR_HEADER_LISTS];
     int line_count;
     mirror_head_line_t *lines;
-
-    const char *targets[2]; /* mirror_shape.c's, by mirror_uri_e; NULL until a shape needs it */
-};
+} mirror_head_t;
 
 /* ---- request threads ---- */
 
@@ -49,23 +45,11 @@ struct mirror_head_t {
  * live in the request's pool, as long as nobody changes the headers. */
 mirror_head_t *mirror_head_read(request_rec *r, const request_rec *first, const char *id);
 
-/* Whether the client's method is `method` (case-sensitive, RFC 9110 9.1). */
-int mirror_head_is_method(const mirror_head_t *head, const char *method);
-
-/* The client's method: its length, and *method, not ended by a NUL. */
-apr_size_t mirror_head_method(const char **method, const request_rec *first);
-
 /* Change the headers as `edits` say (of mirror_header_edit_t *). `lane` is that of a mirror that needs the head. */
 void mirror_head_edit(mirror_head_t *head, request_rec *r, const apr_array_header_t *edits, mirror_lane_t *lane);
 
 /* Write request line and headers to copy->head, for which at least head->size + shape->size bytes were reserved, and set
  * the flags of the copy that depend on the method. */
 void mirror_head_write(mirror_copy_t *copy, const mirror_head_t *head, const mirror_shape_t *shape);
-
-/* ---- any thread ---- */
-
-/* Whether the header called `name` is no matter of edits: Host and X-Proxy-Mirror, which are the module's own, and what a
- * copy never has. */
-int mirror_head_is_fixed(const char *name);
 
 #endif

@@ -11,7 +11,7 @@
 #include <http_config.h>
 
 #include "mirror_expr.h"
-#include "mirror_head.h"
+#include "mirror_header_name.h"
 #include "mirror_header_edit.h"
 #include "mirror_value.h"
 
@@ -228,7 +228,7 @@ static const char *read_name(mirror_header_edit_t *edit, char *name, apr_pool_t 
     if (!len || *ap_scan_http_token(name)) {
         return apr_pstrcat(pool, "name: a header name is needed; got ", mirror_value_quote(name, pool), NULL);
     }
-    if (mirror_head_is_fixed(name)) {
+    if (mirror_header_name_is_fixed(name)) {
         return apr_pstrcat(pool, "name: a header that the module leaves alone is needed (host_header sets Host); got ",
                            mirror_value_quote(name, pool), NULL);
     }

@@ -11,12 +11,12 @@
 #include <http_core.h>
 #include <mod_proxy.h>
 
-#include "mirror_head.h"
+#include "mirror_shape.h"
 
 /* ---- the client's target ---- */
 
 /* An absolute URI's (RFC 9112 3.2.2) own origin form. */
-static const char *origin_form(const mirror_head_t *head, apr_pool_t *pool, const char *uri)
+static const char *origin_form(const mirror_method_t *method, apr_pool_t *pool, const char *uri)
 {
     const char *path = uri + strspn(uri, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789+-.");
 
@@ -31,7 +31,7 @@ static const char *origin_form(const mirror_head_t *head, apr_pool_t *pool, cons
     if (*path == '?') {
         return apr_pstrcat(pool, "/", path, NULL);
     }
-    return mirror_head_is_method(head, "OPTIONS") ? "*" : "/"; /* RFC 9112 3.2.4 */
+    return mirror_method_is(method, "OPTIONS") ? "*" : "/"; /* RFC 9112 3.2.4 */
 }
 
 /* `uri` with everything that must not be in a request line percent-encoded; httpd lets such through with
@@ -128,7 +128,7 @@ static const char *canonical(request_rec *r, const char *path)
     return encoded_path ? with_query(r->pool, encoded_path, r->args) : path;
 }
 
-static const char *backend_target(const mirror_head_t *head, request_rec *r)
+static const char *backend_target(const mirror_method_t *method, request_rec *r)
 {
     int raw;
     const char *url = proxied_url(r, &raw), *path;
@@ -139,7 +139,7 @@ static const char *backend_target(const mirror_head_t *head, request_rec *r)
         return path ? canonical(r, path) : "/";
     }
     if (url) {
-        return origin_form(head, r->pool, url);
+        return origin_form(method, r->pool, url);
     }
     if (!strcmp(r->uri, "*")) {
         return r->uri;
@@ -149,21 +149,22 @@ static const char *backend_target(const mirror_head_t *head, request_rec *r)
 
 /* ---- the shape ---- */
 
-static const char *client_target(const mirror_head_t *head, request_rec *r, const request_rec *first)
+static const char *client_target(const mirror_method_t *method, request_rec *r, const request_rec *first)
 {
     const char *uri = first->unparsed_uri ? first->unparsed_uri : "/";
 
-    return uri[0] == '/' || !strcmp(uri, "*") ? uri : origin_form(head, r->pool, uri);
+    return uri[0] == '/' || !strcmp(uri, "*") ? uri : origin_form(method, r->pool, uri);
 }
 
-static const char *target_of(mirror_head_t *head, int uri, request_rec *r, const request_rec *first)
+static const char *target_of(mirror_shape_targets_t *targets, int uri, const mirror_method_t *method, request_rec *r,
+                             const request_rec *first)
 {
-    const char *target = head->targets[uri];
+    const char *target = targets->made[uri];
 
     if (!target) {
-        target = uri == MIRROR_URI_BACKEND ? backend_target(head, r) : client_target(head, r, first);
+        target = uri == MIRROR_URI_BACKEND ? backend_target(method, r) : client_target(method, r, first);
         target = in_request_line(r->pool, target);
-        head->targets[uri] = target;
+        targets->made[uri] = target;
     }
     return target;
 }
@@ -176,10 +177,10 @@ static const char *host_of(const mirror_settings_t *settings)
     return strcmp(settings->host_header, "target") ? settings->host_header : settings->target.authority;
 }
 
-void mirror_shape_make(mirror_shape_t *shape, mirror_head_t *head, const mirror_settings_t *settings, request_rec *r,
-                       const request_rec *first)
+void mirror_shape_make(mirror_shape_t *shape, mirror_shape_targets_t *targets, const mirror_method_t *method,
+                       const mirror_settings_t *settings, request_rec *r, const request_rec *first)
 {
-    const char *target = target_of(head, settings->uri, r, first);
+    const char *target = target_of(targets, settings->uri, method, r, first);
 
     shape->path = "";
     if (settings->path && strcmp(target, "*")) {
@@ -193,17 +194,4 @@ void mirror_shape_make(mirror_shape_t *shape, mirror_head_t *head, const mirror_
     shape->target_len = strcspn(target, "#");
     shape->host = host_of(settings);
     shape->size = shape->path_len + shape->target_len + (shape->host ? strlen(shape->host) : 0);
-}
-
-/* The Host of a request without that header: HTTP/1.0, perhaps with an absolute URI. */
-const char *mirror_shape_host(const request_rec *r, const request_rec *first)
-{
-    const apr_uri_t *uri = &first->parsed_uri;
-
-    if (!uri->hostname || !*uri->hostname || *ap_scan_vchar_obstext(uri->hostname)) {
-        return r->server->server_hostname;
-    }
-    return apr_pstrcat(r->pool, strchr(uri->hostname, ':') ? "[" : "", uri->hostname,
-                       strchr(uri->hostname, ':') ? "]" : "", uri->port_str && *uri->port_str ? ":" : "",
-                       uri->port_str ? uri->port_str : "", NULL);
 }

@@ -13,8 +13,12 @@
 #include <httpd.h>
 
 #include "mirror.h"
+#include "mirror_method.h"
 
-typedef struct mirror_head_t mirror_head_t;
+/* Request targets of one request that were made already, by mirror_uri_e; NULL: not made. All 0 to begin with. */
+typedef struct mirror_shape_targets_t {
+    const char *made[2];
+} mirror_shape_targets_t;
 
 /* All of it lives in the request's pool or in the settings. */
 typedef struct mirror_shape_t {
@@ -28,11 +32,9 @@ typedef struct mirror_shape_t {
 
 /* ---- request threads ---- */
 
-/* The shape of copies of `r` to a mirror with these settings; `first` is what the client sent. */
-void mirror_shape_make(mirror_shape_t *shape, mirror_head_t *head, const mirror_settings_t *settings, request_rec *r,
-                       const request_rec *first);
-
-/* The Host of a request without that header: HTTP/1.0, perhaps with an absolute URI. */
-const char *mirror_shape_host(const request_rec *r, const request_rec *first);
+/* Make the shape of copies of `r` to a mirror with these settings. `first` is what the client sent, `method` its method;
+ * `targets` keeps the request targets for the next mirror of the same request. */
+void mirror_shape_make(mirror_shape_t *shape, mirror_shape_targets_t *targets, const mirror_method_t *method,
+                       const mirror_settings_t *settings, request_rec *r, const request_rec *first);
 
 #endif
