@@ -34,7 +34,8 @@ APLOG_USE_MODULE(proxy_mirror);
 
 /* ---- startup ---- */
 
-/* Whether each file that is a log can be opened. What is there and no regular file is left alone. */
+/* Whether each file that is a log can be opened. What is there and no regular file is left
+ * alone. */
 static int can_open_logs(const mirror_registry_t *registry, apr_pool_t *ptemp, server_rec *s)
 {
     int ok = 1, i;
@@ -45,14 +46,15 @@ static int can_open_logs(const mirror_registry_t *registry, apr_pool_t *ptemp, s
         apr_file_t *file;
         apr_status_t rv;
 
-        if (!log->path ||
-            (apr_stat(&info, log->path, APR_FINFO_TYPE, ptemp) == APR_SUCCESS && info.filetype != APR_REG)) {
+        if (!log->path || (apr_stat(&info, log->path, APR_FINFO_TYPE, ptemp) == APR_SUCCESS &&
+                           info.filetype != APR_REG)) {
             continue;
         }
-        rv = apr_file_open(&file, log->path, APR_FOPEN_WRITE | APR_FOPEN_APPEND | APR_FOPEN_CREATE, APR_FPROT_OS_DEFAULT,
-                           ptemp);
+        rv = apr_file_open(&file, log->path, APR_FOPEN_WRITE | APR_FOPEN_APPEND | APR_FOPEN_CREATE,
+                           APR_FPROT_OS_DEFAULT, ptemp);
         if (rv != APR_SUCCESS) {
-            ap_log_error(APLOG_MARK, APLOG_ERR, rv, s, "PM0005: ProxyMirrorLog %s cannot be opened; httpd does not start",
+            ap_log_error(APLOG_MARK, APLOG_ERR, rv, s,
+                         "PM0005: ProxyMirrorLog %s cannot be opened; httpd does not start",
                          log->name);
             ok = 0;
             continue;
@@ -62,24 +64,25 @@ static int can_open_logs(const mirror_registry_t *registry, apr_pool_t *ptemp, s
     return ok;
 }
 
-/* Logs. What fails here stops the first start, in the first pass already; on a reload, where that would end a server that
- * runs, nothing is logged there. */
+/* Logs. What fails here stops the first start, in the first pass already; on a reload, where
+ * that would end a server that runs, nothing is logged there. */
 static int open_logs(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, server_rec *s)
 {
     mirror_registry_t *registry = mirror_config_registry(s);
     int generation;
 
     (void)plog;
-    if (mirror_console_is_first_pass() ? can_open_logs(registry, ptemp, s) : mirror_log_open(registry, pconf, s)) {
+    if (mirror_console_is_first_pass() ? can_open_logs(registry, ptemp, s)
+                                       : mirror_log_open(registry, pconf, s)) {
         return OK;
     }
     return ap_mpm_query(AP_MPMQ_GENERATION, &generation) == APR_SUCCESS && generation > 0 ? OK
                                                                                           : HTTP_INTERNAL_SERVER_ERROR;
 }
 
-/* Shared memory, and a slot for each mirror. What fails here stops the first start, in the first pass already: the memory is
- * the process's, and the second pass finds it as a reload does. On a reload, where that would end a server that runs, it
- * switches off what it concerns. */
+/* Shared memory, and a slot for each mirror. What fails here stops the first start, in the first
+ * pass already: the memory is the process's, and the second pass finds it as a reload does. On a
+ * reload, where that would end a server that runs, it switches off what it concerns. */
 static int post_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, server_rec *s)
 {
     mirror_registry_t *registry = mirror_config_registry(s);

@@ -2,7 +2,7 @@
  *
  * mirror_capture.c - request threads: choose the mirrors of a request, clone it, hand the copies over.
  *
- *     type_checker     notes the scope that the client asked for, before a fast redirect of httpd can hide it
+ *     type_checker     notes the scope that was asked for, before a fast redirect can hide it
  *     handler hook     decides, once for a client's request: a copy or an outcome for each mirror; writes the heads
  *     input filter     clones the body, below all that could change it, while some handler reads it
  *     output filter    sees the response begin
@@ -37,9 +37,10 @@ typedef struct capture_t {
     int reading;                  /* the body filter is asking for more */
 } capture_t;
 
-/* What is known of a request, the client's or one that it was internally redirected to; in its request_config. */
+/* What is known of a request, the client's or one that it was internally redirected to; in its
+ * request_config. */
 typedef struct note_t {
-    const mirror_scope_t *asked; /* the scope of what was asked for; NULL: it says nothing of mirrors */
+    const mirror_scope_t *asked; /* of what was asked for; NULL: it says nothing of mirrors */
     capture_t *capture;          /* of the client's request; NULL: no decision so far */
 } note_t;
 
@@ -84,8 +85,8 @@ static capture_t *capture_of(const request_rec *first)
     return note ? note->capture : NULL;
 }
 
-/* The scope that decides: the first one that says something of mirrors, from what the client asked for to where `r` is now.
- * NULL: none does. */
+/* The scope that decides: the first one that says something of mirrors, from what the client
+ * asked for to where `r` is now. NULL: none does. */
 static const mirror_scope_t *scope_of(const request_rec *r)
 {
     const mirror_scope_t *first = NULL;
@@ -266,9 +267,10 @@ static apr_status_t abandon(void *data)
     return APR_SUCCESS;
 }
 
-/* Whether the request has no body as far as anybody can know. On HTTP/2 the end of a stream may come later than its HEADERS;
- * mod_http2 then announces a body to httpd, whatever the method is. A handler that does not read never learns of the end, and
- * httpd does not read the rest of a stream. Content of a GET, HEAD or DELETE means nothing (RFC 9110 9.3.1, 9.3.2, 9.3.5). */
+/* Whether the request has no body as far as anybody can know. On HTTP/2 the end of a stream may
+ * come later than its HEADERS; mod_http2 then announces a body to httpd, whatever the method is.
+ * A handler that does not read never learns of the end, and httpd does not read the rest of a
+ * stream. Content of a GET, HEAD or DELETE means nothing (RFC 9110 9.3.1, 9.3.2, 9.3.5). */
 static int is_bodiless(const request_rec *first, const mirror_head_t *head)
 {
     return first->connection->master && head->chunked &&
@@ -323,8 +325,9 @@ static void decide(request_rec *r, request_rec *first, const mirror_scope_t *sco
 
 /* ---- hooks ---- */
 
-/* FallbackResource, DirectoryIndex and MultiViews put the configuration of their target in the place of the request's own
- * (ap_internal_fast_redirect); MultiViews does so in this very hook, the others in fixups. All sections are merged by now. */
+/* FallbackResource, DirectoryIndex and MultiViews put the configuration of their target in the
+ * place of the request's own (ap_internal_fast_redirect); MultiViews does so in this very hook,
+ * the others in fixups. All sections are merged by now. */
 static int type_checker(request_rec *r)
 {
     const mirror_scope_t *scope = r->main ? NULL : mirror_config_scope(r);
@@ -371,8 +374,8 @@ static int post_read_request(request_rec *r)
     return DECLINED;
 }
 
-/* Whether the handler has sent its response past our filter: mod_cgi takes all filters of a request away for a script that
- * writes its own head (nph-). */
+/* Whether the handler has sent its response past our filter: mod_cgi takes all filters of a
+ * request away for a script that writes its own head (nph-). */
 static int has_bypassed(const capture_t *capture, const request_rec *last)
 {
     return capture->entries.live && !capture->entries.response_begun &&
@@ -411,8 +414,10 @@ void mirror_capture_register_hooks(apr_pool_t *p)
     static const char *const before_cache[] = { "mod_cache.c", NULL };
 
     filters.body = mirror_filter_input("proxy_mirror_body", input_filter, AP_FTYPE_PROTOCOL - 1, p);
-    filters.replay = mirror_filter_input("proxy_mirror_replay", input_filter, AP_FTYPE_RESOURCE - 1, p);
-    filters.response = mirror_filter_output("proxy_mirror_response", output_filter, AP_FTYPE_PROTOCOL, p);
+    filters.replay =
+        mirror_filter_input("proxy_mirror_replay", input_filter, AP_FTYPE_RESOURCE - 1, p);
+    filters.response =
+        mirror_filter_output("proxy_mirror_response", output_filter, AP_FTYPE_PROTOCOL, p);
     ap_hook_post_read_request(post_read_request, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_type_checker(type_checker, NULL, NULL, APR_HOOK_REALLY_FIRST);
     ap_hook_handler(handler, NULL, before_cache, APR_HOOK_REALLY_FIRST);

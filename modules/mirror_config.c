@@ -338,8 +338,9 @@ static int resolve_settings(config_line_t *line, apr_pool_t *pconf, apr_pool_t *
     return faults->nelts == 0;
 }
 
-/* For `httpd -t`, which does not get as far as post_config: what can be known of what mirrors need of httpd. Whether
- * SSLProxyEngine is on is known only where mod_ssl was told that it is off. Returns 0 if something is missing. */
+/* For `httpd -t`, which does not get as far as post_config: what can be known of what mirrors
+ * need of httpd. Whether SSLProxyEngine is on is known only where mod_ssl was told that it is
+ * off. Returns 0 if something is missing. */
 static int has_needs(const mirror_registry_t *registry, apr_pool_t *plog)
 {
     int ok = 1, i;
@@ -349,8 +350,9 @@ static int has_needs(const mirror_registry_t *registry, apr_pool_t *plog)
         const char *missing = mirror_settings_missing(mirror, mirror->settings, plog);
 
         if (missing) {
-            ap_log_perror(APLOG_MARK, APLOG_STARTUP | APLOG_ERR, 0, plog, "PM0105: %s:%d: ProxyMirror %s: %s",
-                          mirror->file, mirror->line, mirror->name, missing);
+            ap_log_perror(APLOG_MARK, APLOG_STARTUP | APLOG_ERR, 0, plog,
+                          "PM0105: %s:%d: ProxyMirror %s: %s", mirror->file, mirror->line,
+                          mirror->name, missing);
             ok = 0;
         }
     }

@@ -33,14 +33,14 @@ int mirror_config_check(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, 
 /* The registry; never NULL once the configuration was read. */
 mirror_registry_t *mirror_config_registry(const server_rec *s);
 
-/* The scope that holds for `r` where it is now: NULL if it has neither a ProxyMirror line nor ProxyMirror off. It is never
- * changed, and lives as long as r->per_dir_config. */
+/* The scope that holds for `r` where it is now: NULL if it has neither a ProxyMirror line nor
+ * ProxyMirror off. It is never changed, and lives as long as r->per_dir_config. */
 const mirror_scope_t *mirror_config_scope(const request_rec *r);
 
 /* The mirrors of a scope; NULL: ProxyMirror off. Of mirror_t *. */
 const apr_array_header_t *mirror_config_mirrors(const mirror_scope_t *scope);
 
-/* How the headers of a scope's copies are changed; NULL if they are not. Of mirror_header_edit_t *. */
+/* How the headers of a scope's copies are changed, of mirror_header_edit_t *; NULL: not at all. */
 const apr_array_header_t *mirror_config_headers(const mirror_scope_t *scope);
 
 /* Where its server logs copies; NULL: nowhere. */

@@ -44,7 +44,8 @@ static void error_log(const ap_errorlog_info *info, const char *text)
     void *console = NULL;
     char why[256] = "";
 
-    if (info->level > APLOG_ERR || strncmp(text, "PM", 2) || !info->s || !mirror_console_is_first_pass()) {
+    if (info->level > APLOG_ERR || strncmp(text, "PM", 2) || !info->s ||
+        !mirror_console_is_first_pass()) {
         return;
     }
     apr_pool_userdata_get(&console, CONSOLE_KEY, info->s->process->pconf);

@@ -26,8 +26,9 @@ static void tell_primary(const mirror_entries_t *entries, mirror_copy_t *copy)
     }
 }
 
-/* Take the copy out of its entry. A child of prefork ends within the handler of a signal, on top of this thread, and then
- * destroys the request's pool, which abandons what the entries have: nothing that is pushed or ended may be there still. */
+/* Take the copy out of its entry. A child of prefork ends within the handler of a signal, on top
+ * of this thread, and then destroys the request's pool, which abandons what the entries have:
+ * nothing that is pushed or ended may be there still. */
 static mirror_copy_t *take(mirror_entries_t *entries, mirror_entry_t *entry)
 {
     mirror_copy_t *copy = apr_atomic_xchgptr((void *)&entry->copy, NULL);

@@ -23,7 +23,7 @@ typedef struct mirror_entry_t {
 /* All of a request's. */
 typedef struct mirror_entries_t {
     apr_off_t length; /* of the body, as the client announced it; -1: unknown */
-    unsigned bodiless : 1; /* the method has no body, and only the end of an HTTP/2 stream tells that there is none */
+    unsigned bodiless : 1; /* on HTTP/2, by its method; only the end of the stream tells */
     int response_begun;
     int status;               /* of the response, once it has begun */
     apr_interval_time_t took; /* until then, if it is logged */
@@ -52,8 +52,8 @@ void mirror_entries_answered(mirror_entries_t *entries, int status);
 /* Hand over what has all that it waited for. */
 void mirror_entries_ready(mirror_entries_t *entries);
 
-/* The request is over: hand over what is complete, end the rest. If it is bodiless and no byte of a body was seen, it is
- * complete. */
+/* The request is over: hand over what is complete, end the rest. If it is bodiless and no byte
+ * of a body was seen, it is complete. */
 void mirror_entries_last_call(mirror_entries_t *entries);
 
 /* The request is gone before it was over: end what is left. */

@@ -2,16 +2,17 @@
  *
  * mirror_filter.c - filters that only this module can add. See mirror_filter.h.
  *
- * add_any_filter_handle() of httpd's util_filter.c takes the record that it is given and does not look it up by its name.
- * Everything else that reads a record reads its type, its functions, and its name for a message.
+ * add_any_filter_handle() of httpd's util_filter.c takes the record that it is given and does not
+ * look it up by its name. Everything else that reads a record reads its type, its functions, and
+ * its name for a message.
  */
 #include <httpd.h>
 #include <http_config.h>
 
 #include "mirror_filter.h"
 
-/* httpd's record may have more members at its end than the header that we were compiled with: their value is then 0, as in a
- * record of httpd's own. */
+/* httpd's record may have more members at its end than the header that we were compiled with:
+ * their value is then 0, as in a record of httpd's own. */
 #define ROOM_TO_GROW 128
 
 static ap_filter_rec_t *make(const char *name, int type, apr_pool_t *pool)
@@ -23,7 +24,8 @@ static ap_filter_rec_t *make(const char *name, int type, apr_pool_t *pool)
     return filter;
 }
 
-ap_filter_rec_t *mirror_filter_input(const char *name, ap_in_filter_func function, int type, apr_pool_t *pool)
+ap_filter_rec_t *mirror_filter_input(const char *name, ap_in_filter_func function, int type,
+                                     apr_pool_t *pool)
 {
     ap_filter_rec_t *filter = make(name, type, pool);
 
@@ -34,7 +36,8 @@ ap_filter_rec_t *mirror_filter_input(const char *name, ap_in_filter_func functio
     return filter;
 }
 
-ap_filter_rec_t *mirror_filter_output(const char *name, ap_out_filter_func function, int type, apr_pool_t *pool)
+ap_filter_rec_t *mirror_filter_output(const char *name, ap_out_filter_func function, int type,
+                                      apr_pool_t *pool)
 {
     ap_filter_rec_t *filter = make(name, type, pool);
 

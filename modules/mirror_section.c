@@ -44,7 +44,8 @@ const char *mirror_section_describe(const ap_directive_t *section, apr_pool_t *p
             len--;
         }
         args = apr_pstrmemdup(pool, section->args, len);
-        if (!ap_cstr_casecmp(section->directive, "<If") || !ap_cstr_casecmp(section->directive, "<ElseIf") ||
+        if (!ap_cstr_casecmp(section->directive, "<If") ||
+            !ap_cstr_casecmp(section->directive, "<ElseIf") ||
             !ap_cstr_casecmp(section->directive, "<Else")) {
             word = apr_pstrcat(pool, section->directive + 1, len ? " " : "", args, NULL);
         }
@@ -58,8 +59,8 @@ const char *mirror_section_describe(const ap_directive_t *section, apr_pool_t *p
     return scope;
 }
 
-/* Lines whose places are the same text are for the same requests. NULL: nobody can know, as what an <Else> is for depends on
- * the sections before it. */
+/* Lines whose places are the same text are for the same requests. NULL: nobody can know, as what
+ * an <Else> is for depends on the sections before it. */
 static const char *place_of(const cmd_parms *cmd)
 {
     const char *place = mirror_section_describe(cmd->directive->parent, cmd->pool);
@@ -124,8 +125,9 @@ void mirror_section_check(apr_pool_t *pconf, apr_pool_t *plog)
 
         if (later->scope != line->scope && (line->mirror || later->mirror)) {
             ap_log_perror(APLOG_MARK, APLOG_STARTUP | APLOG_WARNING, 0, plog,
-                          "PM0104: %s:%d: ProxyMirror %s: a later section for the same place (%s:%d) replaces this line, "
-                          "which has no effect", line->file, line->line, line->mirror ? line->mirror->name : "off",
+                          "PM0104: %s:%d: ProxyMirror %s: a later section for the same place "
+                          "(%s:%d) replaces this line, which has no effect",
+                          line->file, line->line, line->mirror ? line->mirror->name : "off",
                           later->file, later->line);
         }
     }

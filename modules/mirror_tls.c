@@ -344,5 +344,6 @@ const mirror_transport_t mirror_tls_transport = { tls_open, tls_read, tls_write,
 void mirror_tls_register(apr_pool_t *p)
 {
     filters.in = mirror_filter_input("proxy_mirror_tls_in", input_filter, AP_FTYPE_NETWORK - 2, p);
-    filters.out = mirror_filter_output("proxy_mirror_tls_out", output_filter, AP_FTYPE_NETWORK - 2, p);
+    filters.out =
+        mirror_filter_output("proxy_mirror_tls_out", output_filter, AP_FTYPE_NETWORK - 2, p);
 }

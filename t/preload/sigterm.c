@@ -1,8 +1,8 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE.
  *
- * sigterm.c - SIGTERM at the worst moment, for tests: preloaded into httpd, it is raised once by the main thread of a child,
- * right after a byte was written to wake another thread (through a pipe, or an eventfd), if the file $TEST_SIGTERM is there.
- * The file is removed before.
+ * sigterm.c - SIGTERM at the worst moment, for tests: preloaded into httpd, it is raised once by
+ * the main thread of a child, right after a byte was written to wake another thread (through a
+ * pipe, or an eventfd), if the file $TEST_SIGTERM is there. The file is removed before.
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -33,8 +33,8 @@ ssize_t write(int fd, const void *data, size_t len)
     ssize_t written = next(fd, data, len);
     const char *file = getenv("TEST_SIGTERM");
 
-    if (file && len <= 8 && syscall(SYS_gettid) == getpid() && (is(fd, "pipe:") || is(fd, "eventfd")) &&
-        unlink(file) == 0) {
+    if (file && len <= 8 && syscall(SYS_gettid) == getpid() &&
+        (is(fd, "pipe:") || is(fd, "eventfd")) && unlink(file) == 0) {
         raise(SIGTERM);
     }
     return written;
