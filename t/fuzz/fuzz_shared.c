@@ -129,48 +129,6 @@ typedef struct state_t {
     int place;
 } state_t;
 
-/* Read the configuration: `chosen` has a bit for each mirror. */
-static void load(state_t *state, int slots, unsigned chosen)
-{
-    int before = errors, i;
-
-    REQUIRE(mirror_slotmem_open(&state->registry.table, state->pool, &server, slots) == APR_SUCCESS);
-    REQUIRE(mirror_slotmem_damage(state->registry.table->segment) == NULL && errors <= before + 1);
-    for (i = 0; i < NAMES; i++) {
-        mirror_t *mirror = &state->mirrors[i];
-
-        mirror->name = names[i];
-        mirror->config = 1 + (chosen >> 5 & 1);
-        mirror->slot = NULL;
-        if (chosen >> i & 1 && mirror_slotmem_slot(&mirror->slot, state->registry.table, names[i]) == APR_SUCCESS) {
-            mirror_settings_reload(mirror, &state->registry, &server);
-        }
-    }
-    mirror_slotmem_complete(state->registry.table);
-}
-
-static void begin(state_t *state)
-{
-    mirror_table_t *table;
-
-    memset(state, 0, sizeof(*state));
-    apr_pool_create(&state->pool, NULL);
-    process.pool = state->pool;
-    server.process = &process;
-    retained = NULL;
-    made = 0;
-    errors = 0;
-    load(state, FEW, 3);
-    table = state->registry.table;
-    mirror_slotmem_child_started(table, getpid());
-    mirror_slotmem_claim(&state->place, table);
-    table->is_child = 0;
-    mirror_store_write(&state->mirrors[0].slot->version, mirror_slotmem_store(table, state->mirrors[0].slot),
-                       mirror_slotmem_store_lock(table), 0, 1, "{\"count\":5}");
-}
-
-/* ---- steps ---- */
-
 typedef struct input_t {
     const uint8_t *data;
     size_t size;
@@ -212,6 +170,55 @@ static void scribble(const state_t *state, input_t *input, int fill)
         *at++ = (char)take(input);
     }
 }
+
+/* Read the configuration: `chosen` has a bit for each mirror, one for their settings, and two for a child that writes
+ * meanwhile, when nothing looks for damage any more. */
+static void load(state_t *state, int slots, unsigned chosen, input_t *input)
+{
+    int before = errors, i;
+
+    REQUIRE(mirror_slotmem_open(&state->registry.table, state->pool, &server, slots) == APR_SUCCESS);
+    REQUIRE(mirror_slotmem_damage(state->registry.table->segment) == NULL && errors <= before + 1);
+    if (chosen & 0x40) {
+        scribble(state, input, input->size % 2 == 0);
+    }
+    for (i = 0; i < NAMES; i++) {
+        mirror_t *mirror = &state->mirrors[i];
+
+        if (chosen & 0x80) {
+            scribble(state, input, 0);
+        }
+        mirror->name = names[i];
+        mirror->config = 1 + (chosen >> 5 & 1);
+        mirror->slot = NULL;
+        if (chosen >> i & 1 && mirror_slotmem_slot(&mirror->slot, state->registry.table, names[i]) == APR_SUCCESS) {
+            mirror_settings_reload(mirror, &state->registry, &server);
+        }
+    }
+    mirror_slotmem_complete(state->registry.table);
+}
+
+static void begin(state_t *state)
+{
+    mirror_table_t *table;
+
+    memset(state, 0, sizeof(*state));
+    apr_pool_create(&state->pool, NULL);
+    process.pool = state->pool;
+    server.process = &process;
+    retained = NULL;
+    made = 0;
+    errors = 0;
+    load(state, FEW, 3, NULL);
+    table = state->registry.table;
+    mirror_slotmem_child_started(table, getpid());
+    mirror_slotmem_claim(&state->place, table);
+    table->is_child = 0;
+    mirror_store_write(&state->mirrors[0].slot->version, mirror_slotmem_store(table, state->mirrors[0].slot),
+                       mirror_slotmem_store_lock(table), 0, 1, "{\"count\":5}");
+}
+
+/* ---- steps ---- */
 
 static void sum_up(const state_t *state, unsigned mirror)
 {
@@ -262,6 +269,7 @@ static void act_as_child(state_t *state)
     table->is_child = 0;
 }
 
+/* One step of the input. */
 static void step(state_t *state, input_t *input)
 {
     mirror_slotmem_segment_t *segment = state->registry.table->segment;
@@ -276,7 +284,7 @@ static void step(state_t *state, input_t *input)
                                    what & 8 ? getpid() : (apr_int64_t)segment->places[1 + what / 16].owner);
         break;
     case 2:
-        load(state, what & 8 ? FEW : MANY, take(input));
+        load(state, what & 8 ? FEW : MANY, take(input), input);
         break;
     case 3:
         sum_up(state, what >> 3);
@@ -307,7 +315,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         step(&state, &input);
     }
     mirror_slotmem_child_ended(state.registry.table, getpid());
-    load(&state, MANY, 0x1f);
+    load(&state, MANY, 0x1f, &input);
     apr_pool_destroy(state.pool);
     return 0;
 }
