@@ -108,13 +108,14 @@ static const mirror_settings_t *install(mirror_lane_t *lane, mirror_settings_t *
     return found;
 }
 
-/* What is stored cannot be in force, because of `why`. Forget it, for all children, unless this child is of an older load:
- * it could do for a newer one. The child that does so tells the log. */
+/* What is stored cannot be in force, because of `why`. Forget it, for all children, unless this
+ * child is of an older load: it could do for a newer one. The child that does so tells the log. */
 static void discard(mirror_lane_t *lane, apr_uint64_t version, const char *why, moment_e moment)
 {
     const mirror_t *mirror = lane->mirror;
 
-    if (!mirror_slotmem_is_newest(lane->child->registry->table) || !mirror_store_drop(&mirror->slot->version, version)) {
+    if (!mirror_slotmem_is_newest(lane->child->registry->table) ||
+        !mirror_store_drop(&mirror->slot->version, version)) {
         return;
     }
     if (moment == AT_START) { /* before the reload it could */
@@ -131,7 +132,8 @@ static void discard(mirror_lane_t *lane, apr_uint64_t version, const char *why, 
     }
 }
 
-/* As mirror_settings_make(), of what is stored; what this configuration does not allow is wrong, too. */
+/* As mirror_settings_make(), of what is stored; what this configuration does not allow is wrong,
+ * too. */
 static const char *make_stored(mirror_settings_t **made, const mirror_lane_t *lane, const mirror_store_text_t *stored,
                                apr_pool_t *ptemp)
 {

@@ -32,15 +32,16 @@ const char *mirror_settings_missing(const mirror_t *mirror, const mirror_setting
 
 /* ---- parent, startup: mirror_settings_reload.c ---- */
 
-/* Make known what the file says of the mirror, which has its slot, and forget what was set of it if the file says something
- * else now; the log is told. What was set is not read here: the parent is root, and children have written it. `server` is
- * a server_rec. */
+/* Make known what the file says of the mirror, which has its slot, and forget what was set of it if
+ * the file says something else now; the log is told. What was set is not read here: the parent is
+ * root, and children have written it. `server` is a server_rec. */
 void mirror_settings_reload(const mirror_t *mirror, const mirror_registry_t *registry, void *server);
 
 /* ---- child start, main thread ---- */
 
-/* Make ready the lane, of which mirror and child are set. Forget what was set of its mirror if that cannot be in force with
- * this configuration; the log is told once. Errors: apr_thread_mutex_create's. */
+/* Make ready the lane, of which mirror and child are set. Forget what was set of its mirror if that
+ * cannot be in force with this configuration; the log is told once. Errors:
+ * apr_thread_mutex_create's. */
 apr_status_t mirror_settings_init(mirror_lane_t *lane, apr_pool_t *pool);
 
 /* ---- request threads ---- */

@@ -1,12 +1,14 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE.
  *
- * mirror_slotmem.c - what children share: the segment, and which mirror has which slot. See mirror_slotmem.h for the picture.
+ * mirror_slotmem.c - what children share: the segment, and which mirror has which slot. See
+ * mirror_slotmem.h for the picture.
  *
- * A page of shared memory costs nothing until it is touched, and for shared memory reading is touching. So nothing here
- * looks at slots and places that were never used, and new memory, which is zero, is not cleared.
+ * A page of shared memory costs nothing until it is touched, and for shared memory reading is
+ * touching. So nothing here looks at slots and places that were never used, and new memory, which
+ * is zero, is not cleared.
  *
- * The module is unloaded at every reload, so no function of it may be a cleanup of the process pool. What is found again
- * may be another version's: kept_t alone is the same in all versions.
+ * The module is unloaded at every reload, so no function of it may be a cleanup of the process
+ * pool. What is found again may be another version's: kept_t alone is the same in all versions.
  */
 #include <string.h>
 
@@ -27,7 +29,8 @@ APLOG_USE_MODULE(proxy_mirror);
 
 /* What ap_retained_data_get finds after a restart: the parent's own memory. */
 typedef struct kept_t {
-    apr_uint32_t layout[6]; /* of `segment` and of what it points to; if it is another one, only `pool` is of use */
+    apr_uint32_t layout[6]; /* of `segment` and of what it points to; if it is another one, only
+                               `pool` is of use */
     apr_pool_t *pool;       /* has the segment; NULL: there is none */
     SEGMENT *segment;
 } kept_t;
@@ -66,19 +69,22 @@ static apr_uint32_t places_needed(void)
 static apr_uint64_t size_needed(apr_uint64_t slots, apr_uint64_t places)
 {
     return MIRROR_SLOTMEM_HEADER_SIZE + slots * MIRROR_SLOTMEM_SLOT_SIZE +
-           MIRROR_SLOTMEM_ALIGNED(places * MIRROR_SLOTMEM_PLACE_SIZE) + places * slots * MIRROR_SLOTMEM_CELL_SIZE +
-           slots * MIRROR_SLOTMEM_STORE_SIZE;
+           MIRROR_SLOTMEM_ALIGNED(places * MIRROR_SLOTMEM_PLACE_SIZE) +
+           places * slots * MIRROR_SLOTMEM_CELL_SIZE + slots * MIRROR_SLOTMEM_STORE_SIZE;
 }
 
-/* Where its parts are. apr_shm puts a size in front of what it gives out (which it never reads), so that is not aligned. */
+/* Where its parts are. apr_shm puts a size in front of what it gives out (which it never reads), so
+ * that is not aligned. */
 static void lay_out(SEGMENT *segment, void *base)
 {
     segment->header = (mirror_slotmem_header_t *)MIRROR_SLOTMEM_ALIGNED((apr_uintptr_t)base);
     segment->slots = (char *)segment->header + MIRROR_SLOTMEM_HEADER_SIZE;
-    segment->places = (mirror_slotmem_place_t *)(segment->slots + segment->slots_max * MIRROR_SLOTMEM_SLOT_SIZE);
-    segment->cells = (char *)segment->places + MIRROR_SLOTMEM_ALIGNED(segment->places_max * MIRROR_SLOTMEM_PLACE_SIZE);
-    segment->stores =
-        segment->cells + (apr_size_t)segment->places_max * segment->slots_max * MIRROR_SLOTMEM_CELL_SIZE;
+    segment->places =
+        (mirror_slotmem_place_t *)(segment->slots + segment->slots_max * MIRROR_SLOTMEM_SLOT_SIZE);
+    segment->cells = (char *)segment->places +
+                     MIRROR_SLOTMEM_ALIGNED(segment->places_max * MIRROR_SLOTMEM_PLACE_SIZE);
+    segment->stores = segment->cells + (apr_size_t)segment->places_max * segment->slots_max *
+                                           MIRROR_SLOTMEM_CELL_SIZE;
 }
 
 /* Make a segment, and keep it in place of the one before, which is the caller's then. */
@@ -138,7 +144,8 @@ static apr_status_t replace(SEGMENT **former, kept_t *kept, server_rec *s, int s
     }
     if (!damaged) {
         ap_log_error(APLOG_MARK, APLOG_WARNING, 0, s,
-                     "PM0200: the shared memory of mirrors is made anew, as ProxyMirrorSlots has grown or the module "
+                     "PM0200: the shared memory of mirrors is made anew, as ProxyMirrorSlots has "
+                     "grown or the module "
                      "is of another version; all counts begin at 0");
     }
     if (readable) {
@@ -240,7 +247,8 @@ static void clear(mirror_table_t *table, mirror_slot_t *slot)
     for (place = 0; place < places; place++) {
         mirror_cell_t *cell = mirror_slotmem_cell(table, (int)place, slot);
 
-        apr_atomic_set64(&cell->seen, 0); /* first, for mirror_slotmem_unfinished() in another process */
+        apr_atomic_set64(&cell->seen,
+                         0); /* first, for mirror_slotmem_unfinished() in another process */
         memset(cell, 0, sizeof(*cell));
     }
     apr_atomic_set64(&slot->config, 0);
@@ -253,8 +261,9 @@ static void clear(mirror_table_t *table, mirror_slot_t *slot)
     apr_atomic_set64(&slot->version, 0); /* nothing is stored */
 }
 
-/* The index of a slot whose mirror is gone for good; slots_max if there is none. The load before does not count as gone,
- * because a name that comes later in this configuration could be one of its. */
+/* The index of a slot whose mirror is gone for good; slots_max if there is none. The load before
+ * does not count as gone, because a name that comes later in this configuration could be one of
+ * its. */
 static apr_uint32_t find_gone(mirror_table_t *table)
 {
     SEGMENT *segment = table->segment;
@@ -289,7 +298,8 @@ static void move_text(mirror_table_t *table, mirror_slot_t *slot, const char *na
 
     if (former && i < former->slots_used) {
         mirror_store_move(&slot->version, mirror_slotmem_store(table, slot),
-                          &mirror_slotmem_slot_at(former, i)->version, mirror_slotmem_store_at(former, i));
+                          &mirror_slotmem_slot_at(former, i)->version,
+                          mirror_slotmem_store_at(former, i));
     }
 }
 

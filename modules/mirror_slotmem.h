@@ -2,8 +2,9 @@
  *
  * mirror_slotmem.h - what children share: one slot of APR shared memory per mirror, one cell per mirror and child.
  *
- * One anonymous apr_shm segment in a pool of the process, found again after every restart with ap_retained_data_get, so that
- * nothing is lost over a graceful one, and old children count on in the same memory as new ones:
+ * One anonymous apr_shm segment in a pool of the process, found again after every restart with
+ * ap_retained_data_get, so that nothing is lost over a graceful one, and old children count on in
+ * the same memory as new ones:
  *
  *     header   a magic number, and how many slots and places were ever used
  *     slots    one per mirror: what all children share of it
@@ -11,9 +12,10 @@
  *     cells    for each place, one per slot
  *     stores   one per slot: what the manager has set of the mirror (mirror_store.h)
  *
- * A child may write anything here. Sizes, and which mirror has which slot, are in private memory of each process
- * (mirror_slotmem_state.h), and what is counted is bounded where it is read. If the parent finds that something else than
- * this module has written to the segment, it logs one line and the next reload makes the segment anew.
+ * A child may write anything here. Sizes, and which mirror has which slot, are in private memory of
+ * each process (mirror_slotmem_state.h), and what is counted is bounded where it is read. If the
+ * parent finds that something else than this module has written to the segment, it logs one line
+ * and the next reload makes the segment anew.
  *
  * A child claims a place for its pid and then only adds to its own cells, so a killed child leaves its counts behind;
  * what it still had under way is moved to shut_down when its place is settled. Counters stay when a place is freed and
@@ -49,7 +51,7 @@ struct mirror_cell_t {
 
 /* What all children share of one mirror. */
 struct mirror_slot_t {
-    apr_uint64_t canary;     /* of the parent, which reads it only to find that somebody has written here */
+    apr_uint64_t canary;     /* the parent writes it, and reads it only to find that others have */
     apr_uint64_t version;    /* atomic: which text is in its store (mirror_store.h); 0: none ever was */
     apr_uint64_t config;     /* atomic: mirror_t's `config` in the last load that had this mirror */
     apr_uint64_t down_until; /* atomic: mirror_clock_now()'s time until when the mirror counts as down; 0: it is up */
@@ -70,10 +72,11 @@ typedef struct mirror_totals_t {
 
 /* ---- startup, parent ---- */
 
-/* Find the segment of an earlier load, or make one with `slots` slots. A segment of another layout version, one with fewer
- * slots than are asked for, and a damaged one is replaced, with one line in the log: counts then begin at 0, and what
- * children of earlier loads still count is not seen. What the manager had set is kept over the growth of slots. `server` (a
- * server_rec) is for the log and its process pool. The segment lives as long as the process; *table is in pconf. Errors:
+/* Find the segment of an earlier load, or make one with `slots` slots. A segment of another layout
+ * version, one with fewer slots than are asked for, and a damaged one is replaced, with one line in
+ * the log: counts then begin at 0, and what children of earlier loads still count is not seen. What
+ * the manager had set is kept over the growth of slots. `server` (a server_rec) is for the log and
+ * its process pool. The segment lives as long as the process; *table is in pconf. Errors:
  * apr_shm_create's, APR_ENOMEM. */
 apr_status_t mirror_slotmem_open(mirror_table_t **table, apr_pool_t *pconf, void *server, int slots);
 
@@ -90,8 +93,8 @@ void mirror_slotmem_complete(mirror_table_t *table);
 /* The child `pid` was started with this table. */
 void mirror_slotmem_child_started(mirror_table_t *table, apr_int64_t pid);
 
-/* The child `pid` has ended, as the caller knows: end what it still had as shut_down and free its place, and what else it
- * held. Safe to call for any pid, and more than once. */
+/* The child `pid` has ended, as the caller knows: end what it still had as shut_down and free its
+ * place, and what else it held. Safe to call for any pid, and more than once. */
 void mirror_slotmem_child_ended(mirror_table_t *table, apr_int64_t pid);
 
 /* ---- child, main thread ---- */

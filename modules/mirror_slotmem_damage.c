@@ -1,9 +1,11 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE.
  *
- * mirror_slotmem_damage.c - what in shared memory was written by something else than this module. See mirror_slotmem.h.
+ * mirror_slotmem_damage.c - what in shared memory was written by something else than this module.
+ * See mirror_slotmem.h.
  *
- * Only what can never be so without that counts, whatever children are just doing. It is no protection: what the parent
- * reads elsewhere is bounded, whether or not something is found here. It is for the log, and to begin anew.
+ * Only what can never be so without that counts, whatever children are just doing. It is no
+ * protection: what the parent reads elsewhere is bounded, whether or not something is found here.
+ * It is for the log, and to begin anew.
  */
 #include <httpd.h>
 #include <http_config.h>
@@ -22,7 +24,8 @@ static int header_is_damaged(const mirror_slotmem_segment_t *segment)
 
     return apr_atomic_read64(&header->magic) != MIRROR_SLOTMEM_MAGIC ||
            apr_atomic_read32(&header->slots_used) != segment->slots_used ||
-           apr_atomic_read32(&header->load) != segment->load || places < 1 || places > segment->places_max ||
+           apr_atomic_read32(&header->load) != segment->load || places < 1 ||
+           places > segment->places_max ||
            MIRROR_SLOTMEM_LOWER(apr_atomic_read64(&header->lock)) > PID_MAX;
 }
 
@@ -43,7 +46,8 @@ const char *mirror_slotmem_damage(const mirror_slotmem_segment_t *segment)
         return "its header";
     }
     for (i = 0; i < segment->slots_used; i++) {
-        if (apr_atomic_read64(&mirror_slotmem_slot_at(segment, i)->canary) != MIRROR_SLOTMEM_MAGIC) {
+        if (apr_atomic_read64(&mirror_slotmem_slot_at(segment, i)->canary) !=
+            MIRROR_SLOTMEM_MAGIC) {
             return "what children share of a mirror";
         }
     }
@@ -64,8 +68,10 @@ int mirror_slotmem_report_damage(mirror_slotmem_segment_t *segment, void *server
     if (what && !segment->told) {
         segment->told = 1;
         ap_log_error(APLOG_MARK, APLOG_ERR, 0, (server_rec *)server,
-                     "PM0202: the shared memory of mirrors is damaged: %s was written to by something else than "
-                     "this module; the next restart makes it anew, also a graceful one: all counts then begin at 0, and "
+                     "PM0202: the shared memory of mirrors is damaged: %s was written to by "
+                     "something else than "
+                     "this module; the next restart makes it anew, also a graceful one: all counts "
+                     "then begin at 0, and "
                      "mirrors are as the configuration file says",
                      what);
     }

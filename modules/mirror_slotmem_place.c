@@ -2,11 +2,12 @@
  *
  * mirror_slotmem_place.c - places of children, and which children there are. See mirror_slotmem.h.
  *
- * A place has two words. Its owner is changed from 0 by the child that claims it, and back to 0 by that child or by the
- * process that settles it. Its settler is a lock for the latter: it holds the pid of the process that settles, so when that
- * one is killed in the middle the next may break the lock; settling twice does no harm, as the second time nothing is
- * left to be moved. Nobody waits for it. The upper half of each word keeps a pid that comes back from being taken for the
- * one before: in the owner the load of the configuration that the child runs, in the settler a count.
+ * A place has two words. Its owner is changed from 0 by the child that claims it, and back to 0 by
+ * that child or by the process that settles it. Its settler is a lock for the latter: it holds the
+ * pid of the process that settles, so when that one is killed in the middle the next may break the
+ * lock; settling twice does no harm, as the second time nothing is left to be moved. Nobody waits
+ * for it. The upper half of each word keeps a pid that comes back from being taken for the one
+ * before: in the owner the load of the configuration that the child runs, in the settler a count.
  *
  * Which children run, and with which load, the parent notes in its own memory as the MPM tells it.
  */
@@ -23,7 +24,7 @@ APLOG_USE_MODULE(proxy_mirror);
 #define LOWER    MIRROR_SLOTMEM_LOWER
 #define UPPER    MIRROR_SLOTMEM_UPPER
 #define FIRST    (MIRROR_SLOTMEM_SHARED + 1) /* the places of one child each */
-#define ATTEMPTS 100 /* at a word that others change */
+#define ATTEMPTS 100                         /* at a word that others change */
 
 /* ---- settling ---- */
 
@@ -33,7 +34,9 @@ static apr_uint32_t slots_used(const mirror_table_t *table)
     const mirror_slotmem_segment_t *segment = table->segment;
     apr_uint32_t used = table->is_child ? apr_atomic_read32(&segment->header->slots_used) : 0;
 
-    return used <= segment->slots_used ? segment->slots_used : used < segment->slots_max ? used : segment->slots_max;
+    return used <= segment->slots_used ? segment->slots_used
+           : used < segment->slots_max ? used
+                                       : segment->slots_max;
 }
 
 static void settle_cells(mirror_table_t *table, apr_uint32_t place)
@@ -46,7 +49,8 @@ static void settle_cells(mirror_table_t *table, apr_uint32_t place)
         apr_atomic_set64(&cell->in_flight, 0);
         apr_atomic_set64(&cell->connections, 0);
         apr_atomic_set64(&cell->bytes, 0);
-        apr_atomic_add64(&cell->outcomes[MIRROR_OUTCOME_SHUT_DOWN], mirror_slotmem_unfinished(cell));
+        apr_atomic_add64(&cell->outcomes[MIRROR_OUTCOME_SHUT_DOWN],
+                         mirror_slotmem_unfinished(cell));
     }
 }
 
@@ -55,7 +59,8 @@ static int lock(mirror_slotmem_place_t *place)
     apr_uint64_t settler = apr_atomic_read64(&place->settler);
     apr_uint64_t mine = (apr_uint64_t)(UPPER(settler) + 1) << 32 | (apr_uint32_t)getpid();
 
-    return !mirror_store_is_alive(LOWER(settler)) && apr_atomic_cas64(&place->settler, mine, settler) == settler;
+    return !mirror_store_is_alive(LOWER(settler)) &&
+           apr_atomic_cas64(&place->settler, mine, settler) == settler;
 }
 
 static void unlock(mirror_slotmem_place_t *place)
@@ -65,14 +70,15 @@ static void unlock(mirror_slotmem_place_t *place)
     apr_atomic_cas64(&place->settler, (apr_uint64_t)UPPER(settler) << 32, settler);
 }
 
-/* Settle the place if its owner still is `owner`, unless another process is just doing so. `known`: that child has ended
- * for sure, though a process may have its pid. */
+/* Settle the place if its owner still is `owner`, unless another process is just doing so. `known`:
+ * that child has ended for sure, though a process may have its pid. */
 static void settle_place(mirror_table_t *table, apr_uint32_t i, apr_uint64_t owner, int known)
 {
     mirror_slotmem_place_t *place = &table->segment->places[i];
 
     if (lock(place)) {
-        if (apr_atomic_read64(&place->owner) == owner && (known || !mirror_store_is_alive(LOWER(owner)))) {
+        if (apr_atomic_read64(&place->owner) == owner &&
+            (known || !mirror_store_is_alive(LOWER(owner)))) {
             settle_cells(table, i);
             apr_atomic_cas64(&place->owner, 0, owner);
         }
@@ -80,7 +86,8 @@ static void settle_place(mirror_table_t *table, apr_uint32_t i, apr_uint64_t own
     }
 }
 
-/* The place of a process that has ended. It has one, so no more are settled, whatever is written in others. */
+/* The place of a process that has ended. It has one, so no more are settled, whatever is written in
+ * others. */
 static void settle(mirror_table_t *table, apr_uint32_t pid)
 {
     apr_uint32_t places = mirror_slotmem_places(table), i;
@@ -136,7 +143,8 @@ apr_uint32_t mirror_slotmem_oldest_load(mirror_slotmem_segment_t *segment)
     int i;
 
     for (i = segment->children->nelts - 1; i >= 0; i--) {
-        const mirror_slotmem_child_t *child = &APR_ARRAY_IDX(segment->children, i, mirror_slotmem_child_t);
+        const mirror_slotmem_child_t *child =
+            &APR_ARRAY_IDX(segment->children, i, mirror_slotmem_child_t);
 
         if (!mirror_store_is_alive(child->pid)) { /* it ended while no mirror was configured */
             remove_child(segment->children, i);
@@ -208,7 +216,8 @@ void mirror_slotmem_tidy(mirror_table_t *table)
 
 /* ---- child ---- */
 
-/* What an earlier process left that had the pid which is now ours: no other process would find it dead. */
+/* What an earlier process left that had the pid which is now ours: no other process would find it
+ * dead. */
 static void settle_former_self(mirror_table_t *table, apr_uint32_t self)
 {
     apr_uint32_t places = mirror_slotmem_places(table), i;
@@ -263,7 +272,8 @@ apr_status_t mirror_slotmem_claim(int *place, mirror_table_t *table)
         mirror_slotmem_settle_ended(table);
     }
     ap_log_error(APLOG_MARK, APLOG_WARNING, 0, (server_rec *)table->server,
-                 "PM0201: none of the %u places for children in shared memory is free; this child shares one",
+                 "PM0201: none of the %u places for children in shared memory is free; this child "
+                 "shares one",
                  (unsigned)table->segment->places_max - FIRST);
     *place = MIRROR_SLOTMEM_SHARED;
     return APR_SUCCESS;

@@ -1,10 +1,12 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE.
  *
- * mirror_slotmem_state.h - the inside of shared memory and of what each process keeps of it, for mirror_slotmem*.c alone.
+ * mirror_slotmem_state.h - the inside of shared memory and of what each process keeps of it, for
+ * mirror_slotmem*.c alone.
  *
- * Code that runs in a child may write anything to shared memory, at any time; the parent is root. So nothing of which an
- * address, a size or the bound of a loop is made is read from there, but from a mirror_slotmem_segment_t: private memory
- * of the parent, which a child inherits as a copy of its own. The parent alone changes it.
+ * Code that runs in a child may write anything to shared memory, at any time; the parent is root.
+ * So nothing of which an address, a size or the bound of a loop is made is read from there, but
+ * from a mirror_slotmem_segment_t: private memory of the parent, which a child inherits as a copy
+ * of its own. The parent alone changes it.
  */
 #ifndef MIRROR_SLOTMEM_STATE_H
 #define MIRROR_SLOTMEM_STATE_H
@@ -28,7 +30,8 @@
 /* ---- in shared memory ---- */
 
 typedef struct mirror_slotmem_header_t {
-    apr_uint64_t magic;       /* of the parent, as the next two; it reads them only to find that somebody has written here */
+    /* the parent writes these three, and reads them only to find that others have */
+    apr_uint64_t magic;
     apr_uint32_t slots_used;  /* atomic: for children of earlier loads */
     apr_uint32_t load;        /* atomic: the newest */
     apr_uint32_t places_used; /* atomic: places below were used at some time */
@@ -73,36 +76,40 @@ typedef struct mirror_slotmem_segment_t {
 struct mirror_table_t {
     void *server; /* a server_rec */
     mirror_slotmem_segment_t *segment;
-    mirror_slotmem_segment_t *former; /* startup: what this load has replaced, while texts are moved from it; or NULL */
-    apr_uint32_t load;                /* this one */
-    int is_child;                     /* this process has claimed a place */
+    mirror_slotmem_segment_t
+        *former; /* startup: what this load has replaced, while texts are moved from it; or NULL */
+    apr_uint32_t load; /* this one */
+    int is_child;      /* this process has claimed a place */
 };
 
-static inline mirror_slot_t *mirror_slotmem_slot_at(const mirror_slotmem_segment_t *segment, apr_uint32_t index)
+static inline mirror_slot_t *mirror_slotmem_slot_at(const mirror_slotmem_segment_t *segment,
+                                                    apr_uint32_t index)
 {
     return (mirror_slot_t *)(segment->slots + index * MIRROR_SLOTMEM_SLOT_SIZE);
 }
 
-static inline mirror_store_t *mirror_slotmem_store_at(const mirror_slotmem_segment_t *segment, apr_uint32_t index)
+static inline mirror_store_t *mirror_slotmem_store_at(const mirror_slotmem_segment_t *segment,
+                                                      apr_uint32_t index)
 {
     return (mirror_store_t *)(segment->stores + index * MIRROR_SLOTMEM_STORE_SIZE);
 }
 
-static inline mirror_cell_t *mirror_slotmem_cell_at(const mirror_slotmem_segment_t *segment, apr_uint32_t place,
-                                                    apr_uint32_t index)
+static inline mirror_cell_t *mirror_slotmem_cell_at(const mirror_slotmem_segment_t *segment,
+                                                    apr_uint32_t place, apr_uint32_t index)
 {
-    return (mirror_cell_t *)(segment->cells +
-                             ((apr_size_t)place * segment->slots_max + index) * MIRROR_SLOTMEM_CELL_SIZE);
+    return (mirror_cell_t *)(segment->cells + ((apr_size_t)place * segment->slots_max + index) *
+                                                  MIRROR_SLOTMEM_CELL_SIZE);
 }
 
 /* parent: the oldest load that a child runs. */
 apr_uint32_t mirror_slotmem_oldest_load(mirror_slotmem_segment_t *segment);
 
-/* parent, startup: free the places and locks of processes that are no children of ours, and so of what a child has written
- * there to keep others out. */
+/* parent, startup: free the places and locks of processes that are no children of ours, and so of
+ * what a child has written there to keep others out. */
 void mirror_slotmem_tidy(mirror_table_t *table);
 
-/* parent: what in shared memory is not as the parent and children write it, for people; NULL: nothing was found. */
+/* parent: what in shared memory is not as the parent and children write it, for people; NULL:
+ * nothing was found. */
 const char *mirror_slotmem_damage(const mirror_slotmem_segment_t *segment);
 
 /* parent: log that once. Returns whether damage was ever found. */

@@ -2,8 +2,8 @@
  *
  * mirror_store.c - a text in shared memory. See mirror_store.h.
  *
- * Texts are moved in atomic words, as one that is being read may be written to: then the version has moved on, and what
- * was read is thrown away.
+ * Texts are moved in atomic words, as one that is being read may be written to: then the version
+ * has moved on, and what was read is thrown away.
  */
 #include <errno.h>
 #include <signal.h>
@@ -35,8 +35,8 @@ static mirror_store_place_t *place_of(mirror_store_t *store, apr_uint64_t versio
     return &store->places[version >> 1 & 1];
 }
 
-/* The next one with a text: of another place, if there is one in force. 0: there is none any more, and nobody ever counted
- * that far. */
+/* The next one with a text: of another place, if there is one in force. 0: there is none any more,
+ * and nobody ever counted that far. */
 static apr_uint64_t after(apr_uint64_t version)
 {
     return (version | 1) + 1;
@@ -106,7 +106,8 @@ static void fill_place(mirror_store_place_t *place, apr_uint64_t config, const c
     }
 }
 
-void mirror_store_read(mirror_store_text_t *text, apr_uint64_t *version, mirror_store_t *store, apr_pool_t *pool)
+void mirror_store_read(mirror_store_text_t *text, apr_uint64_t *version, mirror_store_t *store,
+                       apr_pool_t *pool)
 {
     buffer_t buffer = { NULL, 0, pool };
     int attempt;
@@ -216,8 +217,9 @@ void mirror_store_lock_release(mirror_store_lock_t *lock, apr_uint32_t pid)
 
 /* ---- writing ---- */
 
-apr_status_t mirror_store_write(apr_uint64_t *version, mirror_store_t *store, mirror_store_lock_t *lock,
-                                apr_uint64_t expected, apr_uint64_t config, const char *text)
+apr_status_t mirror_store_write(apr_uint64_t *version, mirror_store_t *store,
+                                mirror_store_lock_t *lock, apr_uint64_t expected,
+                                apr_uint64_t config, const char *text)
 {
     apr_uint64_t mine, next = after(expected);
     apr_status_t rv;

@@ -1,10 +1,12 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE.
  *
- * fuzz_shared.c - what code in a child may write to shared memory, and what the parent, which is root, makes of it.
+ * fuzz_shared.c - what code in a child may write to shared memory, and what the parent, which is
+ * root, makes of it.
  *
- * The input is a list of steps: write bytes somewhere in the segment, let a child end, read the configuration anew, sum up.
- * Whatever was written: no access outside of the segment, an end, one line in the log for each segment that is found
- * damaged, counts that add up, and slots that are the mirrors' own. A segment lies between poisoned memory.
+ * The input is a list of steps: write bytes somewhere in the segment, let a child end, read the
+ * configuration anew, sum up. Whatever was written: no access outside of the segment, an end, one
+ * line in the log for each segment that is found damaged, counts that add up, and slots that are
+ * the mirrors' own. A segment lies between poisoned memory.
  */
 #include <stdint.h>
 #include <stdlib.h>
@@ -35,11 +37,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 #define NAMES              5
 #define HEAD               256 /* bytes of a text that are written to */
 #define PLACES             18  /* with one daemon */
-#define ARENA              (64 + 64 + 64 + MANY * (256 + PLACES * 1024 + 2 * MIRROR_STORE_SIZE + 128) + PLACES * 64)
+#define ARENA                                                                                      \
+    (64 + 64 + 64 + MANY * (256 + PLACES * 1024 + 2 * MIRROR_STORE_SIZE + 128) + PLACES * 64)
 
 /* ---- httpd and APR, as far as needed ---- */
 
-module AP_MODULE_DECLARE_DATA proxy_mirror_module = { STANDARD20_MODULE_STUFF, NULL, NULL, NULL, NULL, NULL, NULL, 0 };
+module AP_MODULE_DECLARE_DATA proxy_mirror_module = {
+    STANDARD20_MODULE_STUFF, NULL, NULL, NULL, NULL, NULL, NULL, 0
+};
 
 struct apr_shm_t {
     void *base;
@@ -77,8 +82,9 @@ AP_DECLARE(void *) ap_retained_data_create(const char *key, apr_size_t size)
     return retained = &memory;
 }
 
-AP_DECLARE(void) ap_log_error_(const char *file, int line, int module_index, int level, apr_status_t status,
-                               const server_rec *s, const char *format, ...)
+AP_DECLARE(void)
+ap_log_error_(const char *file, int line, int module_index, int level, apr_status_t status,
+              const server_rec *s, const char *format, ...)
 {
     (void)file, (void)line, (void)module_index, (void)status, (void)s, (void)format;
     errors += (level & APLOG_LEVELMASK) <= APLOG_ERR;
@@ -90,8 +96,10 @@ static apr_status_t give_back(void *shm)
     return APR_SUCCESS;
 }
 
-/* Of a segment of the last input only what can have been written to is cleared: texts have a head, and zeros behind it. */
-APR_DECLARE(apr_status_t) apr_shm_create(apr_shm_t **shm, apr_size_t size, const char *name, apr_pool_t *pool)
+/* Of a segment of the last input only what can have been written to is cleared: texts have a head,
+ * and zeros behind it. */
+APR_DECLARE(apr_status_t)
+apr_shm_create(apr_shm_t **shm, apr_size_t size, const char *name, apr_pool_t *pool)
 {
     apr_size_t places = 2 * ((size - 1) / (2 * MIRROR_STORE_SIZE)), texts, i;
     unsigned n = made++ % 3;
@@ -105,7 +113,9 @@ APR_DECLARE(apr_status_t) apr_shm_create(apr_shm_t **shm, apr_size_t size, const
     texts = size - 64 - places / 2 * MIRROR_SLOTMEM_STORE_SIZE;
     memset(arenas[n], 0, texts);
     for (i = 0; i < places; i++) {
-        memset(arenas[n] + texts + i / 2 * MIRROR_SLOTMEM_STORE_SIZE + i % 2 * sizeof(mirror_store_place_t), 0, HEAD);
+        memset(arenas[n] + texts + i / 2 * MIRROR_SLOTMEM_STORE_SIZE +
+                   i % 2 * sizeof(mirror_store_place_t),
+               0, HEAD);
     }
     apr_pool_cleanup_register(pool, *shm, give_back, apr_pool_cleanup_null);
     return APR_SUCCESS;
@@ -143,7 +153,8 @@ static unsigned take(input_t *input)
     return *input->data++;
 }
 
-/* Bytes of the input, or so many of one byte, to anywhere in header, slots, places and cells, or in a text's head. */
+/* Bytes of the input, or so many of one byte, to anywhere in header, slots, places and cells, or in
+ * a text's head. */
 static void scribble(const state_t *state, input_t *input, int fill)
 {
     mirror_slotmem_segment_t *segment = state->registry.table->segment;
@@ -151,7 +162,8 @@ static void scribble(const state_t *state, input_t *input, int fill)
     char *at, *end;
 
     if (to & 0x80) {
-        mirror_store_t *store = mirror_slotmem_store_at(segment, (apr_uint32_t)(to >> 1) % segment->slots_max);
+        mirror_store_t *store =
+            mirror_slotmem_store_at(segment, (apr_uint32_t)(to >> 1) % segment->slots_max);
 
         at = (char *)&store->places[to & 1];
         end = at + HEAD;
@@ -171,13 +183,14 @@ static void scribble(const state_t *state, input_t *input, int fill)
     }
 }
 
-/* Read the configuration: `chosen` has a bit for each mirror, one for their settings, and two for a child that writes
- * meanwhile, when nothing looks for damage any more. */
+/* Read the configuration: `chosen` has a bit for each mirror, one for their settings, and two for a
+ * child that writes meanwhile, when nothing looks for damage any more. */
 static void load(state_t *state, int slots, unsigned chosen, input_t *input)
 {
     int before = errors, i;
 
-    REQUIRE(mirror_slotmem_open(&state->registry.table, state->pool, &server, slots) == APR_SUCCESS);
+    REQUIRE(mirror_slotmem_open(&state->registry.table, state->pool, &server, slots) ==
+            APR_SUCCESS);
     REQUIRE(mirror_slotmem_damage(state->registry.table->segment) == NULL && errors <= before + 1);
     if (chosen & 0x40) {
         scribble(state, input, input->size % 2 == 0);
@@ -191,7 +204,8 @@ static void load(state_t *state, int slots, unsigned chosen, input_t *input)
         mirror->name = names[i];
         mirror->config = 1 + (chosen >> 5 & 1);
         mirror->slot = NULL;
-        if (chosen >> i & 1 && mirror_slotmem_slot(&mirror->slot, state->registry.table, names[i]) == APR_SUCCESS) {
+        if (chosen >> i & 1 &&
+            mirror_slotmem_slot(&mirror->slot, state->registry.table, names[i]) == APR_SUCCESS) {
             mirror_settings_reload(mirror, &state->registry, &server);
         }
     }
@@ -214,7 +228,8 @@ static void begin(state_t *state)
     mirror_slotmem_child_started(table, getpid());
     mirror_slotmem_claim(&state->place, table);
     table->is_child = 0;
-    mirror_store_write(&state->mirrors[0].slot->version, mirror_slotmem_store(table, state->mirrors[0].slot),
+    mirror_store_write(&state->mirrors[0].slot->version,
+                       mirror_slotmem_store(table, state->mirrors[0].slot),
                        mirror_slotmem_store_lock(table), 0, 1, "{\"count\":5}");
 }
 
@@ -252,7 +267,8 @@ static void read_texts(const state_t *state)
         mirror_slot_t *slot = state->mirrors[i].slot;
 
         if (slot) {
-            mirror_store_read(&text, &slot->version, mirror_slotmem_store(table, slot), state->pool);
+            mirror_store_read(&text, &slot->version, mirror_slotmem_store(table, slot),
+                              state->pool);
             REQUIRE(!text.text || strlen(text.text) < MIRROR_STORE_SIZE);
         }
     }
@@ -281,7 +297,8 @@ static void step(state_t *state, input_t *input)
         break;
     case 1:
         mirror_slotmem_child_ended(state->registry.table,
-                                   what & 8 ? getpid() : (apr_int64_t)segment->places[1 + what / 16].owner);
+                                   what & 8 ? getpid()
+                                            : (apr_int64_t)segment->places[1 + what / 16].owner);
         break;
     case 2:
         load(state, what & 8 ? FEW : MANY, take(input), input);

@@ -1,6 +1,7 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE.
  *
- * test_slotmem_hostile.c - children that write to shared memory what they like: the parent lives, and begins anew.
+ * test_slotmem_hostile.c - children that write to shared memory what they like: the parent lives,
+ * and begins anew.
  */
 #include "slotmem.h"
 
@@ -54,7 +55,8 @@ static void use(mirror_table_t *table, mirror_slot_t *slot, pid_t pid)
     mirror_store_read(&text, &slot->version, mirror_slotmem_store(table, slot), pool);
 }
 
-static void put_text(mirror_table_t *table, mirror_slot_t *slot, apr_uint64_t config, const char *text)
+static void put_text(mirror_table_t *table, mirror_slot_t *slot, apr_uint64_t config,
+                     const char *text)
 {
     apr_status_t rv = mirror_store_write(&slot->version, mirror_slotmem_store(table, slot),
                                          mirror_slotmem_store_lock(table), 0, config, text);
@@ -112,7 +114,8 @@ START_TEST(a_text_goes_to_the_segment_that_has_grown)
 
     put_text(table, one, 7, "text");
     put_text(table, two, 7, "text");
-    memset(mirror_slotmem_store(table, two), 'x', sizeof(mirror_store_t)); /* a size beyond all bounds, and no end */
+    memset(mirror_slotmem_store(table, two), 'x',
+           sizeof(mirror_store_t)); /* a size beyond all bounds, and no end */
     table = load(3);
     one = slot_of(table, "one");
     two = slot_of(table, "two");
