@@ -160,7 +160,7 @@ static apr_uint64_t count_until(const mirror_cell_t *sum, double ms)
     apr_uint64_t n = 0;
     int i;
 
-    for (i = 0; i < MIRROR_LATENCY_BUCKETS - 1 && mirror_slotmem_latency_ms[i] <= ms; i++) {
+    for (i = 0; i < MIRROR_CELL_BUCKETS - 1 && mirror_cell_latency_ms[i] <= ms; i++) {
         n += sum->latency[i];
     }
     return n;
@@ -171,7 +171,7 @@ static apr_uint64_t count_all(const mirror_cell_t *sum)
     apr_uint64_t n = 0;
     int i;
 
-    for (i = 0; i < MIRROR_LATENCY_BUCKETS; i++) {
+    for (i = 0; i < MIRROR_CELL_BUCKETS; i++) {
         n += sum->latency[i];
     }
     return n;

@@ -139,7 +139,7 @@ static void put_overview_row(request_rec *r, const mirror_page_view_t *view)
         "<td class=\"n live\" data-field=\"rate:lost\"></td><td class=\"n wide\" data-field=\"outcome:mirrored\">",
         mirror_page_count(p, sum->outcomes[MIRROR_OUTCOME_MIRRORED]), "</td><td class=\"n wide\" data-field=\"lost\">",
         mirror_page_count(p, view->lost), "</td><td class=\"n wide\" data-field=\"p50\">",
-        mirror_page_ms(p, mirror_slotmem_quantile(sum, 0.5)), "</td></tr>\n", NULL);
+        mirror_page_ms(p, mirror_cell_quantile(sum, 0.5)), "</td></tr>\n", NULL);
 }
 
 static void put_overview(request_rec *r, const mirror_page_view_t *views, int count)

@@ -90,11 +90,11 @@ static void put_figures(request_rec *r, const mirror_page_view_t *view)
 
     ap_rputs("<dl class=\"figures\">\n", r);
     put_figure(r, "p50", "Typical answer", "Half of all copies were answered in this time or less (the median)",
-               mirror_page_ms(p, mirror_slotmem_quantile(sum, 0.5)));
+               mirror_page_ms(p, mirror_cell_quantile(sum, 0.5)));
     put_figure(r, "p90", "90% answered in", "Nine of ten copies were answered in this time or less",
-               mirror_page_ms(p, mirror_slotmem_quantile(sum, 0.9)));
+               mirror_page_ms(p, mirror_cell_quantile(sum, 0.9)));
     put_figure(r, "p99", "99% answered in", "99 of 100 copies were answered in this time or less",
-               mirror_page_ms(p, mirror_slotmem_quantile(sum, 0.99)));
+               mirror_page_ms(p, mirror_cell_quantile(sum, 0.99)));
     put_figure(r, "queued", "Waiting", "Copies that wait to be sent", mirror_page_count(p, view->totals.queued));
     put_figure(r, "in_flight", "On the way", "Copies that are being sent, or whose answer is not there yet",
                mirror_page_count(p, sum->in_flight));

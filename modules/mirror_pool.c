@@ -264,7 +264,7 @@ static void answered(mirror_pool_t *pool, const mirror_connection_t *c, mirror_c
 {
     int status = mirror_response_status(&c->response);
 
-    mirror_slotmem_count_answer(pool->lane->cell, status, mirror_response_interim(&c->response), took);
+    mirror_cell_count_answer(pool->lane->cell, status, mirror_response_interim(&c->response), took);
     if (copy->line) {
         copy->line->status = status;
         copy->line->took = took;

@@ -248,7 +248,7 @@ static void clear(mirror_table_t *table, mirror_slot_t *slot)
         mirror_cell_t *cell = mirror_slotmem_cell(table, (int)place, slot);
 
         apr_atomic_set64(&cell->seen,
-                         0); /* first, for mirror_slotmem_unfinished() in another process */
+                         0); /* first, for mirror_cell_unfinished() in another process */
         memset(cell, 0, sizeof(*cell));
     }
     apr_atomic_set64(&slot->config, 0);

@@ -26,28 +26,8 @@
 #ifndef MIRROR_SLOTMEM_H
 #define MIRROR_SLOTMEM_H
 
-#include "mirror.h"
+#include "mirror_cell.h"
 #include "mirror_store.h"
-
-/* Upper bounds in milliseconds of the latency histogram; one more bucket has what is longer. Prometheus's le of the
- * contract (1 5 10 50 100 500 1000 5000 10000 ms) are among them. */
-#define MIRROR_LATENCY_BUCKETS 32
-extern const double mirror_slotmem_latency_ms[MIRROR_LATENCY_BUCKETS - 1];
-
-/* One child's counters of one mirror. Atomic, every member: any thread of the child adds, any process reads. */
-struct mirror_cell_t {
-    apr_uint64_t seen;
-    apr_uint64_t outcomes[MIRROR_OUTCOME_COUNT];
-    apr_uint64_t responses[5]; /* 1xx to 5xx, of mirrored copies; 1xx: interim answers */
-    apr_uint64_t latency[MIRROR_LATENCY_BUCKETS];
-    apr_uint64_t latency_us;  /* sum, of mirrored copies */
-    apr_uint64_t in_flight;   /* gauge */
-    apr_uint64_t connections; /* gauge */
-    apr_uint64_t bytes;       /* gauge: memory of its copies */
-};
-
-/* No count is larger; a larger number in shared memory was not counted, and is taken for 0. */
-#define MIRROR_COUNT_MAX ((apr_uint64_t)1 << 58)
 
 /* What all children share of one mirror. */
 struct mirror_slot_t {
@@ -118,24 +98,13 @@ int mirror_slotmem_is_newest(const mirror_table_t *table);
 mirror_store_t *mirror_slotmem_store(mirror_table_t *table, const mirror_slot_t *slot);
 mirror_store_lock_t *mirror_slotmem_store_lock(mirror_table_t *table);
 
-/* Count the answer of a copy that was mirrored: its status (100..599), the number of interim answers before it (RFC 9110
- * 15.2) and how long it took. The outcome is counted by mirror_copy_end(). */
-void mirror_slotmem_count_answer(mirror_cell_t *cell, int status, int interim, apr_interval_time_t took);
-
 /* Settle the places whose process is gone, whoever that was. Costs a system call per child. */
 void mirror_slotmem_settle_ended(mirror_table_t *table);
-
-/* How many copies of the cell have no outcome. What a writer counts first is read last. */
-apr_uint64_t mirror_slotmem_unfinished(mirror_cell_t *cell);
 
 /* Places below this number were used at some time. */
 apr_uint32_t mirror_slotmem_places(mirror_table_t *table);
 
 /* Sum up a mirror over all places, as they are. */
 void mirror_slotmem_sum(mirror_totals_t *totals, mirror_table_t *table, const mirror_slot_t *slot);
-
-/* The latency in ms below which the share `q` (0..1) of the counted copies lies, interpolated in its bucket; -1 if
- * none was counted. */
-double mirror_slotmem_quantile(const mirror_cell_t *sum, double q);
 
 #endif

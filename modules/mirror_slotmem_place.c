@@ -50,7 +50,7 @@ static void settle_cells(mirror_table_t *table, apr_uint32_t place)
         apr_atomic_set64(&cell->connections, 0);
         apr_atomic_set64(&cell->bytes, 0);
         apr_atomic_add64(&cell->outcomes[MIRROR_OUTCOME_SHUT_DOWN],
-                         mirror_slotmem_unfinished(cell));
+                         mirror_cell_unfinished(cell));
     }
 }
 

@@ -249,11 +249,11 @@ static void sum_up(const state_t *state, unsigned mirror)
     }
     mirror_slotmem_sum(&totals, table, slot);
     for (n = 0; n < MIRROR_OUTCOME_COUNT; n++) {
-        REQUIRE(totals.sum.outcomes[n] <= MIRROR_COUNT_MAX);
+        REQUIRE(totals.sum.outcomes[n] <= MIRROR_CELL_COUNT_MAX);
         ended += totals.sum.outcomes[n];
     }
     REQUIRE(totals.sum.seen == totals.queued + totals.sum.in_flight + ended);
-    ms = mirror_slotmem_quantile(&totals.sum, 0.99);
+    ms = mirror_cell_quantile(&totals.sum, 0.99);
     REQUIRE(ms == -1 || (ms >= 0 && ms <= 60000));
 }
 

@@ -188,7 +188,7 @@ static void *APR_THREAD_FUNC count_copies(apr_thread_t *thread, void *baton)
     for (i = 0; i < COPIES; i++) {
         apr_atomic_inc64(&cell->seen);
         apr_atomic_inc64(&cell->in_flight);
-        mirror_slotmem_count_answer(cell, 200, 1, i);
+        mirror_cell_count_answer(cell, 200, 1, i);
         apr_atomic_dec64(&cell->in_flight);
         apr_atomic_inc64(&cell->outcomes[i % MIRROR_OUTCOME_COUNT]);
     }
@@ -240,7 +240,7 @@ START_TEST(counts_of_all_children_add_up)
                       COPIES / MIRROR_OUTCOME_COUNT * PROCESSES * THREADS);
     ck_assert_uint_eq(totals.sum.responses[0], all);
     ck_assert_uint_eq(totals.sum.responses[1], all);
-    for (i = 0; i < MIRROR_LATENCY_BUCKETS; i++) {
+    for (i = 0; i < MIRROR_CELL_BUCKETS; i++) {
         in_buckets += (unsigned)totals.sum.latency[i];
     }
     ck_assert_uint_eq(in_buckets, all);

@@ -208,15 +208,15 @@ START_TEST(numbers_that_nobody_counted_are_not_summed_up)
     memset(cell, 0xff, sizeof(*cell));
     totals = sum_of(table, slot);
     ck_assert_uint_eq(totals.sum.seen + totals.sum.bytes + totals.sum.latency_us, 0);
-    ck_assert_double_eq(mirror_slotmem_quantile(&totals.sum, 0.5), -1);
+    ck_assert_double_eq(mirror_cell_quantile(&totals.sum, 0.5), -1);
     for (i = 0; i < (int)(sizeof(*cell) / sizeof(apr_uint64_t)); i++) {
-        ((apr_uint64_t *)cell)[i] = MIRROR_COUNT_MAX;
+        ((apr_uint64_t *)cell)[i] = MIRROR_CELL_COUNT_MAX;
     }
     *mirror_slotmem_cell(table, 1, slot) = *cell;
     table->segment->header->places_used = 2;
     totals = sum_of(table, slot);
-    ck_assert_uint_eq(totals.sum.bytes, MIRROR_COUNT_MAX);
-    ck_assert_double_eq_tol(mirror_slotmem_quantile(&totals.sum, 0.5), 30, 1e-9);
+    ck_assert_uint_eq(totals.sum.bytes, MIRROR_CELL_COUNT_MAX);
+    ck_assert_double_eq_tol(mirror_cell_quantile(&totals.sum, 0.5), 30, 1e-9);
 }
 END_TEST
 

@@ -136,9 +136,9 @@ START_TEST(bounds_ascend_and_have_those_of_the_metrics)
     int found = 0;
     int i;
 
-    for (i = 0; i < MIRROR_LATENCY_BUCKETS - 1; i++) {
-        ck_assert(i == 0 || mirror_slotmem_latency_ms[i] > mirror_slotmem_latency_ms[i - 1]);
-        if (found < 9 && mirror_slotmem_latency_ms[i] == wanted[found]) {
+    for (i = 0; i < MIRROR_CELL_BUCKETS - 1; i++) {
+        ck_assert(i == 0 || mirror_cell_latency_ms[i] > mirror_cell_latency_ms[i - 1]);
+        if (found < 9 && mirror_cell_latency_ms[i] == wanted[found]) {
             found++;
         }
     }
@@ -152,20 +152,20 @@ START_TEST(an_answer_is_counted_in_the_bucket_that_has_it)
     int i;
 
     memset(&cell, 0, sizeof(cell));
-    for (i = 0; i < MIRROR_LATENCY_BUCKETS - 1; i++) {
-        apr_interval_time_t bound = (apr_interval_time_t)(mirror_slotmem_latency_ms[i] * 1000 + 0.5);
+    for (i = 0; i < MIRROR_CELL_BUCKETS - 1; i++) {
+        apr_interval_time_t bound = (apr_interval_time_t)(mirror_cell_latency_ms[i] * 1000 + 0.5);
 
-        mirror_slotmem_count_answer(&cell, 404, 0, bound);
+        mirror_cell_count_answer(&cell, 404, 0, bound);
         ck_assert_uint_eq(cell.latency[i], i == 0 ? 1 : 2);
-        mirror_slotmem_count_answer(&cell, 599, 2, bound + 1);
+        mirror_cell_count_answer(&cell, 599, 2, bound + 1);
         ck_assert_uint_eq(cell.latency[i + 1], 1);
     }
-    mirror_slotmem_count_answer(&cell, 99, 0, -5); /* the clock was set back */
-    mirror_slotmem_count_answer(&cell, 600, -1, 0);
+    mirror_cell_count_answer(&cell, 99, 0, -5); /* the clock was set back */
+    mirror_cell_count_answer(&cell, 600, -1, 0);
     ck_assert_uint_eq(cell.latency[0], 3);
-    ck_assert_uint_eq(cell.responses[0], 2 * (MIRROR_LATENCY_BUCKETS - 1));
-    ck_assert_uint_eq(cell.responses[3], MIRROR_LATENCY_BUCKETS - 1);
-    ck_assert_uint_eq(cell.responses[4], MIRROR_LATENCY_BUCKETS - 1);
+    ck_assert_uint_eq(cell.responses[0], 2 * (MIRROR_CELL_BUCKETS - 1));
+    ck_assert_uint_eq(cell.responses[3], MIRROR_CELL_BUCKETS - 1);
+    ck_assert_uint_eq(cell.responses[4], MIRROR_CELL_BUCKETS - 1);
 }
 END_TEST
 
@@ -174,16 +174,16 @@ START_TEST(quantiles_are_interpolated)
     mirror_cell_t cell;
 
     memset(&cell, 0, sizeof(cell));
-    ck_assert_double_eq(mirror_slotmem_quantile(&cell, 0.5), -1);
+    ck_assert_double_eq(mirror_cell_quantile(&cell, 0.5), -1);
     cell.latency[0] = 10; /* to 0.1 ms */
-    ck_assert_double_eq_tol(mirror_slotmem_quantile(&cell, 0.5), 0.05, 1e-9);
-    ck_assert_double_eq_tol(mirror_slotmem_quantile(&cell, 0), 0, 1e-9);
-    ck_assert_double_eq_tol(mirror_slotmem_quantile(&cell, 1), 0.1, 1e-9);
+    ck_assert_double_eq_tol(mirror_cell_quantile(&cell, 0.5), 0.05, 1e-9);
+    ck_assert_double_eq_tol(mirror_cell_quantile(&cell, 0), 0, 1e-9);
+    ck_assert_double_eq_tol(mirror_cell_quantile(&cell, 1), 0.1, 1e-9);
     cell.latency[6] = 80; /* 0.7 to 1 ms */
-    ck_assert_double_eq_tol(mirror_slotmem_quantile(&cell, 0.5), 0.7 + 0.3 * 35 / 80, 1e-9);
-    cell.latency[MIRROR_LATENCY_BUCKETS - 1] = 10; /* over 60 s */
-    ck_assert_double_eq_tol(mirror_slotmem_quantile(&cell, 0.9), 1, 1e-9);
-    ck_assert_double_eq_tol(mirror_slotmem_quantile(&cell, 0.99), 60000, 1e-9);
+    ck_assert_double_eq_tol(mirror_cell_quantile(&cell, 0.5), 0.7 + 0.3 * 35 / 80, 1e-9);
+    cell.latency[MIRROR_CELL_BUCKETS - 1] = 10; /* over 60 s */
+    ck_assert_double_eq_tol(mirror_cell_quantile(&cell, 0.9), 1, 1e-9);
+    ck_assert_double_eq_tol(mirror_cell_quantile(&cell, 0.99), 60000, 1e-9);
 }
 END_TEST
 
