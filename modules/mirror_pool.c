@@ -26,62 +26,9 @@ APLOG_USE_MODULE(proxy_mirror);
  * restarted. */
 #define MIRROR_REFUSALS 3
 
-const mirror_settings_t *mirror_pool_settings_of(const mirror_pool_t *pool)
-{
-    return pool->settings;
-}
-
 const mirror_settings_t *mirror_pool_settings(const mirror_pools_t *pools, int index)
 {
     return pools->pools[index]->settings;
-}
-
-void mirror_pool_touch(mirror_pool_t *pool)
-{
-    if (!pool->touched) {
-        pool->touched = 1;
-        pool->next_touched = pool->shared->touched;
-        pool->shared->touched = pool;
-    }
-}
-
-/* ---- connections ---- */
-
-static void count_open(mirror_pool_t *pool, int more)
-{
-    pool->open += more;
-    apr_atomic_add64(&pool->lane->cell->connections, (apr_uint64_t)(apr_int64_t)more);
-}
-
-static void close_connection(mirror_pool_t *pool, mirror_connection_t *c)
-{
-    APR_RING_REMOVE(c, link);
-    mirror_addresses_drop(c->addresses);
-    mirror_connection_close(c);
-    count_open(pool, -1);
-    apr_atomic_dec32(&pool->shared->child->descriptors);
-}
-
-int mirror_pool_close_idle(mirror_pool_t *pool)
-{
-    if (APR_RING_EMPTY(&pool->idle, mirror_connection_t, link)) {
-        return 0;
-    }
-    close_connection(pool, APR_RING_LAST(&pool->idle));
-    return 1;
-}
-
-apr_time_t mirror_pool_idle_since(const mirror_pool_t *pool)
-{
-    return APR_RING_EMPTY(&pool->idle, mirror_connection_t, link)
-               ? 0
-               : APR_RING_LAST(&pool->idle)->rested;
-}
-
-void mirror_pool_drop_addresses(mirror_pool_t *pool)
-{
-    mirror_addresses_drop(pool->addresses);
-    pool->addresses = NULL;
 }
 
 /* ---- sending ---- */
@@ -125,7 +72,7 @@ static void send_waiting(mirror_pool_t *pool)
         mirror_copy_t *row;
 
         if (c->used && lacks_room(pool)) {
-            close_connection(pool, c);
+            mirror_pool_close_connection(pool, c);
             continue;
         }
         row = mirror_pool_take_row(pool, c);
@@ -332,7 +279,7 @@ static void connection_ended(void *baton, mirror_connection_t *c, mirror_connect
         mirror_connection_rest(c, keepalive);
     }
     else {
-        close_connection(pool, c);
+        mirror_pool_close_connection(pool, c);
     }
     if (copy) {
         mirror_copy_t *others = copy->next;
@@ -386,7 +333,7 @@ static void open_succeeded(mirror_pool_t *pool, mirror_connection_t *c)
         open_failed(pool, c);
         return;
     }
-    count_open(pool, 1);
+    mirror_pool_count_open(pool, 1);
     APR_RING_INSERT_HEAD(&pool->idle, c, mirror_connection_t, link);
     mirror_connection_rest(c, mirror_pool_settings_of(pool)->keepalive > 0 ? mirror_pool_settings_of(pool)->keepalive : MIRROR_NO_KEEPALIVE);
 }
@@ -434,7 +381,7 @@ void mirror_pool_close_all(mirror_pools_t *pools)
             mirror_copy_t *row = c->copy;
 
             c->copy = NULL;
-            close_connection(pool, c);
+            mirror_pool_close_connection(pool, c);
             mirror_pool_end_row(pool, row, MIRROR_OUTCOME_SHUT_DOWN);
         }
         while (mirror_pool_close_idle(pool)) {

@@ -94,12 +94,6 @@ static mirror_connection_t *create_chain(mirror_pool_t *pool, int n)
     return chain;
 }
 
-void mirror_pool_destroy_connection(mirror_connection_t *c)
-{
-    mirror_addresses_drop(c->addresses);
-    apr_pool_destroy(c->pool);
-}
-
 /* What the next task of this pool is. */
 static mirror_helpers_kind_e kind_of_task(const mirror_pool_t *pool)
 {

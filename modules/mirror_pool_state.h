@@ -43,21 +43,30 @@ struct mirror_pool_t {
     unsigned probing : 1; /* opens connections although it counts as down */
 };
 
-/* ---- mirror_pool.c ---- */
+/* ---- mirror_pool_state.c ---- */
 
 const mirror_settings_t *mirror_pool_settings_of(const mirror_pool_t *pool);
 
-/* Close the connection that has been idle for longest. 0: none is idle. */
+/* Mark the pool dirty: the next dispatch processes it. */
+void mirror_pool_touch(mirror_pool_t *pool);
+
+/* Count `more` open connections; `more` may be negative. */
+void mirror_pool_count_open(mirror_pool_t *pool, int more);
+
+/* Close an open connection of the pool. */
+void mirror_pool_close_connection(mirror_pool_t *pool, mirror_connection_t *connection);
+
+/* Free a connection that the loop does not watch. */
+void mirror_pool_destroy_connection(mirror_connection_t *connection);
+
+/* Close the connection that has been idle for longest. Return 0 if none is idle. */
 int mirror_pool_close_idle(mirror_pool_t *pool);
 
-/* Since when that one has been idle; 0: none is. */
+/* Return the time since when that connection has been idle (mirror_clock_now()); 0: none is. */
 apr_time_t mirror_pool_idle_since(const mirror_pool_t *pool);
 
-/* Let the next connection look the name up anew. */
+/* Let the next connection look the name up again. */
 void mirror_pool_drop_addresses(mirror_pool_t *pool);
-
-/* Something has happened to it: it is looked at in the next dispatch. */
-void mirror_pool_touch(mirror_pool_t *pool);
 
 /* ---- mirror_pool_copies.c ---- */
 
@@ -112,8 +121,5 @@ void mirror_pool_open_missing(mirror_pool_t *pool);
 
 /* The process lacks what a connection needs: try no other one for a while. 0: that was known. */
 int mirror_pool_pause(mirror_pool_t *pool);
-
-/* Free a connection that the loop does not watch. */
-void mirror_pool_destroy_connection(mirror_connection_t *connection);
 
 #endif
