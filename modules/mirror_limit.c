@@ -1,6 +1,6 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE.
  *
- * mirror_limit.c - the stage between queue and pools. See mirror_limit.h.
+ * mirror_limit.c - the stage between queue and send. See mirror_limit.h.
  *
  * Each mirror has a gate. A remote strategy gets one question at a time from each, at a pace; `asked` are the copies it
  * is for, `waiting` those of the next one. All of it is the sender thread's, but ask_t while it is under way, and the
@@ -68,7 +68,7 @@ struct gate_t {
 };
 
 struct mirror_limits_t {
-    mirror_pools_t *pools;
+    mirror_send_t *send;
     mirror_queue_t *answers;
     gate_t *gates; /* by mirror index */
     int held;
@@ -112,7 +112,7 @@ static void decide(gate_t *gate, copies_t *copies, apr_int64_t n, apr_int64_t gr
 
     for (i = 0; i < granted; i++) {
         gate->limits->held--;
-        mirror_pool_put(gate->limits->pools, take_copy(copies));
+        mirror_pool_put(gate->limits->send, take_copy(copies));
     }
     end_copies(gate, copies, n - granted, outcome);
 }
@@ -190,13 +190,13 @@ static void note_failure(gate_t *gate, const mirror_settings_t *settings, const 
     gate->pause = gate->pause ? 2 * gate->pause : MIRROR_PAUSE_MIN;
     gate->pause = gate->pause < MIRROR_PAUSE_MAX ? gate->pause : MIRROR_PAUSE_MAX;
     gate->retry_at = mirror_clock_now() + gate->pause;
-    mirror_limit_silence_began(gate->lane->mirror, settings, fault, gate->limits->pools->server);
+    mirror_limit_silence_began(gate->lane->mirror, settings, fault, gate->limits->send->server);
 }
 
 static void note_success(gate_t *gate)
 {
     gate->pause = 0;
-    mirror_limit_silence_ended(gate->lane->mirror, gate->limits->pools->server);
+    mirror_limit_silence_ended(gate->lane->mirror, gate->limits->send->server);
 }
 
 /* ---- questions ---- */
@@ -231,7 +231,7 @@ static void take_answer(gate_t *gate)
     ask_t *ask = &gate->ask;
 
     gate->under_way = 0;
-    mirror_helpers_done(gate->limits->pools->helpers, MIRROR_HELPERS_ASK);
+    mirror_helpers_done(gate->limits->send->helpers, MIRROR_HELPERS_ASK);
     mirror_loop_timer_stop(&gate->timer);
     if (ask->status == APR_SUCCESS) {
         note_success(gate);
@@ -255,14 +255,14 @@ static void take_answer(gate_t *gate)
 /* When a question that goes on from now is given up. */
 static void start_timer(gate_t *gate, const mirror_settings_t *settings)
 {
-    mirror_loop_timer_start(gate->limits->pools->loop, &gate->timer, mirror_clock_now(),
+    mirror_loop_timer_start(gate->limits->send->loop, &gate->timer, mirror_clock_now(),
                             apr_time_from_msec(settings->redis_timeout) + MIRROR_GRACE);
 }
 
 /* Whether there is a helper. If not, the timer ends what waits when an answer would be late. */
 static int may_ask(gate_t *gate)
 {
-    if (mirror_helpers_may(gate->limits->pools->helpers, MIRROR_HELPERS_ASK, 0)) {
+    if (mirror_helpers_may(gate->limits->send->helpers, MIRROR_HELPERS_ASK, 0)) {
         return 1;
     }
     if (!gate->timer.ring) {
@@ -280,7 +280,7 @@ static int must_wait(gate_t *gate)
         return !may_ask(gate);
     }
     if (!gate->pace.ring) {
-        mirror_loop_timer_start(gate->limits->pools->loop, &gate->pace, gate->asked_at, MIRROR_PACE);
+        mirror_loop_timer_start(gate->limits->send->loop, &gate->pace, gate->asked_at, MIRROR_PACE);
     }
     return 1;
 }
@@ -294,7 +294,7 @@ static void pace_over(void *baton)
 /* Ask for `n` copies that wait. */
 static void ask_remote(gate_t *gate, apr_int64_t n)
 {
-    mirror_pools_t *pools = gate->limits->pools;
+    mirror_send_t *send = gate->limits->send;
     const mirror_settings_t *settings = gate->waiting.first->settings;
     ask_t *ask = &gate->ask;
     apr_status_t rv;
@@ -309,7 +309,7 @@ static void ask_remote(gate_t *gate, apr_int64_t n)
     ask->answer.fault[0] = '\0';
     ask->task.run = run_ask;
     ask->task.baton = ask;
-    rv = mirror_helpers_push(pools->helpers, &ask->task, MIRROR_HELPERS_ASK);
+    rv = mirror_helpers_push(send->helpers, &ask->task, MIRROR_HELPERS_ASK);
     if (rv != APR_SUCCESS) {
         note_failure(gate, settings, "no helper thread could be had");
         fall_back(gate, &gate->waiting, n);
@@ -338,7 +338,7 @@ static void close_state(gate_t *gate)
         if (gate->provider->close) {
             gate->provider->close(gate->state);
         }
-        apr_atomic_sub32(&gate->limits->pools->child->descriptors, (apr_uint32_t)gate->provider->remote);
+        apr_atomic_sub32(&gate->limits->send->child->descriptors, (apr_uint32_t)gate->provider->remote);
         apr_pool_destroy(gate->memory);
         gate->provider = NULL;
     }
@@ -353,11 +353,11 @@ static void open_state(gate_t *gate, const mirror_settings_t *settings)
     close_state(gate);
     gate->provider = mirror_limit_provider(settings);
     gate->memory = mirror_memory_pool_create("mirror_limit");
-    gate->state = gate->provider->open(gate->lane->mirror, settings, gate->limits->pools->given_up, gate->memory);
+    gate->state = gate->provider->open(gate->lane->mirror, settings, gate->limits->send->given_up, gate->memory);
     gate->id = settings->limit_id;
     gate->pause = 0;
     if (gate->provider->remote) {
-        apr_atomic_inc32(&gate->limits->pools->child->descriptors);
+        apr_atomic_inc32(&gate->limits->send->child->descriptors);
     }
 }
 
@@ -402,7 +402,7 @@ static void dispatch(gate_t *gate)
 void mirror_limit_put(mirror_limits_t *limits, mirror_copy_t *copy)
 {
     if (!copy->settings->enable_limit_count) {
-        mirror_pool_put(limits->pools, copy);
+        mirror_pool_put(limits->send, copy);
         return;
     }
     limits->held++;
@@ -413,10 +413,10 @@ void mirror_limit_dispatch_all(mirror_limits_t *limits)
 {
     int i;
 
-    for (i = 0; i < limits->pools->count && limits->held > 0; i++) {
-        dispatch(&limits->gates[(limits->next + i) % limits->pools->count]);
+    for (i = 0; i < limits->send->count && limits->held > 0; i++) {
+        dispatch(&limits->gates[(limits->next + i) % limits->send->count]);
     }
-    limits->next = limits->pools->count ? (limits->next + 1) % limits->pools->count : 0;
+    limits->next = limits->send->count ? (limits->next + 1) % limits->send->count : 0;
 }
 
 int mirror_limit_take_answers(mirror_limits_t *limits)
@@ -448,20 +448,20 @@ void mirror_limit_awake(mirror_limits_t *limits)
 
 /* ---- start and end ---- */
 
-mirror_limits_t *mirror_limit_create_all(mirror_pools_t *pools, int (*wake)(void *baton), void *baton,
+mirror_limits_t *mirror_limit_create_all(mirror_send_t *send, int (*wake)(void *baton), void *baton,
                                          apr_pool_t *memory)
 {
     mirror_limits_t *limits = apr_pcalloc(memory, sizeof(*limits));
     int i;
 
-    limits->pools = pools;
+    limits->send = send;
     limits->answers = mirror_queue_create(memory, wake, baton);
-    limits->gates = apr_pcalloc(memory, (pools->count + 1) * sizeof(gate_t));
-    for (i = 0; i < pools->count; i++) {
+    limits->gates = apr_pcalloc(memory, (send->count + 1) * sizeof(gate_t));
+    for (i = 0; i < send->count; i++) {
         gate_t *gate = &limits->gates[i];
 
         gate->limits = limits;
-        gate->lane = &pools->child->lanes[i];
+        gate->lane = &send->child->lanes[i];
         gate->waiting.end = &gate->waiting.first;
         gate->asked.end = &gate->asked.first;
         gate->timer.fire = give_up;
@@ -475,7 +475,7 @@ void mirror_limit_close_all(mirror_limits_t *limits)
 {
     int i;
 
-    for (i = 0; i < limits->pools->count; i++) {
+    for (i = 0; i < limits->send->count; i++) {
         gate_t *gate = &limits->gates[i];
 
         end_copies(gate, &gate->waiting, gate->waiting.count, MIRROR_OUTCOME_SHUT_DOWN);

@@ -91,8 +91,8 @@ void mirror_limit_silence_ended(const mirror_t *mirror, void *server);
 
 typedef struct mirror_limits_t mirror_limits_t;
 
-/* The stage in front of `pools`, for all lanes of their child. Answers that helpers bring call `wake(baton)`. */
-mirror_limits_t *mirror_limit_create_all(mirror_pools_t *pools, int (*wake)(void *baton), void *baton,
+/* The stage in front of the pools of `send`, for all lanes of their child. Answers that helpers bring call `wake(baton)`. */
+mirror_limits_t *mirror_limit_create_all(mirror_send_t *send, int (*wake)(void *baton), void *baton,
                                          apr_pool_t *memory);
 
 /* ---- sender thread ---- */

@@ -26,16 +26,16 @@ APLOG_USE_MODULE(proxy_mirror);
  * restarted. */
 #define MIRROR_REFUSALS 3
 
-const mirror_settings_t *mirror_pool_settings(const mirror_pools_t *pools, int index)
+const mirror_settings_t *mirror_pool_settings(const mirror_send_t *send, int index)
 {
-    return pools->pools[index]->settings;
+    return send->pools[index]->settings;
 }
 
 /* ---- sending ---- */
 
 static void lease(mirror_pool_t *pool, mirror_connection_t *c, mirror_copy_t *row)
 {
-    apr_time_t now = mirror_loop_now(pool->shared->loop);
+    apr_time_t now = mirror_loop_now(pool->send->loop);
     mirror_copy_t *copy;
 
     APR_RING_REMOVE(c, link);
@@ -54,7 +54,7 @@ static void lease(mirror_pool_t *pool, mirror_connection_t *c, mirror_copy_t *ro
  * descriptors. Then one that was used has to make room, or what came later would have it for as long as anything comes. */
 static int lacks_room(const mirror_pool_t *pool)
 {
-    mirror_child_t *child = pool->shared->child;
+    mirror_child_t *child = pool->send->child;
     apr_int64_t room = mirror_pool_settings_of(pool)->max_connections - pool->open;
     apr_int64_t left;
 
@@ -85,7 +85,7 @@ static void send_waiting(mirror_pool_t *pool)
         return;
     }
     if (!pool->probing && !pool->ends && pool->opening == 0 &&
-        mirror_breaker_is_down(pool->lane, mirror_loop_now(pool->shared->loop))) {
+        mirror_breaker_is_down(pool->lane, mirror_loop_now(pool->send->loop))) {
         if (pool->open == 0 || pool->again.count > 0) {
             mirror_pool_end_waiting(pool, pool->down_as);
         }
@@ -94,22 +94,22 @@ static void send_waiting(mirror_pool_t *pool)
     mirror_pool_open_missing(pool);
 }
 
-void mirror_pool_dispatch_all(mirror_pools_t *pools)
+void mirror_pool_dispatch_all(mirror_send_t *send)
 {
     mirror_pool_t *pool;
 
     /* A task that ended has left a helper to whoever waits for one. */
-    for (pool = pools->all; pool && pools->hungry > 0 && mirror_helpers_may(pools->helpers, MIRROR_HELPERS_CONNECT, 0);
+    for (pool = send->all; pool && send->hungry > 0 && mirror_helpers_may(send->helpers, MIRROR_HELPERS_CONNECT, 0);
          pool = pool->next) {
         if (pool->hungry) {
             pool->hungry = 0;
-            pools->hungry--;
+            send->hungry--;
             mirror_pool_touch(pool);
         }
     }
-    while (pools->touched) {
-        pool = pools->touched;
-        pools->touched = pool->next_touched;
+    while (send->touched) {
+        pool = send->touched;
+        send->touched = pool->next_touched;
         pool->touched = 0;
         send_waiting(pool);
         if (pool->ends) {
@@ -118,16 +118,16 @@ void mirror_pool_dispatch_all(mirror_pools_t *pools)
     }
 }
 
-void mirror_pool_put(mirror_pools_t *pools, mirror_copy_t *copy)
+void mirror_pool_put(mirror_send_t *send, mirror_copy_t *copy)
 {
-    mirror_pool_t *pool = mirror_pool_for(pools, copy);
+    mirror_pool_t *pool = mirror_pool_for(send, copy);
 
     if (!pool) {
-        apr_atomic_inc32(&pools->child->refused);
+        apr_atomic_inc32(&send->child->refused);
         mirror_copy_end(copy, MIRROR_OUTCOME_MEMORY_FULL);
         return;
     }
-    pools->held++;
+    send->held++;
     copy->in_pool = 1;
     if (copy->probe) {
         pool->probing = 1;
@@ -142,21 +142,21 @@ void mirror_pool_put(mirror_pools_t *pools, mirror_copy_t *copy)
 static void set_down(mirror_pool_t *pool, mirror_outcome_e outcome, const char *what, apr_status_t rv)
 {
     pool->down_as = outcome;
-    pool->failed = mirror_loop_now(pool->shared->loop);
+    pool->failed = mirror_loop_now(pool->send->loop);
     pool->proven = 0;
     pool->refusals = 0;
     if (!mirror_settings_are_current(pool->settings, pool->lane)) {
         mirror_pool_end_waiting(pool, outcome);
         return;
     }
-    mirror_breaker_down(pool->lane, mirror_pool_settings_of(pool)->retry, what, rv, pool->shared->server);
+    mirror_breaker_down(pool->lane, mirror_pool_settings_of(pool)->retry, what, rv, pool->send->server);
 }
 
 static void set_up(mirror_pool_t *pool)
 {
     pool->failed = 0;
     if (mirror_settings_are_current(pool->settings, pool->lane)) {
-        mirror_breaker_up(pool->lane, pool->shared->server);
+        mirror_breaker_up(pool->lane, pool->send->server);
     }
 }
 
@@ -198,7 +198,7 @@ static int is_refused(mirror_pool_t *pool, const mirror_connection_t *c, const m
  * dropped, no other connection is tried. */
 static void answers_still(mirror_pool_t *pool, const mirror_connection_t *c)
 {
-    mirror_loop_t *loop = pool->shared->loop;
+    mirror_loop_t *loop = pool->send->loop;
 
     if (pool->failed && c->began > pool->failed) {
         set_up(pool);
@@ -248,7 +248,7 @@ static void copy_ended(mirror_pool_t *pool, mirror_connection_t *c, mirror_copy_
         break;
     }
     fault = mirror_response_fault(&c->response);
-    ap_log_error(APLOG_MARK, APLOG_DEBUG, 0, (server_rec *)pool->shared->server, "PM0411: mirror %s: a copy ended: %s",
+    ap_log_error(APLOG_MARK, APLOG_DEBUG, 0, (server_rec *)pool->send->server, "PM0411: mirror %s: a copy ended: %s",
                  pool->lane->mirror->name, fault ? fault : "the connection was closed before the end of the answer");
     mirror_pool_end_copy(pool, copy, MIRROR_OUTCOME_BROKEN);
 }
@@ -263,11 +263,11 @@ static void copy_answered(void *baton, mirror_connection_t *c, mirror_copy_t *co
 /* mirror_connections_t's `ended`. */
 static void connection_ended(void *baton, mirror_connection_t *c, mirror_connection_end_e how)
 {
-    mirror_pools_t *pools = baton;
+    mirror_send_t *send = baton;
     mirror_pool_t *pool = c->owner;
     mirror_copy_t *copy = c->copy;
     apr_interval_time_t keepalive = mirror_pool_settings_of(pool)->keepalive;
-    int ends = pool->ends || apr_atomic_read32(pools->stopping);
+    int ends = pool->ends || apr_atomic_read32(send->stopping);
 
     c->copy = NULL;
     if (keepalive == 0 || ends) {
@@ -294,14 +294,14 @@ static void connection_ended(void *baton, mirror_connection_t *c, mirror_connect
 
 static void open_failed(mirror_pool_t *pool, mirror_connection_t *c)
 {
-    apr_atomic_dec32(&pool->shared->child->descriptors);
+    apr_atomic_dec32(&pool->send->child->descriptors);
     mirror_pool_drop_addresses(pool);
     if (c->failure == MIRROR_OUTCOME_UNREACHABLE || c->failure == MIRROR_OUTCOME_TLS_FAILED) {
         set_down(pool, c->failure, c->failed_at, c->status);
     }
     else if (c->failure == MIRROR_OUTCOME_MEMORY_FULL) {
         if (mirror_pool_pause(pool)) {
-            ap_log_error(APLOG_MARK, APLOG_WARNING, c->status, (server_rec *)pool->shared->server,
+            ap_log_error(APLOG_MARK, APLOG_WARNING, c->status, (server_rec *)pool->send->server,
                          "PM0412: mirror %s: %s failed for want of descriptors, ports or memory",
                          pool->lane->mirror->name, c->failed_at);
         }
@@ -319,13 +319,13 @@ static void open_succeeded(mirror_pool_t *pool, mirror_connection_t *c)
     if (!pool->addresses && c->addresses) {
         mirror_addresses_keep(c->addresses);
         pool->addresses = c->addresses;
-        ap_log_error(APLOG_MARK, APLOG_DEBUG, 0, (server_rec *)pool->shared->server,
+        ap_log_error(APLOG_MARK, APLOG_DEBUG, 0, (server_rec *)pool->send->server,
                      "PM0413: mirror %s: its address was looked up", pool->lane->mirror->name);
     }
     if (!c->wire.transport->tls) {
         set_up(pool);
     }
-    rv = mirror_connection_adopt(c, &pool->shared->connections);
+    rv = mirror_connection_adopt(c, &pool->send->connections);
     if (rv != APR_SUCCESS) {
         c->status = rv;
         c->failure = MIRROR_OUTCOME_MEMORY_FULL;
@@ -338,14 +338,14 @@ static void open_succeeded(mirror_pool_t *pool, mirror_connection_t *c)
     mirror_connection_rest(c, mirror_pool_settings_of(pool)->keepalive > 0 ? mirror_pool_settings_of(pool)->keepalive : MIRROR_NO_KEEPALIVE);
 }
 
-void mirror_pool_report(mirror_pools_t *pools, mirror_connection_t *c)
+void mirror_pool_report(mirror_send_t *send, mirror_connection_t *c)
 {
     mirror_pool_t *pool = c->owner;
 
     pool->opening--;
     if (c->last) {
         pool->tasks--;
-        mirror_helpers_done(pools->helpers, c->lookup ? MIRROR_HELPERS_LOOKUP : MIRROR_HELPERS_CONNECT);
+        mirror_helpers_done(send->helpers, c->lookup ? MIRROR_HELPERS_LOOKUP : MIRROR_HELPERS_CONNECT);
         pool->probing = 0;
     }
     if (c->status == APR_SUCCESS) {
@@ -359,22 +359,22 @@ void mirror_pool_report(mirror_pools_t *pools, mirror_connection_t *c)
 
 /* ---- start and end ---- */
 
-void mirror_pool_create_all(mirror_pools_t *pools, apr_pool_t *memory)
+void mirror_pool_create_all(mirror_send_t *send, apr_pool_t *memory)
 {
-    pools->connections.loop = pools->loop;
-    pools->connections.buffer = apr_palloc(memory, MIRROR_READ_BUFFER);
-    pools->connections.buffer_size = MIRROR_READ_BUFFER;
-    pools->connections.answered = copy_answered;
-    pools->connections.ended = connection_ended;
-    pools->connections.baton = pools;
-    mirror_pool_create_first(pools, memory);
+    send->connections.loop = send->loop;
+    send->connections.buffer = apr_palloc(memory, MIRROR_READ_BUFFER);
+    send->connections.buffer_size = MIRROR_READ_BUFFER;
+    send->connections.answered = copy_answered;
+    send->connections.ended = connection_ended;
+    send->connections.baton = send;
+    mirror_pool_create_first(send, memory);
 }
 
-void mirror_pool_close_all(mirror_pools_t *pools)
+void mirror_pool_close_all(mirror_send_t *send)
 {
     mirror_pool_t *pool;
 
-    for (pool = pools->all; pool; pool = pool->next) {
+    for (pool = send->all; pool; pool = pool->next) {
         mirror_pool_end_waiting(pool, MIRROR_OUTCOME_SHUT_DOWN);
         while (!APR_RING_EMPTY(&pool->busy, mirror_connection_t, link)) {
             mirror_connection_t *c = APR_RING_FIRST(&pool->busy);

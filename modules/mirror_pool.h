@@ -13,50 +13,26 @@
 #ifndef MIRROR_POOL_H
 #define MIRROR_POOL_H
 
-#include "mirror_connection.h"
-#include "mirror_helpers.h"
-
-typedef struct mirror_pool_t mirror_pool_t;
-typedef struct mirror_pools_t mirror_pools_t;
-
-/* What the pools of one sender share. The first group is the sender's to set. */
-struct mirror_pools_t {
-    mirror_child_t *child;
-    void *server; /* a server_rec, for the log */
-    mirror_loop_t *loop;
-    mirror_queue_t *reports;      /* of mirror_connection_t: opened, or failed */
-    mirror_helpers_t *helpers;
-    apr_uint32_t *stopping;       /* atomic: the child ends; nothing is kept for later */
-    apr_uint32_t *given_up;       /* atomic: and no copy will be sent any more */
-
-    mirror_connections_t connections;
-    mirror_pool_t **pools; /* by mirror index: the one that is in force */
-    int count;
-    mirror_pool_t *all; /* these, and those that end */
-    mirror_pool_t *touched; /* those that something has happened to */
-    int hungry;             /* pools that wait for a helper */
-    int held;     /* copies, waiting or in flight */
-    int waiting;  /* of these, those without a connection */
-};
+#include "mirror_send.h"
 
 /* child start, main thread: one pool for each of the child's lanes, in `memory`. */
-void mirror_pool_create_all(mirror_pools_t *pools, apr_pool_t *memory);
+void mirror_pool_create_all(mirror_send_t *send, apr_pool_t *memory);
 
 /* ---- sender thread ---- */
 
 /* Own `copy` from here. It is sent by mirror_pool_dispatch_all(). */
-void mirror_pool_put(mirror_pools_t *pools, mirror_copy_t *copy);
+void mirror_pool_put(mirror_send_t *send, mirror_copy_t *copy);
 
 /* The settings that are in force for the copies of a mirror, by its index. */
-const mirror_settings_t *mirror_pool_settings(const mirror_pools_t *pools, int index);
+const mirror_settings_t *mirror_pool_settings(const mirror_send_t *send, int index);
 
 /* Take back a connection that a helper was given. */
-void mirror_pool_report(mirror_pools_t *pools, mirror_connection_t *connection);
+void mirror_pool_report(mirror_send_t *send, mirror_connection_t *connection);
 
 /* Send what can be sent, open what is missing. */
-void mirror_pool_dispatch_all(mirror_pools_t *pools);
+void mirror_pool_dispatch_all(mirror_send_t *send);
 
 /* End all copies as shut_down and close all connections. */
-void mirror_pool_close_all(mirror_pools_t *pools);
+void mirror_pool_close_all(mirror_send_t *send);
 
 #endif

@@ -24,7 +24,7 @@ static void add(mirror_pool_t *pool, mirror_copies_t *copies, mirror_copy_t *cop
         copies->end = &copy->next;
     }
     copies->count++;
-    pool->shared->waiting++;
+    pool->send->waiting++;
 }
 
 /* NULL: there is none. */
@@ -39,7 +39,7 @@ static mirror_copy_t *take(mirror_pool_t *pool, mirror_copies_t *copies)
         }
         copy->next = NULL;
         copies->count--;
-        pool->shared->waiting--;
+        pool->send->waiting--;
     }
     return copy;
 }
@@ -85,7 +85,7 @@ static int has_probe(const mirror_pool_t *pool)
  * them already, and could not answer them. NULL: there is none. */
 static mirror_copy_t *take_again(mirror_pool_t *pool)
 {
-    apr_time_t now = mirror_loop_now(pool->shared->loop);
+    apr_time_t now = mirror_loop_now(pool->send->loop);
     mirror_copy_t *copy;
 
     while ((copy = take(pool, &pool->again)) && now - copy->started >= copy->settings->timeout) {
@@ -117,7 +117,7 @@ mirror_copy_t *mirror_pool_take_row(mirror_pool_t *pool, const mirror_connection
 
 void mirror_pool_end_copy(mirror_pool_t *pool, mirror_copy_t *copy, mirror_outcome_e outcome)
 {
-    pool->shared->held--;
+    pool->send->held--;
     if (copy->probe) {
         pool->probing = 0; /* whatever it has found out */
     }
@@ -156,7 +156,7 @@ void mirror_pool_end_waiting(mirror_pool_t *pool, mirror_outcome_e outcome)
         mirror_breaker_dropped(pool->lane, (apr_uint64_t)mirror_pool_count_waiting(pool));
     }
     else if (outcome == MIRROR_OUTCOME_MEMORY_FULL) {
-        apr_atomic_add32(&pool->shared->child->refused, (apr_uint32_t)mirror_pool_count_waiting(pool));
+        apr_atomic_add32(&pool->send->child->refused, (apr_uint32_t)mirror_pool_count_waiting(pool));
     }
     while ((copy = take(pool, &pool->again)) || (copy = take(pool, &pool->waiting))) {
         mirror_pool_end_copy(pool, copy, outcome);

@@ -23,12 +23,12 @@ APLOG_USE_MODULE(proxy_mirror);
 
 /* Descriptors have run out: close the connection that has been idle for longest, whichever mirror
  * it is of. */
-static void close_idle_of_any(mirror_pools_t *pools)
+static void close_idle_of_any(mirror_send_t *send)
 {
     mirror_pool_t *pool, *found = NULL;
     apr_time_t since, first = 0;
 
-    for (pool = pools->all; pool; pool = pool->next) {
+    for (pool = send->all; pool; pool = pool->next) {
         since = mirror_pool_idle_since(pool);
         if (since && (!found || since < first)) {
             found = pool;
@@ -57,7 +57,7 @@ static void init_wire(mirror_connection_t *c)
     c->wire.server = c->mirror->vhost;
     c->wire.url = target->url;
     c->wire.hostname = target->hostname;
-    c->wire.given_up = ((mirror_pool_t *)c->owner)->shared->given_up;
+    c->wire.given_up = ((mirror_pool_t *)c->owner)->send->given_up;
 }
 
 static apr_status_t give_back(void *settings)
@@ -81,7 +81,7 @@ static mirror_connection_t *create_chain(mirror_pool_t *pool, int n)
         mirror_settings_keep(c->settings);
         apr_pool_cleanup_register(memory, c->settings, give_back, apr_pool_cleanup_null);
         init_wire(c);
-        c->reports = pool->shared->reports;
+        c->reports = pool->send->reports;
         c->addresses = pool->addresses;
         if (c->addresses) {
             mirror_addresses_keep(c->addresses);
@@ -103,13 +103,13 @@ static mirror_helpers_kind_e kind_of_task(const mirror_pool_t *pool)
 /* Give a helper `n` connections to open. Errors: mirror_helpers_push's. */
 static apr_status_t start_task(mirror_pool_t *pool, int n)
 {
-    mirror_pools_t *shared = pool->shared;
+    mirror_send_t *send = pool->send;
     mirror_connection_t *chain = create_chain(pool, n), *next;
     apr_status_t rv;
 
     chain->task.run = mirror_connect_run;
     chain->task.baton = chain;
-    rv = mirror_helpers_push(shared->helpers, &chain->task, kind_of_task(pool));
+    rv = mirror_helpers_push(send->helpers, &chain->task, kind_of_task(pool));
     if (rv != APR_SUCCESS) {
         for (; chain; chain = next) {
             next = chain->next;
@@ -119,7 +119,7 @@ static apr_status_t start_task(mirror_pool_t *pool, int n)
     }
     pool->tasks++;
     pool->opening += n;
-    apr_atomic_add32(&shared->child->descriptors, (apr_uint32_t)n);
+    apr_atomic_add32(&send->child->descriptors, (apr_uint32_t)n);
     return APR_SUCCESS;
 }
 
@@ -127,14 +127,14 @@ static apr_status_t start_task(mirror_pool_t *pool, int n)
 static int may_start_task(const mirror_pool_t *pool)
 {
     return (pool->addresses || pool->tasks == 0) &&
-           mirror_helpers_may(pool->shared->helpers, kind_of_task(pool), pool->tasks);
+           mirror_helpers_may(pool->send->helpers, kind_of_task(pool), pool->tasks);
 }
 
 /* How many connections are missing and may be opened. */
 static int count_missing(mirror_pool_t *pool)
 {
-    mirror_pools_t *shared = pool->shared;
-    apr_int64_t taken, most = shared->child->descriptors_max;
+    mirror_send_t *send = pool->send;
+    apr_int64_t taken, most = send->child->descriptors_max;
     apr_int64_t row = mirror_pool_settings_of(pool)->pipeline;
     apr_int64_t n = pool->again.count + (pool->waiting.count + row - 1) / row - pool->opening;
     apr_int64_t room = mirror_pool_settings_of(pool)->max_connections - pool->open - pool->opening;
@@ -143,10 +143,10 @@ static int count_missing(mirror_pool_t *pool)
         return 0;
     }
     n = n < room ? n : room;
-    if (n > 0 && apr_atomic_read32(&shared->child->descriptors) >= most) {
-        close_idle_of_any(shared);
+    if (n > 0 && apr_atomic_read32(&send->child->descriptors) >= most) {
+        close_idle_of_any(send);
     }
-    taken = apr_atomic_read32(&shared->child->descriptors);
+    taken = apr_atomic_read32(&send->child->descriptors);
     room = most - taken;
     if (room <= 0 && pool->open + pool->opening == 0 && taken < 2 * most) {
         room = 1;
@@ -160,13 +160,13 @@ int mirror_pool_pause(mirror_pool_t *pool)
     if (pool->pause.ring) {
         return 0;
     }
-    mirror_loop_timer_start(pool->shared->loop, &pool->pause, mirror_loop_now(pool->shared->loop), MIRROR_PAUSE);
+    mirror_loop_timer_start(pool->send->loop, &pool->pause, mirror_loop_now(pool->send->loop), MIRROR_PAUSE);
     return 1;
 }
 
 void mirror_pool_open_missing(mirror_pool_t *pool)
 {
-    mirror_pools_t *shared = pool->shared;
+    mirror_send_t *send = pool->send;
     int n = pool->pause.ring ? 0 : count_missing(pool);
 
     if (n == 0 && pool->open + pool->opening == 0) {
@@ -174,7 +174,7 @@ void mirror_pool_open_missing(mirror_pool_t *pool)
         return;
     }
     if (n > 0 && pool->addresses &&
-        mirror_loop_now(shared->loop) - mirror_addresses_time(pool->addresses) >= mirror_pool_settings_of(pool)->ttl) {
+        mirror_loop_now(send->loop) - mirror_addresses_time(pool->addresses) >= mirror_pool_settings_of(pool)->ttl) {
         mirror_pool_drop_addresses(pool);
     }
     while (n > 0) {
@@ -182,14 +182,14 @@ void mirror_pool_open_missing(mirror_pool_t *pool)
         apr_status_t rv;
 
         if (!may_start_task(pool)) {
-            shared->hungry += !pool->hungry;
+            send->hungry += !pool->hungry;
             pool->hungry = 1;
             return;
         }
         rv = start_task(pool, part);
         if (rv != APR_SUCCESS) {
             if (mirror_pool_pause(pool)) {
-                ap_log_error(APLOG_MARK, APLOG_ERR, rv, (server_rec *)shared->server,
+                ap_log_error(APLOG_MARK, APLOG_ERR, rv, (server_rec *)send->server,
                              "PM0410: mirror %s: no helper thread could be had; the copies that wait are dropped",
                              pool->lane->mirror->name);
             }

@@ -17,9 +17,9 @@ static void go_on(void *pool)
     mirror_pool_touch(pool);
 }
 
-static void init(mirror_pool_t *pool, mirror_pools_t *pools, mirror_lane_t *lane, const mirror_settings_t *settings)
+static void init(mirror_pool_t *pool, mirror_send_t *send, mirror_lane_t *lane, const mirror_settings_t *settings)
 {
-    pool->shared = pools;
+    pool->send = send;
     pool->lane = lane;
     mirror_settings_keep(settings);
     pool->settings = settings;
@@ -31,23 +31,23 @@ static void init(mirror_pool_t *pool, mirror_pools_t *pools, mirror_lane_t *lane
     mirror_pool_init_copies(pool);
     APR_RING_INIT(&pool->idle, mirror_connection_t, link);
     APR_RING_INIT(&pool->busy, mirror_connection_t, link);
-    pool->next = pools->all;
-    pools->all = pool;
+    pool->next = send->all;
+    send->all = pool;
 }
 
-void mirror_pool_create_first(mirror_pools_t *pools, apr_pool_t *memory)
+void mirror_pool_create_first(mirror_send_t *send, apr_pool_t *memory)
 {
-    mirror_child_t *child = pools->child;
+    mirror_child_t *child = send->child;
     mirror_pool_t *first;
     int i;
 
-    pools->count = child->registry->mirrors->nelts;
-    pools->pools = apr_pcalloc(memory, (apr_size_t)pools->count * sizeof(*pools->pools));
-    first = apr_pcalloc(memory, (apr_size_t)pools->count * sizeof(*first));
-    for (i = 0; i < pools->count; i++) {
-        init(&first[i], pools, &child->lanes[i], child->lanes[i].mirror->settings);
+    send->count = child->registry->mirrors->nelts;
+    send->pools = apr_pcalloc(memory, (apr_size_t)send->count * sizeof(*send->pools));
+    first = apr_pcalloc(memory, (apr_size_t)send->count * sizeof(*first));
+    for (i = 0; i < send->count; i++) {
+        init(&first[i], send, &child->lanes[i], child->lanes[i].mirror->settings);
         first[i].first = 1;
-        pools->pools[i] = &first[i];
+        send->pools[i] = &first[i];
     }
 }
 
@@ -62,20 +62,20 @@ static void end_later(mirror_pool_t *pool)
     mirror_pool_touch(pool);
 }
 
-static mirror_pool_t *create(mirror_pools_t *pools, const mirror_copy_t *copy)
+static mirror_pool_t *create(mirror_send_t *send, const mirror_copy_t *copy)
 {
     mirror_pool_t *pool = calloc(1, sizeof(*pool));
 
     if (pool) {
-        init(pool, pools, copy->lane, copy->settings);
+        init(pool, send, copy->lane, copy->settings);
     }
     return pool;
 }
 
 /* Another pool of the mirror that still has this host. */
-static mirror_pool_t *find_ending(mirror_pools_t *pools, const mirror_copy_t *copy)
+static mirror_pool_t *find_ending(mirror_send_t *send, const mirror_copy_t *copy)
 {
-    mirror_pool_t *pool = pools->all;
+    mirror_pool_t *pool = send->all;
 
     while (pool && !(pool->ends && pool->lane == copy->lane && has_host(pool, copy->settings))) {
         pool = pool->next;
@@ -83,16 +83,16 @@ static mirror_pool_t *find_ending(mirror_pools_t *pools, const mirror_copy_t *co
     return pool;
 }
 
-mirror_pool_t *mirror_pool_for(mirror_pools_t *pools, const mirror_copy_t *copy)
+mirror_pool_t *mirror_pool_for(mirror_send_t *send, const mirror_copy_t *copy)
 {
     const mirror_settings_t *settings = copy->settings;
-    mirror_pool_t **place = &pools->pools[copy->lane->mirror->index];
+    mirror_pool_t **place = &send->pools[copy->lane->mirror->index];
     mirror_pool_t *pool = *place;
 
     if (settings->version <= pool->settings->version) {
         if (!has_host(pool, settings)) {
-            pool = find_ending(pools, copy);
-            pool = pool ? pool : create(pools, copy);
+            pool = find_ending(send, copy);
+            pool = pool ? pool : create(send, copy);
             if (pool) {
                 end_later(pool);
             }
@@ -105,7 +105,7 @@ mirror_pool_t *mirror_pool_for(mirror_pools_t *pools, const mirror_copy_t *copy)
         pool->settings = settings;
         return pool;
     }
-    pool = create(pools, copy);
+    pool = create(send, copy);
     if (pool) {
         end_later(*place);
         *place = pool;
@@ -120,8 +120,8 @@ static int is_over(const mirror_pool_t *pool)
 
 void mirror_pool_end(mirror_pool_t *pool)
 {
-    mirror_pools_t *shared = pool->shared;
-    mirror_pool_t **link = &shared->all;
+    mirror_send_t *send = pool->send;
+    mirror_pool_t **link = &send->all;
 
     while (!mirror_pool_count_waiting(pool) && mirror_pool_close_idle(pool)) {
     }
@@ -132,7 +132,7 @@ void mirror_pool_end(mirror_pool_t *pool)
         link = &(*link)->next;
     }
     *link = pool->next;
-    shared->hungry -= pool->hungry;
+    send->hungry -= pool->hungry;
     mirror_loop_timer_stop(&pool->pause);
     mirror_loop_timer_stop(&pool->spare);
     mirror_pool_drop_addresses(pool);

@@ -14,8 +14,8 @@ void mirror_pool_touch(mirror_pool_t *pool)
 {
     if (!pool->touched) {
         pool->touched = 1;
-        pool->next_touched = pool->shared->touched;
-        pool->shared->touched = pool;
+        pool->next_touched = pool->send->touched;
+        pool->send->touched = pool;
     }
 }
 
@@ -31,7 +31,7 @@ void mirror_pool_close_connection(mirror_pool_t *pool, mirror_connection_t *c)
     mirror_addresses_drop(c->addresses);
     mirror_connection_close(c);
     mirror_pool_count_open(pool, -1);
-    apr_atomic_dec32(&pool->shared->child->descriptors);
+    apr_atomic_dec32(&pool->send->child->descriptors);
 }
 
 int mirror_pool_close_idle(mirror_pool_t *pool)

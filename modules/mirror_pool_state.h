@@ -1,6 +1,6 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE.
  *
- * mirror_pool_state.h - the inside of a pool, for mirror_pool*.c alone. Sender thread, but for the first pools.
+ * mirror_pool_state.h - the inside of a pool, for mirror_pool*.c alone. Sender thread, but for the first send.
  */
 #ifndef MIRROR_POOL_STATE_H
 #define MIRROR_POOL_STATE_H
@@ -17,7 +17,7 @@ typedef struct mirror_copies_t {
 } mirror_copies_t;
 
 struct mirror_pool_t {
-    mirror_pools_t *shared;
+    mirror_send_t *send;
     mirror_lane_t *lane;
     const mirror_settings_t *settings; /* the newest that came with a copy; a reference */
     mirror_pool_t *next;
@@ -104,11 +104,11 @@ void mirror_pool_end_waiting(mirror_pool_t *pool, mirror_outcome_e outcome);
 /* ---- mirror_pool_set.c ---- */
 
 /* A pool for each lane, with the file's settings. */
-void mirror_pool_create_first(mirror_pools_t *pools, apr_pool_t *memory);
+void mirror_pool_create_first(mirror_send_t *send, apr_pool_t *memory);
 
 /* The pool that the copy belongs to; a new one if its settings are newer, and of another host. NULL: there is no memory
  * for one. */
-mirror_pool_t *mirror_pool_for(mirror_pools_t *pools, const mirror_copy_t *copy);
+mirror_pool_t *mirror_pool_for(mirror_send_t *send, const mirror_copy_t *copy);
 
 /* A pool that ends: close what is idle, and free it if nothing is left. */
 void mirror_pool_end(mirror_pool_t *pool);

@@ -63,7 +63,7 @@ struct mirror_sender_t {
     pthread_t thread;        /* written before it runs */
 
     /* the sender thread's */
-    mirror_pools_t pools;
+    mirror_send_t send;
     mirror_limits_t *limits;
     mirror_timer_t tick;
     mirror_episode_t memory;
@@ -108,18 +108,18 @@ static void on_tick(void *baton)
     on = episode_tick(&sender->memory, apr_atomic_xchg32(&child->refused, 0), sender->server, what);
     refused = mirror_spool_take_refused(child, what, sizeof(what));
     on |= episode_tick(&sender->spool, refused, sender->server, what);
-    for (i = 0; i < sender->pools.count; i++) {
+    for (i = 0; i < sender->send.count; i++) {
         mirror_lane_t *lane = &child->lanes[i];
-        const mirror_settings_t *settings = mirror_pool_settings(&sender->pools, i);
+        const mirror_settings_t *settings = mirror_pool_settings(&sender->send, i);
 
         apr_snprintf(what, sizeof(what), "mirror %s: max_connections=%" APR_INT64_T_FMT " and max_queue=%"
                      APR_INT64_T_FMT " are full", lane->mirror->name, settings->max_connections, settings->max_queue);
         on |= episode_tick(&sender->full[i], apr_atomic_xchg32(&lane->refused, 0), sender->server, what);
     }
     on |= mirror_copy_trim(child);
-    mirror_helpers_retry(sender->pools.helpers);
-    if (on || sender->pools.held > 0 || mirror_helpers_pending(sender->pools.helpers) > 0) {
-        mirror_loop_timer_start(sender->pools.loop, &sender->tick, mirror_loop_now(sender->pools.loop), MIRROR_TICK);
+    mirror_helpers_retry(sender->send.helpers);
+    if (on || sender->send.held > 0 || mirror_helpers_pending(sender->send.helpers) > 0) {
+        mirror_loop_timer_start(sender->send.loop, &sender->tick, mirror_loop_now(sender->send.loop), MIRROR_TICK);
     }
 }
 
@@ -127,11 +127,11 @@ static void on_tick(void *baton)
 
 static void take_reports(mirror_sender_t *sender)
 {
-    mirror_queue_item_t *item = mirror_queue_take(sender->pools.reports), *next;
+    mirror_queue_item_t *item = mirror_queue_take(sender->send.reports), *next;
 
     for (; item; item = next) {
         next = item->next;
-        mirror_pool_report(&sender->pools, (mirror_connection_t *)item);
+        mirror_pool_report(&sender->send, (mirror_connection_t *)item);
     }
 }
 
@@ -145,7 +145,7 @@ static int take_copies(mirror_sender_t *sender)
         mirror_limit_put(sender->limits, (mirror_copy_t *)item);
     }
     if ((n > 0 || mirror_spool_has_refused(sender->child)) && !sender->tick.ring) {
-        mirror_loop_timer_start(sender->pools.loop, &sender->tick, mirror_loop_now(sender->pools.loop), MIRROR_TICK);
+        mirror_loop_timer_start(sender->send.loop, &sender->tick, mirror_loop_now(sender->send.loop), MIRROR_TICK);
     }
     return n;
 }
@@ -162,13 +162,13 @@ static apr_interval_time_t next_wait(mirror_sender_t *sender, int busy)
         longest = longest > 0 ? longest : 0;
     }
     if (busy < MIRROR_BUSY) {
-        return mirror_queue_sleep(sender->pools.reports) && mirror_limit_sleep(sender->limits) &&
+        return mirror_queue_sleep(sender->send.reports) && mirror_limit_sleep(sender->limits) &&
                        mirror_log_sleep(sender->child->logs) && mirror_queue_sleep(sender->child->queue)
                    ? longest
                    : 0;
     }
-    if (sender->pools.waiting > 0) {
-        return mirror_queue_sleep(sender->pools.reports) ? MIRROR_NAP : 0;
+    if (sender->send.waiting > 0) {
+        return mirror_queue_sleep(sender->send.reports) ? MIRROR_NAP : 0;
     }
     apr_sleep(MIRROR_NAP);
     return 0;
@@ -177,7 +177,7 @@ static apr_interval_time_t next_wait(mirror_sender_t *sender, int busy)
 static int is_over(mirror_sender_t *sender)
 {
     return apr_atomic_read32(&sender->stopping) &&
-           ((sender->pools.held == 0 && mirror_limit_held(sender->limits) == 0 &&
+           ((sender->send.held == 0 && mirror_limit_held(sender->limits) == 0 &&
              mirror_queue_is_empty(sender->child->queue)) ||
             mirror_clock_now() >= sender->deadline);
 }
@@ -191,8 +191,8 @@ static void run(mirror_sender_t *sender)
         apr_status_t rv;
         int taken;
 
-        mirror_loop_round(sender->pools.loop, wait, &rv);
-        mirror_queue_awake(sender->pools.reports);
+        mirror_loop_round(sender->send.loop, wait, &rv);
+        mirror_queue_awake(sender->send.reports);
         mirror_limit_awake(sender->limits);
         mirror_log_awake(sender->child->logs);
         mirror_queue_awake(sender->child->queue);
@@ -204,8 +204,8 @@ static void run(mirror_sender_t *sender)
         mirror_limit_take_answers(sender->limits);
         taken = take_copies(sender);
         mirror_limit_dispatch_all(sender->limits);
-        mirror_pool_dispatch_all(&sender->pools);
-        mirror_log_take(sender->child->logs, sender->pools.loop);
+        mirror_pool_dispatch_all(&sender->send);
+        mirror_log_take(sender->child->logs, sender->send.loop);
         busy += taken > 0 ? taken : -2;
         busy = busy < 0 ? 0 : busy > MIRROR_BUSY_MAX ? MIRROR_BUSY_MAX : busy;
         wait = next_wait(sender, busy);
@@ -221,7 +221,7 @@ static void wait_for_helpers(mirror_sender_t *sender)
     for (;;) {
         take_reports(sender);
         mirror_limit_take_answers(sender->limits);
-        if (mirror_helpers_pending(sender->pools.helpers) == 0 || mirror_clock_now() >= end) {
+        if (mirror_helpers_pending(sender->send.helpers) == 0 || mirror_clock_now() >= end) {
             return;
         }
         apr_sleep(MIRROR_NAP);
@@ -236,13 +236,13 @@ static void finish(mirror_sender_t *sender)
     take_copies(sender);
     mirror_limit_take_answers(sender->limits);
     mirror_limit_close_all(sender->limits);
-    mirror_pool_close_all(&sender->pools);
+    mirror_pool_close_all(&sender->send);
     wait_for_helpers(sender);
     mirror_limit_close_all(sender->limits);
-    mirror_pool_close_all(&sender->pools);
-    mirror_loop_round(sender->pools.loop, 0, &rv); /* frees what was closed */
+    mirror_pool_close_all(&sender->send);
+    mirror_loop_round(sender->send.loop, 0, &rv); /* frees what was closed */
     mirror_log_close(sender->child->logs, MIRROR_GRACE / 4);
-    sender->left_behind = mirror_helpers_end(sender->pools.helpers);
+    sender->left_behind = mirror_helpers_end(sender->send.helpers);
 }
 
 static void *sender_main(void *baton)
@@ -295,7 +295,7 @@ static int wake(void *baton)
     if (apr_atomic_cas32(&sender->state, STATE_STARTING, STATE_NEW) == STATE_NEW) {
         return start_thread(sender);
     }
-    mirror_loop_wake(sender->pools.loop);
+    mirror_loop_wake(sender->send.loop);
     return 1;
 }
 
@@ -319,24 +319,24 @@ apr_status_t mirror_sender_create(mirror_child_t *child, apr_pool_t *pool, void 
 
     sender->child = child;
     sender->server = server;
-    rv = mirror_loop_create(&sender->pools.loop, own);
+    rv = mirror_loop_create(&sender->send.loop, own);
     if (rv == APR_SUCCESS) {
-        rv = mirror_helpers_create(&sender->pools.helpers, child->registry->threads, own);
+        rv = mirror_helpers_create(&sender->send.helpers, child->registry->threads, own);
     }
     if (rv != APR_SUCCESS) {
         return rv;
     }
     child->queue = mirror_queue_create(pool, wake, sender);
-    sender->pools.child = child;
-    sender->pools.server = server;
-    sender->pools.reports = mirror_queue_create(pool, wake, sender);
-    sender->pools.stopping = &sender->stopping;
-    sender->pools.given_up = &sender->given_up;
+    sender->send.child = child;
+    sender->send.server = server;
+    sender->send.reports = mirror_queue_create(pool, wake, sender);
+    sender->send.stopping = &sender->stopping;
+    sender->send.given_up = &sender->given_up;
     child->descriptors_max = descriptor_limit();
-    mirror_pool_create_all(&sender->pools, own);
+    mirror_pool_create_all(&sender->send, own);
     child->logs = mirror_log_create_all(child, wake, sender, server, pool);
-    sender->limits = mirror_limit_create_all(&sender->pools, wake, sender, own);
-    sender->full = apr_pcalloc(pool, (sender->pools.count + 1) * sizeof(*sender->full));
+    sender->limits = mirror_limit_create_all(&sender->send, wake, sender, own);
+    sender->full = apr_pcalloc(pool, (sender->send.count + 1) * sizeof(*sender->full));
     sender->tick.fire = on_tick;
     sender->tick.baton = sender;
     child->sender = sender;
@@ -358,7 +358,7 @@ int mirror_sender_stop(mirror_child_t *child, apr_interval_time_t patience)
     }
     sender->deadline = mirror_clock_now() + patience;
     apr_atomic_xchg32(&sender->stopping, 1);
-    mirror_loop_wake(sender->pools.loop);
+    mirror_loop_wake(sender->send.loop);
     while (apr_atomic_read32(&sender->state) != STATE_DONE) {
         if (mirror_clock_now() > sender->deadline + MIRROR_GRACE) {
             return 0;

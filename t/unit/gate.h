@@ -36,12 +36,12 @@ static apr_array_header_t list;
 static mirror_registry_t registry;
 static mirror_child_t child;
 static mirror_lane_t lane;
-static mirror_pools_t pools;
+static mirror_send_t context;
 static mirror_limits_t *limits;
 static int passed; /* copies that the stage has let go on */
 
 /* In place of the pool. */
-void mirror_pool_put(mirror_pools_t *p, mirror_copy_t *copy)
+void mirror_pool_put(mirror_send_t *p, mirror_copy_t *copy)
 {
     (void)p;
     passed++;
@@ -155,13 +155,13 @@ static void setup(void)
     lane.mirror = &mirror;
     lane.child = &child;
     lane.cell = &cell;
-    memset(&pools, 0, sizeof(pools));
-    pools.child = &child;
-    ck_assert_int_eq(mirror_loop_create(&pools.loop, pool), APR_SUCCESS);
-    pools.count = 1;
+    memset(&context, 0, sizeof(context));
+    context.child = &child;
+    ck_assert_int_eq(mirror_loop_create(&context.loop, pool), APR_SUCCESS);
+    context.count = 1;
     passed = 0;
-    ck_assert_int_eq(mirror_helpers_create(&pools.helpers, HELPERS, pool), APR_SUCCESS);
-    limits = mirror_limit_create_all(&pools, no_wake, NULL, pool);
+    ck_assert_int_eq(mirror_helpers_create(&context.helpers, HELPERS, pool), APR_SUCCESS);
+    limits = mirror_limit_create_all(&context, no_wake, NULL, pool);
 }
 
 /* Everything has an outcome. */
@@ -172,12 +172,12 @@ static void teardown(void)
     ck_assert_int_eq(mirror_limit_held(limits), 0);
     ck_assert_uint_eq(lane.pending, 0);
     ck_assert_uint_eq(child.memory.used, 0);
-    while (mirror_helpers_pending(pools.helpers) > 0) {
+    while (mirror_helpers_pending(context.helpers) > 0) {
         mirror_limit_take_answers(limits);
         apr_thread_yield();
     }
     mirror_limit_close_all(limits);
-    ck_assert_int_eq(mirror_helpers_end(pools.helpers), 0);
+    ck_assert_int_eq(mirror_helpers_end(context.helpers), 0);
     apr_pool_destroy(pool);
 }
 

@@ -79,7 +79,7 @@ START_TEST(a_window_that_another_child_found_used_up_has_no_place_by_the_fallbac
     wait_asked(2);
     mirror_limit_window_close(&slot.limit_closed, 7, mirror_clock_now() + apr_time_from_sec(30));
     while (mirror_limit_held(limits) > 0) {
-        mirror_loop_round(pools.loop, apr_time_from_msec(10), &rv);
+        mirror_loop_round(context.loop, apr_time_from_msec(10), &rv);
     }
     ck_assert_int_eq(passed, 0);
 }
@@ -114,7 +114,7 @@ START_TEST(a_helper_that_does_not_come_back_is_given_up)
     put(3);
     wait_asked(1);
     while (mirror_limit_held(limits) > 0) {
-        mirror_loop_round(pools.loop, apr_time_from_msec(10), &rv);
+        mirror_loop_round(context.loop, apr_time_from_msec(10), &rv);
     }
     ck_assert_int_eq(count_of(MIRROR_OUTCOME_LIMIT_FAILED), 3);
     put(2); /* nobody waits for it any more */
@@ -148,12 +148,12 @@ START_TEST(without_a_helper_nobody_waits_for_longer_than_for_an_answer)
     for (i = 0; i < HELPERS - 2; i++) {
         tasks[i].run = wait_for_name;
         tasks[i].baton = &answered;
-        ck_assert_int_eq(mirror_helpers_push(pools.helpers, &tasks[i], MIRROR_HELPERS_ASK), APR_SUCCESS);
+        ck_assert_int_eq(mirror_helpers_push(context.helpers, &tasks[i], MIRROR_HELPERS_ASK), APR_SUCCESS);
     }
     put(3);
     ck_assert_int_eq(mirror_limit_held(limits), 3);
     while (mirror_limit_held(limits) > 0) {
-        mirror_loop_round(pools.loop, apr_time_from_msec(10), &rv);
+        mirror_loop_round(context.loop, apr_time_from_msec(10), &rv);
         mirror_limit_dispatch_all(limits);
     }
     ck_assert_int_eq(count_of(MIRROR_OUTCOME_LIMIT_FAILED), 3);
@@ -162,11 +162,11 @@ START_TEST(without_a_helper_nobody_waits_for_longer_than_for_an_answer)
     ck_assert_int_eq(server.asked, 0);
     apr_atomic_set32(&answered, 1);
     for (i = 0; i < HELPERS - 2; i++) {
-        mirror_helpers_done(pools.helpers, MIRROR_HELPERS_ASK);
+        mirror_helpers_done(context.helpers, MIRROR_HELPERS_ASK);
     }
     do {
         put(1);
-    } while (mirror_helpers_pending(pools.helpers) == 0);
+    } while (mirror_helpers_pending(context.helpers) == 0);
     answer(APR_SUCCESS, 1, 1);
     ck_assert_int_eq(passed, 1);
     ck_assert_uint_eq(apr_atomic_read64(&slot.limit_silent), 0);
@@ -207,11 +207,11 @@ START_TEST(the_end_leaves_a_helper_behind_and_no_copy)
     mirror_limit_close_all(limits);
     ck_assert_int_eq(count_of(MIRROR_OUTCOME_SHUT_DOWN), 3);
     ck_assert_int_eq(mirror_limit_held(limits), 0);
-    ck_assert_int_eq(mirror_helpers_pending(pools.helpers), 1);
+    ck_assert_int_eq(mirror_helpers_pending(context.helpers), 1);
     ck_assert_int_eq(server.closed, 0); /* the helper has it */
     answer(APR_SUCCESS, 1, 1);
     mirror_limit_close_all(limits);
-    ck_assert_int_eq(mirror_helpers_pending(pools.helpers), 0);
+    ck_assert_int_eq(mirror_helpers_pending(context.helpers), 0);
     ck_assert_int_eq(server.closed, 1);
     ck_assert_int_eq(passed, 0);
 }

@@ -12,7 +12,7 @@
 enum { COPIES = 8 };
 
 static mirror_settings_t settings, others;
-static mirror_pools_t pools;
+static mirror_send_t context;
 static mirror_pool_t pool;
 static mirror_loop_t *loop;
 static mirror_connection_t fresh, used;
@@ -44,13 +44,13 @@ static void setup(void)
 
     apr_pool_create(&memory, NULL);
     ck_assert_int_eq(mirror_loop_create(&loop, memory), APR_SUCCESS);
-    memset(&pools, 0, sizeof(pools));
+    memset(&context, 0, sizeof(context));
     memset(&pool, 0, sizeof(pool));
     memset(copies, 0, sizeof(copies));
     settings.pipeline = others.pipeline = 3;
     settings.timeout = others.timeout = apr_time_from_sec(100);
-    pools.loop = loop;
-    pool.shared = &pools;
+    context.loop = loop;
+    pool.send = &context;
     mirror_pool_init_copies(&pool);
     used.used = 1;
     for (i = 0; i < COPIES; i++) {
@@ -58,7 +58,7 @@ static void setup(void)
         copies[i].idempotent = 1;
         copies[i].started = mirror_loop_now(loop);
     }
-    pools.held = COPIES;
+    context.held = COPIES;
     ended = 0;
     dropped = 0;
 }
@@ -80,7 +80,7 @@ static const char *digits(const mirror_copy_t *row)
 static void ck_assert_takes(const mirror_connection_t *c, const char *expected)
 {
     ck_assert_str_eq(digits(mirror_pool_take_row(&pool, c)), expected);
-    ck_assert_int_eq(pools.waiting, mirror_pool_count_waiting(&pool));
+    ck_assert_int_eq(context.waiting, mirror_pool_count_waiting(&pool));
 }
 
 static void add(int first, int last)
@@ -146,7 +146,7 @@ START_TEST(stranded_by_time)
     mirror_pool_strand(&pool, mirror_pool_take_row(&pool, &used), MIRROR_TIMED_OUT);
     ck_assert_int_eq(ended, 3);
     ck_assert_int_eq(ended_as, MIRROR_OUTCOME_TIMED_OUT);
-    ck_assert_int_eq(pools.held, COPIES - 3);
+    ck_assert_int_eq(context.held, COPIES - 3);
     ck_assert_takes(&fresh, "3");
     mirror_pool_strand(&pool, NULL, MIRROR_BROKEN);
     ck_assert_takes(&fresh, "4");
@@ -197,7 +197,7 @@ START_TEST(once_more_only_while_there_is_time)
     ck_assert_int_eq(ended_as, MIRROR_OUTCOME_TIMED_OUT);
     ck_assert_takes(&fresh, "3");
     ck_assert_int_eq(ended, 2);
-    ck_assert_int_eq(pools.held, COPIES - 2);
+    ck_assert_int_eq(context.held, COPIES - 2);
 }
 END_TEST
 
@@ -235,8 +235,8 @@ START_TEST(all_that_wait_end)
     ck_assert_int_eq(ended, 4);
     ck_assert_int_eq(ended_as, MIRROR_OUTCOME_UNREACHABLE);
     ck_assert_uint_eq(dropped, 4);
-    ck_assert_int_eq(pools.held, COPIES - 4);
-    ck_assert_int_eq(pools.waiting, 0);
+    ck_assert_int_eq(context.held, COPIES - 4);
+    ck_assert_int_eq(context.waiting, 0);
     add(4, 5);
     ck_assert_takes(&used, "45");
 }
