@@ -13,6 +13,7 @@
 #include "mirror_clock.h"
 #include "mirror_limit.h"
 #include "mirror_limit_window.h"
+#include "mirror_list.h"
 #include "mirror_slotmem.h"
 
 APLOG_USE_MODULE(proxy_mirror);
@@ -26,12 +27,6 @@ APLOG_USE_MODULE(proxy_mirror);
 #define MIRROR_GRACE apr_time_from_msec(50)
 
 typedef struct gate_t gate_t;
-
-typedef struct copies_t {
-    mirror_copy_t *first;
-    mirror_copy_t **end;
-    int count;
-} copies_t;
 
 typedef struct ask_t {
     mirror_queue_item_t item; /* first, so that an item is its question */
@@ -49,8 +44,8 @@ typedef struct ask_t {
 struct gate_t {
     mirror_limits_t *limits;
     mirror_lane_t *lane;
-    copies_t waiting;
-    copies_t asked;
+    mirror_list_t waiting;
+    mirror_list_t asked;
 
     const mirror_limit_provider_t *provider; /* NULL: none was opened */
     void *state;
@@ -77,48 +72,28 @@ struct mirror_limits_t {
 
 /* ---- copies ---- */
 
-static void add_copy(copies_t *copies, mirror_copy_t *copy)
-{
-    copy->next = NULL;
-    *copies->end = copy;
-    copies->end = &copy->next;
-    copies->count++;
-}
-
-static mirror_copy_t *take_copy(copies_t *copies)
-{
-    mirror_copy_t *copy = copies->first;
-
-    copies->first = copy->next;
-    if (!copies->first) {
-        copies->end = &copies->first;
-    }
-    copies->count--;
-    return copy;
-}
-
-static void end_copies(gate_t *gate, copies_t *copies, apr_int64_t n, mirror_outcome_e outcome)
+static void end_copies(gate_t *gate, mirror_list_t *copies, apr_int64_t n, mirror_outcome_e outcome)
 {
     gate->limits->held -= (int)n;
     while (n-- > 0) {
-        mirror_copy_end(take_copy(copies), outcome);
+        mirror_copy_end(mirror_list_take(copies), outcome);
     }
 }
 
 /* Of the first `n`, let `granted` go on and end the others as `outcome`. */
-static void decide(gate_t *gate, copies_t *copies, apr_int64_t n, apr_int64_t granted, mirror_outcome_e outcome)
+static void decide(gate_t *gate, mirror_list_t *copies, apr_int64_t n, apr_int64_t granted, mirror_outcome_e outcome)
 {
     apr_int64_t i;
 
     for (i = 0; i < granted; i++) {
         gate->limits->held--;
-        mirror_pool_put(gate->limits->send, take_copy(copies));
+        mirror_pool_put(gate->limits->send, mirror_list_take(copies));
     }
     end_copies(gate, copies, n - granted, outcome);
 }
 
 /* How many of the first ones have the same limit. */
-static apr_int64_t count_alike(const copies_t *copies)
+static apr_int64_t count_alike(const mirror_list_t *copies)
 {
     const mirror_copy_t *copy;
     apr_int64_t n = 0;
@@ -139,7 +114,7 @@ static int is_closed(const gate_t *gate, const mirror_settings_t *settings)
 }
 
 /* Tell all children what an answer says, and let the first `n` copies go on as it says. */
-static void settle(gate_t *gate, copies_t *copies, apr_int64_t n, const mirror_limit_answer_t *answer)
+static void settle(gate_t *gate, mirror_list_t *copies, apr_int64_t n, const mirror_limit_answer_t *answer)
 {
     mirror_slot_t *slot = gate->lane->mirror->slot;
     const mirror_settings_t *settings = copies->first->settings;
@@ -154,7 +129,7 @@ static void settle(gate_t *gate, copies_t *copies, apr_int64_t n, const mirror_l
 }
 
 /* What happens to the first `n` copies while nobody answers. */
-static void fall_back(gate_t *gate, copies_t *copies, apr_int64_t n)
+static void fall_back(gate_t *gate, mirror_list_t *copies, apr_int64_t n)
 {
     mirror_slot_t *slot = gate->lane->mirror->slot;
     const mirror_settings_t *settings = copies->first->settings;
@@ -317,7 +292,7 @@ static void ask_remote(gate_t *gate, apr_int64_t n)
     }
     gate->under_way = 1;
     while (n-- > 0) {
-        add_copy(&gate->asked, take_copy(&gate->waiting));
+        mirror_list_add(&gate->asked, mirror_list_take(&gate->waiting));
     }
     start_timer(gate, settings);
 }
@@ -363,7 +338,7 @@ static void open_state(gate_t *gate, const mirror_settings_t *settings)
 
 static void dispatch(gate_t *gate)
 {
-    copies_t *waiting = &gate->waiting;
+    mirror_list_t *waiting = &gate->waiting;
 
     while (waiting->count > 0) {
         const mirror_settings_t *settings = waiting->first->settings;
@@ -406,7 +381,7 @@ void mirror_limit_put(mirror_limits_t *limits, mirror_copy_t *copy)
         return;
     }
     limits->held++;
-    add_copy(&limits->gates[copy->lane->mirror->index].waiting, copy);
+    mirror_list_add(&limits->gates[copy->lane->mirror->index].waiting, copy);
 }
 
 void mirror_limit_dispatch_all(mirror_limits_t *limits)
@@ -462,8 +437,8 @@ mirror_limits_t *mirror_limit_create_all(mirror_send_t *send, int (*wake)(void *
 
         gate->limits = limits;
         gate->lane = &send->child->lanes[i];
-        gate->waiting.end = &gate->waiting.first;
-        gate->asked.end = &gate->asked.first;
+        mirror_list_init(&gate->waiting);
+        mirror_list_init(&gate->asked);
         gate->timer.fire = give_up;
         gate->timer.baton = gate;
         gate->pace.fire = pace_over;

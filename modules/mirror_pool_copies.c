@@ -14,40 +14,29 @@
 
 /* ---- lists ---- */
 
-static void add(mirror_pool_t *pool, mirror_copies_t *copies, mirror_copy_t *copy)
+static void add(mirror_pool_t *pool, mirror_list_t *list, mirror_copy_t *copy)
 {
-    mirror_copy_t **place = copy->probe ? &copies->first : copies->end;
-
-    copy->next = *place;
-    *place = copy;
-    if (!copy->next) {
-        copies->end = &copy->next;
+    if (copy->probe) {
+        mirror_list_add_first(list, copy);
     }
-    copies->count++;
+    else {
+        mirror_list_add(list, copy);
+    }
     pool->send->waiting++;
 }
 
-/* NULL: there is none. */
-static mirror_copy_t *take(mirror_pool_t *pool, mirror_copies_t *copies)
+static mirror_copy_t *take(mirror_pool_t *pool, mirror_list_t *list)
 {
-    mirror_copy_t *copy = copies->first;
+    mirror_copy_t *copy = mirror_list_take(list);
 
-    if (copy) {
-        copies->first = copy->next;
-        if (!copies->first) {
-            copies->end = &copies->first;
-        }
-        copy->next = NULL;
-        copies->count--;
-        pool->send->waiting--;
-    }
+    pool->send->waiting -= copy != NULL;
     return copy;
 }
 
 void mirror_pool_init_copies(mirror_pool_t *pool)
 {
-    pool->waiting.end = &pool->waiting.first;
-    pool->again.end = &pool->again.first;
+    mirror_list_init(&pool->waiting);
+    mirror_list_init(&pool->again);
 }
 
 void mirror_pool_add(mirror_pool_t *pool, mirror_copy_t *copy)

@@ -5,16 +5,10 @@
 #ifndef MIRROR_POOL_STATE_H
 #define MIRROR_POOL_STATE_H
 
+#include "mirror_list.h"
 #include "mirror_pool.h"
 
 APR_RING_HEAD(mirror_connection_ring_t, mirror_connection_t);
-
-/* Copies that wait, linked by `next`. */
-typedef struct mirror_copies_t {
-    mirror_copy_t *first;
-    mirror_copy_t **end;
-    int count;
-} mirror_copies_t;
 
 struct mirror_pool_t {
     mirror_send_t *send;
@@ -22,8 +16,8 @@ struct mirror_pool_t {
     const mirror_settings_t *settings; /* the newest that came with a copy; a reference */
     mirror_pool_t *next;
     mirror_pool_t *next_touched;
-    mirror_copies_t waiting;
-    mirror_copies_t again;                /* copies whose connection was stale: they wait for a fresh one */
+    mirror_list_t waiting;
+    mirror_list_t again;                /* copies whose connection was stale: they wait for a fresh one */
     struct mirror_connection_ring_t idle; /* used last, first */
     struct mirror_connection_ring_t busy;
     mirror_addresses_t *addresses; /* NULL: to be looked up */
