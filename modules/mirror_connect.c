@@ -1,199 +1,29 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE.
  *
- * mirror_connect.c - helper threads: look up a name, connect, shake hands. See mirror_connect.h.
+ * mirror_connect.c - helper threads: open connections to a mirror: look up its name, connect, shake hands.
  *
  * A task is a chain of connections to one mirror. Each is handed to the sender as soon as it is open. What makes one
  * fail makes the rest of the chain fail: the mirror is then down for all of them. Everything used here outlives the
  * child's pools, as a look-up cannot be ended from outside.
  */
-#include <apr_network_io.h>
-#include <apr_portable.h>
 #include <apr_strings.h>
-#include <errno.h>
-#include <netdb.h>
-#include <netinet/tcp.h>
 
+#include "mirror_address.h"
 #include "mirror_clock.h"
-#include "mirror_connect.h"
 #include "mirror_connection.h"
-
-#define MIRROR_BACKLOG_NAP apr_time_from_msec(5)
-/* A poll counts whole milliseconds, so this is what one that timed out may have left. */
-#define MIRROR_LEAST apr_time_from_msec(1)
-/* What apr_sockaddr_info_get() makes of an error of getaddrinfo(3), some of which are negative. */
-#define MIRROR_EAI(error) (APR_OS_START_EAIERR + ((error) < 0 ? -(error) : (error)))
-
-struct mirror_addresses_t {
-    apr_pool_t *pool;
-    apr_sockaddr_t *first;
-    apr_time_t time;         /* mirror_clock_now()'s */
-    apr_uint32_t worked;     /* atomic: which one was connected last, from 0 */
-    apr_uint32_t references; /* atomic */
-};
-
-void mirror_addresses_keep(mirror_addresses_t *addresses)
-{
-    apr_atomic_inc32(&addresses->references);
-}
-
-void mirror_addresses_drop(mirror_addresses_t *addresses)
-{
-    if (addresses && apr_atomic_dec32(&addresses->references) == 0) {
-        apr_pool_destroy(addresses->pool);
-    }
-}
-
-apr_time_t mirror_addresses_time(const mirror_addresses_t *addresses)
-{
-    return addresses->time;
-}
-
-/* ---- a name, a socket ---- */
-
-apr_status_t mirror_connect_look_up(apr_sockaddr_t **first, const char *hostname, apr_port_t port, apr_pool_t *pool)
-{
-    return apr_sockaddr_info_get(first, hostname, APR_UNSPEC, port, 0, pool);
-}
-
-/* What every process lacks that has none left, whomever it talks to. */
-static int is_out_of_resources(apr_status_t rv)
-{
-    return APR_STATUS_IS_EMFILE(rv) || rv == ENFILE || rv == ENOBUFS || APR_STATUS_IS_ENOMEM(rv);
-}
-
-/* Whether the host has an address of its own to send from to `address`. Connecting a datagram
- * socket sends nothing, and takes a port of another kind than TCP's. */
-static int has_source(apr_sockaddr_t *address, apr_pool_t *pool)
-{
-    apr_socket_t *socket;
-    apr_status_t rv = apr_socket_create(&socket, address->family, SOCK_DGRAM, APR_PROTO_UDP, pool);
-
-    if (rv == APR_SUCCESS) {
-        rv = apr_socket_connect(socket, address);
-        apr_socket_close(socket);
-    }
-    return rv != EADDRNOTAVAIL;
-}
-
-int mirror_connect_is_local(apr_status_t rv, apr_sockaddr_t *address, apr_pool_t *pool)
-{
-    if (is_out_of_resources(rv)) {
-        return 1;
-    }
-    /* EADDRNOTAVAIL: all ports to this address are used up; or, with IPv6, the host has no address
-     * for it. */
-    return address->family != APR_UNIX &&
-           (APR_STATUS_IS_EAGAIN(rv) || (rv == EADDRNOTAVAIL && has_source(address, pool)));
-}
-
-/* Whether a connect that ended so goes on with another call. A Unix socket whose backlog is full
- * refuses at once. */
-static int is_under_way(apr_status_t rv, const apr_sockaddr_t *address)
-{
-    return APR_STATUS_IS_TIMEUP(rv) || APR_STATUS_IS_EINTR(rv) ||
-           (address->family == APR_UNIX && APR_STATUS_IS_EAGAIN(rv));
-}
-
-/* Connect to `address` alone. */
-static apr_status_t connect_to(mirror_wire_t *wire, apr_sockaddr_t *address, apr_time_t deadline)
-{
-    int protocol = address->family == APR_UNIX ? 0 : APR_PROTO_TCP;
-    apr_interval_time_t left = deadline - mirror_clock_now();
-    apr_socket_t *socket;
-    apr_status_t rv;
-
-    wire->socket = NULL;
-    if (left < MIRROR_LEAST) {
-        return APR_TIMEUP;
-    }
-    rv = apr_socket_create(&socket, address->family, SOCK_STREAM, protocol, wire->pool);
-    if (rv != APR_SUCCESS) {
-        return rv;
-    }
-    do {
-        apr_socket_timeout_set(socket,
-                               left < MIRROR_TRANSPORT_SLICE ? left : MIRROR_TRANSPORT_SLICE);
-        rv = apr_socket_connect(socket, address);
-        if (APR_STATUS_IS_EAGAIN(rv) && address->family == APR_UNIX) {
-            apr_sleep(MIRROR_BACKLOG_NAP);
-        }
-        left = deadline - mirror_clock_now();
-    } while (is_under_way(rv, address) && left >= MIRROR_LEAST &&
-             !apr_atomic_read32(wire->given_up));
-    if (rv != APR_SUCCESS) {
-        apr_socket_close(socket);
-        return rv;
-    }
-    apr_socket_opt_set(socket, APR_TCP_NODELAY, 1);
-    wire->socket = socket;
-    return apr_socket_timeout_set(socket, 0);
-}
-
-static apr_sockaddr_t *address_at(apr_sockaddr_t *first, apr_uint32_t n)
-{
-    while (n-- > 0) {
-        first = first->next;
-    }
-    return first;
-}
-
-apr_status_t mirror_connect_to_any(mirror_wire_t *wire, apr_sockaddr_t **tried,
-                                   apr_sockaddr_t *first, apr_uint32_t *worked, apr_time_t deadline)
-{
-    apr_status_t rv, failure = APR_TIMEUP;
-    apr_uint32_t count = 0, best = worked ? apr_atomic_read32(worked) : 0, i;
-    apr_sockaddr_t *address;
-    int local = 0;
-
-    for (address = first; address; address = address->next) {
-        count++;
-    }
-    best = best < count ? best : 0;
-    *tried = first;
-    for (i = 0; i < count && !apr_atomic_read32(wire->given_up); i++) {
-        /* the best one, then all others in their order */
-        apr_uint32_t n = i == 0 ? best : i <= best ? i - 1 : i;
-        apr_time_t now = mirror_clock_now();
-
-        address = address_at(first, n);
-        rv = connect_to(wire, address, now + (deadline - now) / (apr_time_t)(count - i));
-        if (rv == APR_SUCCESS) {
-            if (worked && n != best) {
-                apr_atomic_set32(worked, n);
-            }
-            *tried = address;
-            return APR_SUCCESS;
-        }
-        if (!local) {
-            *tried = address;
-            failure = rv;
-            local = mirror_connect_is_local(rv, address, wire->pool);
-        }
-    }
-    return failure;
-}
 
 /* ---- one connection to a mirror ---- */
 
+/* Look up the mirror's addresses for this connection. */
 static apr_status_t look_up(mirror_connection_t *c)
 {
     const mirror_target_t *target = &c->settings->target;
-    apr_pool_t *pool = mirror_memory_pool_create("mirror_addresses"); /* of whoever drops the last reference */
-    mirror_addresses_t *addresses = apr_pcalloc(pool, sizeof(*addresses));
-    apr_status_t rv;
+    apr_status_t rv = mirror_address_look_up(&c->addresses, target);
 
-    addresses->pool = pool;
-    rv = target->socket ? apr_sockaddr_info_get(&addresses->first, target->socket, APR_UNIX, 0, 0, pool)
-                        : mirror_connect_look_up(&addresses->first, target->hostname, target->port, pool);
     if (rv != APR_SUCCESS) {
-        apr_pool_destroy(pool);
         c->failed_at = apr_pstrcat(c->pool, "look-up of ", target->hostname, NULL);
-        return rv;
     }
-    addresses->time = mirror_clock_now();
-    addresses->references = 1;
-    c->addresses = addresses;
-    return APR_SUCCESS;
+    return rv;
 }
 
 /* What the transport has to do on the socket; not once the child ends, when what it needs may be unloaded. */
@@ -217,15 +47,12 @@ static void open_connection(mirror_connection_t *c)
 
     c->status = c->addresses ? APR_SUCCESS : look_up(c);
     if (c->status != APR_SUCCESS) {
-        c->failure = MIRROR_OUTCOME_UNREACHABLE;
-        if (is_out_of_resources(c->status) || c->status == MIRROR_EAI(EAI_MEMORY)) {
-            c->failure = MIRROR_OUTCOME_MEMORY_FULL;
-        }
+        c->failure = mirror_address_lacks_resources(c->status) ? MIRROR_OUTCOME_MEMORY_FULL
+                                                               : MIRROR_OUTCOME_UNREACHABLE;
         return;
     }
     deadline = mirror_clock_now() + c->settings->connect_timeout;
-    c->status = mirror_connect_to_any(&c->wire, &address, c->addresses->first,
-                                      &c->addresses->worked, deadline);
+    c->status = mirror_address_connect(&c->wire, &address, c->addresses, deadline);
     if (c->status == APR_SUCCESS) {
         shake_hands(c, address, deadline);
         return;
@@ -237,7 +64,7 @@ static void open_connection(mirror_connection_t *c)
         c->failure = MIRROR_OUTCOME_SHUT_DOWN;
         return;
     }
-    c->failure = mirror_connect_is_local(c->status, address, c->pool) ? MIRROR_OUTCOME_MEMORY_FULL
+    c->failure = mirror_address_is_local(c->status, address, c->pool) ? MIRROR_OUTCOME_MEMORY_FULL
                                                                       : MIRROR_OUTCOME_UNREACHABLE;
 }
 
@@ -271,7 +98,7 @@ void mirror_connect_run(void *chain)
             fail_as(next, c);
         }
         else if (next && !next->addresses) {
-            mirror_addresses_keep(c->addresses);
+            mirror_address_keep(c->addresses);
             next->addresses = c->addresses;
         }
         /* From here on it is the sender's. */

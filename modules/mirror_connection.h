@@ -10,6 +10,7 @@
 
 #include <apr_network_io.h>
 
+#include "mirror_address.h"
 #include "mirror_copy.h"
 #include "mirror_helpers.h"
 #include "mirror_loop.h"
@@ -19,7 +20,6 @@
 
 typedef struct mirror_connection_t mirror_connection_t;
 typedef struct mirror_connections_t mirror_connections_t;
-typedef struct mirror_addresses_t mirror_addresses_t; /* what a name was looked up as */
 
 typedef enum {
     MIRROR_ANSWERED,  /* the whole answer was read */
@@ -100,13 +100,5 @@ void mirror_connection_rest(mirror_connection_t *connection, apr_interval_time_t
 
 /* Close it; it is gone at the end of the loop's round. It has no copy any more. */
 void mirror_connection_close(mirror_connection_t *connection);
-
-/* ---- addresses: counted references, any thread ---- */
-
-void mirror_addresses_keep(mirror_addresses_t *addresses);
-void mirror_addresses_drop(mirror_addresses_t *addresses);
-
-/* When they were looked up, by mirror_clock_now(). */
-apr_time_t mirror_addresses_time(const mirror_addresses_t *addresses);
 
 #endif

@@ -317,7 +317,7 @@ static void open_succeeded(mirror_pool_t *pool, mirror_connection_t *c)
     apr_status_t rv;
 
     if (!pool->addresses && c->addresses) {
-        mirror_addresses_keep(c->addresses);
+        mirror_address_keep(c->addresses);
         pool->addresses = c->addresses;
         ap_log_error(APLOG_MARK, APLOG_DEBUG, 0, (server_rec *)pool->send->server,
                      "PM0413: mirror %s: its address was looked up", pool->lane->mirror->name);

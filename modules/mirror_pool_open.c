@@ -84,7 +84,7 @@ static mirror_connection_t *create_chain(mirror_pool_t *pool, int n)
         c->reports = pool->send->reports;
         c->addresses = pool->addresses;
         if (c->addresses) {
-            mirror_addresses_keep(c->addresses);
+            mirror_address_keep(c->addresses);
         }
         c->last = chain == NULL;
         c->lookup = c->last && must_ask_for_name(pool);
@@ -174,7 +174,7 @@ void mirror_pool_open_missing(mirror_pool_t *pool)
         return;
     }
     if (n > 0 && pool->addresses &&
-        mirror_loop_now(send->loop) - mirror_addresses_time(pool->addresses) >= mirror_pool_settings_of(pool)->ttl) {
+        mirror_loop_now(send->loop) - mirror_address_time(pool->addresses) >= mirror_pool_settings_of(pool)->ttl) {
         mirror_pool_drop_addresses(pool);
     }
     while (n > 0) {

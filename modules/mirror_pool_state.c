@@ -28,7 +28,7 @@ void mirror_pool_count_open(mirror_pool_t *pool, int more)
 void mirror_pool_close_connection(mirror_pool_t *pool, mirror_connection_t *c)
 {
     APR_RING_REMOVE(c, link);
-    mirror_addresses_drop(c->addresses);
+    mirror_address_drop(c->addresses);
     mirror_connection_close(c);
     mirror_pool_count_open(pool, -1);
     apr_atomic_dec32(&pool->send->child->descriptors);
@@ -52,12 +52,12 @@ apr_time_t mirror_pool_idle_since(const mirror_pool_t *pool)
 
 void mirror_pool_drop_addresses(mirror_pool_t *pool)
 {
-    mirror_addresses_drop(pool->addresses);
+    mirror_address_drop(pool->addresses);
     pool->addresses = NULL;
 }
 
 void mirror_pool_destroy_connection(mirror_connection_t *c)
 {
-    mirror_addresses_drop(c->addresses);
+    mirror_address_drop(c->addresses);
     apr_pool_destroy(c->pool);
 }

@@ -10,8 +10,8 @@
 #include <apr_strings.h>
 #include <hiredis/hiredis.h>
 
+#include "mirror_address.h"
 #include "mirror_clock.h"
-#include "mirror_connect.h"
 #include "mirror_redis.h"
 
 #define ARGUMENTS_MAX 8
@@ -224,13 +224,19 @@ const char *mirror_redis_url(const char *host, apr_port_t port, apr_pool_t *pool
 /* A connected socket, to an address that lets us. */
 static apr_status_t connect_socket(mirror_redis_t *redis, apr_time_t deadline, char fault[MIRROR_REDIS_FAULT])
 {
-    apr_sockaddr_t *first, *address;
-    apr_status_t rv = mirror_connect_look_up(&first, redis->host, redis->port, redis->pool);
+    mirror_target_t target = { 0 };
+    mirror_addresses_t *addresses;
+    apr_sockaddr_t *tried;
+    apr_status_t rv;
 
+    target.hostname = redis->host;
+    target.port = redis->port;
+    rv = mirror_address_look_up(&addresses, &target);
     if (rv != APR_SUCCESS) {
         return put_error(fault, redis->host, redis->port, "look-up", rv);
     }
-    rv = mirror_connect_to_any(&redis->wire, &address, first, NULL, deadline);
+    rv = mirror_address_connect(&redis->wire, &tried, addresses, deadline);
+    mirror_address_drop(addresses);
     return rv == APR_SUCCESS ? rv : put_error(fault, redis->host, redis->port, "connect", rv);
 }
 

@@ -4,10 +4,10 @@ import re
 import tree
 
 # Rooms that nobody may call into have no door: they are entered by a hook, a thread start or a provider table.
-DOORLESS = ["mirror_capture", "mirror_sender", "mirror_limit_local", "mirror_limit_redis", "mirror_limit_redis_cluster"]
+DOORLESS = ["mirror_capture", "mirror_sender", "mirror_connect", "mirror_limit_local", "mirror_limit_redis", "mirror_limit_redis_cluster"]
 # Rooms that know nothing of httpd but its log (http_log.h, which wants httpd.h before it), so that they are tested
 # without a server.
-WITHOUT_HTTPD = ["mirror_queue", "mirror_clock", "mirror_loop", "mirror_helpers", "mirror_connect", "mirror_connection",
+WITHOUT_HTTPD = ["mirror_queue", "mirror_clock", "mirror_loop", "mirror_helpers", "mirror_address", "mirror_connect", "mirror_connection",
                  "mirror_transport",
                  "mirror_response", "mirror_limit_window", "mirror_log", "mirror_log_line", "mirror_log_writer",
                  "mirror_redis", "mirror_redis_login", "mirror_redis_reply", "mirror_spool"]
