@@ -1,14 +1,6 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE.
  *
- * mirror_limit.h - the stage between queue and pools: how many copies of a mirror may leave in a window.
- *
- *     queue -> put -> (asks a strategy) -> granted: mirror_pool_put()
- *                                       -> else the copy ends: limited, or limit_failed
- *
- * Copies of mirrors without a limit pass at once. The others of a mirror ask together, once per round of the sender's
- * loop, and what comes while an answer is under way asks with the next question. A strategy that has to wait for its
- * answer is asked on a helper thread; the copies stay here, so nothing is lost with a helper that never comes back.
- * While a strategy fails, limit_fallback holds and one copy at a time finds out whether it is back.
+ * mirror_limit.h - limits: where the count of copies in a window is kept, and what is known of it.
  *
  * Where the count is kept is a strategy's business. Strategies are providers of httpd's, in the group
  * MIRROR_LIMIT_PROVIDERS, by the words of the attribute `policy`. When a window is used up, that is remembered in the
@@ -17,8 +9,7 @@
 #ifndef MIRROR_LIMIT_H
 #define MIRROR_LIMIT_H
 
-#include "mirror_copy.h"
-#include "mirror_pool.h"
+#include "mirror.h"
 
 /* ---- strategies ---- */
 
@@ -86,35 +77,5 @@ void mirror_limit_state(mirror_limit_state_t *state, const mirror_t *mirror, con
  * begins, and one when it is over. */
 void mirror_limit_silence_began(const mirror_t *mirror, const mirror_settings_t *settings, const char *fault, void *server);
 void mirror_limit_silence_ended(const mirror_t *mirror, void *server);
-
-/* ---- child start, main thread ---- */
-
-typedef struct mirror_limits_t mirror_limits_t;
-
-/* The stage in front of the pools of `send`, for all lanes of their child. Answers that helpers bring call `wake(baton)`. */
-mirror_limits_t *mirror_limit_create_all(mirror_send_t *send, int (*wake)(void *baton), void *baton,
-                                         apr_pool_t *memory);
-
-/* ---- sender thread ---- */
-
-/* Own `copy` from here. */
-void mirror_limit_put(mirror_limits_t *limits, mirror_copy_t *copy);
-
-/* Take what helpers have brought. Returns how many answers that were. */
-int mirror_limit_take_answers(mirror_limits_t *limits);
-
-/* Ask for what waits; hand over what is granted. To be called before mirror_pool_dispatch_all(). */
-void mirror_limit_dispatch_all(mirror_limits_t *limits);
-
-/* Copies that are here. */
-int mirror_limit_held(const mirror_limits_t *limits);
-
-/* Say that the sender is about to sleep, or is up again, as with mirror_queue_sleep() and mirror_queue_awake(). */
-int mirror_limit_sleep(mirror_limits_t *limits);
-void mirror_limit_awake(mirror_limits_t *limits);
-
-/* End all copies as shut_down, close what can be closed: not what a helper still asks. May be called again, when answers
- * were taken. */
-void mirror_limit_close_all(mirror_limits_t *limits);
 
 #endif

@@ -22,7 +22,7 @@
 
 #include "mirror_clock.h"
 #include "mirror_helpers.h"
-#include "mirror_limit.h"
+#include "mirror_gate.h"
 #include "mirror_log.h"
 #include "mirror_pool.h"
 #include "mirror_spool.h"
@@ -64,7 +64,7 @@ struct mirror_sender_t {
 
     /* the sender thread's */
     mirror_send_t send;
-    mirror_limits_t *limits;
+    mirror_gates_t *limits;
     mirror_timer_t tick;
     mirror_episode_t memory;
     mirror_episode_t spool;
@@ -142,7 +142,7 @@ static int take_copies(mirror_sender_t *sender)
 
     for (; item; item = next, n++) {
         next = item->next;
-        mirror_limit_put(sender->limits, (mirror_copy_t *)item);
+        mirror_gate_put(sender->limits, (mirror_copy_t *)item);
     }
     if ((n > 0 || mirror_spool_has_refused(sender->child)) && !sender->tick.ring) {
         mirror_loop_timer_start(sender->send.loop, &sender->tick, mirror_loop_now(sender->send.loop), MIRROR_TICK);
@@ -162,7 +162,7 @@ static apr_interval_time_t next_wait(mirror_sender_t *sender, int busy)
         longest = longest > 0 ? longest : 0;
     }
     if (busy < MIRROR_BUSY) {
-        return mirror_queue_sleep(sender->send.reports) && mirror_limit_sleep(sender->limits) &&
+        return mirror_queue_sleep(sender->send.reports) && mirror_gate_sleep(sender->limits) &&
                        mirror_log_sleep(sender->child->logs) && mirror_queue_sleep(sender->child->queue)
                    ? longest
                    : 0;
@@ -177,7 +177,7 @@ static apr_interval_time_t next_wait(mirror_sender_t *sender, int busy)
 static int is_over(mirror_sender_t *sender)
 {
     return apr_atomic_read32(&sender->stopping) &&
-           ((sender->send.held == 0 && mirror_limit_held(sender->limits) == 0 &&
+           ((sender->send.held == 0 && mirror_gate_held(sender->limits) == 0 &&
              mirror_queue_is_empty(sender->child->queue)) ||
             mirror_clock_now() >= sender->deadline);
 }
@@ -193,7 +193,7 @@ static void run(mirror_sender_t *sender)
 
         mirror_loop_round(sender->send.loop, wait, &rv);
         mirror_queue_awake(sender->send.reports);
-        mirror_limit_awake(sender->limits);
+        mirror_gate_awake(sender->limits);
         mirror_log_awake(sender->child->logs);
         mirror_queue_awake(sender->child->queue);
         if (rv != APR_SUCCESS) {
@@ -201,9 +201,9 @@ static void run(mirror_sender_t *sender)
             apr_sleep(MIRROR_TICK);
         }
         take_reports(sender);
-        mirror_limit_take_answers(sender->limits);
+        mirror_gate_take_answers(sender->limits);
         taken = take_copies(sender);
-        mirror_limit_dispatch_all(sender->limits);
+        mirror_gate_dispatch_all(sender->limits);
         mirror_pool_dispatch_all(&sender->send);
         mirror_log_take(sender->child->logs, sender->send.loop);
         busy += taken > 0 ? taken : -2;
@@ -220,7 +220,7 @@ static void wait_for_helpers(mirror_sender_t *sender)
 
     for (;;) {
         take_reports(sender);
-        mirror_limit_take_answers(sender->limits);
+        mirror_gate_take_answers(sender->limits);
         if (mirror_helpers_pending(sender->send.helpers) == 0 || mirror_clock_now() >= end) {
             return;
         }
@@ -234,11 +234,11 @@ static void finish(mirror_sender_t *sender)
 
     apr_atomic_xchg32(&sender->given_up, 1);
     take_copies(sender);
-    mirror_limit_take_answers(sender->limits);
-    mirror_limit_close_all(sender->limits);
+    mirror_gate_take_answers(sender->limits);
+    mirror_gate_close_all(sender->limits);
     mirror_pool_close_all(&sender->send);
     wait_for_helpers(sender);
-    mirror_limit_close_all(sender->limits);
+    mirror_gate_close_all(sender->limits);
     mirror_pool_close_all(&sender->send);
     mirror_loop_round(sender->send.loop, 0, &rv); /* frees what was closed */
     mirror_log_close(sender->child->logs, MIRROR_GRACE / 4);
@@ -335,7 +335,7 @@ apr_status_t mirror_sender_create(mirror_child_t *child, apr_pool_t *pool, void 
     child->descriptors_max = descriptor_limit();
     mirror_pool_create_all(&sender->send, own);
     child->logs = mirror_log_create_all(child, wake, sender, server, pool);
-    sender->limits = mirror_limit_create_all(&sender->send, wake, sender, own);
+    sender->limits = mirror_gate_create_all(&sender->send, wake, sender, own);
     sender->full = apr_pcalloc(pool, (sender->send.count + 1) * sizeof(*sender->full));
     sender->tick.fire = on_tick;
     sender->tick.baton = sender;

@@ -16,7 +16,7 @@
 #include <string.h>
 
 #include "mirror_clock.h"
-#include "mirror_limit.h"
+#include "mirror_gate.h"
 #include "mirror_limit_window.h"
 #include "mirror_slotmem.h"
 #include "mirror_tls.h"
@@ -37,7 +37,7 @@ static mirror_registry_t registry;
 static mirror_child_t child;
 static mirror_lane_t lane;
 static mirror_send_t context;
-static mirror_limits_t *limits;
+static mirror_gates_t *limits;
 static int passed; /* copies that the stage has let go on */
 
 /* In place of the pool. */
@@ -161,22 +161,22 @@ static void setup(void)
     context.count = 1;
     passed = 0;
     ck_assert_int_eq(mirror_helpers_create(&context.helpers, HELPERS, pool), APR_SUCCESS);
-    limits = mirror_limit_create_all(&context, no_wake, NULL, pool);
+    limits = mirror_gate_create_all(&context, no_wake, NULL, pool);
 }
 
 /* Everything has an outcome. */
 static void teardown(void)
 {
     open_gate(1);
-    mirror_limit_close_all(limits);
-    ck_assert_int_eq(mirror_limit_held(limits), 0);
+    mirror_gate_close_all(limits);
+    ck_assert_int_eq(mirror_gate_held(limits), 0);
     ck_assert_uint_eq(lane.pending, 0);
     ck_assert_uint_eq(child.memory.used, 0);
     while (mirror_helpers_pending(context.helpers) > 0) {
-        mirror_limit_take_answers(limits);
+        mirror_gate_take_answers(limits);
         apr_thread_yield();
     }
-    mirror_limit_close_all(limits);
+    mirror_gate_close_all(limits);
     ck_assert_int_eq(mirror_helpers_end(context.helpers), 0);
     apr_pool_destroy(pool);
 }
@@ -189,13 +189,13 @@ static int put(int n)
 
     while (n-- > 0) {
         if (mirror_copy_create(&copy, &lane, &settings, 10, 0) == MIRROR_OUTCOME_NONE) {
-            mirror_limit_put(limits, copy);
+            mirror_gate_put(limits, copy);
         }
         else {
             refused++;
         }
     }
-    mirror_limit_dispatch_all(limits);
+    mirror_gate_dispatch_all(limits);
     return refused;
 }
 
@@ -205,7 +205,7 @@ static int wait_asked(int times)
     int asked, wanted;
 
     do {
-        mirror_limit_dispatch_all(limits); /* a question may have had to wait */
+        mirror_gate_dispatch_all(limits); /* a question may have had to wait */
         apr_thread_yield();
         apr_thread_mutex_lock(server.mutex);
         asked = server.asked;
@@ -226,12 +226,12 @@ static void answer(apr_status_t status, apr_int64_t granted, apr_int64_t used)
     apr_cpystrn(server.answer.fault, "the test says so", sizeof(server.answer.fault));
     apr_thread_mutex_unlock(server.mutex);
     open_gate(1);
-    while (mirror_limit_take_answers(limits) == 0) {
-        mirror_limit_dispatch_all(limits); /* a question may have had to wait */
+    while (mirror_gate_take_answers(limits) == 0) {
+        mirror_gate_dispatch_all(limits); /* a question may have had to wait */
         apr_thread_yield();
     }
     open_gate(0);
-    mirror_limit_dispatch_all(limits);
+    mirror_gate_dispatch_all(limits);
 }
 
 static int count_of(mirror_outcome_e outcome)

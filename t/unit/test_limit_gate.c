@@ -17,7 +17,7 @@ START_TEST(what_comes_meanwhile_asks_together)
     ck_assert_int_eq(wait_asked(2), 7);
     answer(APR_SUCCESS, 7, 8);
     ck_assert_int_eq(passed, 8);
-    ck_assert_int_eq(mirror_limit_held(limits), 0);
+    ck_assert_int_eq(mirror_gate_held(limits), 0);
     ck_assert_int_eq(server.opened, 1);
 }
 END_TEST
@@ -52,9 +52,9 @@ START_TEST(a_window_that_another_child_found_used_up_is_not_asked_for)
     put(1);
     put(3); /* they wait */
     mirror_limit_window_close(&slot.limit_closed, 7, mirror_clock_now() + apr_time_from_sec(30));
-    mirror_limit_dispatch_all(limits);
+    mirror_gate_dispatch_all(limits);
     ck_assert_int_eq(count_of(MIRROR_OUTCOME_LIMITED), 3);
-    ck_assert_int_eq(mirror_limit_held(limits), 1);
+    ck_assert_int_eq(mirror_gate_held(limits), 1);
 }
 END_TEST
 
@@ -72,13 +72,13 @@ START_TEST(a_window_that_another_child_found_used_up_has_no_place_by_the_fallbac
 
     apr_atomic_set64(&slot.limit_closed, 0);
     settings.redis_timeout = 20;
-    while (mirror_limit_held(limits) == 0) {
+    while (mirror_gate_held(limits) == 0) {
         passed = 0;
         put(1); /* after the pause */
     }
     wait_asked(2);
     mirror_limit_window_close(&slot.limit_closed, 7, mirror_clock_now() + apr_time_from_sec(30));
-    while (mirror_limit_held(limits) > 0) {
+    while (mirror_gate_held(limits) > 0) {
         mirror_loop_round(context.loop, apr_time_from_msec(10), &rv);
     }
     ck_assert_int_eq(passed, 0);
@@ -93,12 +93,12 @@ START_TEST(while_it_fails_one_copy_at_a_time_tries)
     ck_assert_uint_ne(apr_atomic_read64(&slot.limit_silent), 0);
     put(5); /* before the pause is over */
     ck_assert_int_eq(count_of(MIRROR_OUTCOME_LIMIT_FAILED), 8);
-    while (mirror_limit_held(limits) == 0) {
+    while (mirror_gate_held(limits) == 0) {
         put(2);
     }
     ck_assert_int_eq(wait_asked(2), 1);
     put(4); /* these do not wait for it */
-    ck_assert_int_eq(mirror_limit_held(limits), 1);
+    ck_assert_int_eq(mirror_gate_held(limits), 1);
     answer(APR_SUCCESS, 1, 1);
     ck_assert_uint_eq(apr_atomic_read64(&slot.limit_silent), 0);
     ck_assert_int_eq(passed, 1);
@@ -113,7 +113,7 @@ START_TEST(a_helper_that_does_not_come_back_is_given_up)
     settings.redis_timeout = 20;
     put(3);
     wait_asked(1);
-    while (mirror_limit_held(limits) > 0) {
+    while (mirror_gate_held(limits) > 0) {
         mirror_loop_round(context.loop, apr_time_from_msec(10), &rv);
     }
     ck_assert_int_eq(count_of(MIRROR_OUTCOME_LIMIT_FAILED), 3);
@@ -151,10 +151,10 @@ START_TEST(without_a_helper_nobody_waits_for_longer_than_for_an_answer)
         ck_assert_int_eq(mirror_helpers_push(context.helpers, &tasks[i], MIRROR_HELPERS_ASK), APR_SUCCESS);
     }
     put(3);
-    ck_assert_int_eq(mirror_limit_held(limits), 3);
-    while (mirror_limit_held(limits) > 0) {
+    ck_assert_int_eq(mirror_gate_held(limits), 3);
+    while (mirror_gate_held(limits) > 0) {
         mirror_loop_round(context.loop, apr_time_from_msec(10), &rv);
-        mirror_limit_dispatch_all(limits);
+        mirror_gate_dispatch_all(limits);
     }
     ck_assert_int_eq(count_of(MIRROR_OUTCOME_LIMIT_FAILED), 3);
     put(2);
@@ -182,7 +182,7 @@ START_TEST(the_fallback_local_counts_and_closes_for_no_longer_than_the_pause)
     ck_assert_int_eq(passed, 2);
     ck_assert_int_eq(count_of(MIRROR_OUTCOME_LIMITED), 3);
     ck_assert_int_eq(put(1), 1);
-    while (mirror_limit_held(limits) == 0) {
+    while (mirror_gate_held(limits) == 0) {
         put(1);
     }
     answer(APR_SUCCESS, 1, 1);
@@ -204,13 +204,13 @@ START_TEST(the_end_leaves_a_helper_behind_and_no_copy)
     put(1);
     wait_asked(1);
     put(2);
-    mirror_limit_close_all(limits);
+    mirror_gate_close_all(limits);
     ck_assert_int_eq(count_of(MIRROR_OUTCOME_SHUT_DOWN), 3);
-    ck_assert_int_eq(mirror_limit_held(limits), 0);
+    ck_assert_int_eq(mirror_gate_held(limits), 0);
     ck_assert_int_eq(mirror_helpers_pending(context.helpers), 1);
     ck_assert_int_eq(server.closed, 0); /* the helper has it */
     answer(APR_SUCCESS, 1, 1);
-    mirror_limit_close_all(limits);
+    mirror_gate_close_all(limits);
     ck_assert_int_eq(mirror_helpers_pending(context.helpers), 0);
     ck_assert_int_eq(server.closed, 1);
     ck_assert_int_eq(passed, 0);
@@ -235,7 +235,7 @@ START_TEST(without_a_limit_a_copy_passes_at_once)
     settings.enable_limit_count = 0;
     put(3);
     ck_assert_int_eq(passed, 3);
-    ck_assert_int_eq(mirror_limit_held(limits), 0);
+    ck_assert_int_eq(mirror_gate_held(limits), 0);
 }
 END_TEST
 

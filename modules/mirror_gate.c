@@ -1,6 +1,6 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE.
  *
- * mirror_limit.c - the stage between queue and send. See mirror_limit.h.
+ * mirror_gate.c - the stage between queue and pools. See mirror_gate.h.
  *
  * Each mirror has a gate. A remote strategy gets one question at a time from each, at a pace; `asked` are the copies it
  * is for, `waiting` those of the next one. All of it is the sender thread's, but ask_t while it is under way, and the
@@ -11,7 +11,7 @@
 #include <http_log.h>
 
 #include "mirror_clock.h"
-#include "mirror_limit.h"
+#include "mirror_gate.h"
 #include "mirror_limit_window.h"
 #include "mirror_list.h"
 #include "mirror_slotmem.h"
@@ -42,7 +42,7 @@ typedef struct ask_t {
 } ask_t;
 
 struct gate_t {
-    mirror_limits_t *limits;
+    mirror_gates_t *limits;
     mirror_lane_t *lane;
     mirror_list_t waiting;
     mirror_list_t asked;
@@ -62,7 +62,7 @@ struct gate_t {
     mirror_timer_t pace; /* until the next question */
 };
 
-struct mirror_limits_t {
+struct mirror_gates_t {
     mirror_send_t *send;
     mirror_queue_t *answers;
     gate_t *gates; /* by mirror index */
@@ -374,7 +374,7 @@ static void dispatch(gate_t *gate)
     }
 }
 
-void mirror_limit_put(mirror_limits_t *limits, mirror_copy_t *copy)
+void mirror_gate_put(mirror_gates_t *limits, mirror_copy_t *copy)
 {
     if (!copy->settings->enable_limit_count) {
         mirror_pool_put(limits->send, copy);
@@ -384,7 +384,7 @@ void mirror_limit_put(mirror_limits_t *limits, mirror_copy_t *copy)
     mirror_list_add(&limits->gates[copy->lane->mirror->index].waiting, copy);
 }
 
-void mirror_limit_dispatch_all(mirror_limits_t *limits)
+void mirror_gate_dispatch_all(mirror_gates_t *limits)
 {
     int i;
 
@@ -394,7 +394,7 @@ void mirror_limit_dispatch_all(mirror_limits_t *limits)
     limits->next = limits->send->count ? (limits->next + 1) % limits->send->count : 0;
 }
 
-int mirror_limit_take_answers(mirror_limits_t *limits)
+int mirror_gate_take_answers(mirror_gates_t *limits)
 {
     mirror_queue_item_t *item = mirror_queue_take(limits->answers), *next;
     int n = 0;
@@ -406,27 +406,27 @@ int mirror_limit_take_answers(mirror_limits_t *limits)
     return n;
 }
 
-int mirror_limit_held(const mirror_limits_t *limits)
+int mirror_gate_held(const mirror_gates_t *limits)
 {
     return limits->held;
 }
 
-int mirror_limit_sleep(mirror_limits_t *limits)
+int mirror_gate_sleep(mirror_gates_t *limits)
 {
     return mirror_queue_sleep(limits->answers);
 }
 
-void mirror_limit_awake(mirror_limits_t *limits)
+void mirror_gate_awake(mirror_gates_t *limits)
 {
     mirror_queue_awake(limits->answers);
 }
 
 /* ---- start and end ---- */
 
-mirror_limits_t *mirror_limit_create_all(mirror_send_t *send, int (*wake)(void *baton), void *baton,
+mirror_gates_t *mirror_gate_create_all(mirror_send_t *send, int (*wake)(void *baton), void *baton,
                                          apr_pool_t *memory)
 {
-    mirror_limits_t *limits = apr_pcalloc(memory, sizeof(*limits));
+    mirror_gates_t *limits = apr_pcalloc(memory, sizeof(*limits));
     int i;
 
     limits->send = send;
@@ -446,7 +446,7 @@ mirror_limits_t *mirror_limit_create_all(mirror_send_t *send, int (*wake)(void *
     return limits;
 }
 
-void mirror_limit_close_all(mirror_limits_t *limits)
+void mirror_gate_close_all(mirror_gates_t *limits)
 {
     int i;
 
