@@ -22,6 +22,7 @@
 #include "mirror_limit_settings.h"
 #include "mirror_limit_window.h"
 #include "mirror_log.h"
+#include "mirror_rules.h"
 #include "mirror_settings.h"
 #include "mirror_share.h"
 #include "mirror_slotmem.h"
@@ -196,7 +197,7 @@ int main(void)
         mirror_attributes_defaults(&settings, pool);
         wrong = mirror_attributes_set_line(&settings, cases[i].line, 0, pool);
         if (!wrong) {
-            wrong = mirror_choose_compile(&settings, NULL, pool, pool);
+            wrong = mirror_rules_compile(&settings, NULL, pool, pool);
         }
         mirror_limit_settings_identify(&settings);
         mirror_limit_window_close(&slot.limit_closed, settings.limit_id,

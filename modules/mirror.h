@@ -128,7 +128,7 @@ typedef struct mirror_settings_t {
     apr_array_header_t *redis_cluster_nodes;
     const char *redis_cluster_name;
     apr_uint32_t limit_id; /* no attribute: tells limits that differ apart; mirror_limit_settings_identify() sets it */
-    const struct mirror_rules_t *rules; /* no attribute: what follows from some; mirror_choose_compile() sets it */
+    const struct mirror_rules_t *rules; /* no attribute: what follows from some; mirror_rules_compile() sets it */
 
     /* no attributes: what mirror_settings.h says of settings that were made at run time; all 0 for the file's */
     apr_pool_t *pool;         /* theirs; NULL: they live as long as the configuration */

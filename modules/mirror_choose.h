@@ -26,8 +26,6 @@
 #include "mirror_log_line.h"
 #include "mirror_shape.h"
 
-typedef struct mirror_rules_t mirror_rules_t;
-
 /* How a request's body can be had. */
 typedef enum {
     MIRROR_BODY_NONE,
@@ -49,14 +47,6 @@ typedef struct mirror_choice_t {
     mirror_log_subject_t subject; /* for the log; only its member log is set until a line needs it */
 } mirror_choice_t;
 
-/* ---- startup, or whenever settings are made ---- */
-
-/* Set settings->rules to what follows from expr, sample_key and status, in `pool`. `trusted` are settings of the
- * administrator's: an expression that differs from theirs is a restricted one (AP_EXPR_FLAG_RESTRICTED); NULL: the
- * settings are the administrator's. Returns NULL, or what is wrong. */
-const char *mirror_choose_compile(mirror_settings_t *settings, const mirror_settings_t *trusted, apr_pool_t *pool,
-                                  apr_pool_t *ptemp);
-
 /* ---- request threads ---- */
 
 /* Whether a client's request is seen where `r` is handled: not an error document, a page of our own, an HTTP/2 push. */
@@ -65,8 +55,5 @@ int mirror_choose_sees(const request_rec *r);
 /* Whether it is copied to the lane's mirror with these settings: NONE, with the head read, or why not (not counted
  * here). */
 mirror_outcome_e mirror_choose(mirror_choice_t *choice, mirror_lane_t *lane, const mirror_settings_t *settings);
-
-/* Whether a copy is wanted of what the client was answered with `status`; 0: it was not answered. */
-int mirror_choose_status(const mirror_settings_t *settings, int status);
 
 #endif

@@ -19,7 +19,7 @@
 #include <stddef.h>
 
 #include "mirror_attributes.h"
-#include "mirror_choose.h"
+#include "mirror_rules.h"
 #include "mirror_config.h"
 #include "mirror_console.h"
 #include "mirror_header_edit.h"
@@ -200,7 +200,7 @@ static const char *set_mirror(cmd_parms *cmd, void *config, const char *args)
         wrong = mirror_attributes_set_line(&given, args, MIRROR_ATTRIBUTE_NO_WORD, cmd->pool);
     }
     if (!wrong) {
-        wrong = mirror_choose_compile(&given, NULL, cmd->pool, cmd->temp_pool);
+        wrong = mirror_rules_compile(&given, NULL, cmd->pool, cmd->temp_pool);
     }
     if (wrong) {
         return complain(cmd, wrong);
@@ -225,7 +225,7 @@ static const char *set_defaults(cmd_parms *cmd, void *unused, const char *args)
         wrong = "attribute: attribute=value is needed; got nothing";
     }
     if (!wrong) {
-        wrong = mirror_choose_compile(&given, NULL, cmd->pool, cmd->temp_pool);
+        wrong = mirror_rules_compile(&given, NULL, cmd->pool, cmd->temp_pool);
     }
     if (wrong) {
         return complain(cmd, wrong);
@@ -321,7 +321,7 @@ static int resolve_settings(config_line_t *line, apr_pool_t *pconf, apr_pool_t *
     else if (mirror_secret_is_program(line->mirror.defaults->redis_password)) {
         line->mirror.defaults->redis_password = NULL; /* a program is not run for what the line does not use */
     }
-    wrong = mirror_choose_compile(settings, NULL, pconf, plog);
+    wrong = mirror_rules_compile(settings, NULL, pconf, plog);
     if (wrong) {
         APR_ARRAY_PUSH(faults, const char *) = wrong;
     }

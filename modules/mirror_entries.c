@@ -9,6 +9,7 @@
 #include "mirror_clock.h"
 #include "mirror_entries.h"
 #include "mirror_log.h"
+#include "mirror_rules.h"
 #include "mirror_slotmem.h"
 
 static void stop_waiting(mirror_entries_t *entries, mirror_entry_t *entry)
@@ -58,7 +59,7 @@ static void status_known(mirror_entries_t *entries, int status)
     for (i = 0; entries->live && i < entries->count; i++) {
         mirror_entry_t *entry = &entries->list[i];
 
-        if (entry->copy && !mirror_choose_status(entry->copy->settings, status)) {
+        if (entry->copy && !mirror_rules_status(entry->copy->settings, status)) {
             end_entry(entries, entry, MIRROR_OUTCOME_FILTERED);
         }
     }

@@ -1,6 +1,6 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE.
  *
- * mirror_pool_state.h - the inside of a pool, for mirror_pool*.c alone. Sender thread, but for the first send.
+ * mirror_pool_state.h - the inside of a pool, for mirror_pool*.c alone. Sender thread, but for the first pools.
  */
 #ifndef MIRROR_POOL_STATE_H
 #define MIRROR_POOL_STATE_H

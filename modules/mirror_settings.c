@@ -14,7 +14,7 @@
 
 #include "mirror_allow.h"
 #include "mirror_attributes.h"
-#include "mirror_choose.h"
+#include "mirror_rules.h"
 #include "mirror_limit_settings.h"
 #include "mirror_override.h"
 #include "mirror_settings.h"
@@ -41,7 +41,7 @@ static const char *compile(mirror_settings_t *settings, const mirror_t *mirror, 
     mirror_override_apply(settings, override, mirror);
     settings->pool = memory;
     apr_pool_create(&ptemp, memory);
-    wrong = mirror_choose_compile(settings, &trusted, memory, ptemp);
+    wrong = mirror_rules_compile(settings, &trusted, memory, ptemp);
     apr_pool_destroy(ptemp);
     if (!wrong) {
         mirror_attributes_check(faults, settings);

@@ -8,6 +8,7 @@
 
 #include "mirror_attributes.h"
 #include "mirror_choose.h"
+#include "mirror_rules.h"
 #include "mirror_sample.h"
 
 #define MANY 100000
@@ -38,7 +39,7 @@ static void given(const char *line)
     mirror_attributes_defaults(&settings, pool);
     wrong = mirror_attributes_set_line(&settings, line, 0, pool);
     if (!wrong) {
-        wrong = mirror_choose_compile(&settings, NULL, pool, pool);
+        wrong = mirror_rules_compile(&settings, NULL, pool, pool);
     }
     ck_assert_msg(!wrong, "%s", wrong);
 }
@@ -151,13 +152,13 @@ START_TEST(what_does_not_parse_is_refused)
     for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         mirror_attributes_defaults(&settings, pool);
         ck_assert_ptr_eq(mirror_attributes_set_line(&settings, cases[i].line, 0, pool), NULL);
-        ck_assert_str_eq(mirror_choose_compile(&settings, NULL, pool, pool), cases[i].wrong);
+        ck_assert_str_eq(mirror_rules_compile(&settings, NULL, pool, pool), cases[i].wrong);
         ck_assert_ptr_eq(settings.rules, NULL);
     }
     for (i = 0; i < sizeof(good) / sizeof(good[0]); i++) {
         mirror_attributes_defaults(&settings, pool);
         settings.expr = good[i];
-        ck_assert_msg(!mirror_choose_compile(&settings, NULL, pool, pool), "%s", good[i]);
+        ck_assert_msg(!mirror_rules_compile(&settings, NULL, pool, pool), "%s", good[i]);
     }
 }
 END_TEST
@@ -286,16 +287,16 @@ START_TEST(statuses)
     int status;
 
     given("");
-    ck_assert(mirror_choose_status(&settings, 500) && mirror_choose_status(&settings, 0));
+    ck_assert(mirror_rules_status(&settings, 500) && mirror_rules_status(&settings, 0));
     given("status=2xx,404,599");
     for (status = -1; status < 1000; status++) {
         int wanted = (status >= 200 && status <= 299) || status == 404 || status == 599;
 
-        ck_assert_msg(mirror_choose_status(&settings, status) == wanted, "%d", status);
+        ck_assert_msg(mirror_rules_status(&settings, status) == wanted, "%d", status);
     }
     given("status=5xx,200");
-    ck_assert(mirror_choose_status(&settings, 500) && mirror_choose_status(&settings, 599));
-    ck_assert(!mirror_choose_status(&settings, 201) && !mirror_choose_status(&settings, 499));
+    ck_assert(mirror_rules_status(&settings, 500) && mirror_rules_status(&settings, 599));
+    ck_assert(!mirror_rules_status(&settings, 201) && !mirror_rules_status(&settings, 499));
 }
 END_TEST
 
