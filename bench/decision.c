@@ -57,9 +57,10 @@ static mirror_lane_t lane;
 static mirror_log_t a_log;
 static mirror_loop_t *loop;
 
-static void no_wake(void *baton)
+static int no_wake(void *baton)
 {
     (void)baton;
+    return 1;
 }
 
 static void make_log(void)
