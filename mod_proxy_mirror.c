@@ -24,6 +24,7 @@
 #include "mirror_limit.h"
 #include "mirror_log.h"
 #include "mirror_manager.h"
+#include "mirror_scope.h"
 #include "mirror_settings.h"
 #include "mirror_slotmem.h"
 #include "mirror_spool.h"
@@ -68,7 +69,7 @@ static int can_open_logs(const mirror_registry_t *registry, apr_pool_t *ptemp, s
  * that would end a server that runs, nothing is logged there. */
 static int open_logs(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, server_rec *s)
 {
-    mirror_registry_t *registry = mirror_config_registry(s);
+    mirror_registry_t *registry = mirror_scope_registry(s);
     int generation;
 
     (void)plog;
@@ -85,7 +86,7 @@ static int open_logs(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, ser
  * reload, where that would end a server that runs, it switches off what it concerns. */
 static int post_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, server_rec *s)
 {
-    mirror_registry_t *registry = mirror_config_registry(s);
+    mirror_registry_t *registry = mirror_scope_registry(s);
     apr_status_t rv;
     int reload, generation, i;
 
@@ -136,7 +137,7 @@ static int post_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, s
 /* The parent: a child was started, or has ended, of itself or killed. */
 static void child_status(server_rec *s, pid_t pid, ap_generation_t generation, int slot, mpm_child_status status)
 {
-    mirror_registry_t *registry = mirror_config_registry(s);
+    mirror_registry_t *registry = mirror_scope_registry(s);
 
     (void)generation;
     (void)slot;
@@ -173,7 +174,7 @@ static void keep_code_loaded(void)
  * graceful. */
 static void child_stopping(apr_pool_t *pchild, int graceful)
 {
-    mirror_registry_t *registry = mirror_config_registry(ap_server_conf);
+    mirror_registry_t *registry = mirror_scope_registry(ap_server_conf);
 
     (void)pchild;
     if (registry && registry->child) {
@@ -220,7 +221,7 @@ static apr_status_t child_end(void *baton)
 
 static void child_init(apr_pool_t *pchild, server_rec *s)
 {
-    mirror_registry_t *registry = mirror_config_registry(s);
+    mirror_registry_t *registry = mirror_scope_registry(s);
     apr_pool_t *pool;
     mirror_child_t *child;
     apr_status_t rv;
@@ -289,10 +290,10 @@ static void register_hooks(apr_pool_t *p)
 
 module AP_MODULE_DECLARE_DATA proxy_mirror_module = {
     STANDARD20_MODULE_STUFF,
-    mirror_config_create_dir,
-    mirror_config_merge_dir,
-    mirror_config_create_server,
-    mirror_config_merge_server,
+    mirror_scope_create,
+    mirror_scope_merge,
+    mirror_scope_create_server,
+    mirror_scope_merge_server,
     mirror_config_commands,
     register_hooks,
 #if defined(AP_MODULE_FLAG_NONE)

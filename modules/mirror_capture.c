@@ -23,9 +23,10 @@
 
 #include "mirror_choose.h"
 #include "mirror_clock.h"
-#include "mirror_config.h"
+#include "mirror_scope.h"
 #include "mirror_entries.h"
 #include "mirror_filter.h"
+#include "mirror_log.h"
 #include "mirror_settings.h"
 
 extern module AP_MODULE_DECLARE_DATA proxy_mirror_module;
@@ -93,7 +94,7 @@ static const mirror_scope_t *scope_of(const request_rec *r)
 
     for (; r; r = r->prev) {
         const note_t *note = note_of(r);
-        const mirror_scope_t *scope = note && note->asked ? note->asked : mirror_config_scope(r);
+        const mirror_scope_t *scope = note && note->asked ? note->asked : mirror_scope_of(r);
 
         first = scope ? scope : first;
     }
@@ -280,8 +281,8 @@ static int is_bodiless(const request_rec *first, const mirror_head_t *head)
 
 static void decide(request_rec *r, request_rec *first, const mirror_scope_t *scope)
 {
-    const apr_array_header_t *mirrors = mirror_config_mirrors(scope);
-    const mirror_registry_t *registry = mirror_config_registry(r->server);
+    const apr_array_header_t *mirrors = mirror_scope_mirrors(scope);
+    const mirror_registry_t *registry = mirror_scope_registry(r->server);
     mirror_child_t *child = registry->child;
     mirror_choice_t choice = { 0 };
     const mirror_settings_t **settings;
@@ -300,8 +301,8 @@ static void decide(request_rec *r, request_rec *first, const mirror_scope_t *sco
     choice.r = r;
     choice.first = first;
     choice.id = registry->id;
-    choice.edits = mirror_config_headers(scope);
-    choice.subject.log = mirror_config_log(r->server);
+    choice.edits = mirror_scope_headers(scope);
+    choice.subject.log = mirror_log_if_open(mirror_scope_log(r->server));
     capture = apr_pcalloc(r->pool, sizeof(*capture) + count * sizeof(*capture->entries.list));
     capture->entries.list = (mirror_entry_t *)(capture + 1);
     capture->entries.room = (int)count;
@@ -330,7 +331,7 @@ static void decide(request_rec *r, request_rec *first, const mirror_scope_t *sco
  * the others in fixups. All sections are merged by now. */
 static int type_checker(request_rec *r)
 {
-    const mirror_scope_t *scope = r->main ? NULL : mirror_config_scope(r);
+    const mirror_scope_t *scope = r->main ? NULL : mirror_scope_of(r);
 
     if (scope) {
         make_note(r)->asked = scope;
@@ -354,7 +355,7 @@ static int handler(request_rec *r)
         return DECLINED;
     }
     scope = scope_of(r);
-    if (scope && mirror_config_mirrors(scope) && mirror_choose_sees(r)) {
+    if (scope && mirror_scope_mirrors(scope) && mirror_choose_sees(r)) {
         decide(r, first, scope);
     }
     return DECLINED;

@@ -27,6 +27,7 @@
 #include "mirror_name.h"
 #include "mirror_limit_settings.h"
 #include "mirror_registry.h"
+#include "mirror_scope.h"
 #include "mirror_secret.h"
 #include "mirror_section.h"
 #include "mirror_settings.h"
@@ -40,98 +41,11 @@ typedef struct config_line_t {
     mirror_settings_t given; /* by the line itself */
 } config_line_t;
 
-struct mirror_scope_t {
-    apr_array_header_t *mirrors; /* of mirror_t *; NULL: none */
-    int off;                     /* ProxyMirror off */
-    apr_array_header_t *headers; /* of mirror_header_edit_t *; NULL: none */
-};
-
-typedef struct config_server_t {
-    mirror_registry_t *registry;
-    mirror_settings_t defaults; /* ProxyMirrorDefaults; after merging with the main server's */
-    mirror_log_t *log;          /* ProxyMirrorLog; NULL: none */
-} config_server_t;
-
-/* ---- create and merge ---- */
-
-void *mirror_config_create_server(apr_pool_t *p, server_rec *s)
-{
-    config_server_t *config = apr_pcalloc(p, sizeof(*config));
-
-    (void)s;
-    config->registry = mirror_registry_get(p);
-    return config;
-}
-
-void *mirror_config_merge_server(apr_pool_t *p, void *base, void *over)
-{
-    config_server_t *merged = apr_pmemdup(p, base, sizeof(*merged));
-
-    mirror_attributes_merge(&merged->defaults, &((config_server_t *)over)->defaults);
-    merged->log = ((config_server_t *)over)->log ? ((config_server_t *)over)->log : merged->log;
-    return merged;
-}
-
-void *mirror_config_create_dir(apr_pool_t *p, char *dir)
-{
-    (void)dir;
-    return apr_pcalloc(p, sizeof(mirror_scope_t));
-}
-
-/* Also for requests. Neither is ever changed again, so nothing is made new if one of them will do. Mirrors are replaced,
- * changes of headers are added, those of the outer scope first. */
-void *mirror_config_merge_dir(apr_pool_t *p, void *base, void *over)
-{
-    const mirror_scope_t *outer = base, *inner = over;
-    const mirror_scope_t *mirrors = inner->mirrors || inner->off ? inner : outer;
-    mirror_scope_t *merged;
-
-    if (mirrors == inner ? !outer->headers : !inner->headers) {
-        return mirrors == inner ? over : base;
-    }
-    merged = apr_pmemdup(p, mirrors, sizeof(*merged));
-    merged->headers = !inner->headers   ? outer->headers
-                      : !outer->headers ? inner->headers
-                                        : apr_array_append(p, outer->headers, inner->headers);
-    return merged;
-}
-
-mirror_registry_t *mirror_config_registry(const server_rec *s)
-{
-    const config_server_t *config = ap_get_module_config(s->module_config, &proxy_mirror_module);
-
-    return config->registry;
-}
-
-const mirror_scope_t *mirror_config_scope(const request_rec *r)
-{
-    const mirror_scope_t *scope = ap_get_module_config(r->per_dir_config, &proxy_mirror_module);
-
-    return scope && (scope->mirrors || scope->off) ? scope : NULL;
-}
-
-const apr_array_header_t *mirror_config_mirrors(const mirror_scope_t *scope)
-{
-    return scope->mirrors;
-}
-
-const apr_array_header_t *mirror_config_headers(const mirror_scope_t *scope)
-{
-    return scope->headers;
-}
-
-const mirror_log_t *mirror_config_log(const server_rec *s)
-{
-    const config_server_t *config = ap_get_module_config(s->module_config, &proxy_mirror_module);
-
-    return config->log && config->log->fd >= 0 ? config->log : NULL;
-}
-
 /* ---- ProxyMirror ---- */
 
 static config_line_t *add_line(cmd_parms *cmd, mirror_scope_t *dir)
 {
-    mirror_registry_t *registry = mirror_registry_get(cmd->pool);
+    mirror_registry_t *registry = mirror_scope_get_registry(cmd->pool);
     config_line_t *line = apr_pcalloc(cmd->pool, sizeof(*line));
 
     line->server = cmd->server;
@@ -211,7 +125,7 @@ static const char *set_mirror(cmd_parms *cmd, void *config, const char *args)
 
 static const char *set_defaults(cmd_parms *cmd, void *unused, const char *args)
 {
-    config_server_t *config = ap_get_module_config(cmd->server->module_config, &proxy_mirror_module);
+    mirror_scope_server_t *config = ap_get_module_config(cmd->server->module_config, &proxy_mirror_module);
     mirror_settings_t given = { 0 };
     const char *wrong = ap_check_cmd_context(cmd, NOT_IN_DIR_CONTEXT);
 
@@ -236,7 +150,7 @@ static const char *set_defaults(cmd_parms *cmd, void *unused, const char *args)
 
 static const char *set_log(cmd_parms *cmd, void *unused, const char *name)
 {
-    config_server_t *config = ap_get_module_config(cmd->server->module_config, &proxy_mirror_module);
+    mirror_scope_server_t *config = ap_get_module_config(cmd->server->module_config, &proxy_mirror_module);
 
     (void)unused;
     return complain(cmd, mirror_log_make(&config->log, config->registry, name, cmd->pool, cmd->temp_pool));
@@ -295,7 +209,7 @@ const command_rec mirror_config_commands[] = {
 /* Lay the layers of a mirror's settings over each other and check them. Returns 0 if something is wrong. */
 static int resolve_settings(config_line_t *line, apr_pool_t *pconf, apr_pool_t *plog)
 {
-    const config_server_t *server = ap_get_module_config(line->server->module_config, &proxy_mirror_module);
+    const mirror_scope_server_t *server = ap_get_module_config(line->server->module_config, &proxy_mirror_module);
     apr_array_header_t *faults = apr_array_make(plog, 2, sizeof(const char *));
     apr_array_header_t *warnings = apr_array_make(plog, 2, sizeof(const char *));
     mirror_settings_t *settings = apr_palloc(pconf, sizeof(*settings));
@@ -361,7 +275,7 @@ static int has_needs(const mirror_registry_t *registry, apr_pool_t *plog)
 
 int mirror_config_check(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, server_rec *s)
 {
-    mirror_registry_t *registry = mirror_config_registry(s);
+    mirror_registry_t *registry = mirror_scope_registry(s);
     int ok = 1, i;
 
     (void)ptemp;

@@ -51,6 +51,11 @@ struct mirror_logs_t {
 
 /* ---- any thread ---- */
 
+const mirror_log_t *mirror_log_if_open(const mirror_log_t *log)
+{
+    return log && log->fd >= 0 ? log : NULL;
+}
+
 int mirror_log_tells(mirror_outcome_e outcome)
 {
     return outcome != MIRROR_OUTCOME_DISABLED && outcome != MIRROR_OUTCOME_FILTERED &&

@@ -50,6 +50,9 @@ mirror_logs_t *mirror_log_create_all(mirror_child_t *child, int (*wake)(void *ba
 
 /* ---- request threads ---- */
 
+/* Return `log` if it is open; NULL if it is not, or if it is NULL. */
+const mirror_log_t *mirror_log_if_open(const mirror_log_t *log);
+
 /* Whether a copy with this outcome has a line: not if it was chosen not to be copied (disabled, filtered, sampled_out,
  * looped, upgrade). */
 int mirror_log_tells(mirror_outcome_e outcome);

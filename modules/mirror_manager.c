@@ -16,7 +16,7 @@
 #include <http_protocol.h>
 
 #include "mirror_change.h"
-#include "mirror_config.h"
+#include "mirror_scope.h"
 #include "mirror_manager.h"
 #include "mirror_manager_guard.h"
 #include "mirror_manager_json.h"
@@ -177,7 +177,7 @@ static int handle_mirror(request_rec *r, const mirror_registry_t *registry, cons
 
 static int handle(request_rec *r, int may_change)
 {
-    const mirror_registry_t *registry = mirror_config_registry(r->server);
+    const mirror_registry_t *registry = mirror_scope_registry(r->server);
     int len = plain_location(r);
     const char *location, *rest, *name;
 

@@ -14,36 +14,13 @@
 #include "mirror_allow.h"
 #include "mirror_log.h"
 #include "mirror_registry.h"
+#include "mirror_scope.h"
 #include "mirror_spool.h"
 #include "mirror_value.h"
 
-#define REGISTRY_KEY "mod_proxy_mirror:registry"
 #define ID_KEY       "mod_proxy_mirror:id"
 #define SECRET_KEY   "mod_proxy_mirror:secret"
 #define ID_BYTES     16
-/* ProxyMirrorSpool without a size. */
-#define SPOOL_SIZE (256 * 1024 * (apr_int64_t)1024)
-
-mirror_registry_t *mirror_registry_get(apr_pool_t *pconf)
-{
-    mirror_registry_t *registry;
-    void *found = NULL;
-
-    apr_pool_userdata_get(&found, REGISTRY_KEY, pconf);
-    if (found) {
-        return found;
-    }
-    registry = apr_pcalloc(pconf, sizeof(*registry));
-    registry->mirrors = apr_array_make(pconf, 8, sizeof(mirror_t *));
-    registry->logs = apr_array_make(pconf, 2, sizeof(mirror_log_t *));
-    registry->memory = 64 * 1024 * 1024;
-    registry->spool_size = SPOOL_SIZE;
-    registry->threads = 8;
-    registry->slots = 256;
-    registry->drain_timeout = apr_time_from_sec(5);
-    apr_pool_userdata_setn(registry, REGISTRY_KEY, NULL, pconf);
-    return registry;
-}
 
 /* ---- directives ---- */
 
@@ -80,7 +57,7 @@ static const struct {
 const char *mirror_registry_set(cmd_parms *cmd, void *unused, const char *text)
 {
     const char *wrong = ap_check_cmd_context(cmd, GLOBAL_ONLY);
-    char *registry = (char *)mirror_registry_get(cmd->pool);
+    char *registry = (char *)mirror_scope_get_registry(cmd->pool);
     apr_int64_t number = 0;
     apr_size_t i = 0;
 
@@ -103,9 +80,9 @@ const char *mirror_registry_spool(cmd_parms *cmd, void *unused, const char *dir,
 {
     static const mirror_value_rule_t rule = { &mirror_value_size, MEGABYTE, 1024 * 1024 * MEGABYTE,
                                               "a size such as 256M, 1M to 1024G, is needed", NULL, NULL };
-    mirror_registry_t *registry = mirror_registry_get(cmd->pool);
+    mirror_registry_t *registry = mirror_scope_get_registry(cmd->pool);
     const char *wrong = ap_check_cmd_context(cmd, GLOBAL_ONLY), *why;
-    apr_int64_t most = SPOOL_SIZE;
+    apr_int64_t most = MIRROR_SCOPE_SPOOL_SIZE;
 
     (void)unused;
     if (!wrong && size) {
@@ -124,7 +101,7 @@ const char *mirror_registry_spool(cmd_parms *cmd, void *unused, const char *dir,
 
 const char *mirror_registry_allow(cmd_parms *cmd, void *unused, const char *pattern)
 {
-    mirror_registry_t *registry = mirror_registry_get(cmd->pool);
+    mirror_registry_t *registry = mirror_scope_get_registry(cmd->pool);
     const char *wrong = ap_check_cmd_context(cmd, GLOBAL_ONLY);
 
     (void)unused;

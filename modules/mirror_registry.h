@@ -13,9 +13,6 @@
 
 /* ---- startup ---- */
 
-/* The registry of this load; made with its defaults when it is asked for first. It hangs on pconf. */
-mirror_registry_t *mirror_registry_get(apr_pool_t *pconf);
-
 /* The function of each directive that takes one value for the whole server. */
 const char *mirror_registry_set(cmd_parms *cmd, void *unused, const char *text);
 

@@ -12,7 +12,7 @@
 #include <apr_optional_hooks.h>
 
 #include "mirror_breaker.h"
-#include "mirror_config.h"
+#include "mirror_scope.h"
 #include "mirror_manager_guard.h"
 #include "mirror_settings.h"
 #include "mirror_slotmem.h"
@@ -118,7 +118,7 @@ static void put_begin(request_rec *r, int table)
 
 static int status_hook(request_rec *r, int flags)
 {
-    const mirror_registry_t *registry = mirror_config_registry(r->server);
+    const mirror_registry_t *registry = mirror_scope_registry(r->server);
     int table = !(flags & AP_STATUS_NOTABLE);
     int i;
 
