@@ -2,9 +2,7 @@
  *
  * mirror_change.c - changing a mirror while httpd runs. See mirror_change.h.
  *
- * A change is made of what is stored at one moment: that is read, changed, checked and compiled, and stored in its place if
- * it is still the same. If somebody was faster, all is done again over what they stored. So nothing that was answered with
- * 200 is lost, and nobody holds a lock but to store a text.
+ * mirror_settings_change.h makes the change; here the request is read, and its result answered.
  */
 #include <string.h>
 
@@ -15,24 +13,19 @@
 #include <http_log.h>
 #include <http_protocol.h>
 
-#include "mirror_allow.h"
 #include "mirror_change.h"
 #include "mirror_change_body.h"
 #include "mirror_change_guard.h"
 #include "mirror_manager_guard.h"
 #include "mirror_manager_json.h"
-#include "mirror_override.h"
 #include "mirror_page.h"
-#include "mirror_settings.h"
-#include "mirror_slotmem.h"
+#include "mirror_settings_change.h"
 
 APLOG_USE_MODULE(proxy_mirror);
 
 #define FORM      "application/x-www-form-urlencoded"
 #define JSON      "application/json"
 #define PATCH     "application/merge-patch+json"
-#define TRIES     10000 /* each but the last was another change that succeeded */
-#define LIST_MAX 4096  /* bytes of a log line's list of attributes */
 
 typedef struct change_t {
     request_rec *r;
@@ -184,37 +177,22 @@ static const char *edit_fields(mirror_override_t *override, const change_t *chan
     return wrong;
 }
 
-/* What is to be stored in the place of `stored`. Returns NULL, or what is wrong. */
-static const char *edit(const char **text, const change_t *change, const char *stored,
-                        const mirror_settings_t *before, apr_pool_t *pool)
+/* mirror_settings_edit_t's `edit`. */
+static const char *edit(mirror_override_t *override, const mirror_t *mirror, void *baton, apr_pool_t *pool)
 {
-    mirror_override_t override;
-    const char *wrong;
+    const change_t *change = baton;
 
-    *text = NULL;
-    if (change->reset) {
-        return NULL;
-    }
-    wrong = mirror_override_parse(&override, stored, pool);
-    if (!wrong) {
-        wrong = change->fields                           ? edit_fields(&override, change, pool)
-                : change->r->method_number == M_PUT ? mirror_override_put(&override, change->json, change->mirror, pool)
-                                                    : mirror_override_patch(&override, change->json, change->mirror, pool);
-    }
-    if (!wrong) {
-        mirror_override_tidy(&override, change->mirror, pool);
-        wrong = mirror_override_refuse_password(&override, before, change->mirror, pool);
-    }
-    if (!wrong) {
-        *text = mirror_override_print(&override, pool);
-    }
-    return wrong;
+    return change->fields                       ? edit_fields(override, change, pool)
+           : change->r->method_number == M_PUT ? mirror_override_put(override, change->json, mirror, pool)
+                                               : mirror_override_patch(override, change->json, mirror, pool);
 }
 
-/* Whether the client knows what it changes (RFC 9110 13.1). */
-static int is_expected(const change_t *change, const char *etag)
+/* mirror_settings_edit_t's `expects`: whether the client knows what it changes (RFC 9110 13.1). */
+static int is_expected(const mirror_settings_t *before, void *baton)
 {
+    const change_t *change = baton;
     const char *known = change->fields ? apr_table_get(change->fields, "etag") : NULL;
+    const char *etag = mirror_manager_json_etag(change->registry, before, change->r->pool);
 
     apr_table_setn(change->r->headers_out, "ETag", etag);
     return (!known || !strcmp(known, etag)) &&
@@ -223,28 +201,6 @@ static int is_expected(const change_t *change, const char *etag)
 }
 
 /* ---- the log ---- */
-
-/* "count from 1 to 2, expr from nothing to \"...\"", cut. */
-static const char *list_changes(const mirror_settings_t *before, const mirror_settings_t *after, apr_pool_t *pool)
-{
-    const mirror_attribute_t *row;
-    const char *list = "";
-    int more = 0;
-
-    for (row = mirror_attributes; row->name; row++) {
-        if (mirror_attributes_same(before, after, row, pool)) {
-            continue;
-        }
-        if (strlen(list) > LIST_MAX) {
-            more++;
-            continue;
-        }
-        list = apr_pstrcat(pool, list, *list ? ", " : "", row->name, " from ",
-                           mirror_attributes_describe(before, row, pool), " to ",
-                           mirror_attributes_describe(after, row, pool), NULL);
-    }
-    return more ? apr_psprintf(pool, "%s, and %d more", list, more) : list;
-}
 
 static void tell(const change_t *change, const mirror_settings_t *before, const mirror_settings_t *after)
 {
@@ -255,31 +211,10 @@ static void tell(const change_t *change, const mirror_settings_t *before, const 
                   change->mirror->name, change->reset ? ", back to the configuration file," : "",
                   r->user ? mirror_value_quote(r->user, r->pool) : "a client without a user", r->useragent_ip,
                   proxied ? " through " : "", proxied ? r->connection->client_ip : "",
-                  list_changes(before, after, r->pool));
-}
-
-/* What was found out about another host, or another limit, does not hold. */
-static void forget(const change_t *change, const mirror_settings_t *before, const mirror_settings_t *after)
-{
-    mirror_slot_t *slot = change->mirror->slot;
-
-    if (strcmp(before->target.url, after->target.url)) {
-        apr_atomic_set64(&slot->down_until, 0);
-        apr_atomic_set64(&slot->down_drops, 0);
-    }
-    if (before->limit_id != after->limit_id) {
-        apr_atomic_set64(&slot->limit_silent, 0);
-        apr_atomic_set64(&slot->limit_shared, 0);
-    }
+                  mirror_settings_change_list(before, after, r->pool));
 }
 
 /* ---- the answer ---- */
-
-static apr_status_t give_back(void *settings)
-{
-    mirror_settings_drop(settings);
-    return APR_SUCCESS;
-}
 
 static int answer(const change_t *change, const mirror_settings_t *settings)
 {
@@ -296,85 +231,18 @@ static int answer(const change_t *change, const mirror_settings_t *settings)
     return mirror_manager_json_send(r, HTTP_OK, gen);
 }
 
-/* ---- once ---- */
-
-/* What is wrong with settings that JSON may set, but that cannot be in force here. */
-static const char *check(const change_t *change, const mirror_settings_t *before, const mirror_settings_t *after)
+/* What the manager answers to a change that was not made. */
+static int refuse_change(const change_t *change, const mirror_settings_change_t *result)
 {
-    const char *wrong = mirror_allow_settings(change->registry, change->mirror, after, change->r->pool);
+    static const int statuses[] = {
+        [MIRROR_CHANGE_BAD] = HTTP_BAD_REQUEST,
+        [MIRROR_CHANGE_UNEXPECTED] = HTTP_PRECONDITION_FAILED,
+        [MIRROR_CHANGE_RELOADED] = HTTP_CONFLICT,
+        [MIRROR_CHANGE_BUSY] = HTTP_SERVICE_UNAVAILABLE,
+        [MIRROR_CHANGE_BROKEN] = HTTP_INTERNAL_SERVER_ERROR,
+    };
 
-    if (!wrong && (strcmp(before->target.url, after->target.url) || before->limit_id != after->limit_id ||
-                   before->enable_limit_count != after->enable_limit_count)) {
-        wrong = mirror_settings_missing(change->mirror, after, change->r->pool);
-        wrong = wrong ? apr_pstrcat(change->r->pool, "attributes: ", wrong, NULL) : NULL;
-    }
-    return wrong;
-}
-
-/* Store what was made of `stored`. APR_EAGAIN: somebody was faster. */
-static apr_status_t store(const change_t *change, const mirror_store_text_t *stored, const char *text,
-                          const mirror_settings_t *before, const mirror_settings_t *after)
-{
-    mirror_slot_t *slot = change->mirror->slot;
-    mirror_table_t *table = change->registry->table;
-    apr_status_t rv;
-
-    if (stored->text ? text && !strcmp(text, stored->text) : !text) {
-        return APR_SUCCESS; /* nothing changes */
-    }
-    rv = mirror_store_write(&slot->version, mirror_slotmem_store(table, slot), mirror_slotmem_store_lock(table),
-                            stored->version, change->mirror->config, text);
-    if (rv == APR_SUCCESS) {
-        forget(change, before, after);
-        tell(change, before, after);
-    }
-    return rv;
-}
-
-/* One attempt. Returns DECLINED if somebody was faster, or what the handler returns. */
-static int attempt(const change_t *change, apr_pool_t *pool)
-{
-    const mirror_t *mirror = change->mirror;
-    mirror_settings_t *before, *after;
-    mirror_store_text_t stored;
-    const char *text, *wrong;
-    apr_status_t rv;
-
-    if (apr_atomic_read64(&mirror->slot->config) != mirror->config) {
-        return refuse(change, HTTP_CONFLICT, "mirror: httpd has just read its configuration anew; ask again");
-    }
-    mirror_store_read(&stored, &mirror->slot->version, mirror_slotmem_store(change->registry->table, mirror->slot), pool);
-    if (stored.config != mirror->config) {
-        stored.text = NULL;
-    }
-    wrong = mirror_settings_make(&before, mirror, stored.text, stored.version, pool);
-    if (wrong && change->reset) { /* what cannot be in force is not in force, and can be taken away */
-        wrong = mirror_settings_make(&before, mirror, NULL, stored.version, pool);
-    }
-    if (wrong) {
-        return refuse(change, HTTP_INTERNAL_SERVER_ERROR, wrong);
-    }
-    apr_pool_cleanup_register(pool, before, give_back, apr_pool_cleanup_null);
-    if (!is_expected(change, mirror_manager_json_etag(change->registry, before, change->r->pool))) {
-        return refuse(change, HTTP_PRECONDITION_FAILED, "If-Match: the ETag of the mirror as it is now is needed; got another");
-    }
-    wrong = edit(&text, change, stored.text, before, pool);
-    if (!wrong) {
-        wrong = mirror_settings_make(&after, mirror, text, stored.version + 1, pool);
-    }
-    if (wrong) {
-        return refuse(change, HTTP_BAD_REQUEST, wrong);
-    }
-    apr_pool_cleanup_register(pool, after, give_back, apr_pool_cleanup_null);
-    wrong = change->reset ? NULL : check(change, before, after);
-    if (wrong) {
-        return refuse(change, HTTP_BAD_REQUEST, wrong);
-    }
-    rv = store(change, &stored, text, before, after);
-    return rv == APR_SUCCESS                ? answer(change, after)
-           : APR_STATUS_IS_EAGAIN(rv)       ? DECLINED
-           : rv == APR_ENOSPC               ? refuse(change, HTTP_BAD_REQUEST, "attributes: all that is set of a mirror is at most 65535 bytes; got more")
-                                            : refuse(change, HTTP_SERVICE_UNAVAILABLE, "mirror: another change of it hangs; ask again later");
+    return refuse(change, statuses[result->outcome], result->why);
 }
 
 int mirror_change_handle(request_rec *r, const mirror_registry_t *registry, const mirror_t *mirror,
@@ -382,8 +250,9 @@ int mirror_change_handle(request_rec *r, const mirror_registry_t *registry, cons
 {
     change_t change = { r, registry, mirror, location, NULL, NULL, 0 };
     const char *why = mirror_change_guard_refuse(r);
-    apr_pool_t *pool;
-    int status, tries;
+    mirror_settings_change_t result;
+    mirror_settings_edit_t asked;
+    int status;
 
     if (why) {
         return refuse(&change, HTTP_FORBIDDEN, why);
@@ -392,12 +261,18 @@ int mirror_change_handle(request_rec *r, const mirror_registry_t *registry, cons
         return refuse(&change, HTTP_SERVICE_UNAVAILABLE, "mirror: it is off, as the error log says; nothing can be changed");
     }
     status = read_change(&change);
-    apr_pool_create(&pool, r->pool);
-    for (tries = 0; status == DECLINED && tries < TRIES; tries++) {
-        apr_pool_clear(pool);
-        status = attempt(&change, pool);
+    if (status != DECLINED) {
+        return status;
     }
-    apr_pool_destroy(pool);
-    return status == DECLINED ? refuse(&change, HTTP_SERVICE_UNAVAILABLE, "mirror: too many others change it; ask again later")
-                              : status;
+    asked.edit = change.reset ? NULL : edit;
+    asked.expects = is_expected;
+    asked.baton = &change;
+    mirror_settings_change_apply(&result, registry, mirror, &asked, r->pool);
+    if (result.outcome > MIRROR_CHANGE_NONE) {
+        return refuse_change(&change, &result);
+    }
+    if (result.outcome == MIRROR_CHANGE_MADE) {
+        tell(&change, result.before, result.after);
+    }
+    return answer(&change, result.after);
 }
