@@ -1,27 +1,34 @@
-"""Every example of configuration that the texts have starts an httpd: those of the manual, of README.md, of the guides, and
-all of the sample configuration."""
+"""Every example that the texts have is tried: each configuration of the manual, of README.md, of the pages in docs and of
+the guides starts an httpd, and so does all of the sample configuration; the commands are run against one."""
 from __future__ import annotations
 
+import base64
 import glob
+import hashlib
+import json
 import os
 import re
+import socket
+import subprocess
 import sys
 import xml.etree.ElementTree as ElementTree
 from typing import Iterator
 
 import pytest
 
-from httpdlab import MODULE, Httpd
+from httpdlab import MODULE, Httpd, free_port, wait_for
 
 TOP = os.path.abspath(os.path.join(os.path.dirname(__file__), ".."))
-MANUAL, README, SAMPLE = "docs/mod_proxy_mirror.xml", "README.md", "conf/proxy_mirror.conf"
-GUIDES = sorted(os.path.relpath(path, TOP) for path in [*glob.glob(f"{TOP}/docs/guides/*.md"), f"{TOP}/SECURITY.md"])
+MANUAL, README, SAMPLE, SHEET = "docs/mod_proxy_mirror.xml", "README.md", "conf/proxy_mirror.conf", "docs/cheatsheet.md"
+LISTEN = f"{TOP}/docs/guides/listen.py"
+# (docs/reference.md has the examples of the manual)
+PAGES = sorted({os.path.relpath(path, TOP) for folder in ("", "docs/", "docs/guides/") for path in glob.glob(f"{TOP}/{folder}*.md")}
+               - {"docs/reference.md"})
 # what an example may need beyond the modules that every test has
 MODULES = ("ssl", "socache_shmcb", "proxy_balancer", "slotmem_shm", "lbmethod_byrequests", "auth_basic", "authn_core",
            "authn_file", "authz_user", "authz_host", "unique_id")
-# what begins an example of README.md, where code of all kinds is indented
-CONFIGURATION = re.compile(r"(LoadModule|LogFormat|ProxyMirror\w*|<(Location|Proxy|VirtualHost|If)\b)")
 # what is there on the reader's machine and not here
+USERS, PASSWORD = "conf/mirror-users", "{SHA}" + base64.b64encode(hashlib.sha1(b"secret").digest()).decode()
 TRUSTED, PROGRAM, LOGS = "/etc/ssl/certs/ca-certificates.crt", r"exec:/etc/\w+/redis-password", "${APACHE_LOG_DIR}"
 PORT = re.compile(r"^Listen .*\n", re.M)        # of tests, one at a time would get it
 
@@ -37,22 +44,14 @@ def of_manual() -> Iterator[str]:
             yield "".join(element.itertext())
 
 
-def of_readme() -> Iterator[str]:
-    for block in re.findall(r"^(?:(?: {4}.*|[ \t]*)\n)+", read(README), re.M):
-        lines = [line[4:] for line in block.strip("\n").split("\n")]
-        starts = [n for n, line in enumerate(lines) if CONFIGURATION.match(line)]
-        if starts:
-            yield "\n".join(lines[starts[0]:])
-
-
-def of_guide(path: str) -> Iterator[str]:
-    yield from re.findall(r"^```apache\n(.*?)^```$", read(path), re.M | re.S)
+def of_page(path: str, language: str = "apache") -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```$", read(path), re.M | re.S)
 
 
 def examples() -> Iterator[object]:
-    for path, found in [(MANUAL, of_manual()), (README, of_readme()), *((path, of_guide(path)) for path in GUIDES)]:
+    for path, found in [(MANUAL, of_manual()), *((path, of_page(path)) for path in PAGES)]:
         for n, text in enumerate(found, 1):
-            yield pytest.param(text, id=f"{os.path.basename(path)}-{n}")
+            yield pytest.param(text, id=f"{os.path.relpath(path, 'docs').replace('../', '')}-{n}")
 
 
 @pytest.fixture
@@ -63,8 +62,9 @@ def started(httpd, authority):
             os.symlink(os.path.dirname(MODULE), h.path("modules"))
             # (a shell does not run under every sanitizer's preload)
             program = h.write("redis-password", f"#!{sys.executable}\nprint('secret')\n", 0o755)
+            users = h.write("mirror-users", f"ann:{PASSWORD}\n")
             told = re.sub(PROGRAM, f"exec:{program}", PORT.sub("", text))
-            return told.replace(TRUSTED, authority.path).replace(LOGS, h.path("logs"))
+            return told.replace(TRUSTED, authority.path).replace(LOGS, h.path("logs")).replace(USERS, users)
         # an example that loads a module is told that it is there already
         return httpd(conf, modules=MODULES, expect=[r"AH01574: "] if "LoadModule" in text else [])
     return start
@@ -89,7 +89,95 @@ def test_sample_configuration_starts(started):
 def test_examples_are_found():
     """One that is written in a form that is not looked for would not be tried."""
     assert len(list(of_manual())) == read(MANUAL).count('language="config"') > 5
-    assert sum(text.count("ProxyMirror ") for text in of_readme()) == len(re.findall(r"^    +ProxyMirror ", read(README), re.M))
-    for path in GUIDES:
-        fenced = sum(text.count('ProxyMirror "') for text in of_guide(path))
-        assert fenced == len(re.findall(r'^\s*ProxyMirror "', read(path), re.M)), path
+    for path in PAGES:
+        fenced = sum(len(re.findall(r"^\s*ProxyMirror ", text, re.M)) for text in of_page(path))
+        assert fenced == len(re.findall(r"^\s*ProxyMirror ", read(path), re.M)), path
+    assert {README, SHEET, "docs/limits.md", "docs/guides/fleet.md", "SECURITY.md"} <= set(PAGES)
+
+
+# ---- commands
+
+def run(command: str, folder: str) -> str:
+    """What a command of a page prints; no proxy of this machine is asked."""
+    return subprocess.run(["bash", "-c", command], cwd=folder, capture_output=True, text=True, timeout=60,
+                          env={"PATH": os.environ["PATH"], "NO_PROXY": "*", "HOME": folder}, check=True).stdout
+
+
+@pytest.fixture
+def listeners(tmp_path):
+    """Starts listen.py on a free port, with its output in a file of `tmp_path`; returns the port."""
+    running = []
+
+    def start(name: str) -> int:
+        port = free_port()
+        with open(tmp_path / name, "wb") as out:
+            running.append(subprocess.Popen([sys.executable, LISTEN, str(port)], stdout=out))
+
+        def listens() -> bool:
+            with socket.socket() as sock:
+                return sock.connect_ex(("127.0.0.1", port)) == 0
+        wait_for(f"listen.py on {port}", listens)
+        return port
+    yield start
+    for process in running:
+        process.kill()
+        process.wait()
+
+
+def test_quick_start(httpd, listeners, tmp_path):
+    """The configuration of README.md, and what its commands print."""
+    start = read(README).partition("## Quick start")[2].partition("\n## ")[0]
+    ports = {port: str(listeners(log)) for port, log in re.findall(r"listen\.py (\d+) > (\S+)", start)}
+    conf = re.search(r"^```apache\n(.*?)^```$", start, re.M | re.S).group(1)
+    for port, free in ports.items():
+        conf = conf.replace(f":{port}", f":{free}")
+    h = httpd(lambda h: conf.replace("*:80", f"*:{h.port}"), modules=MODULES)
+    commands = re.findall(r"^\$ ((?:curl|head) .*)\n((?:(?!\$|```).*\n)*)", start, re.M)
+    assert [c.split()[0] for c, _ in commands] == ["curl", "head"]
+    for command, printed in commands:
+        command = command.replace("localhost", f"localhost:{h.port}").replace("curl", "curl -4 -sS")
+        for port, free in ports.items():
+            printed = printed.replace(f"port {port}", f"port {free}")
+        wait_for(command, lambda: run(command, tmp_path) == printed)    # noqa: B023 (it is called at once)
+    status = json.loads(run(f"curl -4 -sS localhost:{h.port}/mirror-status/mirrors/hello", tmp_path))
+    assert status["outcomes"]["mirrored"] >= 1
+
+
+def test_commands_of_the_cheat_sheet(started, tmp_path):
+    h = started("\n".join(of_page(SHEET)))
+    commands = [c.replace("\\|", "|").replace("localhost", f"127.0.0.1:{h.port}").replace("curl", "curl -sS")
+                for c in re.findall(r"`(curl [^`]*)`", read(SHEET))]
+    assert len(commands) == 3
+    assert json.loads(run(commands[0], tmp_path))["attributes"]["enabled"] is True
+    assert json.loads(run(commands[1], tmp_path))["attributes"]["enabled"] is False
+    assert json.loads(run(commands[2], tmp_path))["overridden"] is False
+
+
+def test_command_of_the_manager(started, tmp_path):
+    """The one of manager.md, with its configuration, and a mirror that another page has."""
+    page = "docs/manager.md"
+    h = started(of_page(page)[0] + of_page("docs/limits.md")[0])
+    command, = of_page(page, "text")
+    answer = run(command.replace("ann", "ann:secret").replace("//localhost", f"//127.0.0.1:{h.port}"), tmp_path)
+    assert json.loads(answer)["attributes"]["enabled"] is False
+
+
+def test_stop_of_all(started):
+    """The paragraph for an emergency: mirrors that do not set `enabled` copy nothing."""
+    emergency = of_page("docs/manager.md")[1]
+    h = started(emergency + "\n".join(of_page(SHEET)))
+    assert {m["attributes"]["enabled"] for m in h.mirrors().values()} == {False}
+
+
+def test_query_of_the_log(tmp_path):
+    """The jq of monitoring.md, over the line that the manual shows, and one with another status."""
+    line = re.search(r'^\{"time".*?\}$', read(MANUAL), re.M | re.S).group().replace("\n", "")
+    (tmp_path / "mirror_log").write_text(line + "\n" + line.replace('"response": {"status": 200', '"response": {"status": 500') + "\n")
+    command = re.search(r"`(jq [^`]*)`", read("docs/monitoring.md")).group(1)
+    assert json.loads(run(command, tmp_path)) == ["/x", 200, 500]
+
+
+def test_scrape_configuration(tmp_path):
+    conf, = of_page("docs/monitoring.md", "yaml")
+    (tmp_path / "prometheus.yml").write_text(conf)
+    assert "SUCCESS" in run("promtool check config prometheus.yml", tmp_path)
