@@ -80,7 +80,7 @@ nav ul { columns: 2 }
 <xsl:template match="directivesynopsis">
 <h2 id="{translate(name, $upper, $lower)}"><xsl:value-of select="name"/> Directive</h2>
 <table>
-<xsl:apply-templates select="description|syntax|default|contextlist|status|compatibility" mode="row"/>
+<xsl:apply-templates select="description|syntax|default|range|contextlist|status|compatibility" mode="row"/>
 </table>
 <xsl:apply-templates select="usage"/>
 <xsl:if test="seealso"><h3>See also</h3><ul><xsl:apply-templates select="seealso"/></ul></xsl:if>

@@ -71,8 +71,7 @@ def target_of(path: str) -> str:
 # ---- Markdown to HTML
 
 def prepared(text: str) -> str:
-    """Of the Markdown of git hosts what the converter reads otherwise: a list may follow a paragraph without a blank line, and
-    a bar in code in a table has a backslash."""
+    """Markdown of git hosts for the converter, which wants a blank line between a paragraph and a list."""
     out: list[str] = []
     fenced = False
     for line in text.split("\n"):
@@ -80,8 +79,6 @@ def prepared(text: str) -> str:
         item = re.match(r"(?:[-*]|\d+\.) ", line)
         if item and not fenced and out and out[-1].strip() and not re.match(r"(?:[-*]|\d+\.) |\s", out[-1]):
             out.append("")
-        if line.startswith("|") and not fenced:
-            line = re.sub(r"`[^`]*`", lambda m: m.group().replace("\\|", "&#124;").replace("&#124;", "\\|"), line)
         out.append(line)
     return "\n".join(out)
 
@@ -90,7 +87,8 @@ def convert(text: str) -> str:
     converter = markdown.Markdown(extensions=["tables", "fenced_code", "toc", "sane_lists"], tab_length=2,
                                   extension_configs={"toc": {"slugify": lambda value, _: slug(value)}})
     out = converter.convert(prepared(text))
-    out = re.sub(r"(<code>[^<]*)\\\|", r"\1|", out)
+    # a bar in code in a table has a backslash, which stays there
+    out = re.sub(r"(<td[^>]*>.*?</td>)", lambda m: m.group().replace("\\|", "|"), out, flags=re.S)
     out = out.replace("<pre>", '<pre tabindex="0">')
     return re.sub(r"(<table>.*?</table>)", r'<div class="wide" tabindex="0">\1</div>', out, flags=re.S)
 
