@@ -4,7 +4,7 @@ import re
 import xml.etree.ElementTree as ElementTree
 import tree
 
-LIMIT, SHORTEST = 0.6, 8                # of words, in order, that two sentences share; words of a sentence
+LIMIT, SHORTEST = 0.6, 10               # of words, in order, that two sentences share; words of a sentence
 PAGES = r"[A-Z]+\.md|docs/.*\.md|(bench|modules|packaging)/README\.md"
 GENERATED = ["docs/reference.md"]
 MANUAL = "docs/mod_proxy_mirror.xml"
