@@ -1,7 +1,7 @@
-"""The reference: mod_proxy_mirror.xml joined with the tables of the module, as one tree of elements.
+"""The reference: mod_proxy_mirror.xml joined with the tables of the module, as one XML tree.
 
-The XML has the descriptions. Types, defaults, ranges and requirements are those that docs/tables prints. `load` returns the
-joined tree and what does not match; the writers of generate.py render it."""
+The XML has the descriptions; docs/tables prints types, defaults, ranges and requirements. `load`
+returns the joined tree and the mismatches. writers.py renders the tree."""
 from __future__ import annotations
 
 import json
@@ -75,7 +75,8 @@ def default_of(attribute: dict) -> str | Element:
 
 
 def requirement(attribute: dict) -> list[str | Element]:
-    """What it needs to have an effect, as a sentence; `a=x|y` are alternatives, a bare name is any value but the default."""
+    """The condition of an effect, as a sentence. `a=x|y` are alternatives; a bare name stands for any
+    value but the default."""
     if not attribute["needs"]:
         return []
     name, _, values = attribute["needs"].partition("=")
@@ -92,15 +93,17 @@ class Join:
         self.root, self.tables, self.problems = root, tables, []
         self.attributes = {a["name"]: a for a in tables["attributes"]}
         self.directives = {d["name"]: d for d in tables["directives"]}
-        heads = [re.match(r"# HELP (\S+) .*\n# TYPE \S+ (\S+)\n", text) for text in tables["metrics"]]
+        heads = [re.match(r"# HELP (\S+) .*\n# TYPE \S+ (\S+)\n", text)
+                 for text in tables["metrics"]]
         self.metrics = {m.group(1): m.group(2) for m in heads if m}
 
     def compare(self, kind: str, described: list[str], declared: list[str]) -> None:
-        self.problems += [f"{MANUAL}: {kind} {name} of the module is not described" for name in declared
-                          if name not in described]
-        self.problems += [f"{MANUAL}: {kind} {name} is not in the module" for name in described if name not in declared]
-        self.problems += [f"{MANUAL}: {kind} {name} is described twice" for name in sorted(set(described))
-                          if described.count(name) > 1]
+        self.problems += [f"{MANUAL}: {kind} {name} of the module is not described"
+                          for name in declared if name not in described]
+        self.problems += [f"{MANUAL}: {kind} {name} is not in the module"
+                          for name in described if name not in declared]
+        self.problems += [f"{MANUAL}: {kind} {name} is described twice"
+                          for name in sorted(set(described)) if described.count(name) > 1]
 
     def fill_attributes(self) -> None:
         described, details = [], {}
@@ -117,7 +120,8 @@ class Join:
                     self.problems.append(f"{MANUAL}: attribute {name} has no description")
                 elif name in self.attributes:
                     self.fill_attribute(r, self.attributes[name], details.get(name))
-            table.insert(0, row(*(cell(t, tag="th") for t in ("Attribute", "Type", "Default", "Range", "Description"))))
+            heads = ("Attribute", "Type", "Default", "Range", "Description")
+            table.insert(0, row(*(cell(head, tag="th") for head in heads)))
         self.compare("attribute", described, list(self.attributes))
 
     def fill_attribute(self, r: Element, attribute: dict, details: str | None) -> None:
@@ -133,8 +137,9 @@ class Join:
                 r[1][-1].tail = (r[1][-1].tail or "").rstrip() + part
             else:
                 r[1].text = (r[1].text or "").rstrip() + part
-        for n, new in enumerate([cell(attribute["type"]), cell(default_of(attribute)), cell(*range_of(attribute))], 1):
-            r.insert(n, new)
+        r.insert(1, cell(attribute["type"]))
+        r.insert(2, cell(default_of(attribute)))
+        r.insert(3, cell(*range_of(attribute)))
 
     def fill_directives(self) -> None:
         named = []
@@ -149,7 +154,7 @@ class Join:
                 continue
             contexts = [words(c) for c in element.findall("contextlist/context")]
             if ("directory" in contexts) != told["directory"] or "server config" not in contexts:
-                self.problems.append(f"{MANUAL}: directive {name} has other contexts than the module")
+                self.problems.append(f"{MANUAL}: directive {name} has other contexts in the module")
             self.fill_directive(element, name, told["help"])
         self.compare("directive", named, list(self.directives))
 
@@ -182,18 +187,21 @@ class Join:
     def check_outcomes(self) -> None:
         rows = is_rows(self.root.find(".//table[@id='table-outcomes']"))
         self.compare("outcome", [words(r[0]) for r in rows], self.tables["outcomes"])
-        self.problems += [f"{MANUAL}: outcome {words(r[0])} has no meaning" for r in rows if not words(r[1])]
+        self.problems += [f"{MANUAL}: outcome {words(r[0])} has no meaning"
+                          for r in rows if not words(r[1])]
 
     def check_links(self) -> None:
         ids = {e.get("id") for e in self.root.iter() if e.get("id")}
         ids |= {words(d.find("name")).lower() for d in self.root.findall("directivesynopsis")}
-        self.problems += [f"{MANUAL}: a link leads to {a.get('href')}, which is not in it" for a in self.root.iter("a")
-                          if a.get("href", "").startswith("#") and a.get("href")[1:] not in ids]
+        links = [a.get("href", "") for a in self.root.iter("a")]
+        self.problems += [f"{MANUAL}: a link leads to {link}, which is not in it"
+                          for link in links if link.startswith("#") and link[1:] not in ids]
 
 
 def load(top: str, program: str) -> tuple[Element, list[str]]:
     """The joined tree, and the problems. `program` prints the tables of the module."""
-    out = subprocess.run([program], capture_output=True, text=True, check=True, env={**os.environ, "LC_ALL": "C"})
+    out = subprocess.run([program], capture_output=True, text=True, check=True,
+                         env={**os.environ, "LC_ALL": "C"})
     try:
         root = ElementTree.parse(f"{top}/{MANUAL}").getroot()
     except ElementTree.ParseError as e:

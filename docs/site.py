@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
-"""site.py FOLDER: builds a static site of all pages in FOLDER, of the source tree that `srcdir` names.
+"""site.py FOLDER: build a static site of all pages of the source tree (`srcdir`) in FOLDER.
 
-Pages keep their paths; README.md becomes index.html. Pictures and files that a page links to are copied. Ends with 1 if a link
-leads nowhere. Needs python3-markdown."""
+Pages keep their paths; README.md becomes index.html. Pictures and files that a page links to are
+copied. The exit status is 1 if a link leads nowhere. Requires python3-markdown."""
 from __future__ import annotations
 
 import html
@@ -20,15 +20,17 @@ import markdown                     # noqa: E402
 from writers import slug            # noqa: E402
 
 TOP = os.path.abspath(os.environ.get("srcdir") or os.path.join(os.path.dirname(__file__), ".."))
-FOLDERS = {"docs": r".*\.md", "docs/guides": r".*\.md", "bench": r"README\.md|results\.md", "modules": r"README\.md",
-           "packaging": r"README\.md", ".": r"README\.md|SECURITY\.md|CONTRIBUTING\.md"}
+FOLDERS = {".": r"README\.md|SECURITY\.md|CONTRIBUTING\.md", "docs": r".*\.md",
+           "docs/guides": r".*\.md", "bench": r"README\.md|results\.md",
+           "modules": r"README\.md", "packaging": r"README\.md"}
 MANUAL = "docs/mod_proxy_mirror.html"
-MENU = [("README.md", "mod_proxy_mirror"), ("docs/cheatsheet.md", "Cheat sheet"), ("docs/reference.md", "Reference"),
-        ("docs/copies.md", "Copies"), ("docs/tls.md", "TLS"), ("docs/limits.md", "Limits"),
-        ("docs/monitoring.md", "Monitoring"), ("docs/manager.md", "Manager"), ("docs/limitations.md", "Limitations"),
+MENU = [("README.md", "mod_proxy_mirror"), ("docs/cheatsheet.md", "Cheat sheet"),
+        ("docs/reference.md", "Reference"), ("docs/copies.md", "Copies"), ("docs/tls.md", "TLS"),
+        ("docs/limits.md", "Limits"), ("docs/monitoring.md", "Monitoring"),
+        ("docs/manager.md", "Manager"), ("docs/limitations.md", "Limitations"),
         ("docs/performance.md", "Performance"), ("docs/other-mirrors.md", "Other mirrors"),
-        ("docs/guides/README.md", "Guides"), ("docs/install.md", "Installation"), ("SECURITY.md", "Security"),
-        ("CONTRIBUTING.md", "Contributing")]
+        ("docs/guides/README.md", "Guides"), ("docs/install.md", "Installation"),
+        ("SECURITY.md", "Security"), ("CONTRIBUTING.md", "Contributing")]
 FRAME = """\
 <!DOCTYPE html>
 <html lang="en">
@@ -65,32 +67,35 @@ def pages() -> list[str]:
 
 def target_of(path: str) -> str:
     folder, name = posixpath.split(path)
-    return posixpath.join(folder, "index.html" if name == "README.md" else name.replace(".md", ".html"))
+    name = "index.html" if name == "README.md" else name.replace(".md", ".html")
+    return posixpath.join(folder, name)
 
 
 # ---- Markdown to HTML
 
 def prepared(text: str) -> str:
-    """Markdown of git hosts for the converter, which wants a blank line between a paragraph and a list."""
+    """Markdown of git hosts with a blank line before each list, which the converter requires."""
     out: list[str] = []
     fenced = False
     for line in text.split("\n"):
         fenced ^= line.startswith("```")
         item = re.match(r"(?:[-*]|\d+\.) ", line)
-        if item and not fenced and out and out[-1].strip() and not re.match(r"(?:[-*]|\d+\.) |\s", out[-1]):
+        before = out[-1] if out else ""
+        if item and not fenced and before.strip() and not re.match(r"(?:[-*]|\d+\.) |\s", before):
             out.append("")
         out.append(line)
     return "\n".join(out)
 
 
 def convert(text: str) -> str:
-    converter = markdown.Markdown(extensions=["tables", "fenced_code", "toc", "sane_lists"], tab_length=2,
-                                  extension_configs={"toc": {"slugify": lambda value, _: slug(value)}})
-    out = converter.convert(prepared(text))
+    out = markdown.markdown(
+        prepared(text), extensions=["tables", "fenced_code", "toc", "sane_lists"], tab_length=2,
+        extension_configs={"toc": {"slugify": lambda value, _: slug(value)}})
     # a bar in code in a table has a backslash, which stays there
     out = re.sub(r"(<td[^>]*>.*?</td>)", lambda m: m.group().replace("\\|", "|"), out, flags=re.S)
     out = out.replace("<pre>", '<pre tabindex="0">')
-    return re.sub(r"(<table>.*?</table>)", r'<div class="wide" tabindex="0">\1</div>', out, flags=re.S)
+    return re.sub(r"(<table>.*?</table>)", r'<div class="wide" tabindex="0">\1</div>', out,
+                  flags=re.S)
 
 
 # ---- links
@@ -145,25 +150,28 @@ class Site:
                 continue
             with open(f"{TOP}/{path}", encoding="utf-8") as f:
                 body = convert(f.read())
-            title = html.unescape(re.sub(r"<[^>]+>", "", re.search(r"<h1[^>]*>(.*?)</h1>", body).group(1)))
+            title = re.search(r"<h1[^>]*>(.*?)</h1>", body).group(1)
+            title = html.unescape(re.sub(r"<[^>]+>", "", title))
             up = posixpath.relpath(".", posixpath.dirname(self.pages[path]) or ".") + "/"
             self.put(path, FRAME.format(title=html.escape(title), up=up, menu=self.menu(path),
                                         body=self.rewrite(path, body)))
         shutil.copyfile(f"{TOP}/docs/site.css", f"{self.folder}/site.css")
-        self.problems += [f"{path}: a link to {target}#{anchor} leads nowhere" for path, target, anchor in self.wanted
-                          if anchor not in self.ids[target]]
+        self.problems += [f"{path}: a link to {target}#{anchor} leads nowhere"
+                          for path, target, anchor in self.wanted if anchor not in self.ids[target]]
 
     def menu(self, path: str) -> str:
         here = posixpath.dirname(self.pages[path]) or "."
-        return "\n".join(f'<a href="{posixpath.relpath(self.pages[to], here)}"'
-                         + (' aria-current="page"' if to == path else "") + f">{name}</a>" for to, name in MENU)
+        links = [(posixpath.relpath(self.pages[to], here),
+                  ' aria-current="page"' if to == path else "", name) for to, name in MENU]
+        return "\n".join(f'<a href="{to}"{current}>{name}</a>' for to, current, name in links)
 
 
 def main() -> int:
     site = Site(sys.argv[1])
     shutil.rmtree(site.folder, ignore_errors=True)
     site.build()
-    print("\n".join(site.problems) or f"{site.folder}/index.html and {len(site.pages) - 1} more pages")
+    more = len(site.pages) - 1
+    print("\n".join(site.problems) or f"{site.folder}/index.html and {more} more pages")
     return 1 if site.problems else 0
 
 

@@ -2,11 +2,12 @@
  *
  * tables.c - print the tables that the documentation is generated from, as JSON. Not installed.
  *
- * docs/generate.py reads the output. Every name, type, default and range in it is an entry of a table of the module:
- * mirror_attributes, mirror_config_commands, the outcomes, and the metrics as mirror_metrics_answer() prints them.
+ * docs/generate.py reads the output. Every name, type, default and range in it is an entry of a
+ * table of the module: mirror_attributes, mirror_config_commands, the outcomes, and the metrics as
+ * mirror_metrics_answer() prints them.
  *
- * The program links the module's objects without httpd. The functions of httpd that the output needs are below; all
- * others stay unresolved (Makefile.am) and are never called.
+ * The program links the module's objects without httpd. The functions of httpd that the output
+ * needs are below; all others stay unresolved (Makefile.am) and are never called.
  */
 #include <stdarg.h>
 #include <stdio.h>
@@ -27,7 +28,9 @@ static yajl_gen json;
 
 /* ---- httpd's part ---- */
 
-module AP_MODULE_DECLARE_DATA proxy_mirror_module = { STANDARD20_MODULE_STUFF, NULL, NULL, NULL, NULL, NULL, NULL, 0 };
+module AP_MODULE_DECLARE_DATA proxy_mirror_module = {
+    STANDARD20_MODULE_STUFF, NULL, NULL, NULL, NULL, NULL, NULL, 0
+};
 
 /* Add what mirror_metrics_answer() prints to the JSON: one string for each call. */
 AP_DECLARE_NONSTD(int) ap_rprintf(request_rec *r, const char *format, ...)
@@ -78,10 +81,12 @@ static const char *type_name(const mirror_value_type_t *type)
         const mirror_value_type_t *type;
         const char *name;
     } types[] = {
-        { &mirror_value_bool, "boolean" },  { &mirror_value_number, "number" }, { &mirror_value_size, "size" },
-        { &mirror_value_time, "time" },     { &mirror_value_choice, "choice" }, { &mirror_value_string, "string" },
-        { &mirror_value_target, "target" }, { &mirror_value_list, "list" },     { &mirror_value_secret, "secret" },
-        { &mirror_value_ratio, "ratio" },   { &mirror_value_host, "host" },
+        { &mirror_value_bool, "boolean" },  { &mirror_value_number, "number" },
+        { &mirror_value_size, "size" },     { &mirror_value_time, "time" },
+        { &mirror_value_choice, "choice" }, { &mirror_value_string, "string" },
+        { &mirror_value_target, "target" }, { &mirror_value_list, "list" },
+        { &mirror_value_secret, "secret" }, { &mirror_value_ratio, "ratio" },
+        { &mirror_value_host, "host" },
     };
     size_t i;
 

@@ -1,10 +1,11 @@
-"""No fact is in two pages: no sentence or cell of one is like one of another. Generated pages are not looked at."""
+"""No fact is in two hand-written pages: no sentence or cell of one is like one of another."""
 import difflib
 import re
 import xml.etree.ElementTree as ElementTree
 import tree
 
-LIMIT, SHORTEST = 0.6, 10               # of words, in order, that two sentences share; words of a sentence
+LIMIT = 0.6         # share of the words, in order, that two sentences have in common
+SHORTEST = 10       # words of a sentence that is compared
 PAGES = r"[A-Z]+\.md|docs/.*\.md|(bench|modules|packaging)/README\.md"
 GENERATED = ["docs/reference.md"]
 MANUAL = "docs/mod_proxy_mirror.xml"
@@ -34,8 +35,8 @@ def sentences(path):
                 yield path, " ".join(sentence.split()), words
 
 
-found = [s for path in tree.matching(PAGES) + tree.matching(re.escape(MANUAL)) if path not in GENERATED
-         for s in sentences(path)]
+found = [s for path in tree.matching(PAGES) + tree.matching(re.escape(MANUAL))
+         if path not in GENERATED for s in sentences(path)]
 number = {}
 bits = [sum({1 << number.setdefault(word, len(number)) for word in words}) for _, _, words in found]
 problems = []
@@ -48,6 +49,7 @@ for n, (path, text, words) in enumerate(found):
             continue
         ratio = difflib.SequenceMatcher(None, words, others, False).ratio()
         if ratio > LIMIT:
-            problems.append(f"{path}: {text!r} is like ({ratio:.2f}) {again!r} of {other}: say it once, and link")
+            problems.append(f"{path}: {text!r} is like ({ratio:.2f}) {again!r} of {other}: "
+                            "say it once, and link")
 
 tree.finish("alike", problems, f"{len(found)} sentences, each in one page" if found else "")
