@@ -9,7 +9,7 @@ SHORTEST = 10       # words of a sentence that is compared
 PAGES = r"[A-Z]+\.md|docs/.*\.md|(bench|modules|packaging)/README\.md"
 GENERATED = ["docs/reference.md"]
 MANUAL = "docs/mod_proxy_mirror.xml"
-FENCE = re.compile(r"^```.*?^```$|^ {4}\S.*$|<!--.*?-->|<[^>\n]+>", re.M | re.S)
+FENCE = re.compile(r"^```.*?^```$|^ {4}\S[^\n]*$|<!--.*?-->|<[^>\n]+>", re.M | re.S)
 
 
 def of_page(text):
