@@ -9,10 +9,8 @@
 #include <http_protocol.h>
 
 #include "mirror_attributes.h"
-#include "mirror_breaker.h"
-#include "mirror_limit.h"
 #include "mirror_manager_json.h"
-#include "mirror_slotmem.h"
+#include "mirror_view.h"
 #include "mirror_utf8.h"
 
 #define ETAG_BYTES 8
@@ -78,37 +76,35 @@ static void put_time(yajl_gen gen, const char *key, apr_time_t t)
     put_key(gen, iso);
 }
 
-static void put_limit(yajl_gen gen, const mirror_t *mirror, const mirror_settings_t *settings)
+static void put_limit(yajl_gen gen, const mirror_view_t *view)
 {
-    mirror_limit_state_t state;
-
     put_key(gen, "limit");
-    if (!settings->enable_limit_count || mirror->slot == NULL) {
+    if (!view->has_limit) {
         yajl_gen_null(gen);
         return;
     }
-    mirror_limit_state(&state, mirror, settings);
     yajl_gen_map_open(gen);
-    put_count(gen, "used", (apr_uint64_t)state.used);
-    put_time(gen, "closed_until", state.closed_until);
+    put_count(gen, "used", (apr_uint64_t)view->limit.used);
+    put_time(gen, "closed_until", view->limit.closed_until);
     put_key(gen, "fallback");
-    yajl_gen_bool(gen, state.fallback);
+    yajl_gen_bool(gen, view->limit.fallback);
     yajl_gen_map_close(gen);
 }
 
-static void put_state(yajl_gen gen, const mirror_t *mirror, const mirror_settings_t *settings,
-                      const mirror_totals_t *totals)
+static void put_state(yajl_gen gen, const mirror_view_t *view)
 {
-    apr_time_t down_until = mirror->slot != NULL ? mirror_breaker_down_until(mirror->slot) : 0;
+    const mirror_totals_t *totals = &view->totals;
 
     put_key(gen, "state");
     yajl_gen_map_open(gen);
+    put_key(gen, "name");
+    put_key(gen, mirror_view_state_name(view->state));
     put_count(gen, "queued", totals->queued);
     put_count(gen, "in_flight", totals->sum.in_flight);
     put_count(gen, "connections", totals->sum.connections);
     put_count(gen, "bytes", totals->sum.bytes);
-    put_time(gen, "down_until", down_until);
-    put_limit(gen, mirror, settings);
+    put_time(gen, "down_until", view->down_until);
+    put_limit(gen, view);
     yajl_gen_map_close(gen);
 }
 
@@ -169,12 +165,10 @@ static void put_latency(yajl_gen gen, const mirror_cell_t *sum)
 void mirror_manager_json_mirror(yajl_gen gen, const mirror_registry_t *registry, const mirror_t *mirror,
                                 const mirror_settings_t *settings, apr_pool_t *pool)
 {
-    mirror_totals_t totals;
+    mirror_view_t view;
+    const mirror_cell_t *sum = &view.totals.sum;
 
-    memset(&totals, 0, sizeof(totals));
-    if (registry->table != NULL && mirror->slot != NULL) {
-        mirror_slotmem_sum(&totals, registry->table, mirror->slot);
-    }
+    mirror_view_make(&view, registry, mirror, settings, pool);
     yajl_gen_map_open(gen);
     put_key(gen, "name");
     mirror_manager_json_text(gen, mirror->name, pool);
@@ -186,11 +180,11 @@ void mirror_manager_json_mirror(yajl_gen gen, const mirror_registry_t *registry,
     yajl_gen_bool(gen, settings->overridden);
     put_key(gen, "attributes");
     mirror_attributes_print(gen, settings, pool);
-    put_state(gen, mirror, settings, &totals);
-    put_count(gen, "seen", totals.sum.seen);
-    put_outcomes(gen, &totals.sum);
-    put_responses(gen, &totals.sum);
-    put_latency(gen, &totals.sum);
+    put_state(gen, &view);
+    put_count(gen, "seen", sum->seen);
+    put_outcomes(gen, sum);
+    put_responses(gen, sum);
+    put_latency(gen, sum);
     yajl_gen_map_close(gen);
 }
 

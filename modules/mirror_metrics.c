@@ -8,9 +8,8 @@
 #include <http_protocol.h>
 #include <apr_strings.h>
 
-#include "mirror_breaker.h"
 #include "mirror_metrics.h"
-#include "mirror_slotmem.h"
+#include "mirror_view.h"
 
 /* A mirror as it was when it was asked. */
 typedef struct metrics_t {
@@ -50,6 +49,7 @@ static const char *label_of(const char *name, apr_pool_t *pool)
 static metrics_t *collect(request_rec *r, const mirror_registry_t *registry)
 {
     metrics_t *all = apr_pcalloc(r->pool, (apr_size_t)registry->mirrors->nelts * sizeof(*all));
+    mirror_view_t view;
     int i;
 
     if (registry->table) {
@@ -59,10 +59,9 @@ static metrics_t *collect(request_rec *r, const mirror_registry_t *registry)
         const mirror_t *mirror = APR_ARRAY_IDX(registry->mirrors, i, const mirror_t *);
 
         all[i].label = label_of(mirror->name, r->pool);
-        if (registry->table && mirror->slot) {
-            mirror_slotmem_sum(&all[i].totals, registry->table, mirror->slot);
-            all[i].up = mirror_breaker_down_until(mirror->slot) == 0;
-        }
+        mirror_view_make(&view, registry, mirror, NULL, r->pool);
+        all[i].totals = view.totals;
+        all[i].up = view.state != MIRROR_VIEW_OFF && !view.down_until;
     }
     return all;
 }

@@ -124,7 +124,7 @@ static void put_head(request_rec *r, const mirror_page_visit_t *visit, const cha
     ap_rputs("</header>\n", r);
 }
 
-static void put_overview_row(request_rec *r, const mirror_page_view_t *view)
+static void put_overview_row(request_rec *r, const mirror_view_t *view)
 {
     apr_pool_t *p = r->pool;
     const mirror_cell_t *sum = &view->totals.sum;
@@ -138,11 +138,11 @@ static void put_overview_row(request_rec *r, const mirror_page_view_t *view)
         "</td>\n<td class=\"n live\" data-field=\"rate:mirrored\"></td>"
         "<td class=\"n live\" data-field=\"rate:lost\"></td><td class=\"n wide\" data-field=\"outcome:mirrored\">",
         mirror_page_count(p, sum->outcomes[MIRROR_OUTCOME_MIRRORED]), "</td><td class=\"n wide\" data-field=\"lost\">",
-        mirror_page_count(p, view->lost), "</td><td class=\"n wide\" data-field=\"p50\">",
+        mirror_page_count(p, mirror_page_lost(view)), "</td><td class=\"n wide\" data-field=\"p50\">",
         mirror_page_ms(p, mirror_cell_quantile(sum, 0.5)), "</td></tr>\n", NULL);
 }
 
-static void put_overview(request_rec *r, const mirror_page_view_t *views, int count)
+static void put_overview(request_rec *r, const mirror_view_t *views, int count)
 {
     int i;
 
@@ -195,13 +195,13 @@ static void put_footer(request_rec *r, const mirror_page_visit_t *visit, const c
 int mirror_page_send(request_rec *r, const mirror_registry_t *registry, const mirror_page_visit_t *visit)
 {
     int count = registry->mirrors->nelts;
-    mirror_page_view_t *views = apr_pcalloc(r->pool, sizeof(*views) * (apr_size_t)(count + 1));
+    mirror_view_t *views = apr_pcalloc(r->pool, sizeof(*views) * (apr_size_t)(count + 1));
     const char *location;
     int i;
 
     location = ap_escape_html(r->pool, ap_os_escape_path(r->pool, visit->location, 1));
     for (i = 0; i < count; i++) {
-        mirror_page_view(&views[i], registry, APR_ARRAY_IDX(registry->mirrors, i, const mirror_t *), r->pool);
+        mirror_view_make(&views[i], registry, APR_ARRAY_IDX(registry->mirrors, i, const mirror_t *), NULL, r->pool);
     }
     set_headers(r, "text/html; charset=utf-8");
     put_head(r, visit, location);

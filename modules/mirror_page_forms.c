@@ -15,7 +15,7 @@
 
 typedef struct form_t {
     request_rec *r;
-    const mirror_page_view_t *view;
+    const mirror_view_t *view;
     const char *begin; /* the form's element, open for more attributes */
     const char *nonce; /* its hidden field */
 } form_t;
@@ -69,12 +69,12 @@ static void put_limit(const form_t *form)
 
 static void put_reset(const form_t *form)
 {
-    open_form(form, apr_pstrcat(form->r->pool, " data-field=\"overridden\"", HIDDEN(!form->view->overridden), NULL),
+    open_form(form, apr_pstrcat(form->r->pool, " data-field=\"overridden\"", HIDDEN(!form->view->settings->overridden), NULL),
               "reset");
     ap_rputs("<button>Reset</button><small>to what the configuration file says</small></form>\n", form->r);
 }
 
-void mirror_page_put_forms(request_rec *r, const mirror_page_view_t *view, const char *nonce, const char *location)
+void mirror_page_put_forms(request_rec *r, const mirror_view_t *view, const char *nonce, const char *location)
 {
     const char *name = ap_escape_html(r->pool, view->mirror->name);
     form_t form;

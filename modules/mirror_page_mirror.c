@@ -13,15 +13,16 @@
 
 /* ---- state ---- */
 
-void mirror_page_put_state(request_rec *r, mirror_page_state_e state)
+void mirror_page_put_state(request_rec *r, mirror_view_state_e state)
 {
     int i;
 
     ap_rputs("<span class=\"state\">", r);
-    for (i = 0; i < MIRROR_PAGE_STATES; i++) {
+    for (i = 0; i < MIRROR_VIEW_STATES; i++) {
         const mirror_page_state_t *words = &mirror_page_states[i];
+        const char *name = mirror_view_state_name((mirror_view_state_e)i);
 
-        ap_rvputs(r, "<span class=\"", words->name, "\" data-when=\"", words->name, "\"", HIDDEN(i != (int)state),
+        ap_rvputs(r, "<span class=\"", name, "\" data-when=\"", name, "\"", HIDDEN(i != (int)state),
                   "><span aria-hidden=\"true\">", words->sign, "</span> ", words->label, "</span>", NULL);
     }
     ap_rputs("</span>", r);
@@ -39,15 +40,15 @@ static void put_time(request_rec *r, const char *field, apr_time_t t)
 }
 
 /* What the state means, and when it may change. */
-static void put_meaning(request_rec *r, const mirror_page_view_t *view)
+static void put_meaning(request_rec *r, const mirror_view_t *view)
 {
     int i;
 
     ap_rputs("<p class=\"meaning\">", r);
-    for (i = 0; i < MIRROR_PAGE_STATES; i++) {
-        ap_rvputs(r, "<span data-when=\"", mirror_page_states[i].name, "\"", HIDDEN(i != (int)view->state), ">",
+    for (i = 0; i < MIRROR_VIEW_STATES; i++) {
+        ap_rvputs(r, "<span data-when=\"", mirror_view_state_name((mirror_view_state_e)i), "\"", HIDDEN(i != (int)view->state), ">",
                   mirror_page_states[i].meaning, NULL);
-        if (i == MIRROR_PAGE_DOWN) {
+        if (i == MIRROR_VIEW_DOWN) {
             ap_rputs(" Next try: ", r);
             put_time(r, "down_until", view->down_until);
         }
@@ -56,7 +57,7 @@ static void put_meaning(request_rec *r, const mirror_page_view_t *view)
     ap_rputs("</p>\n", r);
 }
 
-static void put_heading(request_rec *r, const mirror_page_view_t *view)
+static void put_heading(request_rec *r, const mirror_view_t *view)
 {
     apr_pool_t *p = r->pool;
     const mirror_t *mirror = view->mirror;
@@ -64,7 +65,7 @@ static void put_heading(request_rec *r, const mirror_page_view_t *view)
 
     ap_rvputs(r, "<div class=\"heading\"><h2>", ap_escape_html(p, mirror->name), "</h2>", NULL);
     mirror_page_put_state(r, view->state);
-    ap_rvputs(r, "<span class=\"changed\" data-field=\"overridden\"", HIDDEN(!view->overridden),
+    ap_rvputs(r, "<span class=\"changed\" data-field=\"overridden\"", HIDDEN(!view->settings->overridden),
               ">Changed while running</span></div>\n", NULL);
     put_meaning(r, view);
     ap_rvputs(r, "<p class=\"route\">Requests for <code>", ap_escape_html(p, mirror->scope[0] ? mirror->scope : "/"),
@@ -83,7 +84,7 @@ static void put_figure(request_rec *r, const char *field, const char *label, con
               "</dd></div>\n", NULL);
 }
 
-static void put_figures(request_rec *r, const mirror_page_view_t *view)
+static void put_figures(request_rec *r, const mirror_view_t *view)
 {
     apr_pool_t *p = r->pool;
     const mirror_cell_t *sum = &view->totals.sum;
@@ -107,14 +108,14 @@ static void put_figures(request_rec *r, const mirror_page_view_t *view)
 /* ---- the limit ---- */
 
 /* The width of the bar, of 1000. */
-static int bar_width(const mirror_page_view_t *view)
+static int bar_width(const mirror_view_t *view)
 {
     apr_int64_t used = view->limit.used;
 
     return used >= view->settings->count ? 1000 : (int)((double)used * 1000 / (double)view->settings->count);
 }
 
-static void put_limit(request_rec *r, const mirror_page_view_t *view)
+static void put_limit(request_rec *r, const mirror_view_t *view)
 {
     apr_pool_t *p = r->pool;
     const mirror_settings_t *settings = view->settings;
@@ -138,7 +139,7 @@ static void put_limit(request_rec *r, const mirror_page_view_t *view)
 
 /* ---- outcomes ---- */
 
-static void put_outcome(request_rec *r, const mirror_page_view_t *view, mirror_outcome_e outcome)
+static void put_outcome(request_rec *r, const mirror_view_t *view, mirror_outcome_e outcome)
 {
     const mirror_page_outcome_t *words = &mirror_page_outcomes[outcome];
     const char *name = mirror_outcome_name(outcome);
@@ -154,7 +155,7 @@ static void put_outcome(request_rec *r, const mirror_page_view_t *view, mirror_o
               "</td></tr>\n", NULL);
 }
 
-static void put_outcomes(request_rec *r, const mirror_page_view_t *view)
+static void put_outcomes(request_rec *r, const mirror_view_t *view)
 {
     int i;
 
@@ -173,7 +174,7 @@ static void put_outcomes(request_rec *r, const mirror_page_view_t *view)
 }
 
 /* The mirror's answers by class of their status, as one line. */
-static void put_responses(request_rec *r, const mirror_page_view_t *view)
+static void put_responses(request_rec *r, const mirror_view_t *view)
 {
     static const char *const classes[] = { "1xx", "2xx", "3xx", "4xx", "5xx" };
     int i;
@@ -214,12 +215,12 @@ static void put_settings(request_rec *r, const mirror_settings_t *settings)
 
 /* ---- all of it ---- */
 
-void mirror_page_put_mirror(request_rec *r, const mirror_page_view_t *view, const char *nonce, const char *location)
+void mirror_page_put_mirror(request_rec *r, const mirror_view_t *view, const char *nonce, const char *location)
 {
     const char *name = ap_escape_html(r->pool, view->mirror->name);
 
     ap_rvputs(r, "<article id=\"m-", name, "\" data-mirror=\"", name, "\" data-state=\"",
-              mirror_page_states[view->state].name, "\">\n", NULL);
+              mirror_view_state_name(view->state), "\">\n", NULL);
     put_heading(r, view);
     put_figures(r, view);
     put_limit(r, view);

@@ -15,13 +15,13 @@
 /* ---- request threads ---- */
 
 /* The state in words, with the words of all others hidden. */
-void mirror_page_put_state(request_rec *r, mirror_page_state_e state);
+void mirror_page_put_state(request_rec *r, mirror_view_state_e state);
 
 /* The whole of one mirror, with forms if there is a `nonce`. `location` is escaped for HTML already, as the path of the
  * manager in a URL. */
-void mirror_page_put_mirror(request_rec *r, const mirror_page_view_t *view, const char *nonce, const char *location);
+void mirror_page_put_mirror(request_rec *r, const mirror_view_t *view, const char *nonce, const char *location);
 
 /* mirror_page_forms.c: its forms. */
-void mirror_page_put_forms(request_rec *r, const mirror_page_view_t *view, const char *nonce, const char *location);
+void mirror_page_put_forms(request_rec *r, const mirror_view_t *view, const char *nonce, const char *location);
 
 #endif

@@ -6,9 +6,7 @@
 
 #include <apr_strings.h>
 
-#include "mirror_breaker.h"
 #include "mirror_page_view.h"
-#include "mirror_settings.h"
 
 /* ---- words ---- */
 
@@ -51,62 +49,34 @@ const mirror_page_outcome_t mirror_page_outcomes[MIRROR_OUTCOME_COUNT] = {
                                    "A process of this server ended before the copy was sent." },
 };
 
-const mirror_page_state_t mirror_page_states[MIRROR_PAGE_STATES] = {
-    [MIRROR_PAGE_UP] = { "up", "\xe2\x97\x8f", "Up", "Copies are being sent." },
-    [MIRROR_PAGE_READY] = { "ready", "\xe2\x97\x8b", "Ready", "Nothing was sent yet." },
-    [MIRROR_PAGE_LIMITED] = { "limited", "\xe2\x97\x86", "Limit reached",
-                              "No more copies until the next time window." },
-    [MIRROR_PAGE_DOWN] = { "down", "\xe2\x96\xb2", "Down",
-                           "It cannot be reached. Copies are dropped; it is tried again." },
-    [MIRROR_PAGE_OFF] = { "off", "\xe2\x96\xa0", "Disabled", "No copies are made. Clients notice nothing of it." },
+const mirror_page_state_t mirror_page_states[MIRROR_VIEW_STATES] = {
+    [MIRROR_VIEW_UP] = { "\xe2\x97\x8f", "Up", "Copies are being sent." },
+    [MIRROR_VIEW_READY] = { "\xe2\x97\x8b", "Ready", "Nothing was sent yet." },
+    [MIRROR_VIEW_LIMITED] = { "\xe2\x97\x86", "Limit reached", "No more copies until the next time window." },
+    [MIRROR_VIEW_DOWN] = { "\xe2\x96\xb2", "Down", "It cannot be reached. Copies are dropped; it is tried again." },
+    [MIRROR_VIEW_DISABLED] = { "\xe2\x96\xa0", "Disabled", "No copies are made. Clients notice nothing of it." },
+    [MIRROR_VIEW_OFF] = { "\xe2\x96\xa1", "Off", "It sees no request: the error log says why (ProxyMirrorSlots)." },
 };
 
-int mirror_page_is_loss(mirror_outcome_e outcome)
+/* ---- one mirror ---- */
+
+/* Whether an outcome means that a copy was wanted and is lost. */
+static int is_loss(mirror_outcome_e outcome)
 {
     const char *group = mirror_page_outcomes[outcome].group;
 
     return strcmp(group, "room") == 0 || strcmp(group, "failed") == 0 || outcome == MIRROR_OUTCOME_LIMIT_FAILED;
 }
 
-/* ---- one mirror ---- */
-
-static mirror_page_state_e state_of(const mirror_page_view_t *view)
+apr_uint64_t mirror_page_lost(const mirror_view_t *view)
 {
-    if (!view->settings->enabled) {
-        return MIRROR_PAGE_OFF;
-    }
-    if (view->down_until) {
-        return MIRROR_PAGE_DOWN;
-    }
-    if (view->has_limit && view->limit.closed_until) {
-        return MIRROR_PAGE_LIMITED;
-    }
-    return view->totals.sum.outcomes[MIRROR_OUTCOME_MIRRORED] || view->totals.sum.connections ? MIRROR_PAGE_UP
-                                                                                              : MIRROR_PAGE_READY;
-}
-
-void mirror_page_view(mirror_page_view_t *view, const mirror_registry_t *registry, const mirror_t *mirror,
-                      apr_pool_t *pool)
-{
-    mirror_table_t *table = registry->table;
+    apr_uint64_t lost = 0;
     int i;
 
-    memset(view, 0, sizeof(*view));
-    view->mirror = mirror;
-    view->settings = mirror_settings_borrow(registry, mirror, pool);
-    view->overridden = view->settings->overridden;
-    if (table != NULL && mirror->slot != NULL) {
-        mirror_slotmem_sum(&view->totals, table, mirror->slot);
-        view->down_until = mirror_breaker_down_until(mirror->slot);
-        view->has_limit = view->settings->enable_limit_count;
-    }
-    if (view->has_limit) {
-        mirror_limit_state(&view->limit, mirror, view->settings);
-    }
     for (i = 0; i < MIRROR_OUTCOME_COUNT; i++) {
-        view->lost += mirror_page_is_loss((mirror_outcome_e)i) ? view->totals.sum.outcomes[i] : 0;
+        lost += is_loss((mirror_outcome_e)i) ? view->totals.sum.outcomes[i] : 0;
     }
-    view->state = state_of(view);
+    return lost;
 }
 
 /* ---- figures ---- */

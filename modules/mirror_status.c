@@ -11,22 +11,18 @@
 #include <mod_status.h>
 #include <apr_optional_hooks.h>
 
-#include "mirror_breaker.h"
 #include "mirror_scope.h"
 #include "mirror_manager_guard.h"
-#include "mirror_settings.h"
 #include "mirror_slotmem.h"
 #include "mirror_status.h"
+#include "mirror_view.h"
 
-static const char *state_of(const mirror_t *mirror, const mirror_settings_t *settings, int has_table)
+/* mod_status knows fewer states than the page. */
+static const char *state_of(const mirror_view_t *view)
 {
-    if (!has_table || !mirror->slot) {
-        return "off";
-    }
-    if (!settings->enabled) {
-        return "disabled";
-    }
-    return mirror_breaker_down_until(mirror->slot) ? "down" : "up";
+    return view->state == MIRROR_VIEW_READY || view->state == MIRROR_VIEW_LIMITED
+               ? mirror_view_state_name(MIRROR_VIEW_UP)
+               : mirror_view_state_name(view->state);
 }
 
 /* ---- ?auto ---- */
@@ -133,19 +129,14 @@ static int status_hook(request_rec *r, int flags)
     }
     for (i = 0; i < registry->mirrors->nelts; i++) {
         const mirror_t *mirror = APR_ARRAY_IDX(registry->mirrors, i, const mirror_t *);
-        const mirror_settings_t *settings = mirror_settings_borrow(registry, mirror, r->pool);
-        const char *state = state_of(mirror, settings, registry->table != NULL);
-        mirror_totals_t totals;
+        mirror_view_t view;
 
-        memset(&totals, 0, sizeof(totals));
-        if (registry->table && mirror->slot) {
-            mirror_slotmem_sum(&totals, registry->table, mirror->slot);
-        }
+        mirror_view_make(&view, registry, mirror, NULL, r->pool);
         if (flags & AP_STATUS_SHORT) {
-            put_lines(r, i, mirror, state, &totals);
+            put_lines(r, i, mirror, state_of(&view), &view.totals);
         }
         else {
-            put_row(r, mirror, settings, state, &totals, table);
+            put_row(r, mirror, view.settings, state_of(&view), &view.totals, table);
         }
     }
     if (!(flags & AP_STATUS_SHORT)) {

@@ -92,20 +92,6 @@ class Mirror {
         }
     }
 
-    /* What the server decides in mirror_page_view.c, decided likewise. */
-    static state_of({ attributes, state, outcomes }) {
-        if (!attributes.enabled) {
-            return "off";
-        }
-        if (state.down_until) {
-            return "down";
-        }
-        if (state.limit && state.limit.closed_until) {
-            return "limited";
-        }
-        return outcomes.mirrored || state.connections ? "up" : "ready";
-    }
-
     /* Returns the words of its state if that has changed. */
     update(at, json) {
         this.totals.add(at, json);
@@ -114,7 +100,7 @@ class Mirror {
         this.update_limit(json.attributes, json.state.limit);
         this.update_settings(json);
         this.draw();
-        const state = Mirror.state_of(json);
+        const state = json.state.name;
         const before = this.state;
         this.state = state;
         this.article.dataset.state = state;

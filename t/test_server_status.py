@@ -94,3 +94,18 @@ def test_nothing_without_mirrors(httpd):
     h = httpd(PAGE, ["status"])
     assert b"Proxy Mirror" not in h.get("/server-status").body
     assert auto_of(h) == {}
+
+
+def test_a_mirror_without_a_slot_is_off_everywhere(httpd, mirror):
+    """A mirror that was renamed has no slot while that of the name before is kept."""
+    manager = '<Location "/manage">\nSetHandler proxy-mirror-manager\n</Location>\n'
+    h = httpd(PAGE + manager + "ProxyMirrorSlots 1\n" + to(mirror, name="one"), modules=["status"], expect=["PM0002"])
+    h.conf = PAGE + manager + "ProxyMirrorSlots 1\n" + to(mirror, name="two")
+    h.configure()
+    h.graceful()
+    assert h.log_lines("PM0002: mirror two ")
+    assert h.mirror("two")["state"]["name"] == "off"
+    assert auto_of(h)["ProxyMirror[0]Status"] == "off"
+    page = h.get("/manage/").body.decode()
+    assert 'data-mirror="two" data-state="off"' in page and "It sees no request" in page
+    assert b'proxy_mirror_up{mirror="two"} 0' in h.get("/manage/metrics").body
