@@ -9,10 +9,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "mirror_admit.h"
 #include "mirror_blocks.h"
 #include "mirror_breaker.h"
 #include "mirror_copy.h"
-#include "mirror_limit_window.h"
 #include "mirror_log.h"
 #include "mirror_settings.h"
 #include "mirror_share.h"
@@ -23,11 +23,9 @@
 #define MIRROR_HEAD_TAIL 48
 /* An announced body up to this size lies in the block. */
 #define MIRROR_START_MAX 8192
-/* Further blocks: the first one of a body of unknown length, the largest, and what those have room
- * for that stay when the rest of the body is on disk. */
-#define MIRROR_BLOCK_MIN  8192
-#define MIRROR_BLOCK_MAX  65536
-#define MIRROR_BLOCKS_MIN 65536
+/* Further blocks: the first one of a body of unknown length, and the largest. */
+#define MIRROR_BLOCK_MIN 8192
+#define MIRROR_BLOCK_MAX 65536
 /* What malloc adds to a block. */
 #define MIRROR_BLOCK_COST 16
 /* Blocks that are written to a file at a time. */
@@ -52,97 +50,23 @@ int mirror_copy_trim(mirror_child_t *child)
     return mirror_blocks_trim(child->blocks) > 0;
 }
 
-/* ---- the gates ---- */
-
-/* Charge `bytes` to the lane, if its share of the memory has room. */
-static int charge_if(mirror_lane_t *lane, apr_size_t *charged, apr_size_t bytes)
-{
-    if (!mirror_share_take(&lane->child->memory, &lane->memory, bytes)) {
-        return 0;
-    }
-    apr_atomic_add64(&lane->cell->bytes, bytes);
-    *charged += bytes;
-    return 1;
-}
-
-/* The same for what the copy cannot be without. 0: there is no room. */
-static int charge(mirror_lane_t *lane, apr_size_t *charged, apr_size_t bytes)
-{
-    if (!charge_if(lane, charged, bytes)) {
-        apr_atomic_inc32(&lane->child->refused);
-        return 0;
-    }
-    return 1;
-}
-
-static void count(mirror_lane_t *lane, mirror_outcome_e outcome)
-{
-    apr_atomic_inc64(&lane->cell->outcomes[outcome]);
-}
-
-static int is_used_up(const mirror_lane_t *lane, const mirror_settings_t *settings)
-{
-    return settings->enable_limit_count &&
-           mirror_limit_window_is_closed(&lane->mirror->slot->limit_closed, settings->limit_id,
-                                         apr_time_from_sec(settings->time_window));
-}
-
-static mirror_outcome_e refuse(mirror_lane_t *lane, mirror_outcome_e outcome)
-{
-    apr_atomic_dec32(&lane->pending);
-    count(lane, outcome);
-    return outcome;
-}
-
-/* Also give back what was charged for the copy. */
-static mirror_outcome_e refuse_charged(mirror_lane_t *lane, apr_size_t charged, mirror_outcome_e outcome)
-{
-    mirror_share_give(&lane->child->memory, &lane->memory, charged);
-    apr_atomic_sub64(&lane->cell->bytes, charged);
-    return refuse(lane, outcome);
-}
-
-/* Whether `bytes` more of a body beyond its first blocks may be in memory. Only half of the share
- * is for these, as heads and short bodies cannot be anywhere else. */
-static int may_stay(mirror_lane_t *lane, apr_off_t bytes)
-{
-    return mirror_share_fits_half(&lane->child->memory, &lane->memory, (apr_uint64_t)bytes);
-}
-
-/* Whether there is room for a body of that length, in memory or for what would go to disk of it.
- * There may still be none when it comes. */
-static int has_room(mirror_lane_t *lane, apr_off_t announced)
-{
-    apr_off_t spooled = announced > 0 ? (announced - 1) / MIRROR_BLOCKS_MIN * MIRROR_BLOCKS_MIN : 0;
-
-    return spooled == 0 || may_stay(lane, announced) || mirror_spool_has_room(lane, spooled);
-}
-
 mirror_outcome_e mirror_copy_create(mirror_copy_t **out, mirror_lane_t *lane, const mirror_settings_t *settings,
                                     apr_size_t head_size, apr_off_t announced)
 {
     apr_size_t start_size = announced > 0 && announced <= MIRROR_START_MAX ? (apr_size_t)announced : 0;
     apr_size_t size = sizeof(mirror_copy_t) + head_size + MIRROR_HEAD_TAIL + start_size;
-    apr_size_t charged = 0;
-    mirror_breaker_e pass;
+    mirror_admit_t admitted;
+    mirror_outcome_e outcome =
+        mirror_admit(&admitted, lane, settings, size + MIRROR_BLOCK_COST, announced);
     mirror_copy_t *copy;
 
     *out = NULL;
-    if (apr_atomic_inc32(&lane->pending) >= (apr_uint64_t)settings->max_connections + settings->max_queue) {
-        apr_atomic_inc32(&lane->refused);
-        return refuse(lane, MIRROR_OUTCOME_QUEUE_FULL);
+    if (outcome != MIRROR_OUTCOME_NONE) {
+        return outcome;
     }
-    if (!has_room(lane, announced) || !charge(lane, &charged, size + MIRROR_BLOCK_COST)) {
-        return refuse(lane, MIRROR_OUTCOME_MEMORY_FULL);
-    }
-    if (is_used_up(lane, settings)) {
-        return refuse_charged(lane, charged, MIRROR_OUTCOME_LIMITED);
-    }
-    pass = mirror_breaker_pass(lane, settings);
-    copy = pass == MIRROR_BREAKER_CLOSED ? NULL : malloc(size);
+    copy = malloc(size);
     if (!copy) {
-        return refuse_charged(lane, charged,
-                              pass == MIRROR_BREAKER_CLOSED ? MIRROR_OUTCOME_UNREACHABLE : MIRROR_OUTCOME_MEMORY_FULL);
+        return mirror_admit_cancel(&admitted, lane, MIRROR_OUTCOME_MEMORY_FULL);
     }
     memset(copy, 0, sizeof(*copy));
     copy->lane = lane;
@@ -153,15 +77,15 @@ mirror_outcome_e mirror_copy_create(mirror_copy_t **out, mirror_lane_t *lane, co
     copy->start = copy->head + head_size + MIRROR_HEAD_TAIL;
     copy->start_size = start_size;
     copy->announced = announced;
-    copy->charged = charged;
-    copy->probe = pass == MIRROR_BREAKER_PROBE;
+    copy->charged = admitted.charged;
+    copy->probe = admitted.probe;
     *out = copy;
     return MIRROR_OUTCOME_NONE;
 }
 
 void mirror_copy_log(mirror_copy_t *copy, mirror_log_line_t *line, const mirror_log_t *log)
 {
-    if (line && !charge_if(copy->lane, &copy->charged, line->size + MIRROR_BLOCK_COST)) {
+    if (line && !mirror_admit_charge_if(copy->lane, &copy->charged, line->size + MIRROR_BLOCK_COST)) {
         free(line);
         line = NULL;
     }
@@ -197,7 +121,7 @@ static apr_off_t expected(const mirror_copy_t *copy, apr_size_t len)
 static apr_size_t next_size(const mirror_copy_t *copy, apr_off_t more)
 {
     apr_size_t most =
-        copy->held < MIRROR_BLOCKS_MIN ? MIRROR_BLOCKS_MIN - copy->held : MIRROR_BLOCK_MAX;
+        copy->held < MIRROR_ADMIT_BLOCKS ? MIRROR_ADMIT_BLOCKS - copy->held : MIRROR_BLOCK_MAX;
 
     if (most == MIRROR_BLOCK_MAX && more > MIRROR_BLOCK_MAX / 2) {
         return most;
@@ -246,7 +170,7 @@ static void drop_blocks(mirror_copy_t *copy)
     mirror_block_t *last = copy->rest, *block, *next;
     apr_size_t kept = last->size, given = 0;
 
-    for (; kept < MIRROR_BLOCKS_MIN && last->next; last = last->next) {
+    for (; kept < MIRROR_ADMIT_BLOCKS && last->next; last = last->next) {
         kept += last->next->size;
     }
     for (block = last->next; block; block = next) {
@@ -268,7 +192,7 @@ static int spill(mirror_copy_t *copy)
     mirror_block_t *block;
     int n = 0;
 
-    if (!copy->spool && !charge(copy->lane, &copy->charged, MIRROR_SPOOL_COST)) {
+    if (!copy->spool && !mirror_admit_charge(copy->lane, &copy->charged, MIRROR_SPOOL_COST)) {
         return 0;
     }
     for (block = copy->rest; block; block = block->next) {
@@ -299,11 +223,11 @@ static int next_block(mirror_copy_t *copy, apr_size_t len)
         copy->last = copy->last->next; /* it was emptied */
         return 1;
     }
-    if (copy->held < MIRROR_BLOCKS_MIN) {
-        return charge(copy->lane, &copy->charged, block_cost(size)) && add_block(copy, size);
+    if (copy->held < MIRROR_ADMIT_BLOCKS) {
+        return mirror_admit_charge(copy->lane, &copy->charged, block_cost(size)) && add_block(copy, size);
     }
-    if (!copy->spool && may_stay(copy->lane, more) &&
-        charge_if(copy->lane, &copy->charged, block_cost(size))) {
+    if (!copy->spool && mirror_admit_may_stay(copy->lane, more) &&
+        mirror_admit_charge_if(copy->lane, &copy->charged, block_cost(size))) {
         return add_block(copy, size);
     }
     return spill(copy);
@@ -374,7 +298,7 @@ void mirror_copy_end(mirror_copy_t *copy, mirror_outcome_e outcome)
             apr_atomic_dec64(&lane->cell->in_flight);
         }
         apr_atomic_sub64(&lane->cell->bytes, copy->charged);
-        count(lane, outcome);
+        apr_atomic_inc64(&lane->cell->outcomes[outcome]);
         if (copy->probe && !copy->in_pool) {
             mirror_breaker_forgo(lane);
         }
