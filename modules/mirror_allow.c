@@ -45,7 +45,8 @@ static int read_port(apr_port_t *port, const char *text)
     return value >= 1 && value <= 65535;
 }
 
-int mirror_allow_split(const char **host, apr_port_t *port, const char *text, apr_pool_t *pool)
+/* Take "name:port" or "[address]:port" apart. Returns 0 if it is no such text. *host is in `pool`. */
+static int split(const char **host, apr_port_t *port, const char *text, apr_pool_t *pool)
 {
     const char *colon = strrchr(text, ':');
     int bracketed = *text == '[' && colon && colon[-1] == ']';
@@ -142,7 +143,8 @@ static int is_configured(const mirror_settings_t *settings, const char *host)
            (settings->redis_host && !apr_cstr_casecmp(host, settings->redis_host)) || has_node(settings, host);
 }
 
-int mirror_allow_host(const mirror_registry_t *registry, const char *host, apr_port_t port)
+/* Whether the manager may set this host (without brackets) with this port. */
+static int allows_host(const mirror_registry_t *registry, const char *host, apr_port_t port)
 {
     int i;
 
@@ -189,20 +191,20 @@ const char *mirror_allow_settings(const mirror_registry_t *registry, const mirro
     int i;
 
     if (strcmp(settings->target.url, file->target.url) &&
-        !mirror_allow_host(registry, settings->target.hostname, settings->target.port)) {
+        !allows_host(registry, settings->target.hostname, settings->target.port)) {
         return refuse("host", settings->target.hostname, settings->target.port, pool);
     }
     if (settings->redis_host &&
         (!file->redis_host || strcmp(settings->redis_host, file->redis_host) ||
          settings->redis_port != file->redis_port) &&
-        !mirror_allow_host(registry, settings->redis_host, (apr_port_t)settings->redis_port)) {
+        !allows_host(registry, settings->redis_host, (apr_port_t)settings->redis_port)) {
         return refuse("redis_host", settings->redis_host, (apr_port_t)settings->redis_port, pool);
     }
     for (i = 0; nodes && i < nodes->nelts; i++) {
         const char *node = APR_ARRAY_IDX(nodes, i, const char *);
 
         if (!is_configured_node(file, node) &&
-            (!mirror_allow_split(&host, &port, node, pool) || !mirror_allow_host(registry, host, port))) {
+            (!split(&host, &port, node, pool) || !allows_host(registry, host, port))) {
             return apr_psprintf(pool, "redis_cluster_nodes: hosts that ProxyMirrorAllowHost allows are needed; got %s",
                                 mirror_value_quote(node, pool));
         }

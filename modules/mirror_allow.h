@@ -19,15 +19,9 @@ const char *mirror_allow_add(apr_array_header_t **allow, const char *pattern, co
 
 /* ---- any thread ---- */
 
-/* Whether the manager may set this host (without brackets) with this port. */
-int mirror_allow_host(const mirror_registry_t *registry, const char *host, apr_port_t port);
-
 /* What the settings have that neither the file has there nor ProxyMirrorAllowHost allows. Returns NULL, or what is wrong,
  * in `pool`. */
 const char *mirror_allow_settings(const mirror_registry_t *registry, const mirror_t *mirror,
                                   const mirror_settings_t *settings, apr_pool_t *pool);
-
-/* Take "name:port" or "[address]:port" apart; 0: it is no such text. *host is in `pool`. */
-int mirror_allow_split(const char **host, apr_port_t *port, const char *text, apr_pool_t *pool);
 
 #endif

@@ -39,7 +39,7 @@ static void put_key(yajl_gen gen, const char *key)
 }
 
 /* What comes from a URI or a configuration file may be in any encoding; JSON is in UTF-8 (RFC 8259 8.1). */
-void mirror_manager_json_text(yajl_gen gen, const char *text, apr_pool_t *pool)
+static void put_text(yajl_gen gen, const char *text, apr_pool_t *pool)
 {
     if (!mirror_utf8_is_valid(text)) {
         char *ascii = apr_pstrdup(pool, text);
@@ -171,11 +171,11 @@ void mirror_manager_json_mirror(yajl_gen gen, const mirror_registry_t *registry,
     mirror_view_make(&view, registry, mirror, settings, pool);
     yajl_gen_map_open(gen);
     put_key(gen, "name");
-    mirror_manager_json_text(gen, mirror->name, pool);
+    put_text(gen, mirror->name, pool);
     put_key(gen, "server");
-    mirror_manager_json_text(gen, mirror->server, pool);
+    put_text(gen, mirror->server, pool);
     put_key(gen, "scope");
-    mirror_manager_json_text(gen, mirror->scope, pool);
+    put_text(gen, mirror->scope, pool);
     put_key(gen, "overridden");
     yajl_gen_bool(gen, settings->overridden);
     put_key(gen, "attributes");
@@ -227,7 +227,7 @@ int mirror_manager_json_error(request_rec *r, int status, const char *text)
 
     yajl_gen_map_open(gen);
     put_key(gen, "error");
-    mirror_manager_json_text(gen, text, r->pool);
+    put_text(gen, text, r->pool);
     yajl_gen_map_close(gen);
     return mirror_manager_json_send(r, status, gen);
 }

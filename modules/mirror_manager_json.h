@@ -15,9 +15,6 @@
 /* An empty document, with line breaks, that ends with `pool`. */
 yajl_gen mirror_manager_json_create(apr_pool_t *pool);
 
-/* Add a text that may be in any encoding: JSON is in UTF-8 (RFC 8259 8.1). */
-void mirror_manager_json_text(yajl_gen gen, const char *text, apr_pool_t *pool);
-
 /* Add the object of a mirror with these settings, and its state and counts as they are now. */
 void mirror_manager_json_mirror(yajl_gen gen, const mirror_registry_t *registry, const mirror_t *mirror,
                                 const mirror_settings_t *settings, apr_pool_t *pool);

@@ -275,11 +275,6 @@ void mirror_override_apply(mirror_settings_t *settings, const mirror_override_t 
     mirror_attributes_merge(settings, &override->given);
 }
 
-int mirror_override_gives(const mirror_override_t *override, const char *name)
-{
-    return mirror_attributes_is_set(&override->given, mirror_attributes_find(name));
-}
-
 /* ---- passwords ---- */
 
 /* The first attribute by which one's password goes elsewhere than the other's; NULL if it is the same password, and goes

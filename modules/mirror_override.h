@@ -47,9 +47,6 @@ void mirror_override_tidy(mirror_override_t *override, const mirror_t *mirror, a
 /* What the mirror's settings are with it. They point into it and into the configuration. */
 void mirror_override_apply(mirror_settings_t *settings, const mirror_override_t *override, const mirror_t *mirror);
 
-/* Whether the attribute has a value of its own here. */
-int mirror_override_gives(const mirror_override_t *override, const char *name);
-
 /* Whether a password would be sent where it was not given for. `before` are the settings in force until now. */
 const char *mirror_override_refuse_password(const mirror_override_t *override, const mirror_settings_t *before,
                                             const mirror_t *mirror, apr_pool_t *pool);
