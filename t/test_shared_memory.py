@@ -112,7 +112,9 @@ def test_filled_by_a_child_that_runs_on(served, kind):
     """The restart ends it. Then it happens once more, and a stop comes."""
     h, segment = served(DAMAGE)
     segment.fill(kind)
+    damaged = set(h.pids())
     assert_begins_anew(h)
+    wait_for("the end of the children that have the segment of before", lambda: not damaged & set(h.pids()), 20)
     again = Segment(h.pids()[0])
     try:
         again.fill(kind)
