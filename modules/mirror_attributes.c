@@ -11,7 +11,6 @@
 
 #include "mirror_attributes.h"
 #include "mirror_limit_settings.h"
-#include "mirror_sample.h"
 
 #define FIELD(member) offsetof(mirror_settings_t, member)
 #define MILLISECOND   ((apr_int64_t)1000)
@@ -46,7 +45,7 @@ static const char *const uri_words[] = { "client", "backend", NULL };       /* m
 static const char *const when_words[] = { "response", "request", NULL }; /* mirror_when_e */
 static const char *const fallback_words[] = { "local", "mirror", "drop", NULL };       /* mirror_fallback_e */
 
-#define RATIO RULE(ratio, 0, MIRROR_SAMPLE_ALL, "a number, 0 to 1 (in a directive also 0% to 100%), is needed", NULL, NULL)
+#define RATIO RULE(ratio, 0, MIRROR_RATIO_ALL, "a number, 0 to 1 (in a directive also 0% to 100%), is needed", NULL, NULL)
 #define HOST_HEADER RULE(host, 0, 0, "preserve, target, or a host name or address and perhaps a port, is needed", host_words, NULL)
 #define LIMITED "enable_limit_count=true"
 #define REMOTE  "policy=redis|redis-cluster"

@@ -109,7 +109,7 @@ static int is_sampled(const mirror_choice_t *choice, mirror_lane_t *lane, const 
     const ap_expr_info_t *expr = settings->rules ? settings->rules->sample_key : NULL;
     const char *key;
 
-    if (settings->sample_ratio >= MIRROR_SAMPLE_ALL || settings->sample_ratio == 0) {
+    if (settings->sample_ratio >= MIRROR_RATIO_ALL || settings->sample_ratio == 0) {
         return settings->sample_ratio != 0;
     }
     if (!expr) {

@@ -23,7 +23,7 @@ static apr_uint64_t mix(apr_uint64_t n)
 
 static int is_in(apr_uint64_t number, apr_int64_t ratio)
 {
-    return ratio >= MIRROR_SAMPLE_ALL || number < (apr_uint64_t)ratio * BILLIONTH;
+    return ratio >= MIRROR_RATIO_ALL || number < (apr_uint64_t)ratio * BILLIONTH;
 }
 
 int mirror_sample_random(apr_uint64_t *state, apr_int64_t ratio)

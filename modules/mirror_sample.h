@@ -12,9 +12,7 @@
 #ifndef MIRROR_SAMPLE_H
 #define MIRROR_SAMPLE_H
 
-#include <apr.h>
-
-#define MIRROR_SAMPLE_ALL APR_INT64_C(1000000000) /* the ratio 1 */
+#include "mirror_value.h"
 
 /* ---- any thread ---- */
 

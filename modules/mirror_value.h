@@ -13,6 +13,9 @@
 #include <yajl/yajl_gen.h>
 #include <yajl/yajl_tree.h>
 
+/* The ratio 1, in billionths. */
+#define MIRROR_RATIO_ALL APR_INT64_C(1000000000)
+
 typedef struct mirror_value_type_t mirror_value_type_t;
 typedef struct mirror_value_rule_t mirror_value_rule_t;
 

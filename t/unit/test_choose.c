@@ -214,7 +214,7 @@ START_TEST(what_follows_is_independent)
     int i, before = 0, pairs = 0;
 
     for (i = 0; i < MANY; i++) {
-        int now = mirror_sample_random(&state, MIRROR_SAMPLE_ALL / 2);
+        int now = mirror_sample_random(&state, MIRROR_RATIO_ALL / 2);
 
         pairs += now && before;
         before = now;
@@ -239,7 +239,7 @@ START_TEST(keys_are_spread_evenly)
                 char key[64];
 
                 apr_snprintf(key, sizeof(key), forms[form], i);
-                count += mirror_sample_key(key, (apr_int64_t)(ratios[r] * MIRROR_SAMPLE_ALL));
+                count += mirror_sample_key(key, (apr_int64_t)(ratios[r] * MIRROR_RATIO_ALL));
             }
             ck_assert_share(count, MANY, ratios[r]);
         }
