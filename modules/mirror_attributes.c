@@ -107,24 +107,6 @@ const mirror_attribute_t mirror_attributes[] = {
 #define ROWS_LEFT (64 - (int)(sizeof(mirror_attributes) / sizeof(*mirror_attributes) - 1)) /* bits of `set` */
 typedef char rows_fit_in_set[ROWS_LEFT >= 0 ? 1 : -1];
 
-/* ---- relations: each row of this table looks at settings as a whole ---- */
-
-/* Returns NULL, or what is wrong. */
-typedef const char *relation_t(const mirror_settings_t *settings, apr_pool_t *pool);
-
-/* With when=request a copy is gone before there is a status. */
-static const char *refuse_status_of_request(const mirror_settings_t *settings, apr_pool_t *pool)
-{
-    (void)pool;
-    return settings->status && settings->when == MIRROR_WHEN_REQUEST
-               ? "status: when=response is needed with it; got when=request"
-               : NULL;
-}
-
-static relation_t *const relations[] = { refuse_status_of_request, mirror_limit_settings_need_server,
-                                         mirror_limit_settings_need_cluster, mirror_limit_settings_need_name,
-                                         mirror_limit_settings_need_password };
-
 /* ---- rows ---- */
 
 static const char *refuse_name(const char *text)
@@ -432,63 +414,4 @@ void mirror_attributes_print(yajl_gen json, const mirror_settings_t *settings, a
         }
     }
     yajl_gen_map_close(json);
-}
-
-/* ---- as a whole ---- */
-
-void mirror_attributes_check(apr_array_header_t *faults, const mirror_settings_t *settings)
-{
-    apr_size_t i;
-
-    for (i = 0; i < sizeof(relations) / sizeof(*relations); i++) {
-        const char *wrong = relations[i](settings, faults->pool);
-
-        if (wrong) {
-            APR_ARRAY_PUSH(faults, const char *) = wrong;
-        }
-    }
-}
-
-/* Whether `text` is one of the words between '|'. */
-static int is_one_of(const char *words, const char *text)
-{
-    apr_size_t len = strlen(text);
-
-    while (strncmp(words, text, len) || (words[len] && words[len] != '|')) {
-        words = strchr(words, '|');
-        if (!words++) {
-            return 0;
-        }
-    }
-    return 1;
-}
-
-/* NULL if the row has an effect; else what it would need: "body=true". */
-static const char *missing(const mirror_attribute_t *row, const mirror_settings_t *settings, apr_pool_t *pool)
-{
-    const mirror_attribute_t *other;
-    const char *words, *text;
-
-    if (!row->effective) {
-        return NULL;
-    }
-    words = row->effective + strcspn(row->effective, "=");
-    other = mirror_attributes_find(apr_pstrmemdup(pool, row->effective, (apr_size_t)(words - row->effective)));
-    text = mirror_value_to_text(const_member(settings, other), &other->rule, pool);
-    return text && (*words ? is_one_of(words + 1, text) : !other->initial || strcmp(text, other->initial)) ? missing(other, settings, pool) : row->effective;
-}
-
-void mirror_attributes_check_effect(apr_array_header_t *warnings, const mirror_settings_t *line,
-                                    const mirror_settings_t *settings)
-{
-    const mirror_attribute_t *row;
-
-    for (row = mirror_attributes; row->name; row++) {
-        const char *needed = line->set & mirror_attributes_bit(row) ? missing(row, settings, warnings->pool) : NULL;
-
-        if (needed) {
-            APR_ARRAY_PUSH(warnings, const char *) =
-                apr_pstrcat(warnings->pool, row->name, ": has no effect without ", needed, NULL);
-        }
-    }
 }

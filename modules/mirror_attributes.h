@@ -85,13 +85,6 @@ apr_uint64_t mirror_attributes_hash(const mirror_settings_t *settings, apr_pool_
 /* The row's bit in a set of rows. */
 apr_uint64_t mirror_attributes_bit(const mirror_attribute_t *row);
 
-/* Append what is wrong with the attributes taken together to `faults` (of const char *, in its pool). */
-void mirror_attributes_check(apr_array_header_t *faults, const mirror_settings_t *settings);
-
-/* Append to `warnings` (of const char *) what `line` gives that has no effect in `settings`, the whole with it. */
-void mirror_attributes_check_effect(apr_array_header_t *warnings, const mirror_settings_t *line,
-                                    const mirror_settings_t *settings);
-
 /* Add the key and the value of one row to `json`: with `reveal` a secret as it is. */
 void mirror_attributes_print_row(yajl_gen json, const mirror_settings_t *settings, const mirror_attribute_t *row,
                                  int reveal, apr_pool_t *pool);

@@ -19,6 +19,7 @@
 #include <stddef.h>
 
 #include "mirror_attributes.h"
+#include "mirror_relations.h"
 #include "mirror_rules.h"
 #include "mirror_config.h"
 #include "mirror_console.h"
@@ -239,8 +240,8 @@ static int resolve_settings(config_line_t *line, apr_pool_t *pconf, apr_pool_t *
     if (wrong) {
         APR_ARRAY_PUSH(faults, const char *) = wrong;
     }
-    mirror_attributes_check(faults, settings);
-    mirror_attributes_check_effect(warnings, &line->given, settings);
+    mirror_relations_check(faults, settings);
+    mirror_relations_check_effect(warnings, &line->given, settings);
     for (i = 0; i < faults->nelts; i++) {
         ap_log_perror(APLOG_MARK, APLOG_STARTUP | APLOG_ERR, 0, plog, "PM0100: %s:%d: ProxyMirror %s",
                       line->mirror.file, line->mirror.line, APR_ARRAY_IDX(faults, i, const char *));

@@ -23,8 +23,8 @@ typedef struct redis_t {
 
 static const char *redis_missing(const mirror_t *mirror, const mirror_settings_t *settings, apr_pool_t *pool)
 {
-    return mirror_redis_login_missing(mirror, settings, settings->redis_host, (apr_port_t)settings->redis_port,
-                                      pool);
+    return mirror_redis_login_missing(
+        mirror, settings, mirror_redis_url(settings->redis_host, (apr_port_t)settings->redis_port, pool), pool);
 }
 
 static void *redis_open(const mirror_t *mirror, const mirror_settings_t *settings, apr_uint32_t *given_up,

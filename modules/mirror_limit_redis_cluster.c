@@ -72,7 +72,7 @@ static const char *cluster_missing(const mirror_t *mirror, const mirror_settings
     for (i = 0; i < nodes->nelts && !missing; i++) {
         node_t node = node_of(APR_ARRAY_IDX(nodes, i, const char *));
 
-        missing = mirror_redis_login_missing(mirror, settings, node.host, node.port, pool);
+        missing = mirror_redis_login_missing(mirror, settings, mirror_redis_url(node.host, node.port, pool), pool);
     }
     return missing;
 }

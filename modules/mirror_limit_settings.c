@@ -1,12 +1,11 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE.
  *
- * mirror_limit_settings.c - rules and relations of the attributes of limits. See mirror_limit_settings.h.
+ * mirror_limit_settings.c - rules of the attributes of limits. See mirror_limit_settings.h.
  */
 #include <apr_lib.h>
 #include <apr_strings.h>
 #include <string.h>
 
-#include "mirror_attributes.h"
 #include "mirror_limit_settings.h"
 #include "mirror_limit_window.h"
 
@@ -41,53 +40,6 @@ const char *mirror_limit_settings_refuse_node(const char *text)
         }
     }
     return host > 255 ? "one has a malformed host" : NULL;
-}
-
-/* ---- relations ---- */
-
-static int has_policy(const mirror_settings_t *settings, const char *policy)
-{
-    return strcmp(mirror_limit_settings_policies[settings->policy], policy) == 0;
-}
-
-const char *mirror_limit_settings_need_server(const mirror_settings_t *settings, apr_pool_t *pool)
-{
-    (void)pool;
-    return has_policy(settings, "redis") && !settings->redis_host
-               ? "redis_host: a host name, IPv4 or IPv6 address is needed with policy=redis; got nothing"
-               : NULL;
-}
-
-const char *mirror_limit_settings_need_cluster(const mirror_settings_t *settings, apr_pool_t *pool)
-{
-    (void)pool;
-    if (!has_policy(settings, "redis-cluster")) {
-        return NULL;
-    }
-    if (!settings->redis_cluster_nodes) {
-        return "redis_cluster_nodes: two or more host:port are needed with policy=redis-cluster; got nothing";
-    }
-    return settings->redis_cluster_name ? NULL
-                                        : "redis_cluster_name: a name is needed with policy=redis-cluster; got nothing";
-}
-
-/* A name that was made up may differ between nodes, and with it what they count. */
-const char *mirror_limit_settings_need_name(const mirror_settings_t *settings, apr_pool_t *pool)
-{
-    return settings->enable_limit_count && !has_policy(settings, "local") &&
-                   !mirror_attributes_is_set(settings, mirror_attributes_find("name"))
-               ? apr_pstrcat(pool,
-                             "name: a name is needed with policy=", mirror_limit_settings_policies[settings->policy],
-                             ", as nodes share the count by it; got nothing", NULL)
-               : NULL;
-}
-
-const char *mirror_limit_settings_need_password(const mirror_settings_t *settings, apr_pool_t *pool)
-{
-    (void)pool;
-    return settings->redis_username && !settings->redis_password
-               ? "redis_password: a password is needed with redis_username; got nothing"
-               : NULL;
 }
 
 /* ---- identity ---- */

@@ -1,8 +1,6 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE.
  *
- * mirror_limit_settings.h - what the table of attributes has to know of limits: rules and relations of their attributes.
- *
- * Relations return NULL, or what is wrong, in `pool` or static.
+ * mirror_limit_settings.h - what the table of attributes has to know of limits: rules of their attributes, and which limits are the same.
  */
 #ifndef MIRROR_LIMIT_SETTINGS_H
 #define MIRROR_LIMIT_SETTINGS_H
@@ -17,16 +15,6 @@ extern const char *const mirror_limit_settings_policies[];
 /* Rules: "" or why not, if `text` cannot be the name or address of a server; can be no host:port. */
 const char *mirror_limit_settings_refuse_host(const char *text);
 const char *mirror_limit_settings_refuse_node(const char *text);
-
-/* Relations: policy=redis needs a host; policy=redis-cluster nodes and a name of the cluster. */
-const char *mirror_limit_settings_need_server(const mirror_settings_t *settings, apr_pool_t *pool);
-const char *mirror_limit_settings_need_cluster(const mirror_settings_t *settings, apr_pool_t *pool);
-
-/* Relation: nodes share a count by the mirror's name, so that has to be given. */
-const char *mirror_limit_settings_need_name(const mirror_settings_t *settings, apr_pool_t *pool);
-
-/* Relation: a user name without a password is no use. */
-const char *mirror_limit_settings_need_password(const mirror_settings_t *settings, apr_pool_t *pool);
 
 /* Set limit_id: the same for settings that say the same about the limit, another one for others. Not 0. To be called
  * when the settings are as they will be. */

@@ -12,6 +12,7 @@
 #include "mirror_breaker.h"
 #include "mirror_clock.h"
 #include "mirror_log_line.h"
+#include "mirror_pool.h"
 #include "mirror_pool_state.h"
 #include "mirror_settings.h"
 #include "mirror_slotmem.h"

@@ -6,7 +6,7 @@
 #define MIRROR_POOL_STATE_H
 
 #include "mirror_list.h"
-#include "mirror_pool.h"
+#include "mirror_send.h"
 
 APR_RING_HEAD(mirror_connection_ring_t, mirror_connection_t);
 

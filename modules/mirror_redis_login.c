@@ -4,7 +4,6 @@
  */
 #include <apr_strings.h>
 
-#include "mirror_redis.h"
 #include "mirror_redis_login.h"
 #include "mirror_tls.h"
 
@@ -19,10 +18,10 @@ void mirror_redis_login_set(mirror_redis_login_t *login, const mirror_t *mirror,
     login->database = settings->redis_database;
 }
 
-const char *mirror_redis_login_missing(const mirror_t *mirror, const mirror_settings_t *settings, const char *host,
-                                       apr_port_t port, apr_pool_t *pool)
+const char *mirror_redis_login_missing(const mirror_t *mirror, const mirror_settings_t *settings, const char *url,
+                                       apr_pool_t *pool)
 {
     return settings->redis_ssl
-               ? mirror_tls_missing("redis_ssl=true", mirror->vhost, mirror_redis_url(host, port, pool), pool)
+               ? mirror_tls_missing("redis_ssl=true", mirror->vhost, url, pool)
                : NULL;
 }

@@ -26,9 +26,9 @@ void mirror_redis_login_set(mirror_redis_login_t *login, const mirror_t *mirror,
 
 /* ---- startup ---- */
 
-/* NULL if the server can be talked to as the settings say, else what is missing, for people, in `pool`. To be asked in
+/* NULL if the server at `url` (mirror_redis_url()) can be talked to as the settings say, else what is missing, for people, in `pool`. To be asked in
  * post_config, after mod_ssl's and mod_proxy's. */
-const char *mirror_redis_login_missing(const mirror_t *mirror, const mirror_settings_t *settings, const char *host,
-                                       apr_port_t port, apr_pool_t *pool);
+const char *mirror_redis_login_missing(const mirror_t *mirror, const mirror_settings_t *settings, const char *url,
+                                       apr_pool_t *pool);
 
 #endif

@@ -14,6 +14,7 @@
 
 #include "mirror_allow.h"
 #include "mirror_attributes.h"
+#include "mirror_relations.h"
 #include "mirror_rules.h"
 #include "mirror_limit_settings.h"
 #include "mirror_override.h"
@@ -44,7 +45,7 @@ static const char *compile(mirror_settings_t *settings, const mirror_t *mirror, 
     wrong = mirror_rules_compile(settings, &trusted, memory, ptemp);
     apr_pool_destroy(ptemp);
     if (!wrong) {
-        mirror_attributes_check(faults, settings);
+        mirror_relations_check(faults, settings);
         wrong = faults->nelts ? APR_ARRAY_IDX(faults, 0, const char *) : NULL;
     }
     mirror_limit_settings_identify(settings);

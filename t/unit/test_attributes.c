@@ -3,6 +3,7 @@
  * test_attributes.c - the table of attributes: its rows, the words of a directive, JSON, layers, relations.
  */
 #include "attributes.h"
+#include "mirror_relations.h"
 
 static const char *set_json(const char *name, const char *json)
 {
@@ -240,14 +241,14 @@ START_TEST(test_relations)
     apr_array_header_t *faults = apr_array_make(pool, 1, sizeof(const char *));
 
     mirror_attributes_defaults(&settings, pool);
-    mirror_attributes_check(faults, &settings);
+    mirror_relations_check(faults, &settings);
     ck_assert_right(mirror_attributes_set_url(&settings, "http://h", pool));
-    mirror_attributes_check(faults, &settings);
+    mirror_relations_check(faults, &settings);
     ck_assert_right(mirror_attributes_set_url(&settings, "https://h", pool));
-    mirror_attributes_check(faults, &settings);
+    mirror_relations_check(faults, &settings);
     ck_assert_int_eq(faults->nelts, 0);
     ck_assert_right(mirror_attributes_set_line(&settings, "status=404 when=request", 0, pool));
-    mirror_attributes_check(faults, &settings);
+    mirror_relations_check(faults, &settings);
     ck_assert_int_eq(faults->nelts, 1);
     ck_assert_str_eq(APR_ARRAY_IDX(faults, 0, const char *),
                      "status: when=response is needed with it; got when=request");
@@ -262,23 +263,23 @@ START_TEST(test_effect)
     ck_assert_right(set("max_body=1"));
     mirror_attributes_defaults(&whole, pool);
     mirror_attributes_merge(&whole, &settings);
-    mirror_attributes_check_effect(warnings, &settings, &whole);
+    mirror_relations_check_effect(warnings, &settings, &whole);
     ck_assert_int_eq(warnings->nelts, 0);
     whole.body = 0;
-    mirror_attributes_check_effect(warnings, &settings, &whole);
+    mirror_relations_check_effect(warnings, &settings, &whole);
     ck_assert_int_eq(warnings->nelts, 1);
     ck_assert_str_eq(APR_ARRAY_IDX(warnings, 0, const char *), "max_body: has no effect without body=true");
     settings.set = 0;
-    mirror_attributes_check_effect(warnings, &settings, &whole);
+    mirror_relations_check_effect(warnings, &settings, &whole);
     ck_assert_int_eq(warnings->nelts, 1);
     ck_assert_right(set("path_concat_mode=prefix sample_key=x"));
-    mirror_attributes_check_effect(warnings, &settings, &whole);
+    mirror_relations_check_effect(warnings, &settings, &whole);
     ck_assert_int_eq(warnings->nelts, 3);
     ck_assert_str_eq(APR_ARRAY_IDX(warnings, 1, const char *), "sample_key: has no effect without sample_ratio");
     ck_assert_str_eq(APR_ARRAY_IDX(warnings, 2, const char *), "path_concat_mode: has no effect without path");
     whole.path = "/";
     whole.sample_ratio--;
-    mirror_attributes_check_effect(warnings, &settings, &whole);
+    mirror_relations_check_effect(warnings, &settings, &whole);
     ck_assert_int_eq(warnings->nelts, 3);
 }
 END_TEST
