@@ -12,6 +12,8 @@
 
 #include "mirror_change_guard.h"
 
+#define SIGN "mod_proxy_mirror:sign" /* a note of the client's own request: the name of a header */
+
 /* ---- the client ---- */
 
 static int is_loopback_address(const unsigned char *bytes, int len)
@@ -79,6 +81,35 @@ static const char *find_sign_of_proxy(const request_rec *r)
     return NULL;
 }
 
+/* An access file can take headers out of the request (RequestHeader unset), so they are looked at before any is read: after
+ * mod_remoteip and after what the server configuration does early. Only a connection from loopback can change without a user. */
+static int note_sign_of_proxy(request_rec *r)
+{
+    const char *sign;
+
+    if (!r->prev && !r->main && is_loopback(r->connection->client_addr)) {
+        sign = find_sign_of_proxy(r);
+        if (sign) {
+            apr_table_setn(r->notes, SIGN, sign);
+        }
+    }
+    return DECLINED;
+}
+
+/* The sign that the client's own request had. */
+static const char *sign_of_client(const request_rec *r)
+{
+    while (r->main || r->prev) {
+        r = r->main ? r->main : r->prev;
+    }
+    return apr_table_get(r->notes, SIGN);
+}
+
+void mirror_change_guard_register_hooks(void)
+{
+    ap_hook_post_read_request(note_sign_of_proxy, NULL, NULL, APR_HOOK_LAST);
+}
+
 const char *mirror_change_guard_refuse_client(request_rec *r)
 {
     const char *sign;
@@ -90,7 +121,7 @@ const char *mirror_change_guard_refuse_client(request_rec *r)
     if (!is_loopback(r->connection->client_addr) || !is_loopback(r->useragent_addr)) {
         return "change: an authenticated user, or a connection from loopback, is needed; got neither";
     }
-    sign = find_sign_of_proxy(r);
+    sign = sign_of_client(r);
     return sign ? apr_psprintf(r->pool, "change: an authenticated user, or a client on this machine, is needed; got a "
                                "request that was passed on, as its header %s tells", sign) : NULL;
 }

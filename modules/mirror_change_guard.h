@@ -7,6 +7,10 @@
 
 #include <httpd.h>
 
+/* ---- startup ---- */
+
+void mirror_change_guard_register_hooks(void);
+
 /* ---- request threads ---- */
 
 /* Whether the client may change something, as far as its head tells: it is an authenticated user, or connected from

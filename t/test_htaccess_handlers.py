@@ -107,6 +107,26 @@ def test_access_file_that_proxies_to_the_manager(httpd, mirror):
         refused(h.request(method, "/user/p", [JSON], b'{"count": 2}'), 403, "change: ")
 
 
+@pytest.mark.parametrize("header", ["X-Forwarded-For", "X-Real-IP", "Forwarded", "Via", "X-Proxy-Mirror"])
+@pytest.mark.parametrize("way", ["directly", "a redirect", "a proxy"])
+def test_access_file_that_takes_out_what_a_proxy_says(httpd, mirror, way, header):
+    """Of the folder that the manager's URL leads to: the header is gone when the manager looks, but was there."""
+    h = start(httpd, mirror, "", MANAGER)
+    h.write("htdocs/.htaccess", f"""RequestHeader unset {header}
+RequestHeader unset X-Forwarded-For
+RewriteEngine On
+RewriteRule ^r$ /manager/mirrors/m [L]
+RewriteRule ^p$ http://127.0.0.1:{h.port}/manager/mirrors/m [P]
+""")
+    path = {"directly": "/manager/mirrors/m", "a redirect": "/r", "a proxy": "/p"}[way]
+    for method in ("PATCH", "PUT", "DELETE"):
+        got = h.request(method, path, [JSON, "Host: localhost", f"{header}: 192.0.2.1"], b'{"count": 2}')
+        refused(got, 403, "change: ", header if way != "a proxy" else "header ")
+    assert h.mirror()["overridden"] is False and not h.log_lines("PM0900")
+    if way == "directly":
+        assert changed(h.request("PATCH", path, [JSON, "Host: localhost"], b'{"count": 2}'))["attributes"]["count"] == 2
+
+
 def test_log_names_the_file_and_the_line(httpd, mirror):
     h = start(httpd, mirror, "#\nSetHandler proxy-mirror-manager")
     refused(h.get("/user/a.x", ["Host: localhost"]), 403)
