@@ -101,6 +101,15 @@ static const mirror_scope_t *scope_of(const request_rec *r)
     return first;
 }
 
+/* The filter in this chain; NULL: it is not there. */
+static ap_filter_t *find_filter(ap_filter_t *f, const ap_filter_rec_t *handle)
+{
+    while (f && f->frec != handle) {
+        f = f->next;
+    }
+    return f;
+}
+
 /* ---- the body ---- */
 
 /* httpd does not ask for the body of a request that it refuses, if the client waits to be asked (Expect); it then gives
@@ -189,6 +198,31 @@ static int has_client_error(apr_bucket_brigade *bb)
     return 0;
 }
 
+static int has_end(apr_bucket_brigade *bb)
+{
+    apr_bucket *e = APR_BRIGADE_FIRST(bb);
+
+    while (e != APR_BRIGADE_SENTINEL(bb) && !APR_BUCKET_IS_EOS(e)) {
+        e = APR_BUCKET_NEXT(e);
+    }
+    return e != APR_BRIGADE_SENTINEL(bb);
+}
+
+/* See what has come of a body that no handler wants, without waiting for more: with HTTP/2 nobody can read it later. */
+static void read_rest(capture_t *capture, request_rec *r)
+{
+    ap_filter_t *f = find_filter(r->input_filters, capture->body_filter);
+    apr_bucket_brigade *bb = apr_brigade_create(r->pool, r->connection->bucket_alloc);
+    int more = f != NULL;
+
+    while (more && capture->entries.waiting) {
+        more = ap_get_brigade(f, bb, AP_MODE_READBYTES, APR_NONBLOCK_READ, HUGE_STRING_LEN) == APR_SUCCESS &&
+               !APR_BRIGADE_EMPTY(bb);
+        apr_brigade_cleanup(bb);
+    }
+    apr_brigade_destroy(bb);
+}
+
 /* Interim responses do not come this way: they are written to the connection's own filters. */
 static apr_status_t output_filter(ap_filter_t *f, apr_bucket_brigade *bb)
 {
@@ -203,6 +237,9 @@ static apr_status_t output_filter(ap_filter_t *f, apr_bucket_brigade *bb)
     }
     if (!capture->entries.response_begun && !APR_BRIGADE_EMPTY(bb)) {
         mirror_entries_answered(&capture->entries, f->r->status);
+    }
+    if (capture->entries.bodiless && capture->entries.waiting && !capture->reading && has_end(bb)) {
+        read_rest(capture, f->r);
     }
     if (capture->entries.response_begun && !capture->entries.waiting) {
         ap_remove_output_filter(f);
@@ -236,18 +273,10 @@ static apr_size_t acquire_settings(const mirror_settings_t **settings, mirror_ch
     return count;
 }
 
-static int has_filter(const ap_filter_t *f, const ap_filter_rec_t *handle)
-{
-    while (f && f->frec != handle) {
-        f = f->next;
-    }
-    return f != NULL;
-}
-
 /* Put the filters that are still needed, and not there, on the way of `r`. */
 static void add_filters(capture_t *capture, request_rec *r)
 {
-    if (capture->entries.waiting && !has_filter(r->input_filters, capture->body_filter)) {
+    if (capture->entries.waiting && !find_filter(r->input_filters, capture->body_filter)) {
         ap_filter_t *f = ap_add_input_filter_handle(capture->body_filter, capture, r, r->connection);
 
         /* mod_proxy takes any filter above the protocol's for one that may change the length of the body, and then
@@ -256,7 +285,7 @@ static void add_filters(capture_t *capture, request_rec *r)
             r->proto_input_filters = f;
         }
     }
-    if (capture->entries.live && !has_filter(r->output_filters, filters.response)) {
+    if (capture->entries.live && !find_filter(r->output_filters, filters.response)) {
         ap_add_output_filter_handle(filters.response, capture, r, r->connection);
     }
 }
@@ -268,10 +297,10 @@ static apr_status_t abandon(void *data)
     return APR_SUCCESS;
 }
 
-/* Whether the request has no body as far as anybody can know. On HTTP/2 the end of a stream may
- * come later than its HEADERS; mod_http2 then announces a body to httpd, whatever the method is.
- * A handler that does not read never learns of the end, and httpd does not read the rest of a
- * stream. Content of a GET, HEAD or DELETE means nothing (RFC 9110 9.3.1, 9.3.2, 9.3.5). */
+/* Whether the request has no body if none comes before the response ends. On HTTP/2 the end of a stream may come later than
+ * its HEADERS; mod_http2 then announces a body to httpd, whatever the method is. A handler that does not read never learns of
+ * the end, and httpd does not read the rest of a stream. Content of a GET, HEAD or DELETE means nothing (RFC 9110 9.3.1, 9.3.2,
+ * 9.3.5), but a copy without it would look complete. */
 static int is_bodiless(const request_rec *first, const mirror_head_t *head)
 {
     return first->connection->master && head->chunked &&
@@ -380,7 +409,7 @@ static int post_read_request(request_rec *r)
 static int has_bypassed(const capture_t *capture, const request_rec *last)
 {
     return capture->entries.live && !capture->entries.response_begun &&
-           !has_filter(last->output_filters, filters.response);
+           !find_filter(last->output_filters, filters.response);
 }
 
 /* httpd logs with the first request at hand, but %{...}e reads the last. */

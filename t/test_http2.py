@@ -2,6 +2,7 @@
 under prefork."""
 from __future__ import annotations
 
+import socket
 import subprocess
 
 import pytest
@@ -205,6 +206,40 @@ def test_end_of_a_stream_with_a_body_that_is_read(late, origin, mirror):
     assert late.ended(1) == {"mirrored": 1}
     assert origin.one().body == b"body"
     assert_h2_copy(mirror.one(), "GET /o/a", b"body")
+
+
+def send_together(client, method: str, path: str, data: bytes, end: bool) -> int:
+    """HEADERS and DATA in one packet, so that httpd has both when its handler begins."""
+    client.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_CORK, 1)
+    stream = client.headers(method, path)
+    client.data(stream, data, end=end)
+    client.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_CORK, 0)
+    return stream
+
+
+@pytest.mark.parametrize("path", ["/index.html", "/none"])
+@pytest.mark.parametrize("method", ["GET", "DELETE"])
+def test_body_that_no_handler_reads(late, mirror, method, path):
+    """A copy without it would look complete."""
+    with Frames(late.port, scaled(20)) as client:
+        client.wait(send_together(client, method, path, b"body", True))
+    assert late.ended(1) == {"mirrored": 1}
+    assert_h2_copy(mirror.one(), f"{method} {path}", b"body")
+
+
+@pytest.mark.parametrize("end", ["later", "never"])
+@pytest.mark.parametrize("method", ["GET", "DELETE"])
+def test_part_of_a_body_that_no_handler_reads(late, mirror, method, end):
+    late.expected += [r"\[(http2|core):(error|warn)\]"]
+    with Frames(late.port, scaled(20)) as client:
+        stream = send_together(client, method, "/index.html", b"body", False)
+        client.wait(stream)
+        if end == "later":
+            client.data(stream, b"more")
+        else:
+            client.cancel(stream)
+        assert late.ended(1) == {"incomplete": 1}
+    assert mirror.connections == 0
 
 
 def test_stream_that_is_reset_while_it_is_read(late, origin, mirror):
