@@ -18,6 +18,7 @@
 #include <ap_mpm.h>
 #include <mpm_common.h>
 
+#include "mirror_access_file.h"
 #include "mirror_change_guard.h"
 #include "mirror_config.h"
 #include "mirror_console.h"
@@ -280,6 +281,7 @@ static void register_hooks(apr_pool_t *p)
 #if AP_MODULE_MAGIC_AT_LEAST(20120211, 110)
     ap_hook_child_stopping(child_stopping, NULL, NULL, APR_HOOK_MIDDLE);
 #endif
+    mirror_access_file_register_hooks();
     mirror_change_guard_register_hooks();
     ap_hook_handler(mirror_manager_handler, NULL, NULL, APR_HOOK_MIDDLE);
     mirror_limit_local_register(p);

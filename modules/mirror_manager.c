@@ -15,6 +15,7 @@
 #include <http_core.h>
 #include <http_protocol.h>
 
+#include "mirror_access_file.h"
 #include "mirror_change.h"
 #include "mirror_scope.h"
 #include "mirror_manager.h"
@@ -218,7 +219,10 @@ static int refuse(request_rec *r)
     const char *why = mirror_manager_guard_refuse_handler(r);
 
     if (why == NULL) {
-        why = mirror_manager_guard_refuse_host(r);
+        why = mirror_access_file_refuse(&r->user, r); /* from here on, a user of an access file is none */
+        if (why == NULL) {
+            why = mirror_manager_guard_refuse_host(r);
+        }
         if (why == NULL) {
             return DECLINED;
         }

@@ -12,6 +12,7 @@
 #include <apr_optional_hooks.h>
 
 #include "mirror_scope.h"
+#include "mirror_access_file.h"
 #include "mirror_manager_guard.h"
 #include "mirror_slotmem.h"
 #include "mirror_status.h"
@@ -116,9 +117,10 @@ static int status_hook(request_rec *r, int flags)
 {
     const mirror_registry_t *registry = mirror_scope_registry(r->server);
     int table = !(flags & AP_STATUS_NOTABLE);
+    char *user;
     int i;
 
-    if (registry->mirrors->nelts == 0 || !mirror_manager_guard_is_configured(r)) {
+    if (registry->mirrors->nelts == 0 || !mirror_manager_guard_is_configured(r) || mirror_access_file_refuse(&user, r)) {
         return OK;
     }
     if (registry->table) {
