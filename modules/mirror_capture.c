@@ -208,7 +208,7 @@ static int has_end(apr_bucket_brigade *bb)
     return e != APR_BRIGADE_SENTINEL(bb);
 }
 
-/* See what has come of a body that no handler wants, without waiting for more: with HTTP/2 nobody can read it later. */
+/* See what has come of a body that no handler wants, without waiting for more: on HTTP/2 nobody can read it later. */
 static void read_rest(capture_t *capture, request_rec *r)
 {
     ap_filter_t *f = find_filter(r->input_filters, capture->body_filter);
@@ -238,7 +238,7 @@ static apr_status_t output_filter(ap_filter_t *f, apr_bucket_brigade *bb)
     if (!capture->entries.response_begun && !APR_BRIGADE_EMPTY(bb)) {
         mirror_entries_answered(&capture->entries, f->r->status);
     }
-    if (capture->entries.bodiless && capture->entries.waiting && !capture->reading && has_end(bb)) {
+    if (capture->entries.waiting && f->c->master && !capture->reading && has_end(bb)) {
         read_rest(capture, f->r);
     }
     if (capture->entries.response_begun && !capture->entries.waiting) {
@@ -299,13 +299,12 @@ static apr_status_t abandon(void *data)
 
 /* Whether the request has no body if none comes before the response ends. On HTTP/2 the end of a stream may come later than
  * its HEADERS; mod_http2 then announces a body to httpd, whatever the method is. A handler that does not read never learns of
- * the end, and httpd does not read the rest of a stream. Content of a GET, HEAD or DELETE means nothing (RFC 9110 9.3.1, 9.3.2,
- * 9.3.5), but a copy without it would look complete. */
+ * the end. Content of a GET or HEAD means nothing (RFC 9110 9.3.1, 9.3.2); that of a DELETE neither, but there are servers to
+ * which a DELETE without it is another one. */
 static int is_bodiless(const request_rec *first, const mirror_head_t *head)
 {
     return first->connection->master && head->chunked &&
-           (mirror_method_is(&head->method, "GET") || mirror_method_is(&head->method, "HEAD") ||
-            mirror_method_is(&head->method, "DELETE"));
+           (mirror_method_is(&head->method, "GET") || mirror_method_is(&head->method, "HEAD"));
 }
 
 static void decide(request_rec *r, request_rec *first, const mirror_scope_t *scope)
