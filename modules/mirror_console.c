@@ -3,7 +3,10 @@
  * mirror_console.c - whoever starts httpd sees why it does not start. See mirror_console.h.
  */
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
+#include <apr_portable.h>
 #include <httpd.h>
 #include <http_config.h>
 #include <http_core.h>
@@ -38,6 +41,16 @@ static int open_logs(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, ser
     return OK;
 }
 
+/* Whether the error log is what the one who starts httpd reads, as with "ErrorLog /dev/stderr" in a container. */
+static int is_error_log(apr_file_t *console)
+{
+    struct stat shown, logged;
+    int fd;
+
+    return apr_os_file_get(&fd, console) == APR_SUCCESS && fstat(fd, &shown) == 0 && fstat(STDERR_FILENO, &logged) == 0 &&
+           shown.st_dev == logged.st_dev && shown.st_ino == logged.st_ino;
+}
+
 /* Each line of the error log. */
 static void error_log(const ap_errorlog_info *info, const char *text)
 {
@@ -49,7 +62,7 @@ static void error_log(const ap_errorlog_info *info, const char *text)
         return;
     }
     apr_pool_userdata_get(&console, CONSOLE_KEY, info->s->process->pconf);
-    if (console) {
+    if (console && !is_error_log(console)) {
         if (info->status) {
             apr_strerror(info->status, why, sizeof(why));
         }

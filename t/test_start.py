@@ -72,6 +72,14 @@ def test_refused_start(lab, why):
         assert_says(test.stderr, r"PM0105: \S+httpd\.conf:\d+: ProxyMirror m: .* needs ")
 
 
+@pytest.mark.parametrize("log", ["/dev/stderr", "/proc/self/fd/2", "logs/error_log", "syslog"])
+def test_refusal_is_said_once(lab, log):
+    h = lab(f"{HTTPS}\nErrorLog {log}\n")
+    with started(h) as done:
+        assert done.returncode != 0
+    assert done.stderr.count("PM0700: ") == 1, done.stderr
+
+
 def assert_says(text: str, pattern: str) -> None:
     assert re.search(pattern, text), text
 
