@@ -2,7 +2,7 @@
  *
  * mod_proxy_mirror.c - the front door: module record, hooks, start and stop of a child.
  *
- * What happens to a request is in modules/mirror_capture.c; modules/README.md is the map.
+ * What happens to a request is in modules/capture/capture.c; modules/README.md is the map.
  */
 #include <dlfcn.h>
 #include <pthread.h>
@@ -18,20 +18,20 @@
 #include <ap_mpm.h>
 #include <mpm_common.h>
 
-#include "mirror_access_file.h"
-#include "mirror_change_guard.h"
-#include "mirror_config.h"
-#include "mirror_console.h"
-#include "mirror_copy.h"
-#include "mirror_limit.h"
-#include "mirror_log.h"
-#include "mirror_manager.h"
-#include "mirror_scope.h"
-#include "mirror_settings.h"
-#include "mirror_slotmem.h"
-#include "mirror_spool.h"
-#include "mirror_status.h"
-#include "mirror_tls.h"
+#include "admin/access_file.h"
+#include "admin/guard.h"
+#include "admin/manager.h"
+#include "admin/status.h"
+#include "base/tls.h"
+#include "config/console.h"
+#include "config/directives.h"
+#include "copy/copy.h"
+#include "copy/log.h"
+#include "copy/spool.h"
+#include "limit/limit.h"
+#include "settings/scope.h"
+#include "settings/settings.h"
+#include "shared/table.h"
 
 APLOG_USE_MODULE(proxy_mirror);
 

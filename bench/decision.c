@@ -15,17 +15,17 @@
 
 #include <ap_mpm.h>
 
-#include "mirror_attributes.h"
-#include "mirror_choose.h"
-#include "mirror_clock.h"
-#include "mirror_entries.h"
-#include "mirror_limit_settings.h"
-#include "mirror_limit_window.h"
-#include "mirror_log.h"
-#include "mirror_rules.h"
-#include "mirror_settings.h"
-#include "mirror_share.h"
-#include "mirror_slotmem.h"
+#include "attributes/attributes.h"
+#include "attributes/limit_settings.h"
+#include "base/clock.h"
+#include "base/window.h"
+#include "capture/choose.h"
+#include "capture/entries.h"
+#include "copy/log.h"
+#include "copy/share.h"
+#include "settings/rules.h"
+#include "settings/settings.h"
+#include "shared/table.h"
 
 #define ROUNDS    60
 #define DECISIONS 20000

@@ -19,10 +19,10 @@
 #include <apr_general.h>
 #include <apr_strings.h>
 
-#include "mirror.h"
-#include "mirror_attributes.h"
-#include "mirror_config.h"
-#include "mirror_metrics.h"
+#include "admin/metrics.h"
+#include "attributes/attributes.h"
+#include "base/mirror.h"
+#include "config/directives.h"
 
 static yajl_gen json;
 

@@ -12,7 +12,7 @@
 
 #include <apr_general.h>
 
-#include "mirror_redis_window.h"
+#include "limit/redis_window.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -19,8 +19,8 @@
 
 #include <apr_general.h>
 
-#include "mirror_settings.h"
-#include "mirror_slotmem_state.h"
+#include "settings/settings.h"
+#include "shared/table_state.h"
 
 #if defined(__SANITIZE_ADDRESS__) || defined(__clang__)
 #include <sanitizer/asan_interface.h>

@@ -1,24 +1,23 @@
-"""Who may include whom: the walls between the rooms (modules/README.md)."""
-import os
+"""Who may include whom: the order of the wings, and the walls between their rooms (modules/README.md)."""
 import re
 import tree
 
-# Rooms that nobody may call into have no door: they are entered by a hook, a thread start or a provider table.
-DOORLESS = ["mirror_capture", "mirror_sender", "mirror_connect", "mirror_limit_local", "mirror_limit_redis", "mirror_limit_redis_cluster"]
-# Rooms that know nothing of httpd but its log (http_log.h, which wants httpd.h before it), so that they are tested
-# without a server.
-WITHOUT_HTTPD = ["mirror_queue", "mirror_clock", "mirror_loop", "mirror_helpers", "mirror_address", "mirror_connect", "mirror_connection",
-                 "mirror_transport",
-                 "mirror_response", "mirror_limit_window", "mirror_log", "mirror_log_line", "mirror_log_writer",
-                 "mirror_redis", "mirror_redis_login", "mirror_redis_reply", "mirror_spool"]
-STRANGERS = [("mirror_capture.c", "mirror_sender"), ("mirror_sender.c", "mirror_capture")]
+# A wing includes only wings of a lower rank, and itself. Wings of one rank do not include each other.
+RANKS = [["base"], ["attributes", "shared"], ["limit"], ["settings"], ["copy"], ["capture", "send"], ["admin"], ["config"]]
+# Rooms that no file calls into have no header: a hook, a thread start or a provider table enters them.
+DOORLESS = ["capture/capture", "send/sender", "send/opener", "limit/local", "limit/redis", "limit/cluster"]
+# Rooms that need nothing of httpd but its log (http_log.h, which needs httpd.h before it), so they are tested without a server.
+WITHOUT_HTTPD = ["base/queue", "base/clock", "base/loop", "base/helpers", "base/address", "base/transport", "base/window",
+                 "send/opener", "send/connection", "send/response", "copy/log", "copy/log_line", "copy/log_writer",
+                 "copy/spool", "copy/list", "limit/redis_connection", "limit/redis_login", "limit/redis_reply"]
 HTTPD = re.compile(r"(httpd|scoreboard|heartbeat|(http|ap|util|mod|mpm)_\w+|mpm_common)\.h")
 APR = re.compile(r"(apr|apu|apr_\w+|apu_\w+)\.h")
+RANK = {wing: rank for rank, wings in enumerate(RANKS) for wing in wings}
 
 includes = {}
-for path in tree.matching(r"(modules/\w+|mod_proxy_mirror)\.[ch]"):
+for path in tree.matching(r"(modules/\w+/\w+|mod_proxy_mirror)\.[ch]"):
     text = tree.code(tree.read(path), strings=True)
-    includes[os.path.basename(path)] = re.findall(r'^[ \t]*#[ \t]*include[ \t]*[<"]([^>"]+)[>"]', text, re.M)
+    includes[path.removeprefix("modules/")] = re.findall(r'^[ \t]*#[ \t]*include[ \t]*[<"]([^>"]+)[>"]', text, re.M)
 
 
 def reached(name, seen):
@@ -30,13 +29,55 @@ def reached(name, seen):
     return seen
 
 
-problems = []
+def room_of(name):
+    return name.rsplit(".", 1)[0].removesuffix("_state")  # the inside of a room
+
+
+def circle(rooms):
+    """Rooms that include each other in a circle; [] if there is none."""
+    state = {}
+
+    def visit(room, way):
+        state[room] = "open"
+        for other in sorted(rooms.get(room, ())):
+            if state.get(other) == "open":
+                return way[way.index(other):] + [other]
+            if other not in state:
+                found = visit(other, way + [other])
+                if found:
+                    return found
+        state[room] = "done"
+        return []
+    for room in sorted(rooms):
+        found = visit(room, [room]) if room not in state else []
+        if found:
+            return found
+    return []
+
+
+problems, rooms = [], {}
+for name, headers in includes.items():
+    wing = name.split("/")[0] if "/" in name else None
+    for header in headers:
+        if header.endswith(".c"):
+            problems.append(f"{name}: includes {header}; a .c file is no header")
+        if "/" not in header or header not in includes:
+            continue
+        other = header.split("/")[0]
+        rooms.setdefault(room_of(name), set()).update({room_of(header)} - {room_of(name)})
+        if wing and (RANK[other] > RANK[wing] or RANK[other] == RANK[wing] and other != wing):
+            problems.append(f"modules/{name}: includes {header}; {wing} may include {', '.join(w for w in RANK if RANK[w] < RANK[wing])}"
+                            f" and itself")
+    if name.endswith(".h") and name in reached(name, {}):
+        problems.append(f"modules/{name}: includes itself, through {reached(name, {})[name]}")
+for wing in sorted({name.split("/")[0] for name in includes if "/" in name} - set(RANK)):
+    problems.append(f"modules/{wing}: has no rank in guard_includes.py")
+found = circle(rooms)
+if found:
+    problems.append(f"modules: these rooms include each other in a circle: {' -> '.join(found)}")
 for room in DOORLESS:
     if f"{room}.h" in includes:
-        problems.append(f"modules/{room}.h: nobody may call into this room, so it has no header")
-for name, room in STRANGERS:
-    if any(header.startswith(room) for header in [*includes.get(name, []), *reached(name, {})]):
-        problems.append(f"modules/{name}: includes {room}.*; capture and sender meet only at the queue")
+        problems.append(f"modules/{room}.h: no file may call into this room, so it has no header")
 for room in WITHOUT_HTTPD:
     for name in (f"{room}.c", f"{room}.h"):
         for via in [name, *reached(name, {})]:
@@ -45,12 +86,8 @@ for room in WITHOUT_HTTPD:
                 if HTTPD.fullmatch(header) and not log:
                     way = "" if via == name else f" through {via}"
                     problems.append(f"modules/{name}: includes {header}{way}; of httpd it may have only http_log.h")
-for header in includes.get("mirror.h", []):
+for header in includes.get("base/mirror.h", []):
     if not APR.fullmatch(header):
-        problems.append(f"modules/mirror.h: includes {header}; it may have only APR's headers")
-for name in includes:
-    if name.endswith(".h") and name in reached(name, {}):
-        problems.append(f"modules/{name}: includes itself, through {reached(name, {})[name]}")
-    problems += [f"{name}: includes {h}; a .c file is no header" for h in includes[name] if h.endswith(".c")]
+        problems.append(f"modules/base/mirror.h: includes {header}; it may have only APR's headers")
 
-tree.finish("includes", problems, f"{len(includes)} files keep to their rooms" if includes else "")
+tree.finish("includes", problems, f"{len(includes)} files keep to the order of the wings" if includes else "")

@@ -3,7 +3,7 @@ import os
 import tree
 
 WHERE = [
-    ("SOURCES", r"(modules/\w+|\w+)\.[ch]", "libmirror_la_SOURCES"),
+    ("SOURCES", r"(modules/\w+/\w+|\w+)\.[ch]", "libmirror_la_SOURCES"),
     ("UNIT_TESTS", r"t/unit/test_\w+\.c", "UNIT_TESTS"),
     ("FUZZ_TARGETS", r"t/fuzz/fuzz_\w+\.c", "FUZZ_TARGETS"),
 ]

@@ -17,7 +17,7 @@ def arguments(text, start):
 
 
 problems, calls, tags = [], 0, {}
-for path in tree.matching(r"(modules/\w+|mod_proxy_mirror)\.[ch]"):
+for path in tree.matching(r"(modules/\w+/\w+|mod_proxy_mirror)\.[ch]"):
     text = tree.code(tree.read(path), strings=True)
     for call in CALL.finditer(text):
         calls += 1

@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "mirror_attributes.h"
+#include "attributes/attributes.h"
 
 #define SECOND ((apr_int64_t)APR_USEC_PER_SEC)
 

@@ -15,11 +15,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "mirror_clock.h"
-#include "mirror_gate.h"
-#include "mirror_limit_window.h"
-#include "mirror_slotmem.h"
-#include "mirror_tls.h"
+#include "base/clock.h"
+#include "base/tls.h"
+#include "base/window.h"
+#include "send/gate.h"
+#include "shared/table.h"
 
 /* No connection is made here; with this one the linker leaves out the one that needs all of httpd. */
 const mirror_transport_t mirror_tls_transport;

@@ -12,8 +12,8 @@
 #include <apr_general.h>
 #include <apr_strings.h>
 
-#include "mirror_override.h"
-#include "mirror_utf8.h"
+#include "settings/override.h"
+#include "base/utf8.h"
 
 #define REQUIRE(condition) ((condition) ? (void)0 : abort())
 

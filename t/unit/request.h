@@ -22,7 +22,7 @@
 #include <mod_core.h>
 #include <mod_proxy.h>
 
-#include "mirror_head.h"
+#include "capture/head.h"
 
 /* ---- httpd ---- */
 

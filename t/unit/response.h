@@ -12,7 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "mirror_response.h"
+#include "send/response.h"
 
 #define RESPONSE_PARTS 200 /* a longer input is not cut at every place between its edges, but at about so many */
 #define RESPONSE_EDGE  100 /* bytes */

@@ -22,7 +22,7 @@
 #include <http_config.h>
 #include <httpd.h>
 
-#include "mirror_slotmem_state.h"
+#include "shared/table_state.h"
 
 #define SPARE 16 /* places over the MPM's limit */
 

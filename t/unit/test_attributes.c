@@ -3,7 +3,7 @@
  * test_attributes.c - the table of attributes: its rows, the words of a directive, JSON, layers, relations.
  */
 #include "attributes.h"
-#include "mirror_relations.h"
+#include "attributes/relations.h"
 
 static const char *set_json(const char *name, const char *json)
 {

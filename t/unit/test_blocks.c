@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "mirror_blocks.h"
+#include "copy/blocks.h"
 
 enum { SIZE = 4096, MOST = 8, THREADS = 4, HELD = 5, TURNS = 50000 };
 

@@ -6,10 +6,10 @@
 
 #include "request.h"
 
-#include "mirror_attributes.h"
-#include "mirror_choose.h"
-#include "mirror_rules.h"
-#include "mirror_sample.h"
+#include "attributes/attributes.h"
+#include "capture/choose.h"
+#include "capture/sample.h"
+#include "settings/rules.h"
 
 #define MANY 100000
 

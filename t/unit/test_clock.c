@@ -8,9 +8,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "mirror_breaker.h"
-#include "mirror_clock.h"
-#include "mirror_slotmem.h"
+#include "base/clock.h"
+#include "shared/breaker.h"
+#include "shared/table.h"
 #include "wall.h"
 
 #define SECOND ((apr_time_t)APR_USEC_PER_SEC)

@@ -13,7 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "mirror_closer.h"
+#include "base/closer.h"
 
 enum { ITEMS = 1000, PUSHERS = 4 };
 

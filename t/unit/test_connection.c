@@ -11,7 +11,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "mirror_connection.h"
+#include "send/connection.h"
 
 enum { BUFFER = 16384, COPIES = 3 };
 

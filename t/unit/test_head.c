@@ -6,7 +6,7 @@
 
 #include "request.h"
 
-#include "mirror_header_edit.h"
+#include "capture/header_edit.h"
 
 static mirror_head_t *head;
 static mirror_copy_t copy;

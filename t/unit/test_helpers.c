@@ -15,7 +15,7 @@
 #include <pthread.h>
 #include <stdlib.h>
 
-#include "mirror_helpers.h"
+#include "base/helpers.h"
 
 enum { MAX = 8, MANY = 200000 };
 

@@ -12,10 +12,10 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "mirror_clock.h"
-#include "mirror_limit_settings.h"
-#include "mirror_limit_window.h"
-#include "mirror_redis_window.h"
+#include "attributes/limit_settings.h"
+#include "base/clock.h"
+#include "base/window.h"
+#include "limit/redis_window.h"
 
 #define SECOND ((apr_time_t)APR_USEC_PER_SEC)
 #define TICK   ((apr_time_t)10000)

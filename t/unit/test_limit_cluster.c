@@ -10,9 +10,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "mirror_clock.h"
-#include "mirror_limit.h"
-#include "mirror_tls.h"
+#include "base/clock.h"
+#include "base/tls.h"
+#include "limit/limit.h"
 
 /* No TLS here; with these the linker leaves out the room that needs all of httpd. */
 const mirror_transport_t mirror_tls_transport;

@@ -13,8 +13,8 @@
 #include <unistd.h>
 #include <yajl/yajl_tree.h>
 
-#include "mirror_log.h"
-#include "mirror_log_writer.h"
+#include "copy/log.h"
+#include "copy/log_writer.h"
 
 #define FULL_LINE "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcde\n"
 

@@ -12,8 +12,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "mirror_clock.h"
-#include "mirror_loop.h"
+#include "base/clock.h"
+#include "base/loop.h"
 #include "wall.h"
 
 #define MS apr_time_from_msec(1)

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "mirror_pool_state.h"
+#include "send/pool_state.h"
 
 enum { COPIES = 8 };
 

@@ -8,7 +8,7 @@
 #include <check.h>
 #include <stdlib.h>
 
-#include "mirror_queue.h"
+#include "base/queue.h"
 
 #define PUSHERS 4
 #define PUSHES 20000

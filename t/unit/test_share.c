@@ -8,7 +8,7 @@
 #include <pthread.h>
 #include <stdlib.h>
 
-#include "mirror_share.h"
+#include "copy/share.h"
 
 enum { SIZE = 1 << 20, MANY = 50, THREADS = 4 };
 

@@ -11,10 +11,10 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "mirror_connection.h"
-#include "mirror_share.h"
-#include "mirror_slotmem.h"
-#include "mirror_spool.h"
+#include "copy/share.h"
+#include "copy/spool.h"
+#include "send/connection.h"
+#include "shared/table.h"
 
 enum { LENGTH = 5 << 20, BUFFER = 16384, PIECE = 10007, MEMORY = 4 << 20 };
 

@@ -14,7 +14,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "mirror_store.h"
+#include "shared/store.h"
 
 #define WRITERS 4
 #define WRITES  200

@@ -1,0 +1,108 @@
+/* Licensed under the Apache License, Version 2.0; see LICENSE.
+ *
+ * mirror_access_file.c - a request as it would be without access files. See mirror_access_file.h.
+ *
+ * What an access file can do to a request is not listed. The request is looked up once more, as a subrequest for which httpd
+ * finds no access file: with the same method, path and headers, through all hooks of httpd up to the handler.
+ */
+#include <string.h>
+
+#include <apr_strings.h>
+#include <httpd.h>
+#include <http_config.h>
+#include <http_core.h>
+#include <http_request.h>
+
+#include "admin/access_file.h"
+
+#define LOOKUP "mod_proxy_mirror:lookup" /* a note of the request that is looked up */
+#define WALKS  4
+
+/* What httpd has found for a request, and would use for a subrequest. */
+typedef struct found_t {
+    const struct htaccess_result *htaccess;
+    void *walks[WALKS];
+} found_t;
+
+static const apr_size_t walks[WALKS] = { AP_NOTE_DIRECTORY_WALK, AP_NOTE_LOCATION_WALK, AP_NOTE_FILE_WALK, AP_NOTE_IF_WALK };
+
+static void hide(found_t *found, request_rec *r)
+{
+    int i;
+
+    found->htaccess = r->htaccess;
+    r->htaccess = NULL;
+    for (i = 0; i < WALKS; i++) {
+        void **note = ap_get_request_note(r, walks[i]);
+
+        found->walks[i] = *note;
+        *note = NULL;
+    }
+    apr_table_setn(r->notes, LOOKUP, "1");
+}
+
+static void restore(request_rec *r, const found_t *found)
+{
+    int i;
+
+    apr_table_unset(r->notes, LOOKUP);
+    for (i = 0; i < WALKS; i++) {
+        *ap_get_request_note(r, walks[i]) = found->walks[i];
+    }
+    r->htaccess = found->htaccess;
+}
+
+/* Called for each folder in which httpd looks for one. */
+static apr_status_t open_access_file(request_rec *r, const char *folder, const char *name, ap_configfile_t **file,
+                                     const char **path)
+{
+    const request_rec *outer;
+
+    for (outer = r->main; outer; outer = outer->main) {
+        if (apr_table_get(outer->notes, LOOKUP)) {
+            *path = apr_pstrcat(r->pool, folder, "/", name, NULL);
+            return APR_ENOENT;
+        }
+    }
+    (void)file;
+    return AP_DECLINED;
+}
+
+/* Whether httpd has read an access file for this request, or for one that was redirected to it. */
+static int has_access_file(const request_rec *r)
+{
+    const struct htaccess_result *one = r->htaccess;
+
+    while (one && !one->htaccess) {
+        one = one->next;
+    }
+    return one != NULL;
+}
+
+const char *mirror_access_file_refuse(char **user, request_rec *r)
+{
+    const char *path = r->parsed_uri.path ? r->parsed_uri.path : "/", *why = NULL;
+    request_rec *alone;
+    found_t found;
+
+    *user = r->user;
+    if (!has_access_file(r)) {
+        return NULL;
+    }
+    hide(&found, r);
+    alone = ap_sub_req_method_uri(r->method, r->args ? apr_pstrcat(r->pool, path, "?", r->args, NULL) : path, r, NULL);
+    restore(r, &found);
+    if (alone->status != HTTP_OK || !alone->handler || strcmp(alone->handler, r->handler)) {
+        why = apr_psprintf(r->pool, "access: a request that the server configuration alone allows is needed; got one that it "
+                           "answers with %d without what .htaccess files say",
+                           alone->status != HTTP_OK ? alone->status : HTTP_NOT_FOUND);
+    }
+    *user = alone->user ? apr_pstrdup(r->pool, alone->user) : NULL;
+    ap_destroy_sub_req(alone);
+    return why;
+}
+
+void mirror_access_file_register_hooks(void)
+{
+    ap_hook_open_htaccess(open_access_file, NULL, NULL, APR_HOOK_FIRST);
+}

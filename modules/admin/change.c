@@ -1,0 +1,278 @@
+/* Licensed under the Apache License, Version 2.0; see LICENSE.
+ *
+ * mirror_change.c - changing a mirror while httpd runs. See mirror_change.h.
+ *
+ * mirror_settings_change.h makes the change; here the request is read, and its result answered.
+ */
+#include <string.h>
+
+#include <apr_strings.h>
+#include <httpd.h>
+#include <http_config.h>
+#include <http_core.h>
+#include <http_log.h>
+#include <http_protocol.h>
+
+#include "admin/access.h"
+#include "admin/body.h"
+#include "admin/change.h"
+#include "admin/guard.h"
+#include "admin/json.h"
+#include "admin/page.h"
+#include "settings/change.h"
+
+APLOG_USE_MODULE(proxy_mirror);
+
+#define FORM      "application/x-www-form-urlencoded"
+#define JSON      "application/json"
+#define PATCH     "application/merge-patch+json"
+
+typedef struct change_t {
+    request_rec *r;
+    const mirror_registry_t *registry;
+    const mirror_t *mirror;
+    const char *location;
+    yajl_val json;       /* of PUT and PATCH */
+    apr_table_t *fields; /* of a form */
+    int reset;           /* back to the file */
+} change_t;
+
+/* ---- refusals ---- */
+
+int mirror_change_send_page(request_rec *r, const mirror_registry_t *registry, const char *location, const char *failed)
+{
+    mirror_page_visit_t visit = { location, NULL, NULL, failed };
+
+    visit.refusal = mirror_change_guard_refuse_client(r);
+    visit.nonce = visit.refusal ? NULL : registry->nonce;
+    return mirror_page_send(r, registry, &visit);
+}
+
+/* Whether a browser has sent a form, and shows the response to a person; page.js sends forms as well, but reads JSON: for
+ * any way around the manager (a login page, say) can redirect, and only JSON of the mirror proves that the change was made. */
+static int is_for_people(const request_rec *r)
+{
+    const char *accept = apr_table_get(r->headers_in, "Accept");
+
+    return r->method_number == M_POST && accept && ap_strcasestr(accept, "text/html");
+}
+
+static int refuse(const change_t *change, int status, const char *why)
+{
+    request_rec *r = change->r;
+
+    if (status == HTTP_FORBIDDEN) {
+        mirror_manager_guard_log(r, change->mirror->name, why);
+    }
+    if (!is_for_people(r)) {
+        return mirror_manager_json_error(r, status, why);
+    }
+    r->status = status;
+    return mirror_change_send_page(r, change->registry, change->location, why);
+}
+
+/* ---- what is asked for ---- */
+
+static int read_body(const char **text, apr_size_t *size, const change_t *change)
+{
+    int status = mirror_change_body_read(text, size, change->r);
+
+    if (status == HTTP_REQUEST_ENTITY_TOO_LARGE) {
+        return refuse(change, status, "body: at most 65536 bytes are possible; got more");
+    }
+    return status == OK ? DECLINED : status;
+}
+
+/* Each of these returns DECLINED, or what the handler returns as the request was answered. */
+
+static int read_json(change_t *change)
+{
+    request_rec *r = change->r;
+    const char *text, *wrong;
+    apr_size_t size;
+    int status;
+
+    if (!mirror_change_body_is(r, JSON) && (r->method_number != M_PATCH || !mirror_change_body_is(r, PATCH))) {
+        return refuse(change, HTTP_UNSUPPORTED_MEDIA_TYPE,
+                      r->method_number == M_PATCH ? "Content-Type: " JSON " or " PATCH " is needed"
+                                                  : "Content-Type: " JSON " is needed");
+    }
+    status = read_body(&text, &size, change);
+    if (status != DECLINED) {
+        return status;
+    }
+    wrong = mirror_override_read_json(&change->json, text, size, r->pool);
+    return wrong ? refuse(change, HTTP_BAD_REQUEST, wrong) : DECLINED;
+}
+
+/* What is left of the fields are attributes. */
+static int read_action(change_t *change)
+{
+    const char *action = apr_table_get(change->fields, "action");
+
+    if (!mirror_change_guard_is_nonce(apr_table_get(change->fields, "nonce"), change->registry->nonce)) {
+        return refuse(change, HTTP_FORBIDDEN,
+                      "nonce: that of the page as it is now is needed, so load the page again; got another one");
+    }
+    change->reset = action && !strcmp(action, "reset");
+    if (action && !change->reset && strcmp(action, "set")) {
+        return refuse(change, HTTP_BAD_REQUEST,
+                      apr_psprintf(change->r->pool, "action: set or reset is needed; got %s",
+                                   mirror_value_quote(action, change->r->pool)));
+    }
+    apr_table_unset(change->fields, "nonce");
+    apr_table_unset(change->fields, "action");
+    return DECLINED;
+}
+
+static int read_form(change_t *change)
+{
+    const char *text;
+    apr_size_t size;
+    int status;
+
+    if (!mirror_change_body_is(change->r, FORM)) {
+        return refuse(change, HTTP_UNSUPPORTED_MEDIA_TYPE, "Content-Type: " FORM " is needed with POST");
+    }
+    status = read_body(&text, &size, change);
+    if (status != DECLINED) {
+        return status;
+    }
+    change->fields = mirror_change_body_fields(change->r, text, size);
+    return change->fields ? read_action(change)
+                          : refuse(change, HTTP_BAD_REQUEST, "body: a form, each field once, is needed; got another one");
+}
+
+static int read_change(change_t *change)
+{
+    int status;
+
+    switch (change->r->method_number) {
+    case M_DELETE:
+        change->reset = 1;
+        status = ap_discard_request_body(change->r);
+        return status == OK ? DECLINED : status;
+    case M_POST:
+        return read_form(change);
+    default:
+        return read_json(change);
+    }
+}
+
+/* ---- what comes of it ---- */
+
+static const char *edit_fields(mirror_override_t *override, const change_t *change, apr_pool_t *pool)
+{
+    const apr_array_header_t *fields = apr_table_elts(change->fields);
+    const char *wrong = NULL;
+    int i;
+
+    for (i = 0; !wrong && i < fields->nelts; i++) {
+        const apr_table_entry_t *field = &APR_ARRAY_IDX(fields, i, apr_table_entry_t);
+
+        if (strcmp(field->key, "etag")) {
+            wrong = mirror_override_form(override, field->key, field->val, change->mirror, pool);
+        }
+    }
+    return wrong;
+}
+
+/* mirror_settings_edit_t's `edit`. */
+static const char *edit(mirror_override_t *override, const mirror_t *mirror, void *baton, apr_pool_t *pool)
+{
+    const change_t *change = baton;
+
+    return change->fields                       ? edit_fields(override, change, pool)
+           : change->r->method_number == M_PUT ? mirror_override_put(override, change->json, mirror, pool)
+                                               : mirror_override_patch(override, change->json, mirror, pool);
+}
+
+/* mirror_settings_edit_t's `expects`: whether the client knows what it changes (RFC 9110 13.1). */
+static int is_expected(const mirror_settings_t *before, void *baton)
+{
+    const change_t *change = baton;
+    const char *known = change->fields ? apr_table_get(change->fields, "etag") : NULL;
+    const char *etag = mirror_manager_json_etag(change->registry, before, change->r->pool);
+
+    apr_table_setn(change->r->headers_out, "ETag", etag);
+    return (!known || !strcmp(known, etag)) &&
+           ap_condition_if_match(change->r, change->r->headers_out) != AP_CONDITION_NOMATCH &&
+           ap_condition_if_none_match(change->r, change->r->headers_out) < AP_CONDITION_WEAK;
+}
+
+/* ---- the log ---- */
+
+static void tell(const change_t *change, const mirror_settings_t *before, const mirror_settings_t *after)
+{
+    request_rec *r = change->r;
+    int proxied = strcmp(r->useragent_ip, r->connection->client_ip) != 0;
+
+    ap_log_rerror(APLOG_MARK, APLOG_NOTICE, 0, r, "PM0900: mirror %s is changed%s by %s from %s%s%s: %s",
+                  change->mirror->name, change->reset ? ", back to the configuration file," : "",
+                  r->user ? mirror_value_quote(r->user, r->pool) : "a client without a user", r->useragent_ip,
+                  proxied ? " through " : "", proxied ? r->connection->client_ip : "",
+                  mirror_settings_change_list(before, after, r->pool));
+}
+
+/* ---- the answer ---- */
+
+static int answer(const change_t *change, const mirror_settings_t *settings)
+{
+    request_rec *r = change->r;
+    yajl_gen gen;
+
+    if (change->fields && is_for_people(r)) {
+        apr_table_setn(r->headers_out, "Location", apr_pstrcat(r->pool, ap_escape_uri(r->pool, change->location), "/", NULL));
+        return HTTP_SEE_OTHER;
+    }
+    gen = mirror_manager_json_create(r->pool);
+    mirror_manager_json_mirror(gen, change->registry, change->mirror, settings, r->pool);
+    apr_table_setn(r->headers_out, "ETag", mirror_manager_json_etag(change->registry, settings, r->pool));
+    return mirror_manager_json_send(r, HTTP_OK, gen);
+}
+
+/* What the manager answers to a change that was not made. */
+static int refuse_change(const change_t *change, const mirror_settings_change_t *result)
+{
+    static const int statuses[] = {
+        [MIRROR_CHANGE_BAD] = HTTP_BAD_REQUEST,
+        [MIRROR_CHANGE_UNEXPECTED] = HTTP_PRECONDITION_FAILED,
+        [MIRROR_CHANGE_RELOADED] = HTTP_CONFLICT,
+        [MIRROR_CHANGE_BUSY] = HTTP_SERVICE_UNAVAILABLE,
+        [MIRROR_CHANGE_BROKEN] = HTTP_INTERNAL_SERVER_ERROR,
+    };
+
+    return refuse(change, statuses[result->outcome], result->why);
+}
+
+int mirror_change_handle(request_rec *r, const mirror_registry_t *registry, const mirror_t *mirror,
+                         const char *location)
+{
+    change_t change = { r, registry, mirror, location, NULL, NULL, 0 };
+    const char *why = mirror_change_guard_refuse(r);
+    mirror_settings_change_t result;
+    mirror_settings_edit_t asked;
+    int status;
+
+    if (why) {
+        return refuse(&change, HTTP_FORBIDDEN, why);
+    }
+    if (!mirror->slot) {
+        return refuse(&change, HTTP_SERVICE_UNAVAILABLE, "mirror: it is off, as the error log says; nothing can be changed");
+    }
+    status = read_change(&change);
+    if (status != DECLINED) {
+        return status;
+    }
+    asked.edit = change.reset ? NULL : edit;
+    asked.expects = is_expected;
+    asked.baton = &change;
+    mirror_settings_change_apply(&result, registry, mirror, &asked, r->pool);
+    if (result.outcome > MIRROR_CHANGE_NONE) {
+        return refuse_change(&change, &result);
+    }
+    if (result.outcome == MIRROR_CHANGE_MADE) {
+        tell(&change, result.before, result.after);
+    }
+    return answer(&change, result.after);
+}

@@ -1,0 +1,157 @@
+/* Licensed under the Apache License, Version 2.0; see LICENSE.
+ *
+ * mirror_change_guard.c - who may change a mirror. See mirror_change_guard.h.
+ */
+#include <string.h>
+
+#include <apr_cstr.h>
+#include <apr_strings.h>
+#include <httpd.h>
+#include <http_config.h>
+#include <http_protocol.h>
+
+#include "admin/guard.h"
+
+#define SIGN "mod_proxy_mirror:sign" /* a note of the client's own request: the name of a header */
+
+/* ---- the client ---- */
+
+static int is_loopback_address(const unsigned char *bytes, int len)
+{
+    static const unsigned char mapped[12] = { [10] = 0xff, [11] = 0xff };
+    static const unsigned char v6[16] = { [15] = 1 };
+
+    if (len == 16 && !memcmp(bytes, mapped, sizeof(mapped))) {
+        bytes += sizeof(mapped);
+        len = 4;
+    }
+    return len == 4 ? bytes[0] == 127 : len == 16 && !memcmp(bytes, v6, sizeof(v6));
+}
+
+static int is_loopback(const apr_sockaddr_t *address)
+{
+    return address && (address->family == APR_INET || address->family == APR_INET6) &&
+           is_loopback_address(address->ipaddr_ptr, address->ipaddr_len);
+}
+
+/* ---- the page ---- */
+
+/* Host and port of an origin (RFC 6454 6.2), or of a Host header, which is of the scheme of the request; *port is 0 if it
+ * cannot be read. */
+static const char *split(apr_port_t *port, const char *authority, apr_port_t default_port, apr_pool_t *pool)
+{
+    char *host, *scope;
+
+    if (apr_parse_addr_port(&host, &scope, port, authority, pool) != APR_SUCCESS || !host) {
+        *port = 0;
+        return "";
+    }
+    *port = *port ? *port : default_port;
+    return host;
+}
+
+static int is_same_origin(request_rec *r, const char *origin)
+{
+    const char *own = apr_table_get(r->headers_in, "Host"), *scheme = ap_http_scheme(r);
+    const char *rest = strstr(origin, "://"), *host;
+    apr_port_t default_port, port, own_port;
+
+    if (!rest || !own) {
+        return 0;
+    }
+    /* Where TLS ends in front of httpd, the schemes may differ. */
+    default_port = !ap_cstr_casecmpn(origin, "https:", 6) ? 443 : 80;
+    host = split(&port, rest + 3, default_port, r->pool);
+    own = split(&own_port, own, !ap_cstr_casecmp(scheme, "https") ? 443 : default_port, r->pool);
+    return port && port == own_port && !ap_cstr_casecmp(host, own);
+}
+
+/* The header by which a request tells that it was passed on by a proxy, or is a copy that a mirror got; NULL: it tells
+ * nothing. mod_remoteip takes out the one that it believes. */
+static const char *find_sign_of_proxy(const request_rec *r)
+{
+    static const char *const signs[] = { "X-Proxy-Mirror", "X-Forwarded-For", "X-Real-IP", "Forwarded", "Via" };
+    apr_size_t i;
+
+    for (i = 0; i < sizeof(signs) / sizeof(*signs); i++) {
+        if (apr_table_get(r->headers_in, signs[i])) {
+            return signs[i];
+        }
+    }
+    return NULL;
+}
+
+/* An access file can take headers out of the request (RequestHeader unset), so they are looked at before any is read: after
+ * mod_remoteip and after what the server configuration does early. Only a connection from loopback can change without a user. */
+static int note_sign_of_proxy(request_rec *r)
+{
+    const char *sign;
+
+    if (!r->prev && !r->main && is_loopback(r->connection->client_addr)) {
+        sign = find_sign_of_proxy(r);
+        if (sign) {
+            apr_table_setn(r->notes, SIGN, sign);
+        }
+    }
+    return DECLINED;
+}
+
+/* The sign that the client's own request had. */
+static const char *sign_of_client(const request_rec *r)
+{
+    while (r->main || r->prev) {
+        r = r->main ? r->main : r->prev;
+    }
+    return apr_table_get(r->notes, SIGN);
+}
+
+void mirror_change_guard_register_hooks(void)
+{
+    ap_hook_post_read_request(note_sign_of_proxy, NULL, NULL, APR_HOOK_LAST);
+}
+
+const char *mirror_change_guard_refuse_client(request_rec *r)
+{
+    const char *sign;
+
+    if (r->user) {
+        return NULL;
+    }
+    /* The connection itself; and what mod_remoteip says, in whose name a local proxy asks, can only take that back. */
+    if (!is_loopback(r->connection->client_addr) || !is_loopback(r->useragent_addr)) {
+        return "change: an authenticated user, or a connection from loopback, is needed; got neither";
+    }
+    sign = sign_of_client(r);
+    return sign ? apr_psprintf(r->pool, "change: an authenticated user, or a client on this machine, is needed; got a "
+                               "request that was passed on, as its header %s tells", sign) : NULL;
+}
+
+const char *mirror_change_guard_refuse(request_rec *r)
+{
+    const char *origin = apr_table_get(r->headers_in, "Origin");
+    const char *site = apr_table_get(r->headers_in, "Sec-Fetch-Site");
+    const char *why = mirror_change_guard_refuse_client(r);
+
+    if (why) {
+        return why;
+    }
+    if ((origin && !is_same_origin(r, origin)) ||
+        (site && ap_cstr_casecmp(site, "same-origin") && ap_cstr_casecmp(site, "none"))) {
+        return "Origin: a page of this server is needed; got another one's";
+    }
+    return NULL;
+}
+
+int mirror_change_guard_is_nonce(const char *given, const char *nonce)
+{
+    apr_size_t len = strlen(nonce), i;
+    unsigned differs = 0;
+
+    if (!given || strlen(given) != len) {
+        return 0;
+    }
+    for (i = 0; i < len; i++) {
+        differs |= (unsigned char)given[i] ^ (unsigned char)nonce[i];
+    }
+    return differs == 0;
+}

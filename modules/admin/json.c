@@ -1,0 +1,233 @@
+/* Licensed under the Apache License, Version 2.0; see LICENSE.
+ *
+ * mirror_manager_json.c - mirrors and errors as JSON. See mirror_manager_json.h.
+ */
+#include <string.h>
+
+#include <apr_sha1.h>
+#include <apr_strings.h>
+#include <http_protocol.h>
+
+#include "admin/json.h"
+#include "admin/view.h"
+#include "attributes/attributes.h"
+#include "base/utf8.h"
+
+#define ETAG_BYTES 8
+
+/* ---- JSON ---- */
+
+static apr_status_t free_json(void *gen)
+{
+    yajl_gen_free(gen);
+    return APR_SUCCESS;
+}
+
+yajl_gen mirror_manager_json_create(apr_pool_t *pool)
+{
+    yajl_gen gen = yajl_gen_alloc(NULL);
+
+    yajl_gen_config(gen, yajl_gen_beautify, 1);
+    yajl_gen_config(gen, yajl_gen_indent_string, "  ");
+    apr_pool_cleanup_register(pool, gen, free_json, apr_pool_cleanup_null);
+    return gen;
+}
+
+static void put_key(yajl_gen gen, const char *key)
+{
+    yajl_gen_string(gen, (const unsigned char *)key, strlen(key));
+}
+
+/* What comes from a URI or a configuration file may be in any encoding; JSON is in UTF-8 (RFC 8259 8.1). */
+static void put_text(yajl_gen gen, const char *text, apr_pool_t *pool)
+{
+    if (!mirror_utf8_is_valid(text)) {
+        char *ascii = apr_pstrdup(pool, text);
+        char *c;
+
+        for (c = ascii; *c != '\0'; c++) {
+            *c = (*c & 0x80) != 0 ? '?' : *c;
+        }
+        text = ascii;
+    }
+    put_key(gen, text);
+}
+
+static void put_count(yajl_gen gen, const char *key, apr_uint64_t n)
+{
+    put_key(gen, key);
+    yajl_gen_integer(gen, (long long)n);
+}
+
+/* ---- one mirror ---- */
+
+static void put_time(yajl_gen gen, const char *key, apr_time_t t)
+{
+    char iso[32];
+    apr_time_exp_t x;
+
+    put_key(gen, key);
+    if (t == 0 || apr_time_exp_gmt(&x, t) != APR_SUCCESS) {
+        yajl_gen_null(gen);
+        return;
+    }
+    apr_snprintf(iso, sizeof(iso), "%04d-%02d-%02dT%02d:%02d:%02dZ", x.tm_year + 1900, x.tm_mon + 1, x.tm_mday,
+                 x.tm_hour, x.tm_min, x.tm_sec);
+    put_key(gen, iso);
+}
+
+static void put_limit(yajl_gen gen, const mirror_view_t *view)
+{
+    put_key(gen, "limit");
+    if (!view->has_limit) {
+        yajl_gen_null(gen);
+        return;
+    }
+    yajl_gen_map_open(gen);
+    put_count(gen, "used", (apr_uint64_t)view->limit.used);
+    put_time(gen, "closed_until", view->limit.closed_until);
+    put_key(gen, "fallback");
+    yajl_gen_bool(gen, view->limit.fallback);
+    yajl_gen_map_close(gen);
+}
+
+static void put_state(yajl_gen gen, const mirror_view_t *view)
+{
+    const mirror_totals_t *totals = &view->totals;
+
+    put_key(gen, "state");
+    yajl_gen_map_open(gen);
+    put_key(gen, "name");
+    put_key(gen, mirror_view_state_name(view->state));
+    put_count(gen, "queued", totals->queued);
+    put_count(gen, "in_flight", totals->sum.in_flight);
+    put_count(gen, "connections", totals->sum.connections);
+    put_count(gen, "bytes", totals->sum.bytes);
+    put_time(gen, "down_until", view->down_until);
+    put_limit(gen, view);
+    yajl_gen_map_close(gen);
+}
+
+static void put_outcomes(yajl_gen gen, const mirror_cell_t *sum)
+{
+    int i;
+
+    put_key(gen, "outcomes");
+    yajl_gen_map_open(gen);
+    for (i = 0; i < MIRROR_OUTCOME_COUNT; i++) {
+        put_count(gen, mirror_outcome_name((mirror_outcome_e)i), sum->outcomes[i]);
+    }
+    yajl_gen_map_close(gen);
+}
+
+static void put_responses(yajl_gen gen, const mirror_cell_t *sum)
+{
+    static const char *const names[] = { "1xx", "2xx", "3xx", "4xx", "5xx" };
+    int i;
+
+    put_key(gen, "responses");
+    yajl_gen_map_open(gen);
+    for (i = 0; i < 5; i++) {
+        put_count(gen, names[i], sum->responses[i]);
+    }
+    yajl_gen_map_close(gen);
+}
+
+/* As a number that people like to read, with at most three decimals; null if nothing was measured. */
+static void put_ms(yajl_gen gen, const char *key, double ms)
+{
+    apr_int64_t us = (apr_int64_t)(ms * 1000 + 0.5);
+    char number[32];
+    int len;
+
+    put_key(gen, key);
+    if (ms < 0) {
+        yajl_gen_null(gen);
+        return;
+    }
+    len = apr_snprintf(number, sizeof(number), "%" APR_INT64_T_FMT ".%03d", us / 1000, (int)(us % 1000));
+    while (number[len - 1] == '0') {
+        len--;
+    }
+    yajl_gen_number(gen, number, (size_t)(number[len - 1] == '.' ? len - 1 : len));
+}
+
+static void put_latency(yajl_gen gen, const mirror_cell_t *sum)
+{
+    put_key(gen, "latency_ms");
+    yajl_gen_map_open(gen);
+    put_ms(gen, "p50", mirror_cell_quantile(sum, 0.5));
+    put_ms(gen, "p90", mirror_cell_quantile(sum, 0.9));
+    put_ms(gen, "p99", mirror_cell_quantile(sum, 0.99));
+    yajl_gen_map_close(gen);
+}
+
+void mirror_manager_json_mirror(yajl_gen gen, const mirror_registry_t *registry, const mirror_t *mirror,
+                                const mirror_settings_t *settings, apr_pool_t *pool)
+{
+    mirror_view_t view;
+    const mirror_cell_t *sum = &view.totals.sum;
+
+    mirror_view_make(&view, registry, mirror, settings, pool);
+    yajl_gen_map_open(gen);
+    put_key(gen, "name");
+    put_text(gen, mirror->name, pool);
+    put_key(gen, "server");
+    put_text(gen, mirror->server, pool);
+    put_key(gen, "scope");
+    put_text(gen, mirror->scope, pool);
+    put_key(gen, "overridden");
+    yajl_gen_bool(gen, settings->overridden);
+    put_key(gen, "attributes");
+    mirror_attributes_print(gen, settings, pool);
+    put_state(gen, &view);
+    put_count(gen, "seen", sum->seen);
+    put_outcomes(gen, sum);
+    put_responses(gen, sum);
+    put_latency(gen, sum);
+    yajl_gen_map_close(gen);
+}
+
+const char *mirror_manager_json_etag(const mirror_registry_t *registry, const mirror_settings_t *settings,
+                                     apr_pool_t *pool)
+{
+    apr_uint64_t hash = mirror_attributes_hash(settings, pool);
+    unsigned char digest[APR_SHA1_DIGESTSIZE];
+    char hex[2 * ETAG_BYTES + 1];
+    apr_sha1_ctx_t sha1;
+
+    apr_sha1_init(&sha1);
+    apr_sha1_update(&sha1, registry->secret, (unsigned)strlen(registry->secret));
+    apr_sha1_update_binary(&sha1, (const unsigned char *)&hash, sizeof(hash));
+    apr_sha1_final(digest, &sha1);
+    ap_bin2hex(digest, ETAG_BYTES, hex);
+    return apr_pstrcat(pool, "\"", hex, "\"", NULL);
+}
+
+/* ---- answers ---- */
+
+int mirror_manager_json_send(request_rec *r, int status, yajl_gen gen)
+{
+    const unsigned char *text;
+    size_t len;
+
+    yajl_gen_get_buf(gen, &text, &len);
+    r->status = status;
+    apr_table_setn(r->headers_out, "Cache-Control", "no-store");
+    apr_table_setn(r->headers_out, "X-Content-Type-Options", "nosniff");
+    ap_set_content_type(r, "application/json");
+    ap_set_content_length(r, (apr_off_t)len);
+    ap_rwrite(text, (int)len, r);
+    return OK;
+}
+
+int mirror_manager_json_error(request_rec *r, int status, const char *text)
+{
+    yajl_gen gen = mirror_manager_json_create(r->pool);
+
+    yajl_gen_map_open(gen);
+    put_key(gen, "error");
+    put_text(gen, text, r->pool);
+    yajl_gen_map_close(gen);
+    return mirror_manager_json_send(r, status, gen);
+}

@@ -1,0 +1,263 @@
+/* Licensed under the Apache License, Version 2.0; see LICENSE.
+ *
+ * mirror_manager.c - what an administrator asks. See mirror_manager.h.
+ *
+ * An answer is written into one yajl_gen, then sent as a whole; faults are answered the same way, as
+ * {"error": "..."}. Which resource is meant is what the URI has below the location, as path_info depends on which
+ * folders there are below DocumentRoot.
+ */
+#include <string.h>
+
+#include <ap_expr.h>
+#include <apr_cstr.h>
+#include <apr_strings.h>
+#include <http_config.h>
+#include <http_core.h>
+#include <http_protocol.h>
+
+#include "admin/access.h"
+#include "admin/access_file.h"
+#include "admin/change.h"
+#include "admin/json.h"
+#include "admin/manager.h"
+#include "admin/metrics.h"
+#include "admin/page.h"
+#include "attributes/value.h"
+#include "settings/scope.h"
+#include "settings/settings.h"
+#include "shared/table.h"
+
+#define MANAGER  "proxy-mirror-manager"
+#define STATUS   "proxy-mirror-status" /* the same, but nothing can be changed */
+#define RESOURCE "/mirrors"
+#define METRICS  "/metrics"
+#define READ     "GET, HEAD"
+
+/* ---- answers ---- */
+
+static int answer_page(request_rec *r, const mirror_registry_t *registry, const char *location, int may_change)
+{
+    mirror_page_visit_t visit = { location, NULL, NULL, NULL };
+
+    return may_change ? mirror_change_send_page(r, registry, location, NULL) : mirror_page_send(r, registry, &visit);
+}
+
+static int answer_list(request_rec *r, const mirror_registry_t *registry)
+{
+    yajl_gen gen = mirror_manager_json_create(r->pool);
+    int i;
+
+    yajl_gen_map_open(gen);
+    yajl_gen_string(gen, (const unsigned char *)"mirrors", 7);
+    yajl_gen_array_open(gen);
+    for (i = 0; i < registry->mirrors->nelts; i++) {
+        const mirror_t *mirror = APR_ARRAY_IDX(registry->mirrors, i, const mirror_t *);
+
+        mirror_manager_json_mirror(gen, registry, mirror, mirror_settings_borrow(registry, mirror, r->pool), r->pool);
+    }
+    yajl_gen_array_close(gen);
+    yajl_gen_map_close(gen);
+    return mirror_manager_json_send(r, HTTP_OK, gen);
+}
+
+static int answer_mirror(request_rec *r, const mirror_registry_t *registry, const mirror_t *mirror)
+{
+    const mirror_settings_t *settings = mirror_settings_borrow(registry, mirror, r->pool);
+    yajl_gen gen = mirror_manager_json_create(r->pool);
+
+    mirror_manager_json_mirror(gen, registry, mirror, settings, r->pool);
+    apr_table_setn(r->headers_out, "ETag", mirror_manager_json_etag(registry, settings, r->pool));
+    return mirror_manager_json_send(r, HTTP_OK, gen);
+}
+
+/* A method that the resource has not. */
+static int refuse_method(request_rec *r, const char *allowed)
+{
+    apr_table_setn(r->headers_out, "Allow", allowed);
+    if (r->method_number == M_OPTIONS) {
+        ap_set_content_length(r, 0);
+        return OK;
+    }
+    return mirror_manager_json_error(r, HTTP_METHOD_NOT_ALLOWED,
+                                     apr_psprintf(r->pool, "method: one of %s is needed; got %s", allowed,
+                                                  mirror_value_quote(r->method, r->pool)));
+}
+
+/* ---- which resource ---- */
+
+static int begins_with_path(const char *uri, const char *path, apr_size_t len)
+{
+    return strncmp(uri, path, len) == 0 && (uri[len] == '/' || uri[len] == '\0');
+}
+
+static int sets_our_handler(request_rec *r, const core_dir_config *section)
+{
+    const char *error = NULL;
+    const char *handler = section->expr_handler != NULL ? ap_expr_str_exec(r, section->expr_handler, &error) : NULL;
+
+    return handler != NULL && error == NULL && ap_cstr_casecmp(handler, r->handler) == 0;
+}
+
+/* Length of the longest <Location> that sets the handler and has this URI in it; -1 if there is none. */
+static int plain_location(request_rec *r)
+{
+    core_server_config *server = ap_get_core_module_config(r->server->module_config);
+    int longest = -1;
+    int i;
+
+    for (i = 0; i < server->sec_url->nelts; i++) {
+        const core_dir_config *section =
+            ap_get_core_module_config(APR_ARRAY_IDX(server->sec_url, i, ap_conf_vector_t *));
+        apr_size_t len = strlen(section->d);
+
+        while (len > 0 && section->d[len - 1] == '/') {
+            len--;
+        }
+        if (section->r == NULL && !section->d_is_fnmatch && (int)len > longest &&
+            begins_with_path(r->uri, section->d, len) && sets_our_handler(r, section)) {
+            longest = (int)len;
+        }
+    }
+    return longest;
+}
+
+/* For other sections the resource tells where the location ends: at the last "/mirrors" that has one name after it, or
+ * none; it is the whole URI otherwise. */
+static int guessed_location(request_rec *r)
+{
+    const char *name = ap_strrchr_c(r->uri, '/');
+    apr_size_t before = name != NULL ? (apr_size_t)(name - r->uri) : 0;
+    const apr_size_t len = sizeof(RESOURCE) - 1;
+
+    if (name != NULL && (strcmp(name, RESOURCE) == 0 || strcmp(name, METRICS) == 0)) {
+        return (int)before;
+    }
+    if (before >= len && memcmp(r->uri + before - len, RESOURCE, len) == 0) {
+        return (int)(before - len);
+    }
+    return (int)(name != NULL && (name[1] == '\0' || mirror_page_has_file(name)) ? before : strlen(r->uri));
+}
+
+static const mirror_t *find_mirror(const mirror_registry_t *registry, const char *name)
+{
+    int i;
+
+    for (i = 0; i < registry->mirrors->nelts; i++) {
+        const mirror_t *mirror = APR_ARRAY_IDX(registry->mirrors, i, const mirror_t *);
+
+        if (strcmp(mirror->name, name) == 0) {
+            return mirror;
+        }
+    }
+    return NULL;
+}
+
+static int is_change(const request_rec *r)
+{
+    return r->method_number == M_PUT || r->method_number == M_PATCH || r->method_number == M_DELETE ||
+           r->method_number == M_POST;
+}
+
+/* A request of the resource of one mirror. */
+static int handle_mirror(request_rec *r, const mirror_registry_t *registry, const char *location, const char *name,
+                         int may_change)
+{
+    const mirror_t *mirror = find_mirror(registry, name);
+
+    if (mirror == NULL) {
+        return mirror_manager_json_error(r, HTTP_NOT_FOUND, apr_psprintf(r->pool, "%s: no such mirror", name));
+    }
+    if (may_change && is_change(r)) {
+        return mirror_change_handle(r, registry, mirror, location);
+    }
+    if (r->method_number == M_GET) {
+        return answer_mirror(r, registry, mirror);
+    }
+    return refuse_method(r, may_change ? READ ", PUT, PATCH, DELETE, POST" : READ);
+}
+
+static int handle(request_rec *r, int may_change)
+{
+    const mirror_registry_t *registry = mirror_scope_registry(r->server);
+    int len = plain_location(r);
+    const char *location, *rest, *name;
+
+    if (len < 0) {
+        len = guessed_location(r);
+    }
+    rest = r->uri + len;
+    location = apr_pstrmemdup(r->pool, r->uri, (apr_size_t)len);
+    while (location[0] == '/' && location[1] == '/') {
+        location++; /* two would make a host of what follows, in links and in Location */
+    }
+    if (mirror_page_has_file(rest)) {
+        return r->method_number == M_GET ? mirror_page_send_file(r, rest) : refuse_method(r, READ);
+    }
+    if (strcmp(rest, METRICS) == 0) {
+        return r->method_number == M_GET ? mirror_metrics_answer(r, registry) : refuse_method(r, READ);
+    }
+    if (*rest != '\0' && strcmp(rest, "/") != 0 && !begins_with_path(rest, RESOURCE, sizeof(RESOURCE) - 1)) {
+        return mirror_manager_json_error(r, HTTP_NOT_FOUND,
+                                         apr_psprintf(r->pool, "%s: no such resource; there are " RESOURCE " and " METRICS, rest));
+    }
+    if (registry->table != NULL) {
+        mirror_slotmem_settle_ended(registry->table);
+    }
+    if (*rest == '\0' || strcmp(rest, "/") == 0) {
+        return r->method_number == M_GET ? answer_page(r, registry, location, may_change) : refuse_method(r, READ);
+    }
+    name = rest + sizeof(RESOURCE) - 1;
+    if (*name != '\0' && strcmp(name, "/") != 0) {
+        return handle_mirror(r, registry, location, name + 1, may_change);
+    }
+    return r->method_number == M_GET ? answer_list(r, registry) : refuse_method(r, READ);
+}
+
+/* Answer with 403 if the request may not be answered; DECLINED if it may. */
+static int refuse(request_rec *r)
+{
+    const char *why = mirror_manager_guard_refuse_handler(r);
+
+    if (why == NULL) {
+        why = mirror_access_file_refuse(&r->user, r); /* from here on, a user of an access file is none */
+        if (why == NULL) {
+            why = mirror_manager_guard_refuse_host(r);
+        }
+        if (why == NULL) {
+            return DECLINED;
+        }
+        mirror_manager_guard_log(r, NULL, why);
+    }
+    return mirror_manager_json_error(r, HTTP_FORBIDDEN, why);
+}
+
+/* A compressed page would tell the length of its nonce and of what the client sent beside it (BREACH), and a compressed
+ * response has another ETag than the one that If-Match needs. */
+static void forbid_compression(request_rec *r)
+{
+    apr_table_setn(r->subprocess_env, "no-gzip", "1");
+    apr_table_setn(r->subprocess_env, "no-brotli", "1");
+}
+
+int mirror_manager_handler(request_rec *r)
+{
+    int may_change, rv;
+
+    if (r->handler == NULL || (strcmp(r->handler, MANAGER) != 0 && strcmp(r->handler, STATUS) != 0)) {
+        return DECLINED;
+    }
+    may_change = strcmp(r->handler, MANAGER) == 0;
+    forbid_compression(r);
+    rv = refuse(r);
+    if (rv != DECLINED) {
+        return rv;
+    }
+    if (may_change && is_change(r)) {
+        return handle(r, may_change); /* which reads the body, or leaves it to httpd */
+    }
+    rv = ap_discard_request_body(r);
+    if (rv != OK) {
+        return rv;
+    }
+    return may_change || r->method_number == M_GET ? handle(r, may_change) : refuse_method(r, READ);
+}

@@ -1,0 +1,150 @@
+/* Licensed under the Apache License, Version 2.0; see LICENSE.
+ *
+ * mirror_page_view.c - what the page tells of a mirror, and in which words. See mirror_page_view.h.
+ */
+#include <string.h>
+
+#include <apr_strings.h>
+
+#include "admin/page_view.h"
+
+/* ---- words ---- */
+
+/* textures: lines up, lines down, dots, lines across, lines upright, a grid */
+#define PLAIN   ""
+#define UP      "M-1 9 9 -1M-1 1 1 -1M7 9 9 7"
+#define DOWN    "M-1 -1 9 9M-1 7 1 9M7 -1 9 1"
+#define DOTS    "M1 2h2M5 6h2"
+#define ACROSS  "M0 2h8M0 6h8"
+#define UPRIGHT "M2 0v8M6 0v8"
+#define GRID    "M0 4h8M4 0v8"
+
+const mirror_page_outcome_t mirror_page_outcomes[MIRROR_OUTCOME_COUNT] = {
+    [MIRROR_OUTCOME_MIRRORED] = { "sent", PLAIN, "Copied", "The mirror got the copy and answered it in full." },
+    [MIRROR_OUTCOME_DISABLED] = { "chosen", PLAIN, "Switched off", "The mirror was disabled, so no copy was made." },
+    [MIRROR_OUTCOME_FILTERED] = { "chosen", UP, "Filtered out",
+                                  "The settings methods, expr or status leave such requests out." },
+    [MIRROR_OUTCOME_SAMPLED_OUT] = { "chosen", DOTS, "Not in the sample",
+                                     "Only a share of the requests is copied, and this one was not in it." },
+    [MIRROR_OUTCOME_LOOPED] = { "chosen", GRID, "Came back", "It was itself a copy that this server had sent." },
+    [MIRROR_OUTCOME_UPGRADE] = { "chosen", UPRIGHT, "Websocket", "Websockets are never copied." },
+    [MIRROR_OUTCOME_LIMITED] = { "limit", ACROSS, "Over the limit",
+                                 "As many copies as the limit allows had left in this time window." },
+    [MIRROR_OUTCOME_TOO_LARGE] = { "room", PLAIN, "Body too large", "The body was longer than max_body allows." },
+    [MIRROR_OUTCOME_INCOMPLETE] = { "room", DOTS, "Body incomplete", "The client broke the request off." },
+    [MIRROR_OUTCOME_QUEUE_FULL] = { "room", GRID, "Queue full",
+                                    "Too many copies were waiting: the mirror is slower than requests come in." },
+    [MIRROR_OUTCOME_MEMORY_FULL] = { "room", DOWN, "Memory full",
+                                     "The memory or disk for copies (ProxyMirrorMemory, ProxyMirrorSpool) was used up." },
+    [MIRROR_OUTCOME_UNREACHABLE] = { "failed", UP, "Not reachable",
+                                     "The mirror's name was not found, or nothing accepts connections there." },
+    [MIRROR_OUTCOME_TLS_FAILED] = { "failed", GRID, "TLS failed",
+                                    "No encrypted connection: the handshake or a certificate was not accepted." },
+    [MIRROR_OUTCOME_TIMED_OUT] = { "failed", DOTS, "Too slow", "The answer was not complete within the timeout." },
+    [MIRROR_OUTCOME_BROKEN] = { "failed", DOWN, "Broken off",
+                                "The mirror closed the connection, or its answer was not HTTP." },
+    [MIRROR_OUTCOME_LIMIT_FAILED] = { "limit", DOWN, "Redis silent",
+                                      "Redis, where the limit is counted, did not answer." },
+    [MIRROR_OUTCOME_SHUT_DOWN] = { "failed", UPRIGHT, "Server stopped",
+                                   "A process of this server ended before the copy was sent." },
+};
+
+const mirror_page_state_t mirror_page_states[MIRROR_VIEW_STATES] = {
+    [MIRROR_VIEW_UP] = { "\xe2\x97\x8f", "Up", "Copies are being sent." },
+    [MIRROR_VIEW_READY] = { "\xe2\x97\x8b", "Ready", "Nothing was sent yet." },
+    [MIRROR_VIEW_LIMITED] = { "\xe2\x97\x86", "Limit reached", "No more copies until the next time window." },
+    [MIRROR_VIEW_DOWN] = { "\xe2\x96\xb2", "Down", "It cannot be reached. Copies are dropped; it is tried again." },
+    [MIRROR_VIEW_DISABLED] = { "\xe2\x96\xa0", "Disabled", "No copies are made. Clients notice nothing of it." },
+    [MIRROR_VIEW_OFF] = { "\xe2\x96\xa1", "Off", "It sees no request: the error log says why (ProxyMirrorSlots)." },
+};
+
+/* ---- one mirror ---- */
+
+/* Whether an outcome means that a copy was wanted and is lost. */
+static int is_loss(mirror_outcome_e outcome)
+{
+    const char *group = mirror_page_outcomes[outcome].group;
+
+    return strcmp(group, "room") == 0 || strcmp(group, "failed") == 0 || outcome == MIRROR_OUTCOME_LIMIT_FAILED;
+}
+
+apr_uint64_t mirror_page_lost(const mirror_view_t *view)
+{
+    apr_uint64_t lost = 0;
+    int i;
+
+    for (i = 0; i < MIRROR_OUTCOME_COUNT; i++) {
+        lost += is_loss((mirror_outcome_e)i) ? view->totals.sum.outcomes[i] : 0;
+    }
+    return lost;
+}
+
+/* ---- figures ---- */
+
+const char *mirror_page_count(apr_pool_t *p, apr_uint64_t n)
+{
+    char digits[32];
+    char *text = apr_palloc(p, 48);
+    char *out = text;
+    int len = apr_snprintf(digits, sizeof(digits), "%" APR_UINT64_T_FMT, n);
+    int i;
+
+    for (i = 0; i < len; i++) {
+        if (i > 0 && (len - i) % 3 == 0) {
+            *out++ = ',';
+        }
+        *out++ = digits[i];
+    }
+    *out = '\0';
+    return text;
+}
+
+const char *mirror_page_ms(apr_pool_t *p, double ms)
+{
+    if (ms < 0) {
+        return "\xe2\x80\x93";
+    }
+    if (ms >= 1000) {
+        return apr_psprintf(p, "%.1f s", ms / 1000);
+    }
+    return apr_psprintf(p, ms < 10 ? "%.2f ms" : ms < 100 ? "%.1f ms" : "%.0f ms", ms);
+}
+
+const char *mirror_page_bytes(apr_pool_t *p, apr_uint64_t bytes)
+{
+    static const char *const units[] = { "KB", "MB", "GB", "TB" };
+    double n = (double)bytes / 1024;
+    int unit = 0;
+
+    if (bytes < 1024) {
+        return apr_psprintf(p, "%d B", (int)bytes);
+    }
+    while (n >= 1024 && unit < 3) {
+        n /= 1024;
+        unit++;
+    }
+    return apr_psprintf(p, n < 10 ? "%.1f %s" : "%.0f %s", n, units[unit]);
+}
+
+const char *mirror_page_percent(apr_pool_t *p, apr_int64_t billionths)
+{
+    char *text = apr_psprintf(p, "%d.%07d", (int)(billionths / 10000000), (int)(billionths % 10000000));
+    char *end = text + strlen(text);
+
+    while (end[-1] == '0') {
+        end--;
+    }
+    end[end[-1] == '.' ? -1 : 0] = '\0';
+    return apr_pstrcat(p, text, "%", NULL);
+}
+
+const char *mirror_page_time(apr_pool_t *p, apr_time_t t)
+{
+    apr_time_exp_t x;
+
+    if (apr_time_exp_gmt(&x, t) != APR_SUCCESS) {
+        return "";
+    }
+    return apr_psprintf(p, "%04d-%02d-%02dT%02d:%02d:%02dZ", x.tm_year + 1900, x.tm_mon + 1, x.tm_mday, x.tm_hour,
+                        x.tm_min, x.tm_sec);
+}

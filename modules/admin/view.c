@@ -1,0 +1,53 @@
+/* Licensed under the Apache License, Version 2.0; see LICENSE.
+ *
+ * mirror_view.c - one mirror as it is now. See mirror_view.h.
+ */
+#include <string.h>
+
+#include "admin/view.h"
+#include "settings/settings.h"
+#include "shared/breaker.h"
+
+const char *mirror_view_state_name(mirror_view_state_e state)
+{
+    static const char *const names[MIRROR_VIEW_STATES] = { "up", "ready", "limited", "down", "disabled", "off" };
+
+    return names[state];
+}
+
+static mirror_view_state_e state_of(const mirror_view_t *view, int has_slot)
+{
+    if (!has_slot) {
+        return MIRROR_VIEW_OFF;
+    }
+    if (!view->settings->enabled) {
+        return MIRROR_VIEW_DISABLED;
+    }
+    if (view->down_until) {
+        return MIRROR_VIEW_DOWN;
+    }
+    if (view->has_limit && view->limit.closed_until) {
+        return MIRROR_VIEW_LIMITED;
+    }
+    return view->totals.sum.outcomes[MIRROR_OUTCOME_MIRRORED] || view->totals.sum.connections ? MIRROR_VIEW_UP
+                                                                                              : MIRROR_VIEW_READY;
+}
+
+void mirror_view_make(mirror_view_t *view, const mirror_registry_t *registry, const mirror_t *mirror,
+                      const mirror_settings_t *settings, apr_pool_t *pool)
+{
+    int has_slot = registry->table != NULL && mirror->slot != NULL;
+
+    memset(view, 0, sizeof(*view));
+    view->mirror = mirror;
+    view->settings = settings ? settings : mirror_settings_borrow(registry, mirror, pool);
+    if (has_slot) {
+        mirror_slotmem_sum(&view->totals, registry->table, mirror->slot);
+        view->down_until = mirror_breaker_down_until(mirror->slot);
+        view->has_limit = view->settings->enable_limit_count;
+    }
+    if (view->has_limit) {
+        mirror_limit_state(&view->limit, mirror, view->settings);
+    }
+    view->state = state_of(view, has_slot);
+}

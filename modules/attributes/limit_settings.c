@@ -1,0 +1,90 @@
+/* Licensed under the Apache License, Version 2.0; see LICENSE.
+ *
+ * mirror_limit_settings.c - rules of the attributes of limits. See mirror_limit_settings.h.
+ */
+#include <apr_lib.h>
+#include <apr_strings.h>
+#include <string.h>
+
+#include "attributes/limit_settings.h"
+#include "base/window.h"
+
+const char *const mirror_limit_settings_policies[] = { "local", "redis", "redis-cluster", NULL };
+
+/* ---- rules ---- */
+
+/* Whether there is such a server, a look-up tells. */
+const char *mirror_limit_settings_refuse_host(const char *text)
+{
+    for (; apr_isalnum(*text) || (*text && strchr("._-:", *text)); text++) {
+    }
+    return *text ? "" : NULL;
+}
+
+/* An IPv6 address is in brackets. */
+const char *mirror_limit_settings_refuse_node(const char *text)
+{
+    const char *colon = strrchr(text, ':');
+    apr_size_t host = colon ? (apr_size_t)(colon - text) : 0;
+    apr_size_t digits = colon ? strspn(colon + 1, "0123456789") : 0;
+    apr_int64_t port = digits && digits <= 5 ? apr_strtoi64(colon + 1, NULL, 10) : 0;
+    apr_size_t bracket = host > 2 && text[0] == '[' && text[host - 1] == ']';
+    apr_size_t i;
+
+    if (!host || text[host + 1 + digits] || port < 1 || port > 65535) {
+        return "one has no valid port";
+    }
+    for (i = bracket; i < host - bracket; i++) {
+        if (!apr_isalnum(text[i]) && !strchr(bracket ? ":." : "._-", text[i])) {
+            return "one has a malformed host";
+        }
+    }
+    return host > 255 ? "one has a malformed host" : NULL;
+}
+
+/* ---- identity ---- */
+
+/* FNV-1a, with the end of each piece in it. */
+static apr_uint64_t add(apr_uint64_t hash, const void *data, apr_size_t len)
+{
+    const unsigned char *bytes = data;
+
+    while (len-- > 0) {
+        hash = (hash ^ *bytes++) * APR_UINT64_C(0x100000001b3);
+    }
+    return (hash ^ 0x1ff) * APR_UINT64_C(0x100000001b3);
+}
+
+static apr_uint64_t add_text(apr_uint64_t hash, const char *text)
+{
+    return text ? add(hash, text, strlen(text)) : add(hash, "", 1);
+}
+
+void mirror_limit_settings_identify(mirror_settings_t *settings)
+{
+    const apr_array_header_t *nodes = settings->redis_cluster_nodes;
+    apr_int64_t numbers[8];
+    apr_uint64_t hash = APR_UINT64_C(0xcbf29ce484222325);
+    int i;
+
+    numbers[0] = settings->policy;
+    numbers[1] = settings->count;
+    numbers[2] = settings->time_window;
+    numbers[3] = settings->redis_port;
+    numbers[4] = settings->redis_database;
+    numbers[5] = settings->redis_timeout;
+    numbers[6] = settings->limit_fallback;
+    numbers[7] = settings->redis_ssl;
+    hash = add(hash, numbers, sizeof(numbers));
+    hash = add_text(hash, settings->name);
+    hash = add_text(hash, settings->redis_host);
+    hash = add_text(hash, settings->redis_username);
+    hash = add_text(hash, settings->redis_password);
+    hash = add_text(hash, settings->redis_key_prefix);
+    hash = add_text(hash, settings->redis_cluster_name);
+    for (i = 0; nodes && i < nodes->nelts; i++) {
+        hash = add_text(hash, APR_ARRAY_IDX(nodes, i, const char *));
+    }
+    settings->limit_id = (apr_uint32_t)((hash ^ hash >> 32) & MIRROR_LIMIT_WINDOW_ID_MAX);
+    settings->limit_id += settings->limit_id == 0;
+}

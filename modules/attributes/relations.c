@@ -1,0 +1,132 @@
+/* Licensed under the Apache License, Version 2.0; see LICENSE.
+ *
+ * mirror_relations.c - what attributes need of each other. See mirror_relations.h.
+ */
+#include <string.h>
+
+#include <apr_strings.h>
+
+#include "attributes/limit_settings.h"
+#include "attributes/relations.h"
+
+/* ---- relations: each row of the table looks at settings as a whole ---- */
+
+/* Returns NULL, or what is wrong. */
+typedef const char *relation_t(const mirror_settings_t *settings, apr_pool_t *pool);
+
+/* With when=request a copy is gone before there is a status. */
+static const char *refuse_status_of_request(const mirror_settings_t *settings, apr_pool_t *pool)
+{
+    (void)pool;
+    return settings->status && settings->when == MIRROR_WHEN_REQUEST
+               ? "status: when=response is needed with it; got when=request"
+               : NULL;
+}
+
+static int has_policy(const mirror_settings_t *settings, const char *policy)
+{
+    return strcmp(mirror_limit_settings_policies[settings->policy], policy) == 0;
+}
+
+static const char *need_server(const mirror_settings_t *settings, apr_pool_t *pool)
+{
+    (void)pool;
+    return has_policy(settings, "redis") && !settings->redis_host
+               ? "redis_host: a host name, IPv4 or IPv6 address is needed with policy=redis; got nothing"
+               : NULL;
+}
+
+static const char *need_cluster(const mirror_settings_t *settings, apr_pool_t *pool)
+{
+    (void)pool;
+    if (!has_policy(settings, "redis-cluster")) {
+        return NULL;
+    }
+    if (!settings->redis_cluster_nodes) {
+        return "redis_cluster_nodes: two or more host:port are needed with policy=redis-cluster; got nothing";
+    }
+    return settings->redis_cluster_name ? NULL
+                                        : "redis_cluster_name: a name is needed with policy=redis-cluster; got nothing";
+}
+
+/* A name that was made up may differ between nodes, and with it what they count. */
+static const char *need_name(const mirror_settings_t *settings, apr_pool_t *pool)
+{
+    return settings->enable_limit_count && !has_policy(settings, "local") &&
+                   !mirror_attributes_is_set(settings, mirror_attributes_find("name"))
+               ? apr_pstrcat(pool,
+                             "name: a name is needed with policy=", mirror_limit_settings_policies[settings->policy],
+                             ", as nodes share the count by it; got nothing", NULL)
+               : NULL;
+}
+
+static const char *need_password(const mirror_settings_t *settings, apr_pool_t *pool)
+{
+    (void)pool;
+    return settings->redis_username && !settings->redis_password
+               ? "redis_password: a password is needed with redis_username; got nothing"
+               : NULL;
+}
+
+static relation_t *const relations[] = { refuse_status_of_request, need_server,
+                                         need_cluster, need_name,
+                                         need_password };
+
+/* ---- checks ---- */
+
+void mirror_relations_check(apr_array_header_t *faults, const mirror_settings_t *settings)
+{
+    apr_size_t i;
+
+    for (i = 0; i < sizeof(relations) / sizeof(*relations); i++) {
+        const char *wrong = relations[i](settings, faults->pool);
+
+        if (wrong) {
+            APR_ARRAY_PUSH(faults, const char *) = wrong;
+        }
+    }
+}
+
+/* Whether `text` is one of the words between '|'. */
+static int is_one_of(const char *words, const char *text)
+{
+    apr_size_t len = strlen(text);
+
+    while (strncmp(words, text, len) || (words[len] && words[len] != '|')) {
+        words = strchr(words, '|');
+        if (!words++) {
+            return 0;
+        }
+    }
+    return 1;
+}
+
+/* NULL if the row has an effect; else what it would need: "body=true". */
+static const char *missing(const mirror_attribute_t *row, const mirror_settings_t *settings, apr_pool_t *pool)
+{
+    const mirror_attribute_t *other;
+    const char *words, *text;
+
+    if (!row->effective) {
+        return NULL;
+    }
+    words = row->effective + strcspn(row->effective, "=");
+    other = mirror_attributes_find(apr_pstrmemdup(pool, row->effective, (apr_size_t)(words - row->effective)));
+    text = mirror_value_to_text((const char *)settings + other->offset, &other->rule, pool);
+    return text && (*words ? is_one_of(words + 1, text) : !other->initial || strcmp(text, other->initial)) ? missing(other, settings, pool) : row->effective;
+}
+
+void mirror_relations_check_effect(apr_array_header_t *warnings, const mirror_settings_t *line,
+                                    const mirror_settings_t *settings)
+{
+    const mirror_attribute_t *row;
+
+    for (row = mirror_attributes; row->name; row++) {
+        const char *needed = line->set & mirror_attributes_bit(row) ? missing(row, settings, warnings->pool) : NULL;
+
+        if (needed) {
+            APR_ARRAY_PUSH(warnings, const char *) =
+                apr_pstrcat(warnings->pool, row->name, ": has no effect without ", needed, NULL);
+        }
+    }
+}

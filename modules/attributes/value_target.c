@@ -1,0 +1,267 @@
+/* Licensed under the Apache License, Version 2.0; see LICENSE.
+ *
+ * mirror_value_target.c - the type target: the URL of a server, taken apart; perhaps behind the path of a Unix socket, as
+ * in mod_proxy's ProxyPass.
+ *
+ * It is stricter than a URL parser: what a mirror has no use for is refused, and nothing is guessed. The canonical form
+ * is RFC 3986 6.2's: scheme and host in lower case, no port where it is the scheme's own, IPv6 as inet_ntop writes it.
+ */
+#include <apr_cstr.h>
+#include <apr_lib.h>
+#include <apr_strings.h>
+#include <arpa/inet.h>
+#include <string.h>
+#include <sys/un.h>
+
+#include "attributes/value.h"
+#include "base/mirror.h"
+
+#define NAME_MAX_LENGTH  253 /* RFC 1035 2.3.4, as text */
+#define LABEL_MAX_LENGTH 63
+#define UNIX             "unix:"
+#define UNIX_LENGTH      (sizeof(UNIX) - 1)
+#define PATH_MAX_LENGTH  (sizeof(((struct sockaddr_un *)NULL)->sun_path) - 1)
+
+static const struct {
+    const char *name;
+    apr_port_t port;
+} schemes[] = { { "http", 80 }, { "https", 443 } };
+
+/* Read "http://" or "https://" and move behind it. */
+static const char *read_scheme(mirror_target_t *target, apr_port_t *port, const char **text)
+{
+    apr_size_t i, len;
+
+    for (i = 0; i < sizeof(schemes) / sizeof(*schemes); i++) {
+        len = strlen(schemes[i].name);
+        if (!apr_cstr_casecmpn(*text, schemes[i].name, len) && !strncmp(*text + len, "://", 3)) {
+            target->scheme = schemes[i].name;
+            *port = schemes[i].port;
+            *text += len + 3;
+            return NULL;
+        }
+    }
+    return "";
+}
+
+static int has_socket(const char *text)
+{
+    return !apr_cstr_casecmpn(text, UNIX, UNIX_LENGTH);
+}
+
+/* Read "unix:/path|", if it is there, and move behind it. */
+static const char *read_socket(mirror_target_t *target, const char **text, apr_pool_t *pool)
+{
+    const char *path, *p;
+
+    if (!has_socket(*text)) {
+        return NULL;
+    }
+    path = *text + UNIX_LENGTH;
+    for (p = path; *p && *p != '|'; p++) {
+        if (apr_iscntrl(*p)) {
+            return "the path of its socket is malformed";
+        }
+    }
+    if (*path != '/' || p == path + 1) {
+        return "the path of its socket is not absolute";
+    }
+    if (!*p) {
+        return "its socket has no |http:// behind it";
+    }
+    if ((apr_size_t)(p - path) > PATH_MAX_LENGTH) {
+        return "the path of its socket is too long";
+    }
+    target->socket = apr_pstrmemdup(pool, path, (apr_size_t)(p - path));
+    *text = p + 1;
+    return NULL;
+}
+
+/* What is behind a scheme, but may be neither in a host nor in a port. */
+static const char *refuse_parts(const char *authority)
+{
+    const char *p = authority + strcspn(authority, "/\\?#");
+
+    if (memchr(authority, '@', (apr_size_t)(p - authority))) {
+        return "it has user info";
+    }
+    switch (*p) {
+    case '\0':
+        return NULL;
+    case '?':
+        return "it has a query";
+    case '#':
+        return "it has a fragment";
+    default:
+        return "it has a path";
+    }
+}
+
+/* A dotted name: letters, digits, '_' and inner '-' (RFC 1123 2.1, and the underscore that container networks use). */
+static int is_name(const char *name)
+{
+    apr_size_t len;
+
+    if (strlen(name) > NAME_MAX_LENGTH) {
+        return 0;
+    }
+    do {
+        for (len = 0; apr_isalnum(name[len]) || name[len] == '-' || name[len] == '_'; len++) {
+        }
+        if (len == 0 || len > LABEL_MAX_LENGTH || name[0] == '-' || name[len - 1] == '-') {
+            return 0;
+        }
+        name += len;
+    } while (*name == '.' && *++name); /* one dot may end it: the name is absolute */
+    return *name == '\0';
+}
+
+/* Whether resolvers would take it for an IPv4 address: the last label is a number (RFC 3986 7.4). */
+static int ends_in_number(const char *name)
+{
+    apr_size_t len = strlen(name), start;
+
+    len -= len && name[len - 1] == '.';
+    for (start = len; start && name[start - 1] != '.'; start--) {
+    }
+    if (name[start] == '0' && (name[start + 1] | 0x20) == 'x') {
+        start += 2;
+        return start + strspn(name + start, "0123456789abcdefABCDEF") >= len;
+    }
+    return len > start && start + strspn(name + start, "0123456789") >= len;
+}
+
+static const char *read_host(mirror_target_t *target, const char *host, int bracketed, apr_pool_t *pool)
+{
+    char address[INET6_ADDRSTRLEN];
+    struct in6_addr v6;
+    struct in_addr v4;
+    char *lower;
+
+    if (bracketed) {
+        if (inet_pton(AF_INET6, host, &v6) != 1 || !inet_ntop(AF_INET6, &v6, address, sizeof(address))) {
+            return "what is in brackets is no IPv6 address";
+        }
+        target->hostname = apr_pstrdup(pool, address);
+        return NULL;
+    }
+    if (!*host) {
+        return "it has no host";
+    }
+    if (!is_name(host)) {
+        return "its host name is malformed";
+    }
+    if (ends_in_number(host) && inet_pton(AF_INET, host, &v4) != 1) {
+        return "its IPv4 address is malformed";
+    }
+    target->named = !ends_in_number(host) && !target->socket;
+    lower = apr_pstrdup(pool, host);
+    target->hostname = lower;
+    for (; *lower; lower++) {
+        *lower = (char)apr_tolower(*lower);
+    }
+    return NULL;
+}
+
+/* ":8080", or nothing: then *port is as it was. */
+static const char *read_port(apr_port_t *port, const char *text)
+{
+    apr_size_t len;
+    int value = 0;
+
+    if (!*text) {
+        return NULL;
+    }
+    len = strspn(text + 1, "0123456789");
+    if (*text != ':' || len == 0 || len > 5 || text[1 + len]) {
+        return "its port is malformed";
+    }
+    for (text++; *text; text++) {
+        value = value * 10 + (*text - '0');
+    }
+    if (value < 1 || value > 65535) {
+        return "its port is out of range";
+    }
+    *port = (apr_port_t)value;
+    return NULL;
+}
+
+static const char *target_read(void *variable, const mirror_value_rule_t *rule, const char *text, apr_pool_t *pool)
+{
+    mirror_target_t target = { 0 };
+    apr_port_t default_port = 0;
+    const char *why, *port, *host;
+    int bracketed;
+
+    (void)rule;
+    if ((why = read_socket(&target, &text, pool)) || (why = read_scheme(&target, &default_port, &text)) ||
+        (why = refuse_parts(text))) {
+        return why;
+    }
+    if (target.socket && strcmp(target.scheme, "http")) {
+        return "a socket is for http:// alone";
+    }
+    bracketed = *text == '[';
+    if (bracketed) {
+        port = strchr(++text, ']');
+        if (!port) {
+            return "its bracket is not closed";
+        }
+        host = apr_pstrmemdup(pool, text, (apr_size_t)(port++ - text));
+    }
+    else {
+        port = text + strcspn(text, ":");
+        host = apr_pstrmemdup(pool, text, (apr_size_t)(port - text));
+        if (*port && strchr(port + 1, ':')) {
+            return "an IPv6 address needs brackets";
+        }
+    }
+    target.port = default_port;
+    if ((why = read_host(&target, host, bracketed, pool)) || (why = read_port(&target.port, port))) {
+        return why;
+    }
+    target.authority = apr_pstrcat(pool, bracketed ? "[" : "", target.hostname, bracketed ? "]" : "", NULL);
+    if (target.port != default_port) {
+        target.authority = apr_psprintf(pool, "%s:%u", target.authority, (unsigned)target.port);
+    }
+    target.url = apr_pstrcat(pool, target.socket ? UNIX : "", target.socket ? target.socket : "",
+                             target.socket ? "|" : "", target.scheme, "://", target.authority, NULL);
+    *(mirror_target_t *)variable = target;
+    return NULL;
+}
+
+/* A socket gives access to what the network may not. */
+static const char *target_read_json(void *variable, const mirror_value_rule_t *rule, yajl_val json, apr_pool_t *pool)
+{
+    if (!YAJL_IS_STRING(json)) {
+        return "";
+    }
+    if (has_socket(YAJL_GET_STRING(json))) {
+        return "only the configuration file can give a socket";
+    }
+    return target_read(variable, rule, YAJL_GET_STRING(json), pool);
+}
+
+static const char *target_print(const void *variable, const mirror_value_rule_t *rule, apr_pool_t *pool)
+{
+    (void)rule;
+    (void)pool;
+    return ((const mirror_target_t *)variable)->url;
+}
+
+/* User info may have a password. */
+static const char *target_mask(const char *text, apr_pool_t *pool)
+{
+    const char *at = strrchr(text, '@');
+    const char *start = strstr(text, "//");
+
+    if (!at) {
+        return text;
+    }
+    start = start && start < at ? start + 2 : text;
+    return apr_psprintf(pool, "%.*s***%s", (int)(start - text), text, at);
+}
+
+const mirror_value_type_t mirror_value_target = {
+    sizeof(mirror_target_t), 0, target_read, target_read_json, target_print, NULL, target_mask
+};

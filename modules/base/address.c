@@ -1,0 +1,187 @@
+/* Licensed under the Apache License, Version 2.0; see LICENSE.
+ *
+ * mirror_address.c - the addresses of a name: look-up, connect. See mirror_address.h.
+ */
+#include <errno.h>
+#include <netdb.h>
+#include <netinet/tcp.h>
+
+#include <apr_network_io.h>
+
+#include "base/address.h"
+#include "base/clock.h"
+
+#define MIRROR_BACKLOG_NAP apr_time_from_msec(5)
+/* A poll counts whole milliseconds, so this is what one that timed out may have left. */
+#define MIRROR_LEAST apr_time_from_msec(1)
+/* What apr_sockaddr_info_get() makes of an error of getaddrinfo(3), some of which are negative. */
+#define MIRROR_EAI(error) (APR_OS_START_EAIERR + ((error) < 0 ? -(error) : (error)))
+
+struct mirror_addresses_t {
+    apr_pool_t *pool;
+    apr_sockaddr_t *first;
+    apr_time_t time;         /* mirror_clock_now()'s */
+    apr_uint32_t worked;     /* atomic: which one was connected last, from 0 */
+    apr_uint32_t references; /* atomic */
+};
+
+void mirror_address_keep(mirror_addresses_t *addresses)
+{
+    apr_atomic_inc32(&addresses->references);
+}
+
+void mirror_address_drop(mirror_addresses_t *addresses)
+{
+    if (addresses && apr_atomic_dec32(&addresses->references) == 0) {
+        apr_pool_destroy(addresses->pool);
+    }
+}
+
+apr_time_t mirror_address_time(const mirror_addresses_t *addresses)
+{
+    return addresses->time;
+}
+
+/* ---- a name, a socket ---- */
+
+apr_status_t mirror_address_look_up(mirror_addresses_t **out, const mirror_target_t *target)
+{
+    apr_pool_t *pool = mirror_memory_pool_create("mirror_addresses"); /* of the thread that drops the last reference */
+    mirror_addresses_t *addresses = apr_pcalloc(pool, sizeof(*addresses));
+    apr_status_t rv =
+        target->socket ? apr_sockaddr_info_get(&addresses->first, target->socket, APR_UNIX, 0, 0, pool)
+                       : apr_sockaddr_info_get(&addresses->first, target->hostname, APR_UNSPEC, target->port, 0, pool);
+
+    if (rv != APR_SUCCESS) {
+        apr_pool_destroy(pool);
+        return rv;
+    }
+    addresses->pool = pool;
+    addresses->time = mirror_clock_now();
+    addresses->references = 1;
+    *out = addresses;
+    return APR_SUCCESS;
+}
+
+/* What every process lacks that has none left, whomever it talks to. */
+static int is_out_of_resources(apr_status_t rv)
+{
+    return APR_STATUS_IS_EMFILE(rv) || rv == ENFILE || rv == ENOBUFS || APR_STATUS_IS_ENOMEM(rv);
+}
+
+/* Whether the host has an address of its own to send from to `address`. Connecting a datagram
+ * socket sends nothing, and takes a port of another kind than TCP's. */
+static int has_source(apr_sockaddr_t *address, apr_pool_t *pool)
+{
+    apr_socket_t *socket;
+    apr_status_t rv = apr_socket_create(&socket, address->family, SOCK_DGRAM, APR_PROTO_UDP, pool);
+
+    if (rv == APR_SUCCESS) {
+        rv = apr_socket_connect(socket, address);
+        apr_socket_close(socket);
+    }
+    return rv != EADDRNOTAVAIL;
+}
+
+int mirror_address_lacks_resources(apr_status_t rv)
+{
+    return is_out_of_resources(rv) || rv == MIRROR_EAI(EAI_MEMORY);
+}
+
+int mirror_address_is_local(apr_status_t rv, apr_sockaddr_t *address, apr_pool_t *pool)
+{
+    if (is_out_of_resources(rv)) {
+        return 1;
+    }
+    /* EADDRNOTAVAIL: all ports to this address are used up; or, with IPv6, the host has no address
+     * for it. */
+    return address->family != APR_UNIX &&
+           (APR_STATUS_IS_EAGAIN(rv) || (rv == EADDRNOTAVAIL && has_source(address, pool)));
+}
+
+/* Whether a connect that ended so goes on with another call. A Unix socket whose backlog is full
+ * refuses at once. */
+static int is_under_way(apr_status_t rv, const apr_sockaddr_t *address)
+{
+    return APR_STATUS_IS_TIMEUP(rv) || APR_STATUS_IS_EINTR(rv) ||
+           (address->family == APR_UNIX && APR_STATUS_IS_EAGAIN(rv));
+}
+
+/* Connect to `address` alone. */
+static apr_status_t connect_to(mirror_wire_t *wire, apr_sockaddr_t *address, apr_time_t deadline)
+{
+    int protocol = address->family == APR_UNIX ? 0 : APR_PROTO_TCP;
+    apr_interval_time_t left = deadline - mirror_clock_now();
+    apr_socket_t *socket;
+    apr_status_t rv;
+
+    wire->socket = NULL;
+    if (left < MIRROR_LEAST) {
+        return APR_TIMEUP;
+    }
+    rv = apr_socket_create(&socket, address->family, SOCK_STREAM, protocol, wire->pool);
+    if (rv != APR_SUCCESS) {
+        return rv;
+    }
+    do {
+        apr_socket_timeout_set(socket,
+                               left < MIRROR_TRANSPORT_SLICE ? left : MIRROR_TRANSPORT_SLICE);
+        rv = apr_socket_connect(socket, address);
+        if (APR_STATUS_IS_EAGAIN(rv) && address->family == APR_UNIX) {
+            apr_sleep(MIRROR_BACKLOG_NAP);
+        }
+        left = deadline - mirror_clock_now();
+    } while (is_under_way(rv, address) && left >= MIRROR_LEAST &&
+             !apr_atomic_read32(wire->given_up));
+    if (rv != APR_SUCCESS) {
+        apr_socket_close(socket);
+        return rv;
+    }
+    apr_socket_opt_set(socket, APR_TCP_NODELAY, 1);
+    wire->socket = socket;
+    return apr_socket_timeout_set(socket, 0);
+}
+
+static apr_sockaddr_t *address_at(apr_sockaddr_t *first, apr_uint32_t n)
+{
+    while (n-- > 0) {
+        first = first->next;
+    }
+    return first;
+}
+
+apr_status_t mirror_address_connect(mirror_wire_t *wire, apr_sockaddr_t **tried, mirror_addresses_t *addresses,
+                                    apr_time_t deadline)
+{
+    apr_status_t rv, failure = APR_TIMEUP;
+    apr_uint32_t count = 0, best = apr_atomic_read32(&addresses->worked), i;
+    apr_sockaddr_t *first = addresses->first, *address;
+    int local = 0;
+
+    for (address = first; address; address = address->next) {
+        count++;
+    }
+    best = best < count ? best : 0;
+    *tried = first;
+    for (i = 0; i < count && !apr_atomic_read32(wire->given_up); i++) {
+        /* the best one, then all others in their order */
+        apr_uint32_t n = i == 0 ? best : i <= best ? i - 1 : i;
+        apr_time_t now = mirror_clock_now();
+
+        address = address_at(first, n);
+        rv = connect_to(wire, address, now + (deadline - now) / (apr_time_t)(count - i));
+        if (rv == APR_SUCCESS) {
+            if (n != best) {
+                apr_atomic_set32(&addresses->worked, n);
+            }
+            *tried = address;
+            return APR_SUCCESS;
+        }
+        if (!local) {
+            *tried = address;
+            failure = rv;
+            local = mirror_address_is_local(rv, address, wire->pool);
+        }
+    }
+    return failure;
+}

@@ -1,0 +1,49 @@
+/* Licensed under the Apache License, Version 2.0; see LICENSE.
+ *
+ * mirror_filter.c - filters that only this module can add. See mirror_filter.h.
+ *
+ * add_any_filter_handle() of httpd's util_filter.c takes the record that it is given and does not
+ * look it up by its name. Everything else that reads a record reads its type, its functions, and
+ * its name for a message.
+ */
+#include <httpd.h>
+#include <http_config.h>
+
+#include "base/filter.h"
+
+/* httpd's record may have more members at its end than the header that we were compiled with:
+ * their value is then 0, as in a record of httpd's own. */
+#define ROOM_TO_GROW 128
+
+static ap_filter_rec_t *make(const char *name, int type, apr_pool_t *pool)
+{
+    ap_filter_rec_t *filter = apr_pcalloc(pool, sizeof(*filter) + ROOM_TO_GROW);
+
+    filter->name = name;
+    filter->ftype = (ap_filter_type)type;
+    return filter;
+}
+
+ap_filter_rec_t *mirror_filter_input(const char *name, ap_in_filter_func function, int type,
+                                     apr_pool_t *pool)
+{
+    ap_filter_rec_t *filter = make(name, type, pool);
+
+    filter->filter_func.in_func = function;
+#if AP_MODULE_MAGIC_AT_LEAST(20160312, 0)
+    filter->direction = AP_FILTER_INPUT;
+#endif
+    return filter;
+}
+
+ap_filter_rec_t *mirror_filter_output(const char *name, ap_out_filter_func function, int type,
+                                      apr_pool_t *pool)
+{
+    ap_filter_rec_t *filter = make(name, type, pool);
+
+    filter->filter_func.out_func = function;
+#if AP_MODULE_MAGIC_AT_LEAST(20160312, 0)
+    filter->direction = AP_FILTER_OUTPUT;
+#endif
+    return filter;
+}

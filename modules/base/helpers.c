@@ -1,0 +1,305 @@
+/* Licensed under the Apache License, Version 2.0; see LICENSE.
+ *
+ * mirror_helpers.c - threads for what blocks. See mirror_helpers.h.
+ *
+ * Threads are created by pthread_create and not by apr_thread_create: APR's takes memory from a
+ * pool for each thread, and loses 8 KiB with each thread that cannot be started. Condition
+ * variables wait by CLOCK_MONOTONIC, which APR's do not.
+ *
+ * A helper is either idle (on the stack `idle`, with no task), or busy. With `task` set it has
+ * been given a task; it is then off the stack already, so that the next push takes another
+ * helper or starts one. The stack gives the helper that became idle last, so those that are not
+ * needed reach the end of their time.
+ */
+#include <errno.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <time.h>
+
+#include "base/helpers.h"
+
+/* Seconds for which a helper stays idle before it ends. */
+#define MIRROR_IDLE 3
+/* Helpers that are left to look up and connect by those that query Redis, and the other way
+ * round. */
+#define MIRROR_HELPERS_LEFT 2
+
+typedef struct helper_t helper_t;
+
+struct helper_t {
+    mirror_helpers_t *helpers;
+    pthread_t thread;
+    pthread_cond_t wake;         /* a task was given, or `ending` was set */
+    mirror_helpers_task_t *task; /* given, and not begun; NULL: none */
+    helper_t *next;              /* of `idle` */
+};
+
+typedef struct queue_t {
+    mirror_helpers_task_t *first;
+    mirror_helpers_task_t **end;
+} queue_t;
+
+struct mirror_helpers_t {
+    int max;
+    int pending[MIRROR_HELPERS_KINDS]; /* the sender's: tasks that are not done */
+
+    pthread_mutex_t mutex; /* guards the rest, and helper_t */
+    pthread_cond_t ended;  /* the number of threads has changed, while `ending` */
+    pthread_condattr_t monotonic;
+    queue_t urgent, normal;
+    helper_t *idle; /* the one that became idle last */
+    helper_t *last; /* ended, to be joined; NULL: none */
+    int threads;    /* that have not ended */
+    int ending;
+};
+
+/* ---- tasks ---- */
+
+static void add_task(queue_t *queue, mirror_helpers_task_t *task)
+{
+    task->next = NULL;
+    *queue->end = task;
+    queue->end = &task->next;
+}
+
+static mirror_helpers_task_t *take_task(queue_t *queue)
+{
+    mirror_helpers_task_t *task = queue->first;
+
+    if (task) {
+        queue->first = task->next;
+        if (!queue->first) {
+            queue->end = &queue->first;
+        }
+    }
+    return task;
+}
+
+static mirror_helpers_task_t *take_any(mirror_helpers_t *helpers)
+{
+    mirror_helpers_task_t *task = helpers->ending ? NULL : take_task(&helpers->urgent);
+
+    return task || helpers->ending ? task : take_task(&helpers->normal);
+}
+
+/* ---- helper threads; the mutex is held where nothing else is said ---- */
+
+static void leave_idle(helper_t *self)
+{
+    helper_t **link = &self->helpers->idle;
+
+    while (*link != self) {
+        link = &(*link)->next;
+    }
+    *link = self->next;
+}
+
+/* Wait until a task is given, or the time is over, or all helpers end. */
+static void stay_idle(helper_t *self)
+{
+    mirror_helpers_t *helpers = self->helpers;
+    struct timespec until;
+    int rv = 0;
+
+    clock_gettime(CLOCK_MONOTONIC, &until);
+    until.tv_sec += MIRROR_IDLE;
+    self->next = helpers->idle;
+    helpers->idle = self;
+    while (!self->task && !helpers->ending && rv != ETIMEDOUT) {
+        rv = pthread_cond_timedwait(&self->wake, &helpers->mutex, &until);
+    }
+    if (!self->task) {
+        leave_idle(self);
+    }
+}
+
+/* Join a helper that has ended, and free it. Without the mutex. */
+static void join(helper_t *helper)
+{
+    if (helper) {
+        pthread_join(helper->thread, NULL);
+        pthread_cond_destroy(&helper->wake);
+        free(helper);
+    }
+}
+
+/* Gives the mutex back. From then on this helper may be joined, so it joins the one before it
+ * and does nothing else. */
+static void end_self(helper_t *self)
+{
+    mirror_helpers_t *helpers = self->helpers;
+    helper_t *before = helpers->last;
+
+    helpers->last = self;
+    helpers->threads--;
+    if (helpers->ending) {
+        pthread_cond_signal(&helpers->ended);
+    }
+    pthread_mutex_unlock(&helpers->mutex);
+    join(before);
+}
+
+/* The thread of a helper. Without the mutex. */
+static void *run_helper(void *baton)
+{
+    helper_t *self = baton;
+    mirror_helpers_t *helpers = self->helpers;
+
+#ifdef __linux__
+    pthread_setname_np(pthread_self(), "mirror-helper");
+#endif
+    pthread_mutex_lock(&helpers->mutex);
+    for (;;) {
+        mirror_helpers_task_t *task = take_any(helpers), begun;
+
+        if (!task && !helpers->ending) {
+            stay_idle(self);
+        }
+        task = task ? task : self->task;
+        if (!task) {
+            break;
+        }
+        begun = *task;
+        self->task = NULL;
+        pthread_mutex_unlock(&helpers->mutex);
+        begun.run(begun.baton);
+        pthread_mutex_lock(&helpers->mutex);
+    }
+    end_self(self);
+    return NULL;
+}
+
+/* ---- the budget: sender thread ---- */
+
+int mirror_helpers_pending(const mirror_helpers_t *helpers)
+{
+    return helpers->pending[MIRROR_HELPERS_CONNECT] + helpers->pending[MIRROR_HELPERS_LOOKUP] +
+           helpers->pending[MIRROR_HELPERS_ASK];
+}
+
+int mirror_helpers_may(const mirror_helpers_t *helpers, mirror_helpers_kind_e kind, int own)
+{
+    int usable = helpers->max - MIRROR_HELPERS_LEFT; /* by Redis; by connects */
+    int share = helpers->max / 4 > 1 ? helpers->max / 4 : 1;
+    int lookups = helpers->pending[MIRROR_HELPERS_LOOKUP];
+    int connecting = helpers->pending[MIRROR_HELPERS_CONNECT] + lookups;
+
+    if (mirror_helpers_pending(helpers) >= helpers->max) {
+        return 0;
+    }
+    switch (kind) {
+    case MIRROR_HELPERS_ASK:
+        return helpers->pending[MIRROR_HELPERS_ASK] < usable;
+    case MIRROR_HELPERS_LOOKUP:
+        return own == 0 && lookups < (usable + 1) / 2 && connecting < usable;
+    default:
+        return own < share && connecting < usable;
+    }
+}
+
+/* ---- tasks: sender thread ---- */
+
+/* The mutex is held: the new helper waits for it, and then takes the first task. */
+static apr_status_t start_helper(mirror_helpers_t *helpers)
+{
+    helper_t *helper = calloc(1, sizeof(*helper));
+    int rv;
+
+    if (!helper) {
+        return APR_ENOMEM;
+    }
+    helper->helpers = helpers;
+    rv = pthread_cond_init(&helper->wake, &helpers->monotonic);
+    if (rv == 0) {
+        rv = pthread_create(&helper->thread, NULL, run_helper, helper);
+        if (rv == 0) {
+            helpers->threads++;
+            return APR_SUCCESS;
+        }
+        pthread_cond_destroy(&helper->wake);
+    }
+    free(helper);
+    return rv;
+}
+
+apr_status_t mirror_helpers_push(mirror_helpers_t *helpers, mirror_helpers_task_t *task,
+                                 mirror_helpers_kind_e kind)
+{
+    apr_status_t rv = APR_SUCCESS;
+
+    pthread_mutex_lock(&helpers->mutex);
+    if (helpers->idle) {
+        helper_t *helper = helpers->idle;
+
+        helpers->idle = helper->next;
+        helper->task = task;
+        pthread_cond_signal(&helper->wake);
+    }
+    else {
+        if (helpers->threads < helpers->max) {
+            rv = start_helper(helpers);
+        }
+        if (helpers->threads > 0) { /* if none was started, one of these runs it when it has time */
+            rv = APR_SUCCESS;
+            add_task(kind == MIRROR_HELPERS_ASK ? &helpers->urgent : &helpers->normal, task);
+        }
+    }
+    pthread_mutex_unlock(&helpers->mutex);
+    helpers->pending[kind] += rv == APR_SUCCESS;
+    return rv;
+}
+
+void mirror_helpers_done(mirror_helpers_t *helpers, mirror_helpers_kind_e kind)
+{
+    helpers->pending[kind]--;
+}
+
+void mirror_helpers_retry(mirror_helpers_t *helpers)
+{
+    pthread_mutex_lock(&helpers->mutex);
+    if ((helpers->urgent.first || helpers->normal.first) && helpers->threads < helpers->max) {
+        start_helper(helpers);
+    }
+    pthread_mutex_unlock(&helpers->mutex);
+}
+
+/* ---- start and end ---- */
+
+apr_status_t mirror_helpers_create(mirror_helpers_t **out, int max, apr_pool_t *pool)
+{
+    mirror_helpers_t *helpers = apr_pcalloc(pool, sizeof(*helpers));
+    int rv = pthread_condattr_init(&helpers->monotonic);
+
+    *out = helpers;
+    helpers->max = max;
+    helpers->urgent.end = &helpers->urgent.first;
+    helpers->normal.end = &helpers->normal.first;
+    rv = rv == 0 ? pthread_condattr_setclock(&helpers->monotonic, CLOCK_MONOTONIC) : rv;
+    rv = rv == 0 ? pthread_cond_init(&helpers->ended, &helpers->monotonic) : rv;
+    return rv == 0 ? pthread_mutex_init(&helpers->mutex, NULL) : rv;
+}
+
+int mirror_helpers_end(mirror_helpers_t *helpers)
+{
+    int pending = mirror_helpers_pending(helpers);
+    helper_t *helper;
+
+    pthread_mutex_lock(&helpers->mutex);
+    helpers->ending = 1;
+    for (helper = helpers->idle; helper; helper = helper->next) {
+        pthread_cond_signal(&helper->wake);
+    }
+    while (helpers->threads > pending) { /* each task that is not done has no more than one */
+        pthread_cond_wait(&helpers->ended, &helpers->mutex);
+    }
+    helper = helpers->last;
+    helpers->last = NULL;
+    pthread_mutex_unlock(&helpers->mutex);
+    join(helper);
+    if (pending == 0) {
+        pthread_cond_destroy(&helpers->ended);
+        pthread_mutex_destroy(&helpers->mutex);
+        pthread_condattr_destroy(&helpers->monotonic);
+    }
+    return pending;
+}

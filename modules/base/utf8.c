@@ -1,0 +1,44 @@
+/* Licensed under the Apache License, Version 2.0; see LICENSE.
+ *
+ * mirror_utf8.c - which bytes are UTF-8. See mirror_utf8.h.
+ */
+#include <string.h>
+
+#include "base/utf8.h"
+
+apr_size_t mirror_utf8_length(const unsigned char *s, apr_size_t len)
+{
+    apr_size_t need = s[0] < 0x80                    ? 1
+                      : s[0] >= 0xc2 && s[0] <= 0xdf ? 2
+                      : s[0] >= 0xe0 && s[0] <= 0xef ? 3
+                      : s[0] >= 0xf0 && s[0] <= 0xf4 ? 4
+                                                     : 0;
+    apr_size_t i;
+
+    if (need == 0 || need > len) {
+        return 0;
+    }
+    for (i = 1; i < need; i++) {
+        if ((s[i] & 0xc0) != 0x80) {
+            return 0;
+        }
+    }
+    if ((s[0] == 0xe0 && s[1] < 0xa0) || (s[0] == 0xed && s[1] > 0x9f) || (s[0] == 0xf0 && s[1] < 0x90) ||
+        (s[0] == 0xf4 && s[1] > 0x8f)) {
+        return 0; /* too long a form, half of a pair, beyond U+10FFFF */
+    }
+    return need;
+}
+
+int mirror_utf8_is_valid(const char *text)
+{
+    apr_size_t left = strlen(text), len;
+
+    for (; left > 0; text += len, left -= len) {
+        len = mirror_utf8_length((const unsigned char *)text, left);
+        if (len == 0) {
+            return 0;
+        }
+    }
+    return 1;
+}

@@ -1,0 +1,145 @@
+/* Licensed under the Apache License, Version 2.0; see LICENSE.
+ *
+ * mirror_limit_window.c - the arithmetic of windows. See mirror_limit_window.h.
+ *
+ * Ticks wrap, so they are only ever subtracted. What is later than now by less than LATE was written by somebody who
+ * read the clock after we did.
+ */
+#include <apr_atomic.h>
+
+#include "base/clock.h"
+#include "base/window.h"
+
+#define TICK      10000 /* microseconds */
+#define TICK_BITS 33
+#define TICK_MASK (((apr_uint64_t)1 << TICK_BITS) - 1)
+#define LATE      ((apr_uint64_t)10 * APR_USEC_PER_SEC / TICK)
+#define SLACK     (APR_USEC_PER_SEC / TICK)
+#define SAME      25 /* windows that end so close to each other are one */
+
+static apr_uint64_t pack(apr_int64_t value, apr_uint64_t tick)
+{
+    return (apr_uint64_t)value << TICK_BITS | (tick & TICK_MASK);
+}
+
+static apr_int64_t value_of(apr_uint64_t word)
+{
+    return (apr_int64_t)(word >> TICK_BITS);
+}
+
+static apr_uint64_t tick_of(apr_time_t time)
+{
+    return (apr_uint64_t)time / TICK & TICK_MASK;
+}
+
+static apr_uint64_t ticks_of(apr_interval_time_t length)
+{
+    return (apr_uint64_t)(length + TICK - 1) / TICK;
+}
+
+/* ---- limit_local ---- */
+
+/* How many ticks of the window have gone by; -1 if none is in force. */
+static apr_int64_t gone_by(apr_uint64_t word, apr_time_t now, apr_interval_time_t length)
+{
+    apr_uint64_t ticks = (tick_of(now) - word) & TICK_MASK;
+
+    if (value_of(word) == 0) {
+        return -1;
+    }
+    if (ticks > TICK_MASK - LATE) {
+        return 0;
+    }
+    return ticks <= ticks_of(length) ? (apr_int64_t)ticks : -1;
+}
+
+apr_uint64_t mirror_limit_window_next(apr_uint64_t word, apr_time_t now, apr_int64_t wanted, apr_int64_t count,
+                                      apr_interval_time_t length, apr_int64_t *granted)
+{
+    int in_force = gone_by(word, now, length) >= 0;
+    apr_int64_t left = count - (in_force ? value_of(word) : 0);
+
+    *granted = wanted < left ? wanted : left;
+    if (*granted <= 0) {
+        *granted = 0;
+        return word;
+    }
+    return in_force ? pack(value_of(word) + *granted, word) : pack(*granted, tick_of(now));
+}
+
+apr_int64_t mirror_limit_window_take(apr_uint64_t *word, apr_int64_t wanted, apr_int64_t count,
+                                     apr_interval_time_t length, apr_int64_t *used, apr_time_t *until)
+{
+    apr_uint64_t seen, next;
+    apr_int64_t granted;
+    apr_time_t now;
+
+    do {
+        seen = apr_atomic_read64(word);
+        now = mirror_clock_now();
+        next = mirror_limit_window_next(seen, now, wanted, count, length, &granted);
+    } while (next != seen && apr_atomic_cas64(word, next, seen) != seen);
+    *used = value_of(next);
+    *until = now + ((apr_int64_t)ticks_of(length) + 1 - gone_by(next, now, length)) * TICK;
+    return granted;
+}
+
+apr_int64_t mirror_limit_window_used(apr_uint64_t word, apr_time_t now, apr_interval_time_t length)
+{
+    return gone_by(word, now, length) < 0 ? 0 : value_of(word);
+}
+
+/* ---- limit_closed and limit_shared: a tick in the future ---- */
+
+/* How many ticks are left; 0 if it is over, or further away than it can be: then it was over long ago. */
+static apr_uint64_t left_of(apr_uint64_t word, apr_time_t now, apr_interval_time_t length)
+{
+    apr_uint64_t left = (word - tick_of(now)) & TICK_MASK;
+
+    return left <= ticks_of(length) + SLACK ? left : 0;
+}
+
+void mirror_limit_window_close(apr_uint64_t *word, apr_uint32_t id, apr_time_t until)
+{
+    apr_atomic_set64(word, pack(id, tick_of(until) + 1));
+}
+
+apr_time_t mirror_limit_window_closed_until(apr_uint64_t word, apr_time_t now, apr_uint32_t id,
+                                            apr_interval_time_t length)
+{
+    apr_uint64_t left = value_of(word) == (apr_int64_t)id ? left_of(word, now, length) : 0;
+
+    return left ? now + (apr_time_t)left * TICK : 0;
+}
+
+int mirror_limit_window_is_closed(apr_uint64_t *word, apr_uint32_t id, apr_interval_time_t length)
+{
+    apr_uint64_t seen = apr_atomic_read64(word);
+
+    if (seen == 0 || value_of(seen) != (apr_int64_t)id) {
+        return 0;
+    }
+    if (left_of(seen, mirror_clock_now(), length)) {
+        return 1;
+    }
+    apr_atomic_cas64(word, 0, seen);
+    return 0;
+}
+
+void mirror_limit_window_tell(apr_uint64_t *word, apr_int64_t used, apr_time_t until)
+{
+    apr_uint64_t next = pack(used, tick_of(until) + 1);
+    apr_uint64_t seen;
+
+    do {
+        seen = apr_atomic_read64(word);
+        if (value_of(seen) > used && ((seen - next + SAME) & TICK_MASK) <= 2 * SAME) {
+            return;
+        }
+    } while (apr_atomic_cas64(word, next, seen) != seen);
+}
+
+apr_int64_t mirror_limit_window_told(apr_uint64_t word, apr_time_t now, apr_interval_time_t length)
+{
+    return left_of(word, now, length) ? value_of(word) : 0;
+}

@@ -1,0 +1,454 @@
+/* Licensed under the Apache License, Version 2.0; see LICENSE.
+ *
+ * mirror_capture.c - request threads: choose the mirrors of a request, clone it, hand the copies over.
+ *
+ *     type_checker     notes the scope that was asked for, before a fast redirect can hide it
+ *     handler hook     decides, once for a client's request: a copy or an outcome for each mirror; writes the heads
+ *     input filter     clones the body, below all that could change it, while some handler reads it
+ *     output filter    sees the response begin
+ *     log_transaction  what never got so far; sets PROXY_MIRROR
+ *
+ * A copy leaves when its body is complete and the response has begun (when=request: when its body is complete). What
+ * handles the request never knows: the hook declines, and the filters change nothing.
+ *
+ * The state belongs to the client's own request, the first of a chain of internal redirects, which share its pool. An
+ * internal redirect drops the input filter, as it does all below the protocol's; the state stays, and the filter is
+ * added to the new request. Only one thread at a time works on a request, so nothing here is locked.
+ */
+#include <httpd.h>
+#include <http_config.h>
+#include <http_protocol.h>
+#include <http_request.h>
+#include <util_filter.h>
+
+#include "base/clock.h"
+#include "base/filter.h"
+#include "capture/choose.h"
+#include "capture/entries.h"
+#include "copy/log.h"
+#include "settings/scope.h"
+#include "settings/settings.h"
+
+extern module AP_MODULE_DECLARE_DATA proxy_mirror_module;
+
+/* A client's request. */
+typedef struct capture_t {
+    mirror_entries_t entries;
+    ap_filter_rec_t *body_filter; /* where the body is seen; valid while entries wait for it */
+    int reading;                  /* the body filter is asking for more */
+} capture_t;
+
+/* What is known of a request, the client's or one that it was internally redirected to; in its
+ * request_config. */
+typedef struct note_t {
+    const mirror_scope_t *asked; /* of what was asked for; NULL: it says nothing of mirrors */
+    capture_t *capture;          /* of the client's request; NULL: no decision so far */
+} note_t;
+
+/* The filters; set while the hooks are registered, and not changed afterwards. */
+static struct {
+    ap_filter_rec_t *body;     /* next to httpd's own, below all that could change the body */
+    ap_filter_rec_t *replay;   /* above all others */
+    ap_filter_rec_t *response; /* where the answers of errors and of internal redirects pass, too */
+} filters;
+
+/* ---- the state ---- */
+
+static request_rec *first_of(request_rec *r)
+{
+    while (r->prev) {
+        r = r->prev;
+    }
+    return r;
+}
+
+static note_t *note_of(const request_rec *r)
+{
+    return ap_get_module_config(r->request_config, &proxy_mirror_module);
+}
+
+/* The same; made if it is not there. */
+static note_t *make_note(request_rec *r)
+{
+    note_t *note = note_of(r);
+
+    if (!note) {
+        note = apr_pcalloc(r->pool, sizeof(*note));
+        ap_set_module_config(r->request_config, &proxy_mirror_module, note);
+    }
+    return note;
+}
+
+static capture_t *capture_of(const request_rec *first)
+{
+    const note_t *note = note_of(first);
+
+    return note ? note->capture : NULL;
+}
+
+/* The scope that decides: the first one that says something of mirrors, from what the client
+ * asked for to where `r` is now. NULL: none does. */
+static const mirror_scope_t *scope_of(const request_rec *r)
+{
+    const mirror_scope_t *first = NULL;
+
+    for (; r; r = r->prev) {
+        const note_t *note = note_of(r);
+        const mirror_scope_t *scope = note && note->asked ? note->asked : mirror_scope_of(r);
+
+        first = scope ? scope : first;
+    }
+    return first;
+}
+
+/* The filter in this chain; NULL: it is not there. */
+static ap_filter_t *find_filter(ap_filter_t *f, const ap_filter_rec_t *handle)
+{
+    while (f && f->frec != handle) {
+        f = f->next;
+    }
+    return f;
+}
+
+/* ---- the body ---- */
+
+/* httpd does not ask for the body of a request that it refuses, if the client waits to be asked (Expect); it then gives
+ * an end where there was none. */
+static int end_is_false(const request_rec *r)
+{
+    return r->expecting_100 && !ap_is_HTTP_SUCCESS(r->status);
+}
+
+/* See what a reader of the body is about to get. What it gets stays as it is: a bucket's bytes are in memory, or are
+ * read into it as the reader would do next, and without waiting if the reader did not want to wait. */
+static void body_seen(capture_t *capture, const request_rec *r, apr_bucket_brigade *bb, apr_read_type_e block)
+{
+    apr_bucket *e;
+
+    for (e = APR_BRIGADE_FIRST(bb); capture->entries.waiting && e != APR_BRIGADE_SENTINEL(bb); e = APR_BUCKET_NEXT(e)) {
+        const char *data;
+        apr_size_t len;
+
+        if (APR_BUCKET_IS_EOS(e)) {
+            if (end_is_false(r)) {
+                mirror_entries_body_broken(&capture->entries);
+            }
+            else {
+                mirror_entries_body_complete(&capture->entries);
+            }
+        }
+        else if (AP_BUCKET_IS_ERROR(e)) {
+            mirror_entries_body_broken(&capture->entries);
+        }
+        else if (!APR_BUCKET_IS_METADATA(e)) {
+            if (apr_bucket_read(e, &data, &len, block) == APR_SUCCESS) {
+                mirror_entries_body_append(&capture->entries, data, len);
+            }
+            else {
+                mirror_entries_body_broken(&capture->entries);
+            }
+        }
+    }
+}
+
+static apr_status_t input_filter(ap_filter_t *f, apr_bucket_brigade *bb, ap_input_mode_t mode, apr_read_type_e block,
+                                 apr_off_t readbytes)
+{
+    capture_t *capture = f->ctx;
+    apr_status_t rv;
+    int within;
+
+    if (!capture) { /* only this module adds the filter, and never so */
+        ap_remove_input_filter(f);
+        return ap_get_brigade(f->next, bb, mode, block, readbytes);
+    }
+    within = capture->reading;
+    capture->reading = 1;
+    rv = ap_get_brigade(f->next, bb, mode, block, readbytes);
+    capture->reading = within;
+    /* httpd reads the lines of chunks and trailers by the same way, from within. */
+    if (within || (mode != AP_MODE_READBYTES && mode != AP_MODE_GETLINE)) {
+        return rv;
+    }
+    if (rv == APR_SUCCESS) {
+        body_seen(capture, f->r, bb, block);
+    }
+    else if (!APR_STATUS_IS_EAGAIN(rv)) {
+        mirror_entries_body_broken(&capture->entries);
+    }
+    if (!capture->entries.waiting) {
+        ap_remove_input_filter(f);
+    }
+    return rv;
+}
+
+/* ---- the response ---- */
+
+/* With a response under way, a body that is malformed or too long shows only here: httpd sends an error bucket down
+ * the response's way, and an end up the body's. */
+static int has_client_error(apr_bucket_brigade *bb)
+{
+    apr_bucket *e;
+
+    for (e = APR_BRIGADE_FIRST(bb); e != APR_BRIGADE_SENTINEL(bb); e = APR_BUCKET_NEXT(e)) {
+        if (AP_BUCKET_IS_ERROR(e) && ap_is_HTTP_CLIENT_ERROR(((ap_bucket_error *)e->data)->status)) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
+static int has_end(apr_bucket_brigade *bb)
+{
+    apr_bucket *e = APR_BRIGADE_FIRST(bb);
+
+    while (e != APR_BRIGADE_SENTINEL(bb) && !APR_BUCKET_IS_EOS(e)) {
+        e = APR_BUCKET_NEXT(e);
+    }
+    return e != APR_BRIGADE_SENTINEL(bb);
+}
+
+/* See what has come of a body that no handler wants, without waiting for more: on HTTP/2 nobody can read it later. */
+static void read_rest(capture_t *capture, request_rec *r)
+{
+    ap_filter_t *f = find_filter(r->input_filters, capture->body_filter);
+    apr_bucket_brigade *bb = apr_brigade_create(r->pool, r->connection->bucket_alloc);
+    int more = f != NULL;
+
+    while (more && capture->entries.waiting) {
+        more = ap_get_brigade(f, bb, AP_MODE_READBYTES, APR_NONBLOCK_READ, HUGE_STRING_LEN) == APR_SUCCESS &&
+               !APR_BRIGADE_EMPTY(bb);
+        apr_brigade_cleanup(bb);
+    }
+    apr_brigade_destroy(bb);
+}
+
+/* Interim responses do not come this way: they are written to the connection's own filters. */
+static apr_status_t output_filter(ap_filter_t *f, apr_bucket_brigade *bb)
+{
+    capture_t *capture = f->ctx;
+
+    if (!capture) { /* as in the input filter */
+        ap_remove_output_filter(f);
+        return ap_pass_brigade(f->next, bb);
+    }
+    if (capture->entries.waiting && has_client_error(bb)) {
+        mirror_entries_body_broken(&capture->entries);
+    }
+    if (!capture->entries.response_begun && !APR_BRIGADE_EMPTY(bb)) {
+        mirror_entries_answered(&capture->entries, f->r->status);
+    }
+    if (capture->entries.waiting && f->c->master && !capture->reading && has_end(bb)) {
+        read_rest(capture, f->r);
+    }
+    if (capture->entries.response_begun && !capture->entries.waiting) {
+        ap_remove_output_filter(f);
+    }
+    return ap_pass_brigade(f->next, bb);
+}
+
+/* ---- the decision ---- */
+
+/* The lane of the mirror; NULL: it has no cell, is off, and does not even see a request. */
+static mirror_lane_t *lane_of(mirror_child_t *child, const apr_array_header_t *mirrors, int i)
+{
+    mirror_lane_t *lane = &child->lanes[APR_ARRAY_IDX(mirrors, i, const mirror_t *)->index];
+
+    return lane->cell ? lane : NULL;
+}
+
+/* References to the settings of all mirrors, as they are now. Returns how many copies there may be. */
+static apr_size_t acquire_settings(const mirror_settings_t **settings, mirror_child_t *child,
+                                   const apr_array_header_t *mirrors)
+{
+    apr_size_t count = 0;
+    int i;
+
+    for (i = 0; i < mirrors->nelts; i++) {
+        mirror_lane_t *lane = lane_of(child, mirrors, i);
+
+        settings[i] = lane ? mirror_settings_acquire(lane) : NULL;
+        count += lane ? (apr_size_t)settings[i]->copies : 0;
+    }
+    return count;
+}
+
+/* Put the filters that are still needed, and not there, on the way of `r`. */
+static void add_filters(capture_t *capture, request_rec *r)
+{
+    if (capture->entries.waiting && !find_filter(r->input_filters, capture->body_filter)) {
+        ap_filter_t *f = ap_add_input_filter_handle(capture->body_filter, capture, r, r->connection);
+
+        /* mod_proxy takes any filter above the protocol's for one that may change the length of the body, and then
+         * reads all of it, into a file if it is long, before it connects. Ours changes nothing: it is one of them. */
+        if (f->next == r->proto_input_filters) {
+            r->proto_input_filters = f;
+        }
+    }
+    if (capture->entries.live && !find_filter(r->output_filters, filters.response)) {
+        ap_add_output_filter_handle(filters.response, capture, r, r->connection);
+    }
+}
+
+/* The pool of a request that was never logged. */
+static apr_status_t abandon(void *data)
+{
+    mirror_entries_abandon(&((capture_t *)data)->entries);
+    return APR_SUCCESS;
+}
+
+/* Whether the request has no body if none comes before the response ends. On HTTP/2 the end of a stream may come later than
+ * its HEADERS; mod_http2 then announces a body to httpd, whatever the method is. A handler that does not read never learns of
+ * the end. Content of a GET or HEAD means nothing (RFC 9110 9.3.1, 9.3.2); that of a DELETE neither, but there are servers to
+ * which a DELETE without it is another one. */
+static int is_bodiless(const request_rec *first, const mirror_head_t *head)
+{
+    return first->connection->master && head->chunked &&
+           (mirror_method_is(&head->method, "GET") || mirror_method_is(&head->method, "HEAD"));
+}
+
+static void decide(request_rec *r, request_rec *first, const mirror_scope_t *scope)
+{
+    const apr_array_header_t *mirrors = mirror_scope_mirrors(scope);
+    const mirror_registry_t *registry = mirror_scope_registry(r->server);
+    mirror_child_t *child = registry->child;
+    mirror_choice_t choice = { 0 };
+    const mirror_settings_t **settings;
+    capture_t *capture;
+    apr_size_t count;
+    int i;
+
+    if (!child || apr_atomic_read32(&child->closed)) {
+        return;
+    }
+    settings = apr_palloc(r->pool, (apr_size_t)mirrors->nelts * sizeof(*settings));
+    count = acquire_settings(settings, child, mirrors);
+    if (!count) {
+        return;
+    }
+    choice.r = r;
+    choice.first = first;
+    choice.id = registry->id;
+    choice.edits = mirror_scope_headers(scope);
+    choice.subject.log = mirror_log_if_open(mirror_scope_log(r->server));
+    capture = apr_pcalloc(r->pool, sizeof(*capture) + count * sizeof(*capture->entries.list));
+    capture->entries.list = (mirror_entry_t *)(capture + 1);
+    capture->entries.room = (int)count;
+    capture->entries.request_time = choice.subject.log ? mirror_clock_from_wall(first->request_time) : 0;
+    make_note(first)->capture = capture;
+    for (i = 0; i < mirrors->nelts; i++) {
+        if (settings[i]) {
+            mirror_entries_see(&capture->entries, &choice, lane_of(child, mirrors, i), settings[i]);
+            mirror_settings_drop(settings[i]);
+        }
+    }
+    if (capture->entries.live) {
+        capture->entries.length = choice.head->chunked ? -1 : choice.head->content_length;
+        capture->entries.bodiless = is_bodiless(first, choice.head);
+        capture->body_filter = choice.body == MIRROR_BODY_REPLAYED ? filters.replay : filters.body;
+        mirror_entries_ready(&capture->entries);
+        add_filters(capture, r);
+        apr_pool_cleanup_register(r->pool, capture, abandon, apr_pool_cleanup_null);
+    }
+}
+
+/* ---- hooks ---- */
+
+/* FallbackResource, DirectoryIndex and MultiViews put the configuration of their target in the
+ * place of the request's own (ap_internal_fast_redirect); MultiViews does so in this very hook,
+ * the others in fixups. All sections are merged by now. */
+static int type_checker(request_rec *r)
+{
+    const mirror_scope_t *scope = r->main ? NULL : mirror_scope_of(r);
+
+    if (scope) {
+        make_note(r)->asked = scope;
+    }
+    return DECLINED;
+}
+
+static int handler(request_rec *r)
+{
+    const mirror_scope_t *scope;
+    request_rec *first;
+    capture_t *capture;
+
+    if (r->main) {
+        return DECLINED;
+    }
+    first = first_of(r);
+    capture = capture_of(first);
+    if (capture) {
+        add_filters(capture, r);
+        return DECLINED;
+    }
+    scope = scope_of(r);
+    if (scope && mirror_scope_mirrors(scope) && mirror_choose_sees(r)) {
+        decide(r, first, scope);
+    }
+    return DECLINED;
+}
+
+/* An internal redirect that is refused before its handler has its body discarded all the same. */
+static int post_read_request(request_rec *r)
+{
+    capture_t *capture;
+
+    if (r->prev && !r->main) {
+        capture = capture_of(first_of(r));
+        if (capture) {
+            add_filters(capture, r);
+        }
+    }
+    return DECLINED;
+}
+
+/* Whether the handler has sent its response past our filter: mod_cgi takes all filters of a
+ * request away for a script that writes its own head (nph-). */
+static int has_bypassed(const capture_t *capture, const request_rec *last)
+{
+    return capture->entries.live && !capture->entries.response_begun &&
+           !find_filter(last->output_filters, filters.response);
+}
+
+/* httpd logs with the first request at hand, but %{...}e reads the last. */
+static int log_transaction(request_rec *r)
+{
+    request_rec *last;
+    capture_t *capture;
+    const char *outcomes;
+
+    r = first_of(r);
+    capture = capture_of(r);
+    if (!capture) {
+        return DECLINED;
+    }
+    for (last = r; last->next; last = last->next) {
+        ;
+    }
+    if (has_bypassed(capture, last)) {
+        mirror_entries_answered(&capture->entries, last->status);
+    }
+    mirror_entries_last_call(&capture->entries);
+    outcomes = mirror_entries_outcomes(&capture->entries, r->pool);
+    apr_table_setn(r->subprocess_env, "PROXY_MIRROR", outcomes);
+    if (last != r) {
+        apr_table_setn(last->subprocess_env, "PROXY_MIRROR", outcomes);
+    }
+    return DECLINED;
+}
+
+void mirror_capture_register_hooks(apr_pool_t *p)
+{
+    static const char *const before_cache[] = { "mod_cache.c", NULL };
+
+    filters.body = mirror_filter_input("proxy_mirror_body", input_filter, AP_FTYPE_PROTOCOL - 1, p);
+    filters.replay =
+        mirror_filter_input("proxy_mirror_replay", input_filter, AP_FTYPE_RESOURCE - 1, p);
+    filters.response =
+        mirror_filter_output("proxy_mirror_response", output_filter, AP_FTYPE_PROTOCOL, p);
+    ap_hook_post_read_request(post_read_request, NULL, NULL, APR_HOOK_MIDDLE);
+    ap_hook_type_checker(type_checker, NULL, NULL, APR_HOOK_REALLY_FIRST);
+    ap_hook_handler(handler, NULL, before_cache, APR_HOOK_REALLY_FIRST);
+    ap_hook_log_transaction(log_transaction, NULL, NULL, APR_HOOK_REALLY_FIRST);
+}

@@ -1,0 +1,157 @@
+/* Licensed under the Apache License, Version 2.0; see LICENSE.
+ *
+ * mirror_choose.c - whether a request is copied. See mirror_choose.h.
+ *
+ * The cheap questions come first, and the client's head is read with the first one that needs it. mirror_choose.h has
+ * the order.
+ */
+#include <string.h>
+
+#include <apr_strings.h>
+#include <httpd.h>
+#include <http_config.h>
+#include <mod_core.h>
+#include <util_filter.h>
+
+#include "attributes/expr.h"
+#include "attributes/value.h"
+#include "capture/choose.h"
+#include "capture/sample.h"
+#include "settings/rules.h"
+
+/* ---- request threads ---- */
+
+int mirror_choose_sees(const request_rec *r)
+{
+    static const char own[] = "proxy-mirror-";
+    const request_rec *prev;
+    const char *pushed;
+
+    if (r->handler && !strncmp(r->handler, own, sizeof(own) - 1)) {
+        return 0;
+    }
+    for (prev = r->prev; prev; prev = prev->prev) {
+        if (prev->status != HTTP_OK) {
+            return 0; /* a document of ErrorDocument is no part of what the client asked for */
+        }
+    }
+    if (r->connection->master) { /* mod_http2 sets it in its fixups */
+        pushed = apr_table_get(r->subprocess_env, "H2_PUSHED");
+        return !pushed || !*pushed;
+    }
+    return 1;
+}
+
+/* Whether anyone has begun to read the body: httpd's own filter then has its context. */
+static int body_begun(const request_rec *r)
+{
+    const ap_filter_t *f;
+
+    for (f = r->input_filters; f; f = f->next) {
+        if (f->frec == ap_http_input_filter_handle) {
+            return f->ctx != NULL;
+        }
+    }
+    return 0;
+}
+
+/* Before the handler, the body may have been read by a filter that replays it (mod_request's, or that of a web
+ * application firewall): then the handler reads as many bytes as were announced. What handled the request before an
+ * internal redirect may have read the body and then have made a GET of the request. */
+static mirror_choose_body_e body_of(const request_rec *r, const mirror_head_t *head)
+{
+    if (r->prev && !mirror_method_is(&head->method, r->method)) {
+        return MIRROR_BODY_LOST;
+    }
+    if (!head->chunked && head->content_length <= 0) {
+        return MIRROR_BODY_NONE;
+    }
+    if (!body_begun(r)) {
+        return MIRROR_BODY_COMES;
+    }
+    return head->chunked || head->encoded ? MIRROR_BODY_LOST : MIRROR_BODY_REPLAYED;
+}
+
+static mirror_outcome_e choose_body(const mirror_choice_t *choice, const mirror_settings_t *settings)
+{
+    if (!settings->body || choice->body == MIRROR_BODY_NONE) {
+        return MIRROR_OUTCOME_NONE;
+    }
+    if (choice->body == MIRROR_BODY_LOST) {
+        return MIRROR_OUTCOME_INCOMPLETE;
+    }
+    if (!choice->head->chunked && choice->head->content_length > settings->max_body) {
+        return MIRROR_OUTCOME_TOO_LARGE;
+    }
+    return MIRROR_OUTCOME_NONE;
+}
+
+static int has_method(mirror_choice_t *choice, const apr_array_header_t *methods)
+{
+    int i;
+
+    if (!choice->method.name) {
+        mirror_method_read(&choice->method, choice->first);
+    }
+    if (!methods) {
+        return !mirror_method_is(&choice->method, "CONNECT") && !mirror_method_is(&choice->method, "TRACE");
+    }
+    for (i = 0; i < methods->nelts; i++) {
+        if (mirror_method_is(&choice->method, APR_ARRAY_IDX(methods, i, const char *))) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
+static int is_sampled(const mirror_choice_t *choice, mirror_lane_t *lane, const mirror_settings_t *settings)
+{
+    const ap_expr_info_t *expr = settings->rules ? settings->rules->sample_key : NULL;
+    const char *key;
+
+    if (settings->sample_ratio >= MIRROR_RATIO_ALL || settings->sample_ratio == 0) {
+        return settings->sample_ratio != 0;
+    }
+    if (!expr) {
+        return mirror_sample_random(&lane->child->sample, settings->sample_ratio);
+    }
+    key = mirror_expr_string(choice->r, expr, NULL, NULL, lane, MIRROR_EXPR_SAMPLE_KEY);
+    return key && mirror_sample_key(key, settings->sample_ratio);
+}
+
+static void read_head(mirror_choice_t *choice, mirror_lane_t *lane)
+{
+    choice->head = mirror_head_read(choice->r, choice->first, choice->id);
+    choice->body = body_of(choice->r, choice->head);
+    if (choice->edits) {
+        mirror_head_edit(choice->head, choice->r, choice->edits, lane);
+    }
+}
+
+mirror_outcome_e mirror_choose(mirror_choice_t *choice, mirror_lane_t *lane, const mirror_settings_t *settings)
+{
+    const mirror_rules_t *rules = settings->rules;
+
+    if (!settings->enabled) {
+        return MIRROR_OUTCOME_DISABLED;
+    }
+    if (!has_method(choice, settings->methods)) {
+        return MIRROR_OUTCOME_FILTERED;
+    }
+    if (rules && rules->expr && !mirror_expr_holds(choice->r, rules->expr, lane, MIRROR_EXPR_EXPR)) {
+        return MIRROR_OUTCOME_FILTERED;
+    }
+    if (!is_sampled(choice, lane, settings)) {
+        return MIRROR_OUTCOME_SAMPLED_OUT;
+    }
+    if (!choice->head) {
+        read_head(choice, lane);
+    }
+    if (choice->head->websocket) {
+        return MIRROR_OUTCOME_UPGRADE;
+    }
+    if (choice->head->looped) {
+        return MIRROR_OUTCOME_LOOPED;
+    }
+    return choose_body(choice, settings);
+}

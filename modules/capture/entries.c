@@ -1,0 +1,281 @@
+/* Licensed under the Apache License, Version 2.0; see LICENSE.
+ *
+ * mirror_entries.c - what has become of a request for each of its mirrors. See mirror_entries.h.
+ */
+#include <apr_atomic.h>
+#include <apr_strings.h>
+#include <httpd.h>
+
+#include "base/clock.h"
+#include "capture/entries.h"
+#include "copy/log.h"
+#include "settings/rules.h"
+#include "shared/table.h"
+
+static void stop_waiting(mirror_entries_t *entries, mirror_entry_t *entry)
+{
+    entries->waiting -= entry->waits;
+    entry->waits = 0;
+}
+
+/* What the client was answered, if that is known by now. */
+static void tell_primary(const mirror_entries_t *entries, mirror_copy_t *copy)
+{
+    if (copy->line && entries->response_begun) {
+        copy->line->primary_status = entries->status;
+        copy->line->primary_took = entries->took;
+    }
+}
+
+/* Take the copy out of its entry. A child of prefork ends within the handler of a signal, on top
+ * of this thread, and then destroys the request's pool, which abandons what the entries have:
+ * nothing that is pushed or ended may be there still. */
+static mirror_copy_t *take(mirror_entries_t *entries, mirror_entry_t *entry)
+{
+    mirror_copy_t *copy = apr_atomic_xchgptr((void *)&entry->copy, NULL);
+
+    entries->live--;
+    tell_primary(entries, copy);
+    return copy;
+}
+
+static void end_entry(mirror_entries_t *entries, mirror_entry_t *entry, mirror_outcome_e outcome)
+{
+    stop_waiting(entries, entry);
+    entry->outcome = outcome;
+    mirror_copy_end(take(entries, entry), outcome);
+}
+
+static void push_entry(mirror_entries_t *entries, mirror_entry_t *entry)
+{
+    mirror_copy_push(take(entries, entry));
+}
+
+/* What the client was answered with is known, or 0: it was not answered. */
+static void status_known(mirror_entries_t *entries, int status)
+{
+    int i;
+
+    for (i = 0; entries->live && i < entries->count; i++) {
+        mirror_entry_t *entry = &entries->list[i];
+
+        if (entry->copy && !mirror_rules_status(entry->copy->settings, status)) {
+            end_entry(entries, entry, MIRROR_OUTCOME_FILTERED);
+        }
+    }
+}
+
+/* Hand over what has all that it waited for; `last_call`: without a response, too. */
+static void push_ready(mirror_entries_t *entries, int last_call)
+{
+    int i;
+
+    for (i = 0; entries->live && i < entries->count; i++) {
+        mirror_entry_t *entry = &entries->list[i];
+
+        if (entry->copy && !entry->waits &&
+            (last_call || entries->response_begun || entry->copy->settings->when == MIRROR_WHEN_REQUEST)) {
+            push_entry(entries, entry);
+        }
+    }
+}
+
+/* ---- the body ---- */
+
+void mirror_entries_body_broken(mirror_entries_t *entries)
+{
+    int i;
+
+    for (i = 0; entries->waiting && i < entries->count; i++) {
+        if (entries->list[i].waits) {
+            end_entry(entries, &entries->list[i], MIRROR_OUTCOME_INCOMPLETE);
+        }
+    }
+}
+
+void mirror_entries_body_complete(mirror_entries_t *entries)
+{
+    int i;
+
+    for (i = 0; entries->waiting && i < entries->count; i++) {
+        mirror_entry_t *entry = &entries->list[i];
+
+        if (!entry->waits) {
+            continue;
+        }
+        if (entries->length >= 0 && entry->copy->body_len != entries->length) {
+            end_entry(entries, entry, MIRROR_OUTCOME_INCOMPLETE);
+            continue;
+        }
+        mirror_copy_complete(entry->copy, 1);
+        stop_waiting(entries, entry);
+    }
+    push_ready(entries, 0);
+}
+
+/* Complete what waits for a body of which no byte came. */
+static void complete_bodiless(mirror_entries_t *entries)
+{
+    int i;
+
+    for (i = 0; entries->waiting && i < entries->count; i++) {
+        mirror_entry_t *entry = &entries->list[i];
+
+        if (entry->waits && entry->copy->body_len == 0) {
+            mirror_copy_complete(entry->copy, 0);
+            stop_waiting(entries, entry);
+        }
+    }
+}
+
+void mirror_entries_body_append(mirror_entries_t *entries, const char *data, apr_size_t len)
+{
+    int i;
+
+    for (i = 0; i < entries->count; i++) {
+        mirror_entry_t *entry = &entries->list[i];
+
+        if (entry->waits) {
+            mirror_outcome_e outcome = mirror_copy_append(entry->copy, data, len);
+
+            if (outcome != MIRROR_OUTCOME_NONE) {
+                end_entry(entries, entry, outcome);
+            }
+        }
+    }
+}
+
+/* ---- the log ---- */
+
+/* What the log tells of the request, read with the first line that needs it. An id is mod_unique_id's, as the access log
+ * has it, or else the client's. */
+static const mirror_log_subject_t *subject_of(mirror_choice_t *choice)
+{
+    mirror_log_subject_t *subject = &choice->subject;
+
+    if (subject->log && !subject->uri) {
+        subject->time = choice->first->request_time;
+        subject->method = choice->method.name;
+        subject->method_len = choice->method.len;
+        subject->uri = choice->first->unparsed_uri ? choice->first->unparsed_uri : "";
+        subject->request_id = apr_table_get(choice->r->subprocess_env, "UNIQUE_ID");
+        if (!subject->request_id) {
+            subject->request_id = apr_table_get(choice->r->headers_in, "X-Request-Id");
+        }
+    }
+    return subject;
+}
+
+/* ---- the decision ---- */
+
+/* Begin a copy for an entry that is chosen. */
+static void begin(mirror_entries_t *entries, mirror_entry_t *entry, mirror_choice_t *choice,
+                  const mirror_shape_t *shape, mirror_lane_t *lane, const mirror_settings_t *settings)
+{
+    apr_off_t announced;
+
+    entry->waits = settings->body && choice->body != MIRROR_BODY_NONE;
+    announced = entry->waits && !choice->head->chunked ? choice->head->content_length : 0;
+    entry->outcome = mirror_copy_create(&entry->copy, lane, settings, choice->head->size + shape->size, announced);
+    if (entry->outcome != MIRROR_OUTCOME_NONE) {
+        mirror_log_refused(lane, subject_of(choice), entry->outcome);
+        entry->waits = 0;
+        return;
+    }
+    if (choice->subject.log) {
+        mirror_copy_log(entry->copy, mirror_log_line_create(subject_of(choice), lane->mirror->name),
+                        choice->subject.log);
+    }
+    mirror_head_write(entry->copy, choice->head, shape);
+    entries->live++;
+    entries->waiting += entry->waits;
+    if (!entry->waits) {
+        mirror_copy_complete(entry->copy, settings->body && choice->head->content_length == 0);
+    }
+}
+
+void mirror_entries_see(mirror_entries_t *entries, mirror_choice_t *choice, mirror_lane_t *lane,
+                        const mirror_settings_t *settings)
+{
+    mirror_outcome_e outcome = mirror_choose(choice, lane, settings);
+    mirror_shape_t shape;
+    apr_int64_t i;
+
+    if (outcome == MIRROR_OUTCOME_NONE) {
+        mirror_shape_make(&shape, &choice->targets, &choice->method, settings, choice->r, choice->first);
+    }
+    for (i = 0; i < settings->copies && entries->count < entries->room; i++) {
+        mirror_entry_t *entry = &entries->list[entries->count++];
+
+        apr_atomic_inc64(&lane->cell->seen);
+        entry->further = i > 0;
+        entry->outcome = outcome;
+        if (outcome == MIRROR_OUTCOME_NONE) {
+            begin(entries, entry, choice, &shape, lane, settings);
+        }
+        else {
+            apr_atomic_inc64(&lane->cell->outcomes[outcome]);
+            if (choice->subject.log && mirror_log_tells(outcome)) {
+                mirror_log_refused(lane, subject_of(choice), outcome);
+            }
+        }
+    }
+}
+
+/* ---- the end ---- */
+
+const char *mirror_entries_outcomes(const mirror_entries_t *entries, apr_pool_t *pool)
+{
+    const char *outcomes = NULL;
+    int i = 0;
+
+    while (i < entries->count) {
+        mirror_outcome_e outcome = entries->list[i++].outcome;
+
+        for (; i < entries->count && entries->list[i].further; i++) {
+            if (entries->list[i].outcome == MIRROR_OUTCOME_NONE) {
+                outcome = MIRROR_OUTCOME_NONE;
+            }
+        }
+        outcomes = outcomes ? apr_pstrcat(pool, outcomes, ",", mirror_outcome_name(outcome), NULL)
+                            : mirror_outcome_name(outcome);
+    }
+    return outcomes;
+}
+
+void mirror_entries_ready(mirror_entries_t *entries)
+{
+    push_ready(entries, 0);
+}
+
+void mirror_entries_answered(mirror_entries_t *entries, int status)
+{
+    entries->response_begun = 1;
+    entries->status = status;
+    entries->took = entries->request_time ? mirror_clock_now() - entries->request_time : 0;
+    status_known(entries, status);
+    push_ready(entries, 0);
+}
+
+void mirror_entries_last_call(mirror_entries_t *entries)
+{
+    if (entries->bodiless) {
+        complete_bodiless(entries);
+    }
+    mirror_entries_body_broken(entries);
+    if (!entries->response_begun) {
+        status_known(entries, 0);
+    }
+    push_ready(entries, 1);
+}
+
+void mirror_entries_abandon(mirror_entries_t *entries)
+{
+    int i;
+
+    for (i = 0; entries->live && i < entries->count; i++) {
+        if (entries->list[i].copy) {
+            end_entry(entries, &entries->list[i], MIRROR_OUTCOME_INCOMPLETE);
+        }
+    }
+}

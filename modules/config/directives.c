@@ -1,0 +1,304 @@
+/* Licensed under the Apache License, Version 2.0; see LICENSE.
+ *
+ * mirror_config.c - directives, merging, startup checks. See mirror_config.h.
+ *
+ * A directive checks what it can see by itself and returns what is wrong, to which httpd adds file and line. What takes
+ * the whole configuration - defaults, names, room - waits for check_config, when httpd has merged the servers and knows
+ * their names.
+ *
+ * httpd reads its configuration twice at the start and once at each reload, each time into a cleared pconf. The registry
+ * hangs on that pool, so each time begins with an empty one.
+ */
+#include <httpd.h>
+#include <http_config.h>
+#include <http_core.h>
+#include <http_log.h>
+
+#include <apr_lib.h>
+#include <apr_strings.h>
+#include <stddef.h>
+
+#include "attributes/attributes.h"
+#include "attributes/limit_settings.h"
+#include "attributes/relations.h"
+#include "capture/header_edit.h"
+#include "config/console.h"
+#include "config/directives.h"
+#include "config/name.h"
+#include "config/registry.h"
+#include "config/secret.h"
+#include "config/section.h"
+#include "copy/log.h"
+#include "settings/rules.h"
+#include "settings/scope.h"
+#include "settings/settings.h"
+
+APLOG_USE_MODULE(proxy_mirror);
+
+/* A ProxyMirror line. */
+typedef struct config_line_t {
+    mirror_t mirror; /* first, so that a mirror is its line */
+    server_rec *server;
+    mirror_settings_t given; /* by the line itself */
+} config_line_t;
+
+/* ---- ProxyMirror ---- */
+
+static config_line_t *add_line(cmd_parms *cmd, mirror_scope_t *dir)
+{
+    mirror_registry_t *registry = mirror_scope_get_registry(cmd->pool);
+    config_line_t *line = apr_pcalloc(cmd->pool, sizeof(*line));
+
+    line->server = cmd->server;
+    line->mirror.scope = mirror_section_describe(cmd->directive->parent, cmd->pool);
+    line->mirror.file = apr_pstrdup(cmd->pool, cmd->directive->filename);
+    line->mirror.line = cmd->directive->line_num;
+    line->mirror.index = registry->mirrors->nelts;
+    APR_ARRAY_PUSH(registry->mirrors, mirror_t *) = &line->mirror;
+    if (!dir->mirrors) {
+        dir->mirrors = apr_array_make(cmd->pool, 2, sizeof(mirror_t *));
+    }
+    APR_ARRAY_PUSH(dir->mirrors, mirror_t *) = &line->mirror;
+    mirror_section_add(cmd, dir, &line->mirror);
+    return line;
+}
+
+/* What is wrong, after the name of the directive. */
+static const char *complain(cmd_parms *cmd, const char *wrong)
+{
+    return wrong ? apr_pstrcat(cmd->pool, cmd->cmd->name, " ", wrong, NULL) : NULL;
+}
+
+static const char *set_off(cmd_parms *cmd, mirror_scope_t *dir, const char *args)
+{
+    if (*args) {
+        args = apr_pstrmemdup(cmd->pool, args, strcspn(args, "= ")); /* no value: it may be a password */
+        return complain(
+            cmd, apr_pstrcat(cmd->pool, "off: nothing may follow; got ", mirror_value_quote(args, cmd->pool), NULL));
+    }
+    if (dir->mirrors) {
+        return complain(cmd, "off: cannot stand in one scope with a mirror");
+    }
+    dir->off = 1;
+    mirror_section_add(cmd, dir, NULL);
+    return NULL;
+}
+
+static const char *set_mirror(cmd_parms *cmd, void *config, const char *args)
+{
+    mirror_scope_t *dir = config;
+    mirror_settings_t given = { 0 };
+    const char *word;
+    const char *wrong = ap_check_cmd_context(cmd, NOT_IN_LIMIT | NOT_IN_HTACCESS);
+
+    if (wrong) {
+        return wrong;
+    }
+    mirror_secret_hide(cmd->directive, cmd->pool);
+    wrong = mirror_attributes_next_word(&word, &args, cmd->pool);
+    if (wrong) {
+        return complain(cmd, wrong);
+    }
+    if (!word) {
+        return complain(cmd, "URL: a URL, or off, is needed; got nothing");
+    }
+    if (!ap_cstr_casecmp(word, "off")) {
+        for (; apr_isspace(*args); args++) {
+        }
+        return set_off(cmd, dir, args);
+    }
+    if (dir->off) {
+        return complain(cmd, "URL: cannot stand in one scope with ProxyMirror off");
+    }
+    wrong = mirror_attributes_set_url(&given, word, cmd->pool);
+    if (!wrong) {
+        wrong = mirror_attributes_set_line(&given, args, MIRROR_ATTRIBUTE_NO_WORD, cmd->pool);
+    }
+    if (!wrong) {
+        wrong = mirror_rules_compile(&given, NULL, cmd->pool, cmd->temp_pool);
+    }
+    if (wrong) {
+        return complain(cmd, wrong);
+    }
+    add_line(cmd, dir)->given = given;
+    return NULL;
+}
+
+static const char *set_defaults(cmd_parms *cmd, void *unused, const char *args)
+{
+    mirror_scope_server_t *config = ap_get_module_config(cmd->server->module_config, &proxy_mirror_module);
+    mirror_settings_t given = { 0 };
+    const char *wrong = ap_check_cmd_context(cmd, NOT_IN_DIR_CONTEXT);
+
+    (void)unused;
+    if (wrong) {
+        return wrong;
+    }
+    mirror_secret_hide(cmd->directive, cmd->pool);
+    wrong = mirror_attributes_set_line(&given, args, MIRROR_ATTRIBUTE_NO_WORD | MIRROR_ATTRIBUTE_NO_DEFAULT, cmd->pool);
+    if (!wrong && !given.set) {
+        wrong = "attribute: attribute=value is needed; got nothing";
+    }
+    if (!wrong) {
+        wrong = mirror_rules_compile(&given, NULL, cmd->pool, cmd->temp_pool);
+    }
+    if (wrong) {
+        return complain(cmd, wrong);
+    }
+    mirror_attributes_merge(&config->defaults, &given);
+    return NULL;
+}
+
+static const char *set_log(cmd_parms *cmd, void *unused, const char *name)
+{
+    mirror_scope_server_t *config = ap_get_module_config(cmd->server->module_config, &proxy_mirror_module);
+
+    (void)unused;
+    return complain(cmd, mirror_log_make(&config->log, config->registry, name, cmd->pool, cmd->temp_pool));
+}
+
+/* ---- ProxyMirrorHeader ---- */
+
+static const char *set_header(cmd_parms *cmd, void *config, const char *args)
+{
+    mirror_scope_t *dir = config;
+    mirror_header_edit_t *edit;
+    const char *wrong = ap_check_cmd_context(cmd, NOT_IN_LIMIT | NOT_IN_HTACCESS);
+
+    if (wrong) {
+        return wrong;
+    }
+    wrong = mirror_header_edit_parse(&edit, args, cmd->pool, cmd->temp_pool);
+    if (wrong) {
+        return complain(cmd, wrong);
+    }
+    if (!dir->headers) {
+        dir->headers = apr_array_make(cmd->pool, 2, sizeof(mirror_header_edit_t *));
+    }
+    APR_ARRAY_PUSH(dir->headers, mirror_header_edit_t *) = edit;
+    return NULL;
+}
+
+const command_rec mirror_config_commands[] = {
+    AP_INIT_RAW_ARGS("ProxyMirror", set_mirror, NULL, RSRC_CONF | ACCESS_CONF,
+                     "URL of a server that gets a copy of each request, and attribute=value ...; or off"),
+    AP_INIT_RAW_ARGS("ProxyMirrorHeader", set_header, NULL, RSRC_CONF | ACCESS_CONF,
+                     "set|append|merge|add|unset|edit|edit* header [regex] [value]: changes a header of copies"),
+    AP_INIT_RAW_ARGS("ProxyMirrorDefaults", set_defaults, NULL, RSRC_CONF,
+                     "attribute=value ...: defaults for the mirrors of this server"),
+    AP_INIT_TAKE1("ProxyMirrorMemory", mirror_registry_set, NULL, RSRC_CONF,
+                  "The most memory that copies may take in one child process, 1M to 1024G (default 64M)"),
+    AP_INIT_TAKE12("ProxyMirrorSpool", mirror_registry_spool, NULL, RSRC_CONF,
+                   "Where bodies over 64 KiB wait, and the most they may take there (default the temporary folder)"),
+    AP_INIT_TAKE1("ProxyMirrorThreads", mirror_registry_set, NULL, RSRC_CONF,
+                  "The most helper threads of a child process, 4 to 256 (default 8)"),
+    AP_INIT_TAKE1("ProxyMirrorSlots", mirror_registry_set, NULL, RSRC_CONF,
+                  "The most mirrors that shared memory has room for, 1 to 65536 (default 256)"),
+    AP_INIT_TAKE1("ProxyMirrorDrainTimeout", mirror_registry_set, NULL, RSRC_CONF,
+                  "How long a child that stops keeps sending what it has captured, 0 to 1h (default 5s)"),
+    AP_INIT_ITERATE("ProxyMirrorAllowHost", mirror_registry_allow, NULL, RSRC_CONF,
+                    "name or name:port ...: hosts that the manager may set (default those of the configuration)"),
+    AP_INIT_TAKE1("ProxyMirrorId", mirror_registry_set, NULL, RSRC_CONF,
+                  "This instance in the loop guard; the same for all nodes of a fleet (default random)"),
+    AP_INIT_TAKE1("ProxyMirrorLog", set_log, NULL, RSRC_CONF,
+                  "A file, or '|' and a program, that gets one line of JSON for each copy"),
+    { NULL, { NULL }, NULL, 0, RAW_ARGS, NULL }
+};
+
+/* ---- check_config ---- */
+
+/* Lay the layers of a mirror's settings over each other and check them. Returns 0 if something is wrong. */
+static int resolve_settings(config_line_t *line, apr_pool_t *pconf, apr_pool_t *plog)
+{
+    const mirror_scope_server_t *server = ap_get_module_config(line->server->module_config, &proxy_mirror_module);
+    apr_array_header_t *faults = apr_array_make(plog, 2, sizeof(const char *));
+    apr_array_header_t *warnings = apr_array_make(plog, 2, sizeof(const char *));
+    mirror_settings_t *settings = apr_palloc(pconf, sizeof(*settings));
+    const char *wrong;
+    int i;
+
+    mirror_attributes_defaults(settings, pconf);
+    mirror_attributes_merge(settings, &server->defaults);
+    line->mirror.defaults = apr_pmemdup(pconf, settings, sizeof(*settings));
+    mirror_attributes_merge(settings, &line->given);
+    line->mirror.config = mirror_attributes_hash(settings, plog);
+    line->mirror.settings = settings;
+    line->mirror.name = settings->name;
+    line->mirror.vhost = line->server;
+    line->mirror.server = mirror_name_server(line->server, pconf);
+    wrong = mirror_secret_resolve(&settings->redis_password, "redis_password", pconf, plog);
+    if (wrong) {
+        APR_ARRAY_PUSH(faults, const char *) = wrong;
+    }
+    if (!line->given.redis_password) {
+        line->mirror.defaults->redis_password = settings->redis_password;
+    }
+    else if (mirror_secret_is_program(line->mirror.defaults->redis_password)) {
+        line->mirror.defaults->redis_password = NULL; /* a program is not run for what the line does not use */
+    }
+    wrong = mirror_rules_compile(settings, NULL, pconf, plog);
+    if (wrong) {
+        APR_ARRAY_PUSH(faults, const char *) = wrong;
+    }
+    mirror_relations_check(faults, settings);
+    mirror_relations_check_effect(warnings, &line->given, settings);
+    for (i = 0; i < faults->nelts; i++) {
+        ap_log_perror(APLOG_MARK, APLOG_STARTUP | APLOG_ERR, 0, plog, "PM0100: %s:%d: ProxyMirror %s",
+                      line->mirror.file, line->mirror.line, APR_ARRAY_IDX(faults, i, const char *));
+    }
+    for (i = 0; i < warnings->nelts; i++) {
+        ap_log_perror(APLOG_MARK, APLOG_STARTUP | APLOG_WARNING, 0, plog, "PM0101: %s:%d: ProxyMirror %s",
+                      line->mirror.file, line->mirror.line, APR_ARRAY_IDX(warnings, i, const char *));
+    }
+    return faults->nelts == 0;
+}
+
+/* For `httpd -t`, which does not get as far as post_config: what can be known of what mirrors
+ * need of httpd. Whether SSLProxyEngine is on is known only where mod_ssl was told that it is
+ * off. Returns 0 if something is missing. */
+static int has_needs(const mirror_registry_t *registry, apr_pool_t *plog)
+{
+    int ok = 1, i;
+
+    for (i = 0; i < registry->mirrors->nelts; i++) {
+        const mirror_t *mirror = APR_ARRAY_IDX(registry->mirrors, i, const mirror_t *);
+        const char *missing = mirror_settings_missing(mirror, mirror->settings, plog);
+
+        if (missing) {
+            ap_log_perror(APLOG_MARK, APLOG_STARTUP | APLOG_ERR, 0, plog,
+                          "PM0105: %s:%d: ProxyMirror %s: %s", mirror->file, mirror->line,
+                          mirror->name, missing);
+            ok = 0;
+        }
+    }
+    return ok;
+}
+
+int mirror_config_check(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, server_rec *s)
+{
+    mirror_registry_t *registry = mirror_scope_registry(s);
+    int ok = 1, i;
+
+    (void)ptemp;
+    for (i = 0; i < registry->mirrors->nelts; i++) {
+        ok &= resolve_settings((config_line_t *)APR_ARRAY_IDX(registry->mirrors, i, mirror_t *), pconf, plog);
+    }
+    ok &= mirror_name_resolve(registry->mirrors, pconf, plog);
+    mirror_section_check(pconf, plog);
+    for (i = 0; i < registry->mirrors->nelts; i++) {
+        mirror_limit_settings_identify(APR_ARRAY_IDX(registry->mirrors, i, mirror_t *)->settings);
+    }
+    if (registry->mirrors->nelts > registry->slots) {
+        const mirror_t *mirror = APR_ARRAY_IDX(registry->mirrors, registry->slots, const mirror_t *);
+
+        ap_log_perror(APLOG_MARK, APLOG_STARTUP | APLOG_ERR, 0, plog,
+                      "PM0103: %s:%d: ProxyMirror: at most %d mirrors, as ProxyMirrorSlots says, are possible; got %d",
+                      mirror->file, mirror->line, registry->slots, registry->mirrors->nelts);
+        ok = 0;
+    }
+    mirror_registry_complete(registry, pconf);
+    if (ok && mirror_console_is_test()) {
+        ok = has_needs(registry, plog);
+    }
+    return ok ? OK : !OK;
+}

@@ -1,0 +1,171 @@
+/* Licensed under the Apache License, Version 2.0; see LICENSE.
+ *
+ * mirror_secret.c - passwords that a program prints. See mirror_secret.h.
+ *
+ * What a program has printed is kept in the process pool, for the second time that httpd reads its configuration at the
+ * start, and for reloads on which the program fails.
+ */
+#include <httpd.h>
+#include <http_config.h>
+#include <http_core.h>
+#include <http_log.h>
+
+#include <apr_strings.h>
+#include <apr_thread_proc.h>
+#include <string.h>
+
+#include "attributes/attributes.h"
+#include "config/secret.h"
+
+APLOG_USE_MODULE(proxy_mirror);
+
+#define EXEC       "exec:"
+#define RETAINED   "proxy_mirror_secret:"
+#define SECRET_MAX 1024
+#define ATTRIBUTE  "redis_password="
+
+typedef struct retained_t {
+    int load; /* of the configuration; 0: never */
+    char secret[SECRET_MAX + 1];
+} retained_t;
+
+/* ---- the program ---- */
+
+/* httpd reads its configuration twice at the start; these count as one. */
+static int this_load(void)
+{
+    int generation = ap_state_query(AP_SQ_CONFIG_GEN);
+
+    return generation > 1 ? generation : 1;
+}
+
+/* Read the first line, up to SECRET_MAX bytes, and drain the rest, so that the program does not end by a signal. */
+static void read_line(char *line, apr_file_t *file)
+{
+    char buffer[256];
+    apr_size_t len = 0, n, i;
+    int ended = 0;
+
+    for (;;) {
+        n = sizeof(buffer);
+        if (apr_file_read(file, buffer, &n) != APR_SUCCESS) {
+            break;
+        }
+        for (i = 0; i < n && !ended; i++) {
+            ended = buffer[i] == '\n' || buffer[i] == '\r' || buffer[i] == '\0' || len == SECRET_MAX;
+            if (!ended) {
+                line[len++] = buffer[i];
+            }
+        }
+    }
+    line[len] = '\0';
+}
+
+/* Returns NULL, or why there is no secret. */
+static const char *run_program(char *line, const char *command, apr_pool_t *pool)
+{
+    apr_procattr_t *attributes;
+    apr_exit_why_e why;
+    apr_status_t rv;
+    apr_proc_t proc;
+    char **argv;
+    int code;
+
+    if (apr_tokenize_to_argv(command, &argv, pool) != APR_SUCCESS || !argv[0]) {
+        return "is no program";
+    }
+    rv = apr_procattr_create(&attributes, pool);
+    if (rv == APR_SUCCESS) {
+        rv = apr_procattr_io_set(attributes, APR_NO_PIPE, APR_FULL_BLOCK, APR_NO_PIPE);
+    }
+    if (rv == APR_SUCCESS) {
+        rv = apr_procattr_cmdtype_set(attributes, APR_PROGRAM_ENV);
+    }
+    if (rv == APR_SUCCESS) {
+        rv = apr_procattr_error_check_set(attributes, 1);
+    }
+    if (rv == APR_SUCCESS) {
+        rv = apr_proc_create(&proc, argv[0], (const char *const *)argv, NULL, attributes, pool);
+    }
+    if (rv != APR_SUCCESS) {
+        return apr_psprintf(pool, "cannot be run: %pm", &rv);
+    }
+    read_line(line, proc.out);
+    apr_file_close(proc.out);
+    rv = apr_proc_wait(&proc, &code, &why, APR_WAIT);
+    if (rv != APR_CHILD_DONE || !APR_PROC_CHECK_EXIT(why)) {
+        return "was ended by a signal";
+    }
+    if (code != 0) {
+        return apr_psprintf(pool, "ended with %d", code);
+    }
+    return *line ? NULL : "printed nothing";
+}
+
+/* The program is run for the first time in this load. Returns NULL, or what is wrong. */
+static const char *renew(retained_t *retained, const char *command, const char *name, apr_pool_t *pool,
+                         apr_pool_t *plog)
+{
+    char line[SECRET_MAX + 1];
+    const char *why = run_program(line, command, pool);
+    const char *program;
+
+    retained->load = this_load();
+    if (!why) {
+        apr_cpystrn(retained->secret, line, sizeof(retained->secret));
+        return NULL;
+    }
+    program = mirror_value_quote(apr_pstrmemdup(pool, command, strcspn(command, " ")), pool); /* without arguments */
+    if (this_load() == 1) {
+        return apr_psprintf(pool, "%s: a program that prints a password is needed; got %s, which %s", name, program,
+                            why);
+    }
+    ap_log_perror(APLOG_MARK, APLOG_ERR, 0, plog, "PM0610: %s: %s %s; %s", name, program, why,
+                  *retained->secret ? "the password of before is kept" : "Redis will refuse to count");
+    return NULL;
+}
+
+int mirror_secret_is_program(const char *secret)
+{
+    return secret && strncmp(secret, EXEC, sizeof(EXEC) - 1) == 0;
+}
+
+const char *mirror_secret_resolve(const char **secret, const char *name, apr_pool_t *pool, apr_pool_t *plog)
+{
+    const char *key, *wrong = NULL;
+    retained_t *retained;
+
+    if (!mirror_secret_is_program(*secret)) {
+        return NULL;
+    }
+    key = apr_pstrcat(pool, RETAINED, *secret, NULL);
+    retained = ap_retained_data_get(key);
+    if (!retained) {
+        retained = ap_retained_data_create(key, sizeof(*retained));
+    }
+    if (retained->load != this_load()) {
+        wrong = renew(retained, *secret + sizeof(EXEC) - 1, name, pool, plog);
+    }
+    *secret = apr_pstrdup(pool, retained->secret);
+    return wrong;
+}
+
+/* ---- hiding ---- */
+
+void mirror_secret_hide(const ap_directive_t *directive, apr_pool_t *pool)
+{
+    const char *line = directive->args, *start = line, *word;
+    const char *shown = "";
+
+    if (!line || !strstr(line, ATTRIBUTE)) {
+        return;
+    }
+    while (!mirror_attributes_next_word(&word, &line, pool) && word) {
+        shown = strncmp(word, ATTRIBUTE, sizeof(ATTRIBUTE) - 1) != 0
+                    ? apr_pstrcat(pool, shown, apr_pstrmemdup(pool, start, (apr_size_t)(line - start)), NULL)
+                    : apr_pstrcat(pool, shown, " " ATTRIBUTE "***", NULL);
+        start = line;
+    }
+    /* The tree is read only by those who show it, once its directives were. */
+    ((ap_directive_t *)directive)->args = shown;
+}

@@ -1,0 +1,85 @@
+/* Licensed under the Apache License, Version 2.0; see LICENSE.
+ *
+ * mirror_blocks.c - large blocks of memory that are used over and over. See mirror_blocks.h.
+ *
+ * Blocks that are kept are in the first slots, as a rule: `count` says where to look, and a trim
+ * begins with those beyond. A slot is emptied and filled by one atomic operation, so no two threads
+ * ever have the same block.
+ */
+#include <apr_atomic.h>
+#include <stdlib.h>
+
+#include "copy/blocks.h"
+
+struct mirror_blocks_t {
+    apr_size_t size;
+    apr_uint32_t most;
+    apr_uint32_t count; /* atomic: blocks that are kept */
+    apr_uint32_t spare; /* atomic: the fewest since the last trim; so many were not needed */
+    void **slots;       /* atomic, each; NULL: empty */
+};
+
+/* Take the block of a slot out of it. NULL: it is empty. */
+static void *empty_slot(mirror_blocks_t *blocks, apr_uint32_t n)
+{
+    void *slot = (void *)&blocks->slots[n]; /* void suits all of APR's versions */
+    void *block = apr_atomic_casptr(slot, NULL, NULL) ? apr_atomic_xchgptr(slot, NULL) : NULL;
+
+    if (block) {
+        apr_uint32_t left = apr_atomic_add32(&blocks->count, (apr_uint32_t)-1) - 1;
+
+        if (left < apr_atomic_read32(&blocks->spare)) {
+            apr_atomic_set32(&blocks->spare, left);
+        }
+    }
+    return block;
+}
+
+mirror_blocks_t *mirror_blocks_create(apr_pool_t *pool, apr_size_t size, apr_uint32_t most)
+{
+    mirror_blocks_t *blocks = apr_pcalloc(pool, sizeof(*blocks));
+
+    blocks->size = size;
+    blocks->most = most;
+    blocks->slots = apr_pcalloc(pool, most * sizeof(*blocks->slots));
+    return blocks;
+}
+
+void *mirror_blocks_take(mirror_blocks_t *blocks)
+{
+    apr_uint32_t n = apr_atomic_read32(&blocks->count);
+    void *block = NULL;
+
+    for (n = n < blocks->most ? n : blocks->most; n > 0 && !block; n--) {
+        block = empty_slot(blocks, n - 1);
+    }
+    return block ? block : malloc(blocks->size);
+}
+
+void mirror_blocks_give(mirror_blocks_t *blocks, void *block)
+{
+    apr_uint32_t n, i, first = apr_atomic_read32(&blocks->count);
+
+    for (i = 0; i < blocks->most && apr_atomic_read32(&blocks->count) < blocks->most; i++) {
+        n = (first + i) % blocks->most;
+        if (!apr_atomic_casptr((void *)&blocks->slots[n], block, NULL)) {
+            apr_atomic_inc32(&blocks->count);
+            return;
+        }
+    }
+    free(block);
+}
+
+apr_uint32_t mirror_blocks_trim(mirror_blocks_t *blocks)
+{
+    apr_uint32_t n, spare = apr_atomic_read32(&blocks->spare);
+
+    for (n = blocks->most; n > 0 && spare > 0; n--) {
+        void *block = empty_slot(blocks, n - 1);
+
+        spare -= block != NULL;
+        free(block);
+    }
+    apr_atomic_set32(&blocks->spare, apr_atomic_read32(&blocks->count));
+    return apr_atomic_read32(&blocks->count);
+}

@@ -1,0 +1,33 @@
+/* Licensed under the Apache License, Version 2.0; see LICENSE.
+ *
+ * mirror_list.h - a list of copies with its length.
+ *
+ * The owner of a list owns the copies in it. A list belongs to one thread, the sender.
+ */
+#ifndef MIRROR_LIST_H
+#define MIRROR_LIST_H
+
+#include "copy/copy.h"
+
+/* Copies, linked by `next`. */
+typedef struct mirror_list_t {
+    mirror_copy_t *first; /* NULL: the list is empty */
+    mirror_copy_t **end;  /* where the next copy is linked */
+    int count;
+} mirror_list_t;
+
+/* ---- sender thread; mirror_list_init() also at child start, main thread ---- */
+
+/* Make the list empty. */
+void mirror_list_init(mirror_list_t *list);
+
+/* Own `copy` as the last copy of the list. */
+void mirror_list_add(mirror_list_t *list, mirror_copy_t *copy);
+
+/* Own `copy` as the first copy of the list. */
+void mirror_list_add_first(mirror_list_t *list, mirror_copy_t *copy);
+
+/* Give the first copy to the caller. Return NULL if the list is empty. */
+mirror_copy_t *mirror_list_take(mirror_list_t *list);
+
+#endif

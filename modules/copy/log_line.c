@@ -1,0 +1,158 @@
+/* Licensed under the Apache License, Version 2.0; see LICENSE.
+ *
+ * mirror_log_line.c - what the log says of one copy. See mirror_log_line.h.
+ */
+#include <apr_strings.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "copy/log_line.h"
+#include "base/utf8.h"
+
+/* What a line keeps of what a client sent, in bytes. */
+#define METHOD_MAX     32
+#define REQUEST_ID_MAX 128
+#define URI_MAX        MIRROR_LOG_LINE_MAX
+/* All behind the URI fits here: an id of which each byte is escaped, and numbers. */
+#define TAIL_MAX 1280
+
+/* ---- request threads ---- */
+
+static apr_size_t capped(apr_size_t len, apr_size_t max)
+{
+    return len < max ? len : max;
+}
+
+mirror_log_line_t *mirror_log_line_create(const mirror_log_subject_t *subject, const char *mirror)
+{
+    apr_size_t method_len = capped(subject->method_len, METHOD_MAX);
+    apr_size_t uri_len = capped(strlen(subject->uri), URI_MAX);
+    apr_size_t request_id_len = subject->request_id ? capped(strlen(subject->request_id), REQUEST_ID_MAX) : 0;
+    apr_size_t size = sizeof(mirror_log_line_t) + method_len + uri_len + request_id_len;
+    mirror_log_line_t *line = malloc(size);
+
+    if (!line) {
+        return NULL;
+    }
+    memset(line, 0, sizeof(*line));
+    line->log = subject->log;
+    line->mirror = mirror;
+    line->size = size;
+    line->time = subject->time;
+    line->method_len = method_len;
+    line->uri_len = uri_len;
+    line->request_id_len = request_id_len;
+    memcpy(line->text, subject->method, method_len);
+    memcpy(line->text + method_len, subject->uri, uri_len);
+    if (request_id_len > 0) {
+        memcpy(line->text + method_len + uri_len, subject->request_id, request_id_len);
+    }
+    return line;
+}
+
+/* ---- printing ---- */
+
+/* The code of a character that a terminal would take for a command, or a reader for the end of a line, or that turns
+ * around what stands behind it; 0: it is none of these. */
+static unsigned control_of(const unsigned char *s, apr_size_t used)
+{
+    unsigned code = used == 1 ? s[0] : used == 2 ? (s[0] & 0x1fU) << 6 | (s[1] & 0x3fU) : 0;
+
+    if (used == 3) {
+        code = (s[0] & 0x0fU) << 12 | (s[1] & 0x3fU) << 6 | (s[2] & 0x3fU);
+        return (code >= 0x2028 && code <= 0x202e) || (code >= 0x2066 && code <= 0x2069) ? code : 0;
+    }
+    return code < 0x20 || (code >= 0x7f && code <= 0x9f) ? code : 0;
+}
+
+/* One character of `text` as JSON into `out` (8 bytes are enough). *used: what it took of the text. Returns its length. */
+static apr_size_t escape_one(char *out, apr_size_t *used, const char *text, apr_size_t len)
+{
+    unsigned char c = (unsigned char)*text;
+    unsigned control;
+
+    *used = mirror_utf8_length((const unsigned char *)text, len);
+    if (*used == 0) {
+        *used = 1;
+        return (apr_size_t)apr_snprintf(out, 8, "\\\\x%02x", c);
+    }
+    control = control_of((const unsigned char *)text, *used);
+    if (control) {
+        return (apr_size_t)apr_snprintf(out, 8, "\\u%04x", control);
+    }
+    if (c == '"' || c == '\\') {
+        out[0] = '\\';
+        out[1] = (char)c;
+        return 2;
+    }
+    memcpy(out, text, *used);
+    return *used;
+}
+
+/* `text` as the inside of a JSON string, as much of it as fits into `room` bytes. Returns the length. */
+static apr_size_t escape(char *out, apr_size_t room, const char *text, apr_size_t len)
+{
+    apr_size_t n = 0, used, piece;
+    char one[8];
+
+    for (; len > 0; text += used, len -= used) {
+        piece = escape_one(one, &used, text, len);
+        if (n + piece > room) {
+            break;
+        }
+        memcpy(out + n, one, piece);
+        n += piece;
+    }
+    return n;
+}
+
+/* {"status": 200, "ms": 1.234}, or null if there is no status. Returns the length. */
+static apr_size_t print_answer(char *out, apr_size_t room, int status, apr_interval_time_t took)
+{
+    took = took > 0 ? took : 0;
+    return (apr_size_t)(status ? apr_snprintf(out, room, "{\"status\": %d, \"ms\": %" APR_INT64_T_FMT ".%03d}", status,
+                                              (apr_int64_t)(took / 1000), (int)(took % 1000))
+                               : apr_snprintf(out, room, "null"));
+}
+
+/* All behind the URI. */
+static apr_size_t print_tail(char *out, const mirror_log_line_t *line)
+{
+    apr_size_t n = 0;
+
+    if (line->request_id_len > 0) {
+        n += (apr_size_t)apr_snprintf(out, TAIL_MAX, "\", \"request_id\": \"");
+        n += escape(out + n, TAIL_MAX / 2 + TAIL_MAX / 4, line->text + line->method_len + line->uri_len,
+                    line->request_id_len);
+        out[n++] = '"';
+    }
+    else {
+        n += (apr_size_t)apr_snprintf(out, TAIL_MAX, "\", \"request_id\": null");
+    }
+    n += (apr_size_t)apr_snprintf(out + n, TAIL_MAX - n, ", \"primary\": ");
+    n += print_answer(out + n, TAIL_MAX - n, line->primary_status, line->primary_took);
+    n += (apr_size_t)apr_snprintf(out + n, TAIL_MAX - n,
+                                  ", \"outcome\": \"%s\", \"response\": ", mirror_outcome_name(line->outcome));
+    n += print_answer(out + n, TAIL_MAX - n, line->status, line->took);
+    n += (apr_size_t)apr_snprintf(out + n, TAIL_MAX - n, ", \"bytes\": %" APR_OFF_T_FMT "}\n", line->bytes);
+    return n;
+}
+
+apr_size_t mirror_log_line_print(char *buffer, const mirror_log_line_t *line)
+{
+    char tail[TAIL_MAX];
+    apr_size_t tail_len = print_tail(tail, line);
+    apr_size_t room = MIRROR_LOG_LINE_MAX - tail_len;
+    apr_size_t n;
+    apr_time_exp_t t = { 0 };
+
+    apr_time_exp_gmt(&t, line->time);
+    n = (apr_size_t)apr_snprintf(
+        buffer, room, "{\"time\": \"%04d-%02d-%02dT%02d:%02d:%02d.%06dZ\", \"mirror\": \"%s\", \"method\": \"",
+        t.tm_year + 1900, t.tm_mon + 1, t.tm_mday, t.tm_hour, t.tm_min, t.tm_sec, t.tm_usec, line->mirror);
+    n += escape(buffer + n, room - n, line->text, line->method_len);
+    n += (apr_size_t)apr_snprintf(buffer + n, room - n, "\", \"uri\": \"");
+    n += escape(buffer + n, room - n, line->text + line->method_len, line->uri_len);
+    memcpy(buffer + n, tail, tail_len);
+    return n + tail_len;
+}

@@ -1,0 +1,252 @@
+/* Licensed under the Apache License, Version 2.0; see LICENSE.
+ *
+ * mirror_limit_redis_cluster.c - the count is kept in a Redis Cluster. See mirror_limit.h.
+ *
+ * A limit is one key, so one node owns it. Any node is asked, and says who that is (MOVED); the owner is remembered, and
+ * the connection to it kept. While its slot is on the move it sends us to the next owner for this one time (ASK). When
+ * the owner is gone, the seeds are asked again, one after the other. All of that is one question, with one deadline, and
+ * a bound on how often one is sent elsewhere: nodes may send to one that is dead, or in a circle.
+ */
+#include <ap_provider.h>
+#include <apr_strings.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "limit/redis_window.h"
+
+/* How often one question follows a redirect, and how often it tries anything. */
+#define HOPS_MAX  5
+#define TRIES_MAX 32
+/* Before a node is asked again that cannot say just now. */
+#define WAIT apr_time_from_msec(20)
+
+typedef struct node_t {
+    char host[256];
+    apr_port_t port; /* 0: none */
+} node_t;
+
+typedef struct cluster_t {
+    apr_pool_t *pool;
+    mirror_redis_window_t *window;
+    mirror_redis_login_t login;
+    node_t *seeds;
+    int seed_count;
+    int seed;                   /* the one to ask next */
+    node_t owner;               /* as far as we know */
+    mirror_redis_t *connection; /* NULL: there is none */
+} cluster_t;
+
+/* One question on its way. */
+typedef struct quest_t {
+    mirror_limit_answer_t *answer;
+    apr_int64_t wanted;
+    apr_time_t deadline;
+    node_t node; /* that is asked now */
+    int asking;  /* it is not the owner yet */
+    int hops;
+    int lost; /* nodes that were of no use */
+} quest_t;
+
+/* What to do next. */
+typedef enum { NEXT_DONE, NEXT_FAIL, NEXT_GO, NEXT_WAIT } next_e;
+
+/* ---- state ---- */
+
+static node_t node_of(const char *text)
+{
+    const char *colon = strrchr(text, ':');
+    int bracket = text[0] == '[';
+    node_t node;
+
+    apr_snprintf(node.host, sizeof(node.host), "%.*s", (int)(colon - text) - 2 * bracket, text + bracket);
+    node.port = (apr_port_t)apr_strtoi64(colon + 1, NULL, 10);
+    return node;
+}
+
+static const char *cluster_missing(const mirror_t *mirror, const mirror_settings_t *settings, apr_pool_t *pool)
+{
+    const apr_array_header_t *nodes = settings->redis_cluster_nodes;
+    const char *missing = NULL;
+    int i;
+
+    for (i = 0; i < nodes->nelts && !missing; i++) {
+        node_t node = node_of(APR_ARRAY_IDX(nodes, i, const char *));
+
+        missing = mirror_redis_login_missing(mirror, settings, mirror_redis_url(node.host, node.port, pool), pool);
+    }
+    return missing;
+}
+
+static void *cluster_open(const mirror_t *mirror, const mirror_settings_t *settings, apr_uint32_t *given_up,
+                          apr_pool_t *pool)
+{
+    const apr_array_header_t *nodes = settings->redis_cluster_nodes;
+    cluster_t *cluster = apr_pcalloc(pool, sizeof(*cluster));
+    int i;
+
+    cluster->pool = pool;
+    cluster->window = mirror_redis_window_create(
+        apr_pstrcat(pool, settings->redis_key_prefix, settings->redis_cluster_name, ":", settings->name, NULL),
+        settings, pool);
+    mirror_redis_login_set(&cluster->login, mirror, settings, given_up, pool);
+    cluster->login.database = 0; /* a cluster has no other */
+    cluster->seed_count = nodes->nelts;
+    cluster->seeds = apr_pcalloc(pool, nodes->nelts * sizeof(node_t));
+    for (i = 0; i < nodes->nelts; i++) {
+        cluster->seeds[i] = node_of(APR_ARRAY_IDX(nodes, i, const char *));
+    }
+    return cluster;
+}
+
+static void cluster_close(void *state)
+{
+    cluster_t *cluster = state;
+
+    if (cluster->connection) {
+        mirror_redis_close(cluster->connection);
+        cluster->connection = NULL;
+    }
+}
+
+/* ---- one node ---- */
+
+/* Have a connection to the node of the quest. As it may be one of those that say nothing at all, it gets only half of
+ * the time that is left. */
+static apr_status_t reach(cluster_t *cluster, quest_t *quest)
+{
+    apr_time_t now = mirror_clock_now();
+
+    if (cluster->connection && (!mirror_redis_is_to(cluster->connection, quest->node.host, quest->node.port) ||
+                                !mirror_redis_is_usable(cluster->connection))) {
+        cluster_close(cluster);
+    }
+    return cluster->connection
+               ? APR_SUCCESS
+               : mirror_redis_open(&cluster->connection, quest->node.host, quest->node.port, &cluster->login,
+                                   now + (quest->deadline - now) / 2, cluster->pool, quest->answer->fault);
+}
+
+static apr_status_t ask_node(const mirror_redis_reply_t **reply, cluster_t *cluster, quest_t *quest)
+{
+    static const char *const asking[] = { "ASKING" };
+    apr_status_t rv = reach(cluster, quest);
+
+    if (rv == APR_SUCCESS && quest->asking) {
+        rv = mirror_redis_command(reply, cluster->connection, 1, asking, quest->deadline, quest->answer->fault);
+    }
+    if (rv == APR_SUCCESS) {
+        rv = mirror_redis_window_ask(reply, cluster->window, cluster->connection, quest->wanted, quest->asking,
+                                     quest->deadline, quest->answer->fault);
+    }
+    if (rv != APR_SUCCESS) {
+        cluster_close(cluster);
+    }
+    return rv;
+}
+
+/* ---- the quest ---- */
+
+/* The node is of no use: ask the next seed, who may know better who the owner is. */
+static next_e lose_node(cluster_t *cluster, quest_t *quest, next_e then)
+{
+    cluster->seed = (cluster->seed + 1) % cluster->seed_count;
+    cluster->owner.port = 0;
+    quest->asking = 0;
+    /* Each seed may be lost, and each may send us once to an owner that is. */
+    return ++quest->lost > 2 * cluster->seed_count ? NEXT_FAIL : then;
+}
+
+static next_e follow(cluster_t *cluster, quest_t *quest, const node_t *to, int asking)
+{
+    node_t node = *to;
+
+    if (!*node.host) { /* the same host */
+        apr_cpystrn(node.host, quest->node.host, sizeof(node.host));
+    }
+    quest->asking = asking;
+    if (asking) {
+        quest->node = node;
+    }
+    else {
+        cluster->owner = node;
+    }
+    return ++quest->hops > HOPS_MAX ? NEXT_FAIL : NEXT_GO;
+}
+
+static next_e read_reply(cluster_t *cluster, quest_t *quest, const mirror_redis_reply_t *reply)
+{
+    node_t to;
+
+    if (mirror_redis_window_read(quest->answer, cluster->window, reply, quest->wanted, mirror_clock_now()) ==
+        APR_SUCCESS) {
+        if (!quest->asking) {
+            cluster->owner = quest->node;
+        }
+        return NEXT_DONE;
+    }
+    mirror_redis_refuse(quest->answer->fault, cluster->connection, reply);
+    if (mirror_redis_reply_redirect(to.host, sizeof(to.host), &to.port, reply, "MOVED")) {
+        return follow(cluster, quest, &to, 0);
+    }
+    if (mirror_redis_reply_redirect(to.host, sizeof(to.host), &to.port, reply, "ASK")) {
+        return follow(cluster, quest, &to, 1);
+    }
+    if (mirror_redis_reply_is_error(reply, "TRYAGAIN")) {
+        quest->asking = 0;
+        return NEXT_WAIT;
+    }
+    if (mirror_redis_reply_is_error(reply, "CLUSTERDOWN") || mirror_redis_reply_is_error(reply, "LOADING") ||
+        mirror_redis_reply_is_error(reply, "MASTERDOWN") || mirror_redis_reply_is_error(reply, "READONLY")) {
+        cluster_close(cluster);
+        return lose_node(cluster, quest, NEXT_WAIT);
+    }
+    cluster_close(cluster);
+    return NEXT_FAIL;
+}
+
+static next_e go_on(cluster_t *cluster, quest_t *quest)
+{
+    const mirror_redis_reply_t *reply;
+
+    if (!quest->asking) {
+        quest->node = cluster->owner.port ? cluster->owner : cluster->seeds[cluster->seed];
+    }
+    return ask_node(&reply, cluster, quest) == APR_SUCCESS ? read_reply(cluster, quest, reply)
+                                                           : lose_node(cluster, quest, NEXT_GO);
+}
+
+static apr_status_t cluster_ask(mirror_limit_answer_t *answer, void *state, apr_int64_t wanted, apr_time_t deadline)
+{
+    cluster_t *cluster = state;
+    quest_t quest;
+    next_e next;
+    int i;
+
+    memset(&quest, 0, sizeof(quest));
+    quest.answer = answer;
+    quest.wanted = wanted;
+    quest.deadline = deadline;
+    for (i = 0; i < TRIES_MAX && mirror_clock_now() < deadline; i++) {
+        next = go_on(cluster, &quest);
+        if (next == NEXT_DONE) {
+            return APR_SUCCESS;
+        }
+        if (next == NEXT_FAIL) {
+            break;
+        }
+        if (next == NEXT_WAIT) {
+            apr_sleep(WAIT);
+        }
+    }
+    if (!*answer->fault) {
+        apr_cpystrn(answer->fault, "redis_timeout was over before a node could be asked", sizeof(answer->fault));
+    }
+    return APR_EGENERAL;
+}
+
+static const mirror_limit_provider_t cluster_provider = { 1, cluster_missing, cluster_open, cluster_ask, cluster_close };
+
+void mirror_limit_redis_cluster_register(apr_pool_t *p)
+{
+    ap_register_provider(p, MIRROR_LIMIT_PROVIDERS, "redis-cluster", MIRROR_LIMIT_PROVIDER_VERSION, &cluster_provider);
+}

@@ -1,0 +1,45 @@
+/* Licensed under the Apache License, Version 2.0; see LICENSE.
+ *
+ * mirror_limit_local.c - the count is kept in the mirror's slot of shared memory, for all children of this httpd. See
+ * mirror_limit.h.
+ */
+#include <ap_provider.h>
+
+#include "base/window.h"
+#include "limit/limit.h"
+#include "shared/table.h"
+
+typedef struct local_t {
+    mirror_slot_t *slot;
+    apr_int64_t count;
+    apr_interval_time_t length;
+} local_t;
+
+static void *local_open(const mirror_t *mirror, const mirror_settings_t *settings, apr_uint32_t *given_up,
+                        apr_pool_t *pool)
+{
+    local_t *local = apr_pcalloc(pool, sizeof(*local));
+
+    (void)given_up;
+    local->slot = mirror->slot;
+    local->count = settings->count;
+    local->length = apr_time_from_sec(settings->time_window);
+    return local;
+}
+
+static apr_status_t local_ask(mirror_limit_answer_t *answer, void *state, apr_int64_t wanted, apr_time_t deadline)
+{
+    local_t *local = state;
+
+    (void)deadline;
+    answer->granted = mirror_limit_window_take(&local->slot->limit_local, wanted, local->count, local->length,
+                                               &answer->used, &answer->until);
+    return APR_SUCCESS;
+}
+
+static const mirror_limit_provider_t local_provider = { 0, NULL, local_open, local_ask, NULL };
+
+void mirror_limit_local_register(apr_pool_t *p)
+{
+    ap_register_provider(p, MIRROR_LIMIT_PROVIDERS, "local", MIRROR_LIMIT_PROVIDER_VERSION, &local_provider);
+}

@@ -1,0 +1,235 @@
+/* Licensed under the Apache License, Version 2.0; see LICENSE.
+ *
+ * mirror_redis_reply.c - what a Redis server says. See mirror_redis_reply.h.
+ *
+ * hiredis asks for an object for each element; ours are taken from an array in the reader. It cannot be asked for more,
+ * so a reply with more elements ends in an error.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include <apr_lib.h>
+#include <apr_strings.h>
+#include <hiredis/hiredis.h>
+
+#include "limit/redis_reply.h"
+
+struct mirror_redis_reader_t {
+    redisReader *hiredis;
+    apr_size_t bytes; /* of the reply that is being read */
+    int used;         /* of the array */
+    mirror_redis_reply_t replies[1 + MIRROR_REDIS_ELEMENTS];
+};
+
+/* ---- objects for hiredis ---- */
+
+static mirror_redis_reply_t *new_reply(const redisReadTask *task, mirror_redis_type_e type)
+{
+    mirror_redis_reader_t *reader = task->privdata;
+    mirror_redis_reply_t *parent = task->parent ? task->parent->obj : NULL;
+    mirror_redis_reply_t *reply;
+
+    if (!parent) {
+        reader->used = 0;
+    }
+    if (reader->used > MIRROR_REDIS_ELEMENTS || (parent && task->idx >= MIRROR_REDIS_ELEMENTS)) {
+        return NULL;
+    }
+    reply = &reader->replies[reader->used++];
+    memset(reply, 0, sizeof(*reply));
+    reply->type = type;
+    if (parent) {
+        parent->elements[task->idx] = reply;
+    }
+    return reply;
+}
+
+static void *create_string(const redisReadTask *task, char *text, size_t len)
+{
+    mirror_redis_type_e type = task->type == REDIS_REPLY_ERROR    ? MIRROR_REDIS_ERROR
+                               : task->type == REDIS_REPLY_STATUS ? MIRROR_REDIS_STATUS
+                                                                  : MIRROR_REDIS_STRING;
+    mirror_redis_reply_t *reply = new_reply(task, type);
+
+    if (reply) {
+        reply->length = len;
+        len = len < sizeof(reply->text) ? len : sizeof(reply->text) - 1;
+        memcpy(reply->text, text, len);
+    }
+    return reply;
+}
+
+#if HIREDIS_MAJOR >= 1
+typedef size_t element_count_t;
+#else
+typedef int element_count_t;
+#endif
+
+static void *create_array(const redisReadTask *task, element_count_t elements)
+{
+    mirror_redis_reply_t *reply = NULL;
+
+    if (elements <= MIRROR_REDIS_ELEMENTS) {
+        reply = new_reply(task, task->type == REDIS_REPLY_ARRAY ? MIRROR_REDIS_ARRAY : MIRROR_REDIS_OTHER);
+    }
+    if (reply) {
+        reply->count = (int)elements;
+    }
+    return reply;
+}
+
+static void *create_integer(const redisReadTask *task, long long value)
+{
+    mirror_redis_reply_t *reply = new_reply(task, MIRROR_REDIS_INTEGER);
+
+    if (reply) {
+        reply->integer = value;
+    }
+    return reply;
+}
+
+static void *create_nil(const redisReadTask *task)
+{
+    return new_reply(task, MIRROR_REDIS_NIL);
+}
+
+#if HIREDIS_MAJOR >= 1
+static void *create_double(const redisReadTask *task, double value, char *text, size_t len)
+{
+    (void)value;
+    (void)text;
+    (void)len;
+    return new_reply(task, MIRROR_REDIS_OTHER);
+}
+
+static void *create_bool(const redisReadTask *task, int value)
+{
+    (void)value;
+    return new_reply(task, MIRROR_REDIS_OTHER);
+}
+#endif
+
+static void free_nothing(void *reply)
+{
+    (void)reply;
+}
+
+/* hiredis's functions are not const, but it does not write to them. */
+static const redisReplyObjectFunctions functions = {
+    .createString = create_string,
+    .createArray = create_array,
+    .createInteger = create_integer,
+    .createNil = create_nil,
+#if HIREDIS_MAJOR >= 1
+    .createDouble = create_double,
+    .createBool = create_bool,
+#endif
+    .freeObject = free_nothing,
+};
+
+/* ---- the reader ---- */
+
+mirror_redis_reader_t *mirror_redis_reply_reader_create(void)
+{
+    mirror_redis_reader_t *reader = calloc(1, sizeof(*reader));
+
+    if (reader) {
+        reader->hiredis = redisReaderCreateWithFunctions((redisReplyObjectFunctions *)&functions);
+        if (reader->hiredis) {
+            reader->hiredis->privdata = reader;
+            return reader;
+        }
+    }
+    free(reader);
+    return NULL;
+}
+
+void mirror_redis_reply_reader_destroy(mirror_redis_reader_t *reader)
+{
+    redisReaderFree(reader->hiredis);
+    free(reader);
+}
+
+apr_status_t mirror_redis_reply_feed(const mirror_redis_reply_t **out, mirror_redis_reader_t *reader, const char *bytes,
+                                     apr_size_t len)
+{
+    void *reply = NULL;
+
+    reader->bytes += len;
+    if (reader->bytes > MIRROR_REDIS_REPLY_MAX || redisReaderFeed(reader->hiredis, bytes, len) != REDIS_OK ||
+        redisReaderGetReply(reader->hiredis, &reply) != REDIS_OK) {
+        return APR_EINVAL;
+    }
+    if (!reply) {
+        return APR_INCOMPLETE;
+    }
+    reader->bytes = 0;
+    *out = reply;
+    return reader->hiredis->pos == reader->hiredis->len ? APR_SUCCESS : APR_EINVAL;
+}
+
+int mirror_redis_reply_is_begun(const mirror_redis_reader_t *reader)
+{
+    return reader->bytes > 0;
+}
+
+/* ---- what a reply means ---- */
+
+int mirror_redis_reply_number(apr_int64_t *number, const mirror_redis_reply_t *reply)
+{
+    const char *digits = reply->text + (reply->text[0] == '-');
+    apr_size_t len = reply->length - (apr_size_t)(digits - reply->text);
+
+    if (reply->type == MIRROR_REDIS_INTEGER) {
+        *number = reply->integer;
+        return 1;
+    }
+    if (reply->type != MIRROR_REDIS_STRING || len < 1 || len > 18 || strspn(digits, "0123456789") != len) {
+        return 0;
+    }
+    *number = apr_strtoi64(reply->text, NULL, 10);
+    return 1;
+}
+
+int mirror_redis_reply_is_error(const mirror_redis_reply_t *reply, const char *code)
+{
+    apr_size_t len = strlen(code);
+
+    return reply->type == MIRROR_REDIS_ERROR && strncmp(reply->text, code, len) == 0 &&
+           (reply->text[len] == ' ' || reply->text[len] == '\0');
+}
+
+int mirror_redis_reply_redirect(char *host, apr_size_t size, apr_port_t *port, const mirror_redis_reply_t *reply,
+                                const char *code)
+{
+    const char *p = reply->text + strlen(code), *colon;
+    apr_int64_t number;
+    apr_size_t len;
+
+    if (!mirror_redis_reply_is_error(reply, code) || reply->length != strlen(reply->text) || *p++ != ' ') {
+        return 0;
+    }
+    len = strspn(p, "0123456789"); /* the slot, which only matters to those who keep a map */
+    if (len == 0 || p[len] != ' ') {
+        return 0;
+    }
+    p += len + 1;
+    colon = strrchr(p, ':');
+    len = colon ? (apr_size_t)(colon - p) : 0;
+    if (!colon || len >= size || strlen(colon + 1) > 5 || !colon[1] || colon[1 + strspn(colon + 1, "0123456789")]) {
+        return 0;
+    }
+    number = apr_strtoi64(colon + 1, NULL, 10);
+    if (number < 1 || number > 65535) {
+        return 0;
+    }
+    *port = (apr_port_t)number;
+    memcpy(host, p, len);
+    host[len] = '\0';
+    for (; *host; host++) {
+        if (!apr_isalnum(*host) && !strchr("._-:", *host)) {
+            return 0;
+        }
+    }
+    return 1;
+}

@@ -1,0 +1,465 @@
+/* Licensed under the Apache License, Version 2.0; see LICENSE.
+ *
+ * mirror_gate.c - the stage between queue and pools. See mirror_gate.h.
+ *
+ * Each mirror has a gate. A remote strategy gets one question at a time from each, at a pace; `asked` are the copies it
+ * is for, `waiting` those of the next one. All of it is the sender thread's, but ask_t while it is under way, and the
+ * state of the strategy with it: both are the helper's then.
+ */
+#include <httpd.h>
+#include <http_config.h>
+#include <http_log.h>
+
+#include "base/clock.h"
+#include "base/window.h"
+#include "copy/list.h"
+#include "send/gate.h"
+#include "shared/table.h"
+
+APLOG_USE_MODULE(proxy_mirror);
+
+/* Between two questions for a mirror, so that what comes meanwhile asks together. Nobody waits for a mirror. */
+#define MIRROR_PACE apr_time_from_msec(5)
+/* Between a failure and the next try; it doubles from one to the other. */
+#define MIRROR_PAUSE_MIN apr_time_from_msec(100)
+#define MIRROR_PAUSE_MAX apr_time_from_sec(1)
+/* How much later than the deadline a helper is given up, which nothing but a look-up of a name can hold up. */
+#define MIRROR_GRACE apr_time_from_msec(50)
+
+typedef struct gate_t gate_t;
+
+typedef struct ask_t {
+    mirror_queue_item_t item; /* first, so that an item is its question */
+    mirror_helpers_task_t task;
+    gate_t *gate;
+    const mirror_limit_provider_t *provider;
+    void *state;
+    apr_int64_t wanted;
+    apr_time_t deadline;
+    mirror_queue_t *answers;
+    apr_status_t status;
+    mirror_limit_answer_t answer;
+} ask_t;
+
+struct gate_t {
+    mirror_gates_t *limits;
+    mirror_lane_t *lane;
+    mirror_list_t waiting;
+    mirror_list_t asked;
+
+    const mirror_limit_provider_t *provider; /* NULL: none was opened */
+    void *state;
+    apr_pool_t *memory; /* of the state; handed to the helper with it */
+    apr_uint32_t id;    /* limit_id of the settings it was opened for */
+
+    ask_t ask;
+    unsigned under_way : 1;
+    unsigned given_up : 1;     /* nobody waits for the answer that is under way */
+    apr_interval_time_t pause; /* 0: it does not fail */
+    apr_time_t retry_at;
+    mirror_timer_t timer; /* of the question that is under way, or that waits for a helper */
+    apr_time_t asked_at;
+    mirror_timer_t pace; /* until the next question */
+};
+
+struct mirror_gates_t {
+    mirror_send_t *send;
+    mirror_queue_t *answers;
+    gate_t *gates; /* by mirror index */
+    int held;
+    int next; /* the gate that is asked for first, so that each is at some time */
+};
+
+/* ---- copies ---- */
+
+static void end_copies(gate_t *gate, mirror_list_t *copies, apr_int64_t n, mirror_outcome_e outcome)
+{
+    gate->limits->held -= (int)n;
+    while (n-- > 0) {
+        mirror_copy_end(mirror_list_take(copies), outcome);
+    }
+}
+
+/* Of the first `n`, let `granted` go on and end the others as `outcome`. */
+static void decide(gate_t *gate, mirror_list_t *copies, apr_int64_t n, apr_int64_t granted, mirror_outcome_e outcome)
+{
+    apr_int64_t i;
+
+    for (i = 0; i < granted; i++) {
+        gate->limits->held--;
+        mirror_pool_put(gate->limits->send, mirror_list_take(copies));
+    }
+    end_copies(gate, copies, n - granted, outcome);
+}
+
+/* How many of the first ones have the same limit. */
+static apr_int64_t count_alike(const mirror_list_t *copies)
+{
+    const mirror_copy_t *copy;
+    apr_int64_t n = 0;
+
+    for (copy = copies->first; copy && copy->settings->limit_id == copies->first->settings->limit_id;
+         copy = copy->next) {
+        n++;
+    }
+    return n;
+}
+
+/* ---- answers ---- */
+
+static int is_closed(const gate_t *gate, const mirror_settings_t *settings)
+{
+    return mirror_limit_window_is_closed(&gate->lane->mirror->slot->limit_closed, settings->limit_id,
+                                         apr_time_from_sec(settings->time_window));
+}
+
+/* Tell all children what an answer says, and let the first `n` copies go on as it says. */
+static void settle(gate_t *gate, mirror_list_t *copies, apr_int64_t n, const mirror_limit_answer_t *answer)
+{
+    mirror_slot_t *slot = gate->lane->mirror->slot;
+    const mirror_settings_t *settings = copies->first->settings;
+
+    if (gate->provider->remote) {
+        mirror_limit_window_tell(&slot->limit_shared, answer->used, answer->until);
+    }
+    if (answer->used >= settings->count) {
+        mirror_limit_window_close(&slot->limit_closed, settings->limit_id, answer->until);
+    }
+    decide(gate, copies, n, answer->granted, MIRROR_OUTCOME_LIMITED);
+}
+
+/* What happens to the first `n` copies while nobody answers. */
+static void fall_back(gate_t *gate, mirror_list_t *copies, apr_int64_t n)
+{
+    mirror_slot_t *slot = gate->lane->mirror->slot;
+    const mirror_settings_t *settings = copies->first->settings;
+    mirror_limit_answer_t answer;
+
+    if (is_closed(gate, settings)) { /* another child was answered meanwhile */
+        end_copies(gate, copies, n, MIRROR_OUTCOME_LIMITED);
+        return;
+    }
+    switch (settings->limit_fallback) {
+    case MIRROR_FALLBACK_MIRROR:
+        decide(gate, copies, n, n, MIRROR_OUTCOME_NONE);
+        return;
+    case MIRROR_FALLBACK_DROP:
+        decide(gate, copies, n, 0, MIRROR_OUTCOME_LIMIT_FAILED);
+        return;
+    default:
+        answer.granted = mirror_limit_window_take(&slot->limit_local, n, settings->count, apr_time_from_sec(settings->time_window),
+                                                  &answer.used, &answer.until);
+        if (answer.used >= settings->count) {
+            /* No longer than until the next try: then it may be that it answers. */
+            mirror_limit_window_close(&slot->limit_closed, settings->limit_id,
+                                      answer.until < gate->retry_at ? answer.until : gate->retry_at);
+        }
+        decide(gate, copies, n, answer.granted, MIRROR_OUTCOME_LIMITED);
+    }
+}
+
+/* ---- failures ---- */
+
+static void note_failure(gate_t *gate, const mirror_settings_t *settings, const char *fault)
+{
+    gate->pause = gate->pause ? 2 * gate->pause : MIRROR_PAUSE_MIN;
+    gate->pause = gate->pause < MIRROR_PAUSE_MAX ? gate->pause : MIRROR_PAUSE_MAX;
+    gate->retry_at = mirror_clock_now() + gate->pause;
+    mirror_limit_silence_began(gate->lane->mirror, settings, fault, gate->limits->send->server);
+}
+
+static void note_success(gate_t *gate)
+{
+    gate->pause = 0;
+    mirror_limit_silence_ended(gate->lane->mirror, gate->limits->send->server);
+}
+
+/* ---- questions ---- */
+
+/* helper thread */
+static void run_ask(void *baton)
+{
+    ask_t *ask = baton;
+
+    ask->status = ask->provider->ask(&ask->answer, ask->state, ask->wanted, ask->deadline);
+    /* From here on it is the sender's. */
+    mirror_queue_push(ask->answers, &ask->item);
+}
+
+static void give_up(void *baton)
+{
+    gate_t *gate = baton;
+
+    if (!gate->under_way) {
+        if (gate->waiting.count > 0) { /* they fall back with the next dispatch */
+            note_failure(gate, gate->waiting.first->settings, "no helper thread was free in time");
+        }
+        return;
+    }
+    gate->given_up = 1;
+    note_failure(gate, gate->asked.first->settings, "there is no answer in time, nor an end of the attempt to get one");
+    fall_back(gate, &gate->asked, gate->asked.count);
+}
+
+static void take_answer(gate_t *gate)
+{
+    ask_t *ask = &gate->ask;
+
+    gate->under_way = 0;
+    mirror_helpers_done(gate->limits->send->helpers, MIRROR_HELPERS_ASK);
+    mirror_loop_timer_stop(&gate->timer);
+    if (ask->status == APR_SUCCESS) {
+        note_success(gate);
+    }
+    if (gate->given_up) {
+        gate->given_up = 0; /* what it granted is lost */
+        return;
+    }
+    if (gate->asked.count == 0) { /* no copy waits for it, so there are no settings to go by */
+        return;
+    }
+    if (ask->status == APR_SUCCESS) {
+        settle(gate, &gate->asked, gate->asked.count, &ask->answer);
+    }
+    else {
+        note_failure(gate, gate->asked.first->settings, ask->answer.fault);
+        fall_back(gate, &gate->asked, gate->asked.count);
+    }
+}
+
+/* When a question that goes on from now is given up. */
+static void start_timer(gate_t *gate, const mirror_settings_t *settings)
+{
+    mirror_loop_timer_start(gate->limits->send->loop, &gate->timer, mirror_clock_now(),
+                            apr_time_from_msec(settings->redis_timeout) + MIRROR_GRACE);
+}
+
+/* Whether there is a helper. If not, the timer ends what waits when an answer would be late. */
+static int may_ask(gate_t *gate)
+{
+    if (mirror_helpers_may(gate->limits->send->helpers, MIRROR_HELPERS_ASK, 0)) {
+        return 1;
+    }
+    if (!gate->timer.ring) {
+        start_timer(gate, gate->waiting.first->settings);
+    }
+    return 0;
+}
+
+/* Whether the next question has to wait; if so, the loop is woken for it. */
+static int must_wait(gate_t *gate)
+{
+    apr_interval_time_t left = gate->asked_at + MIRROR_PACE - mirror_clock_now();
+
+    if (left <= 0) {
+        return !may_ask(gate);
+    }
+    if (!gate->pace.ring) {
+        mirror_loop_timer_start(gate->limits->send->loop, &gate->pace, gate->asked_at, MIRROR_PACE);
+    }
+    return 1;
+}
+
+/* The loop's next dispatch is all that it takes. */
+static void pace_over(void *baton)
+{
+    (void)baton;
+}
+
+/* Ask for `n` copies that wait. */
+static void ask_remote(gate_t *gate, apr_int64_t n)
+{
+    mirror_send_t *send = gate->limits->send;
+    const mirror_settings_t *settings = gate->waiting.first->settings;
+    ask_t *ask = &gate->ask;
+    apr_status_t rv;
+
+    ask->gate = gate;
+    ask->provider = gate->provider;
+    ask->state = gate->state;
+    ask->wanted = n;
+    gate->asked_at = mirror_clock_now();
+    ask->deadline = gate->asked_at + apr_time_from_msec(settings->redis_timeout);
+    ask->answers = gate->limits->answers;
+    ask->answer.fault[0] = '\0';
+    ask->task.run = run_ask;
+    ask->task.baton = ask;
+    rv = mirror_helpers_push(send->helpers, &ask->task, MIRROR_HELPERS_ASK);
+    if (rv != APR_SUCCESS) {
+        note_failure(gate, settings, "no helper thread could be had");
+        fall_back(gate, &gate->waiting, n);
+        return;
+    }
+    gate->under_way = 1;
+    while (n-- > 0) {
+        mirror_list_add(&gate->asked, mirror_list_take(&gate->waiting));
+    }
+    start_timer(gate, settings);
+}
+
+static void ask_local(gate_t *gate, apr_int64_t n)
+{
+    mirror_limit_answer_t answer;
+
+    gate->provider->ask(&answer, gate->state, n, 0);
+    settle(gate, &gate->waiting, n, &answer);
+}
+
+/* ---- gates ---- */
+
+static void close_state(gate_t *gate)
+{
+    if (gate->provider) {
+        if (gate->provider->close) {
+            gate->provider->close(gate->state);
+        }
+        apr_atomic_sub32(&gate->limits->send->child->descriptors, (apr_uint32_t)gate->provider->remote);
+        apr_pool_destroy(gate->memory);
+        gate->provider = NULL;
+    }
+}
+
+/* Have the state for these settings. */
+static void open_state(gate_t *gate, const mirror_settings_t *settings)
+{
+    if (gate->provider && gate->id == settings->limit_id) {
+        return;
+    }
+    close_state(gate);
+    gate->provider = mirror_limit_provider(settings);
+    gate->memory = mirror_memory_pool_create("mirror_limit");
+    gate->state = gate->provider->open(gate->lane->mirror, settings, gate->limits->send->given_up, gate->memory);
+    gate->id = settings->limit_id;
+    gate->pause = 0;
+    if (gate->provider->remote) {
+        apr_atomic_inc32(&gate->limits->send->child->descriptors);
+    }
+}
+
+static void dispatch(gate_t *gate)
+{
+    mirror_list_t *waiting = &gate->waiting;
+
+    while (waiting->count > 0) {
+        const mirror_settings_t *settings = waiting->first->settings;
+        apr_int64_t n = count_alike(waiting);
+
+        if (is_closed(gate, settings)) {
+            end_copies(gate, waiting, n, MIRROR_OUTCOME_LIMITED);
+            continue;
+        }
+        if (gate->under_way) {
+            if (!gate->pause) {
+                return;
+            }
+            fall_back(gate, waiting, n);
+            continue;
+        }
+        open_state(gate, settings);
+        if (!gate->provider->remote) {
+            ask_local(gate, n);
+        }
+        else if (gate->pause && mirror_clock_now() < gate->retry_at) {
+            fall_back(gate, waiting, n);
+        }
+        else if (!must_wait(gate)) {
+            ask_remote(gate, gate->pause ? 1 : n);
+        }
+        else if (gate->pause) {
+            fall_back(gate, waiting, n);
+        }
+        else {
+            return;
+        }
+    }
+}
+
+void mirror_gate_put(mirror_gates_t *limits, mirror_copy_t *copy)
+{
+    if (!copy->settings->enable_limit_count) {
+        mirror_pool_put(limits->send, copy);
+        return;
+    }
+    limits->held++;
+    mirror_list_add(&limits->gates[copy->lane->mirror->index].waiting, copy);
+}
+
+void mirror_gate_dispatch_all(mirror_gates_t *limits)
+{
+    int i;
+
+    for (i = 0; i < limits->send->count && limits->held > 0; i++) {
+        dispatch(&limits->gates[(limits->next + i) % limits->send->count]);
+    }
+    limits->next = limits->send->count ? (limits->next + 1) % limits->send->count : 0;
+}
+
+int mirror_gate_take_answers(mirror_gates_t *limits)
+{
+    mirror_queue_item_t *item = mirror_queue_take(limits->answers), *next;
+    int n = 0;
+
+    for (; item; item = next, n++) {
+        next = item->next;
+        take_answer(((ask_t *)item)->gate);
+    }
+    return n;
+}
+
+int mirror_gate_held(const mirror_gates_t *limits)
+{
+    return limits->held;
+}
+
+int mirror_gate_sleep(mirror_gates_t *limits)
+{
+    return mirror_queue_sleep(limits->answers);
+}
+
+void mirror_gate_awake(mirror_gates_t *limits)
+{
+    mirror_queue_awake(limits->answers);
+}
+
+/* ---- start and end ---- */
+
+mirror_gates_t *mirror_gate_create_all(mirror_send_t *send, int (*wake)(void *baton), void *baton,
+                                         apr_pool_t *memory)
+{
+    mirror_gates_t *limits = apr_pcalloc(memory, sizeof(*limits));
+    int i;
+
+    limits->send = send;
+    limits->answers = mirror_queue_create(memory, wake, baton);
+    limits->gates = apr_pcalloc(memory, (send->count + 1) * sizeof(gate_t));
+    for (i = 0; i < send->count; i++) {
+        gate_t *gate = &limits->gates[i];
+
+        gate->limits = limits;
+        gate->lane = &send->child->lanes[i];
+        mirror_list_init(&gate->waiting);
+        mirror_list_init(&gate->asked);
+        gate->timer.fire = give_up;
+        gate->timer.baton = gate;
+        gate->pace.fire = pace_over;
+    }
+    return limits;
+}
+
+void mirror_gate_close_all(mirror_gates_t *limits)
+{
+    int i;
+
+    for (i = 0; i < limits->send->count; i++) {
+        gate_t *gate = &limits->gates[i];
+
+        end_copies(gate, &gate->waiting, gate->waiting.count, MIRROR_OUTCOME_SHUT_DOWN);
+        end_copies(gate, &gate->asked, gate->asked.count, MIRROR_OUTCOME_SHUT_DOWN);
+        mirror_loop_timer_stop(&gate->timer);
+        mirror_loop_timer_stop(&gate->pace);
+        gate->given_up = 1;
+        if (!gate->under_way) {
+            close_state(gate);
+        }
+    }
+}

@@ -1,0 +1,107 @@
+/* Licensed under the Apache License, Version 2.0; see LICENSE.
+ *
+ * mirror_connect.c - helper threads: open connections to a mirror: look up its name, connect, shake hands.
+ *
+ * A task is a chain of connections to one mirror. Each is handed to the sender as soon as it is open. What makes one
+ * fail makes the rest of the chain fail: the mirror is then down for all of them. Everything used here outlives the
+ * child's pools, as a look-up cannot be ended from outside.
+ */
+#include <apr_strings.h>
+
+#include "base/address.h"
+#include "base/clock.h"
+#include "send/connection.h"
+
+/* ---- one connection to a mirror ---- */
+
+/* Look up the mirror's addresses for this connection. */
+static apr_status_t look_up(mirror_connection_t *c)
+{
+    const mirror_target_t *target = &c->settings->target;
+    apr_status_t rv = mirror_address_look_up(&c->addresses, target);
+
+    if (rv != APR_SUCCESS) {
+        c->failed_at = apr_pstrcat(c->pool, "look-up of ", target->hostname, NULL);
+    }
+    return rv;
+}
+
+/* What the transport has to do on the socket; not once the child ends, when what it needs may be unloaded. */
+static void shake_hands(mirror_connection_t *c, apr_sockaddr_t *address, apr_time_t deadline)
+{
+    if (!c->wire.transport->open) {
+        return;
+    }
+    c->status = apr_atomic_read32(c->wire.given_up) ? APR_EGENERAL : c->wire.transport->open(&c->wire, deadline);
+    if (c->status != APR_SUCCESS) {
+        c->failed_at = apr_psprintf(c->pool, "TLS handshake with %pI (%s)", address, c->settings->target.hostname);
+        c->failure = apr_atomic_read32(c->wire.given_up) ? MIRROR_OUTCOME_SHUT_DOWN : MIRROR_OUTCOME_TLS_FAILED;
+    }
+}
+
+static void open_connection(mirror_connection_t *c)
+{
+    const mirror_target_t *target = &c->settings->target;
+    apr_sockaddr_t *address;
+    apr_time_t deadline;
+
+    c->status = c->addresses ? APR_SUCCESS : look_up(c);
+    if (c->status != APR_SUCCESS) {
+        c->failure = mirror_address_lacks_resources(c->status) ? MIRROR_OUTCOME_MEMORY_FULL
+                                                               : MIRROR_OUTCOME_UNREACHABLE;
+        return;
+    }
+    deadline = mirror_clock_now() + c->settings->connect_timeout;
+    c->status = mirror_address_connect(&c->wire, &address, c->addresses, deadline);
+    if (c->status == APR_SUCCESS) {
+        shake_hands(c, address, deadline);
+        return;
+    }
+    c->failed_at = target->socket
+                       ? apr_psprintf(c->pool, "connect to %s", target->socket)
+                       : apr_psprintf(c->pool, "connect to %pI (%s)", address, target->hostname);
+    if (apr_atomic_read32(c->wire.given_up)) {
+        c->failure = MIRROR_OUTCOME_SHUT_DOWN;
+        return;
+    }
+    c->failure = mirror_address_is_local(c->status, address, c->pool) ? MIRROR_OUTCOME_MEMORY_FULL
+                                                                      : MIRROR_OUTCOME_UNREACHABLE;
+}
+
+/* ---- the task ---- */
+
+/* The rest of the chain fails as `c` did, or is not tried as the child stops. */
+static void fail_as(mirror_connection_t *next, const mirror_connection_t *c)
+{
+    next->status = c->status;
+    next->failure = c->failure;
+    next->failed_at = apr_pstrdup(next->pool, c->failed_at);
+}
+
+void mirror_connect_run(void *chain)
+{
+    mirror_connection_t *c = chain, *next;
+
+    for (; c; c = next) {
+        next = c->next;
+        if (c->status == APR_SUCCESS) {
+            if (apr_atomic_read32(c->wire.given_up)) {
+                c->status = APR_EGENERAL;
+                c->failure = MIRROR_OUTCOME_SHUT_DOWN;
+                c->failed_at = "nothing";
+            }
+            else {
+                open_connection(c);
+            }
+        }
+        if (next && c->status != APR_SUCCESS) {
+            fail_as(next, c);
+        }
+        else if (next && !next->addresses) {
+            mirror_address_keep(c->addresses);
+            next->addresses = c->addresses;
+        }
+        /* From here on it is the sender's. */
+        mirror_queue_push(c->reports, &c->item);
+    }
+}

@@ -1,0 +1,392 @@
+/* Licensed under the Apache License, Version 2.0; see LICENSE.
+ *
+ * mirror_pool.c - lease connections to copies. See mirror_pool.h.
+ *
+ * A callback of a connection never sends: it marks the pool as touched, and all touched pools are dispatched once per
+ * round of the loop, so that nothing recurses.
+ */
+#include <httpd.h>
+#include <http_config.h>
+#include <http_log.h>
+
+#include "base/clock.h"
+#include "copy/log_line.h"
+#include "send/pool.h"
+#include "send/pool_state.h"
+#include "settings/settings.h"
+#include "shared/breaker.h"
+#include "shared/table.h"
+
+APLOG_USE_MODULE(proxy_mirror);
+
+#define MIRROR_READ_BUFFER 16384
+/* How long a connection is kept without keepalive, for copies that wait already. */
+#define MIRROR_NO_KEEPALIVE apr_time_from_sec(1)
+/* So many connections in a row that a mirror breaks off over TLS, without an answer, mean that it
+ * refuses us although it has answered before. One or two may have been of a mirror that was just
+ * restarted. */
+#define MIRROR_REFUSALS 3
+
+const mirror_settings_t *mirror_pool_settings(const mirror_send_t *send, int index)
+{
+    return send->pools[index]->settings;
+}
+
+/* ---- sending ---- */
+
+static void lease(mirror_pool_t *pool, mirror_connection_t *c, mirror_copy_t *row)
+{
+    apr_time_t now = mirror_loop_now(pool->send->loop);
+    mirror_copy_t *copy;
+
+    APR_RING_REMOVE(c, link);
+    APR_RING_INSERT_TAIL(&pool->busy, c, mirror_connection_t, link);
+    for (copy = row; copy; copy = copy->next) {
+        if (!copy->in_flight) {
+            copy->in_flight = 1;
+            copy->started = now;
+            apr_atomic_inc64(&pool->lane->cell->in_flight);
+        }
+    }
+    mirror_connection_start(c, row, now - row->started);
+}
+
+/* Whether more copies wait for a fresh connection than can be opened beside those that there are, for max_connections or for
+ * descriptors. Then one that was used has to make room, or what came later would have it for as long as anything comes. */
+static int lacks_room(const mirror_pool_t *pool)
+{
+    mirror_child_t *child = pool->send->child;
+    apr_int64_t room = mirror_pool_settings_of(pool)->max_connections - pool->open;
+    apr_int64_t left;
+
+    if (pool->again.count == 0) {
+        return 0;
+    }
+    left = (apr_int64_t)child->descriptors_max - apr_atomic_read32(&child->descriptors) + pool->opening;
+    return pool->again.count > (room < left ? room : left);
+}
+
+static void send_waiting(mirror_pool_t *pool)
+{
+    while (!APR_RING_EMPTY(&pool->idle, mirror_connection_t, link)) {
+        mirror_connection_t *c = APR_RING_FIRST(&pool->idle);
+        mirror_copy_t *row;
+
+        if (c->used && lacks_room(pool)) {
+            mirror_pool_close_connection(pool, c);
+            continue;
+        }
+        row = mirror_pool_take_row(pool, c);
+        if (!row) {
+            break;
+        }
+        lease(pool, c, row);
+    }
+    if (mirror_pool_count_waiting(pool) == 0) {
+        return;
+    }
+    if (!pool->probing && !pool->ends && pool->opening == 0 &&
+        mirror_breaker_is_down(pool->lane, mirror_loop_now(pool->send->loop))) {
+        if (pool->open == 0 || pool->again.count > 0) {
+            mirror_pool_end_waiting(pool, pool->down_as);
+        }
+        return;
+    }
+    mirror_pool_open_missing(pool);
+}
+
+void mirror_pool_dispatch_all(mirror_send_t *send)
+{
+    mirror_pool_t *pool;
+
+    /* A task that ended has left a helper to whoever waits for one. */
+    for (pool = send->all; pool && send->hungry > 0 && mirror_helpers_may(send->helpers, MIRROR_HELPERS_CONNECT, 0);
+         pool = pool->next) {
+        if (pool->hungry) {
+            pool->hungry = 0;
+            send->hungry--;
+            mirror_pool_touch(pool);
+        }
+    }
+    while (send->touched) {
+        pool = send->touched;
+        send->touched = pool->next_touched;
+        pool->touched = 0;
+        send_waiting(pool);
+        if (pool->ends) {
+            mirror_pool_end(pool);
+        }
+    }
+}
+
+void mirror_pool_put(mirror_send_t *send, mirror_copy_t *copy)
+{
+    mirror_pool_t *pool = mirror_pool_for(send, copy);
+
+    if (!pool) {
+        apr_atomic_inc32(&send->child->refused);
+        mirror_copy_end(copy, MIRROR_OUTCOME_MEMORY_FULL);
+        return;
+    }
+    send->held++;
+    copy->in_pool = 1;
+    if (copy->probe) {
+        pool->probing = 1;
+    }
+    mirror_pool_add(pool, copy);
+    mirror_pool_touch(pool);
+}
+
+/* ---- what connections tell ---- */
+
+/* What was in force before says nothing of the mirror any more; its copies fail for themselves. */
+static void set_down(mirror_pool_t *pool, mirror_outcome_e outcome, const char *what, apr_status_t rv)
+{
+    pool->down_as = outcome;
+    pool->failed = mirror_loop_now(pool->send->loop);
+    pool->proven = 0;
+    pool->refusals = 0;
+    if (!mirror_settings_are_current(pool->settings, pool->lane)) {
+        mirror_pool_end_waiting(pool, outcome);
+        return;
+    }
+    mirror_breaker_down(pool->lane, mirror_pool_settings_of(pool)->retry, what, rv, pool->send->server);
+}
+
+static void set_up(mirror_pool_t *pool)
+{
+    pool->failed = 0;
+    if (mirror_settings_are_current(pool->settings, pool->lane)) {
+        mirror_breaker_up(pool->lane, pool->send->server);
+    }
+}
+
+/* Whether a connection that was never answered on means that the mirror refuses us. One from before
+ * it was down means nothing, unless it is the probe's. A mirror that has answered may refuse us
+ * later, when our certificate has expired. */
+static int means_refusal(mirror_pool_t *pool, const mirror_connection_t *c,
+                         const mirror_copy_t *copy)
+{
+    return copy->probe ||
+           (c->rested > pool->failed && (++pool->refusals >= MIRROR_REFUSALS || !pool->proven));
+}
+
+/* With TLS 1.3 a handshake is over for us before the mirror has looked at our certificate. What it
+ * thinks of it is known when it answers, or breaks off without having answered anything. So not the
+ * connection, but what became of the probe tells that the mirror is up. */
+static int is_refused(mirror_pool_t *pool, const mirror_connection_t *c, const mirror_copy_t *copy,
+                      mirror_connection_end_e how)
+{
+    if (!c->wire.transport->tls) {
+        return 0;
+    }
+    if (how == MIRROR_REFUSED && means_refusal(pool, c, copy)) {
+        set_down(pool, MIRROR_OUTCOME_TLS_FAILED, "TLS, which it broke off without an answer,", APR_SUCCESS);
+        return 1;
+    }
+    if (how == MIRROR_ANSWERED) {
+        pool->proven = 1;
+        pool->refusals = 0;
+    }
+    if (copy->probe && how != MIRROR_STALE) {
+        set_up(pool);
+    }
+    return 0;
+}
+
+/* One connection could not be had of many, and those that are open are answered on: the mirror is
+ * not down. An answer that had begun before says nothing. For as long as copies would have been
+ * dropped, no other connection is tried. */
+static void answers_still(mirror_pool_t *pool, const mirror_connection_t *c)
+{
+    mirror_loop_t *loop = pool->send->loop;
+
+    if (pool->failed && c->began > pool->failed) {
+        set_up(pool);
+        mirror_loop_timer_start(loop, &pool->spare, mirror_loop_now(loop),
+                                mirror_pool_settings_of(pool)->retry);
+    }
+}
+
+static void answered(mirror_pool_t *pool, const mirror_connection_t *c, mirror_copy_t *copy, apr_interval_time_t took)
+{
+    int status = mirror_response_status(&c->response);
+
+    mirror_cell_count_answer(pool->lane->cell, status, mirror_response_interim(&c->response), took);
+    if (copy->line) {
+        copy->line->status = status;
+        copy->line->took = took;
+    }
+}
+
+static void copy_ended(mirror_pool_t *pool, mirror_connection_t *c, mirror_copy_t *copy, mirror_connection_end_e how)
+{
+    const char *fault;
+
+    if (is_refused(pool, c, copy, how)) {
+        mirror_pool_end_copy(pool, copy, MIRROR_OUTCOME_TLS_FAILED);
+        return;
+    }
+    switch (how) {
+    case MIRROR_ANSWERED:
+        answered(pool, c, copy, mirror_clock_now() - copy->started);
+        answers_still(pool, c);
+        if (copy->probe) {
+            set_up(pool);
+        }
+        mirror_pool_end_copy(pool, copy, MIRROR_OUTCOME_MIRRORED);
+        return;
+    case MIRROR_TIMED_OUT:
+        mirror_pool_end_copy(pool, copy, MIRROR_OUTCOME_TIMED_OUT);
+        return;
+    case MIRROR_STALE:
+        if (!copy->retried && (copy->idempotent || !c->wrote)) {
+            mirror_pool_add_again(pool, copy);
+            return;
+        }
+        break;
+    default:
+        break;
+    }
+    fault = mirror_response_fault(&c->response);
+    ap_log_error(APLOG_MARK, APLOG_DEBUG, 0, (server_rec *)pool->send->server, "PM0411: mirror %s: a copy ended: %s",
+                 pool->lane->mirror->name, fault ? fault : "the connection was closed before the end of the answer");
+    mirror_pool_end_copy(pool, copy, MIRROR_OUTCOME_BROKEN);
+}
+
+/* mirror_connections_t's `answered`. */
+static void copy_answered(void *baton, mirror_connection_t *c, mirror_copy_t *copy)
+{
+    (void)baton;
+    copy_ended(c->owner, c, copy, MIRROR_ANSWERED);
+}
+
+/* mirror_connections_t's `ended`. */
+static void connection_ended(void *baton, mirror_connection_t *c, mirror_connection_end_e how)
+{
+    mirror_send_t *send = baton;
+    mirror_pool_t *pool = c->owner;
+    mirror_copy_t *copy = c->copy;
+    apr_interval_time_t keepalive = mirror_pool_settings_of(pool)->keepalive;
+    int ends = pool->ends || apr_atomic_read32(send->stopping);
+
+    c->copy = NULL;
+    if (keepalive == 0 || ends) {
+        keepalive = pool->waiting.count > 0 && ends ? MIRROR_NO_KEEPALIVE : 0;
+    }
+    if (c->reusable && keepalive > 0) {
+        APR_RING_REMOVE(c, link);
+        APR_RING_INSERT_HEAD(&pool->idle, c, mirror_connection_t, link);
+        mirror_connection_rest(c, keepalive);
+    }
+    else {
+        mirror_pool_close_connection(pool, c);
+    }
+    if (copy) {
+        mirror_copy_t *others = copy->next;
+
+        copy_ended(pool, c, copy, how);
+        mirror_pool_strand(pool, others, how);
+    }
+    mirror_pool_touch(pool);
+}
+
+/* ---- what helpers tell ---- */
+
+static void open_failed(mirror_pool_t *pool, mirror_connection_t *c)
+{
+    apr_atomic_dec32(&pool->send->child->descriptors);
+    mirror_pool_drop_addresses(pool);
+    if (c->failure == MIRROR_OUTCOME_UNREACHABLE || c->failure == MIRROR_OUTCOME_TLS_FAILED) {
+        set_down(pool, c->failure, c->failed_at, c->status);
+    }
+    else if (c->failure == MIRROR_OUTCOME_MEMORY_FULL) {
+        if (mirror_pool_pause(pool)) {
+            ap_log_error(APLOG_MARK, APLOG_WARNING, c->status, (server_rec *)pool->send->server,
+                         "PM0412: mirror %s: %s failed for want of descriptors, ports or memory",
+                         pool->lane->mirror->name, c->failed_at);
+        }
+        if (pool->open + pool->opening == 0) {
+            mirror_pool_end_waiting(pool, MIRROR_OUTCOME_MEMORY_FULL);
+        }
+    }
+    mirror_pool_destroy_connection(c);
+}
+
+static void open_succeeded(mirror_pool_t *pool, mirror_connection_t *c)
+{
+    apr_status_t rv;
+
+    if (!pool->addresses && c->addresses) {
+        mirror_address_keep(c->addresses);
+        pool->addresses = c->addresses;
+        ap_log_error(APLOG_MARK, APLOG_DEBUG, 0, (server_rec *)pool->send->server,
+                     "PM0413: mirror %s: its address was looked up", pool->lane->mirror->name);
+    }
+    if (!c->wire.transport->tls) {
+        set_up(pool);
+    }
+    rv = mirror_connection_adopt(c, &pool->send->connections);
+    if (rv != APR_SUCCESS) {
+        c->status = rv;
+        c->failure = MIRROR_OUTCOME_MEMORY_FULL;
+        c->failed_at = "watching a connection";
+        open_failed(pool, c);
+        return;
+    }
+    mirror_pool_count_open(pool, 1);
+    APR_RING_INSERT_HEAD(&pool->idle, c, mirror_connection_t, link);
+    mirror_connection_rest(c, mirror_pool_settings_of(pool)->keepalive > 0 ? mirror_pool_settings_of(pool)->keepalive : MIRROR_NO_KEEPALIVE);
+}
+
+void mirror_pool_report(mirror_send_t *send, mirror_connection_t *c)
+{
+    mirror_pool_t *pool = c->owner;
+
+    pool->opening--;
+    if (c->last) {
+        pool->tasks--;
+        mirror_helpers_done(send->helpers, c->lookup ? MIRROR_HELPERS_LOOKUP : MIRROR_HELPERS_CONNECT);
+        pool->probing = 0;
+    }
+    if (c->status == APR_SUCCESS) {
+        open_succeeded(pool, c);
+    }
+    else {
+        open_failed(pool, c);
+    }
+    mirror_pool_touch(pool);
+}
+
+/* ---- start and end ---- */
+
+void mirror_pool_create_all(mirror_send_t *send, apr_pool_t *memory)
+{
+    send->connections.loop = send->loop;
+    send->connections.buffer = apr_palloc(memory, MIRROR_READ_BUFFER);
+    send->connections.buffer_size = MIRROR_READ_BUFFER;
+    send->connections.answered = copy_answered;
+    send->connections.ended = connection_ended;
+    send->connections.baton = send;
+    mirror_pool_create_first(send, memory);
+}
+
+void mirror_pool_close_all(mirror_send_t *send)
+{
+    mirror_pool_t *pool;
+
+    for (pool = send->all; pool; pool = pool->next) {
+        mirror_pool_end_waiting(pool, MIRROR_OUTCOME_SHUT_DOWN);
+        while (!APR_RING_EMPTY(&pool->busy, mirror_connection_t, link)) {
+            mirror_connection_t *c = APR_RING_FIRST(&pool->busy);
+            mirror_copy_t *row = c->copy;
+
+            c->copy = NULL;
+            mirror_pool_close_connection(pool, c);
+            mirror_pool_end_row(pool, row, MIRROR_OUTCOME_SHUT_DOWN);
+        }
+        while (mirror_pool_close_idle(pool)) {
+        }
+        mirror_pool_drop_addresses(pool);
+    }
+}

@@ -1,0 +1,153 @@
+/* Licensed under the Apache License, Version 2.0; see LICENSE.
+ *
+ * mirror_pool_copies.c - the copies of a pool: those that wait, what goes in a row, and what becomes of them. See
+ * mirror_pool.h. Sender thread.
+ *
+ * A copy waits in one of two lists. In `waiting` it has not been sent yet, and any connection will do. In `again` it was,
+ * and the connection ended before its answer: it gets a fresh one, as another used one might end as well. A probe does not
+ * wait behind others: while the mirror counts as down, connections are opened for its sake alone, and what it learns is
+ * good for all.
+ */
+#include "send/pool_state.h"
+#include "settings/settings.h"
+#include "shared/breaker.h"
+
+/* ---- lists ---- */
+
+static void add(mirror_pool_t *pool, mirror_list_t *list, mirror_copy_t *copy)
+{
+    if (copy->probe) {
+        mirror_list_add_first(list, copy);
+    }
+    else {
+        mirror_list_add(list, copy);
+    }
+    pool->send->waiting++;
+}
+
+static mirror_copy_t *take(mirror_pool_t *pool, mirror_list_t *list)
+{
+    mirror_copy_t *copy = mirror_list_take(list);
+
+    pool->send->waiting -= copy != NULL;
+    return copy;
+}
+
+void mirror_pool_init_copies(mirror_pool_t *pool)
+{
+    mirror_list_init(&pool->waiting);
+    mirror_list_init(&pool->again);
+}
+
+void mirror_pool_add(mirror_pool_t *pool, mirror_copy_t *copy)
+{
+    add(pool, &pool->waiting, copy);
+}
+
+void mirror_pool_add_again(mirror_pool_t *pool, mirror_copy_t *copy)
+{
+    copy->retried = 1;
+    add(pool, &pool->again, copy);
+}
+
+int mirror_pool_count_waiting(const mirror_pool_t *pool)
+{
+    return pool->waiting.count + pool->again.count;
+}
+
+/* ---- rows ---- */
+
+/* Whether it may share a connection with others that are not answered yet: it can be sent again if they are the end of
+ * that (RFC 9112 9.3.2), and is the last word on nothing. */
+static int may_share(const mirror_copy_t *copy)
+{
+    return copy->idempotent && copy->body_len == 0 && !copy->retried && !copy->probe;
+}
+
+/* Whether a probe waits that has not been sent yet. */
+static int has_probe(const mirror_pool_t *pool)
+{
+    return pool->waiting.first && pool->waiting.first->probe;
+}
+
+/* The next one that is to be sent once more. Those that have no time left end: the mirror has seen
+ * them already, and could not answer them. NULL: there is none. */
+static mirror_copy_t *take_again(mirror_pool_t *pool)
+{
+    apr_time_t now = mirror_loop_now(pool->send->loop);
+    mirror_copy_t *copy;
+
+    while ((copy = take(pool, &pool->again)) && now - copy->started >= copy->settings->timeout) {
+        mirror_pool_end_copy(pool, copy, MIRROR_OUTCOME_TIMED_OUT);
+    }
+    return copy;
+}
+
+mirror_copy_t *mirror_pool_take_row(mirror_pool_t *pool, const mirror_connection_t *c)
+{
+    mirror_copy_t *row = c->used || has_probe(pool) ? NULL : take_again(pool);
+    mirror_copy_t *last;
+    apr_int64_t more;
+
+    row = row ? row : take(pool, &pool->waiting);
+    if (!row || !c->used || !may_share(row)) {
+        return row;
+    }
+    for (last = row, more = row->settings->pipeline - 1; more > 0; more--, last = last->next) {
+        if (!pool->waiting.first || !may_share(pool->waiting.first) || pool->waiting.first->settings != row->settings) {
+            break;
+        }
+        last->next = take(pool, &pool->waiting);
+    }
+    return row;
+}
+
+/* ---- ends ---- */
+
+void mirror_pool_end_copy(mirror_pool_t *pool, mirror_copy_t *copy, mirror_outcome_e outcome)
+{
+    pool->send->held--;
+    if (copy->probe) {
+        pool->probing = 0; /* whatever it has found out */
+    }
+    mirror_copy_end(copy, outcome);
+}
+
+void mirror_pool_end_row(mirror_pool_t *pool, mirror_copy_t *row, mirror_outcome_e outcome)
+{
+    mirror_copy_t *next;
+
+    for (; row; row = next) {
+        next = row->next;
+        mirror_pool_end_copy(pool, row, outcome);
+    }
+}
+
+void mirror_pool_strand(mirror_pool_t *pool, mirror_copy_t *row, mirror_connection_end_e how)
+{
+    mirror_copy_t *next;
+
+    if (how == MIRROR_TIMED_OUT) {
+        mirror_pool_end_row(pool, row, MIRROR_OUTCOME_TIMED_OUT);
+        return;
+    }
+    for (; row; row = next) {
+        next = row->next;
+        mirror_pool_add_again(pool, row);
+    }
+}
+
+void mirror_pool_end_waiting(mirror_pool_t *pool, mirror_outcome_e outcome)
+{
+    mirror_copy_t *copy;
+
+    if (outcome == MIRROR_OUTCOME_UNREACHABLE || outcome == MIRROR_OUTCOME_TLS_FAILED) {
+        mirror_breaker_dropped(pool->lane, (apr_uint64_t)mirror_pool_count_waiting(pool));
+    }
+    else if (outcome == MIRROR_OUTCOME_MEMORY_FULL) {
+        apr_atomic_add32(&pool->send->child->refused, (apr_uint32_t)mirror_pool_count_waiting(pool));
+    }
+    while ((copy = take(pool, &pool->again)) || (copy = take(pool, &pool->waiting))) {
+        mirror_pool_end_copy(pool, copy, outcome);
+    }
+}

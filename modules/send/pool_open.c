@@ -1,0 +1,201 @@
+/* Licensed under the Apache License, Version 2.0; see LICENSE.
+ *
+ * mirror_pool_open.c - how many connections to open, and when. See mirror_pool.h. Sender thread.
+ *
+ * Bounds: max_connections of the mirror; a quarter of the process's descriptors for all, spools included, and one beyond
+ * that for each mirror that has none, as mirrors that hang keep theirs, up to half of the descriptors; what
+ * mirror_helpers_may() allows.
+ */
+#include <httpd.h>
+#include <http_config.h>
+#include <http_log.h>
+
+#include "base/tls.h"
+#include "send/pool_state.h"
+#include "settings/settings.h"
+
+APLOG_USE_MODULE(proxy_mirror);
+
+/* Connections in one task of a helper. */
+#define MIRROR_CHAIN_MAX 32
+/* Until a process that lacked descriptors, memory or threads is asked for them again. */
+#define MIRROR_PAUSE apr_time_from_sec(1)
+
+/* Descriptors have run out: close the connection that has been idle for longest, whichever mirror
+ * it is of. */
+static void close_idle_of_any(mirror_send_t *send)
+{
+    mirror_pool_t *pool, *found = NULL;
+    apr_time_t since, first = 0;
+
+    for (pool = send->all; pool; pool = pool->next) {
+        since = mirror_pool_idle_since(pool);
+        if (since && (!found || since < first)) {
+            found = pool;
+            first = since;
+        }
+    }
+    if (found) {
+        mirror_pool_close_idle(found);
+    }
+}
+
+/* Whether the next task may be held up by a name server. An address or a socket is not, so it needs not wait for those
+ * that are. */
+static int must_ask_for_name(const mirror_pool_t *pool)
+{
+    return !pool->addresses && mirror_pool_settings_of(pool)->target.named;
+}
+
+/* Whom it is to lead to, and how. */
+static void init_wire(mirror_connection_t *c)
+{
+    const mirror_target_t *target = &c->settings->target;
+
+    c->wire.transport = strcmp(target->scheme, "https") ? &mirror_transport_plain : &mirror_tls_transport;
+    c->wire.pool = c->pool;
+    c->wire.server = c->mirror->vhost;
+    c->wire.url = target->url;
+    c->wire.hostname = target->hostname;
+    c->wire.given_up = ((mirror_pool_t *)c->owner)->send->given_up;
+}
+
+static apr_status_t give_back(void *settings)
+{
+    mirror_settings_drop(settings);
+    return APR_SUCCESS;
+}
+
+static mirror_connection_t *create_chain(mirror_pool_t *pool, int n)
+{
+    mirror_connection_t *chain = NULL;
+
+    while (n-- > 0) {
+        apr_pool_t *memory = mirror_memory_pool_create("mirror_connection"); /* sender, helper, sender */
+        mirror_connection_t *c = apr_pcalloc(memory, sizeof(*c));
+
+        c->pool = memory;
+        c->owner = pool;
+        c->mirror = pool->lane->mirror;
+        c->settings = mirror_pool_settings_of(pool);
+        mirror_settings_keep(c->settings);
+        apr_pool_cleanup_register(memory, c->settings, give_back, apr_pool_cleanup_null);
+        init_wire(c);
+        c->reports = pool->send->reports;
+        c->addresses = pool->addresses;
+        if (c->addresses) {
+            mirror_address_keep(c->addresses);
+        }
+        c->last = chain == NULL;
+        c->lookup = c->last && must_ask_for_name(pool);
+        c->next = chain;
+        chain = c;
+    }
+    return chain;
+}
+
+/* What the next task of this pool is. */
+static mirror_helpers_kind_e kind_of_task(const mirror_pool_t *pool)
+{
+    return must_ask_for_name(pool) ? MIRROR_HELPERS_LOOKUP : MIRROR_HELPERS_CONNECT;
+}
+
+/* Give a helper `n` connections to open. Errors: mirror_helpers_push's. */
+static apr_status_t start_task(mirror_pool_t *pool, int n)
+{
+    mirror_send_t *send = pool->send;
+    mirror_connection_t *chain = create_chain(pool, n), *next;
+    apr_status_t rv;
+
+    chain->task.run = mirror_connect_run;
+    chain->task.baton = chain;
+    rv = mirror_helpers_push(send->helpers, &chain->task, kind_of_task(pool));
+    if (rv != APR_SUCCESS) {
+        for (; chain; chain = next) {
+            next = chain->next;
+            mirror_pool_destroy_connection(chain);
+        }
+        return rv;
+    }
+    pool->tasks++;
+    pool->opening += n;
+    apr_atomic_add32(&send->child->descriptors, (apr_uint32_t)n);
+    return APR_SUCCESS;
+}
+
+/* Whether a helper may work for this pool now. Until its addresses are there, one finds them. */
+static int may_start_task(const mirror_pool_t *pool)
+{
+    return (pool->addresses || pool->tasks == 0) &&
+           mirror_helpers_may(pool->send->helpers, kind_of_task(pool), pool->tasks);
+}
+
+/* How many connections are missing and may be opened. */
+static int count_missing(mirror_pool_t *pool)
+{
+    mirror_send_t *send = pool->send;
+    apr_int64_t taken, most = send->child->descriptors_max;
+    apr_int64_t row = mirror_pool_settings_of(pool)->pipeline;
+    apr_int64_t n = pool->again.count + (pool->waiting.count + row - 1) / row - pool->opening;
+    apr_int64_t room = mirror_pool_settings_of(pool)->max_connections - pool->open - pool->opening;
+
+    if (pool->spare.ring && pool->open > 0) {
+        return 0;
+    }
+    n = n < room ? n : room;
+    if (n > 0 && apr_atomic_read32(&send->child->descriptors) >= most) {
+        close_idle_of_any(send);
+    }
+    taken = apr_atomic_read32(&send->child->descriptors);
+    room = most - taken;
+    if (room <= 0 && pool->open + pool->opening == 0 && taken < 2 * most) {
+        room = 1;
+    }
+    n = n < room ? n : room;
+    return n > 0 ? (int)n : 0;
+}
+
+int mirror_pool_pause(mirror_pool_t *pool)
+{
+    if (pool->pause.ring) {
+        return 0;
+    }
+    mirror_loop_timer_start(pool->send->loop, &pool->pause, mirror_loop_now(pool->send->loop), MIRROR_PAUSE);
+    return 1;
+}
+
+void mirror_pool_open_missing(mirror_pool_t *pool)
+{
+    mirror_send_t *send = pool->send;
+    int n = pool->pause.ring ? 0 : count_missing(pool);
+
+    if (n == 0 && pool->open + pool->opening == 0) {
+        mirror_pool_end_waiting(pool, MIRROR_OUTCOME_MEMORY_FULL); /* out of descriptors or memory, and no connection to wait for */
+        return;
+    }
+    if (n > 0 && pool->addresses &&
+        mirror_loop_now(send->loop) - mirror_address_time(pool->addresses) >= mirror_pool_settings_of(pool)->ttl) {
+        mirror_pool_drop_addresses(pool);
+    }
+    while (n > 0) {
+        int part = n < MIRROR_CHAIN_MAX ? n : MIRROR_CHAIN_MAX;
+        apr_status_t rv;
+
+        if (!may_start_task(pool)) {
+            send->hungry += !pool->hungry;
+            pool->hungry = 1;
+            return;
+        }
+        rv = start_task(pool, part);
+        if (rv != APR_SUCCESS) {
+            if (mirror_pool_pause(pool)) {
+                ap_log_error(APLOG_MARK, APLOG_ERR, rv, (server_rec *)send->server,
+                             "PM0410: mirror %s: no helper thread could be had; the copies that wait are dropped",
+                             pool->lane->mirror->name);
+            }
+            mirror_pool_end_waiting(pool, MIRROR_OUTCOME_MEMORY_FULL);
+            return;
+        }
+        n -= part;
+    }
+}

@@ -1,0 +1,143 @@
+/* Licensed under the Apache License, Version 2.0; see LICENSE.
+ *
+ * mirror_pool_set.c - which pools there are: one in force for each mirror, and those that end. See mirror_pool.h. Sender
+ * thread, but for the first ones.
+ *
+ * A copy goes to the host that its settings have, and no other: it was made for that one. A copy may come after one with
+ * newer settings, when its request took longer; there may be no pool of its host any more. It gets one then that ends at
+ * once with it.
+ */
+#include <stdlib.h>
+
+#include "send/pool_state.h"
+#include "settings/settings.h"
+
+static void go_on(void *pool)
+{
+    mirror_pool_touch(pool);
+}
+
+static void init(mirror_pool_t *pool, mirror_send_t *send, mirror_lane_t *lane, const mirror_settings_t *settings)
+{
+    pool->send = send;
+    pool->lane = lane;
+    mirror_settings_keep(settings);
+    pool->settings = settings;
+    pool->down_as = MIRROR_OUTCOME_UNREACHABLE;
+    pool->pause.fire = go_on;
+    pool->pause.baton = pool;
+    pool->spare.fire = go_on;
+    pool->spare.baton = pool;
+    mirror_pool_init_copies(pool);
+    APR_RING_INIT(&pool->idle, mirror_connection_t, link);
+    APR_RING_INIT(&pool->busy, mirror_connection_t, link);
+    pool->next = send->all;
+    send->all = pool;
+}
+
+void mirror_pool_create_first(mirror_send_t *send, apr_pool_t *memory)
+{
+    mirror_child_t *child = send->child;
+    mirror_pool_t *first;
+    int i;
+
+    send->count = child->registry->mirrors->nelts;
+    send->pools = apr_pcalloc(memory, (apr_size_t)send->count * sizeof(*send->pools));
+    first = apr_pcalloc(memory, (apr_size_t)send->count * sizeof(*first));
+    for (i = 0; i < send->count; i++) {
+        init(&first[i], send, &child->lanes[i], child->lanes[i].mirror->settings);
+        first[i].first = 1;
+        send->pools[i] = &first[i];
+    }
+}
+
+static int has_host(const mirror_pool_t *pool, const mirror_settings_t *settings)
+{
+    return pool->settings == settings || !strcmp(pool->settings->target.url, settings->target.url);
+}
+
+static void end_later(mirror_pool_t *pool)
+{
+    pool->ends = 1;
+    mirror_pool_touch(pool);
+}
+
+static mirror_pool_t *create(mirror_send_t *send, const mirror_copy_t *copy)
+{
+    mirror_pool_t *pool = calloc(1, sizeof(*pool));
+
+    if (pool) {
+        init(pool, send, copy->lane, copy->settings);
+    }
+    return pool;
+}
+
+/* Another pool of the mirror that still has this host. */
+static mirror_pool_t *find_ending(mirror_send_t *send, const mirror_copy_t *copy)
+{
+    mirror_pool_t *pool = send->all;
+
+    while (pool && !(pool->ends && pool->lane == copy->lane && has_host(pool, copy->settings))) {
+        pool = pool->next;
+    }
+    return pool;
+}
+
+mirror_pool_t *mirror_pool_for(mirror_send_t *send, const mirror_copy_t *copy)
+{
+    const mirror_settings_t *settings = copy->settings;
+    mirror_pool_t **place = &send->pools[copy->lane->mirror->index];
+    mirror_pool_t *pool = *place;
+
+    if (settings->version <= pool->settings->version) {
+        if (!has_host(pool, settings)) {
+            pool = find_ending(send, copy);
+            pool = pool ? pool : create(send, copy);
+            if (pool) {
+                end_later(pool);
+            }
+        }
+        return pool;
+    }
+    if (has_host(pool, settings)) {
+        mirror_settings_keep(settings);
+        mirror_settings_drop(pool->settings);
+        pool->settings = settings;
+        return pool;
+    }
+    pool = create(send, copy);
+    if (pool) {
+        end_later(*place);
+        *place = pool;
+    }
+    return pool;
+}
+
+static int is_over(const mirror_pool_t *pool)
+{
+    return !mirror_pool_count_waiting(pool) && !pool->open && !pool->opening && !pool->tasks && !pool->touched;
+}
+
+void mirror_pool_end(mirror_pool_t *pool)
+{
+    mirror_send_t *send = pool->send;
+    mirror_pool_t **link = &send->all;
+
+    while (!mirror_pool_count_waiting(pool) && mirror_pool_close_idle(pool)) {
+    }
+    if (!is_over(pool)) {
+        return;
+    }
+    while (*link != pool) {
+        link = &(*link)->next;
+    }
+    *link = pool->next;
+    send->hungry -= pool->hungry;
+    mirror_loop_timer_stop(&pool->pause);
+    mirror_loop_timer_stop(&pool->spare);
+    mirror_pool_drop_addresses(pool);
+    mirror_settings_drop(pool->settings);
+    if (!pool->first) {
+        free(pool);
+    }
+}

@@ -1,0 +1,498 @@
+/* Licensed under the Apache License, Version 2.0; see LICENSE.
+ *
+ * mirror_response.c - where an answer ends. See mirror_response.h.
+ *
+ * Lines are taken piece by piece: every byte is checked, the first ones are kept, and at its end a line is interpreted.
+ * A header field waits for the first byte of the next line, which may continue it (RFC 9112 5.2). Bodies are counted,
+ * not looked at. Each fault belongs to one byte, so it makes no difference how an answer is cut into pieces.
+ */
+#include <stddef.h>
+#include <string.h>
+
+#include "send/response.h"
+
+enum { STATUS, HEADER, BODY, UNTIL_CLOSE, CHUNK_SIZE, CHUNK, CHUNK_END, TRAILER, COMPLETE, FAULT };
+
+static apr_status_t fail(mirror_response_t *r, const char *fault)
+{
+    r->fault = fault;
+    r->state = FAULT;
+    return APR_EGENERAL;
+}
+
+/* `close` stays: an interim answer that announces it means the connection as well. */
+static void begin_head(mirror_response_t *r)
+{
+    r->state = STATUS;
+    r->length = -1;
+    r->status = 0;
+    r->coded = r->chunked = r->chunking = r->keep = 0;
+}
+
+void mirror_response_init(mirror_response_t *r, int no_body)
+{
+    memset(r, 0, offsetof(mirror_response_t, line));
+    r->no_body = no_body != 0;
+    begin_head(r);
+}
+
+/* ---- characters; not those of <ctype.h>, which depend on the locale ---- */
+
+static int is_digit(char c)
+{
+    return c >= '0' && c <= '9';
+}
+
+static char lower(char c)
+{
+    return c >= 'A' && c <= 'Z' ? (char)(c | 0x20) : c;
+}
+
+/* The value of a hexadecimal digit; -1 if `c` is none. */
+static int hex_digit(char c)
+{
+    return is_digit(c) ? c - '0' : lower(c) >= 'a' && lower(c) <= 'f' ? lower(c) - 'a' + 10 : -1;
+}
+
+/* RFC 9110 5.6.2. */
+static int is_token_char(char c)
+{
+    return (lower(c) >= 'a' && lower(c) <= 'z') || is_digit(c) || (c && strchr("-_!#$%&'*+.^`|~", c));
+}
+
+/* ---- lines ---- */
+
+/* How many more bytes the line may have. *wrong: what it is if it has more. */
+static apr_size_t room(const mirror_response_t *r, const char **wrong)
+{
+    switch (r->state) {
+    case CHUNK_SIZE:
+        *wrong = "a chunk size line that is too long";
+        return MIRROR_RESPONSE_CHUNK_LINE_MAX - r->line_size;
+    case CHUNK_END:
+        *wrong = "a chunk that is longer than its size";
+        return 2 - r->line_size;
+    case TRAILER:
+        *wrong = "trailers that are too long";
+        return MIRROR_RESPONSE_TRAILER_MAX - r->head;
+    default:
+        if (MIRROR_RESPONSE_HEAD_MAX - r->head < MIRROR_RESPONSE_LINE_MAX - r->line_size) {
+            *wrong = "a head that is too long";
+            return MIRROR_RESPONSE_HEAD_MAX - r->head;
+        }
+        *wrong = "a line that is too long";
+        return MIRROR_RESPONSE_LINE_MAX - r->line_size;
+    }
+}
+
+/* How many bytes there are before the first control character, a line's end included. */
+static apr_size_t text_len(const char *data, apr_size_t len)
+{
+    apr_size_t i;
+
+    for (i = 0; i < len; i++) {
+        unsigned char c = (unsigned char)data[i];
+
+        if ((c < ' ' && c != '\t') || c == 0x7f) {
+            break;
+        }
+    }
+    return i;
+}
+
+static void keep_text(mirror_response_t *r, const char *data, apr_size_t len)
+{
+    apr_size_t most = sizeof(r->line) - 1 - r->line_kept;
+
+    if (len > most) {
+        len = most;
+        r->cut = 1;
+    }
+    memcpy(r->line + r->line_kept, data, len);
+    r->line_kept += (apr_uint16_t)len;
+}
+
+/* Take bytes of a line, of which `data` has at least one. A lone LF ends it as CRLF does, a CR may stand nowhere else
+ * (RFC 9112 2.2). Returns how many were taken; *whole: the line's end is the last of them. */
+static apr_size_t take_line(mirror_response_t *r, const char *data, apr_size_t len, int *whole)
+{
+    const char *wrong;
+    apr_size_t taken = 0, most = room(r, &wrong);
+
+    *whole = 0;
+    if (most == 0) {
+        fail(r, wrong);
+        return 1;
+    }
+    if (len > most) {
+        len = most;
+    }
+    if (!r->cr) {
+        taken = text_len(data, len);
+        keep_text(r, data, taken);
+        if (taken < len && data[taken] == '\r') {
+            r->cr = 1;
+            taken++;
+        }
+    }
+    if (taken < len) {
+        *whole = data[taken] == '\n';
+        if (!*whole) {
+            fail(r, r->cr ? "a CR that is not followed by LF" : "a control character");
+        }
+        r->cr = 0;
+        taken++;
+    }
+    r->line_size += (apr_uint32_t)taken;
+    r->head += (apr_uint32_t)taken;
+    return taken;
+}
+
+/* ---- the status line (RFC 9112 4) ---- */
+
+static apr_status_t status_line(mirror_response_t *r)
+{
+    const char *line = r->line;
+    int status;
+
+    if (r->line_kept == 0 && !r->blank && r->interim == 0) {
+        r->blank = 1; /* an empty line in front of an answer is let pass once, as RFC 9112 2.2 asks of servers */
+        return APR_SUCCESS;
+    }
+    if (strncmp(line, "HTTP/1.", 7) || (line[7] != '0' && line[7] != '1') || line[8] != ' ' || !is_digit(line[9]) ||
+        !is_digit(line[10]) || !is_digit(line[11]) || (line[12] != ' ' && line[12] != '\0')) {
+        return fail(r, "no status line of HTTP/1.1 or HTTP/1.0");
+    }
+    r->http10 = line[7] == '0';
+    status = (line[9] - '0') * 100 + (line[10] - '0') * 10 + (line[11] - '0');
+    if (status == 101) {
+        return fail(r, "101, which nobody asked for");
+    }
+    if (status < 100 || status > 599) {
+        return fail(r, "a status out of 100 to 599");
+    }
+    r->status = (apr_uint16_t)status;
+    r->state = HEADER;
+    return APR_SUCCESS;
+}
+
+/* ---- headers ---- */
+
+/* The next element of a comma separated list, without the white space round it. 0 at the end. Empty ones are skipped
+ * (RFC 9110 5.6.1.2). */
+static int next_element(const char **list, const char **element, apr_size_t *len)
+{
+    const char *end;
+
+    *list += strspn(*list, ", \t");
+    if (!**list) {
+        return 0;
+    }
+    *element = *list;
+    *list += strcspn(*list, ",");
+    for (end = *list; end[-1] == ' ' || end[-1] == '\t'; end--) {
+        ;
+    }
+    *len = (apr_size_t)(end - *element);
+    return 1;
+}
+
+/* `word` in lower case. */
+static int is_word(const char *text, apr_size_t len, const char *word)
+{
+    apr_size_t i;
+
+    for (i = 0; i < len && word[i] && lower(text[i]) == word[i]; i++) {
+        ;
+    }
+    return i == len && !word[i];
+}
+
+/* Several values must be the same (RFC 9112 6.3, 5). */
+static apr_status_t content_length(mirror_response_t *r, const char *value)
+{
+    const char *element;
+    apr_size_t len, i;
+    int n = 0;
+
+    for (; next_element(&value, &element, &len); n++) {
+        apr_int64_t length = 0;
+
+        for (i = 0; i < len; i++) {
+            if (!is_digit(element[i]) || length > MIRROR_RESPONSE_LENGTH_MAX / 10) {
+                return fail(r, "a Content-Length that is no length");
+            }
+            length = length * 10 + (element[i] - '0');
+        }
+        if (length > MIRROR_RESPONSE_LENGTH_MAX) {
+            return fail(r, "a Content-Length that is no length");
+        }
+        if (r->length >= 0 && r->length != length) {
+            return fail(r, "two different Content-Lengths");
+        }
+        r->length = length;
+    }
+    return n ? APR_SUCCESS : fail(r, "a Content-Length that is no length");
+}
+
+/* RFC 9112 6.1: chunked at most once; 7.1: without parameters. That it is not the last is no fault, see end_of_head(). */
+static apr_status_t transfer_encoding(mirror_response_t *r, const char *value)
+{
+    const char *element;
+    apr_size_t len;
+
+    r->coded = 1;
+    while (next_element(&value, &element, &len)) {
+        if (len > 7 && is_word(element, 7, "chunked") && strchr("; \t", element[7])) {
+            return fail(r, "chunked with a parameter");
+        }
+        r->chunked = is_word(element, len, "chunked");
+        if (r->chunked && r->chunking) {
+            return fail(r, "chunked twice");
+        }
+        r->chunking |= r->chunked;
+    }
+    return APR_SUCCESS;
+}
+
+/* RFC 9112 9.3, 9.6. */
+static apr_status_t connection(mirror_response_t *r, const char *value)
+{
+    const char *element;
+    apr_size_t len;
+
+    while (next_element(&value, &element, &len)) {
+        r->close |= is_word(element, len, "close");
+        r->keep |= is_word(element, len, "keep-alive");
+    }
+    r->close |= r->cut; /* who knows what else it lists */
+    return APR_SUCCESS;
+}
+
+/* A header field or a trailer, with all lines that it was folded into; each line's end is replaced by the white space
+ * that begins the next (RFC 9112 5, 5.2). */
+static apr_status_t field(mirror_response_t *r)
+{
+    const char *value;
+    apr_size_t name_len = 0;
+
+    if (++r->headers > MIRROR_RESPONSE_HEADERS_MAX) {
+        return fail(r, "too many headers");
+    }
+    while (is_token_char(r->line[name_len])) {
+        name_len++;
+    }
+    if (r->cut && name_len == r->line_kept) {
+        return APR_SUCCESS; /* a name that is longer than what is kept, so none that matters */
+    }
+    if (name_len == 0 || r->line[name_len] != ':') {
+        return fail(r, "a line that is no header");
+    }
+    value = r->line + name_len + 1;
+    if (r->state == TRAILER) {
+        return APR_SUCCESS; /* framing in a trailer is none (RFC 9110 6.5.1) */
+    }
+    if (is_word(r->line, name_len, "connection")) {
+        return connection(r, value);
+    }
+    if (is_word(r->line, name_len, "content-length")) {
+        return r->cut ? fail(r, "a Content-Length that is too long") : content_length(r, value);
+    }
+    if (is_word(r->line, name_len, "transfer-encoding")) {
+        return r->cut ? fail(r, "a Transfer-Encoding that is too long") : transfer_encoding(r, value);
+    }
+    return APR_SUCCESS;
+}
+
+/* The head is complete: how is the body delimited? (RFC 9112 6.3) */
+static apr_status_t end_of_head(mirror_response_t *r)
+{
+    if (r->coded && (r->length >= 0 || r->http10)) {
+        /* 6.1, 6.3: either may be an attempt to have two readers see two different answers */
+        return fail(r, r->http10 ? "Transfer-Encoding in HTTP/1.0" : "Transfer-Encoding and Content-Length");
+    }
+    if (r->status < 200) {
+        if (r->interim == MIRROR_RESPONSE_INTERIM_MAX) {
+            return fail(r, "too many interim answers");
+        }
+        r->interim++;
+        begin_head(r);
+        return APR_SUCCESS;
+    }
+    if (r->no_body || r->status == 204 || r->status == 304 || r->length == 0) {
+        r->state = COMPLETE;
+    }
+    else if (r->chunked) {
+        r->state = CHUNK_SIZE;
+    }
+    else if (r->coded || r->length < 0) {
+        r->state = UNTIL_CLOSE;
+    }
+    else {
+        r->state = BODY;
+        r->left = r->length;
+    }
+    return APR_SUCCESS;
+}
+
+/* ---- chunks (RFC 9112 7.1) ---- */
+
+static apr_status_t chunk_line(mirror_response_t *r)
+{
+    const char *p = r->line;
+    apr_int64_t size = 0;
+
+    for (; hex_digit(*p) >= 0; p++) {
+        if (size > MIRROR_RESPONSE_LENGTH_MAX / 16) {
+            return fail(r, "a chunk that is too large");
+        }
+        size = size * 16 + hex_digit(*p);
+    }
+    if (size > MIRROR_RESPONSE_LENGTH_MAX) {
+        return fail(r, "a chunk that is too large");
+    }
+    if (p == r->line) {
+        return fail(r, "a chunk without a size");
+    }
+    p += strspn(p, " \t"); /* some servers pad the size */
+    if (*p ? *p != ';' : r->cut) {
+        return fail(r, "a chunk size that is no number");
+    }
+    r->left = size;
+    r->state = size > 0 ? CHUNK : TRAILER;
+    r->head = 0;
+    return APR_SUCCESS;
+}
+
+/* ---- reading ---- */
+
+/* `line` is free for the next one. */
+static void forget_line(mirror_response_t *r)
+{
+    r->line_kept = 0;
+    r->cut = 0;
+    r->pending = 0;
+}
+
+static void whole_line(mirror_response_t *r)
+{
+    r->line[r->line_kept] = '\0';
+    r->line_size = 0;
+    switch (r->state) {
+    case STATUS:
+        status_line(r);
+        break;
+    case CHUNK_SIZE:
+        chunk_line(r);
+        break;
+    case CHUNK_END:
+        r->state = CHUNK_SIZE;
+        if (r->line_kept) {
+            fail(r, "a chunk that is longer than its size");
+        }
+        break;
+    default: /* HEADER, TRAILER */
+        if (r->line_kept) {
+            r->pending = 1;
+            return;
+        }
+        if (r->state == HEADER) {
+            end_of_head(r);
+        }
+        else {
+            r->state = COMPLETE;
+        }
+    }
+    forget_line(r);
+}
+
+/* Take bytes of a line, of which `data` has at least one. Returns how many were taken. */
+static apr_size_t read_line(mirror_response_t *r, const char *data, apr_size_t len)
+{
+    apr_size_t taken;
+    int whole;
+
+    if (r->pending && r->line_size == 0 && *data != ' ' && *data != '\t') {
+        if (field(r) != APR_SUCCESS) {
+            return 0;
+        }
+        forget_line(r);
+    }
+    taken = take_line(r, data, len, &whole);
+    if (whole) {
+        whole_line(r);
+    }
+    return taken;
+}
+
+static apr_size_t skip(mirror_response_t *r, apr_size_t len)
+{
+    if (r->state == UNTIL_CLOSE) {
+        return len;
+    }
+    if ((apr_uint64_t)len > (apr_uint64_t)r->left) {
+        len = (apr_size_t)r->left;
+    }
+    r->left -= (apr_int64_t)len;
+    if (r->left == 0) {
+        r->state = r->state == BODY ? COMPLETE : CHUNK_END;
+    }
+    return len;
+}
+
+apr_status_t mirror_response_read(apr_size_t *used, mirror_response_t *r, const char *data, apr_size_t len)
+{
+    apr_size_t n = 0;
+
+    while (n < len && r->state != COMPLETE && r->state != FAULT) {
+        int counted = r->state == BODY || r->state == UNTIL_CLOSE || r->state == CHUNK;
+
+        n += counted ? skip(r, len - n) : read_line(r, data + n, len - n);
+    }
+    r->bytes += (apr_int64_t)n;
+    *used = n;
+    return r->state == COMPLETE ? APR_SUCCESS : r->state == FAULT ? APR_EGENERAL : APR_INCOMPLETE;
+}
+
+apr_status_t mirror_response_end(mirror_response_t *r)
+{
+    if (r->state == COMPLETE || r->state == UNTIL_CLOSE) {
+        r->close = 1;
+        r->state = COMPLETE;
+        return APR_SUCCESS;
+    }
+    if (!mirror_response_begun(r)) {
+        return APR_EOF;
+    }
+    return r->state == FAULT ? APR_EGENERAL : fail(r, "an answer that was broken off");
+}
+
+int mirror_response_begun(const mirror_response_t *r)
+{
+    return r->state != STATUS || r->interim > 0 || r->line_kept > 0;
+}
+
+int mirror_response_status(const mirror_response_t *r)
+{
+    return r->status >= 200 ? r->status : 0;
+}
+
+int mirror_response_interim(const mirror_response_t *r)
+{
+    return r->interim;
+}
+
+int mirror_response_keepalive(const mirror_response_t *r)
+{
+    return r->state == COMPLETE && !r->close && (!r->http10 || r->keep);
+}
+
+apr_int64_t mirror_response_bytes(const mirror_response_t *r)
+{
+    return r->bytes;
+}
+
+const char *mirror_response_fault(const mirror_response_t *r)
+{
+    return r->fault;
+}

@@ -1,0 +1,213 @@
+/* Licensed under the Apache License, Version 2.0; see LICENSE.
+ *
+ * mirror_allow.c - which hosts the manager may set. See mirror_allow.h.
+ */
+#include <arpa/inet.h>
+#include <string.h>
+
+#include <apr_cstr.h>
+#include <apr_lib.h>
+#include <apr_strings.h>
+
+#include "attributes/value.h"
+#include "settings/allow.h"
+
+typedef struct pattern_t {
+    const char *name; /* without brackets; behind the '*', if it has one */
+    int open;         /* it has one */
+    apr_port_t port;  /* 0: any */
+} pattern_t;
+
+/* ---- startup ---- */
+
+static int is_name(const char *name)
+{
+    for (; apr_isalnum(*name) || (*name && strchr("._-", *name)); name++) {
+    }
+    return *name == '\0';
+}
+
+/* An IPv6 address as there is one way to write it, in `buffer` (INET6_ADDRSTRLEN bytes); NULL: it is none. */
+static const char *canonical(char *buffer, const char *address)
+{
+    struct in6_addr v6;
+
+    return inet_pton(AF_INET6, address, &v6) == 1 ? inet_ntop(AF_INET6, &v6, buffer, INET6_ADDRSTRLEN) : NULL;
+}
+
+/* Returns 0 if it is none. */
+static int read_port(apr_port_t *port, const char *text)
+{
+    apr_size_t digits = strspn(text, "0123456789");
+    apr_int64_t value = digits && digits <= 5 && !text[digits] ? apr_atoi64(text) : 0;
+
+    *port = (apr_port_t)value;
+    return value >= 1 && value <= 65535;
+}
+
+/* Take "name:port" or "[address]:port" apart. Returns 0 if it is no such text. *host is in `pool`. */
+static int split(const char **host, apr_port_t *port, const char *text, apr_pool_t *pool)
+{
+    const char *colon = strrchr(text, ':');
+    int bracketed = *text == '[' && colon && colon[-1] == ']';
+
+    if (!colon || colon == text || !read_port(port, colon + 1)) {
+        return 0;
+    }
+    *host = apr_pstrmemdup(pool, text + bracketed, (apr_size_t)(colon - text) - 2 * (apr_size_t)bracketed);
+    return 1;
+}
+
+static int read_pattern(pattern_t *pattern, const char *text, apr_pool_t *pool)
+{
+    char address[INET6_ADDRSTRLEN];
+    apr_size_t len;
+    int bracketed;
+
+    pattern->open = *text == '*';
+    text += pattern->open;
+    bracketed = !pattern->open && *text == '[';
+    text += bracketed;
+    len = strcspn(text, bracketed ? "]" : ":");
+    pattern->name = apr_pstrmemdup(pool, text, len);
+    pattern->port = 0;
+    text += len;
+    if (bracketed) {
+        if (*text++ != ']' || !canonical(address, pattern->name)) {
+            return 0;
+        }
+        pattern->name = apr_pstrdup(pool, address);
+    }
+    else if (!is_name(pattern->name) || (!*pattern->name && !pattern->open)) {
+        return 0;
+    }
+    return !*text || (*text == ':' && read_port(&pattern->port, text + 1));
+}
+
+const char *mirror_allow_add(apr_array_header_t **allow, const char *text, const char *name, apr_pool_t *pool)
+{
+    pattern_t pattern;
+
+    if (!read_pattern(&pattern, text, pool)) {
+        return apr_psprintf(pool,
+                            "%s: a host name or address, with * at its front or without, and perhaps a port, such as "
+                            "mirror.example.com:8080 or *.example.com, is needed; got %s",
+                            name, mirror_value_quote(text, pool));
+    }
+    if (!*allow) {
+        *allow = apr_array_make(pool, 4, sizeof(pattern_t));
+    }
+    APR_ARRAY_PUSH(*allow, pattern_t) = pattern;
+    return NULL;
+}
+
+/* ---- any thread ---- */
+
+static int matches(const pattern_t *pattern, const char *host, apr_port_t port)
+{
+    char address[INET6_ADDRSTRLEN];
+    apr_size_t len = strlen(host), end = strlen(pattern->name);
+
+    if (pattern->port && pattern->port != port) {
+        return 0;
+    }
+    if (pattern->open) {
+        return len >= end && !apr_cstr_casecmp(host + len - end, pattern->name);
+    }
+    return !apr_cstr_casecmp(canonical(address, host) ? address : host, pattern->name);
+}
+
+static int has_node(const mirror_settings_t *settings, const char *host)
+{
+    const apr_array_header_t *nodes = settings->redis_cluster_nodes;
+    int i;
+
+    for (i = 0; nodes && i < nodes->nelts; i++) {
+        const char *node = APR_ARRAY_IDX(nodes, i, const char *);
+        apr_size_t len = (apr_size_t)(strrchr(node, ':') - node);
+        int bracketed = *node == '[';
+
+        node += bracketed;
+        len -= 2 * (apr_size_t)bracketed;
+        if (strlen(host) == len && !apr_cstr_casecmpn(host, node, len)) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
+/* Whether the settings of the configuration file have it. The host of a Unix socket's mirror is nobody's address. */
+static int is_configured(const mirror_settings_t *settings, const char *host)
+{
+    return (!settings->target.socket && !apr_cstr_casecmp(host, settings->target.hostname)) ||
+           (settings->redis_host && !apr_cstr_casecmp(host, settings->redis_host)) || has_node(settings, host);
+}
+
+/* Whether the manager may set this host (without brackets) with this port. */
+static int allows_host(const mirror_registry_t *registry, const char *host, apr_port_t port)
+{
+    int i;
+
+    for (i = 0; registry->allow && i < registry->allow->nelts; i++) {
+        if (matches(&APR_ARRAY_IDX(registry->allow, i, pattern_t), host, port)) {
+            return 1;
+        }
+    }
+    for (i = 0; !registry->allow && i < registry->mirrors->nelts; i++) {
+        if (is_configured(APR_ARRAY_IDX(registry->mirrors, i, const mirror_t *)->settings, host)) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
+static int is_configured_node(const mirror_settings_t *settings, const char *node)
+{
+    int i;
+
+    for (i = 0; settings->redis_cluster_nodes && i < settings->redis_cluster_nodes->nelts; i++) {
+        if (!strcmp(node, APR_ARRAY_IDX(settings->redis_cluster_nodes, i, const char *))) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
+static const char *refuse(const char *name, const char *host, apr_port_t port, apr_pool_t *pool)
+{
+    return apr_psprintf(pool, "%s: a host that ProxyMirrorAllowHost allows is needed; got %s", name,
+                        mirror_value_quote(apr_psprintf(pool, strchr(host, ':') ? "[%s]:%u" : "%s:%u", host,
+                                                        (unsigned)port),
+                                           pool));
+}
+
+const char *mirror_allow_settings(const mirror_registry_t *registry, const mirror_t *mirror,
+                                  const mirror_settings_t *settings, apr_pool_t *pool)
+{
+    const mirror_settings_t *file = mirror->settings;
+    const apr_array_header_t *nodes = settings->redis_cluster_nodes;
+    apr_port_t port;
+    const char *host;
+    int i;
+
+    if (strcmp(settings->target.url, file->target.url) &&
+        !allows_host(registry, settings->target.hostname, settings->target.port)) {
+        return refuse("host", settings->target.hostname, settings->target.port, pool);
+    }
+    if (settings->redis_host &&
+        (!file->redis_host || strcmp(settings->redis_host, file->redis_host) ||
+         settings->redis_port != file->redis_port) &&
+        !allows_host(registry, settings->redis_host, (apr_port_t)settings->redis_port)) {
+        return refuse("redis_host", settings->redis_host, (apr_port_t)settings->redis_port, pool);
+    }
+    for (i = 0; nodes && i < nodes->nelts; i++) {
+        const char *node = APR_ARRAY_IDX(nodes, i, const char *);
+
+        if (!is_configured_node(file, node) &&
+            (!split(&host, &port, node, pool) || !allows_host(registry, host, port))) {
+            return apr_psprintf(pool, "redis_cluster_nodes: hosts that ProxyMirrorAllowHost allows are needed; got %s",
+                                mirror_value_quote(node, pool));
+        }
+    }
+    return NULL;
+}

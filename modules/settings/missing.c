@@ -1,0 +1,19 @@
+/* Licensed under the Apache License, Version 2.0; see LICENSE.
+ *
+ * mirror_settings_missing.c - what settings need of httpd. See mirror_settings.h.
+ */
+#include <string.h>
+
+#include "base/tls.h"
+#include "limit/limit.h"
+#include "settings/settings.h"
+
+const char *mirror_settings_missing(const mirror_t *mirror, const mirror_settings_t *settings, apr_pool_t *pool)
+{
+    const char *missing = NULL;
+
+    if (!strcmp(settings->target.scheme, "https")) {
+        missing = mirror_tls_missing("an https:// mirror", mirror->vhost, settings->target.url, pool);
+    }
+    return missing ? missing : mirror_limit_missing(mirror, settings, pool);
+}

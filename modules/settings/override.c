@@ -1,0 +1,312 @@
+/* Licensed under the Apache License, Version 2.0; see LICENSE.
+ *
+ * mirror_override.c - what the manager has set of a mirror. See mirror_override.h.
+ */
+#include <string.h>
+
+#include <apr_hash.h>
+#include <apr_strings.h>
+
+#include "settings/override.h"
+
+#define DEPTH_MAX  16
+#define FAULT_SIZE 256
+#define KEPT       "***" /* how a password is shown, and what keeps it */
+
+/* ---- text ---- */
+
+const char *mirror_override_parse(mirror_override_t *override, const char *text, apr_pool_t *pool)
+{
+    const mirror_attribute_t *row;
+    const char *wrong = NULL;
+    yajl_val json;
+    apr_size_t i;
+
+    memset(override, 0, sizeof(*override));
+    if (!text) {
+        return NULL;
+    }
+    wrong = mirror_override_read_json(&json, text, strlen(text), pool);
+    for (i = 0; !wrong && i < json->u.object.len; i++) {
+        yajl_val value = json->u.object.values[i];
+
+        wrong = mirror_attributes_find_json(&row, json->u.object.keys[i], pool);
+        if (!wrong && YAJL_IS_NULL(value)) {
+            override->reset |= mirror_attributes_bit(row);
+        }
+        else if (!wrong) {
+            wrong = mirror_attributes_set_json(&override->given, row->name, value, pool);
+        }
+    }
+    return wrong;
+}
+
+const char *mirror_override_print(const mirror_override_t *override, apr_pool_t *pool)
+{
+    const mirror_attribute_t *row;
+    const unsigned char *text;
+    const char *printed;
+    size_t len;
+    yajl_gen gen;
+
+    if (!override->given.set && !override->reset) {
+        return NULL;
+    }
+    gen = yajl_gen_alloc(NULL);
+    yajl_gen_map_open(gen);
+    for (row = mirror_attributes; row->name; row++) {
+        if (mirror_attributes_is_set(&override->given, row)) {
+            mirror_attributes_print_row(gen, &override->given, row, 1, pool);
+        }
+        else if (override->reset & mirror_attributes_bit(row)) {
+            yajl_gen_string(gen, (const unsigned char *)row->name, strlen(row->name));
+            yajl_gen_null(gen);
+        }
+    }
+    yajl_gen_map_close(gen);
+    yajl_gen_get_buf(gen, &text, &len);
+    printed = apr_pstrmemdup(pool, (const char *)text, len);
+    yajl_gen_free(gen);
+    return printed;
+}
+
+/* ---- JSON ---- */
+
+/* What yajl would make too much or too little of, in what may be JSON: deep nesting, a NUL, which ends strings, and
+ * comments, which it lets pass, and in which a quote means nothing. */
+static const char *refuse_text(const char *text, apr_size_t size)
+{
+    int depth = 0, quoted = 0;
+    apr_size_t i;
+
+    for (i = 0; i < size; i++) {
+        if (text[i] == '\0' || (quoted && size - i > 5 && !memcmp(text + i, "\\u0000", 6))) {
+            return "body: a JSON object of attributes is needed; got a NUL in it";
+        }
+        if (text[i] == '"') {
+            quoted = !quoted;
+        }
+        else if (quoted) {
+            i += text[i] == '\\';
+        }
+        else if (text[i] == '/') {
+            return "body: a JSON object of attributes is needed; got no JSON (there is a / outside of strings)";
+        }
+        else if (text[i] == '}' || text[i] == ']') {
+            depth--;
+        }
+        else if ((text[i] == '{' || text[i] == '[') && ++depth > DEPTH_MAX) {
+            return "body: a JSON object of attributes, nested at most 16 deep, is needed; got a deeper one";
+        }
+    }
+    return NULL;
+}
+
+static apr_status_t free_json(void *json)
+{
+    yajl_tree_free(json);
+    return APR_SUCCESS;
+}
+
+static const char *refuse_twice(yajl_val json, apr_pool_t *pool)
+{
+    apr_hash_t *names = apr_hash_make(pool);
+    apr_size_t i;
+
+    for (i = 0; i < json->u.object.len; i++) {
+        const char *name = json->u.object.keys[i];
+
+        if (apr_hash_get(names, name, APR_HASH_KEY_STRING)) {
+            return apr_pstrcat(pool, "attributes: each may be given once; got ", mirror_value_quote(name, pool),
+                               " twice", NULL);
+        }
+        apr_hash_set(names, name, APR_HASH_KEY_STRING, name);
+    }
+    return NULL;
+}
+
+/* What yajl says of a fault, without the piece of the text that it shows below. */
+static const char *first_line(char *fault)
+{
+    fault[strcspn(fault, "\r\n")] = '\0';
+    return fault;
+}
+
+const char *mirror_override_read_json(yajl_val *json, const char *text, apr_size_t size, apr_pool_t *pool)
+{
+    char fault[FAULT_SIZE];
+    const char *wrong = refuse_text(text, size);
+
+    if (wrong) {
+        return wrong;
+    }
+    *json = yajl_tree_parse(apr_pstrmemdup(pool, text, size), fault, sizeof(fault));
+    if (!*json) {
+        return apr_psprintf(pool, "body: a JSON object of attributes is needed; got no JSON (%s)",
+                            *fault ? first_line(fault) : "it is empty");
+    }
+    apr_pool_cleanup_register(pool, *json, free_json, apr_pool_cleanup_null);
+    if (!YAJL_IS_OBJECT(*json)) {
+        return "body: a JSON object of attributes is needed; got JSON that is no object";
+    }
+    return refuse_twice(*json, pool);
+}
+
+/* ---- changes ---- */
+
+/* Nothing is said of the row any more: the file holds. */
+static void leave_to_file(mirror_override_t *override, const mirror_attribute_t *row)
+{
+    mirror_attributes_unset(&override->given, row);
+    override->reset &= ~mirror_attributes_bit(row);
+}
+
+static const char *reset(mirror_override_t *override, const mirror_attribute_t *row, apr_pool_t *pool)
+{
+    if (row->flags & MIRROR_ATTRIBUTE_NO_DEFAULT) {
+        return apr_psprintf(pool, "%s: %s; got nothing", row->name, row->rule.needed);
+    }
+    mirror_attributes_unset(&override->given, row);
+    override->reset |= mirror_attributes_bit(row);
+    return NULL;
+}
+
+/* Whether `text` is how the value is shown that it would set, but cannot: then it is kept. */
+static int is_kept(mirror_override_t *override, const mirror_attribute_t *row, const char *text, const mirror_t *mirror)
+{
+    if (row->rule.type == &mirror_value_secret) {
+        override->new_password |= strcmp(text, KEPT) != 0;
+        return !strcmp(text, KEPT);
+    }
+    if (row->rule.type == &mirror_value_target && mirror->settings->target.socket &&
+        !strcmp(text, mirror->settings->target.url)) {
+        leave_to_file(override, row);
+        return 1;
+    }
+    return 0;
+}
+
+static const char *set(mirror_override_t *override, const mirror_attribute_t *row, yajl_val value,
+                       const mirror_t *mirror, apr_pool_t *pool)
+{
+    if (YAJL_IS_NULL(value)) {
+        return reset(override, row, pool);
+    }
+    if (YAJL_IS_STRING(value) && is_kept(override, row, YAJL_GET_STRING(value), mirror)) {
+        return NULL;
+    }
+    override->reset &= ~mirror_attributes_bit(row);
+    return mirror_attributes_set_json(&override->given, row->name, value, pool);
+}
+
+const char *mirror_override_patch(mirror_override_t *override, yajl_val json, const mirror_t *mirror, apr_pool_t *pool)
+{
+    const mirror_attribute_t *row;
+    const char *wrong = NULL;
+    apr_size_t i;
+
+    for (i = 0; !wrong && i < json->u.object.len; i++) {
+        wrong = mirror_attributes_find_json(&row, json->u.object.keys[i], pool);
+        if (!wrong) {
+            wrong = set(override, row, json->u.object.values[i], mirror, pool);
+        }
+    }
+    return wrong;
+}
+
+const char *mirror_override_put(mirror_override_t *override, yajl_val json, const mirror_t *mirror, apr_pool_t *pool)
+{
+    const char *wrong = mirror_override_patch(override, json, mirror, pool);
+    const mirror_attribute_t *row;
+
+    for (row = mirror_attributes; !wrong && row->name; row++) {
+        const char *path[] = { row->name, NULL };
+
+        if (!(row->flags & MIRROR_ATTRIBUTE_NO_JSON) && !yajl_tree_get(json, path, yajl_t_any)) {
+            wrong = reset(override, row, pool);
+        }
+    }
+    return wrong;
+}
+
+const char *mirror_override_form(mirror_override_t *override, const char *name, const char *text,
+                                 const mirror_t *mirror, apr_pool_t *pool)
+{
+    const mirror_attribute_t *row;
+    const char *wrong = mirror_attributes_find_json(&row, name, pool);
+
+    if (wrong || !*text) {
+        return wrong ? wrong : reset(override, row, pool);
+    }
+    if (is_kept(override, row, text, mirror)) {
+        return NULL;
+    }
+    override->reset &= ~mirror_attributes_bit(row);
+    return mirror_attributes_set_form(&override->given, name, text, pool);
+}
+
+/* A password that was given stays given: the file's may become another one at a reload. */
+void mirror_override_tidy(mirror_override_t *override, const mirror_t *mirror, apr_pool_t *pool)
+{
+    const mirror_attribute_t *row;
+
+    for (row = mirror_attributes; row->name; row++) {
+        int given = mirror_attributes_is_set(&override->given, row);
+
+        if ((given || override->reset & mirror_attributes_bit(row)) &&
+            !(given && row->rule.type == &mirror_value_secret) &&
+            mirror_attributes_same(given ? &override->given : mirror->defaults, mirror->settings, row, pool)) {
+            leave_to_file(override, row);
+        }
+    }
+}
+
+void mirror_override_apply(mirror_settings_t *settings, const mirror_override_t *override, const mirror_t *mirror)
+{
+    const mirror_attribute_t *row;
+
+    *settings = *mirror->settings;
+    for (row = mirror_attributes; row->name; row++) {
+        if (override->reset & mirror_attributes_bit(row)) {
+            mirror_attributes_take(settings, mirror->defaults, row);
+            mirror_attributes_unset(settings, row);
+        }
+    }
+    mirror_attributes_merge(settings, &override->given);
+}
+
+/* ---- passwords ---- */
+
+/* The first attribute by which one's password goes elsewhere than the other's; NULL if it is the same password, and goes
+ * to the same servers in the same way. */
+static const char *other_way(const mirror_settings_t *a, const mirror_settings_t *b, apr_pool_t *pool)
+{
+    static const char *const way[] = { "redis_password",      "redis_host",     "redis_port",
+                                       "redis_cluster_nodes", "redis_username", "redis_ssl" };
+    apr_size_t i;
+
+    for (i = 0; i < sizeof(way) / sizeof(*way); i++) {
+        const mirror_attribute_t *row = mirror_attributes_find(way[i]);
+
+        if (row && !mirror_attributes_same(a, b, row, pool)) {
+            return way[i];
+        }
+    }
+    return NULL;
+}
+
+const char *mirror_override_refuse_password(const mirror_override_t *override, const mirror_settings_t *before,
+                                            const mirror_t *mirror, apr_pool_t *pool)
+{
+    mirror_settings_t settings;
+    const char *way;
+
+    mirror_override_apply(&settings, override, mirror);
+    if (!settings.redis_password || override->new_password || !other_way(&settings, mirror->settings, pool) ||
+        !other_way(&settings, mirror->defaults, pool)) {
+        return NULL;
+    }
+    way = other_way(&settings, before, pool);
+    return way ? apr_psprintf(pool, "redis_password: it is needed anew with a change of %s; got nothing new", way)
+               : NULL;
+}

@@ -1,0 +1,31 @@
+/* Licensed under the Apache License, Version 2.0; see LICENSE.
+ *
+ * mirror_settings_reference.c - references to settings. See mirror_settings.h.
+ */
+#include "settings/settings.h"
+#include "shared/table.h"
+
+/* Only a count is written to what is else only read. */
+static apr_uint32_t *references(const mirror_settings_t *settings)
+{
+    return &((mirror_settings_t *)settings)->references;
+}
+
+void mirror_settings_keep(const mirror_settings_t *settings)
+{
+    if (settings->pool) {
+        apr_atomic_inc32(references(settings));
+    }
+}
+
+void mirror_settings_drop(const mirror_settings_t *settings)
+{
+    if (settings && settings->pool && apr_atomic_dec32(references(settings)) == 0) {
+        apr_pool_destroy(settings->pool);
+    }
+}
+
+int mirror_settings_are_current(const mirror_settings_t *settings, const mirror_lane_t *lane)
+{
+    return settings->version == apr_atomic_read64(&lane->mirror->slot->version);
+}

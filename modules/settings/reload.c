@@ -1,0 +1,30 @@
+/* Licensed under the Apache License, Version 2.0; see LICENSE.
+ *
+ * mirror_settings_reload.c - what the parent makes of settings at a reload. See mirror_settings.h.
+ *
+ * It is root, and children have written what is stored. So it compares one number and exchanges one
+ * word; children look at the text when they start.
+ */
+#include <httpd.h>
+#include <http_config.h>
+#include <http_log.h>
+
+#include "settings/settings.h"
+#include "shared/table.h"
+
+APLOG_USE_MODULE(proxy_mirror);
+
+void mirror_settings_reload(const mirror_t *mirror, const mirror_registry_t *registry, void *server)
+{
+    mirror_slot_t *slot = mirror->slot;
+
+    apr_atomic_set64(&slot->config, mirror->config);
+    if (mirror_store_drop_others(&slot->version, mirror_slotmem_store(registry->table, slot),
+                                 mirror->config)) {
+        ap_log_error(APLOG_MARK, APLOG_NOTICE, 0, (server_rec *)server,
+                     "PM0910: mirror %s is as the configuration file says again, and not as it was "
+                     "set in the manager: "
+                     "its line, or a default that it uses, has changed",
+                     mirror->name);
+    }
+}

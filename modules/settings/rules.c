@@ -1,0 +1,79 @@
+/* Licensed under the Apache License, Version 2.0; see LICENSE.
+ *
+ * mirror_rules.c - what follows from expr, sample_key and status. See mirror_rules.h.
+ */
+#include <string.h>
+
+#include <apr_strings.h>
+
+#include "attributes/expr.h"
+#include "attributes/value.h"
+#include "settings/rules.h"
+
+static void read_statuses(mirror_rules_t *rules, const apr_array_header_t *list)
+{
+    int i, n;
+
+    rules->has_status = list != NULL;
+    for (i = 0; list && i < list->nelts; i++) {
+        const char *text = APR_ARRAY_IDX(list, i, const char *);
+
+        n = (text[0] - '0') * 100 - MIRROR_RULES_STATUS_MIN;
+        if (text[1] == 'x') {
+            memset(rules->status + n, 1, 100);
+        }
+        else {
+            rules->status[n + (text[1] - '0') * 10 + (text[2] - '0')] = 1;
+        }
+    }
+}
+
+static const char *parse(const ap_expr_info_t **expr, const char *name, const char *needed, const char *text,
+                         unsigned flags, apr_pool_t *pool, apr_pool_t *ptemp)
+{
+    const char *why = text ? mirror_expr_parse(expr, text, flags, pool, ptemp) : NULL;
+
+    return why ? apr_psprintf(pool, "%s: %s is needed; got %s (%s)", name, needed, mirror_value_quote(text, pool), why)
+               : NULL;
+}
+
+static unsigned restriction(const char *text, const mirror_settings_t *trusted, const char *trusted_text)
+{
+    return !trusted || (text && trusted_text && !strcmp(text, trusted_text)) ? 0 : AP_EXPR_FLAG_RESTRICTED;
+}
+
+const char *mirror_rules_compile(mirror_settings_t *settings, const mirror_settings_t *trusted, apr_pool_t *pool,
+                                  apr_pool_t *ptemp)
+{
+    mirror_rules_t *rules;
+    const char *wrong;
+
+    settings->rules = NULL;
+    if (!settings->expr && !settings->sample_key && !settings->status) {
+        return NULL;
+    }
+    rules = apr_pcalloc(pool, sizeof(*rules));
+    wrong = parse(&rules->expr, "expr", "an expression", settings->expr,
+                  restriction(settings->expr, trusted, trusted ? trusted->expr : NULL), pool, ptemp);
+    if (!wrong) {
+        wrong = parse(&rules->sample_key, "sample_key", "a string expression", settings->sample_key,
+                      restriction(settings->sample_key, trusted, trusted ? trusted->sample_key : NULL) |
+                          AP_EXPR_FLAG_STRING_RESULT,
+                      pool, ptemp);
+    }
+    if (!wrong) {
+        read_statuses(rules, settings->status);
+        settings->rules = rules;
+    }
+    return wrong;
+}
+
+int mirror_rules_status(const mirror_settings_t *settings, int status)
+{
+    int n = status - MIRROR_RULES_STATUS_MIN;
+
+    if (!settings->rules || !settings->rules->has_status) {
+        return 1;
+    }
+    return n >= 0 && n < MIRROR_RULES_STATUS_COUNT && settings->rules->status[n];
+}

@@ -1,0 +1,217 @@
+/* Licensed under the Apache License, Version 2.0; see LICENSE.
+ *
+ * mirror_settings.c - the settings that are in force. See mirror_settings.h.
+ *
+ * The mutex is taken by request threads alone, and never by the sender: under prefork the child ends in the handler of a
+ * signal, which may interrupt its only request thread within it, and then waits for the sender.
+ */
+#include <httpd.h>
+#include <http_config.h>
+#include <http_log.h>
+#include <http_main.h>
+
+#include <apr_strings.h>
+
+#include "attributes/attributes.h"
+#include "attributes/limit_settings.h"
+#include "attributes/relations.h"
+#include "settings/allow.h"
+#include "settings/override.h"
+#include "settings/rules.h"
+#include "settings/settings.h"
+#include "shared/table.h"
+
+APLOG_USE_MODULE(proxy_mirror);
+
+/* When a child reads what is stored. */
+typedef enum { AT_START, AT_REQUEST } moment_e;
+
+/* ---- making them ---- */
+
+/* Returns NULL, or what is wrong, in the settings' own pool. */
+static const char *compile(mirror_settings_t *settings, const mirror_t *mirror, const mirror_override_t *override)
+{
+    apr_pool_t *memory = settings->pool, *ptemp;
+    apr_array_header_t *faults = apr_array_make(memory, 1, sizeof(const char *));
+    mirror_override_t administrators = *override;
+    mirror_settings_t trusted;
+    const char *wrong;
+
+    administrators.given.set = 0;
+    mirror_override_apply(&trusted, &administrators, mirror);
+    mirror_override_apply(settings, override, mirror);
+    settings->pool = memory;
+    apr_pool_create(&ptemp, memory);
+    wrong = mirror_rules_compile(settings, &trusted, memory, ptemp);
+    apr_pool_destroy(ptemp);
+    if (!wrong) {
+        mirror_relations_check(faults, settings);
+        wrong = faults->nelts ? APR_ARRAY_IDX(faults, 0, const char *) : NULL;
+    }
+    mirror_limit_settings_identify(settings);
+    return wrong;
+}
+
+const char *mirror_settings_make(mirror_settings_t **out, const mirror_t *mirror, const char *text,
+                                 apr_uint64_t version, apr_pool_t *pool)
+{
+    apr_pool_t *memory = mirror_memory_pool_create("mirror_settings"); /* of whoever drops the last reference */
+    mirror_settings_t *settings = apr_pcalloc(memory, sizeof(*settings));
+    mirror_override_t override;
+    const char *wrong = mirror_override_parse(&override, text, memory);
+
+    settings->pool = memory;
+    if (!wrong) {
+        wrong = compile(settings, mirror, &override);
+    }
+    if (wrong) {
+        wrong = apr_pstrdup(pool, wrong);
+        apr_pool_destroy(memory);
+        return wrong;
+    }
+    settings->references = 1;
+    settings->version = version;
+    settings->overridden = text != NULL;
+    *out = settings;
+    return NULL;
+}
+
+/* ---- what is in force ---- */
+
+/* A reference to the lane's set, if it is of `version` or later. */
+static const mirror_settings_t *find(mirror_lane_t *lane, apr_uint64_t version)
+{
+    mirror_settings_t *found = NULL;
+
+    apr_thread_mutex_lock(lane->mutex);
+    if (lane->current && lane->current->version >= version) {
+        found = lane->current;
+        mirror_settings_keep(found);
+    }
+    apr_thread_mutex_unlock(lane->mutex);
+    return found;
+}
+
+/* Make a set the lane's, unless it has a later one: then that is it. Owns the reference to `made`. Returns another one. */
+static const mirror_settings_t *install(mirror_lane_t *lane, mirror_settings_t *made)
+{
+    mirror_settings_t *former = made, *found;
+
+    apr_thread_mutex_lock(lane->mutex);
+    if (!lane->current || lane->current->version < made->version) {
+        former = lane->current;
+        lane->current = made;
+    }
+    found = lane->current;
+    mirror_settings_keep(found);
+    apr_thread_mutex_unlock(lane->mutex);
+    mirror_settings_drop(former);
+    return found;
+}
+
+/* What is stored cannot be in force, because of `why`. Forget it, for all children, unless this
+ * child is of an older load: it could do for a newer one. The child that does so tells the log. */
+static void discard(mirror_lane_t *lane, apr_uint64_t version, const char *why, moment_e moment)
+{
+    const mirror_t *mirror = lane->mirror;
+
+    if (!mirror_slotmem_is_newest(lane->child->registry->table) ||
+        !mirror_store_drop(&mirror->slot->version, version)) {
+        return;
+    }
+    if (moment == AT_START) { /* before the reload it could */
+        ap_log_error(APLOG_MARK, APLOG_NOTICE, 0, ap_server_conf,
+                     "PM0912: mirror %s is as the configuration file says again, and not as it was set in the manager: "
+                     "that cannot be in force any more: %s",
+                     mirror->name, why);
+    }
+    else { /* no manager of this load has stored that */
+        ap_log_error(APLOG_MARK, APLOG_ERR, 0, ap_server_conf,
+                     "PM0911: mirror %s is as the configuration file says: what is stored in shared memory as set in "
+                     "the manager cannot be in force: %s",
+                     mirror->name, why);
+    }
+}
+
+/* As mirror_settings_make(), of what is stored; what this configuration does not allow is wrong,
+ * too. */
+static const char *make_stored(mirror_settings_t **made, const mirror_lane_t *lane, const mirror_store_text_t *stored,
+                               apr_pool_t *ptemp)
+{
+    const char *wrong = mirror_settings_make(made, lane->mirror, stored->text, stored->version, ptemp);
+
+    if (!wrong && stored->text) {
+        wrong = mirror_allow_settings(lane->child->registry, lane->mirror, *made, ptemp);
+        if (wrong) {
+            mirror_settings_drop(*made);
+        }
+    }
+    return wrong;
+}
+
+static const mirror_settings_t *renew(mirror_lane_t *lane, moment_e moment)
+{
+    const mirror_t *mirror = lane->mirror;
+    apr_pool_t *ptemp = mirror_memory_pool_create("mirror_settings_text"); /* this thread */
+    mirror_settings_t *made;
+    mirror_store_text_t stored;
+    const char *wrong;
+
+    mirror_store_read(&stored, &mirror->slot->version, mirror_slotmem_store(lane->child->registry->table, mirror->slot),
+                      ptemp);
+    if (stored.config != mirror->config) {
+        stored.text = NULL; /* it was set over another line than that of this child */
+    }
+    wrong = make_stored(&made, lane, &stored, ptemp);
+    if (wrong) {
+        discard(lane, stored.version, wrong, moment);
+        wrong = mirror_settings_make(&made, mirror, NULL, stored.version, ptemp);
+    }
+    apr_pool_destroy(ptemp);
+    return wrong ? mirror->settings : install(lane, made);
+}
+
+/* ---- child start ---- */
+
+apr_status_t mirror_settings_init(mirror_lane_t *lane, apr_pool_t *pool)
+{
+    apr_status_t rv = apr_thread_mutex_create(&lane->mutex, APR_THREAD_MUTEX_DEFAULT, pool);
+
+    if (rv == APR_SUCCESS && lane->mirror->slot && apr_atomic_read64(&lane->mirror->slot->version) != 0) {
+        mirror_settings_drop(renew(lane, AT_START));
+    }
+    return rv;
+}
+
+/* ---- request threads ---- */
+
+const mirror_settings_t *mirror_settings_acquire(mirror_lane_t *lane)
+{
+    apr_uint64_t version = lane->mirror->slot ? apr_atomic_read64(&lane->mirror->slot->version) : 0;
+    const mirror_settings_t *found;
+
+    if (version == 0) {
+        return lane->mirror->settings;
+    }
+    found = find(lane, version);
+    return found ? found : renew(lane, AT_REQUEST);
+}
+
+static apr_status_t give_back(void *settings)
+{
+    mirror_settings_drop(settings);
+    return APR_SUCCESS;
+}
+
+const mirror_settings_t *mirror_settings_borrow(const mirror_registry_t *registry, const mirror_t *mirror,
+                                                apr_pool_t *pool)
+{
+    const mirror_settings_t *settings;
+
+    if (!registry->child) {
+        return mirror->settings;
+    }
+    settings = mirror_settings_acquire(&registry->child->lanes[mirror->index]);
+    apr_pool_cleanup_register(pool, settings, give_back, apr_pool_cleanup_null);
+    return settings;
+}

@@ -1,0 +1,79 @@
+/* Licensed under the Apache License, Version 2.0; see LICENSE.
+ *
+ * mirror_slotmem_damage.c - what in shared memory was written by something else than this module.
+ * See mirror_slotmem.h.
+ *
+ * Only what can never be so without that counts, whatever children are just doing. It is no
+ * protection: what the parent reads elsewhere is bounded, whether or not something is found here.
+ * It is for the log, and to begin anew.
+ */
+#include <httpd.h>
+#include <http_config.h>
+#include <http_log.h>
+
+#include "shared/table_state.h"
+
+APLOG_USE_MODULE(proxy_mirror);
+
+#define PID_MAX 0x7fffffff
+
+static int header_is_damaged(const mirror_slotmem_segment_t *segment)
+{
+    mirror_slotmem_header_t *header = segment->header;
+    apr_uint32_t places = apr_atomic_read32(&header->places_used);
+
+    return apr_atomic_read64(&header->magic) != MIRROR_SLOTMEM_MAGIC ||
+           apr_atomic_read32(&header->slots_used) != segment->slots_used ||
+           apr_atomic_read32(&header->load) != segment->load || places < 1 ||
+           places > segment->places_max ||
+           MIRROR_SLOTMEM_LOWER(apr_atomic_read64(&header->lock)) > PID_MAX;
+}
+
+static int place_is_damaged(const mirror_slotmem_segment_t *segment, mirror_slotmem_place_t *place)
+{
+    apr_uint64_t owner = apr_atomic_read64(&place->owner);
+    apr_uint32_t load = MIRROR_SLOTMEM_UPPER(owner), pid = MIRROR_SLOTMEM_LOWER(owner);
+
+    return (owner != 0 && (load < 1 || load > segment->load || pid < 1 || pid > PID_MAX)) ||
+           MIRROR_SLOTMEM_LOWER(apr_atomic_read64(&place->settler)) > PID_MAX;
+}
+
+const char *mirror_slotmem_damage(const mirror_slotmem_segment_t *segment)
+{
+    apr_uint32_t i, places;
+
+    if (header_is_damaged(segment)) {
+        return "its header";
+    }
+    for (i = 0; i < segment->slots_used; i++) {
+        if (apr_atomic_read64(&mirror_slotmem_slot_at(segment, i)->canary) !=
+            MIRROR_SLOTMEM_MAGIC) {
+            return "what children share of a mirror";
+        }
+    }
+    places = apr_atomic_read32(&segment->header->places_used);
+    places = places < segment->places_max ? places : segment->places_max;
+    for (i = MIRROR_SLOTMEM_SHARED + 1; i < places; i++) {
+        if (place_is_damaged(segment, &segment->places[i])) {
+            return "the list of children";
+        }
+    }
+    return NULL;
+}
+
+int mirror_slotmem_report_damage(mirror_slotmem_segment_t *segment, void *server)
+{
+    const char *what = mirror_slotmem_damage(segment);
+
+    if (what && !segment->told) {
+        segment->told = 1;
+        ap_log_error(APLOG_MARK, APLOG_ERR, 0, (server_rec *)server,
+                     "PM0202: the shared memory of mirrors is damaged: %s was written to by "
+                     "something else than "
+                     "this module; the next restart makes it anew, also a graceful one: all counts "
+                     "then begin at 0, and "
+                     "mirrors are as the configuration file says",
+                     what);
+    }
+    return segment->told; /* whatever was written there since */
+}

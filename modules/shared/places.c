@@ -1,0 +1,288 @@
+/* Licensed under the Apache License, Version 2.0; see LICENSE.
+ *
+ * mirror_slotmem_place.c - places of children, and which children there are. See mirror_slotmem.h.
+ *
+ * A place has two words. Its owner is changed from 0 by the child that claims it, and back to 0 by
+ * that child or by the process that settles it. Its settler is a lock for the latter: it holds the
+ * pid of the process that settles, so when that one is killed in the middle the next may break the
+ * lock; settling twice does no harm, as the second time nothing is left to be moved. Nobody waits
+ * for it. The upper half of each word keeps a pid that comes back from being taken for the one
+ * before: in the owner the load of the configuration that the child runs, in the settler a count.
+ *
+ * Which children run, and with which load, the parent notes in its own memory as the MPM tells it.
+ */
+#include <unistd.h>
+
+#include <httpd.h>
+#include <http_config.h>
+#include <http_log.h>
+
+#include "shared/table_state.h"
+
+APLOG_USE_MODULE(proxy_mirror);
+
+#define LOWER    MIRROR_SLOTMEM_LOWER
+#define UPPER    MIRROR_SLOTMEM_UPPER
+#define FIRST    (MIRROR_SLOTMEM_SHARED + 1) /* the places of one child each */
+#define ATTEMPTS 100                         /* at a word that others change */
+
+/* ---- settling ---- */
+
+/* Slots below this number were used at some time: of later loads than that of this child, too. */
+static apr_uint32_t slots_used(const mirror_table_t *table)
+{
+    const mirror_slotmem_segment_t *segment = table->segment;
+    apr_uint32_t used = table->is_child ? apr_atomic_read32(&segment->header->slots_used) : 0;
+
+    return used <= segment->slots_used ? segment->slots_used
+           : used < segment->slots_max ? used
+                                       : segment->slots_max;
+}
+
+static void settle_cells(mirror_table_t *table, apr_uint32_t place)
+{
+    apr_uint32_t slots = slots_used(table), i;
+
+    for (i = 0; i < slots; i++) {
+        mirror_cell_t *cell = mirror_slotmem_cell_at(table->segment, place, i);
+
+        apr_atomic_set64(&cell->in_flight, 0);
+        apr_atomic_set64(&cell->connections, 0);
+        apr_atomic_set64(&cell->bytes, 0);
+        apr_atomic_add64(&cell->outcomes[MIRROR_OUTCOME_SHUT_DOWN],
+                         mirror_cell_unfinished(cell));
+    }
+}
+
+static int lock(mirror_slotmem_place_t *place)
+{
+    apr_uint64_t settler = apr_atomic_read64(&place->settler);
+    apr_uint64_t mine = (apr_uint64_t)(UPPER(settler) + 1) << 32 | (apr_uint32_t)getpid();
+
+    return !mirror_store_is_alive(LOWER(settler)) &&
+           apr_atomic_cas64(&place->settler, mine, settler) == settler;
+}
+
+static void unlock(mirror_slotmem_place_t *place)
+{
+    apr_uint64_t settler = apr_atomic_read64(&place->settler);
+
+    apr_atomic_cas64(&place->settler, (apr_uint64_t)UPPER(settler) << 32, settler);
+}
+
+/* Settle the place if its owner still is `owner`, unless another process is just doing so. `known`:
+ * that child has ended for sure, though a process may have its pid. */
+static void settle_place(mirror_table_t *table, apr_uint32_t i, apr_uint64_t owner, int known)
+{
+    mirror_slotmem_place_t *place = &table->segment->places[i];
+
+    if (lock(place)) {
+        if (apr_atomic_read64(&place->owner) == owner &&
+            (known || !mirror_store_is_alive(LOWER(owner)))) {
+            settle_cells(table, i);
+            apr_atomic_cas64(&place->owner, 0, owner);
+        }
+        unlock(place);
+    }
+}
+
+/* The place of a process that has ended. It has one, so no more are settled, whatever is written in
+ * others. */
+static void settle(mirror_table_t *table, apr_uint32_t pid)
+{
+    apr_uint32_t places = mirror_slotmem_places(table), i;
+
+    for (i = FIRST; i < places; i++) {
+        apr_uint64_t owner = apr_atomic_read64(&table->segment->places[i].owner);
+
+        if (owner != 0 && LOWER(owner) == pid) {
+            settle_place(table, i, owner, 1);
+            return;
+        }
+    }
+}
+
+void mirror_slotmem_settle_ended(mirror_table_t *table)
+{
+    apr_uint32_t places = mirror_slotmem_places(table), i;
+
+    for (i = FIRST; i < places; i++) {
+        apr_uint64_t owner = apr_atomic_read64(&table->segment->places[i].owner);
+
+        if (owner != 0 && !mirror_store_is_alive(LOWER(owner))) {
+            settle_place(table, i, owner, 0);
+        }
+    }
+}
+
+/* ---- parent: which children there are ---- */
+
+/* Their number in the list; -1: it is not there. */
+static int find_child(const apr_array_header_t *children, apr_uint32_t pid)
+{
+    int i = children->nelts - 1;
+
+    while (i >= 0 && APR_ARRAY_IDX(children, i, mirror_slotmem_child_t).pid != pid) {
+        i--;
+    }
+    return i;
+}
+
+static void remove_child(apr_array_header_t *children, int i)
+{
+    mirror_slotmem_child_t *last = apr_array_pop(children);
+
+    if (i < children->nelts) {
+        APR_ARRAY_IDX(children, i, mirror_slotmem_child_t) = *last;
+    }
+}
+
+apr_uint32_t mirror_slotmem_oldest_load(mirror_slotmem_segment_t *segment)
+{
+    apr_uint32_t oldest = segment->load;
+    int i;
+
+    for (i = segment->children->nelts - 1; i >= 0; i--) {
+        const mirror_slotmem_child_t *child =
+            &APR_ARRAY_IDX(segment->children, i, mirror_slotmem_child_t);
+
+        if (!mirror_store_is_alive(child->pid)) { /* it ended while no mirror was configured */
+            remove_child(segment->children, i);
+        }
+        else if (child->load < oldest) {
+            oldest = child->load;
+        }
+    }
+    return oldest;
+}
+
+void mirror_slotmem_child_started(mirror_table_t *table, apr_int64_t pid)
+{
+    apr_array_header_t *children = table->segment->children;
+    mirror_slotmem_child_t child;
+    int i;
+
+    child.pid = (apr_uint32_t)pid;
+    child.load = table->load;
+    i = find_child(children, child.pid);
+    if (i < 0) {
+        APR_ARRAY_PUSH(children, mirror_slotmem_child_t) = child;
+    }
+    else {
+        APR_ARRAY_IDX(children, i, mirror_slotmem_child_t) = child;
+    }
+}
+
+void mirror_slotmem_child_ended(mirror_table_t *table, apr_int64_t pid)
+{
+    mirror_slotmem_segment_t *segment = table->segment;
+    int i = find_child(segment->children, (apr_uint32_t)pid);
+
+    if (i >= 0) {
+        remove_child(segment->children, i);
+    }
+    mirror_store_lock_release(&segment->header->lock, (apr_uint32_t)pid);
+    settle(table, (apr_uint32_t)pid);
+    mirror_slotmem_report_damage(segment, table->server);
+}
+
+/* Whether a process that may hold something in this segment has this number. */
+static int is_ours(const mirror_slotmem_segment_t *segment, apr_uint32_t pid)
+{
+    return find_child(segment->children, pid) >= 0;
+}
+
+void mirror_slotmem_tidy(mirror_table_t *table)
+{
+    mirror_slotmem_segment_t *segment = table->segment;
+    apr_uint32_t holder = LOWER(apr_atomic_read64(&segment->header->lock));
+    apr_uint32_t places = mirror_slotmem_places(table), i;
+
+    if (holder != 0 && !is_ours(segment, holder)) {
+        mirror_store_lock_release(&segment->header->lock, holder);
+    }
+    for (i = FIRST; i < places; i++) {
+        apr_uint32_t settler = LOWER(apr_atomic_read64(&segment->places[i].settler));
+        apr_uint64_t owner = apr_atomic_read64(&segment->places[i].owner);
+
+        if (settler != 0 && !is_ours(segment, settler)) {
+            unlock(&segment->places[i]);
+        }
+        if (owner != 0 && !is_ours(segment, LOWER(owner))) {
+            settle_place(table, i, owner, 1);
+        }
+    }
+}
+
+/* ---- child ---- */
+
+/* What an earlier process left that had the pid which is now ours: no other process would find it
+ * dead. */
+static void settle_former_self(mirror_table_t *table, apr_uint32_t self)
+{
+    apr_uint32_t places = mirror_slotmem_places(table), i;
+
+    for (i = FIRST; i < places; i++) {
+        if (LOWER(apr_atomic_read64(&table->segment->places[i].settler)) == self) {
+            unlock(&table->segment->places[i]);
+        }
+    }
+    mirror_store_lock_release(&table->segment->header->lock, self);
+    settle(table, self);
+}
+
+static void note_used(mirror_slotmem_header_t *header, apr_uint32_t places)
+{
+    apr_uint32_t used = apr_atomic_read32(&header->places_used);
+    int attempt;
+
+    for (attempt = 0; attempt < ATTEMPTS && used < places; attempt++) {
+        apr_atomic_cas32(&header->places_used, places, used);
+        used = apr_atomic_read32(&header->places_used);
+    }
+}
+
+static int claim_free(int *place, mirror_table_t *table, apr_uint64_t owner)
+{
+    mirror_slotmem_segment_t *segment = table->segment;
+    apr_uint32_t i;
+
+    for (i = FIRST; i < segment->places_max; i++) {
+        if (apr_atomic_cas64(&segment->places[i].owner, owner, 0) == 0) {
+            note_used(segment->header, i + 1);
+            *place = (int)i;
+            return 1;
+        }
+    }
+    return 0;
+}
+
+apr_status_t mirror_slotmem_claim(int *place, mirror_table_t *table)
+{
+    apr_uint32_t self = (apr_uint32_t)getpid();
+    apr_uint64_t owner = (apr_uint64_t)table->load << 32 | self;
+    int attempt;
+
+    table->is_child = 1;
+    settle_former_self(table, self);
+    for (attempt = 0; attempt < 2; attempt++) {
+        if (claim_free(place, table, owner)) {
+            return APR_SUCCESS;
+        }
+        mirror_slotmem_settle_ended(table);
+    }
+    ap_log_error(APLOG_MARK, APLOG_WARNING, 0, (server_rec *)table->server,
+                 "PM0201: none of the %u places for children in shared memory is free; this child "
+                 "shares one",
+                 (unsigned)table->segment->places_max - FIRST);
+    *place = MIRROR_SLOTMEM_SHARED;
+    return APR_SUCCESS;
+}
+
+void mirror_slotmem_release(mirror_table_t *table, int place)
+{
+    if (place != MIRROR_SLOTMEM_SHARED) {
+        settle_cells(table, (apr_uint32_t)place);
+        apr_atomic_set64(&table->segment->places[place].owner, 0);
+    }
+}

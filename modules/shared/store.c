@@ -1,0 +1,248 @@
+/* Licensed under the Apache License, Version 2.0; see LICENSE.
+ *
+ * mirror_store.c - a text in shared memory. See mirror_store.h.
+ *
+ * Texts are moved in atomic words, as one that is being read may be written to: then the version
+ * has moved on, and what was read is thrown away.
+ */
+#include <errno.h>
+#include <signal.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <apr_atomic.h>
+#include <apr_time.h>
+
+#include "shared/store.h"
+
+#define WORD        sizeof(apr_uint64_t)
+#define NAP         1000 /* microseconds */
+#define NAPS        5000
+#define ATTEMPTS    1000 /* of a reader */
+#define FEW         10   /* attempts of the parent */
+#define LOWER(word) ((apr_uint32_t)(word))
+#define UPPER(word) ((apr_uint32_t)((word) >> 32))
+
+/* ---- versions ---- */
+
+static int has_text(apr_uint64_t version)
+{
+    return version != 0 && (version & 1) == 0;
+}
+
+static mirror_store_place_t *place_of(mirror_store_t *store, apr_uint64_t version)
+{
+    return &store->places[version >> 1 & 1];
+}
+
+/* The next one with a text: of another place, if there is one in force. 0: there is none any more,
+ * and nobody ever counted that far. */
+static apr_uint64_t after(apr_uint64_t version)
+{
+    return (version | 1) + 1;
+}
+
+/* The next one without a text; never 0. */
+static apr_uint64_t dropped(apr_uint64_t version)
+{
+    return version & 1 ? version + 2 : version | 1;
+}
+
+int mirror_store_drop(apr_uint64_t *version, apr_uint64_t expected)
+{
+    return apr_atomic_cas64(version, dropped(expected), expected) == expected;
+}
+
+/* ---- places ---- */
+
+/* Bytes of the text that the place has, with its NUL. */
+static apr_size_t size_of(mirror_store_place_t *place)
+{
+    apr_uint64_t size = apr_atomic_read64(&place->size);
+
+    return size < MIRROR_STORE_SIZE ? (apr_size_t)size : MIRROR_STORE_SIZE;
+}
+
+/* Where a text is copied to. */
+typedef struct buffer_t {
+    apr_uint64_t *words;
+    apr_size_t capacity; /* in words */
+    apr_pool_t *pool;
+} buffer_t;
+
+/* Copy the text of a place, which may be written to meanwhile. */
+static void copy_place(mirror_store_text_t *text, mirror_store_place_t *place, buffer_t *buffer)
+{
+    apr_size_t size = size_of(place);
+    apr_size_t i, n = (size + WORD - 1) / WORD;
+
+    text->config = apr_atomic_read64(&place->config);
+    if (size == 0) {
+        return;
+    }
+    if (n > buffer->capacity) { /* at least twice as much, so that attempts together take little */
+        buffer->capacity = n > 2 * buffer->capacity ? n : 2 * buffer->capacity;
+        buffer->words = apr_palloc(buffer->pool, buffer->capacity * WORD);
+    }
+    for (i = 0; i < n; i++) {
+        buffer->words[i] = apr_atomic_read64(&place->words[i]);
+    }
+    ((char *)buffer->words)[size - 1] = '\0';
+    text->text = (const char *)buffer->words;
+}
+
+static void fill_place(mirror_store_place_t *place, apr_uint64_t config, const char *text)
+{
+    apr_size_t size = strlen(text) + 1, done, part;
+
+    apr_atomic_set64(&place->size, size);
+    apr_atomic_set64(&place->config, config);
+    for (done = 0; done < size; done += WORD) {
+        apr_uint64_t word = 0;
+
+        part = size - done < WORD ? size - done : WORD;
+        memcpy(&word, text + done, part);
+        apr_atomic_set64(&place->words[done / WORD], word);
+    }
+}
+
+void mirror_store_read(mirror_store_text_t *text, apr_uint64_t *version, mirror_store_t *store,
+                       apr_pool_t *pool)
+{
+    buffer_t buffer = { NULL, 0, pool };
+    int attempt;
+
+    for (attempt = 0; attempt < ATTEMPTS; attempt++) {
+        text->text = NULL;
+        text->config = 0;
+        text->version = apr_atomic_read64(version);
+        if (has_text(text->version)) {
+            copy_place(text, place_of(store, text->version), &buffer);
+        }
+        if (apr_atomic_read64(version) == text->version) {
+            return;
+        }
+    }
+    text->text = NULL;
+}
+
+/* ---- parent ---- */
+
+int mirror_store_drop_others(apr_uint64_t *version, mirror_store_t *store, apr_uint64_t config)
+{
+    int attempt;
+
+    for (attempt = 0; attempt < FEW; attempt++) {
+        apr_uint64_t seen = apr_atomic_read64(version);
+        mirror_store_place_t *place = place_of(store, seen);
+
+        if (!has_text(seen) || apr_atomic_read64(&place->config) == config) {
+            return 0;
+        }
+        if (mirror_store_drop(version, seen)) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
+static void copy_words(mirror_store_place_t *to, mirror_store_place_t *from)
+{
+    apr_size_t size = size_of(from), i;
+
+    apr_atomic_set64(&to->size, size);
+    apr_atomic_set64(&to->config, apr_atomic_read64(&from->config));
+    for (i = 0; i * WORD < size; i++) {
+        apr_atomic_set64(&to->words[i], apr_atomic_read64(&from->words[i]));
+    }
+}
+
+void mirror_store_move(apr_uint64_t *version, mirror_store_t *store, apr_uint64_t *former_version,
+                       mirror_store_t *former)
+{
+    int attempt;
+
+    for (attempt = 0; attempt < FEW; attempt++) {
+        apr_uint64_t seen = apr_atomic_read64(former_version);
+
+        if (has_text(seen)) {
+            copy_words(place_of(store, after(0)), place_of(former, seen));
+        }
+        if (mirror_store_drop(former_version, seen)) {
+            apr_atomic_set64(version, has_text(seen) ? after(0) : 0);
+            return;
+        }
+    }
+}
+
+/* ---- the lock ---- */
+
+/* EPERM: it lives, as another user. */
+int mirror_store_is_alive(apr_uint32_t pid)
+{
+    return pid > 0 && pid <= 0x7fffffff && (kill((pid_t)pid, 0) == 0 || errno != ESRCH);
+}
+
+static apr_status_t lock_up(apr_uint64_t *mine, mirror_store_lock_t *lock)
+{
+    int naps;
+
+    for (naps = 0; naps < NAPS; naps++) {
+        apr_uint64_t seen = apr_atomic_read64(lock);
+
+        if (!mirror_store_is_alive(LOWER(seen))) {
+            *mine = (apr_uint64_t)(UPPER(seen) + 1) << 32 | (apr_uint32_t)getpid();
+            if (apr_atomic_cas64(lock, *mine, seen) == seen) {
+                return APR_SUCCESS;
+            }
+        }
+        apr_sleep(NAP);
+    }
+    return APR_TIMEUP;
+}
+
+static void unlock(mirror_store_lock_t *lock, apr_uint64_t mine)
+{
+    apr_atomic_cas64(lock, (apr_uint64_t)UPPER(mine) << 32, mine);
+}
+
+void mirror_store_lock_release(mirror_store_lock_t *lock, apr_uint32_t pid)
+{
+    apr_uint64_t seen = apr_atomic_read64(lock);
+
+    if (LOWER(seen) == pid) {
+        unlock(lock, seen);
+    }
+}
+
+/* ---- writing ---- */
+
+apr_status_t mirror_store_write(apr_uint64_t *version, mirror_store_t *store,
+                                mirror_store_lock_t *lock, apr_uint64_t expected,
+                                apr_uint64_t config, const char *text)
+{
+    apr_uint64_t mine, next = after(expected);
+    apr_status_t rv;
+
+    if (!text) {
+        return mirror_store_drop(version, expected) ? APR_SUCCESS : APR_EAGAIN;
+    }
+    if (strlen(text) >= MIRROR_STORE_SIZE) {
+        return APR_ENOSPC;
+    }
+    rv = lock_up(&mine, lock);
+    if (rv != APR_SUCCESS) {
+        return rv;
+    }
+    if (next == 0 || apr_atomic_read64(version) != expected) {
+        rv = APR_EAGAIN;
+    }
+    else {
+        fill_place(place_of(store, next), config, text);
+        if (apr_atomic_cas64(version, next, expected) != expected) { /* it was dropped */
+            rv = APR_EAGAIN;
+        }
+    }
+    unlock(lock, mine);
+    return rv;
+}

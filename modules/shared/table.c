@@ -1,0 +1,332 @@
+/* Licensed under the Apache License, Version 2.0; see LICENSE.
+ *
+ * mirror_slotmem.c - what children share: the segment, and which mirror has which slot. See
+ * mirror_slotmem.h for the picture.
+ *
+ * A page of shared memory costs nothing until it is touched, and for shared memory reading is
+ * touching. So nothing here looks at slots and places that were never used, and new memory, which
+ * is zero, is not cleared.
+ *
+ * The module is unloaded at every reload, so no function of it may be a cleanup of the process
+ * pool. What is found again may be another version's: kept_t alone is the same in all versions.
+ */
+#include <string.h>
+
+#include <ap_mpm.h>
+#include <apr_strings.h>
+#include <http_config.h>
+#include <http_log.h>
+#include <httpd.h>
+
+#include "shared/table_state.h"
+
+APLOG_USE_MODULE(proxy_mirror);
+
+#define KEPT    "mod_proxy_mirror:segment"
+#define VERSION 4
+#define SPARE   16 /* places for children that the MPM forks before it has seen others end */
+#define SEGMENT mirror_slotmem_segment_t
+
+/* What ap_retained_data_get finds after a restart: the parent's own memory. */
+typedef struct kept_t {
+    apr_uint32_t layout[6]; /* of `segment` and of what it points to; if it is another one, only
+                               `pool` is of use */
+    apr_pool_t *pool;       /* has the segment; NULL: there is none */
+    SEGMENT *segment;
+} kept_t;
+
+/* ---- the segment ---- */
+
+static void layout_of(apr_uint32_t layout[6])
+{
+    layout[0] = VERSION;
+    layout[1] = sizeof(SEGMENT) + sizeof(mirror_slotmem_mirror_t) + sizeof(mirror_slotmem_child_t);
+    layout[2] = MIRROR_SLOTMEM_HEADER_SIZE + MIRROR_SLOTMEM_PLACE_SIZE;
+    layout[3] = MIRROR_SLOTMEM_SLOT_SIZE;
+    layout[4] = MIRROR_SLOTMEM_CELL_SIZE;
+    layout[5] = MIRROR_SLOTMEM_STORE_SIZE;
+}
+
+static int has_this_layout(const kept_t *kept)
+{
+    apr_uint32_t layout[6];
+
+    layout_of(layout);
+    return memcmp(layout, kept->layout, sizeof(layout)) == 0;
+}
+
+static apr_uint32_t places_needed(void)
+{
+    int daemons = 0;
+
+    if (ap_mpm_query(AP_MPMQ_HARD_LIMIT_DAEMONS, &daemons) != APR_SUCCESS || daemons < 1) {
+        daemons = 256;
+    }
+    return 1 + (apr_uint32_t)daemons + SPARE;
+}
+
+/* Bytes from the header to the end. */
+static apr_uint64_t size_needed(apr_uint64_t slots, apr_uint64_t places)
+{
+    return MIRROR_SLOTMEM_HEADER_SIZE + slots * MIRROR_SLOTMEM_SLOT_SIZE +
+           MIRROR_SLOTMEM_ALIGNED(places * MIRROR_SLOTMEM_PLACE_SIZE) +
+           places * slots * MIRROR_SLOTMEM_CELL_SIZE + slots * MIRROR_SLOTMEM_STORE_SIZE;
+}
+
+/* Where its parts are. apr_shm puts a size in front of what it gives out (which it never reads), so
+ * that is not aligned. */
+static void lay_out(SEGMENT *segment, void *base)
+{
+    segment->header = (mirror_slotmem_header_t *)MIRROR_SLOTMEM_ALIGNED((apr_uintptr_t)base);
+    segment->slots = (char *)segment->header + MIRROR_SLOTMEM_HEADER_SIZE;
+    segment->places =
+        (mirror_slotmem_place_t *)(segment->slots + segment->slots_max * MIRROR_SLOTMEM_SLOT_SIZE);
+    segment->cells = (char *)segment->places +
+                     MIRROR_SLOTMEM_ALIGNED(segment->places_max * MIRROR_SLOTMEM_PLACE_SIZE);
+    segment->stores = segment->cells + (apr_size_t)segment->places_max * segment->slots_max *
+                                           MIRROR_SLOTMEM_CELL_SIZE;
+}
+
+/* Make a segment, and keep it in place of the one before, which is the caller's then. */
+static apr_status_t create(kept_t *kept, apr_pool_t *process, apr_uint32_t slots)
+{
+    apr_uint32_t places = places_needed();
+    apr_uint64_t size = size_needed(slots, places);
+    apr_pool_t *pool;
+    SEGMENT *segment;
+    apr_shm_t *shm;
+    apr_status_t rv = APR_ENOMEM;
+
+    apr_pool_create(&pool, process);
+    apr_pool_tag(pool, "mirror_slotmem");
+    if (size < (APR_SIZE_MAX >> 1)) {
+        rv = apr_shm_create(&shm, (apr_size_t)size + 64, NULL, pool);
+    }
+    if (rv != APR_SUCCESS) {
+        apr_pool_destroy(pool);
+        return rv;
+    }
+    segment = apr_pcalloc(pool, sizeof(*segment));
+    segment->pool = pool;
+    segment->size = (apr_size_t)size;
+    segment->slots_max = slots;
+    segment->places_max = places;
+    lay_out(segment, apr_shm_baseaddr_get(shm));
+    segment->mirrors = apr_pcalloc(pool, slots * sizeof(*segment->mirrors));
+    segment->children = apr_array_make(pool, 16, sizeof(mirror_slotmem_child_t));
+    segment->header->magic = MIRROR_SLOTMEM_MAGIC;
+    segment->header->places_used = MIRROR_SLOTMEM_SHARED + 1;
+    layout_of(kept->layout);
+    kept->pool = pool;
+    kept->segment = segment;
+    return APR_SUCCESS;
+}
+
+/* No child that still has the segment is to change a mirror there, and say that it has. */
+static void close_changes(SEGMENT *segment)
+{
+    apr_uint32_t i;
+
+    for (i = 0; i < segment->slots_used; i++) {
+        apr_atomic_set64(&mirror_slotmem_slot_at(segment, i)->config, 0);
+    }
+}
+
+/* Put a new segment in place of the kept one. *former: texts can be moved from it; NULL if not. */
+static apr_status_t replace(SEGMENT **former, kept_t *kept, server_rec *s, int slots, int damaged)
+{
+    kept_t before = *kept;
+    int readable = has_this_layout(&before);
+    apr_status_t rv = create(kept, s->process->pool, (apr_uint32_t)slots);
+
+    if (rv != APR_SUCCESS) {
+        return rv;
+    }
+    if (!damaged) {
+        ap_log_error(APLOG_MARK, APLOG_WARNING, 0, s,
+                     "PM0200: the shared memory of mirrors is made anew, as ProxyMirrorSlots has "
+                     "grown or the module "
+                     "is of another version; all counts begin at 0");
+    }
+    if (readable) {
+        kept->segment->load = before.segment->load;
+        close_changes(before.segment);
+    }
+    if (readable && !damaged) {
+        *former = before.segment;
+    }
+    else {
+        apr_pool_destroy(before.pool); /* here; children that run still have it */
+    }
+    return APR_SUCCESS;
+}
+
+apr_status_t mirror_slotmem_open(mirror_table_t **out, apr_pool_t *pconf, void *server, int slots)
+{
+    server_rec *s = server;
+    kept_t *kept = ap_retained_data_get(KEPT);
+    SEGMENT *former = NULL;
+    mirror_table_t *table;
+    apr_status_t rv = APR_SUCCESS;
+    int readable, damaged;
+
+    if (kept == NULL) {
+        kept = ap_retained_data_create(KEPT, sizeof(*kept));
+    }
+    readable = kept->pool != NULL && has_this_layout(kept);
+    damaged = readable && mirror_slotmem_report_damage(kept->segment, s);
+    if (kept->pool == NULL) {
+        rv = create(kept, s->process->pool, (apr_uint32_t)slots);
+    }
+    else if (!readable || damaged || kept->segment->slots_max < (apr_uint32_t)slots) {
+        rv = replace(&former, kept, s, slots, damaged);
+    }
+    if (rv != APR_SUCCESS) {
+        return rv;
+    }
+    table = apr_pcalloc(pconf, sizeof(*table));
+    table->server = server;
+    table->segment = kept->segment;
+    table->former = former;
+    table->load = ++kept->segment->load;
+    apr_atomic_set32(&kept->segment->header->load, table->load);
+    mirror_slotmem_tidy(table);
+    *out = table;
+    return APR_SUCCESS;
+}
+
+void mirror_slotmem_complete(mirror_table_t *table)
+{
+    if (table->former != NULL) {
+        apr_pool_destroy(table->former->pool);
+        table->former = NULL;
+    }
+}
+
+int mirror_slotmem_is_newest(const mirror_table_t *table)
+{
+    return apr_atomic_read32(&table->segment->header->load) == table->load;
+}
+
+/* ---- parts of the segment ---- */
+
+static apr_uint32_t index_of(const mirror_table_t *table, const mirror_slot_t *slot)
+{
+    return (apr_uint32_t)(((const char *)slot - table->segment->slots) / MIRROR_SLOTMEM_SLOT_SIZE);
+}
+
+mirror_store_t *mirror_slotmem_store(mirror_table_t *table, const mirror_slot_t *slot)
+{
+    return mirror_slotmem_store_at(table->segment, index_of(table, slot));
+}
+
+mirror_store_lock_t *mirror_slotmem_store_lock(mirror_table_t *table)
+{
+    return &table->segment->header->lock;
+}
+
+mirror_cell_t *mirror_slotmem_cell(mirror_table_t *table, int place, const mirror_slot_t *slot)
+{
+    return mirror_slotmem_cell_at(table->segment, (apr_uint32_t)place, index_of(table, slot));
+}
+
+apr_uint32_t mirror_slotmem_places(mirror_table_t *table)
+{
+    apr_uint32_t used = apr_atomic_read32(&table->segment->header->places_used);
+
+    return used < table->segment->places_max ? used : table->segment->places_max;
+}
+
+/* ---- slots ---- */
+
+/* Empty the slot of a mirror that is gone. */
+static void clear(mirror_table_t *table, mirror_slot_t *slot)
+{
+    apr_uint32_t places = mirror_slotmem_places(table), place;
+
+    for (place = 0; place < places; place++) {
+        mirror_cell_t *cell = mirror_slotmem_cell(table, (int)place, slot);
+
+        apr_atomic_set64(&cell->seen,
+                         0); /* first, for mirror_cell_unfinished() in another process */
+        memset(cell, 0, sizeof(*cell));
+    }
+    apr_atomic_set64(&slot->config, 0);
+    apr_atomic_set64(&slot->down_until, 0);
+    apr_atomic_set64(&slot->down_drops, 0);
+    apr_atomic_set64(&slot->limit_local, 0);
+    apr_atomic_set64(&slot->limit_closed, 0);
+    apr_atomic_set64(&slot->limit_shared, 0);
+    apr_atomic_set64(&slot->limit_silent, 0);
+    apr_atomic_set64(&slot->version, 0); /* nothing is stored */
+}
+
+/* The index of a slot whose mirror is gone for good; slots_max if there is none. The load before
+ * does not count as gone, because a name that comes later in this configuration could be one of
+ * its. */
+static apr_uint32_t find_gone(mirror_table_t *table)
+{
+    SEGMENT *segment = table->segment;
+    apr_uint32_t oldest = mirror_slotmem_oldest_load(segment), i;
+
+    for (i = 0; i < segment->slots_max; i++) {
+        apr_uint32_t load = segment->mirrors[i].load;
+
+        if (load + 1 < table->load && load < oldest) {
+            break;
+        }
+    }
+    return i;
+}
+
+/* The index of the mirror's slot; slots_used if it has none. */
+static apr_uint32_t find(const SEGMENT *segment, const char *name)
+{
+    apr_uint32_t i = 0;
+
+    while (i < segment->slots_used && strcmp(segment->mirrors[i].name, name) != 0) {
+        i++;
+    }
+    return i;
+}
+
+/* A new slot gets what was stored for its mirror in the segment before. */
+static void move_text(mirror_table_t *table, mirror_slot_t *slot, const char *name)
+{
+    SEGMENT *former = table->former;
+    apr_uint32_t i = former ? find(former, name) : 0;
+
+    if (former && i < former->slots_used) {
+        mirror_store_move(&slot->version, mirror_slotmem_store(table, slot),
+                          &mirror_slotmem_slot_at(former, i)->version,
+                          mirror_slotmem_store_at(former, i));
+    }
+}
+
+apr_status_t mirror_slotmem_slot(mirror_slot_t **slot, mirror_table_t *table, const char *name)
+{
+    SEGMENT *segment = table->segment;
+    apr_uint32_t i = find(segment, name);
+
+    if (i < segment->slots_used) {
+        segment->mirrors[i].load = table->load;
+        *slot = mirror_slotmem_slot_at(segment, i);
+        return APR_SUCCESS;
+    }
+    if (i == segment->slots_max && (i = find_gone(table)) == segment->slots_max) {
+        return APR_ENOSPC;
+    }
+    *slot = mirror_slotmem_slot_at(segment, i);
+    if (i < segment->slots_used) {
+        clear(table, *slot);
+    }
+    else {
+        segment->slots_used = i + 1;
+        (*slot)->canary = MIRROR_SLOTMEM_MAGIC;
+        apr_atomic_set32(&segment->header->slots_used, i + 1);
+    }
+    segment->mirrors[i].load = table->load;
+    apr_cpystrn(segment->mirrors[i].name, name, sizeof(segment->mirrors[i].name));
+    move_text(table, *slot, name);
+    return APR_SUCCESS;
+}

@@ -1,0 +1,53 @@
+/* Licensed under the Apache License, Version 2.0; see LICENSE.
+ *
+ * mirror_slotmem_sum.c - the sums of what children have counted. See mirror_slotmem.h.
+ */
+#include <string.h>
+
+#include "shared/table.h"
+
+static void add_up(apr_uint64_t *sum, apr_uint64_t *part, int n)
+{
+    for (; n-- > 0; sum++, part++) {
+        *sum += mirror_cell_bounded(apr_atomic_read64(part));
+        *sum = *sum <= MIRROR_CELL_COUNT_MAX ? *sum : MIRROR_CELL_COUNT_MAX;
+    }
+}
+
+/* What could not be, had children alone counted: more outcomes than requests. */
+static void make_whole(mirror_cell_t *sum)
+{
+    apr_uint64_t ended = 0;
+    int i;
+
+    for (i = 0; i < MIRROR_OUTCOME_COUNT; i++) {
+        ended += sum->outcomes[i];
+    }
+    sum->seen = sum->seen > ended ? sum->seen : ended;
+}
+
+void mirror_slotmem_sum(mirror_totals_t *totals, mirror_table_t *table, const mirror_slot_t *slot)
+{
+    mirror_cell_t *sum = &totals->sum;
+    apr_uint32_t places = mirror_slotmem_places(table), i;
+    apr_uint64_t open;
+
+    memset(totals, 0, sizeof(*totals));
+    for (i = 0; i < places; i++) {
+        mirror_cell_t *cell = mirror_slotmem_cell(table, (int)i, slot);
+
+        /* What a copy is counted in last is read first: so seen has every copy that is in one of the others. */
+        add_up(sum->outcomes, cell->outcomes, MIRROR_OUTCOME_COUNT);
+        add_up(&sum->in_flight, &cell->in_flight, 1);
+        add_up(&sum->seen, &cell->seen, 1);
+        add_up(&sum->connections, &cell->connections, 1);
+        add_up(&sum->bytes, &cell->bytes, 1);
+        add_up(sum->responses, cell->responses, 5);
+        add_up(sum->latency, cell->latency, MIRROR_CELL_BUCKETS);
+        add_up(&sum->latency_us, &cell->latency_us, 1);
+    }
+    make_whole(sum);
+    open = mirror_cell_unfinished(sum);
+    sum->in_flight = sum->in_flight < open ? sum->in_flight : open;
+    totals->queued = open - sum->in_flight;
+}
