@@ -2,7 +2,7 @@
  *
  * decision.c - what a decision not to copy costs the thread that serves the client: bench/cases/decision.py runs it.
  *
- * It does what mirror_capture.c does for one mirror of a request with twelve headers: take the settings, choose, and count,
+ * It does what capture/capture.c does for one mirror of a request with twelve headers: take the settings, choose, and count,
  * with settings of the file's and with some that the manager has set; with a log, also make the line of what was refused and
  * hand it over. What the sender then does with lines is not counted. For each case a line is printed: its name, and
  * nanoseconds of processor time for each decision, the fastest of several rounds.

@@ -1,6 +1,6 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE.
  *
- * mirror_manager_guard.c - which requests manager and status answer. See mirror_manager_guard.h.
+ * admin/access.c - which requests manager and status answer. See admin/access.h.
  *
  * Handler. An access file (.htaccess) can give any request a handler in many ways, and its author is not the
  * administrator. So ways are not listed: the handler counts only if the SetHandler in force is an object that belongs to a

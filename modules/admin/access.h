@@ -1,8 +1,8 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE.
  *
- * mirror_manager_guard.h - which requests manager and status answer at all, beside what httpd's Require says.
+ * admin/access.h - which requests manager and status answer at all, beside what httpd's Require says.
  *
- * Who may change a mirror is mirror_change_guard.h's.
+ * Who may change a mirror is admin/guard.h's.
  */
 #ifndef MIRROR_MANAGER_GUARD_H
 #define MIRROR_MANAGER_GUARD_H

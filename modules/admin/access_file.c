@@ -1,6 +1,6 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE.
  *
- * mirror_access_file.c - a request as it would be without access files. See mirror_access_file.h.
+ * admin/access_file.c - a request as it would be without access files. See admin/access_file.h.
  *
  * What an access file can do to a request is not listed. The request is looked up once more, as a subrequest for which httpd
  * finds no access file: with the same method, path and headers, through all hooks of httpd up to the handler.

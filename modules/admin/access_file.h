@@ -1,6 +1,6 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE.
  *
- * mirror_access_file.h - what a request may do without what access files (.htaccess) say.
+ * admin/access_file.h - what a request may do without what access files (.htaccess) say.
  *
  * The author of an access file on the way to a <Location> can let anybody in there: <If> sections of access files come after
  * it, and what it does not name (AuthBasicProvider, Satisfy, SSLUserName) is theirs.

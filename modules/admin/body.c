@@ -1,6 +1,6 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE.
  *
- * mirror_change_body.c - the body of a request. See mirror_change_body.h.
+ * admin/body.c - the body of a request. See admin/body.h.
  */
 #include <string.h>
 

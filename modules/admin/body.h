@@ -1,6 +1,6 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE.
  *
- * mirror_change_body.h - the body of a request that changes a mirror: its type, its bytes, the fields of a form.
+ * admin/body.h - the body of a request that changes a mirror: its type, its bytes, the fields of a form.
  */
 #ifndef MIRROR_CHANGE_BODY_H
 #define MIRROR_CHANGE_BODY_H

@@ -1,8 +1,8 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE.
  *
- * mirror_change.c - changing a mirror while httpd runs. See mirror_change.h.
+ * admin/change.c - changing a mirror while httpd runs. See admin/change.h.
  *
- * mirror_settings_change.h makes the change; here the request is read, and its result answered.
+ * settings/change.h makes the change; here the request is read, and its result answered.
  */
 #include <string.h>
 

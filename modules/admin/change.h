@@ -1,6 +1,6 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE.
  *
- * mirror_change.h - changing a mirror while httpd runs: PUT, PATCH and DELETE of its resource, and the page's forms.
+ * admin/change.h - changing a mirror while httpd runs: PUT, PATCH and DELETE of its resource, and the page's forms.
  *
  * A form is posted to the resource of the mirror, LOCATION/mirrors/NAME, as application/x-www-form-urlencoded. Fields:
  *

@@ -1,6 +1,6 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE.
  *
- * mirror_change_guard.c - who may change a mirror. See mirror_change_guard.h.
+ * admin/guard.c - who may change a mirror. See admin/guard.h.
  */
 #include <string.h>
 

@@ -1,6 +1,6 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE.
  *
- * mirror_change_guard.h - who may change a mirror, beside what httpd's Require says.
+ * admin/guard.h - who may change a mirror, beside what httpd's Require says.
  */
 #ifndef MIRROR_CHANGE_GUARD_H
 #define MIRROR_CHANGE_GUARD_H

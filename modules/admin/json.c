@@ -1,6 +1,6 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE.
  *
- * mirror_manager_json.c - mirrors and errors as JSON. See mirror_manager_json.h.
+ * admin/json.c - mirrors and errors as JSON. See admin/json.h.
  */
 #include <string.h>
 

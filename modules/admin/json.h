@@ -1,6 +1,6 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE.
  *
- * mirror_manager_json.h - what the manager answers in JSON: mirrors, and errors.
+ * admin/json.h - what the manager answers in JSON: mirrors, and errors.
  */
 #ifndef MIRROR_MANAGER_JSON_H
 #define MIRROR_MANAGER_JSON_H

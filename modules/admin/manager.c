@@ -1,6 +1,6 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE.
  *
- * mirror_manager.c - what an administrator asks. See mirror_manager.h.
+ * admin/manager.c - what an administrator asks. See admin/manager.h.
  *
  * An answer is written into one yajl_gen, then sent as a whole; faults are answered the same way, as
  * {"error": "..."}. Which resource is meant is what the URI has below the location, as path_info depends on which

@@ -1,9 +1,9 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE.
  *
- * mirror_manager.h - what an administrator asks: which resource of the manager a request means.
+ * admin/manager.h - what an administrator asks: which resource of the manager a request means.
  *
  * Everything that is answered is read when it is asked: the settings in force, and counts from shared memory. Changes are
- * mirror_change.h's.
+ * admin/change.h's.
  */
 #ifndef MIRROR_MANAGER_H
 #define MIRROR_MANAGER_H

@@ -1,6 +1,6 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE.
  *
- * mirror_metrics.c - the mirrors for Prometheus. See mirror_metrics.h.
+ * admin/metrics.c - the mirrors for Prometheus. See admin/metrics.h.
  *
  * All samples of a metric stand together below its HELP and TYPE, as the format wants it, so the mirrors are summed up
  * first and then gone through once for each metric.

@@ -1,6 +1,6 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE.
  *
- * mirror_metrics.h - the mirrors for Prometheus, in its text format 0.0.4.
+ * admin/metrics.h - the mirrors for Prometheus, in its text format 0.0.4.
  */
 #ifndef MIRROR_METRICS_H
 #define MIRROR_METRICS_H

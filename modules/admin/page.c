@@ -1,6 +1,6 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE.
  *
- * mirror_page.c - the page of the manager: the frame around the mirrors. See mirror_page.h.
+ * admin/page.c - the page of the manager: the frame around the mirrors. See admin/page.h.
  *
  * Whatever comes from a configuration file, a URI or a mirror is escaped where it is written.
  */

@@ -1,6 +1,6 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE.
  *
- * mirror_page.h - the page of the manager: the mirrors for people.
+ * admin/page.h - the page of the manager: the mirrors for people.
  *
  * Drawn here with the figures of the moment, it can be read and used without JavaScript: changes are plain forms. page.js
  * makes it live: it asks for the JSON each second, writes the figures where they stand, and draws charts. page.css and

@@ -1,6 +1,6 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE.
  *
- * mirror_page_forms.c - the forms that change a mirror. See mirror_page_mirror.h.
+ * admin/page_forms.c - the forms that change a mirror. See admin/page_mirror.h.
  *
  * Each is a plain form that posts attributes as the words of a directive, and the nonce that shows that this page was
  * asked for. page.js posts the same and stays on the page.

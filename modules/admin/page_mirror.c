@@ -1,6 +1,6 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE.
  *
- * mirror_page_mirror.c - one mirror on the page. See mirror_page_mirror.h.
+ * admin/page_mirror.c - one mirror on the page. See admin/page_mirror.h.
  */
 #include <apr_strings.h>
 #include <http_core.h>

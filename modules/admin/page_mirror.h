@@ -1,6 +1,6 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE.
  *
- * mirror_page_mirror.h - one mirror on the page: its state, figures, limit, outcomes, forms and settings.
+ * admin/page_mirror.h - one mirror on the page: its state, figures, limit, outcomes, forms and settings.
  *
  * What page.js keeps up to date has a data- attribute that says what it is: data-mirror a mirror's name, and in there
  * data-field a figure, data-outcome and data-attribute a row, data-when what is shown in one state only.
@@ -21,7 +21,7 @@ void mirror_page_put_state(request_rec *r, mirror_view_state_e state);
  * manager in a URL. */
 void mirror_page_put_mirror(request_rec *r, const mirror_view_t *view, const char *nonce, const char *location);
 
-/* mirror_page_forms.c: its forms. */
+/* admin/page_forms.c: its forms. */
 void mirror_page_put_forms(request_rec *r, const mirror_view_t *view, const char *nonce, const char *location);
 
 #endif

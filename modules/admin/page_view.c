@@ -1,6 +1,6 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE.
  *
- * mirror_page_view.c - what the page tells of a mirror, and in which words. See mirror_page_view.h.
+ * admin/page_view.c - what the page tells of a mirror, and in which words. See admin/page_view.h.
  */
 #include <string.h>
 

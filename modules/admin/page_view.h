@@ -1,6 +1,6 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE.
  *
- * mirror_page_view.h - what the page tells of a mirror, and in which words.
+ * admin/page_view.h - what the page tells of a mirror, and in which words.
  *
  * The page is for people who have not read the manual: a state and an outcome have a name to read, a sentence that says
  * what it means, and, so that colour is never alone, a sign or a texture. page.js shows and hides what is written in

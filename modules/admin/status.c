@@ -1,6 +1,6 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE.
  *
- * mirror_status.c - the mirrors on the page of mod_status. See mirror_status.h.
+ * admin/status.c - the mirrors on the page of mod_status. See admin/status.h.
  *
  * mod_status's hook is an optional one: without mod_status nobody calls it, and nothing of mod_status is needed. An access
  * file can bring mod_status's page to a folder; the mirrors, which are not the business of its author, are not on that.

@@ -1,6 +1,6 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE.
  *
- * mirror_status.h - the mirrors on the page of mod_status.
+ * admin/status.h - the mirrors on the page of mod_status.
  */
 #ifndef MIRROR_STATUS_H
 #define MIRROR_STATUS_H

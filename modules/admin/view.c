@@ -1,6 +1,6 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE.
  *
- * mirror_view.c - one mirror as it is now. See mirror_view.h.
+ * admin/view.c - one mirror as it is now. See admin/view.h.
  */
 #include <string.h>
 

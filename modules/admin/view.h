@@ -1,6 +1,6 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE.
  *
- * mirror_view.h - one mirror as it is now: the one source of JSON, page, mod_status and metrics.
+ * admin/view.h - one mirror as it is now: the one source of JSON, page, mod_status and metrics.
  */
 #ifndef MIRROR_VIEW_H
 #define MIRROR_VIEW_H

@@ -1,6 +1,6 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE.
  *
- * mirror_attributes.c - the table of attributes. See mirror_attributes.h.
+ * attributes/attributes.c - the table of attributes. See attributes/attributes.h.
  *
  * A new attribute is a member of mirror_settings_t and a row here.
  */

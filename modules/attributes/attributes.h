@@ -1,8 +1,8 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE.
  *
- * mirror_attributes.h - the table of attributes; from directive words, from JSON, to JSON.
+ * attributes/attributes.h - the table of attributes; from directive words, from JSON, to JSON.
  *
- * One row per attribute says what it is called, where it is in mirror_settings_t, its rule (mirror_value.h), its default,
+ * One row per attribute says what it is called, where it is in mirror_settings_t, its rule (attributes/value.h), its default,
  * where it may be given, and what it needs to have an effect. Directives, JSON, messages and defaults are all driven by
  * the rows; relations between attributes have a table of their own.
  *

@@ -1,6 +1,6 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE.
  *
- * mirror_expr.c - httpd's expressions. See mirror_expr.h.
+ * attributes/expr.c - httpd's expressions. See attributes/expr.h.
  */
 #include <string.h>
 

@@ -1,6 +1,6 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE.
  *
- * mirror_expr.h - httpd's expressions (ap_expr): conditions and strings.
+ * attributes/expr.h - httpd's expressions (ap_expr): conditions and strings.
  *
  * They are parsed at startup and evaluated for requests. What the client gets must not depend on them: they add nothing
  * to Vary. One that fails is logged once for each mirror and child, and httpd's own line for each request is kept out

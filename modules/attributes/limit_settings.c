@@ -1,6 +1,6 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE.
  *
- * mirror_limit_settings.c - rules of the attributes of limits. See mirror_limit_settings.h.
+ * attributes/limit_settings.c - rules of the attributes of limits. See attributes/limit_settings.h.
  */
 #include <apr_lib.h>
 #include <apr_strings.h>

@@ -1,13 +1,13 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE.
  *
- * mirror_limit_settings.h - what the table of attributes has to know of limits: rules of their attributes, and which limits are the same.
+ * attributes/limit_settings.h - what the table of attributes has to know of limits: rules of their attributes, and which limits are the same.
  */
 #ifndef MIRROR_LIMIT_SETTINGS_H
 #define MIRROR_LIMIT_SETTINGS_H
 
 #include "base/mirror.h"
 
-/* The words of `policy`, by their number, NULL at the end: the names of the providers (mirror_limit.h). */
+/* The words of `policy`, by their number, NULL at the end: the names of the providers (limit/limit.h). */
 extern const char *const mirror_limit_settings_policies[];
 
 /* ---- any thread ---- */

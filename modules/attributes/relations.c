@@ -1,6 +1,6 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE.
  *
- * mirror_relations.c - what attributes need of each other. See mirror_relations.h.
+ * attributes/relations.c - what attributes need of each other. See attributes/relations.h.
  */
 #include <string.h>
 

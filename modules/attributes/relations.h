@@ -1,6 +1,6 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE.
  *
- * mirror_relations.h - what attributes need of each other.
+ * attributes/relations.h - what attributes need of each other.
  */
 #ifndef MIRROR_RELATIONS_H
 #define MIRROR_RELATIONS_H

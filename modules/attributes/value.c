@@ -1,6 +1,6 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE.
  *
- * mirror_value.c - the types of values. See mirror_value.h; the type target is in mirror_value_target.c.
+ * attributes/value.c - the types of values. See attributes/value.h; the type target is in attributes/value_target.c.
  */
 #include <apr_cstr.h>
 #include <apr_lib.h>

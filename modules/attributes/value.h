@@ -1,9 +1,9 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE.
  *
- * mirror_value.h - the types that values in the configuration have.
+ * attributes/value.h - the types that values in the configuration have.
  *
  * A type reads a value from the text of a directive or from JSON into a C variable, and prints it in its canonical form.
- * A rule is a type with bounds, and with words for whoever breaks it. Attributes (mirror_attributes.h) and directives
+ * A rule is a type with bounds, and with words for whoever breaks it. Attributes (attributes/attributes.h) and directives
  * that take a single value have rules. Nothing of httpd is in here.
  */
 #ifndef MIRROR_VALUE_H

@@ -1,6 +1,6 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE.
  *
- * mirror_value_http.c - what HTTP has words for: methods, statuses, paths and Host headers.
+ * attributes/value_http.c - what HTTP has words for: methods, statuses, paths and Host headers.
  */
 #include <apr_lib.h>
 #include <apr_strings.h>

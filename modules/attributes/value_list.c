@@ -1,6 +1,6 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE.
  *
- * mirror_value_list.c - the type list: words, as text with commas between them, in JSON an array.
+ * attributes/value_list.c - the type list: words, as text with commas between them, in JSON an array.
  */
 #include <apr_lib.h>
 #include <apr_strings.h>

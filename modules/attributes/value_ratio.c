@@ -1,6 +1,6 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE.
  *
- * mirror_value_ratio.c - the type ratio: 0 to 1, in billionths.
+ * attributes/value_ratio.c - the type ratio: 0 to 1, in billionths.
  *
  * In a directive it is a decimal number, or one with a percent sign; in JSON a number. It is read digit by digit, as the
  * C library's own functions depend on the locale and take words such as "inf".

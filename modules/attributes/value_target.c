@@ -1,6 +1,6 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE.
  *
- * mirror_value_target.c - the type target: the URL of a server, taken apart; perhaps behind the path of a Unix socket, as
+ * attributes/value_target.c - the type target: the URL of a server, taken apart; perhaps behind the path of a Unix socket, as
  * in mod_proxy's ProxyPass.
  *
  * It is stricter than a URL parser: what a mirror has no use for is refused, and nothing is guessed. The canonical form

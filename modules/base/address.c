@@ -1,6 +1,6 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE.
  *
- * mirror_address.c - the addresses of a name: look-up, connect. See mirror_address.h.
+ * base/address.c - the addresses of a name: look-up, connect. See base/address.h.
  */
 #include <errno.h>
 #include <netdb.h>

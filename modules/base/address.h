@@ -1,6 +1,6 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE.
  *
- * mirror_address.h - the addresses of a name: look-up and connect, for mirrors and for Redis.
+ * base/address.h - the addresses of a name: look-up and connect, for mirrors and for Redis.
  *
  * What waits runs on a helper thread. Sockets are closed when a program is executed, so that no CGI program has them.
  * Deadlines are times of mirror_clock_now().

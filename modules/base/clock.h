@@ -1,6 +1,6 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE.
  *
- * mirror_clock.h - the clock of deadlines, timers, durations and pauses: nobody sets it.
+ * base/clock.h - the clock of deadlines, timers, durations and pauses: nobody sets it.
  *
  * It is CLOCK_MONOTONIC. All processes of a host share it, so shared memory may hold its times. It
  * never steps, and it stands still while a machine is suspended: what was under way then has the

@@ -1,6 +1,6 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE.
  *
- * mirror_closer.c - closing long files. See mirror_closer.h.
+ * base/closer.c - closing long files. See base/closer.h.
  *
  * The queue is asleep while no thread runs, so that the push which wakes it starts one. Two threads
  * may run for a moment, when something is pushed while the first one is about to end; each takes

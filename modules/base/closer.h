@@ -1,6 +1,6 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE.
  *
- * mirror_closer.h - a thread that does what takes long and that no one waits for: closing long
+ * base/closer.h - a thread that does what takes long and that no one waits for: closing long
  * files.
  *
  * The system frees the pages and blocks of a file without a name when it is closed, which takes

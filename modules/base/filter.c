@@ -1,6 +1,6 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE.
  *
- * mirror_filter.c - filters that only this module can add. See mirror_filter.h.
+ * base/filter.c - filters that only this module can add. See base/filter.h.
  *
  * add_any_filter_handle() of httpd's util_filter.c takes the record that it is given and does not
  * look it up by its name. Everything else that reads a record reads its type, its functions, and

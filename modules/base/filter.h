@@ -1,6 +1,6 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE.
  *
- * mirror_filter.h - filters that only this module can add.
+ * base/filter.h - filters that only this module can add.
  *
  * A filter that is registered has a name, and any author of an .htaccess file may name it
  * (SetInputFilter, AddOutputFilterByType, FilterProvider ...). httpd then calls it without a

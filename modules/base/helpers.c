@@ -1,6 +1,6 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE.
  *
- * mirror_helpers.c - threads for what blocks. See mirror_helpers.h.
+ * base/helpers.c - threads for what blocks. See base/helpers.h.
  *
  * Threads are created by pthread_create and not by apr_thread_create: APR's takes memory from a
  * pool for each thread, and loses 8 KiB with each thread that cannot be started. Condition

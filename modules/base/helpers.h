@@ -1,6 +1,6 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE.
  *
- * mirror_helpers.h - the helper threads of a child: they run the tasks that block, so that the
+ * base/helpers.h - the helper threads of a child: they run the tasks that block, so that the
  * sender does not.
  *
  *     sender                                       helper

@@ -1,6 +1,6 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE.
  *
- * mirror_loop.c - pollset, timers, wakeup. See mirror_loop.h.
+ * base/loop.c - pollset, timers, wakeup. See base/loop.h.
  *
  * The pollset is made with NOCOPY: the kernel hands back our own pollfd, and adding and removing costs one system call
  * and no memory. The results of a poll are read before any callback runs, so a callback may close any io.

@@ -1,6 +1,6 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE.
  *
- * mirror_loop.h - pollset, timers, wakeup. It knows sockets, not HTTP.
+ * base/loop.h - pollset, timers, wakeup. It knows sockets, not HTTP.
  *
  * Everything here is the sender thread's, but mirror_loop_wake(). What is watched is an io, part of what owns the
  * socket; its callback gets the events of one poll. An io that is closed in a callback is never called again, and the

@@ -1,6 +1,6 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE.
  *
- * mirror.c - the names of outcomes, and pools that belong to nobody else.
+ * base/mirror.c - the names of outcomes, and pools that belong to nobody else.
  */
 #include <stdlib.h>
 

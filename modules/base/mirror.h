@@ -1,10 +1,10 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE.
  *
- * mirror.h - the vocabulary: what a mirror, its settings, an outcome, a lane and a child are.
+ * base/mirror.h - the vocabulary: what a mirror, its settings, an outcome, a lane and a child are.
  *
  * A MIRROR is one ProxyMirror line. It lives in pconf, the same in every child, and is never changed after startup.
  * Its SETTINGS are its attributes; the file's are the mirror's, and the manager may put others in their place. A LANE is what one child has of one mirror: the gate that copies pass on their way
- * in and the counters in shared memory. The CHILD is what one child process has of everything. A COPY (mirror_copy.h)
+ * in and the counters in shared memory. The CHILD is what one child process has of everything. A COPY (copy/copy.h)
  * is one request on its way to one mirror.
  *
  * Who may change what: pconf things (mirror, settings, registry) only the startup thread; a lane's and child's atomic
@@ -83,7 +83,7 @@ typedef struct mirror_target_t {
     const char *authority; /* as in a Host header: port only if it is not the scheme's, IPv6 in brackets */
 } mirror_target_t;
 
-/* One mirror's attributes as mirror_attributes.c's table describes them: one member per row, of the row's type
+/* One mirror's attributes as attributes/attributes.c's table describes them: one member per row, of the row's type
  * (bool and choice: int; number and size: apr_int64_t; time: apr_interval_time_t; string: const char *;
  * list: apr_array_header_t * of const char *). */
 typedef struct mirror_settings_t {
@@ -115,12 +115,12 @@ typedef struct mirror_settings_t {
     int enable_limit_count;
     apr_int64_t count;
     apr_int64_t time_window; /* seconds */
-    int policy;              /* mirror_limit.h finds the provider by its word */
+    int policy;              /* limit/limit.h finds the provider by its word */
     int limit_fallback;      /* mirror_fallback_e */
     const char *redis_host;
     apr_int64_t redis_port;
     const char *redis_username;
-    const char *redis_password; /* mirror_secret.h: once resolved, never "exec:..." */
+    const char *redis_password; /* config/secret.h: once resolved, never "exec:..." */
     apr_int64_t redis_database;
     apr_int64_t redis_timeout; /* milliseconds */
     int redis_ssl;
@@ -130,7 +130,7 @@ typedef struct mirror_settings_t {
     apr_uint32_t limit_id; /* no attribute: tells limits that differ apart; mirror_limit_settings_identify() sets it */
     const struct mirror_rules_t *rules; /* no attribute: what follows from some; mirror_rules_compile() sets it */
 
-    /* no attributes: what mirror_settings.h says of settings that were made at run time; all 0 for the file's */
+    /* no attributes: what settings/settings.h says of settings that were made at run time; all 0 for the file's */
     apr_pool_t *pool;         /* theirs; NULL: they live as long as the configuration */
     apr_uint32_t references;  /* atomic */
     apr_uint64_t version;     /* of the text they were made of; a higher one came later */
@@ -139,15 +139,15 @@ typedef struct mirror_settings_t {
 
 /* ---- what lives in pconf ---- */
 
-typedef struct mirror_slot_t mirror_slot_t; /* mirror_slotmem.h: a mirror in shared memory */
-typedef struct mirror_cell_t mirror_cell_t; /* mirror_slotmem.h: one child's counters of one mirror */
+typedef struct mirror_slot_t mirror_slot_t; /* shared/table.h: a mirror in shared memory */
+typedef struct mirror_cell_t mirror_cell_t; /* shared/table.h: one child's counters of one mirror */
 typedef struct mirror_table_t mirror_table_t;
 typedef struct mirror_child_t mirror_child_t;
-typedef struct mirror_sender_t mirror_sender_t; /* mirror_sender.c */
-typedef struct mirror_spools_t mirror_spools_t; /* mirror_spool.c */
-typedef struct mirror_log_t mirror_log_t;           /* mirror_log.h: a ProxyMirrorLog */
-typedef struct mirror_log_line_t mirror_log_line_t; /* mirror_log_line.h */
-typedef struct mirror_spool_t mirror_spool_t;       /* mirror_spool.h */
+typedef struct mirror_sender_t mirror_sender_t; /* send/sender.c */
+typedef struct mirror_spools_t mirror_spools_t; /* copy/spool.c */
+typedef struct mirror_log_t mirror_log_t;           /* copy/log.h: a ProxyMirrorLog */
+typedef struct mirror_log_line_t mirror_log_line_t; /* copy/log_line.h */
+typedef struct mirror_spool_t mirror_spool_t;       /* copy/spool.h */
 
 typedef struct mirror_t {
     const char *name;
@@ -174,7 +174,7 @@ typedef struct mirror_registry_t {
     int slots;                   /* ProxyMirrorSlots */
     apr_interval_time_t drain_timeout;
     const char *id;            /* ProxyMirrorId */
-    apr_array_header_t *allow; /* ProxyMirrorAllowHost: mirror_allow.h; NULL: not given */
+    apr_array_header_t *allow; /* ProxyMirrorAllowHost: settings/allow.h; NULL: not given */
     const char *nonce;         /* of the manager's forms; random, another one with each load */
     const char *secret;        /* of the manager's ETags; random, kept over reloads */
     mirror_table_t *table; /* shared memory; NULL until post_config */
@@ -186,7 +186,7 @@ typedef struct mirror_registry_t {
 /* The expressions of a mirror. */
 typedef enum { MIRROR_EXPR_EXPR, MIRROR_EXPR_SAMPLE_KEY, MIRROR_EXPR_HEADER, MIRROR_EXPR_COUNT } mirror_expr_e;
 
-/* Something that a child has a bounded amount of; mirror_share.h divides it among mirrors. */
+/* Something that a child has a bounded amount of; copy/share.h divides it among mirrors. */
 typedef struct mirror_pot_t {
     apr_uint64_t size;    /* units */
     apr_uint64_t reserve; /* of these, for each mirror alone */
@@ -216,7 +216,7 @@ struct mirror_child_t {
     mirror_sender_t *sender;
     mirror_spools_t *spools;
     struct mirror_logs_t *logs; /* NULL: none is configured */
-    struct mirror_blocks_t *blocks; /* of long bodies; mirror_copy.c */
+    struct mirror_blocks_t *blocks; /* of long bodies; copy/copy.c */
     int place;            /* in shared memory */
     int graceful;         /* main thread: the MPM said that the child may take its time to end */
     mirror_pot_t memory;  /* bytes of ProxyMirrorMemory that copies take */
@@ -229,7 +229,7 @@ struct mirror_child_t {
 
 /* ---- the front door's entries into rooms that have no header, as nobody else may call in ---- */
 
-/* startup: mirror_capture.c's handler, filters and log_transaction hooks. */
+/* startup: capture/capture.c's handler, filters and log_transaction hooks. */
 void mirror_capture_register_hooks(apr_pool_t *p);
 
 /* child start, main thread: the sender and the queue of `child`; its threads are started with the first copy. `server`
@@ -242,7 +242,7 @@ apr_status_t mirror_sender_create(mirror_child_t *child, apr_pool_t *pool, void 
  * Returns 1 if no thread is left, 0 if one is, which is held up (a name server that does not answer). */
 int mirror_sender_stop(mirror_child_t *child, apr_interval_time_t patience);
 
-/* helper threads, as a task (mirror_helpers.h): look up and connect the chain of connections (mirror_connection.h) that
+/* helper threads, as a task (base/helpers.h): look up and connect the chain of connections (send/connection.h) that
  * begins with `chain`, and hand each over to the sender. */
 void mirror_connect_run(void *chain);
 

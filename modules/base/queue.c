@@ -1,6 +1,6 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE.
  *
- * mirror_queue.c - many push, one takes all. See mirror_queue.h.
+ * base/queue.c - many push, one takes all. See base/queue.h.
  *
  * Push and sleep each write one word and then read the other's: push links its item and then looks at `asleep`, the
  * taker sets `asleep` and then looks at `head`. As both writes are full barriers, at least one of them sees the other.

@@ -1,6 +1,6 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE.
  *
- * mirror_queue.h - the meeting place of threads: many push, one takes all.
+ * base/queue.h - the meeting place of threads: many push, one takes all.
  *
  * A linked stack whose head is exchanged atomically; the taker turns it round, so that the first pushed comes out
  * first. No lock, so a push never waits, and none is left held by a thread that ends. It is not bounded itself: what

@@ -1,6 +1,6 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE.
  *
- * mirror_tls.c - TLS to mirrors and to Redis, by mod_ssl. See mirror_tls.h.
+ * base/tls.c - TLS to mirrors and to Redis, by mod_ssl. See base/tls.h.
  *
  * mod_ssl is given a connection like those of mod_proxy's, but without a thread that waits. What could wait in httpd's
  * core filters (a FLUSH bucket, FlushMaxThreshold) never gets to them. While there is a deadline, which is during the

@@ -1,6 +1,6 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE.
  *
- * mirror_tls.h - TLS to mirrors and to Redis, by mod_ssl.
+ * base/tls.h - TLS to mirrors and to Redis, by mod_ssl.
  *
  * A wire has a conn_rec of httpd's in its own pool, with mod_ssl's filters in it and a pair of ours below them,
  * next to the socket. mod_ssl never touches the socket: so nothing waits but the handshake, and that no longer than one

@@ -1,6 +1,6 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE.
  *
- * mirror_transport.h - how bytes get to a socket and from it: as they are, or through TLS (mirror_tls.h).
+ * base/transport.h - how bytes get to a socket and from it: as they are, or through TLS (base/tls.h).
  *
  * A WIRE is a connected socket with its transport. Connections to mirrors have one, and so have those to Redis. It is
  * used by one thread at a time. What it is made of says whom it leads to: TLS asks for that, and checks it.
@@ -11,7 +11,7 @@
 #include <apr_network_io.h>
 
 typedef struct mirror_wire_t mirror_wire_t;
-typedef struct mirror_tls_t mirror_tls_t; /* mirror_tls.c */
+typedef struct mirror_tls_t mirror_tls_t; /* base/tls.c */
 
 typedef struct mirror_transport_t {
     /* helper threads: what is to be done once the socket is connected, at most until `deadline` (mirror_clock_now());

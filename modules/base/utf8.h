@@ -1,6 +1,6 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE.
  *
- * mirror_utf8.h - which bytes are UTF-8 (RFC 3629 4).
+ * base/utf8.h - which bytes are UTF-8 (RFC 3629 4).
  *
  * yajl's own check takes overlong forms and halves of surrogate pairs, which readers of JSON reject.
  */

@@ -1,6 +1,6 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE.
  *
- * mirror_limit_window.c - the arithmetic of windows. See mirror_limit_window.h.
+ * base/window.c - the arithmetic of windows. See base/window.h.
  *
  * Ticks wrap, so they are only ever subtracted. What is later than now by less than LATE was written by somebody who
  * read the clock after we did.

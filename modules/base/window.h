@@ -1,6 +1,6 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE.
  *
- * mirror_limit_window.h - the arithmetic of windows: three words of a mirror's slot that all children share.
+ * base/window.h - the arithmetic of windows: three words of a mirror's slot that all children share.
  *
  *     limit_local    31 bits: copies counted; 33 bits: when the window began
  *     limit_closed   31 bits: the limit that is used up (limit_id); 33 bits: until when

@@ -1,6 +1,6 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE.
  *
- * mirror_capture.c - request threads: choose the mirrors of a request, clone it, hand the copies over.
+ * capture/capture.c - request threads: choose the mirrors of a request, clone it, hand the copies over.
  *
  *     type_checker     notes the scope that was asked for, before a fast redirect can hide it
  *     handler hook     decides, once for a client's request: a copy or an outcome for each mirror; writes the heads

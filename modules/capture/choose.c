@@ -1,8 +1,8 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE.
  *
- * mirror_choose.c - whether a request is copied. See mirror_choose.h.
+ * capture/choose.c - whether a request is copied. See capture/choose.h.
  *
- * The cheap questions come first, and the client's head is read with the first one that needs it. mirror_choose.h has
+ * The cheap questions come first, and the client's head is read with the first one that needs it. capture/choose.h has
  * the order.
  */
 #include <string.h>

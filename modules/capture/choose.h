@@ -1,6 +1,6 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE.
  *
- * mirror_choose.h - whether a request is copied, asked once for each mirror, before anything is cloned.
+ * capture/choose.h - whether a request is copied, asked once for each mirror, before anything is cloned.
  *
  * The questions are asked in this order, and the first no is the outcome:
  *
@@ -39,7 +39,7 @@ typedef struct mirror_choice_t {
     request_rec *r;                  /* where it is handled */
     const request_rec *first;        /* what the client sent: r, or what r was internally redirected from */
     const char *id;                  /* ours, of the loop guard */
-    const apr_array_header_t *edits; /* of the copies' headers, mirror_header_edit.h; NULL: none */
+    const apr_array_header_t *edits; /* of the copies' headers, capture/header_edit.h; NULL: none */
     mirror_method_t method;          /* the client's; not read until a choice needs it */
     mirror_shape_targets_t targets;  /* what mirror_shape_make() keeps */
     mirror_head_t *head;          /* NULL until a choice needs it */

@@ -1,6 +1,6 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE.
  *
- * mirror_entries.c - what has become of a request for each of its mirrors. See mirror_entries.h.
+ * capture/entries.c - what has become of a request for each of its mirrors. See capture/entries.h.
  */
 #include <apr_atomic.h>
 #include <apr_strings.h>

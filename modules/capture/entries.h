@@ -1,6 +1,6 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE.
  *
- * mirror_entries.h - what has become of a request for each of its mirrors: a copy, or an outcome.
+ * capture/entries.h - what has become of a request for each of its mirrors: a copy, or an outcome.
  *
  * There is an entry for each copy that a mirror is to get (copies). One that is chosen has a copy, which waits for the
  * body, then for the response (when=response), and is then handed over. What happens to the request is told here by

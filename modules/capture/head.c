@@ -1,6 +1,6 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE.
  *
- * mirror_head.c - the head of a copy. Request threads only.
+ * capture/head.c - the head of a copy. Request threads only.
  *
  * It is on the way of every mirrored request, so it allocates twice whatever the number of headers, and does not look
  * anything up in a table. What a client can send is bounded by LimitRequestFields and LimitRequestFieldSize.

@@ -1,13 +1,13 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE.
  *
- * mirror_head.h - the head of a copy: its request line and its headers.
+ * capture/head.h - the head of a copy: its request line and its headers.
  *
  * One pass over the client's headers finds all that a decision needs of them, and what becomes of each line; it is made
  * once for a request. A second one, for each copy, puts the kept lines into the copy's own memory.
  *
  * A copy has the client's method and headers in the client's order and case, less the hop-by-hop ones (RFC 9110
  * 7.6.1), Expect and Content-Length; exactly one Host; X-Forwarded-* as mod_proxy adds them; X-Proxy-Mirror with our id
- * as its last element. Request target and Host are what mirror_shape.h makes of them; then the headers are changed as
+ * as its last element. Request target and Host are what capture/shape.h makes of them; then the headers are changed as
  * ProxyMirrorHeader says. What the body needs is added by mirror_copy_complete().
  */
 #ifndef MIRROR_HEAD_H

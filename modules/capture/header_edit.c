@@ -1,6 +1,6 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE.
  *
- * mirror_header_edit.c - ProxyMirrorHeader. See mirror_header_edit.h.
+ * capture/header_edit.c - ProxyMirrorHeader. See capture/header_edit.h.
  */
 #include <string.h>
 

@@ -1,6 +1,6 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE.
  *
- * mirror_header_edit.h - ProxyMirrorHeader: changes of the headers of copies.
+ * capture/header_edit.h - ProxyMirrorHeader: changes of the headers of copies.
  *
  * The actions do what those of mod_headers' RequestHeader do, by the same functions of APR's tables. Values are ap_expr
  * strings; in the one that edit puts in, $0 to $9 are what the regular expression found.

@@ -1,6 +1,6 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE.
  *
- * mirror_header_name.h - the header names that a copy treats in a way of their own: lists that the module appends to,
+ * capture/header_name.h - the header names that a copy treats in a way of their own: lists that the module appends to,
  * hop-by-hop headers (RFC 9110 section 7.6.1), and headers that announce a body.
  */
 #ifndef MIRROR_HEADER_NAME_H

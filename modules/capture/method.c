@@ -1,6 +1,6 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE.
  *
- * mirror_method.c - the method of a client's request. See mirror_method.h.
+ * capture/method.c - the method of a client's request. See capture/method.h.
  */
 #include <string.h>
 

@@ -1,6 +1,6 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE.
  *
- * mirror_method.h - the method of a client's request (RFC 9110 section 9).
+ * capture/method.h - the method of a client's request (RFC 9110 section 9).
  */
 #ifndef MIRROR_METHOD_H
 #define MIRROR_METHOD_H

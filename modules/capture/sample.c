@@ -1,6 +1,6 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE.
  *
- * mirror_sample.c - whether a request is in the sample. See mirror_sample.h.
+ * capture/sample.c - whether a request is in the sample. See capture/sample.h.
  *
  * The random numbers are those of splitmix64 (Steele, Lea, Flood: Fast splittable pseudorandom number generators, 2014):
  * a counter that goes up by an odd constant, and a mixer without state. So one atomic addition is all that threads share.

@@ -1,6 +1,6 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE.
  *
- * mirror_sample.h - whether a request is in the sample.
+ * capture/sample.h - whether a request is in the sample.
  *
  * A ratio is a whole number of billionths. Each request, or each key, is given a number of 64 bits, spread evenly; it is
  * in the sample if that is below the ratio's share of all such numbers. So whatever is in at one ratio is also in at

@@ -1,6 +1,6 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE.
  *
- * mirror_shape.c - request target and Host of a copy. Request threads only; see mirror_shape.h.
+ * capture/shape.c - request target and Host of a copy. Request threads only; see capture/shape.h.
  */
 #include <string.h>
 

@@ -1,6 +1,6 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE.
  *
- * mirror_shape.h - what of a copy's head depends on the mirror: its request target and its Host.
+ * capture/shape.h - what of a copy's head depends on the mirror: its request target and its Host.
  *
  * The target (RFC 9112 3.2) is in origin form, or "*" for a whole server. It is the client's, or with uri=backend the one
  * that the primary backend gets: of a request that mod_proxy forwards, the target of the request to the backend (before

@@ -1,6 +1,6 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE.
  *
- * mirror_console.c - whoever starts httpd sees why it does not start. See mirror_console.h.
+ * config/console.c - whoever starts httpd sees why it does not start. See config/console.h.
  */
 #include <string.h>
 #include <sys/stat.h>

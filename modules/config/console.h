@@ -1,6 +1,6 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE.
  *
- * mirror_console.h - whoever starts httpd sees why it does not start.
+ * config/console.h - whoever starts httpd sees why it does not start.
  *
  * httpd reads its configuration twice. Between the two it detaches from who starts it, who then
  * gets an exit status of 0. So what only open_logs and post_config can find out is asked in the

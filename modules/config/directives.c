@@ -1,6 +1,6 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE.
  *
- * mirror_config.c - directives, merging, startup checks. See mirror_config.h.
+ * config/directives.c - directives, merging, startup checks. See config/directives.h.
  *
  * A directive checks what it can see by itself and returns what is wrong, to which httpd adds file and line. What takes
  * the whole configuration - defaults, names, room - waits for check_config, when httpd has merged the servers and knows

@@ -1,6 +1,6 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE.
  *
- * mirror_config.h - directives, merging, startup checks.
+ * config/directives.h - directives, merging, startup checks.
  *
  * Every ProxyMirror line that is read is registered, in the order of the files; which of them hold for a request is in
  * its per-directory configuration. All of it is in pconf and never changes after startup.

@@ -1,6 +1,6 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE.
  *
- * mirror_name.c - the names of mirrors. See mirror_name.h.
+ * config/name.c - the names of mirrors. See config/name.h.
  */
 #include <string.h>
 

@@ -1,6 +1,6 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE.
  *
- * mirror_name.h - the names of mirrors, which are unique in a configuration.
+ * config/name.h - the names of mirrors, which are unique in a configuration.
  */
 #ifndef MIRROR_NAME_H
 #define MIRROR_NAME_H

@@ -1,6 +1,6 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE.
  *
- * mirror_registry.c - what holds for the whole server. See mirror_registry.h.
+ * config/registry.c - what holds for the whole server. See config/registry.h.
  *
  * A directive that takes one value is a row of the table here: where the value goes, and its rule.
  */

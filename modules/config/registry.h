@@ -1,6 +1,6 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE.
  *
- * mirror_registry.h - the registry of a load of the configuration: how it comes about, the directives that set one value
+ * config/registry.h - the registry of a load of the configuration: how it comes about, the directives that set one value
  * of it for the whole server, and what is random in it.
  */
 #ifndef MIRROR_REGISTRY_H

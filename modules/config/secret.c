@@ -1,6 +1,6 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE.
  *
- * mirror_secret.c - passwords that a program prints. See mirror_secret.h.
+ * config/secret.c - passwords that a program prints. See config/secret.h.
  *
  * What a program has printed is kept in the process pool, for the second time that httpd reads its configuration at the
  * start, and for reloads on which the program fails.

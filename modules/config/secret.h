@@ -1,6 +1,6 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE.
  *
- * mirror_secret.h - passwords that a program prints, and keeping passwords from being shown.
+ * config/secret.h - passwords that a program prints, and keeping passwords from being shown.
  */
 #ifndef MIRROR_SECRET_H
 #define MIRROR_SECRET_H

@@ -1,6 +1,6 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE.
  *
- * mirror_section.c - sections of the configuration. See mirror_section.h.
+ * config/section.c - sections of the configuration. See config/section.h.
  *
  * The lines are kept in pconf, as the registry is, from the directives to check_config.
  */

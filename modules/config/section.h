@@ -1,6 +1,6 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE.
  *
- * mirror_section.h - sections of the configuration: how they are called, and which of them replaces
+ * config/section.h - sections of the configuration: how they are called, and which of them replaces
  * which.
  *
  * Of two sections for one place, such as two <Location "/x">, httpd merges the later one over the

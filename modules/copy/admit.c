@@ -1,6 +1,6 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE.
  *
- * mirror_admit.c - whether a copy may be made. See mirror_admit.h.
+ * copy/admit.c - whether a copy may be made. See copy/admit.h.
  */
 #include "base/window.h"
 #include "copy/admit.h"

@@ -1,6 +1,6 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE.
  *
- * mirror_admit.h - whether a copy may be made: room in queue, memory and spool, the window, the breaker, in this order. Nothing
+ * copy/admit.h - whether a copy may be made: room in queue, memory and spool, the window, the breaker, in this order. Nothing
  * is allocated before that.
  */
 #ifndef MIRROR_ADMIT_H

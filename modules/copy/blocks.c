@@ -1,6 +1,6 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE.
  *
- * mirror_blocks.c - large blocks of memory that are used over and over. See mirror_blocks.h.
+ * copy/blocks.c - large blocks of memory that are used over and over. See copy/blocks.h.
  *
  * Blocks that are kept are in the first slots, as a rule: `count` says where to look, and a trim
  * begins with those beyond. A slot is emptied and filled by one atomic operation, so no two threads

@@ -1,6 +1,6 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE.
  *
- * mirror_blocks.h - large blocks of memory that are used over and over.
+ * copy/blocks.h - large blocks of memory that are used over and over.
  *
  * The pages of a block that malloc has just got from the system have to be made at its first use,
  * which costs more than all that a body in memory costs otherwise. So a child keeps some blocks

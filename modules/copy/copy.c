@@ -1,6 +1,6 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE.
  *
- * mirror_copy.c - the life of a copy. See mirror_copy.h.
+ * copy/copy.c - the life of a copy. See copy/copy.h.
  *
  * The block of a copy:    | mirror_copy_t | head | room for the last lines of the head | start of the body |
  */

@@ -1,6 +1,6 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE.
  *
- * mirror_copy.h - the life of a copy: its memory, its head, its body, its outcome.
+ * copy/copy.h - the life of a copy: its memory, its head, its body, its outcome.
  *
  * A copy has one owner at a time: the request that captures it, then the queue, then the sender, then a connection. It
  * ends in mirror_copy_end() and nowhere else. It holds bytes, and nothing of a request_rec, a conn_rec or their pools.
@@ -8,9 +8,9 @@
  * It is one block of memory: this struct, then the head, then room for a body whose length was
  * announced and is small. What more there is of a body lies in a chain of blocks. They come from
  * malloc and not from an APR allocator of their own, which maps and unmaps memory for each block;
- * those of 64 KiB are used over and over (mirror_blocks.h). When 64 KiB are full, there is still
+ * those of 64 KiB are used over and over (copy/blocks.h). When 64 KiB are full, there is still
  * more, and the mirror's share of the memory has no room for it, all that the blocks have goes into
- * a file (mirror_spool.h), and the first 64 KiB of them begin anew; so the file is in front of
+ * a file (copy/spool.h), and the first 64 KiB of them begin anew; so the file is in front of
  * them, and a body that has a file goes on in it.
  *
  * What it takes is charged to the lane's share of child->memory before it is taken, and given back

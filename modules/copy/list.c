@@ -1,6 +1,6 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE.
  *
- * mirror_list.c - a list of copies with its length. See mirror_list.h.
+ * copy/list.c - a list of copies with its length. See copy/list.h.
  */
 #include "copy/list.h"
 

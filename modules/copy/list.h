@@ -1,6 +1,6 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE.
  *
- * mirror_list.h - a list of copies with its length.
+ * copy/list.h - a list of copies with its length.
  *
  * The owner of a list owns the copies in it. A list belongs to one thread, the sender.
  */

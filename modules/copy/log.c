@@ -1,6 +1,6 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE.
  *
- * mirror_log.c - lines on their way from where a copy ends to the log. See mirror_log.h.
+ * copy/log.c - lines on their way from where a copy ends to the log. See copy/log.h.
  *
  * The queue of lines wakes the sender only while no timer of ours runs. Where lines come fast, one that takes the count of
  * waiting bytes over the half of its bound wakes it as well.

@@ -1,9 +1,9 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE.
  *
- * mirror_log.h - ProxyMirrorLog: a line of JSON for each copy, when it has ended.
+ * copy/log.h - ProxyMirrorLog: a line of JSON for each copy, when it has ended.
  *
  * A LOG is a file or a program of the configuration, opened by the parent before it makes children. A LINE
- * (mirror_log_line.h) is made with its copy on a request thread. When the copy ends, wherever that is, the line is pushed
+ * (copy/log_line.h) is made with its copy on a request thread. When the copy ends, wherever that is, the line is pushed
  * to the sender, which prints it into the log's buffer and writes that: no other thread ever writes. The buffer is written
  * when a pipe's piece is full, each second, and at the end of the child.
  *
@@ -31,7 +31,7 @@ struct mirror_log_t {
     int fd;              /* -1: it is not open, and nothing is logged there */
 };
 
-/* ---- startup: mirror_log_open.c ---- */
+/* ---- startup: copy/log_open.c ---- */
 
 /* The log of that name (a file, or '|' and a program), of the registry if it is already there. Returns NULL, or what is
  * wrong with the name. */

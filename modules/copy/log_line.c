@@ -1,6 +1,6 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE.
  *
- * mirror_log_line.c - what the log says of one copy. See mirror_log_line.h.
+ * copy/log_line.c - what the log says of one copy. See copy/log_line.h.
  */
 #include <apr_strings.h>
 #include <stdlib.h>

@@ -1,6 +1,6 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE.
  *
- * mirror_log_line.h - what the log says of one copy: kept while the copy lives, printed when it has ended.
+ * copy/log_line.h - what the log says of one copy: kept while the copy lives, printed when it has ended.
  *
  * A line holds bytes, and nothing of a request or its pool. What a client chooses of it is capped when it is made, and a
  * line that is printed is never longer than what a pipe takes in one piece.

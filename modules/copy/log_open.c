@@ -1,6 +1,6 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE.
  *
- * mirror_log_open.c - which logs there are; opening them, in the parent. See mirror_log.h.
+ * copy/log_open.c - which logs there are; opening them, in the parent. See copy/log.h.
  *
  * As mod_log_config does, with httpd's own piped logs: a program is started with httpd, started again if it ends, and
  * ended and started anew at each restart.

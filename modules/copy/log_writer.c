@@ -1,6 +1,6 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE.
  *
- * mirror_log_writer.c - a buffer of lines before a descriptor. See mirror_log_writer.h.
+ * copy/log_writer.c - a buffer of lines before a descriptor. See copy/log_writer.h.
  */
 #include <errno.h>
 #include <stdlib.h>

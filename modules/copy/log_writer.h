@@ -1,6 +1,6 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE.
  *
- * mirror_log_writer.h - a buffer of lines before a descriptor that may take nothing just now.
+ * copy/log_writer.h - a buffer of lines before a descriptor that may take nothing just now.
  *
  * Whole lines are written, in pieces that a pipe takes as a whole or not at all (POSIX write(), PIPE_BUF), as children
  * share the pipe. Sender thread only.

@@ -1,6 +1,6 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE.
  *
- * mirror_share.c - a bounded amount, divided among mirrors. See mirror_share.h.
+ * copy/share.c - a bounded amount, divided among mirrors. See copy/share.h.
  *
  * Each change is added to the counters first, then checked, and taken back if it was too much: two
  * threads at a time may both be refused where one of them would have fitted, but never both get

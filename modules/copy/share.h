@@ -1,6 +1,6 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE.
  *
- * mirror_share.h - what a child has a bounded amount of, divided among its mirrors.
+ * copy/share.h - what a child has a bounded amount of, divided among its mirrors.
  *
  * A POT is such an amount: bytes of ProxyMirrorMemory, bytes of ProxyMirrorSpool, files of spools.
  * A mirror that hangs keeps what its copies have taken, so no mirror may take all of a pot:

@@ -1,6 +1,6 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE.
  *
- * mirror_spool.c - where long bodies wait. See mirror_spool.h.
+ * copy/spool.c - where long bodies wait. See copy/spool.h.
  */
 #include <apr_portable.h>
 #include <apr_strings.h>

@@ -1,6 +1,6 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE.
  *
- * mirror_spool.h - where long bodies wait: in files without a name.
+ * copy/spool.h - where long bodies wait: in files without a name.
  *
  * A SPOOL is the file of one copy. It is made with its first bytes by the request that captures them, and belongs to
  * whoever owns the copy. It has no name, so the system takes its space back when it is closed, however the process ends;
@@ -8,7 +8,7 @@
  *
  * What a child may have is bounded: the bytes in all files (ProxyMirrorSpool), and the files, which
  * take half of the descriptors that are for mirrors at most, so that there are always some left to
- * send with. Each mirror has its share of both (mirror_share.h). At a bound, or when the file
+ * send with. Each mirror has its share of both (copy/share.h). At a bound, or when the file
  * system refuses, the body is not kept; the sender tells the log.
  */
 #ifndef MIRROR_SPOOL_H

@@ -1,6 +1,6 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE.
  *
- * mirror_limit_redis_cluster.c - the count is kept in a Redis Cluster. See mirror_limit.h.
+ * limit/cluster.c - the count is kept in a Redis Cluster. See limit/limit.h.
  *
  * A limit is one key, so one node owns it. Any node is asked, and says who that is (MOVED); the owner is remembered, and
  * the connection to it kept. While its slot is on the move it sends us to the next owner for this one time (ASK). When

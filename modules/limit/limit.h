@@ -1,10 +1,10 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE.
  *
- * mirror_limit.h - limits: where the count of copies in a window is kept, and what is known of it.
+ * limit/limit.h - limits: where the count of copies in a window is kept, and what is known of it.
  *
  * Where the count is kept is a strategy's business. Strategies are providers of httpd's, in the group
  * MIRROR_LIMIT_PROVIDERS, by the words of the attribute `policy`. When a window is used up, that is remembered in the
- * mirror's slot (mirror_limit_window.h), and requests are refused before they are cloned (mirror_copy_create).
+ * mirror's slot (base/window.h), and requests are refused before they are cloned (mirror_copy_create).
  */
 #ifndef MIRROR_LIMIT_H
 #define MIRROR_LIMIT_H
@@ -46,18 +46,18 @@ typedef struct mirror_limit_provider_t {
     void (*close)(void *state);
 } mirror_limit_provider_t;
 
-/* startup: register the strategies of mirror_limit_local.c, mirror_limit_redis.c and mirror_limit_redis_cluster.c. */
+/* startup: register the strategies of limit/local.c, limit/redis.c and limit/cluster.c. */
 void mirror_limit_local_register(apr_pool_t *p);
 void mirror_limit_redis_register(apr_pool_t *p);
 void mirror_limit_redis_cluster_register(apr_pool_t *p);
 
-/* ---- mirror_limit_state.c ---- */
+/* ---- limit/limit.c ---- */
 
 /* startup, in post_config after mod_ssl's and mod_proxy's, or request threads: NULL, or what is missing for the limit of
  * `mirror`, if it has one in these settings, for people, in `pool`. */
 const char *mirror_limit_missing(const mirror_t *mirror, const mirror_settings_t *settings, apr_pool_t *pool);
 
-/* ---- any thread: mirror_limit_state.c ---- */
+/* ---- any thread: limit/limit.c ---- */
 
 /* The strategy that these settings want. */
 const mirror_limit_provider_t *mirror_limit_provider(const mirror_settings_t *settings);
@@ -71,7 +71,7 @@ typedef struct mirror_limit_state_t {
 /* What all children together know of the limit of `mirror`, which has a slot, and one in these settings. */
 void mirror_limit_state(mirror_limit_state_t *state, const mirror_t *mirror, const mirror_settings_t *settings);
 
-/* ---- sender thread: mirror_limit_state.c; `server` (a server_rec) is for the log ---- */
+/* ---- sender thread: limit/limit.c; `server` (a server_rec) is for the log ---- */
 
 /* Nobody answers for the limit of `mirror`, as `fault` says; or somebody does. One line in the log for all children when it
  * begins, and one when it is over. */

@@ -1,7 +1,7 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE.
  *
- * mirror_limit_redis.c - the count is kept on one Redis server, for all nodes that name the mirror alike. See
- * mirror_limit.h.
+ * limit/redis.c - the count is kept on one Redis server, for all nodes that name the mirror alike. See
+ * limit/limit.h.
  *
  * The connection is kept from one question to the next. One that the server has closed meanwhile is made anew within the
  * same question: whatever that question had counted is then lost, which is never one too many.

@@ -1,6 +1,6 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE.
  *
- * mirror_redis.c - a connection to a Redis server. See mirror_redis.h.
+ * limit/redis_connection.c - a connection to a Redis server. See limit/redis_connection.h.
  */
 #include <stdlib.h>
 #include <string.h>

@@ -1,6 +1,6 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE.
  *
- * mirror_redis.h - a connection to a Redis server: commands and replies, one at a time, each with one deadline.
+ * limit/redis_connection.h - a connection to a Redis server: commands and replies, one at a time, each with one deadline.
  *
  * A connection belongs to one mirror. It is used by one thread at a time, and waits: a helper's, while it opens it or asks. Deadlines are
  * mirror_clock_now()'s time and hold for a whole step, however slowly its bytes come.

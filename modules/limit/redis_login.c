@@ -1,6 +1,6 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE.
  *
- * mirror_redis_login.c - how connections to Redis are made. See mirror_redis_login.h.
+ * limit/redis_login.c - how connections to Redis are made. See limit/redis_login.h.
  */
 #include <apr_strings.h>
 

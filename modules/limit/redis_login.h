@@ -1,6 +1,6 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE.
  *
- * mirror_redis_login.h - what a mirror's settings say of connections to its Redis servers: as whom, and with TLS or not.
+ * limit/redis_login.h - what a mirror's settings say of connections to its Redis servers: as whom, and with TLS or not.
  */
 #ifndef MIRROR_REDIS_LOGIN_H
 #define MIRROR_REDIS_LOGIN_H

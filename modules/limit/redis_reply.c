@@ -1,6 +1,6 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE.
  *
- * mirror_redis_reply.c - what a Redis server says. See mirror_redis_reply.h.
+ * limit/redis_reply.c - what a Redis server says. See limit/redis_reply.h.
  *
  * hiredis asks for an object for each element; ours are taken from an array in the reader. It cannot be asked for more,
  * so a reply with more elements ends in an error.

@@ -1,6 +1,6 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE.
  *
- * mirror_redis_reply.h - what a Redis server says, sans I/O: bytes in, one reply at a time out.
+ * limit/redis_reply.h - what a Redis server says, sans I/O: bytes in, one reply at a time out.
  *
  * The protocol (RESP2) is read by hiredis. Around it are bounds, as a server may be any: a reply has at most
  * MIRROR_REDIS_ELEMENTS elements, takes at most MIRROR_REDIS_REPLY_MAX bytes, and of each text only the first bytes are

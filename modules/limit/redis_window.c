@@ -1,6 +1,6 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE.
  *
- * mirror_redis_window.c - a window in one key of a Redis server. See mirror_redis_window.h.
+ * limit/redis_window.c - a window in one key of a Redis server. See limit/redis_window.h.
  */
 #include <apr_sha1.h>
 #include <apr_strings.h>

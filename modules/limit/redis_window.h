@@ -1,6 +1,6 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE.
  *
- * mirror_redis_window.h - a window that is counted in one key of a Redis server.
+ * limit/redis_window.h - a window that is counted in one key of a Redis server.
  *
  * The key holds how many copies were counted, and lives as long as the window lasts. A script takes places, so nothing
  * comes between looking and counting. It is called by its hash, and sent as a whole to a server that does not have it.

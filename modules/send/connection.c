@@ -1,6 +1,6 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE.
  *
- * mirror_connection.c - write a copy, read the answer. See mirror_connection.h.
+ * send/connection.c - write a copy, read the answer. See send/connection.h.
  *
  * The socket is always watched for reading: an idle connection that becomes readable was closed by the mirror. Writing
  * is tried at once, and watched for only when the socket is full. An answer that is there before all was written is

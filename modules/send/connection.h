@@ -1,6 +1,6 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE.
  *
- * mirror_connection.h - one connection to a mirror: write a copy, or several in a row, read the answers, idle or close.
+ * send/connection.h - one connection to a mirror: write a copy, or several in a row, read the answers, idle or close.
  *
  * A connection is made empty by the sender, opened by a helper (which owns it meanwhile), and then the sender's until it
  * is closed. It lives in a pool of its own, with its socket.
@@ -73,7 +73,7 @@ struct mirror_connection_t {
     apr_time_t began;            /* when its first bytes were read (mirror_loop_now()) */
     apr_time_t rested;           /* when it became idle (mirror_loop_now()) */
     mirror_copy_t *sending;      /* the copy that is being written, or the last one that was */
-    int part;                    /* of that one; mirror_connection.c */
+    int part;                    /* of that one; send/connection.c */
     const mirror_block_t *block; /* if that is a block */
     apr_off_t offset;            /* in that part, or block */
     unsigned writing : 1; /* a part of these copies has not left yet */

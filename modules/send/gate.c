@@ -1,6 +1,6 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE.
  *
- * mirror_gate.c - the stage between queue and pools. See mirror_gate.h.
+ * send/gate.c - the stage between queue and pools. See send/gate.h.
  *
  * Each mirror has a gate. A remote strategy gets one question at a time from each, at a pace; `asked` are the copies it
  * is for, `waiting` those of the next one. All of it is the sender thread's, but ask_t while it is under way, and the

@@ -1,6 +1,6 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE.
  *
- * mirror_gate.h - the stage between queue and pools: how many copies of a mirror may leave in a window.
+ * send/gate.h - the stage between queue and pools: how many copies of a mirror may leave in a window.
  *
  *     queue -> put -> (asks a strategy) -> granted: mirror_pool_put()
  *                                       -> else the copy ends: limited, or limit_failed

@@ -1,6 +1,6 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE.
  *
- * mirror_connect.c - helper threads: open connections to a mirror: look up its name, connect, shake hands.
+ * send/opener.c - helper threads: open connections to a mirror: look up its name, connect, shake hands.
  *
  * A task is a chain of connections to one mirror. Each is handed to the sender as soon as it is open. What makes one
  * fail makes the rest of the chain fail: the mirror is then down for all of them. Everything used here outlives the

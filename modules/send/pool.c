@@ -1,6 +1,6 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE.
  *
- * mirror_pool.c - lease connections to copies. See mirror_pool.h.
+ * send/pool.c - lease connections to copies. See send/pool.h.
  *
  * A callback of a connection never sends: it marks the pool as touched, and all touched pools are dispatched once per
  * round of the loop, so that nothing recurses.

@@ -1,7 +1,7 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE.
  *
- * mirror_pool_copies.c - the copies of a pool: those that wait, what goes in a row, and what becomes of them. See
- * mirror_pool.h. Sender thread.
+ * send/pool_copies.c - the copies of a pool: those that wait, what goes in a row, and what becomes of them. See
+ * send/pool.h. Sender thread.
  *
  * A copy waits in one of two lists. In `waiting` it has not been sent yet, and any connection will do. In `again` it was,
  * and the connection ended before its answer: it gets a fresh one, as another used one might end as well. A probe does not

@@ -1,6 +1,6 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE.
  *
- * mirror_pool_open.c - how many connections to open, and when. See mirror_pool.h. Sender thread.
+ * send/pool_open.c - how many connections to open, and when. See send/pool.h. Sender thread.
  *
  * Bounds: max_connections of the mirror; a quarter of the process's descriptors for all, spools included, and one beyond
  * that for each mirror that has none, as mirrors that hang keep theirs, up to half of the descriptors; what

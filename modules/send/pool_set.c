@@ -1,6 +1,6 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE.
  *
- * mirror_pool_set.c - which pools there are: one in force for each mirror, and those that end. See mirror_pool.h. Sender
+ * send/pool_set.c - which pools there are: one in force for each mirror, and those that end. See send/pool.h. Sender
  * thread, but for the first ones.
  *
  * A copy goes to the host that its settings have, and no other: it was made for that one. A copy may come after one with

@@ -1,6 +1,6 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE.
  *
- * mirror_pool_state.h - the inside of a pool, for mirror_pool*.c alone. Sender thread, but for the first pools.
+ * send/pool_state.h - the inside of a pool, for mirror_pool*.c alone. Sender thread, but for the first pools.
  */
 #ifndef MIRROR_POOL_STATE_H
 #define MIRROR_POOL_STATE_H
@@ -37,7 +37,7 @@ struct mirror_pool_t {
     unsigned probing : 1; /* opens connections although it counts as down */
 };
 
-/* ---- mirror_pool_state.c ---- */
+/* ---- send/pool_state.c ---- */
 
 const mirror_settings_t *mirror_pool_settings_of(const mirror_pool_t *pool);
 
@@ -62,7 +62,7 @@ apr_time_t mirror_pool_idle_since(const mirror_pool_t *pool);
 /* Let the next connection look the name up again. */
 void mirror_pool_drop_addresses(mirror_pool_t *pool);
 
-/* ---- mirror_pool_copies.c ---- */
+/* ---- send/pool_copies.c ---- */
 
 /* It has none yet. */
 void mirror_pool_init_copies(mirror_pool_t *pool);
@@ -95,7 +95,7 @@ void mirror_pool_strand(mirror_pool_t *pool, mirror_copy_t *row, mirror_connecti
 /* End with `outcome` all that have no connection. */
 void mirror_pool_end_waiting(mirror_pool_t *pool, mirror_outcome_e outcome);
 
-/* ---- mirror_pool_set.c ---- */
+/* ---- send/pool_set.c ---- */
 
 /* A pool for each lane, with the file's settings. */
 void mirror_pool_create_first(mirror_send_t *send, apr_pool_t *memory);
@@ -107,7 +107,7 @@ mirror_pool_t *mirror_pool_for(mirror_send_t *send, const mirror_copy_t *copy);
 /* A pool that ends: close what is idle, and free it if nothing is left. */
 void mirror_pool_end(mirror_pool_t *pool);
 
-/* ---- mirror_pool_open.c ---- */
+/* ---- send/pool_open.c ---- */
 
 /* Have helpers open the connections that are missing, as far as the bounds let them. Copies that nothing can be had for
  * end as memory_full. */

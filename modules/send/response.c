@@ -1,6 +1,6 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE.
  *
- * mirror_response.c - where an answer ends. See mirror_response.h.
+ * send/response.c - where an answer ends. See send/response.h.
  *
  * Lines are taken piece by piece: every byte is checked, the first ones are kept, and at its end a line is interpreted.
  * A header field waits for the first byte of the next line, which may continue it (RFC 9112 5.2). Bodies are counted,

@@ -1,6 +1,6 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE.
  *
- * mirror_response.h - where an HTTP/1.1 answer ends (RFC 9112 6.3); sans I/O.
+ * send/response.h - where an HTTP/1.1 answer ends (RFC 9112 6.3); sans I/O.
  *
  * A mirror's answer is thrown away, but its end must be known, so that the connection can be used again. The reader is
  * fed what was read, in pieces of any size, and says when the answer is complete or is none. It allocates nothing and

@@ -1,6 +1,6 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE.
  *
- * mirror_send.h - the context of the sender thread: what its gate, pools and connections share.
+ * send/send.h - the context of the sender thread: what its gate, pools and connections share.
  *
  * The sender sets the first group at child start. All else is the sender thread's.
  */
@@ -10,7 +10,7 @@
 #include "base/helpers.h"
 #include "send/connection.h"
 
-typedef struct mirror_pool_t mirror_pool_t; /* mirror_pool_state.h */
+typedef struct mirror_pool_t mirror_pool_t; /* send/pool_state.h */
 
 typedef struct mirror_send_t {
     mirror_child_t *child;

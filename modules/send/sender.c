@@ -1,6 +1,6 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE.
  *
- * mirror_sender.c - the sender thread of a child: takes copies from the queue and, if their limit lets them, puts
+ * send/sender.c - the sender thread of a child: takes copies from the queue and, if their limit lets them, puts
  * them into their mirror's pool.
  *
  * The thread is started with the first copy, with all signals blocked, so that none of httpd's handlers ever runs in

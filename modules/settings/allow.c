@@ -1,6 +1,6 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE.
  *
- * mirror_allow.c - which hosts the manager may set. See mirror_allow.h.
+ * settings/allow.c - which hosts the manager may set. See settings/allow.h.
  */
 #include <arpa/inet.h>
 #include <string.h>

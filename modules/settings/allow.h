@@ -1,6 +1,6 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE.
  *
- * mirror_allow.h - which hosts the manager may set: ProxyMirrorAllowHost.
+ * settings/allow.h - which hosts the manager may set: ProxyMirrorAllowHost.
  *
  * A pattern is `name` or `name:port`; a '*' at its front stands for any beginning of the name, also for none. An IPv6
  * address is in brackets where a port follows. Without a pattern, hosts are allowed that the configuration file has

@@ -1,6 +1,6 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE.
  *
- * mirror_settings_change.c - changing the settings of a mirror. See mirror_settings_change.h.
+ * settings/change.c - changing the settings of a mirror. See settings/change.h.
  */
 #include <string.h>
 

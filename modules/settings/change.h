@@ -1,6 +1,6 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE.
  *
- * mirror_settings_change.h - a change of the settings of a mirror, as one transaction over all processes.
+ * settings/change.h - a change of the settings of a mirror, as one transaction over all processes.
  *
  * A change is made of what is stored at one moment: that is read, edited, checked and compiled, and stored in its place if
  * it is still the same. If another change was faster, all is done again over what that one stored. So no change that was

@@ -1,6 +1,6 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE.
  *
- * mirror_settings_missing.c - what settings need of httpd. See mirror_settings.h.
+ * settings/missing.c - what settings need of httpd. See settings/settings.h.
  */
 #include <string.h>
 

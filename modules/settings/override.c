@@ -1,6 +1,6 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE.
  *
- * mirror_override.c - what the manager has set of a mirror. See mirror_override.h.
+ * settings/override.c - what the manager has set of a mirror. See settings/override.h.
  */
 #include <string.h>
 

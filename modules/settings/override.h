@@ -1,6 +1,6 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE.
  *
- * mirror_override.h - what the manager has set of a mirror, over what the configuration file says.
+ * settings/override.h - what the manager has set of a mirror, over what the configuration file says.
  *
  * Of each attribute it says one of three things: a value; that it is at its default (ProxyMirrorDefaults, then the table),
  * whatever the mirror's line says; or nothing, and the file holds. As text it is a JSON object: values, and null for what

@@ -1,6 +1,6 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE.
  *
- * mirror_settings_reference.c - references to settings. See mirror_settings.h.
+ * settings/reference.c - references to settings. See settings/settings.h.
  */
 #include "settings/settings.h"
 #include "shared/table.h"

@@ -1,6 +1,6 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE.
  *
- * mirror_settings_reload.c - what the parent makes of settings at a reload. See mirror_settings.h.
+ * settings/reload.c - what the parent makes of settings at a reload. See settings/settings.h.
  *
  * It is root, and children have written what is stored. So it compares one number and exchanges one
  * word; children look at the text when they start.

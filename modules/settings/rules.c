@@ -1,6 +1,6 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE.
  *
- * mirror_rules.c - what follows from expr, sample_key and status. See mirror_rules.h.
+ * settings/rules.c - what follows from expr, sample_key and status. See settings/rules.h.
  */
 #include <string.h>
 

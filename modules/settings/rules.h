@@ -1,6 +1,6 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE.
  *
- * mirror_rules.h - what follows from the attributes expr, sample_key and status: compiled expressions and a table of statuses.
+ * settings/rules.h - what follows from the attributes expr, sample_key and status: compiled expressions and a table of statuses.
  */
 #ifndef MIRROR_RULES_H
 #define MIRROR_RULES_H

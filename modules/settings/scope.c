@@ -1,6 +1,6 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE.
  *
- * mirror_scope.c - what scopes say of mirrors. See mirror_scope.h.
+ * settings/scope.c - what scopes say of mirrors. See settings/scope.h.
  */
 #include <httpd.h>
 #include <http_config.h>

@@ -1,6 +1,6 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE.
  *
- * mirror_scope.h - what a section or a server of the configuration says of mirrors, and the registry of a load.
+ * settings/scope.h - what a section or a server of the configuration says of mirrors, and the registry of a load.
  *
  * All of it is in pconf and never changes after startup. httpd reads its configuration twice at the start and once at each
  * reload, each time into a cleared pconf. The registry hangs on that pool, so each time begins with an empty one.

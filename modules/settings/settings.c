@@ -1,6 +1,6 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE.
  *
- * mirror_settings.c - the settings that are in force. See mirror_settings.h.
+ * settings/settings.c - the settings that are in force. See settings/settings.h.
  *
  * The mutex is taken by request threads alone, and never by the sender: under prefork the child ends in the handler of a
  * signal, which may interrupt its only request thread within it, and then waits for the sender.

@@ -1,9 +1,9 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE.
  *
- * mirror_settings.h - the settings that are in force for a mirror, and references to them.
+ * settings/settings.h - the settings that are in force for a mirror, and references to them.
  *
  * They are the file's until the manager sets something. From then on each child makes a set of its own of what is stored in
- * shared memory (mirror_store.h), when the first request finds that the version there has moved on, in an APR pool of the
+ * shared memory (shared/store.h), when the first request finds that the version there has moved on, in an APR pool of the
  * set's own. Whoever uses a set holds a reference, and the last one frees it. So settings change as a whole, with the next
  * request in every child, and what was begun with a set ends with it.
  *
@@ -21,7 +21,7 @@
 void mirror_settings_keep(const mirror_settings_t *settings);
 void mirror_settings_drop(const mirror_settings_t *settings);
 
-/* Make settings of a text that the manager has set (mirror_override.h; NULL: none). *settings is the caller's reference.
+/* Make settings of a text that the manager has set (settings/override.h; NULL: none). *settings is the caller's reference.
  * Returns NULL, or what is wrong with them, in `pool`. */
 const char *mirror_settings_make(mirror_settings_t **settings, const mirror_t *mirror, const char *text,
                                  apr_uint64_t version, apr_pool_t *pool);
@@ -30,7 +30,7 @@ const char *mirror_settings_make(mirror_settings_t **settings, const mirror_t *m
  * post_config, after mod_ssl's and mod_proxy's. */
 const char *mirror_settings_missing(const mirror_t *mirror, const mirror_settings_t *settings, apr_pool_t *pool);
 
-/* ---- parent, startup: mirror_settings_reload.c ---- */
+/* ---- parent, startup: settings/reload.c ---- */
 
 /* Make known what the file says of the mirror, which has its slot, and forget what was set of it if
  * the file says something else now; the log is told. What was set is not read here: the parent is

@@ -1,6 +1,6 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE.
  *
- * mirror_breaker.c - down and up. See mirror_breaker.h.
+ * shared/breaker.c - down and up. See shared/breaker.h.
  */
 #include <httpd.h>
 #include <http_config.h>
@@ -12,7 +12,7 @@
 
 APLOG_USE_MODULE(proxy_mirror);
 
-/* No `retry` and no `connect_timeout` is longer than a week (mirror_attributes.c). */
+/* No `retry` and no `connect_timeout` is longer than a week (attributes/attributes.c). */
 #define MIRROR_LONGEST apr_time_from_sec(2 * 7 * 24 * 3600 + 60)
 
 /* Whether a mirror that counts as down until `until` still does, if nobody can have made that later

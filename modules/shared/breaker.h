@@ -1,6 +1,6 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE.
  *
- * mirror_breaker.h - a mirror that cannot be connected to counts as down, for all children of this
+ * shared/breaker.h - a mirror that cannot be connected to counts as down, for all children of this
  * httpd.
  *
  * The state is one word in the mirror's slot: the time (mirror_clock_now()) until which it counts

@@ -1,6 +1,6 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE.
  *
- * mirror_cell.c - the counters of one child and one mirror. See mirror_cell.h.
+ * shared/cell.c - the counters of one child and one mirror. See shared/cell.h.
  */
 #include "shared/cell.h"
 

@@ -1,6 +1,6 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE.
  *
- * mirror_cell.h - the counters of one child and one mirror, in shared memory.
+ * shared/cell.h - the counters of one child and one mirror, in shared memory.
  *
  * A copy is counted in this order: seen, in_flight up, in_flight down, outcome. Readers read the other way round, so that no
  * copy is missing from `seen`. Whatever is read from shared memory is bounded before it is used.

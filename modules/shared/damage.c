@@ -1,7 +1,7 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE.
  *
- * mirror_slotmem_damage.c - what in shared memory was written by something else than this module.
- * See mirror_slotmem.h.
+ * shared/damage.c - what in shared memory was written by something else than this module.
+ * See shared/table.h.
  *
  * Only what can never be so without that counts, whatever children are just doing. It is no
  * protection: what the parent reads elsewhere is bounded, whether or not something is found here.

@@ -1,6 +1,6 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE.
  *
- * mirror_slotmem_place.c - places of children, and which children there are. See mirror_slotmem.h.
+ * shared/places.c - places of children, and which children there are. See shared/table.h.
  *
  * A place has two words. Its owner is changed from 0 by the child that claims it, and back to 0 by
  * that child or by the process that settles it. Its settler is a lock for the latter: it holds the

@@ -1,6 +1,6 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE.
  *
- * mirror_store.c - a text in shared memory. See mirror_store.h.
+ * shared/store.c - a text in shared memory. See shared/store.h.
  *
  * Texts are moved in atomic words, as one that is being read may be written to: then the version
  * has moved on, and what was read is thrown away.

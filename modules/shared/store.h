@@ -1,6 +1,6 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE.
  *
- * mirror_store.h - a text in shared memory that is exchanged as a whole: what the manager has set
+ * shared/store.h - a text in shared memory that is exchanged as a whole: what the manager has set
  * of a mirror.
  *
  * There are two places for a text, and a word, the version, that tells which of them is in force: a

@@ -1,7 +1,7 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE.
  *
- * mirror_slotmem.c - what children share: the segment, and which mirror has which slot. See
- * mirror_slotmem.h for the picture.
+ * shared/table.c - what children share: the segment, and which mirror has which slot. See
+ * shared/table.h for the picture.
  *
  * A page of shared memory costs nothing until it is touched, and for shared memory reading is
  * touching. So nothing here looks at slots and places that were never used, and new memory, which

@@ -1,6 +1,6 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE.
  *
- * mirror_slotmem.h - what children share: one slot of APR shared memory per mirror, one cell per mirror and child.
+ * shared/table.h - what children share: one slot of APR shared memory per mirror, one cell per mirror and child.
  *
  * One anonymous apr_shm segment in a pool of the process, found again after every restart with
  * ap_retained_data_get, so that nothing is lost over a graceful one, and old children count on in
@@ -10,10 +10,10 @@
  *     slots    one per mirror: what all children share of it
  *     places   one per child: its pid; the first place is shared by the children that found no other
  *     cells    for each place, one per slot
- *     stores   one per slot: what the manager has set of the mirror (mirror_store.h)
+ *     stores   one per slot: what the manager has set of the mirror (shared/store.h)
  *
  * A child may write anything here. Sizes, and which mirror has which slot, are in private memory of
- * each process (mirror_slotmem_state.h), and what is counted is bounded where it is read. If the
+ * each process (shared/table_state.h), and what is counted is bounded where it is read. If the
  * parent finds that something else than this module has written to the segment, it logs one line
  * and the next reload makes the segment anew.
  *
@@ -32,12 +32,12 @@
 /* What all children share of one mirror. */
 struct mirror_slot_t {
     apr_uint64_t canary;     /* the parent writes it, and reads it only to find that others have */
-    apr_uint64_t version;    /* atomic: which text is in its store (mirror_store.h); 0: none ever was */
+    apr_uint64_t version;    /* atomic: which text is in its store (shared/store.h); 0: none ever was */
     apr_uint64_t config;     /* atomic: mirror_t's `config` in the last load that had this mirror */
     apr_uint64_t down_until; /* atomic: mirror_clock_now()'s time until when the mirror counts as down; 0: it is up */
     apr_uint64_t down_drops; /* atomic: copies that ended as unreachable since it went down */
 
-    /* mirror_limit_window.h says what these hold; all atomic */
+    /* base/window.h says what these hold; all atomic */
     apr_uint64_t limit_local;  /* the window of this node, and how much of it is used */
     apr_uint64_t limit_closed; /* until when which limit is used up */
     apr_uint64_t limit_shared; /* as another server counted last: used, and until when */

@@ -1,6 +1,6 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE.
  *
- * mirror_slotmem_state.h - the inside of shared memory and of what each process keeps of it, for
+ * shared/table_state.h - the inside of shared memory and of what each process keeps of it, for
  * mirror_slotmem*.c alone.
  *
  * Code that runs in a child may write anything to shared memory, at any time; the parent is root.

@@ -1,6 +1,6 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE.
  *
- * mirror_slotmem_sum.c - the sums of what children have counted. See mirror_slotmem.h.
+ * shared/totals.c - the sums of what children have counted. See shared/table.h.
  */
 #include <string.h>
 
