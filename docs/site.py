@@ -22,7 +22,7 @@ from writers import slug            # noqa: E402
 TOP = os.path.abspath(os.environ.get("srcdir") or os.path.join(os.path.dirname(__file__), ".."))
 FOLDERS = {".": r"README\.md|SECURITY\.md|CONTRIBUTING\.md", "docs": r".*\.md",
            "docs/guides": r".*\.md", "bench": r"README\.md|results\.md",
-           "modules": r"README\.md", "packaging": r"README\.md"}
+           "modules": r"([a-z]+/)?README\.md", "packaging": r"README\.md"}
 MANUAL = "docs/mod_proxy_mirror.html"
 MENU = [("README.md", "mod_proxy_mirror"), ("docs/cheatsheet.md", "Cheat sheet"),
         ("docs/reference.md", "Reference"), ("docs/copies.md", "Copies"), ("docs/tls.md", "TLS"),
