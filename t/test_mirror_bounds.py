@@ -134,6 +134,34 @@ def test_open_connection_that_answers_ends_down(proxy, mirror):
     assert len(h.log_lines(DOWN)) == len(h.log_lines(UP)) == 1      # no other connection was tried
 
 
+@pytest.mark.skipif(not THREADED, reason="a child serves one request at a time: one connection")
+def test_stale_copy_gets_a_connection_while_others_have_to_do(proxy, mirror, recorder):
+    """No connection is opened for `retry`, but for a copy whose own was stale: those that are open
+    are of no use to it."""
+    gates = {path: mirror.gate() for path in ("/o/a", "/o/b")}
+
+    def behave(sock, message):
+        if message.target in gates:
+            gates[message.target].wait()
+        return message.target != "/o/stale" and ok(sock, message)
+    mirror.answer = behave
+    h = proxy(mirror, "retry=1h timeout=1min", children=1, expect=[DOWN])
+    for path in gates:
+        assert h.get(path).status == 200
+    mirror.wait(2)
+    mirror.stop_listening()
+    assert h.get("/o/c").status == 200
+    wait_for("a line in the log", lambda: h.log_lines(DOWN))
+    gates["/o/a"].set()
+    wait_for("two answers", lambda: h.outcomes() == {"mirrored": 2})
+    fresh = recorder(port=mirror.port)
+    assert h.get("/o/stale").status == 200
+    assert fresh.one().target == "/o/stale"         # that of /o/b is still open
+    gates["/o/b"].set()
+    assert h.ended(4) == {"mirrored": 4}
+    assert mirror.connections == 2
+
+
 @pytest.mark.skipif(not THREADED, reason="a child has one connection")
 def test_answer_that_had_begun_before_does_not_end_down(proxy, mirror):
     gate = mirror.gate()

@@ -140,7 +140,7 @@ static int count_missing(mirror_pool_t *pool)
     apr_int64_t room = mirror_pool_settings_of(pool)->max_connections - pool->open - pool->opening;
 
     if (pool->spare.ring && pool->open > 0) {
-        return 0;
+        n = pool->again.count - pool->opening; /* those that are open are of no use to these */
     }
     n = n < room ? n : room;
     if (n > 0 && apr_atomic_read32(&send->child->descriptors) >= most) {
