@@ -166,6 +166,25 @@ def test_sender_that_cannot_be_started(httpd, origin, mirror, threads, times):
     assert threads.count("sender", "started") == len(h.log_lines(NO_SENDER)) == 1
 
 
+@pytest.mark.parametrize("conf, attributes, outcome", [
+    ("", "max_connections=1 max_queue=2", "queue_full"),
+    ("ProxyMirrorMemory 1M", "", "memory_full"),
+], ids=["queue", "memory"])
+def test_what_waits_for_a_sender_takes_all_room(httpd, origin, mirror, threads, conf, attributes, outcome):
+    """It is tried again although no further copy finds room, and so none is pushed."""
+    threads.fail("sender", 1)
+    h = httpd(conf + "\n" + location("/o/", origin, to(mirror, attributes)), expect=[NO_SENDER, "PM0420: "])
+    for _ in range(30):
+        assert h.request("POST", "/o/a", [], bytes(60000)).status == 200
+    refused = h.outcomes()[outcome]
+    assert h.mirror()["state"]["queued"] == 30 - refused > 0
+    get_until(h, "a copy", lambda: h.outcomes().get("mirrored"))
+    h.wait_idle()
+    assert set(h.outcomes()) == {"mirrored", outcome}
+    assert len(mirror.requests) == h.outcomes()["mirrored"]
+    assert threads.count("sender", "started") == 1
+
+
 def test_end_without_a_sender(httpd, origin, mirror, threads):
     threads.fail("sender", ALWAYS)
     h = httpd(location("/o/", origin, to(mirror)), expect=[NO_SENDER])

@@ -214,6 +214,7 @@ struct mirror_child_t {
     mirror_lane_t *lanes; /* by mirror index */
     struct mirror_queue_t *queue;
     mirror_sender_t *sender;
+    apr_uint32_t unstarted; /* atomic: the sender could not be started; waking `queue` tries again */
     mirror_spools_t *spools;
     struct mirror_logs_t *logs; /* NULL: none is configured */
     struct mirror_blocks_t *blocks; /* of long bodies; copy/copy.c */

@@ -3,6 +3,7 @@
  * copy/admit.c - whether a copy may be made. See copy/admit.h.
  */
 #include "base/window.h"
+#include "base/queue.h"
 #include "copy/admit.h"
 #include "copy/share.h"
 #include "copy/spool.h"
@@ -70,6 +71,10 @@ mirror_outcome_e mirror_admit(mirror_admit_t *admitted, mirror_lane_t *lane, con
 
     admitted->charged = 0;
     admitted->probe = 0;
+    if (apr_atomic_read32(&lane->child->unstarted)) {
+        /* Copies that wait for the sender may have taken all the room, so that no push starts it. */
+        mirror_queue_wake(lane->child->queue);
+    }
     if (apr_atomic_inc32(&lane->pending) >= (apr_uint64_t)settings->max_connections + settings->max_queue) {
         apr_atomic_inc32(&lane->refused);
         return refuse(lane, MIRROR_OUTCOME_QUEUE_FULL);

@@ -270,6 +270,7 @@ static int start_thread(mirror_sender_t *sender)
     pthread_sigmask(SIG_SETMASK, &all, &before);
     rv = pthread_create(&sender->thread, NULL, sender_main, sender);
     pthread_sigmask(SIG_SETMASK, &before, NULL);
+    apr_atomic_set32(&sender->child->unstarted, rv != APR_SUCCESS);
     if (rv == APR_SUCCESS) {
         return 1;
     }
@@ -283,7 +284,7 @@ static int start_thread(mirror_sender_t *sender)
 }
 
 /* The queues' `wake`, on a request thread or a helper. If the thread could not be started, the first
- * push after a tick tries again. */
+ * push after a tick, or the first copy that is made or refused, tries again. */
 static int wake(void *baton)
 {
     mirror_sender_t *sender = baton;
