@@ -270,11 +270,30 @@ int mirror_spool_has_room(mirror_lane_t *lane, apr_off_t bytes)
     return 1;
 }
 
+/* apr_file_writev_full() writes a part twice if a call ends within one, as on a disk that gets full. */
+static apr_status_t write_all(apr_file_t *file, const struct iovec *iov, int n)
+{
+    apr_size_t done;
+    apr_status_t rv = apr_file_writev(file, iov, (apr_size_t)n, &done);
+    int i;
+
+    for (i = 0; i < n && rv == APR_SUCCESS; i++) {
+        apr_size_t part = done < iov[i].iov_len ? done : iov[i].iov_len;
+
+        if (part < iov[i].iov_len) {
+            rv = apr_file_write_full(file, (const char *)iov[i].iov_base + part,
+                                     iov[i].iov_len - part, NULL);
+        }
+        done -= part;
+    }
+    return rv;
+}
+
 apr_status_t mirror_spool_append(mirror_spool_t **spool, mirror_lane_t *lane,
                                  const struct iovec *iov, int n)
 {
     mirror_spools_t *spools = lane->child->spools;
-    apr_size_t len = 0, written;
+    apr_size_t len = 0;
     apr_status_t rv;
     int i;
 
@@ -293,7 +312,7 @@ apr_status_t mirror_spool_append(mirror_spool_t **spool, mirror_lane_t *lane,
         return refuse(spools, rv);
     }
     (*spool)->charged += len;
-    rv = apr_file_writev_full((*spool)->file, iov, (apr_size_t)n, &written);
+    rv = write_all((*spool)->file, iov, n);
     if (rv != APR_SUCCESS) {
         return refuse(spools, rv);
     }
