@@ -265,3 +265,20 @@ def test_connect_that_hangs_holds_up_no_other(httpd, origin, recorder, redis):
         assert h.ended(n, "a") == {"unreachable": n}
     for sock in filling:
         sock.close()
+
+
+def test_mirrors_that_hang_keep_no_helper_from_others(httpd, origin, recorder, threads):
+    """Two helpers may connect; seven mirrors have always one to ask for, and come before the other one
+    in the configuration, which needs a connection for each copy."""
+    hung = [recorder(listen=False) for _ in range(7)]
+    sockets = [sock for one in hung for sock in one.fill_backlog()]
+    mirror = recorder(answer=answer(close=True))
+    timeout = int(scaled(100))
+    lines = [to(one, f"retry=0 connect_timeout={timeout}ms", f"hung{n}") for n, one in enumerate(hung)]
+    h = httpd("ProxyMirrorThreads 4\n" + location("/o/", origin, *lines, to(mirror)), expect=[DOWN])
+    for n in range(1, 4):
+        get_until(h, "a few copies", lambda: h.outcomes().get("mirrored", 0) >= 20 * n)
+    assert all(h.outcomes(f"hung{n}").get("unreachable") for n in range(7))
+    for sock in sockets:
+        sock.close()
+    h.hanging = True

@@ -2,8 +2,8 @@
  *
  * copy/admit.c - whether a copy may be made. See copy/admit.h.
  */
-#include "base/window.h"
 #include "base/queue.h"
+#include "base/window.h"
 #include "copy/admit.h"
 #include "copy/share.h"
 #include "copy/spool.h"

@@ -95,27 +95,27 @@ static void send_waiting(mirror_pool_t *pool)
     mirror_pool_open_missing(pool);
 }
 
+static void dispatch(mirror_pool_t *pool)
+{
+    send_waiting(pool);
+    if (pool->ends) {
+        mirror_pool_end(pool);
+    }
+}
+
 void mirror_pool_dispatch_all(mirror_send_t *send)
 {
     mirror_pool_t *pool;
 
     /* A task that ended has left a helper to whoever waits for one. */
-    for (pool = send->all; pool && send->hungry > 0 && mirror_helpers_may(send->helpers, MIRROR_HELPERS_CONNECT, 0);
-         pool = pool->next) {
-        if (pool->hungry) {
-            pool->hungry = 0;
-            send->hungry--;
-            mirror_pool_touch(pool);
-        }
+    while ((pool = mirror_pool_take_hungry(send))) {
+        dispatch(pool);
     }
     while (send->touched) {
         pool = send->touched;
         send->touched = pool->next_touched;
         pool->touched = 0;
-        send_waiting(pool);
-        if (pool->ends) {
-            mirror_pool_end(pool);
-        }
+        dispatch(pool);
     }
 }
 

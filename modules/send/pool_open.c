@@ -18,6 +18,8 @@ APLOG_USE_MODULE(proxy_mirror);
 
 /* Connections in one task of a helper. */
 #define MIRROR_CHAIN_MAX 32
+/* Each of so many helpers is for the pool that has waited longest. */
+#define MIRROR_FED_IN_TURN 4
 /* Until a process that lacked descriptors, memory or threads is asked for them again. */
 #define MIRROR_PAUSE apr_time_from_sec(1)
 
@@ -164,6 +166,38 @@ int mirror_pool_pause(mirror_pool_t *pool)
     return 1;
 }
 
+static void begin_hunger(mirror_pool_t *pool)
+{
+    if (!pool->hungry) {
+        pool->hungry = ++pool->send->hungers;
+        pool->send->hungry++;
+    }
+}
+
+static mirror_pool_t *hungrier(mirror_pool_t *one, mirror_pool_t *other)
+{
+    return !one || other->hungry < one->hungry ? other : one;
+}
+
+mirror_pool_t *mirror_pool_take_hungry(mirror_send_t *send)
+{
+    mirror_pool_t *pool = send->hungry > 0 ? send->all : NULL, *first = NULL, *reached = NULL;
+
+    for (; pool; pool = pool->next) {
+        if (pool->hungry && may_start_task(pool)) {
+            first = hungrier(first, pool);
+            reached = pool->failed ? reached : hungrier(reached, pool);
+        }
+    }
+    if (!first) {
+        return NULL;
+    }
+    pool = reached && ++send->fed % MIRROR_FED_IN_TURN != 0 ? reached : first;
+    pool->hungry = 0;
+    send->hungry--;
+    return pool;
+}
+
 void mirror_pool_open_missing(mirror_pool_t *pool)
 {
     mirror_send_t *send = pool->send;
@@ -182,8 +216,7 @@ void mirror_pool_open_missing(mirror_pool_t *pool)
         apr_status_t rv;
 
         if (!may_start_task(pool)) {
-            send->hungry += !pool->hungry;
-            pool->hungry = 1;
+            begin_hunger(pool);
             return;
         }
         rv = start_task(pool, part);
