@@ -184,6 +184,9 @@ static int is_refused(mirror_pool_t *pool, const mirror_connection_t *c, const m
         set_down(pool, MIRROR_OUTCOME_TLS_FAILED, "TLS, which it broke off without an answer,", APR_SUCCESS);
         return 1;
     }
+    if (how == MIRROR_REFUSED && pool->failed && pool->down_as == MIRROR_OUTCOME_TLS_FAILED) {
+        return 1; /* a connection of before, which ended for the same reason */
+    }
     if (how == MIRROR_ANSWERED) {
         pool->proven = 1;
         pool->refusals = 0;
