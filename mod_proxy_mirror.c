@@ -97,7 +97,7 @@ static int post_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, s
         return OK;
     }
     reload = ap_mpm_query(AP_MPMQ_GENERATION, &generation) == APR_SUCCESS && generation > 0;
-    rv = mirror_slotmem_open(&registry->table, pconf, s, registry->slots);
+    rv = mirror_table_open(&registry->table, pconf, s, registry->slots);
     if (rv != APR_SUCCESS) {
         ap_log_error(APLOG_MARK, APLOG_EMERG, rv, s, "PM0001: no shared memory for %d mirrors (ProxyMirrorSlots); %s",
                      registry->slots, reload ? "nothing is mirrored" : "httpd does not start");
@@ -116,7 +116,7 @@ static int post_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, s
             }
             continue;
         }
-        rv = mirror_slotmem_slot(&mirror->slot, registry->table, mirror->name);
+        rv = mirror_table_slot(&mirror->slot, registry->table, mirror->name);
         if (rv != APR_SUCCESS) {
             ap_log_error(APLOG_MARK, APLOG_ERR, rv, s,
                          "PM0002: mirror %s (%s:%d): all %d slots of shared memory (ProxyMirrorSlots) are taken; %s",
@@ -132,7 +132,7 @@ static int post_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, s
             mirror_settings_reload(mirror, registry, s);
         }
     }
-    mirror_slotmem_complete(registry->table);
+    mirror_table_complete(registry->table);
     return OK;
 }
 
@@ -147,10 +147,10 @@ static void child_status(server_rec *s, pid_t pid, ap_generation_t generation, i
         return;
     }
     if (status == MPM_CHILD_STARTED) {
-        mirror_slotmem_child_started(registry->table, pid);
+        mirror_table_child_started(registry->table, pid);
     }
     else if (status == MPM_CHILD_EXITED) {
-        mirror_slotmem_child_ended(registry->table, pid);
+        mirror_table_child_ended(registry->table, pid);
     }
 }
 
@@ -217,7 +217,7 @@ static apr_status_t child_end(void *baton)
     }
     child->registry->child = NULL;
     apr_atomic_set32(&child->closed, 1);
-    mirror_slotmem_release(child->registry->table, child->place);
+    mirror_table_release(child->registry->table, child->place);
     return APR_SUCCESS;
 }
 
@@ -239,7 +239,7 @@ static void child_init(apr_pool_t *pchild, server_rec *s)
     if (apr_generate_random_bytes((unsigned char *)&child->sample, sizeof(child->sample)) != APR_SUCCESS) {
         ap_random_insecure_bytes(&child->sample, sizeof(child->sample));
     }
-    rv = mirror_slotmem_claim(&child->place, registry->table);
+    rv = mirror_table_claim(&child->place, registry->table);
     if (rv != APR_SUCCESS) {
         ap_log_error(APLOG_MARK, APLOG_ERR, rv, s, "PM0003: no place in shared memory; this child mirrors nothing");
         return;
@@ -251,7 +251,7 @@ static void child_init(apr_pool_t *pchild, server_rec *s)
         lane->mirror = APR_ARRAY_IDX(registry->mirrors, i, mirror_t *);
         lane->child = child;
         if (lane->mirror->slot) {
-            lane->cell = mirror_slotmem_cell(registry->table, child->place, lane->mirror->slot);
+            lane->cell = mirror_table_cell(registry->table, child->place, lane->mirror->slot);
         }
         rv = mirror_settings_init(lane, pool);
     }
@@ -260,7 +260,7 @@ static void child_init(apr_pool_t *pchild, server_rec *s)
     }
     if (rv != APR_SUCCESS) {
         ap_log_error(APLOG_MARK, APLOG_ERR, rv, s, "PM0004: no pollset, or no mutex; this child mirrors nothing");
-        mirror_slotmem_release(registry->table, child->place);
+        mirror_table_release(registry->table, child->place);
         return;
     }
     mirror_spool_start(child, pool, s);
@@ -273,7 +273,7 @@ static void register_hooks(apr_pool_t *p)
     static const char *const after_tls[] = { "mod_ssl.c", "mod_proxy.c", NULL };
 
     mirror_console_register_hooks();
-    ap_hook_check_config(mirror_config_check, NULL, NULL, APR_HOOK_MIDDLE);
+    ap_hook_check_config(mirror_directives_check, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_open_logs(open_logs, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_post_config(post_config, after_tls, NULL, APR_HOOK_MIDDLE);
     ap_hook_child_init(child_init, NULL, NULL, APR_HOOK_MIDDLE);
@@ -282,7 +282,7 @@ static void register_hooks(apr_pool_t *p)
     ap_hook_child_stopping(child_stopping, NULL, NULL, APR_HOOK_MIDDLE);
 #endif
     mirror_access_file_register_hooks();
-    mirror_change_guard_register_hooks();
+    mirror_guard_register_hooks();
     ap_hook_handler(mirror_manager_handler, NULL, NULL, APR_HOOK_MIDDLE);
     mirror_limit_local_register(p);
     mirror_limit_redis_register(p);
@@ -298,7 +298,7 @@ module AP_MODULE_DECLARE_DATA proxy_mirror_module = {
     mirror_scope_merge,
     mirror_scope_create_server,
     mirror_scope_merge_server,
-    mirror_config_commands,
+    mirror_directives_commands,
     register_hooks,
 #if defined(AP_MODULE_FLAG_NONE)
     AP_MODULE_FLAG_NONE

@@ -201,7 +201,7 @@ int main(void)
             wrong = mirror_rules_compile(&settings, NULL, pool, pool);
         }
         mirror_limit_settings_identify(&settings);
-        mirror_limit_window_close(&slot.limit_closed, settings.limit_id,
+        mirror_window_close(&slot.limit_closed, settings.limit_id,
                                   mirror_clock_now() + apr_time_from_sec(3600));
         ns = wrong ? -1 : measure(cases[i].outcome, cases[i].logged);
         failed |= ns < 0;

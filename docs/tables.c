@@ -3,7 +3,7 @@
  * tables.c - print the tables that the documentation is generated from, as JSON. Not installed.
  *
  * docs/generate.py reads the output. Every name, type, default and range in it is an entry of a
- * table of the module: mirror_attributes, mirror_config_commands, the outcomes, and the metrics as
+ * table of the module: mirror_attributes, mirror_directives_commands, the outcomes, and the metrics as
  * mirror_metrics_answer() prints them.
  *
  * The program links the module's objects without httpd. The functions of httpd that the output
@@ -162,7 +162,7 @@ static void put_tables(apr_pool_t *pool)
     yajl_gen_array_close(json);
     put("directives");
     yajl_gen_array_open(json);
-    for (directive = mirror_config_commands; directive->name; directive++) {
+    for (directive = mirror_directives_commands; directive->name; directive++) {
         put_directive(directive);
     }
     yajl_gen_array_close(json);

@@ -86,19 +86,19 @@ static const ap_expr_info_t *handler_of(const request_rec *r)
     return core->expr_handler;
 }
 
-int mirror_manager_guard_is_configured(request_rec *r)
+int mirror_access_is_configured(request_rec *r)
 {
     const ap_expr_info_t *handler = handler_of(r);
 
     return handler && is_of_server(r->server, handler) && gives_handler(r, handler);
 }
 
-const char *mirror_manager_guard_refuse_handler(request_rec *r)
+const char *mirror_access_refuse_handler(request_rec *r)
 {
     const ap_expr_info_t *handler = handler_of(r);
     const char *how = "not by SetHandler (but by AddHandler, AddType, ForceType, RewriteRule or the like)";
 
-    if (mirror_manager_guard_is_configured(r)) {
+    if (mirror_access_is_configured(r)) {
         return NULL;
     }
     if (gives_handler(r, handler)) {
@@ -154,7 +154,7 @@ static int is_name_of(const server_rec *server, const char *host)
 }
 
 /* A request without a Host is of no browser. An address cannot be rebound: the page that asks came from it, too. */
-const char *mirror_manager_guard_refuse_host(request_rec *r)
+const char *mirror_access_refuse_host(request_rec *r)
 {
     const char *host = r->hostname;
 
@@ -168,7 +168,7 @@ const char *mirror_manager_guard_refuse_host(request_rec *r)
 
 /* ---- the log ---- */
 
-void mirror_manager_guard_log(request_rec *r, const char *mirror, const char *why)
+void mirror_access_log(request_rec *r, const char *mirror, const char *why)
 {
     ap_log_rerror(APLOG_MARK, APLOG_NOTICE, 0, r, "PM0920: %s of %s%s is refused to %s: %s",
                   mirror_value_quote(r->method, r->pool), mirror ? "mirror " : "",

@@ -5,8 +5,8 @@
  * The author of an access file on the way to a <Location> can let anybody in there: <If> sections of access files come after
  * it, and what it does not name (AuthBasicProvider, Satisfy, SSLUserName) is theirs.
  */
-#ifndef MIRROR_ACCESS_FILE_H
-#define MIRROR_ACCESS_FILE_H
+#ifndef MIRROR_ADMIN_ACCESS_FILE_H
+#define MIRROR_ADMIN_ACCESS_FILE_H
 
 #include <httpd.h>
 

@@ -14,7 +14,7 @@
 
 #define PART 8192
 
-int mirror_change_body_is(const request_rec *r, const char *type)
+int mirror_body_is(const request_rec *r, const char *type)
 {
     const char *given = apr_table_get(r->headers_in, "Content-Type");
     apr_size_t len = strlen(type);
@@ -59,7 +59,7 @@ static int read_part(char *whole, apr_size_t *size, request_rec *r, apr_bucket_b
     return status;
 }
 
-int mirror_change_body_read(const char **text, apr_size_t *size, request_rec *r)
+int mirror_body_read(const char **text, apr_size_t *size, request_rec *r)
 {
     const char *length = apr_table_get(r->headers_in, "Content-Length");
     apr_bucket_brigade *bb;
@@ -82,7 +82,7 @@ int mirror_change_body_read(const char **text, apr_size_t *size, request_rec *r)
 
 /* ---- forms ---- */
 
-apr_table_t *mirror_change_body_fields(request_rec *r, const char *text, apr_size_t size)
+apr_table_t *mirror_body_fields(request_rec *r, const char *text, apr_size_t size)
 {
     apr_table_t *fields = apr_table_make(r->pool, 16);
     char *copy = apr_pstrmemdup(r->pool, text, size), *name, *value, *last;

@@ -43,7 +43,7 @@ int mirror_change_send_page(request_rec *r, const mirror_registry_t *registry, c
 {
     mirror_page_visit_t visit = { location, NULL, NULL, failed };
 
-    visit.refusal = mirror_change_guard_refuse_client(r);
+    visit.refusal = mirror_guard_refuse_client(r);
     visit.nonce = visit.refusal ? NULL : registry->nonce;
     return mirror_page_send(r, registry, &visit);
 }
@@ -62,10 +62,10 @@ static int refuse(const change_t *change, int status, const char *why)
     request_rec *r = change->r;
 
     if (status == HTTP_FORBIDDEN) {
-        mirror_manager_guard_log(r, change->mirror->name, why);
+        mirror_access_log(r, change->mirror->name, why);
     }
     if (!is_for_people(r)) {
-        return mirror_manager_json_error(r, status, why);
+        return mirror_json_error(r, status, why);
     }
     r->status = status;
     return mirror_change_send_page(r, change->registry, change->location, why);
@@ -75,7 +75,7 @@ static int refuse(const change_t *change, int status, const char *why)
 
 static int read_body(const char **text, apr_size_t *size, const change_t *change)
 {
-    int status = mirror_change_body_read(text, size, change->r);
+    int status = mirror_body_read(text, size, change->r);
 
     if (status == HTTP_REQUEST_ENTITY_TOO_LARGE) {
         return refuse(change, status, "body: at most 65536 bytes are possible; got more");
@@ -92,7 +92,7 @@ static int read_json(change_t *change)
     apr_size_t size;
     int status;
 
-    if (!mirror_change_body_is(r, JSON) && (r->method_number != M_PATCH || !mirror_change_body_is(r, PATCH))) {
+    if (!mirror_body_is(r, JSON) && (r->method_number != M_PATCH || !mirror_body_is(r, PATCH))) {
         return refuse(change, HTTP_UNSUPPORTED_MEDIA_TYPE,
                       r->method_number == M_PATCH ? "Content-Type: " JSON " or " PATCH " is needed"
                                                   : "Content-Type: " JSON " is needed");
@@ -110,7 +110,7 @@ static int read_action(change_t *change)
 {
     const char *action = apr_table_get(change->fields, "action");
 
-    if (!mirror_change_guard_is_nonce(apr_table_get(change->fields, "nonce"), change->registry->nonce)) {
+    if (!mirror_guard_is_nonce(apr_table_get(change->fields, "nonce"), change->registry->nonce)) {
         return refuse(change, HTTP_FORBIDDEN,
                       "nonce: that of the page as it is now is needed, so load the page again; got another one");
     }
@@ -131,14 +131,14 @@ static int read_form(change_t *change)
     apr_size_t size;
     int status;
 
-    if (!mirror_change_body_is(change->r, FORM)) {
+    if (!mirror_body_is(change->r, FORM)) {
         return refuse(change, HTTP_UNSUPPORTED_MEDIA_TYPE, "Content-Type: " FORM " is needed with POST");
     }
     status = read_body(&text, &size, change);
     if (status != DECLINED) {
         return status;
     }
-    change->fields = mirror_change_body_fields(change->r, text, size);
+    change->fields = mirror_body_fields(change->r, text, size);
     return change->fields ? read_action(change)
                           : refuse(change, HTTP_BAD_REQUEST, "body: a form, each field once, is needed; got another one");
 }
@@ -192,7 +192,7 @@ static int is_expected(const mirror_settings_t *before, void *baton)
 {
     const change_t *change = baton;
     const char *known = change->fields ? apr_table_get(change->fields, "etag") : NULL;
-    const char *etag = mirror_manager_json_etag(change->registry, before, change->r->pool);
+    const char *etag = mirror_json_etag(change->registry, before, change->r->pool);
 
     apr_table_setn(change->r->headers_out, "ETag", etag);
     return (!known || !strcmp(known, etag)) &&
@@ -225,10 +225,10 @@ static int answer(const change_t *change, const mirror_settings_t *settings)
         apr_table_setn(r->headers_out, "Location", apr_pstrcat(r->pool, ap_escape_uri(r->pool, change->location), "/", NULL));
         return HTTP_SEE_OTHER;
     }
-    gen = mirror_manager_json_create(r->pool);
-    mirror_manager_json_mirror(gen, change->registry, change->mirror, settings, r->pool);
-    apr_table_setn(r->headers_out, "ETag", mirror_manager_json_etag(change->registry, settings, r->pool));
-    return mirror_manager_json_send(r, HTTP_OK, gen);
+    gen = mirror_json_create(r->pool);
+    mirror_json_mirror(gen, change->registry, change->mirror, settings, r->pool);
+    apr_table_setn(r->headers_out, "ETag", mirror_json_etag(change->registry, settings, r->pool));
+    return mirror_json_send(r, HTTP_OK, gen);
 }
 
 /* What the manager answers to a change that was not made. */
@@ -249,7 +249,7 @@ int mirror_change_handle(request_rec *r, const mirror_registry_t *registry, cons
                          const char *location)
 {
     change_t change = { r, registry, mirror, location, NULL, NULL, 0 };
-    const char *why = mirror_change_guard_refuse(r);
+    const char *why = mirror_guard_refuse(r);
     mirror_settings_change_t result;
     mirror_settings_edit_t asked;
     int status;

@@ -6,7 +6,7 @@
  *
  *     nonce      that of the page: random, made anew with each load of the configuration, the same in all children
  *     action     "set", which is the default, or "reset": back to what the configuration file says
- *     etag       the ETag of what the form was made from (mirror_manager_json_etag(), with its quotes); with another
+ *     etag       the ETag of what the form was made from (mirror_json_etag(), with its quotes); with another
  *                one now, nothing is changed and the answer is 412; optional
  *     ATTRIBUTE  any number of them, for "set": the value as the word in a directive (host: the URL); an empty one
  *                resets the attribute to its default, as null does in JSON
@@ -14,8 +14,8 @@
  * To a browser, which accepts text/html, the response is 303 to LOCATION, or the page, which tells the error; to all others
  * it is JSON, as that to PATCH is.
  */
-#ifndef MIRROR_CHANGE_H
-#define MIRROR_CHANGE_H
+#ifndef MIRROR_ADMIN_CHANGE_H
+#define MIRROR_ADMIN_CHANGE_H
 
 #include <httpd.h>
 

@@ -105,12 +105,12 @@ static const char *sign_of_client(const request_rec *r)
     return apr_table_get(r->notes, SIGN);
 }
 
-void mirror_change_guard_register_hooks(void)
+void mirror_guard_register_hooks(void)
 {
     ap_hook_post_read_request(note_sign_of_proxy, NULL, NULL, APR_HOOK_LAST);
 }
 
-const char *mirror_change_guard_refuse_client(request_rec *r)
+const char *mirror_guard_refuse_client(request_rec *r)
 {
     const char *sign;
 
@@ -126,11 +126,11 @@ const char *mirror_change_guard_refuse_client(request_rec *r)
                                "request that was passed on, as its header %s tells", sign) : NULL;
 }
 
-const char *mirror_change_guard_refuse(request_rec *r)
+const char *mirror_guard_refuse(request_rec *r)
 {
     const char *origin = apr_table_get(r->headers_in, "Origin");
     const char *site = apr_table_get(r->headers_in, "Sec-Fetch-Site");
-    const char *why = mirror_change_guard_refuse_client(r);
+    const char *why = mirror_guard_refuse_client(r);
 
     if (why) {
         return why;
@@ -142,7 +142,7 @@ const char *mirror_change_guard_refuse(request_rec *r)
     return NULL;
 }
 
-int mirror_change_guard_is_nonce(const char *given, const char *nonce)
+int mirror_guard_is_nonce(const char *given, const char *nonce)
 {
     apr_size_t len = strlen(nonce), i;
     unsigned differs = 0;

@@ -23,7 +23,7 @@ static apr_status_t free_json(void *gen)
     return APR_SUCCESS;
 }
 
-yajl_gen mirror_manager_json_create(apr_pool_t *pool)
+yajl_gen mirror_json_create(apr_pool_t *pool)
 {
     yajl_gen gen = yajl_gen_alloc(NULL);
 
@@ -162,7 +162,7 @@ static void put_latency(yajl_gen gen, const mirror_cell_t *sum)
     yajl_gen_map_close(gen);
 }
 
-void mirror_manager_json_mirror(yajl_gen gen, const mirror_registry_t *registry, const mirror_t *mirror,
+void mirror_json_mirror(yajl_gen gen, const mirror_registry_t *registry, const mirror_t *mirror,
                                 const mirror_settings_t *settings, apr_pool_t *pool)
 {
     mirror_view_t view;
@@ -188,7 +188,7 @@ void mirror_manager_json_mirror(yajl_gen gen, const mirror_registry_t *registry,
     yajl_gen_map_close(gen);
 }
 
-const char *mirror_manager_json_etag(const mirror_registry_t *registry, const mirror_settings_t *settings,
+const char *mirror_json_etag(const mirror_registry_t *registry, const mirror_settings_t *settings,
                                      apr_pool_t *pool)
 {
     apr_uint64_t hash = mirror_attributes_hash(settings, pool);
@@ -206,7 +206,7 @@ const char *mirror_manager_json_etag(const mirror_registry_t *registry, const mi
 
 /* ---- answers ---- */
 
-int mirror_manager_json_send(request_rec *r, int status, yajl_gen gen)
+int mirror_json_send(request_rec *r, int status, yajl_gen gen)
 {
     const unsigned char *text;
     size_t len;
@@ -221,13 +221,13 @@ int mirror_manager_json_send(request_rec *r, int status, yajl_gen gen)
     return OK;
 }
 
-int mirror_manager_json_error(request_rec *r, int status, const char *text)
+int mirror_json_error(request_rec *r, int status, const char *text)
 {
-    yajl_gen gen = mirror_manager_json_create(r->pool);
+    yajl_gen gen = mirror_json_create(r->pool);
 
     yajl_gen_map_open(gen);
     put_key(gen, "error");
     put_text(gen, text, r->pool);
     yajl_gen_map_close(gen);
-    return mirror_manager_json_send(r, status, gen);
+    return mirror_json_send(r, status, gen);
 }

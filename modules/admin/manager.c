@@ -44,7 +44,7 @@ static int answer_page(request_rec *r, const mirror_registry_t *registry, const 
 
 static int answer_list(request_rec *r, const mirror_registry_t *registry)
 {
-    yajl_gen gen = mirror_manager_json_create(r->pool);
+    yajl_gen gen = mirror_json_create(r->pool);
     int i;
 
     yajl_gen_map_open(gen);
@@ -53,21 +53,21 @@ static int answer_list(request_rec *r, const mirror_registry_t *registry)
     for (i = 0; i < registry->mirrors->nelts; i++) {
         const mirror_t *mirror = APR_ARRAY_IDX(registry->mirrors, i, const mirror_t *);
 
-        mirror_manager_json_mirror(gen, registry, mirror, mirror_settings_borrow(registry, mirror, r->pool), r->pool);
+        mirror_json_mirror(gen, registry, mirror, mirror_settings_borrow(registry, mirror, r->pool), r->pool);
     }
     yajl_gen_array_close(gen);
     yajl_gen_map_close(gen);
-    return mirror_manager_json_send(r, HTTP_OK, gen);
+    return mirror_json_send(r, HTTP_OK, gen);
 }
 
 static int answer_mirror(request_rec *r, const mirror_registry_t *registry, const mirror_t *mirror)
 {
     const mirror_settings_t *settings = mirror_settings_borrow(registry, mirror, r->pool);
-    yajl_gen gen = mirror_manager_json_create(r->pool);
+    yajl_gen gen = mirror_json_create(r->pool);
 
-    mirror_manager_json_mirror(gen, registry, mirror, settings, r->pool);
-    apr_table_setn(r->headers_out, "ETag", mirror_manager_json_etag(registry, settings, r->pool));
-    return mirror_manager_json_send(r, HTTP_OK, gen);
+    mirror_json_mirror(gen, registry, mirror, settings, r->pool);
+    apr_table_setn(r->headers_out, "ETag", mirror_json_etag(registry, settings, r->pool));
+    return mirror_json_send(r, HTTP_OK, gen);
 }
 
 /* A method that the resource has not. */
@@ -78,7 +78,7 @@ static int refuse_method(request_rec *r, const char *allowed)
         ap_set_content_length(r, 0);
         return OK;
     }
-    return mirror_manager_json_error(r, HTTP_METHOD_NOT_ALLOWED,
+    return mirror_json_error(r, HTTP_METHOD_NOT_ALLOWED,
                                      apr_psprintf(r->pool, "method: one of %s is needed; got %s", allowed,
                                                   mirror_value_quote(r->method, r->pool)));
 }
@@ -165,7 +165,7 @@ static int handle_mirror(request_rec *r, const mirror_registry_t *registry, cons
     const mirror_t *mirror = find_mirror(registry, name);
 
     if (mirror == NULL) {
-        return mirror_manager_json_error(r, HTTP_NOT_FOUND, apr_psprintf(r->pool, "%s: no such mirror", name));
+        return mirror_json_error(r, HTTP_NOT_FOUND, apr_psprintf(r->pool, "%s: no such mirror", name));
     }
     if (may_change && is_change(r)) {
         return mirror_change_handle(r, registry, mirror, location);
@@ -197,11 +197,11 @@ static int handle(request_rec *r, int may_change)
         return r->method_number == M_GET ? mirror_metrics_answer(r, registry) : refuse_method(r, READ);
     }
     if (*rest != '\0' && strcmp(rest, "/") != 0 && !begins_with_path(rest, RESOURCE, sizeof(RESOURCE) - 1)) {
-        return mirror_manager_json_error(r, HTTP_NOT_FOUND,
+        return mirror_json_error(r, HTTP_NOT_FOUND,
                                          apr_psprintf(r->pool, "%s: no such resource; there are " RESOURCE " and " METRICS, rest));
     }
     if (registry->table != NULL) {
-        mirror_slotmem_settle_ended(registry->table);
+        mirror_table_reap_ended(registry->table);
     }
     if (*rest == '\0' || strcmp(rest, "/") == 0) {
         return r->method_number == M_GET ? answer_page(r, registry, location, may_change) : refuse_method(r, READ);
@@ -216,19 +216,19 @@ static int handle(request_rec *r, int may_change)
 /* Answer with 403 if the request may not be answered; DECLINED if it may. */
 static int refuse(request_rec *r)
 {
-    const char *why = mirror_manager_guard_refuse_handler(r);
+    const char *why = mirror_access_refuse_handler(r);
 
     if (why == NULL) {
         why = mirror_access_file_refuse(&r->user, r); /* from here on, a user of an access file is none */
         if (why == NULL) {
-            why = mirror_manager_guard_refuse_host(r);
+            why = mirror_access_refuse_host(r);
         }
         if (why == NULL) {
             return DECLINED;
         }
-        mirror_manager_guard_log(r, NULL, why);
+        mirror_access_log(r, NULL, why);
     }
-    return mirror_manager_json_error(r, HTTP_FORBIDDEN, why);
+    return mirror_json_error(r, HTTP_FORBIDDEN, why);
 }
 
 /* A compressed page would tell the length of its nonce and of what the client sent beside it (BREACH), and a compressed

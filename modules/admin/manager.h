@@ -5,8 +5,8 @@
  * Everything that is answered is read when it is asked: the settings in force, and counts from shared memory. Changes are
  * admin/change.h's.
  */
-#ifndef MIRROR_MANAGER_H
-#define MIRROR_MANAGER_H
+#ifndef MIRROR_ADMIN_MANAGER_H
+#define MIRROR_ADMIN_MANAGER_H
 
 #include <httpd.h>
 

@@ -18,7 +18,7 @@ typedef struct metrics_t {
     mirror_totals_t totals;
 } metrics_t;
 
-/* The bounds of the histogram's buckets in seconds, as they are printed; all are bounds of mirror_slotmem's. */
+/* The bounds of the histogram's buckets in seconds, as they are printed; all are bounds of mirror_cell_latency_ms. */
 static const struct {
     const char *le;
     double ms;
@@ -53,7 +53,7 @@ static metrics_t *collect(request_rec *r, const mirror_registry_t *registry)
     int i;
 
     if (registry->table) {
-        mirror_slotmem_settle_ended(registry->table);
+        mirror_table_reap_ended(registry->table);
     }
     for (i = 0; i < registry->mirrors->nelts; i++) {
         const mirror_t *mirror = APR_ARRAY_IDX(registry->mirrors, i, const mirror_t *);

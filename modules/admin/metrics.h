@@ -2,8 +2,8 @@
  *
  * admin/metrics.h - the mirrors for Prometheus, in its text format 0.0.4.
  */
-#ifndef MIRROR_METRICS_H
-#define MIRROR_METRICS_H
+#ifndef MIRROR_ADMIN_METRICS_H
+#define MIRROR_ADMIN_METRICS_H
 
 #include <httpd.h>
 

@@ -6,8 +6,8 @@
  * makes it live: it asks for the JSON each second, writes the figures where they stand, and draws charts. page.css and
  * page.js are files of their own below the location, so that Content-Security-Policy can forbid all else.
  */
-#ifndef MIRROR_PAGE_H
-#define MIRROR_PAGE_H
+#ifndef MIRROR_ADMIN_PAGE_H
+#define MIRROR_ADMIN_PAGE_H
 
 #include <httpd.h>
 

@@ -5,8 +5,8 @@
  * What page.js keeps up to date has a data- attribute that says what it is: data-mirror a mirror's name, and in there
  * data-field a figure, data-outcome and data-attribute a row, data-when what is shown in one state only.
  */
-#ifndef MIRROR_PAGE_MIRROR_H
-#define MIRROR_PAGE_MIRROR_H
+#ifndef MIRROR_ADMIN_PAGE_MIRROR_H
+#define MIRROR_ADMIN_PAGE_MIRROR_H
 
 #include <httpd.h>
 

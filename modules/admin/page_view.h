@@ -6,8 +6,8 @@
  * what it means, and, so that colour is never alone, a sign or a texture. page.js shows and hides what is written in
  * these words; it has none of its own for them.
  */
-#ifndef MIRROR_PAGE_VIEW_H
-#define MIRROR_PAGE_VIEW_H
+#ifndef MIRROR_ADMIN_PAGE_VIEW_H
+#define MIRROR_ADMIN_PAGE_VIEW_H
 
 #include <httpd.h>
 

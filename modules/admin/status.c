@@ -120,11 +120,11 @@ static int status_hook(request_rec *r, int flags)
     char *user;
     int i;
 
-    if (registry->mirrors->nelts == 0 || !mirror_manager_guard_is_configured(r) || mirror_access_file_refuse(&user, r)) {
+    if (registry->mirrors->nelts == 0 || !mirror_access_is_configured(r) || mirror_access_file_refuse(&user, r)) {
         return OK;
     }
     if (registry->table) {
-        mirror_slotmem_settle_ended(registry->table);
+        mirror_table_reap_ended(registry->table);
     }
     if (!(flags & AP_STATUS_SHORT)) {
         put_begin(r, table);

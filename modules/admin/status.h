@@ -2,8 +2,8 @@
  *
  * admin/status.h - the mirrors on the page of mod_status.
  */
-#ifndef MIRROR_STATUS_H
-#define MIRROR_STATUS_H
+#ifndef MIRROR_ADMIN_STATUS_H
+#define MIRROR_ADMIN_STATUS_H
 
 /* startup: take part in mod_status's page and in its ?auto, if it is loaded. */
 void mirror_status_register_hooks(void);

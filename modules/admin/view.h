@@ -2,8 +2,8 @@
  *
  * admin/view.h - one mirror as it is now: the one source of JSON, page, mod_status and metrics.
  */
-#ifndef MIRROR_VIEW_H
-#define MIRROR_VIEW_H
+#ifndef MIRROR_ADMIN_VIEW_H
+#define MIRROR_ADMIN_VIEW_H
 
 #include "limit/limit.h"
 #include "shared/table.h"

@@ -9,8 +9,8 @@
  * Settings are layers: what a line gives lies over what the defaults of its server give, and that over the table's
  * defaults. A layer's `set` says which rows it gives.
  */
-#ifndef MIRROR_ATTRIBUTES_H
-#define MIRROR_ATTRIBUTES_H
+#ifndef MIRROR_ATTRIBUTES_ATTRIBUTES_H
+#define MIRROR_ATTRIBUTES_ATTRIBUTES_H
 
 #include "attributes/value.h"
 #include "base/mirror.h"

@@ -6,8 +6,8 @@
  * to Vary. One that fails is logged once for each mirror and child, and httpd's own line for each request is kept out
  * of the log.
  */
-#ifndef MIRROR_EXPR_H
-#define MIRROR_EXPR_H
+#ifndef MIRROR_ATTRIBUTES_EXPR_H
+#define MIRROR_ATTRIBUTES_EXPR_H
 
 #include <httpd.h>
 #include <ap_expr.h>

@@ -85,6 +85,6 @@ void mirror_limit_settings_identify(mirror_settings_t *settings)
     for (i = 0; nodes && i < nodes->nelts; i++) {
         hash = add_text(hash, APR_ARRAY_IDX(nodes, i, const char *));
     }
-    settings->limit_id = (apr_uint32_t)((hash ^ hash >> 32) & MIRROR_LIMIT_WINDOW_ID_MAX);
+    settings->limit_id = (apr_uint32_t)((hash ^ hash >> 32) & MIRROR_WINDOW_ID_MAX);
     settings->limit_id += settings->limit_id == 0;
 }

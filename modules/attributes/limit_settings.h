@@ -2,8 +2,8 @@
  *
  * attributes/limit_settings.h - what the table of attributes has to know of limits: rules of their attributes, and which limits are the same.
  */
-#ifndef MIRROR_LIMIT_SETTINGS_H
-#define MIRROR_LIMIT_SETTINGS_H
+#ifndef MIRROR_ATTRIBUTES_LIMIT_SETTINGS_H
+#define MIRROR_ATTRIBUTES_LIMIT_SETTINGS_H
 
 #include "base/mirror.h"
 

@@ -2,8 +2,8 @@
  *
  * attributes/relations.h - what attributes need of each other.
  */
-#ifndef MIRROR_RELATIONS_H
-#define MIRROR_RELATIONS_H
+#ifndef MIRROR_ATTRIBUTES_RELATIONS_H
+#define MIRROR_ATTRIBUTES_RELATIONS_H
 
 #include "attributes/attributes.h"
 

@@ -6,8 +6,8 @@
  * A rule is a type with bounds, and with words for whoever breaks it. Attributes (attributes/attributes.h) and directives
  * that take a single value have rules. Nothing of httpd is in here.
  */
-#ifndef MIRROR_VALUE_H
-#define MIRROR_VALUE_H
+#ifndef MIRROR_ATTRIBUTES_VALUE_H
+#define MIRROR_ATTRIBUTES_VALUE_H
 
 #include <apr_pools.h>
 #include <yajl/yajl_gen.h>

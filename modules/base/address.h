@@ -5,8 +5,8 @@
  * What waits runs on a helper thread. Sockets are closed when a program is executed, so that no CGI program has them.
  * Deadlines are times of mirror_clock_now().
  */
-#ifndef MIRROR_ADDRESS_H
-#define MIRROR_ADDRESS_H
+#ifndef MIRROR_BASE_ADDRESS_H
+#define MIRROR_BASE_ADDRESS_H
 
 #include <apr_network_io.h>
 

@@ -8,8 +8,8 @@
  * (CLOCK_BOOTTIME runs on meanwhile, so that all that was under way would time out at the
  * resumption, and only Linux has it.) The wall clock is for what people read, and for nothing else.
  */
-#ifndef MIRROR_CLOCK_H
-#define MIRROR_CLOCK_H
+#ifndef MIRROR_BASE_CLOCK_H
+#define MIRROR_BASE_CLOCK_H
 
 #include <apr_time.h>
 

@@ -8,8 +8,8 @@
  * up its client. The thread is started when there is something to close, and ends when there is
  * nothing more. It holds no lock.
  */
-#ifndef MIRROR_CLOSER_H
-#define MIRROR_CLOSER_H
+#ifndef MIRROR_BASE_CLOSER_H
+#define MIRROR_BASE_CLOSER_H
 
 #include "base/queue.h"
 

@@ -7,8 +7,8 @@
  * context. The filters made here are never registered: httpd finds no filter of that name, and adds
  * none.
  */
-#ifndef MIRROR_FILTER_H
-#define MIRROR_FILTER_H
+#ifndef MIRROR_BASE_FILTER_H
+#define MIRROR_BASE_FILTER_H
 
 #include <util_filter.h>
 

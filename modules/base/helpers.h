@@ -23,8 +23,8 @@
  *
  * The functions are called by one thread, the sender. Helpers are started with its signal mask.
  */
-#ifndef MIRROR_HELPERS_H
-#define MIRROR_HELPERS_H
+#ifndef MIRROR_BASE_HELPERS_H
+#define MIRROR_BASE_HELPERS_H
 
 #include <apr_errno.h>
 #include <apr_pools.h>

@@ -8,8 +8,8 @@
  *
  * Timers that run equally long stand in one ring in the order of their ends, so starting one is appending it.
  */
-#ifndef MIRROR_LOOP_H
-#define MIRROR_LOOP_H
+#ifndef MIRROR_BASE_LOOP_H
+#define MIRROR_BASE_LOOP_H
 
 #include <apr_poll.h>
 #include <apr_pools.h>

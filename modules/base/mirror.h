@@ -12,8 +12,8 @@
  *
  * Only APR is included here, so that rooms without httpd can use it.
  */
-#ifndef MIRROR_H
-#define MIRROR_H
+#ifndef MIRROR_BASE_MIRROR_H
+#define MIRROR_BASE_MIRROR_H
 
 #include <apr.h>
 #include <apr_atomic.h>
@@ -245,7 +245,7 @@ int mirror_sender_stop(mirror_child_t *child, apr_interval_time_t patience);
 
 /* helper threads, as a task (base/helpers.h): look up and connect the chain of connections (send/connection.h) that
  * begins with `chain`, and hand each over to the sender. */
-void mirror_connect_run(void *chain);
+void mirror_opener_run(void *chain);
 
 /* ---- pools ---- */
 

@@ -9,8 +9,8 @@
  * Waking costs more than pushing, so a busy taker is not woken: it says when it sleeps (mirror_queue_sleep), and only
  * the first push after that calls `wake`. A taker that has not been started counts as asleep.
  */
-#ifndef MIRROR_QUEUE_H
-#define MIRROR_QUEUE_H
+#ifndef MIRROR_BASE_QUEUE_H
+#define MIRROR_BASE_QUEUE_H
 
 #include <apr_errno.h>
 #include <apr_pools.h>

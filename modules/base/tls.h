@@ -13,8 +13,8 @@
  *
  * The SSLProxy* directives are those of the wire's server, or of the last <Proxy> section for its URL that has any.
  */
-#ifndef MIRROR_TLS_H
-#define MIRROR_TLS_H
+#ifndef MIRROR_BASE_TLS_H
+#define MIRROR_BASE_TLS_H
 
 #include "base/transport.h"
 

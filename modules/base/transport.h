@@ -5,8 +5,8 @@
  * A WIRE is a connected socket with its transport. Connections to mirrors have one, and so have those to Redis. It is
  * used by one thread at a time. What it is made of says whom it leads to: TLS asks for that, and checks it.
  */
-#ifndef MIRROR_TRANSPORT_H
-#define MIRROR_TRANSPORT_H
+#ifndef MIRROR_BASE_TRANSPORT_H
+#define MIRROR_BASE_TRANSPORT_H
 
 #include <apr_network_io.h>
 

@@ -4,8 +4,8 @@
  *
  * yajl's own check takes overlong forms and halves of surrogate pairs, which readers of JSON reject.
  */
-#ifndef MIRROR_UTF8_H
-#define MIRROR_UTF8_H
+#ifndef MIRROR_BASE_UTF8_H
+#define MIRROR_BASE_UTF8_H
 
 #include <apr.h>
 

@@ -53,7 +53,7 @@ static apr_int64_t gone_by(apr_uint64_t word, apr_time_t now, apr_interval_time_
     return ticks <= ticks_of(length) ? (apr_int64_t)ticks : -1;
 }
 
-apr_uint64_t mirror_limit_window_next(apr_uint64_t word, apr_time_t now, apr_int64_t wanted, apr_int64_t count,
+apr_uint64_t mirror_window_next(apr_uint64_t word, apr_time_t now, apr_int64_t wanted, apr_int64_t count,
                                       apr_interval_time_t length, apr_int64_t *granted)
 {
     int in_force = gone_by(word, now, length) >= 0;
@@ -67,7 +67,7 @@ apr_uint64_t mirror_limit_window_next(apr_uint64_t word, apr_time_t now, apr_int
     return in_force ? pack(value_of(word) + *granted, word) : pack(*granted, tick_of(now));
 }
 
-apr_int64_t mirror_limit_window_take(apr_uint64_t *word, apr_int64_t wanted, apr_int64_t count,
+apr_int64_t mirror_window_take(apr_uint64_t *word, apr_int64_t wanted, apr_int64_t count,
                                      apr_interval_time_t length, apr_int64_t *used, apr_time_t *until)
 {
     apr_uint64_t seen, next;
@@ -77,14 +77,14 @@ apr_int64_t mirror_limit_window_take(apr_uint64_t *word, apr_int64_t wanted, apr
     do {
         seen = apr_atomic_read64(word);
         now = mirror_clock_now();
-        next = mirror_limit_window_next(seen, now, wanted, count, length, &granted);
+        next = mirror_window_next(seen, now, wanted, count, length, &granted);
     } while (next != seen && apr_atomic_cas64(word, next, seen) != seen);
     *used = value_of(next);
     *until = now + ((apr_int64_t)ticks_of(length) + 1 - gone_by(next, now, length)) * TICK;
     return granted;
 }
 
-apr_int64_t mirror_limit_window_used(apr_uint64_t word, apr_time_t now, apr_interval_time_t length)
+apr_int64_t mirror_window_used(apr_uint64_t word, apr_time_t now, apr_interval_time_t length)
 {
     return gone_by(word, now, length) < 0 ? 0 : value_of(word);
 }
@@ -99,12 +99,12 @@ static apr_uint64_t left_of(apr_uint64_t word, apr_time_t now, apr_interval_time
     return left <= ticks_of(length) + SLACK ? left : 0;
 }
 
-void mirror_limit_window_close(apr_uint64_t *word, apr_uint32_t id, apr_time_t until)
+void mirror_window_close(apr_uint64_t *word, apr_uint32_t id, apr_time_t until)
 {
     apr_atomic_set64(word, pack(id, tick_of(until) + 1));
 }
 
-apr_time_t mirror_limit_window_closed_until(apr_uint64_t word, apr_time_t now, apr_uint32_t id,
+apr_time_t mirror_window_closed_until(apr_uint64_t word, apr_time_t now, apr_uint32_t id,
                                             apr_interval_time_t length)
 {
     apr_uint64_t left = value_of(word) == (apr_int64_t)id ? left_of(word, now, length) : 0;
@@ -112,7 +112,7 @@ apr_time_t mirror_limit_window_closed_until(apr_uint64_t word, apr_time_t now, a
     return left ? now + (apr_time_t)left * TICK : 0;
 }
 
-int mirror_limit_window_is_closed(apr_uint64_t *word, apr_uint32_t id, apr_interval_time_t length)
+int mirror_window_is_closed(apr_uint64_t *word, apr_uint32_t id, apr_interval_time_t length)
 {
     apr_uint64_t seen = apr_atomic_read64(word);
 
@@ -126,7 +126,7 @@ int mirror_limit_window_is_closed(apr_uint64_t *word, apr_uint32_t id, apr_inter
     return 0;
 }
 
-void mirror_limit_window_tell(apr_uint64_t *word, apr_int64_t used, apr_time_t until)
+void mirror_window_tell(apr_uint64_t *word, apr_int64_t used, apr_time_t until)
 {
     apr_uint64_t next = pack(used, tick_of(until) + 1);
     apr_uint64_t seen;
@@ -139,7 +139,7 @@ void mirror_limit_window_tell(apr_uint64_t *word, apr_int64_t used, apr_time_t u
     } while (apr_atomic_cas64(word, next, seen) != seen);
 }
 
-apr_int64_t mirror_limit_window_told(apr_uint64_t word, apr_time_t now, apr_interval_time_t length)
+apr_int64_t mirror_window_told(apr_uint64_t word, apr_time_t now, apr_interval_time_t length)
 {
     return left_of(word, now, length) ? value_of(word) : 0;
 }

@@ -17,8 +17,8 @@
  *
  * What the client was answered with (the attribute status) is asked when that is known.
  */
-#ifndef MIRROR_CHOOSE_H
-#define MIRROR_CHOOSE_H
+#ifndef MIRROR_CAPTURE_CHOOSE_H
+#define MIRROR_CAPTURE_CHOOSE_H
 
 #include <httpd.h>
 

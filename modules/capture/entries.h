@@ -6,8 +6,8 @@
  * body, then for the response (when=response), and is then handed over. What happens to the request is told here by
  * whoever sees it; only one thread at a time works on a request, so nothing is locked.
  */
-#ifndef MIRROR_ENTRIES_H
-#define MIRROR_ENTRIES_H
+#ifndef MIRROR_CAPTURE_ENTRIES_H
+#define MIRROR_CAPTURE_ENTRIES_H
 
 #include "capture/choose.h"
 #include "copy/copy.h"

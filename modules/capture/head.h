@@ -10,8 +10,8 @@
  * as its last element. Request target and Host are what capture/shape.h makes of them; then the headers are changed as
  * ProxyMirrorHeader says. What the body needs is added by mirror_copy_complete().
  */
-#ifndef MIRROR_HEAD_H
-#define MIRROR_HEAD_H
+#ifndef MIRROR_CAPTURE_HEAD_H
+#define MIRROR_CAPTURE_HEAD_H
 
 #include <httpd.h>
 

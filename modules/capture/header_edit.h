@@ -5,8 +5,8 @@
  * The actions do what those of mod_headers' RequestHeader do, by the same functions of APR's tables. Values are ap_expr
  * strings; in the one that edit puts in, $0 to $9 are what the regular expression found.
  */
-#ifndef MIRROR_HEADER_EDIT_H
-#define MIRROR_HEADER_EDIT_H
+#ifndef MIRROR_CAPTURE_HEADER_EDIT_H
+#define MIRROR_CAPTURE_HEADER_EDIT_H
 
 #include <httpd.h>
 

@@ -3,8 +3,8 @@
  * capture/header_name.h - the header names that a copy treats in a way of their own: lists that the module appends to,
  * hop-by-hop headers (RFC 9110 section 7.6.1), and headers that announce a body.
  */
-#ifndef MIRROR_HEADER_NAME_H
-#define MIRROR_HEADER_NAME_H
+#ifndef MIRROR_CAPTURE_HEADER_NAME_H
+#define MIRROR_CAPTURE_HEADER_NAME_H
 
 #include <httpd.h>
 

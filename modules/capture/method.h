@@ -2,8 +2,8 @@
  *
  * capture/method.h - the method of a client's request (RFC 9110 section 9).
  */
-#ifndef MIRROR_METHOD_H
-#define MIRROR_METHOD_H
+#ifndef MIRROR_CAPTURE_METHOD_H
+#define MIRROR_CAPTURE_METHOD_H
 
 #include <httpd.h>
 

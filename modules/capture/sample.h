@@ -9,8 +9,8 @@
  * The number of a key is the same everywhere and always, and the manual describes it: FNV-1a of 64 bits over the key's
  * bytes, then the three steps that end splitmix64.
  */
-#ifndef MIRROR_SAMPLE_H
-#define MIRROR_SAMPLE_H
+#ifndef MIRROR_CAPTURE_SAMPLE_H
+#define MIRROR_CAPTURE_SAMPLE_H
 
 #include "attributes/value.h"
 

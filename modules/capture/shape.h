@@ -7,8 +7,8 @@
  * a balancer puts the path of the member it chooses in front); of any other, the URI after all rewriting. The path goes
  * instead of, or in front of, that; "*" has none and stays.
  */
-#ifndef MIRROR_SHAPE_H
-#define MIRROR_SHAPE_H
+#ifndef MIRROR_CAPTURE_SHAPE_H
+#define MIRROR_CAPTURE_SHAPE_H
 
 #include <httpd.h>
 

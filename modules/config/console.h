@@ -7,8 +7,8 @@
  * first pass already. Its error log is open by then, and has taken the place of stderr; the
  * module's own errors of the first pass are printed on the stderr of before as well.
  */
-#ifndef MIRROR_CONSOLE_H
-#define MIRROR_CONSOLE_H
+#ifndef MIRROR_CONFIG_CONSOLE_H
+#define MIRROR_CONFIG_CONSOLE_H
 
 /* ---- startup ---- */
 

@@ -179,7 +179,7 @@ static const char *set_header(cmd_parms *cmd, void *config, const char *args)
     return NULL;
 }
 
-const command_rec mirror_config_commands[] = {
+const command_rec mirror_directives_commands[] = {
     AP_INIT_RAW_ARGS("ProxyMirror", set_mirror, NULL, RSRC_CONF | ACCESS_CONF,
                      "URL of a server that gets a copy of each request, and attribute=value ...; or off"),
     AP_INIT_RAW_ARGS("ProxyMirrorHeader", set_header, NULL, RSRC_CONF | ACCESS_CONF,
@@ -274,7 +274,7 @@ static int has_needs(const mirror_registry_t *registry, apr_pool_t *plog)
     return ok;
 }
 
-int mirror_config_check(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, server_rec *s)
+int mirror_directives_check(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, server_rec *s)
 {
     mirror_registry_t *registry = mirror_scope_registry(s);
     int ok = 1, i;

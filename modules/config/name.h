@@ -2,8 +2,8 @@
  *
  * config/name.h - the names of mirrors, which are unique in a configuration.
  */
-#ifndef MIRROR_NAME_H
-#define MIRROR_NAME_H
+#ifndef MIRROR_CONFIG_NAME_H
+#define MIRROR_CONFIG_NAME_H
 
 #include "base/mirror.h"
 

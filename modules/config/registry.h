@@ -3,8 +3,8 @@
  * config/registry.h - the registry of a load of the configuration: how it comes about, the directives that set one value
  * of it for the whole server, and what is random in it.
  */
-#ifndef MIRROR_REGISTRY_H
-#define MIRROR_REGISTRY_H
+#ifndef MIRROR_CONFIG_REGISTRY_H
+#define MIRROR_CONFIG_REGISTRY_H
 
 #include <httpd.h>
 #include <http_config.h>

@@ -2,8 +2,8 @@
  *
  * config/secret.h - passwords that a program prints, and keeping passwords from being shown.
  */
-#ifndef MIRROR_SECRET_H
-#define MIRROR_SECRET_H
+#ifndef MIRROR_CONFIG_SECRET_H
+#define MIRROR_CONFIG_SECRET_H
 
 #include <http_config.h>
 

@@ -7,8 +7,8 @@
  * former, so its ProxyMirror lines replace those of the former. Whoever adds a second mirror in a
  * section of its own would not notice.
  */
-#ifndef MIRROR_SECTION_H
-#define MIRROR_SECTION_H
+#ifndef MIRROR_CONFIG_SECTION_H
+#define MIRROR_CONFIG_SECTION_H
 
 #include <httpd.h>
 #include <http_config.h>

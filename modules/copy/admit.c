@@ -32,7 +32,7 @@ int mirror_admit_charge(mirror_lane_t *lane, apr_size_t *charged, apr_size_t byt
 static int is_used_up(const mirror_lane_t *lane, const mirror_settings_t *settings)
 {
     return settings->enable_limit_count &&
-           mirror_limit_window_is_closed(&lane->mirror->slot->limit_closed, settings->limit_id,
+           mirror_window_is_closed(&lane->mirror->slot->limit_closed, settings->limit_id,
                                          apr_time_from_sec(settings->time_window));
 }
 

@@ -3,8 +3,8 @@
  * copy/admit.h - whether a copy may be made: room in queue, memory and spool, the window, the breaker, in this order. Nothing
  * is allocated before that.
  */
-#ifndef MIRROR_ADMIT_H
-#define MIRROR_ADMIT_H
+#ifndef MIRROR_COPY_ADMIT_H
+#define MIRROR_COPY_ADMIT_H
 
 #include "base/mirror.h"
 

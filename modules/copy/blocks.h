@@ -8,8 +8,8 @@
  * malloc those that were not needed for a while. Blocks that are kept are not counted as memory of
  * copies. There is no lock: a thread that ends within a call takes no more than one block along.
  */
-#ifndef MIRROR_BLOCKS_H
-#define MIRROR_BLOCKS_H
+#ifndef MIRROR_COPY_BLOCKS_H
+#define MIRROR_COPY_BLOCKS_H
 
 #include <apr_pools.h>
 

@@ -16,8 +16,8 @@
  * What it takes is charged to the lane's share of child->memory before it is taken, and given back
  * when it ends.
  */
-#ifndef MIRROR_COPY_H
-#define MIRROR_COPY_H
+#ifndef MIRROR_COPY_COPY_H
+#define MIRROR_COPY_COPY_H
 
 #include "base/mirror.h"
 #include "base/queue.h"

@@ -4,8 +4,8 @@
  *
  * The owner of a list owns the copies in it. A list belongs to one thread, the sender.
  */
-#ifndef MIRROR_LIST_H
-#define MIRROR_LIST_H
+#ifndef MIRROR_COPY_LIST_H
+#define MIRROR_COPY_LIST_H
 
 #include "copy/copy.h"
 

@@ -13,8 +13,8 @@
  * No line is made of a request that was chosen not to be copied: see mirror_log_tells(). Such a decision stays as cheap as
  * it is without a log.
  */
-#ifndef MIRROR_LOG_H
-#define MIRROR_LOG_H
+#ifndef MIRROR_COPY_LOG_H
+#define MIRROR_COPY_LOG_H
 
 #include "base/loop.h"
 #include "base/mirror.h"

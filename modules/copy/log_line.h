@@ -5,8 +5,8 @@
  * A line holds bytes, and nothing of a request or its pool. What a client chooses of it is capped when it is made, and a
  * line that is printed is never longer than what a pipe takes in one piece.
  */
-#ifndef MIRROR_LOG_LINE_H
-#define MIRROR_LOG_LINE_H
+#ifndef MIRROR_COPY_LOG_LINE_H
+#define MIRROR_COPY_LOG_LINE_H
 
 #include "base/mirror.h"
 #include "base/queue.h"

@@ -5,8 +5,8 @@
  * Whole lines are written, in pieces that a pipe takes as a whole or not at all (POSIX write(), PIPE_BUF), as children
  * share the pipe. Sender thread only.
  */
-#ifndef MIRROR_LOG_WRITER_H
-#define MIRROR_LOG_WRITER_H
+#ifndef MIRROR_COPY_LOG_WRITER_H
+#define MIRROR_COPY_LOG_WRITER_H
 
 #include "base/mirror.h"
 

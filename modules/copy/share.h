@@ -14,8 +14,8 @@
  * A single mirror may have the whole pot. All counters are private to the child process; none is in
  * shared memory.
  */
-#ifndef MIRROR_SHARE_H
-#define MIRROR_SHARE_H
+#ifndef MIRROR_COPY_SHARE_H
+#define MIRROR_COPY_SHARE_H
 
 #include "base/mirror.h"
 

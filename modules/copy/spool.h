@@ -11,8 +11,8 @@
  * send with. Each mirror has its share of both (copy/share.h). At a bound, or when the file
  * system refuses, the body is not kept; the sender tells the log.
  */
-#ifndef MIRROR_SPOOL_H
-#define MIRROR_SPOOL_H
+#ifndef MIRROR_COPY_SPOOL_H
+#define MIRROR_COPY_SPOOL_H
 
 #include <apr_network_io.h>
 

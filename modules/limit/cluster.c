@@ -33,7 +33,7 @@ typedef struct cluster_t {
     int seed_count;
     int seed;                   /* the one to ask next */
     node_t owner;               /* as far as we know */
-    mirror_redis_t *connection; /* NULL: there is none */
+    mirror_redis_connection_t *connection; /* NULL: there is none */
 } cluster_t;
 
 /* One question on its way. */
@@ -72,7 +72,7 @@ static const char *cluster_missing(const mirror_t *mirror, const mirror_settings
     for (i = 0; i < nodes->nelts && !missing; i++) {
         node_t node = node_of(APR_ARRAY_IDX(nodes, i, const char *));
 
-        missing = mirror_redis_login_missing(mirror, settings, mirror_redis_url(node.host, node.port, pool), pool);
+        missing = mirror_redis_login_missing(mirror, settings, mirror_redis_connection_url(node.host, node.port, pool), pool);
     }
     return missing;
 }
@@ -103,7 +103,7 @@ static void cluster_close(void *state)
     cluster_t *cluster = state;
 
     if (cluster->connection) {
-        mirror_redis_close(cluster->connection);
+        mirror_redis_connection_close(cluster->connection);
         cluster->connection = NULL;
     }
 }
@@ -116,13 +116,13 @@ static apr_status_t reach(cluster_t *cluster, quest_t *quest)
 {
     apr_time_t now = mirror_clock_now();
 
-    if (cluster->connection && (!mirror_redis_is_to(cluster->connection, quest->node.host, quest->node.port) ||
-                                !mirror_redis_is_usable(cluster->connection))) {
+    if (cluster->connection && (!mirror_redis_connection_is_to(cluster->connection, quest->node.host, quest->node.port) ||
+                                !mirror_redis_connection_is_usable(cluster->connection))) {
         cluster_close(cluster);
     }
     return cluster->connection
                ? APR_SUCCESS
-               : mirror_redis_open(&cluster->connection, quest->node.host, quest->node.port, &cluster->login,
+               : mirror_redis_connection_open(&cluster->connection, quest->node.host, quest->node.port, &cluster->login,
                                    now + (quest->deadline - now) / 2, cluster->pool, quest->answer->fault);
 }
 
@@ -132,7 +132,7 @@ static apr_status_t ask_node(const mirror_redis_reply_t **reply, cluster_t *clus
     apr_status_t rv = reach(cluster, quest);
 
     if (rv == APR_SUCCESS && quest->asking) {
-        rv = mirror_redis_command(reply, cluster->connection, 1, asking, quest->deadline, quest->answer->fault);
+        rv = mirror_redis_connection_command(reply, cluster->connection, 1, asking, quest->deadline, quest->answer->fault);
     }
     if (rv == APR_SUCCESS) {
         rv = mirror_redis_window_ask(reply, cluster->window, cluster->connection, quest->wanted, quest->asking,
@@ -184,7 +184,7 @@ static next_e read_reply(cluster_t *cluster, quest_t *quest, const mirror_redis_
         }
         return NEXT_DONE;
     }
-    mirror_redis_refuse(quest->answer->fault, cluster->connection, reply);
+    mirror_redis_connection_refuse(quest->answer->fault, cluster->connection, reply);
     if (mirror_redis_reply_redirect(to.host, sizeof(to.host), &to.port, reply, "MOVED")) {
         return follow(cluster, quest, &to, 0);
     }

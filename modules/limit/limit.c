@@ -35,15 +35,15 @@ void mirror_limit_state(mirror_limit_state_t *state, const mirror_t *mirror, con
     apr_time_t now = mirror_clock_now();
     int remote = mirror_limit_provider(settings)->remote;
     apr_time_t closed =
-        mirror_limit_window_closed_until(apr_atomic_read64(&slot->limit_closed), now, settings->limit_id, length);
+        mirror_window_closed_until(apr_atomic_read64(&slot->limit_closed), now, settings->limit_id, length);
 
     state->fallback = remote && apr_atomic_read64(&slot->limit_silent) != 0;
     state->closed_until = closed ? mirror_clock_to_wall(closed) : 0;
     if (!remote || (state->fallback && settings->limit_fallback == MIRROR_FALLBACK_LOCAL)) {
-        state->used = mirror_limit_window_used(apr_atomic_read64(&slot->limit_local), now, length);
+        state->used = mirror_window_used(apr_atomic_read64(&slot->limit_local), now, length);
     }
     else {
-        state->used = mirror_limit_window_told(apr_atomic_read64(&slot->limit_shared), now, length);
+        state->used = mirror_window_told(apr_atomic_read64(&slot->limit_shared), now, length);
     }
 }
 

@@ -6,8 +6,8 @@
  * MIRROR_LIMIT_PROVIDERS, by the words of the attribute `policy`. When a window is used up, that is remembered in the
  * mirror's slot (base/window.h), and requests are refused before they are cloned (mirror_copy_create).
  */
-#ifndef MIRROR_LIMIT_H
-#define MIRROR_LIMIT_H
+#ifndef MIRROR_LIMIT_LIMIT_H
+#define MIRROR_LIMIT_LIMIT_H
 
 #include "base/mirror.h"
 

@@ -32,7 +32,7 @@ static apr_status_t local_ask(mirror_limit_answer_t *answer, void *state, apr_in
     local_t *local = state;
 
     (void)deadline;
-    answer->granted = mirror_limit_window_take(&local->slot->limit_local, wanted, local->count, local->length,
+    answer->granted = mirror_window_take(&local->slot->limit_local, wanted, local->count, local->length,
                                                &answer->used, &answer->until);
     return APR_SUCCESS;
 }

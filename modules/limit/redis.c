@@ -18,13 +18,13 @@ typedef struct redis_t {
     mirror_redis_login_t login;
     const char *host;
     apr_port_t port;
-    mirror_redis_t *connection; /* NULL: there is none */
+    mirror_redis_connection_t *connection; /* NULL: there is none */
 } redis_t;
 
 static const char *redis_missing(const mirror_t *mirror, const mirror_settings_t *settings, apr_pool_t *pool)
 {
     return mirror_redis_login_missing(
-        mirror, settings, mirror_redis_url(settings->redis_host, (apr_port_t)settings->redis_port, pool), pool);
+        mirror, settings, mirror_redis_connection_url(settings->redis_host, (apr_port_t)settings->redis_port, pool), pool);
 }
 
 static void *redis_open(const mirror_t *mirror, const mirror_settings_t *settings, apr_uint32_t *given_up,
@@ -46,7 +46,7 @@ static void redis_close(void *state)
     redis_t *redis = state;
 
     if (redis->connection) {
-        mirror_redis_close(redis->connection);
+        mirror_redis_connection_close(redis->connection);
         redis->connection = NULL;
     }
 }
@@ -60,23 +60,23 @@ static apr_status_t attempt(mirror_limit_answer_t *answer, redis_t *redis, apr_i
     int fresh = 0;
 
     *stale = 0;
-    if (redis->connection && !mirror_redis_is_usable(redis->connection)) {
+    if (redis->connection && !mirror_redis_connection_is_usable(redis->connection)) {
         redis_close(redis);
     }
     if (!redis->connection) {
         fresh = 1;
-        rv = mirror_redis_open(&redis->connection, redis->host, redis->port, &redis->login, deadline, redis->pool,
+        rv = mirror_redis_connection_open(&redis->connection, redis->host, redis->port, &redis->login, deadline, redis->pool,
                                answer->fault);
     }
     if (rv == APR_SUCCESS) {
         rv = mirror_redis_window_ask(&reply, redis->window, redis->connection, wanted, 0, deadline, answer->fault);
         if (rv != APR_SUCCESS) {
-            *stale = !fresh && mirror_redis_was_stale(redis->connection);
+            *stale = !fresh && mirror_redis_connection_was_stale(redis->connection);
         }
         else {
             rv = mirror_redis_window_read(answer, redis->window, reply, wanted, mirror_clock_now());
             if (rv != APR_SUCCESS) {
-                mirror_redis_refuse(answer->fault, redis->connection, reply);
+                mirror_redis_connection_refuse(answer->fault, redis->connection, reply);
             }
         }
     }

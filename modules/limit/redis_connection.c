@@ -18,7 +18,7 @@
 /* A connection that was not used for longer is made anew, before something on the way has forgotten it. */
 #define IDLE_MAX apr_time_from_sec(30)
 
-struct mirror_redis_t {
+struct mirror_redis_connection_t {
     apr_pool_t *pool;
     mirror_wire_t wire;
     mirror_redis_reader_t *reader;
@@ -53,7 +53,7 @@ static apr_status_t put_error(char fault[MIRROR_REDIS_FAULT], const char *host, 
 }
 
 /* Redis may repeat what it was sent: then only the first word of an error is shown. */
-void mirror_redis_refuse(char fault[MIRROR_REDIS_FAULT], const mirror_redis_t *redis, const mirror_redis_reply_t *reply)
+void mirror_redis_connection_refuse(char fault[MIRROR_REDIS_FAULT], const mirror_redis_connection_t *redis, const mirror_redis_reply_t *reply)
 {
     char text[96];
 
@@ -67,12 +67,12 @@ void mirror_redis_refuse(char fault[MIRROR_REDIS_FAULT], const mirror_redis_t *r
 
 /* ---- bytes ---- */
 
-static apr_status_t wait_for(mirror_redis_t *redis, apr_int16_t event, apr_time_t deadline)
+static apr_status_t wait_for(mirror_redis_connection_t *redis, apr_int16_t event, apr_time_t deadline)
 {
     return mirror_transport_wait(&redis->wire, event, deadline - mirror_clock_now());
 }
 
-static apr_status_t write_all(mirror_redis_t *redis, char *bytes, apr_size_t len, apr_time_t deadline)
+static apr_status_t write_all(mirror_redis_connection_t *redis, char *bytes, apr_size_t len, apr_time_t deadline)
 {
     const mirror_transport_t *transport = redis->wire.transport;
     struct iovec rest = { bytes, len };
@@ -99,7 +99,7 @@ static apr_status_t write_all(mirror_redis_t *redis, char *bytes, apr_size_t len
     return rv;
 }
 
-static apr_status_t read_reply(const mirror_redis_reply_t **reply, mirror_redis_t *redis, apr_time_t deadline)
+static apr_status_t read_reply(const mirror_redis_reply_t **reply, mirror_redis_connection_t *redis, apr_time_t deadline)
 {
     char buffer[4096];
     apr_status_t rv;
@@ -129,7 +129,7 @@ static int is_end(apr_status_t rv)
 
 /* ---- commands ---- */
 
-apr_status_t mirror_redis_command(const mirror_redis_reply_t **reply, mirror_redis_t *redis, int argc,
+apr_status_t mirror_redis_connection_command(const mirror_redis_reply_t **reply, mirror_redis_connection_t *redis, int argc,
                                   const char *const *argv, apr_time_t deadline, char fault[MIRROR_REDIS_FAULT])
 {
     const char *arguments[ARGUMENTS_MAX];
@@ -164,17 +164,17 @@ apr_status_t mirror_redis_command(const mirror_redis_reply_t **reply, mirror_red
     return put_error(fault, redis->host, redis->port, argv[0], rv);
 }
 
-int mirror_redis_was_stale(const mirror_redis_t *redis)
+int mirror_redis_connection_was_stale(const mirror_redis_connection_t *redis)
 {
     return redis->stale;
 }
 
 /* A command of which nothing but OK is expected. */
-static apr_status_t require_ok(mirror_redis_t *redis, int argc, const char *const *argv, apr_time_t deadline,
+static apr_status_t require_ok(mirror_redis_connection_t *redis, int argc, const char *const *argv, apr_time_t deadline,
                                char fault[MIRROR_REDIS_FAULT])
 {
     const mirror_redis_reply_t *reply;
-    apr_status_t rv = mirror_redis_command(&reply, redis, argc, argv, deadline, fault);
+    apr_status_t rv = mirror_redis_connection_command(&reply, redis, argc, argv, deadline, fault);
     char code[32];
 
     if (rv == APR_SUCCESS && (reply->type != MIRROR_REDIS_STATUS || strcmp(reply->text, "OK") != 0)) {
@@ -187,7 +187,7 @@ static apr_status_t require_ok(mirror_redis_t *redis, int argc, const char *cons
     return rv;
 }
 
-static apr_status_t log_in(mirror_redis_t *redis, const mirror_redis_login_t *login, apr_time_t deadline,
+static apr_status_t log_in(mirror_redis_connection_t *redis, const mirror_redis_login_t *login, apr_time_t deadline,
                            char fault[MIRROR_REDIS_FAULT])
 {
     const char *argv[3];
@@ -214,7 +214,7 @@ static apr_status_t log_in(mirror_redis_t *redis, const mirror_redis_login_t *lo
 
 /* ---- life ---- */
 
-const char *mirror_redis_url(const char *host, apr_port_t port, apr_pool_t *pool)
+const char *mirror_redis_connection_url(const char *host, apr_port_t port, apr_pool_t *pool)
 {
     int bracket = strchr(host, ':') != NULL;
 
@@ -222,7 +222,7 @@ const char *mirror_redis_url(const char *host, apr_port_t port, apr_pool_t *pool
 }
 
 /* A connected socket, to an address that lets us. */
-static apr_status_t connect_socket(mirror_redis_t *redis, apr_time_t deadline, char fault[MIRROR_REDIS_FAULT])
+static apr_status_t connect_socket(mirror_redis_connection_t *redis, apr_time_t deadline, char fault[MIRROR_REDIS_FAULT])
 {
     mirror_target_t target = { 0 };
     mirror_addresses_t *addresses;
@@ -241,7 +241,7 @@ static apr_status_t connect_socket(mirror_redis_t *redis, apr_time_t deadline, c
 }
 
 /* What the transport has to do on the socket; not once the child ends, when what it needs may be unloaded. */
-static apr_status_t shake_hands(mirror_redis_t *redis, apr_time_t deadline, char fault[MIRROR_REDIS_FAULT])
+static apr_status_t shake_hands(mirror_redis_connection_t *redis, apr_time_t deadline, char fault[MIRROR_REDIS_FAULT])
 {
     mirror_wire_t *wire = &redis->wire;
     apr_status_t rv;
@@ -261,11 +261,11 @@ static apr_status_t shake_hands(mirror_redis_t *redis, apr_time_t deadline, char
     return rv;
 }
 
-apr_status_t mirror_redis_open(mirror_redis_t **out, const char *host, apr_port_t port,
+apr_status_t mirror_redis_connection_open(mirror_redis_connection_t **out, const char *host, apr_port_t port,
                                const mirror_redis_login_t *login, apr_time_t deadline, apr_pool_t *parent,
                                char fault[MIRROR_REDIS_FAULT])
 {
-    mirror_redis_t *redis;
+    mirror_redis_connection_t *redis;
     apr_status_t rv;
     apr_pool_t *pool;
 
@@ -280,7 +280,7 @@ apr_status_t mirror_redis_open(mirror_redis_t **out, const char *host, apr_port_
     redis->wire.transport = login->transport;
     redis->wire.pool = pool;
     redis->wire.server = login->server;
-    redis->wire.url = mirror_redis_url(host, port, pool);
+    redis->wire.url = mirror_redis_connection_url(host, port, pool);
     redis->wire.hostname = redis->host;
     redis->wire.given_up = login->given_up;
     rv = connect_socket(redis, deadline, fault);
@@ -294,7 +294,7 @@ apr_status_t mirror_redis_open(mirror_redis_t **out, const char *host, apr_port_
     redis->reader = mirror_redis_reply_reader_create();
     rv = redis->reader ? log_in(redis, login, deadline, fault) : put_error(fault, host, port, "reader", APR_ENOMEM);
     if (rv != APR_SUCCESS) {
-        mirror_redis_close(redis);
+        mirror_redis_connection_close(redis);
         return rv;
     }
     redis->used = mirror_clock_now();
@@ -302,7 +302,7 @@ apr_status_t mirror_redis_open(mirror_redis_t **out, const char *host, apr_port_
     return APR_SUCCESS;
 }
 
-void mirror_redis_close(mirror_redis_t *redis)
+void mirror_redis_connection_close(mirror_redis_connection_t *redis)
 {
     if (redis->reader) {
         mirror_redis_reply_reader_destroy(redis->reader);
@@ -313,7 +313,7 @@ void mirror_redis_close(mirror_redis_t *redis)
     apr_pool_destroy(redis->pool); /* closes the socket */
 }
 
-int mirror_redis_is_usable(mirror_redis_t *redis)
+int mirror_redis_connection_is_usable(mirror_redis_connection_t *redis)
 {
     apr_size_t n = 1;
     char byte;
@@ -322,7 +322,7 @@ int mirror_redis_is_usable(mirror_redis_t *redis)
            APR_STATUS_IS_EAGAIN(redis->wire.transport->read(&redis->wire, &byte, &n));
 }
 
-int mirror_redis_is_to(const mirror_redis_t *redis, const char *host, apr_port_t port)
+int mirror_redis_connection_is_to(const mirror_redis_connection_t *redis, const char *host, apr_port_t port)
 {
     return redis->port == port && strcmp(redis->host, host) == 0;
 }

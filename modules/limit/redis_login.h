@@ -2,8 +2,8 @@
  *
  * limit/redis_login.h - what a mirror's settings say of connections to its Redis servers: as whom, and with TLS or not.
  */
-#ifndef MIRROR_REDIS_LOGIN_H
-#define MIRROR_REDIS_LOGIN_H
+#ifndef MIRROR_LIMIT_REDIS_LOGIN_H
+#define MIRROR_LIMIT_REDIS_LOGIN_H
 
 #include "base/mirror.h"
 #include "base/transport.h"
@@ -26,7 +26,7 @@ void mirror_redis_login_set(mirror_redis_login_t *login, const mirror_t *mirror,
 
 /* ---- startup ---- */
 
-/* NULL if the server at `url` (mirror_redis_url()) can be talked to as the settings say, else what is missing, for people, in `pool`. To be asked in
+/* NULL if the server at `url` (mirror_redis_connection_url()) can be talked to as the settings say, else what is missing, for people, in `pool`. To be asked in
  * post_config, after mod_ssl's and mod_proxy's. */
 const char *mirror_redis_login_missing(const mirror_t *mirror, const mirror_settings_t *settings, const char *url,
                                        apr_pool_t *pool);

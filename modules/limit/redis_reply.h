@@ -6,8 +6,8 @@
  * MIRROR_REDIS_ELEMENTS elements, takes at most MIRROR_REDIS_REPLY_MAX bytes, and of each text only the first bytes are
  * kept. Everything here is used by one thread at a time, a helper or the sender.
  */
-#ifndef MIRROR_REDIS_REPLY_H
-#define MIRROR_REDIS_REPLY_H
+#ifndef MIRROR_LIMIT_REDIS_REPLY_H
+#define MIRROR_LIMIT_REDIS_REPLY_H
 
 #include <apr.h>
 #include <apr_errno.h>

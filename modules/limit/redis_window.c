@@ -45,7 +45,7 @@ mirror_redis_window_t *mirror_redis_window_create(const char *key, const mirror_
 }
 
 apr_status_t mirror_redis_window_ask(const mirror_redis_reply_t **reply, const mirror_redis_window_t *window,
-                                     mirror_redis_t *redis, apr_int64_t wanted, int once, apr_time_t deadline,
+                                     mirror_redis_connection_t *redis, apr_int64_t wanted, int once, apr_time_t deadline,
                                      char fault[MIRROR_REDIS_FAULT])
 {
     char numbers[3][24];
@@ -62,11 +62,11 @@ apr_status_t mirror_redis_window_ask(const mirror_redis_reply_t **reply, const m
     argv[4] = numbers[0];
     argv[5] = numbers[1];
     argv[6] = numbers[2];
-    rv = mirror_redis_command(reply, redis, 7, argv, deadline, fault);
+    rv = mirror_redis_connection_command(reply, redis, 7, argv, deadline, fault);
     if (rv == APR_SUCCESS && mirror_redis_reply_is_error(*reply, "NOSCRIPT")) {
         argv[0] = "EVAL";
         argv[1] = script;
-        rv = mirror_redis_command(reply, redis, 7, argv, deadline, fault);
+        rv = mirror_redis_connection_command(reply, redis, 7, argv, deadline, fault);
     }
     return rv;
 }
@@ -80,7 +80,7 @@ apr_status_t mirror_redis_window_read(mirror_limit_answer_t *answer, const mirro
         !mirror_redis_reply_number(&answer->granted, reply->elements[0]) ||
         !mirror_redis_reply_number(&answer->used, reply->elements[1]) ||
         !mirror_redis_reply_number(&left, reply->elements[2]) || answer->granted < 0 || answer->granted > wanted ||
-        answer->used < answer->granted || answer->used > MIRROR_LIMIT_WINDOW_COUNT_MAX ||
+        answer->used < answer->granted || answer->used > MIRROR_WINDOW_COUNT_MAX ||
         (answer->granted < wanted && answer->used < window->count) || left < 0 ||
         left > apr_time_as_msec(window->length)) {
         return APR_EGENERAL;

@@ -5,8 +5,8 @@
  * The key holds how many copies were counted, and lives as long as the window lasts. A script takes places, so nothing
  * comes between looking and counting. It is called by its hash, and sent as a whole to a server that does not have it.
  */
-#ifndef MIRROR_REDIS_WINDOW_H
-#define MIRROR_REDIS_WINDOW_H
+#ifndef MIRROR_LIMIT_REDIS_WINDOW_H
+#define MIRROR_LIMIT_REDIS_WINDOW_H
 
 #include "limit/limit.h"
 #include "limit/redis_connection.h"
@@ -31,9 +31,9 @@ apr_status_t mirror_redis_window_read(mirror_limit_answer_t *answer, const mirro
 /* ---- helper threads ---- */
 
 /* Take up to `wanted` places. *reply is what Redis says, possibly an error. `once`: the server lets us send one command
- * only (ASKING), so it is the whole script. Errors and `fault`: those of mirror_redis_command(). */
+ * only (ASKING), so it is the whole script. Errors and `fault`: those of mirror_redis_connection_command(). */
 apr_status_t mirror_redis_window_ask(const mirror_redis_reply_t **reply, const mirror_redis_window_t *window,
-                                     mirror_redis_t *redis, apr_int64_t wanted, int once, apr_time_t deadline,
+                                     mirror_redis_connection_t *redis, apr_int64_t wanted, int once, apr_time_t deadline,
                                      char fault[MIRROR_REDIS_FAULT]);
 
 #endif

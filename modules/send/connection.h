@@ -5,8 +5,8 @@
  * A connection is made empty by the sender, opened by a helper (which owns it meanwhile), and then the sender's until it
  * is closed. It lives in a pool of its own, with its socket.
  */
-#ifndef MIRROR_CONNECTION_H
-#define MIRROR_CONNECTION_H
+#ifndef MIRROR_SEND_CONNECTION_H
+#define MIRROR_SEND_CONNECTION_H
 
 #include <apr_network_io.h>
 

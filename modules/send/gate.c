@@ -109,7 +109,7 @@ static apr_int64_t count_alike(const mirror_list_t *copies)
 
 static int is_closed(const gate_t *gate, const mirror_settings_t *settings)
 {
-    return mirror_limit_window_is_closed(&gate->lane->mirror->slot->limit_closed, settings->limit_id,
+    return mirror_window_is_closed(&gate->lane->mirror->slot->limit_closed, settings->limit_id,
                                          apr_time_from_sec(settings->time_window));
 }
 
@@ -120,10 +120,10 @@ static void settle(gate_t *gate, mirror_list_t *copies, apr_int64_t n, const mir
     const mirror_settings_t *settings = copies->first->settings;
 
     if (gate->provider->remote) {
-        mirror_limit_window_tell(&slot->limit_shared, answer->used, answer->until);
+        mirror_window_tell(&slot->limit_shared, answer->used, answer->until);
     }
     if (answer->used >= settings->count) {
-        mirror_limit_window_close(&slot->limit_closed, settings->limit_id, answer->until);
+        mirror_window_close(&slot->limit_closed, settings->limit_id, answer->until);
     }
     decide(gate, copies, n, answer->granted, MIRROR_OUTCOME_LIMITED);
 }
@@ -147,11 +147,11 @@ static void fall_back(gate_t *gate, mirror_list_t *copies, apr_int64_t n)
         decide(gate, copies, n, 0, MIRROR_OUTCOME_LIMIT_FAILED);
         return;
     default:
-        answer.granted = mirror_limit_window_take(&slot->limit_local, n, settings->count, apr_time_from_sec(settings->time_window),
+        answer.granted = mirror_window_take(&slot->limit_local, n, settings->count, apr_time_from_sec(settings->time_window),
                                                   &answer.used, &answer.until);
         if (answer.used >= settings->count) {
             /* No longer than until the next try: then it may be that it answers. */
-            mirror_limit_window_close(&slot->limit_closed, settings->limit_id,
+            mirror_window_close(&slot->limit_closed, settings->limit_id,
                                       answer.until < gate->retry_at ? answer.until : gate->retry_at);
         }
         decide(gate, copies, n, answer.granted, MIRROR_OUTCOME_LIMITED);

@@ -10,8 +10,8 @@
  * answer is asked on a helper thread; the copies stay here, so nothing is lost with a helper that never comes back.
  * While a strategy fails, limit_fallback holds and one copy at a time finds out whether it is back.
  */
-#ifndef MIRROR_GATE_H
-#define MIRROR_GATE_H
+#ifndef MIRROR_SEND_GATE_H
+#define MIRROR_SEND_GATE_H
 
 #include "limit/limit.h"
 #include "send/pool.h"

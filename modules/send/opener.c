@@ -78,7 +78,7 @@ static void fail_as(mirror_connection_t *next, const mirror_connection_t *c)
     next->failed_at = apr_pstrdup(next->pool, c->failed_at);
 }
 
-void mirror_connect_run(void *chain)
+void mirror_opener_run(void *chain)
 {
     mirror_connection_t *c = chain, *next;
 

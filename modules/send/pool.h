@@ -10,8 +10,8 @@
  *
  * All pools of a sender share the helpers and the descriptors, and are limited so that none starves the others.
  */
-#ifndef MIRROR_POOL_H
-#define MIRROR_POOL_H
+#ifndef MIRROR_SEND_POOL_H
+#define MIRROR_SEND_POOL_H
 
 #include "send/send.h"
 

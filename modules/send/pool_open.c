@@ -109,7 +109,7 @@ static apr_status_t start_task(mirror_pool_t *pool, int n)
     mirror_connection_t *chain = create_chain(pool, n), *next;
     apr_status_t rv;
 
-    chain->task.run = mirror_connect_run;
+    chain->task.run = mirror_opener_run;
     chain->task.baton = chain;
     rv = mirror_helpers_push(send->helpers, &chain->task, kind_of_task(pool));
     if (rv != APR_SUCCESS) {

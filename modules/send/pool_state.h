@@ -2,8 +2,8 @@
  *
  * send/pool_state.h - the inside of a pool, for mirror_pool*.c alone. Sender thread, but for the first pools.
  */
-#ifndef MIRROR_POOL_STATE_H
-#define MIRROR_POOL_STATE_H
+#ifndef MIRROR_SEND_POOL_STATE_H
+#define MIRROR_SEND_POOL_STATE_H
 
 #include "copy/list.h"
 #include "send/send.h"

@@ -10,8 +10,8 @@
  *
  * Owned by one connection, used by the sender thread.
  */
-#ifndef MIRROR_RESPONSE_H
-#define MIRROR_RESPONSE_H
+#ifndef MIRROR_SEND_RESPONSE_H
+#define MIRROR_SEND_RESPONSE_H
 
 #include <apr.h>
 #include <apr_errno.h>

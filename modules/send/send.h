@@ -4,8 +4,8 @@
  *
  * The sender sets the first group at child start. All else is the sender thread's.
  */
-#ifndef MIRROR_SEND_H
-#define MIRROR_SEND_H
+#ifndef MIRROR_SEND_SEND_H
+#define MIRROR_SEND_SEND_H
 
 #include "base/helpers.h"
 #include "send/connection.h"

@@ -6,8 +6,8 @@
  * address is in brackets where a port follows. Without a pattern, hosts are allowed that the configuration file has
  * itself, at any port.
  */
-#ifndef MIRROR_ALLOW_H
-#define MIRROR_ALLOW_H
+#ifndef MIRROR_SETTINGS_ALLOW_H
+#define MIRROR_SETTINGS_ALLOW_H
 
 #include "base/mirror.h"
 

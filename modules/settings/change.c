@@ -120,7 +120,7 @@ static int read_stored(mirror_settings_t **before, mirror_store_text_t *stored, 
     if (apr_atomic_read64(&mirror->slot->config) != mirror->config) {
         return end(attempt, MIRROR_CHANGE_RELOADED, "mirror: httpd has just read its configuration anew; ask again");
     }
-    mirror_store_read(stored, &mirror->slot->version, mirror_slotmem_store(attempt->registry->table, mirror->slot), pool);
+    mirror_store_read(stored, &mirror->slot->version, mirror_table_store(attempt->registry->table, mirror->slot), pool);
     if (stored->config != mirror->config) {
         stored->text = NULL;
     }
@@ -141,7 +141,7 @@ static int store(const attempt_t *attempt, const mirror_store_text_t *stored, co
     if (stored->text ? text && !strcmp(text, stored->text) : !text) {
         return end(attempt, MIRROR_CHANGE_NONE, NULL);
     }
-    rv = mirror_store_write(&slot->version, mirror_slotmem_store(table, slot), mirror_slotmem_store_lock(table),
+    rv = mirror_store_write(&slot->version, mirror_table_store(table, slot), mirror_table_store_lock(table),
                             stored->version, attempt->mirror->config, text);
     if (rv == APR_SUCCESS) {
         forget(slot, attempt->result->before, attempt->result->after);

@@ -9,8 +9,8 @@
  * All functions: any thread. What is wrong is in `pool`, NULL if nothing is; then the override may be half changed, and is
  * to be thrown away.
  */
-#ifndef MIRROR_OVERRIDE_H
-#define MIRROR_OVERRIDE_H
+#ifndef MIRROR_SETTINGS_OVERRIDE_H
+#define MIRROR_SETTINGS_OVERRIDE_H
 
 #include "attributes/attributes.h"
 

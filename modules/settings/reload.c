@@ -19,7 +19,7 @@ void mirror_settings_reload(const mirror_t *mirror, const mirror_registry_t *reg
     mirror_slot_t *slot = mirror->slot;
 
     apr_atomic_set64(&slot->config, mirror->config);
-    if (mirror_store_drop_others(&slot->version, mirror_slotmem_store(registry->table, slot),
+    if (mirror_store_drop_others(&slot->version, mirror_table_store(registry->table, slot),
                                  mirror->config)) {
         ap_log_error(APLOG_MARK, APLOG_NOTICE, 0, (server_rec *)server,
                      "PM0910: mirror %s is as the configuration file says again, and not as it was "

@@ -2,8 +2,8 @@
  *
  * settings/rules.h - what follows from the attributes expr, sample_key and status: compiled expressions and a table of statuses.
  */
-#ifndef MIRROR_RULES_H
-#define MIRROR_RULES_H
+#ifndef MIRROR_SETTINGS_RULES_H
+#define MIRROR_SETTINGS_RULES_H
 
 #include <httpd.h>
 #include <ap_expr.h>

@@ -5,8 +5,8 @@
  * All of it is in pconf and never changes after startup. httpd reads its configuration twice at the start and once at each
  * reload, each time into a cleared pconf. The registry hangs on that pool, so each time begins with an empty one.
  */
-#ifndef MIRROR_SCOPE_H
-#define MIRROR_SCOPE_H
+#ifndef MIRROR_SETTINGS_SCOPE_H
+#define MIRROR_SETTINGS_SCOPE_H
 
 #include <httpd.h>
 #include <http_config.h>

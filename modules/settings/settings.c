@@ -115,7 +115,7 @@ static void discard(mirror_lane_t *lane, apr_uint64_t version, const char *why, 
 {
     const mirror_t *mirror = lane->mirror;
 
-    if (!mirror_slotmem_is_newest(lane->child->registry->table) ||
+    if (!mirror_table_is_newest(lane->child->registry->table) ||
         !mirror_store_drop(&mirror->slot->version, version)) {
         return;
     }
@@ -157,7 +157,7 @@ static const mirror_settings_t *renew(mirror_lane_t *lane, moment_e moment)
     mirror_store_text_t stored;
     const char *wrong;
 
-    mirror_store_read(&stored, &mirror->slot->version, mirror_slotmem_store(lane->child->registry->table, mirror->slot),
+    mirror_store_read(&stored, &mirror->slot->version, mirror_table_store(lane->child->registry->table, mirror->slot),
                       ptemp);
     if (stored.config != mirror->config) {
         stored.text = NULL; /* it was set over another line than that of this child */

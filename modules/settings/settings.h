@@ -10,8 +10,8 @@
  * A request thread compiles outside the mutex. Those that come meanwhile do not wait: they compile too, and the first set
  * is kept.
  */
-#ifndef MIRROR_SETTINGS_H
-#define MIRROR_SETTINGS_H
+#ifndef MIRROR_SETTINGS_SETTINGS_H
+#define MIRROR_SETTINGS_SETTINGS_H
 
 #include "base/mirror.h"
 

@@ -10,8 +10,8 @@
  * others are refused as before. A connection that comes about ends it. A probe that ends before the
  * mirror had to do with it leaves its turn to the next one.
  */
-#ifndef MIRROR_BREAKER_H
-#define MIRROR_BREAKER_H
+#ifndef MIRROR_SHARED_BREAKER_H
+#define MIRROR_SHARED_BREAKER_H
 
 #include "base/mirror.h"
 

@@ -5,8 +5,8 @@
  * A copy is counted in this order: seen, in_flight up, in_flight down, outcome. Readers read the other way round, so that no
  * copy is missing from `seen`. Whatever is read from shared memory is bounded before it is used.
  */
-#ifndef MIRROR_CELL_H
-#define MIRROR_CELL_H
+#ifndef MIRROR_SHARED_CELL_H
+#define MIRROR_SHARED_CELL_H
 
 #include "base/mirror.h"
 

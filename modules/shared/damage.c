@@ -17,28 +17,28 @@ APLOG_USE_MODULE(proxy_mirror);
 
 #define PID_MAX 0x7fffffff
 
-static int header_is_damaged(const mirror_slotmem_segment_t *segment)
+static int header_is_damaged(const mirror_table_segment_t *segment)
 {
-    mirror_slotmem_header_t *header = segment->header;
+    mirror_table_header_t *header = segment->header;
     apr_uint32_t places = apr_atomic_read32(&header->places_used);
 
-    return apr_atomic_read64(&header->magic) != MIRROR_SLOTMEM_MAGIC ||
+    return apr_atomic_read64(&header->magic) != MIRROR_TABLE_MAGIC ||
            apr_atomic_read32(&header->slots_used) != segment->slots_used ||
            apr_atomic_read32(&header->load) != segment->load || places < 1 ||
            places > segment->places_max ||
-           MIRROR_SLOTMEM_LOWER(apr_atomic_read64(&header->lock)) > PID_MAX;
+           MIRROR_TABLE_LOWER(apr_atomic_read64(&header->lock)) > PID_MAX;
 }
 
-static int place_is_damaged(const mirror_slotmem_segment_t *segment, mirror_slotmem_place_t *place)
+static int place_is_damaged(const mirror_table_segment_t *segment, mirror_table_place_t *place)
 {
     apr_uint64_t owner = apr_atomic_read64(&place->owner);
-    apr_uint32_t load = MIRROR_SLOTMEM_UPPER(owner), pid = MIRROR_SLOTMEM_LOWER(owner);
+    apr_uint32_t load = MIRROR_TABLE_UPPER(owner), pid = MIRROR_TABLE_LOWER(owner);
 
     return (owner != 0 && (load < 1 || load > segment->load || pid < 1 || pid > PID_MAX)) ||
-           MIRROR_SLOTMEM_LOWER(apr_atomic_read64(&place->settler)) > PID_MAX;
+           MIRROR_TABLE_LOWER(apr_atomic_read64(&place->settler)) > PID_MAX;
 }
 
-const char *mirror_slotmem_damage(const mirror_slotmem_segment_t *segment)
+const char *mirror_table_damage(const mirror_table_segment_t *segment)
 {
     apr_uint32_t i, places;
 
@@ -46,14 +46,14 @@ const char *mirror_slotmem_damage(const mirror_slotmem_segment_t *segment)
         return "its header";
     }
     for (i = 0; i < segment->slots_used; i++) {
-        if (apr_atomic_read64(&mirror_slotmem_slot_at(segment, i)->canary) !=
-            MIRROR_SLOTMEM_MAGIC) {
+        if (apr_atomic_read64(&mirror_table_slot_at(segment, i)->canary) !=
+            MIRROR_TABLE_MAGIC) {
             return "what children share of a mirror";
         }
     }
     places = apr_atomic_read32(&segment->header->places_used);
     places = places < segment->places_max ? places : segment->places_max;
-    for (i = MIRROR_SLOTMEM_SHARED + 1; i < places; i++) {
+    for (i = MIRROR_TABLE_SHARED + 1; i < places; i++) {
         if (place_is_damaged(segment, &segment->places[i])) {
             return "the list of children";
         }
@@ -61,9 +61,9 @@ const char *mirror_slotmem_damage(const mirror_slotmem_segment_t *segment)
     return NULL;
 }
 
-int mirror_slotmem_report_damage(mirror_slotmem_segment_t *segment, void *server)
+int mirror_table_report_damage(mirror_table_segment_t *segment, void *server)
 {
-    const char *what = mirror_slotmem_damage(segment);
+    const char *what = mirror_table_damage(segment);
 
     if (what && !segment->told) {
         segment->told = 1;

@@ -21,9 +21,9 @@
 
 APLOG_USE_MODULE(proxy_mirror);
 
-#define LOWER    MIRROR_SLOTMEM_LOWER
-#define UPPER    MIRROR_SLOTMEM_UPPER
-#define FIRST    (MIRROR_SLOTMEM_SHARED + 1) /* the places of one child each */
+#define LOWER    MIRROR_TABLE_LOWER
+#define UPPER    MIRROR_TABLE_UPPER
+#define FIRST    (MIRROR_TABLE_SHARED + 1) /* the places of one child each */
 #define ATTEMPTS 100                         /* at a word that others change */
 
 /* ---- settling ---- */
@@ -31,7 +31,7 @@ APLOG_USE_MODULE(proxy_mirror);
 /* Slots below this number were used at some time: of later loads than that of this child, too. */
 static apr_uint32_t slots_used(const mirror_table_t *table)
 {
-    const mirror_slotmem_segment_t *segment = table->segment;
+    const mirror_table_segment_t *segment = table->segment;
     apr_uint32_t used = table->is_child ? apr_atomic_read32(&segment->header->slots_used) : 0;
 
     return used <= segment->slots_used ? segment->slots_used
@@ -44,7 +44,7 @@ static void settle_cells(mirror_table_t *table, apr_uint32_t place)
     apr_uint32_t slots = slots_used(table), i;
 
     for (i = 0; i < slots; i++) {
-        mirror_cell_t *cell = mirror_slotmem_cell_at(table->segment, place, i);
+        mirror_cell_t *cell = mirror_table_cell_at(table->segment, place, i);
 
         apr_atomic_set64(&cell->in_flight, 0);
         apr_atomic_set64(&cell->connections, 0);
@@ -54,7 +54,7 @@ static void settle_cells(mirror_table_t *table, apr_uint32_t place)
     }
 }
 
-static int lock(mirror_slotmem_place_t *place)
+static int lock(mirror_table_place_t *place)
 {
     apr_uint64_t settler = apr_atomic_read64(&place->settler);
     apr_uint64_t mine = (apr_uint64_t)(UPPER(settler) + 1) << 32 | (apr_uint32_t)getpid();
@@ -63,7 +63,7 @@ static int lock(mirror_slotmem_place_t *place)
            apr_atomic_cas64(&place->settler, mine, settler) == settler;
 }
 
-static void unlock(mirror_slotmem_place_t *place)
+static void unlock(mirror_table_place_t *place)
 {
     apr_uint64_t settler = apr_atomic_read64(&place->settler);
 
@@ -74,7 +74,7 @@ static void unlock(mirror_slotmem_place_t *place)
  * that child has ended for sure, though a process may have its pid. */
 static void settle_place(mirror_table_t *table, apr_uint32_t i, apr_uint64_t owner, int known)
 {
-    mirror_slotmem_place_t *place = &table->segment->places[i];
+    mirror_table_place_t *place = &table->segment->places[i];
 
     if (lock(place)) {
         if (apr_atomic_read64(&place->owner) == owner &&
@@ -90,7 +90,7 @@ static void settle_place(mirror_table_t *table, apr_uint32_t i, apr_uint64_t own
  * others. */
 static void settle(mirror_table_t *table, apr_uint32_t pid)
 {
-    apr_uint32_t places = mirror_slotmem_places(table), i;
+    apr_uint32_t places = mirror_table_places(table), i;
 
     for (i = FIRST; i < places; i++) {
         apr_uint64_t owner = apr_atomic_read64(&table->segment->places[i].owner);
@@ -102,9 +102,9 @@ static void settle(mirror_table_t *table, apr_uint32_t pid)
     }
 }
 
-void mirror_slotmem_settle_ended(mirror_table_t *table)
+void mirror_table_reap_ended(mirror_table_t *table)
 {
-    apr_uint32_t places = mirror_slotmem_places(table), i;
+    apr_uint32_t places = mirror_table_places(table), i;
 
     for (i = FIRST; i < places; i++) {
         apr_uint64_t owner = apr_atomic_read64(&table->segment->places[i].owner);
@@ -122,7 +122,7 @@ static int find_child(const apr_array_header_t *children, apr_uint32_t pid)
 {
     int i = children->nelts - 1;
 
-    while (i >= 0 && APR_ARRAY_IDX(children, i, mirror_slotmem_child_t).pid != pid) {
+    while (i >= 0 && APR_ARRAY_IDX(children, i, mirror_table_child_t).pid != pid) {
         i--;
     }
     return i;
@@ -130,21 +130,21 @@ static int find_child(const apr_array_header_t *children, apr_uint32_t pid)
 
 static void remove_child(apr_array_header_t *children, int i)
 {
-    mirror_slotmem_child_t *last = apr_array_pop(children);
+    mirror_table_child_t *last = apr_array_pop(children);
 
     if (i < children->nelts) {
-        APR_ARRAY_IDX(children, i, mirror_slotmem_child_t) = *last;
+        APR_ARRAY_IDX(children, i, mirror_table_child_t) = *last;
     }
 }
 
-apr_uint32_t mirror_slotmem_oldest_load(mirror_slotmem_segment_t *segment)
+apr_uint32_t mirror_table_oldest_load(mirror_table_segment_t *segment)
 {
     apr_uint32_t oldest = segment->load;
     int i;
 
     for (i = segment->children->nelts - 1; i >= 0; i--) {
-        const mirror_slotmem_child_t *child =
-            &APR_ARRAY_IDX(segment->children, i, mirror_slotmem_child_t);
+        const mirror_table_child_t *child =
+            &APR_ARRAY_IDX(segment->children, i, mirror_table_child_t);
 
         if (!mirror_store_is_alive(child->pid)) { /* it ended while no mirror was configured */
             remove_child(segment->children, i);
@@ -156,26 +156,26 @@ apr_uint32_t mirror_slotmem_oldest_load(mirror_slotmem_segment_t *segment)
     return oldest;
 }
 
-void mirror_slotmem_child_started(mirror_table_t *table, apr_int64_t pid)
+void mirror_table_child_started(mirror_table_t *table, apr_int64_t pid)
 {
     apr_array_header_t *children = table->segment->children;
-    mirror_slotmem_child_t child;
+    mirror_table_child_t child;
     int i;
 
     child.pid = (apr_uint32_t)pid;
     child.load = table->load;
     i = find_child(children, child.pid);
     if (i < 0) {
-        APR_ARRAY_PUSH(children, mirror_slotmem_child_t) = child;
+        APR_ARRAY_PUSH(children, mirror_table_child_t) = child;
     }
     else {
-        APR_ARRAY_IDX(children, i, mirror_slotmem_child_t) = child;
+        APR_ARRAY_IDX(children, i, mirror_table_child_t) = child;
     }
 }
 
-void mirror_slotmem_child_ended(mirror_table_t *table, apr_int64_t pid)
+void mirror_table_child_ended(mirror_table_t *table, apr_int64_t pid)
 {
-    mirror_slotmem_segment_t *segment = table->segment;
+    mirror_table_segment_t *segment = table->segment;
     int i = find_child(segment->children, (apr_uint32_t)pid);
 
     if (i >= 0) {
@@ -183,20 +183,20 @@ void mirror_slotmem_child_ended(mirror_table_t *table, apr_int64_t pid)
     }
     mirror_store_lock_release(&segment->header->lock, (apr_uint32_t)pid);
     settle(table, (apr_uint32_t)pid);
-    mirror_slotmem_report_damage(segment, table->server);
+    mirror_table_report_damage(segment, table->server);
 }
 
 /* Whether a process that may hold something in this segment has this number. */
-static int is_ours(const mirror_slotmem_segment_t *segment, apr_uint32_t pid)
+static int is_ours(const mirror_table_segment_t *segment, apr_uint32_t pid)
 {
     return find_child(segment->children, pid) >= 0;
 }
 
-void mirror_slotmem_tidy(mirror_table_t *table)
+void mirror_table_tidy(mirror_table_t *table)
 {
-    mirror_slotmem_segment_t *segment = table->segment;
+    mirror_table_segment_t *segment = table->segment;
     apr_uint32_t holder = LOWER(apr_atomic_read64(&segment->header->lock));
-    apr_uint32_t places = mirror_slotmem_places(table), i;
+    apr_uint32_t places = mirror_table_places(table), i;
 
     if (holder != 0 && !is_ours(segment, holder)) {
         mirror_store_lock_release(&segment->header->lock, holder);
@@ -220,7 +220,7 @@ void mirror_slotmem_tidy(mirror_table_t *table)
  * dead. */
 static void settle_former_self(mirror_table_t *table, apr_uint32_t self)
 {
-    apr_uint32_t places = mirror_slotmem_places(table), i;
+    apr_uint32_t places = mirror_table_places(table), i;
 
     for (i = FIRST; i < places; i++) {
         if (LOWER(apr_atomic_read64(&table->segment->places[i].settler)) == self) {
@@ -231,7 +231,7 @@ static void settle_former_self(mirror_table_t *table, apr_uint32_t self)
     settle(table, self);
 }
 
-static void note_used(mirror_slotmem_header_t *header, apr_uint32_t places)
+static void note_used(mirror_table_header_t *header, apr_uint32_t places)
 {
     apr_uint32_t used = apr_atomic_read32(&header->places_used);
     int attempt;
@@ -244,7 +244,7 @@ static void note_used(mirror_slotmem_header_t *header, apr_uint32_t places)
 
 static int claim_free(int *place, mirror_table_t *table, apr_uint64_t owner)
 {
-    mirror_slotmem_segment_t *segment = table->segment;
+    mirror_table_segment_t *segment = table->segment;
     apr_uint32_t i;
 
     for (i = FIRST; i < segment->places_max; i++) {
@@ -257,7 +257,7 @@ static int claim_free(int *place, mirror_table_t *table, apr_uint64_t owner)
     return 0;
 }
 
-apr_status_t mirror_slotmem_claim(int *place, mirror_table_t *table)
+apr_status_t mirror_table_claim(int *place, mirror_table_t *table)
 {
     apr_uint32_t self = (apr_uint32_t)getpid();
     apr_uint64_t owner = (apr_uint64_t)table->load << 32 | self;
@@ -269,19 +269,19 @@ apr_status_t mirror_slotmem_claim(int *place, mirror_table_t *table)
         if (claim_free(place, table, owner)) {
             return APR_SUCCESS;
         }
-        mirror_slotmem_settle_ended(table);
+        mirror_table_reap_ended(table);
     }
     ap_log_error(APLOG_MARK, APLOG_WARNING, 0, (server_rec *)table->server,
                  "PM0201: none of the %u places for children in shared memory is free; this child "
                  "shares one",
                  (unsigned)table->segment->places_max - FIRST);
-    *place = MIRROR_SLOTMEM_SHARED;
+    *place = MIRROR_TABLE_SHARED;
     return APR_SUCCESS;
 }
 
-void mirror_slotmem_release(mirror_table_t *table, int place)
+void mirror_table_release(mirror_table_t *table, int place)
 {
-    if (place != MIRROR_SLOTMEM_SHARED) {
+    if (place != MIRROR_TABLE_SHARED) {
         settle_cells(table, (apr_uint32_t)place);
         apr_atomic_set64(&table->segment->places[place].owner, 0);
     }

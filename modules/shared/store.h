@@ -14,8 +14,8 @@
  * and nothing that an address is made of. The parent, which is root, neither takes the lock nor
  * parses a text.
  */
-#ifndef MIRROR_STORE_H
-#define MIRROR_STORE_H
+#ifndef MIRROR_SHARED_STORE_H
+#define MIRROR_SHARED_STORE_H
 
 #include <apr.h>
 #include <apr_errno.h>

@@ -25,7 +25,7 @@ APLOG_USE_MODULE(proxy_mirror);
 #define KEPT    "mod_proxy_mirror:segment"
 #define VERSION 4
 #define SPARE   16 /* places for children that the MPM forks before it has seen others end */
-#define SEGMENT mirror_slotmem_segment_t
+#define SEGMENT mirror_table_segment_t
 
 /* What ap_retained_data_get finds after a restart: the parent's own memory. */
 typedef struct kept_t {
@@ -40,11 +40,11 @@ typedef struct kept_t {
 static void layout_of(apr_uint32_t layout[6])
 {
     layout[0] = VERSION;
-    layout[1] = sizeof(SEGMENT) + sizeof(mirror_slotmem_mirror_t) + sizeof(mirror_slotmem_child_t);
-    layout[2] = MIRROR_SLOTMEM_HEADER_SIZE + MIRROR_SLOTMEM_PLACE_SIZE;
-    layout[3] = MIRROR_SLOTMEM_SLOT_SIZE;
-    layout[4] = MIRROR_SLOTMEM_CELL_SIZE;
-    layout[5] = MIRROR_SLOTMEM_STORE_SIZE;
+    layout[1] = sizeof(SEGMENT) + sizeof(mirror_table_mirror_t) + sizeof(mirror_table_child_t);
+    layout[2] = MIRROR_TABLE_HEADER_SIZE + MIRROR_TABLE_PLACE_SIZE;
+    layout[3] = MIRROR_TABLE_SLOT_SIZE;
+    layout[4] = MIRROR_TABLE_CELL_SIZE;
+    layout[5] = MIRROR_TABLE_STORE_SIZE;
 }
 
 static int has_this_layout(const kept_t *kept)
@@ -68,23 +68,23 @@ static apr_uint32_t places_needed(void)
 /* Bytes from the header to the end. */
 static apr_uint64_t size_needed(apr_uint64_t slots, apr_uint64_t places)
 {
-    return MIRROR_SLOTMEM_HEADER_SIZE + slots * MIRROR_SLOTMEM_SLOT_SIZE +
-           MIRROR_SLOTMEM_ALIGNED(places * MIRROR_SLOTMEM_PLACE_SIZE) +
-           places * slots * MIRROR_SLOTMEM_CELL_SIZE + slots * MIRROR_SLOTMEM_STORE_SIZE;
+    return MIRROR_TABLE_HEADER_SIZE + slots * MIRROR_TABLE_SLOT_SIZE +
+           MIRROR_TABLE_ALIGNED(places * MIRROR_TABLE_PLACE_SIZE) +
+           places * slots * MIRROR_TABLE_CELL_SIZE + slots * MIRROR_TABLE_STORE_SIZE;
 }
 
 /* Where its parts are. apr_shm puts a size in front of what it gives out (which it never reads), so
  * that is not aligned. */
 static void lay_out(SEGMENT *segment, void *base)
 {
-    segment->header = (mirror_slotmem_header_t *)MIRROR_SLOTMEM_ALIGNED((apr_uintptr_t)base);
-    segment->slots = (char *)segment->header + MIRROR_SLOTMEM_HEADER_SIZE;
+    segment->header = (mirror_table_header_t *)MIRROR_TABLE_ALIGNED((apr_uintptr_t)base);
+    segment->slots = (char *)segment->header + MIRROR_TABLE_HEADER_SIZE;
     segment->places =
-        (mirror_slotmem_place_t *)(segment->slots + segment->slots_max * MIRROR_SLOTMEM_SLOT_SIZE);
+        (mirror_table_place_t *)(segment->slots + segment->slots_max * MIRROR_TABLE_SLOT_SIZE);
     segment->cells = (char *)segment->places +
-                     MIRROR_SLOTMEM_ALIGNED(segment->places_max * MIRROR_SLOTMEM_PLACE_SIZE);
+                     MIRROR_TABLE_ALIGNED(segment->places_max * MIRROR_TABLE_PLACE_SIZE);
     segment->stores = segment->cells + (apr_size_t)segment->places_max * segment->slots_max *
-                                           MIRROR_SLOTMEM_CELL_SIZE;
+                                           MIRROR_TABLE_CELL_SIZE;
 }
 
 /* Make a segment, and keep it in place of the one before, which is the caller's then. */
@@ -98,7 +98,7 @@ static apr_status_t create(kept_t *kept, apr_pool_t *process, apr_uint32_t slots
     apr_status_t rv = APR_ENOMEM;
 
     apr_pool_create(&pool, process);
-    apr_pool_tag(pool, "mirror_slotmem");
+    apr_pool_tag(pool, "mirror_table");
     if (size < (APR_SIZE_MAX >> 1)) {
         rv = apr_shm_create(&shm, (apr_size_t)size + 64, NULL, pool);
     }
@@ -113,9 +113,9 @@ static apr_status_t create(kept_t *kept, apr_pool_t *process, apr_uint32_t slots
     segment->places_max = places;
     lay_out(segment, apr_shm_baseaddr_get(shm));
     segment->mirrors = apr_pcalloc(pool, slots * sizeof(*segment->mirrors));
-    segment->children = apr_array_make(pool, 16, sizeof(mirror_slotmem_child_t));
-    segment->header->magic = MIRROR_SLOTMEM_MAGIC;
-    segment->header->places_used = MIRROR_SLOTMEM_SHARED + 1;
+    segment->children = apr_array_make(pool, 16, sizeof(mirror_table_child_t));
+    segment->header->magic = MIRROR_TABLE_MAGIC;
+    segment->header->places_used = MIRROR_TABLE_SHARED + 1;
     layout_of(kept->layout);
     kept->pool = pool;
     kept->segment = segment;
@@ -128,7 +128,7 @@ static void close_changes(SEGMENT *segment)
     apr_uint32_t i;
 
     for (i = 0; i < segment->slots_used; i++) {
-        apr_atomic_set64(&mirror_slotmem_slot_at(segment, i)->config, 0);
+        apr_atomic_set64(&mirror_table_slot_at(segment, i)->config, 0);
     }
 }
 
@@ -161,7 +161,7 @@ static apr_status_t replace(SEGMENT **former, kept_t *kept, server_rec *s, int s
     return APR_SUCCESS;
 }
 
-apr_status_t mirror_slotmem_open(mirror_table_t **out, apr_pool_t *pconf, void *server, int slots)
+apr_status_t mirror_table_open(mirror_table_t **out, apr_pool_t *pconf, void *server, int slots)
 {
     server_rec *s = server;
     kept_t *kept = ap_retained_data_get(KEPT);
@@ -174,7 +174,7 @@ apr_status_t mirror_slotmem_open(mirror_table_t **out, apr_pool_t *pconf, void *
         kept = ap_retained_data_create(KEPT, sizeof(*kept));
     }
     readable = kept->pool != NULL && has_this_layout(kept);
-    damaged = readable && mirror_slotmem_report_damage(kept->segment, s);
+    damaged = readable && mirror_table_report_damage(kept->segment, s);
     if (kept->pool == NULL) {
         rv = create(kept, s->process->pool, (apr_uint32_t)slots);
     }
@@ -190,12 +190,12 @@ apr_status_t mirror_slotmem_open(mirror_table_t **out, apr_pool_t *pconf, void *
     table->former = former;
     table->load = ++kept->segment->load;
     apr_atomic_set32(&kept->segment->header->load, table->load);
-    mirror_slotmem_tidy(table);
+    mirror_table_tidy(table);
     *out = table;
     return APR_SUCCESS;
 }
 
-void mirror_slotmem_complete(mirror_table_t *table)
+void mirror_table_complete(mirror_table_t *table)
 {
     if (table->former != NULL) {
         apr_pool_destroy(table->former->pool);
@@ -203,7 +203,7 @@ void mirror_slotmem_complete(mirror_table_t *table)
     }
 }
 
-int mirror_slotmem_is_newest(const mirror_table_t *table)
+int mirror_table_is_newest(const mirror_table_t *table)
 {
     return apr_atomic_read32(&table->segment->header->load) == table->load;
 }
@@ -212,25 +212,25 @@ int mirror_slotmem_is_newest(const mirror_table_t *table)
 
 static apr_uint32_t index_of(const mirror_table_t *table, const mirror_slot_t *slot)
 {
-    return (apr_uint32_t)(((const char *)slot - table->segment->slots) / MIRROR_SLOTMEM_SLOT_SIZE);
+    return (apr_uint32_t)(((const char *)slot - table->segment->slots) / MIRROR_TABLE_SLOT_SIZE);
 }
 
-mirror_store_t *mirror_slotmem_store(mirror_table_t *table, const mirror_slot_t *slot)
+mirror_store_t *mirror_table_store(mirror_table_t *table, const mirror_slot_t *slot)
 {
-    return mirror_slotmem_store_at(table->segment, index_of(table, slot));
+    return mirror_table_store_at(table->segment, index_of(table, slot));
 }
 
-mirror_store_lock_t *mirror_slotmem_store_lock(mirror_table_t *table)
+mirror_store_lock_t *mirror_table_store_lock(mirror_table_t *table)
 {
     return &table->segment->header->lock;
 }
 
-mirror_cell_t *mirror_slotmem_cell(mirror_table_t *table, int place, const mirror_slot_t *slot)
+mirror_cell_t *mirror_table_cell(mirror_table_t *table, int place, const mirror_slot_t *slot)
 {
-    return mirror_slotmem_cell_at(table->segment, (apr_uint32_t)place, index_of(table, slot));
+    return mirror_table_cell_at(table->segment, (apr_uint32_t)place, index_of(table, slot));
 }
 
-apr_uint32_t mirror_slotmem_places(mirror_table_t *table)
+apr_uint32_t mirror_table_places(mirror_table_t *table)
 {
     apr_uint32_t used = apr_atomic_read32(&table->segment->header->places_used);
 
@@ -242,10 +242,10 @@ apr_uint32_t mirror_slotmem_places(mirror_table_t *table)
 /* Empty the slot of a mirror that is gone. */
 static void clear(mirror_table_t *table, mirror_slot_t *slot)
 {
-    apr_uint32_t places = mirror_slotmem_places(table), place;
+    apr_uint32_t places = mirror_table_places(table), place;
 
     for (place = 0; place < places; place++) {
-        mirror_cell_t *cell = mirror_slotmem_cell(table, (int)place, slot);
+        mirror_cell_t *cell = mirror_table_cell(table, (int)place, slot);
 
         apr_atomic_set64(&cell->seen,
                          0); /* first, for mirror_cell_unfinished() in another process */
@@ -267,7 +267,7 @@ static void clear(mirror_table_t *table, mirror_slot_t *slot)
 static apr_uint32_t find_gone(mirror_table_t *table)
 {
     SEGMENT *segment = table->segment;
-    apr_uint32_t oldest = mirror_slotmem_oldest_load(segment), i;
+    apr_uint32_t oldest = mirror_table_oldest_load(segment), i;
 
     for (i = 0; i < segment->slots_max; i++) {
         apr_uint32_t load = segment->mirrors[i].load;
@@ -297,32 +297,32 @@ static void move_text(mirror_table_t *table, mirror_slot_t *slot, const char *na
     apr_uint32_t i = former ? find(former, name) : 0;
 
     if (former && i < former->slots_used) {
-        mirror_store_move(&slot->version, mirror_slotmem_store(table, slot),
-                          &mirror_slotmem_slot_at(former, i)->version,
-                          mirror_slotmem_store_at(former, i));
+        mirror_store_move(&slot->version, mirror_table_store(table, slot),
+                          &mirror_table_slot_at(former, i)->version,
+                          mirror_table_store_at(former, i));
     }
 }
 
-apr_status_t mirror_slotmem_slot(mirror_slot_t **slot, mirror_table_t *table, const char *name)
+apr_status_t mirror_table_slot(mirror_slot_t **slot, mirror_table_t *table, const char *name)
 {
     SEGMENT *segment = table->segment;
     apr_uint32_t i = find(segment, name);
 
     if (i < segment->slots_used) {
         segment->mirrors[i].load = table->load;
-        *slot = mirror_slotmem_slot_at(segment, i);
+        *slot = mirror_table_slot_at(segment, i);
         return APR_SUCCESS;
     }
     if (i == segment->slots_max && (i = find_gone(table)) == segment->slots_max) {
         return APR_ENOSPC;
     }
-    *slot = mirror_slotmem_slot_at(segment, i);
+    *slot = mirror_table_slot_at(segment, i);
     if (i < segment->slots_used) {
         clear(table, *slot);
     }
     else {
         segment->slots_used = i + 1;
-        (*slot)->canary = MIRROR_SLOTMEM_MAGIC;
+        (*slot)->canary = MIRROR_TABLE_MAGIC;
         apr_atomic_set32(&segment->header->slots_used, i + 1);
     }
     segment->mirrors[i].load = table->load;

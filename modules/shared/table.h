@@ -23,8 +23,8 @@
  * stored: it is seen - in_flight - the sum of outcomes. For that never to be negative, a copy is counted in this order:
  * seen, in_flight up, in_flight down, outcome.
  */
-#ifndef MIRROR_SLOTMEM_H
-#define MIRROR_SLOTMEM_H
+#ifndef MIRROR_SHARED_TABLE_H
+#define MIRROR_SHARED_TABLE_H
 
 #include "shared/cell.h"
 #include "shared/store.h"
@@ -58,53 +58,53 @@ typedef struct mirror_totals_t {
  * the manager had set is kept over the growth of slots. `server` (a server_rec) is for the log and
  * its process pool. The segment lives as long as the process; *table is in pconf. Errors:
  * apr_shm_create's, APR_ENOMEM. */
-apr_status_t mirror_slotmem_open(mirror_table_t **table, apr_pool_t *pconf, void *server, int slots);
+apr_status_t mirror_table_open(mirror_table_t **table, apr_pool_t *pconf, void *server, int slots);
 
 /* The slot called `name` (at most 64 bytes), a new one if there is none. When all are taken, that of a mirror which is
  * gone for good is used again: neither this load nor the one before had it, nor does any child that still runs.
  * APR_ENOSPC: there is none. */
-apr_status_t mirror_slotmem_slot(mirror_slot_t **slot, mirror_table_t *table, const char *name);
+apr_status_t mirror_table_slot(mirror_slot_t **slot, mirror_table_t *table, const char *name);
 
 /* All mirrors have their slots: let go of the segment that this load has replaced. */
-void mirror_slotmem_complete(mirror_table_t *table);
+void mirror_table_complete(mirror_table_t *table);
 
 /* ---- parent ---- */
 
 /* The child `pid` was started with this table. */
-void mirror_slotmem_child_started(mirror_table_t *table, apr_int64_t pid);
+void mirror_table_child_started(mirror_table_t *table, apr_int64_t pid);
 
 /* The child `pid` has ended, as the caller knows: end what it still had as shut_down and free its
  * place, and what else it held. Safe to call for any pid, and more than once. */
-void mirror_slotmem_child_ended(mirror_table_t *table, apr_int64_t pid);
+void mirror_table_child_ended(mirror_table_t *table, apr_int64_t pid);
 
 /* ---- child, main thread ---- */
 
 /* Claim a place for this process (settling those of dead ones when none is free). If there is none left, it is the one
  * that all such children share, with one warning: what such a child has under way when it is killed is then never
  * settled. Always succeeds. Before any other thread of the child calls in here. */
-apr_status_t mirror_slotmem_claim(int *place, mirror_table_t *table);
+apr_status_t mirror_table_claim(int *place, mirror_table_t *table);
 
 /* Give the place back after the last count; what is under way is ended as shut_down. */
-void mirror_slotmem_release(mirror_table_t *table, int place);
+void mirror_table_release(mirror_table_t *table, int place);
 
-mirror_cell_t *mirror_slotmem_cell(mirror_table_t *table, int place, const mirror_slot_t *slot);
+mirror_cell_t *mirror_table_cell(mirror_table_t *table, int place, const mirror_slot_t *slot);
 
 /* ---- any thread ---- */
 
 /* Whether the configuration was not loaded anew since this process was started. */
-int mirror_slotmem_is_newest(const mirror_table_t *table);
+int mirror_table_is_newest(const mirror_table_t *table);
 
 /* The store of a slot, and the lock of those who write to any of the table's. */
-mirror_store_t *mirror_slotmem_store(mirror_table_t *table, const mirror_slot_t *slot);
-mirror_store_lock_t *mirror_slotmem_store_lock(mirror_table_t *table);
+mirror_store_t *mirror_table_store(mirror_table_t *table, const mirror_slot_t *slot);
+mirror_store_lock_t *mirror_table_store_lock(mirror_table_t *table);
 
 /* Settle the places whose process is gone, whoever that was. Costs a system call per child. */
-void mirror_slotmem_settle_ended(mirror_table_t *table);
+void mirror_table_reap_ended(mirror_table_t *table);
 
 /* Places below this number were used at some time. */
-apr_uint32_t mirror_slotmem_places(mirror_table_t *table);
+apr_uint32_t mirror_table_places(mirror_table_t *table);
 
 /* Sum up a mirror over all places, as they are. */
-void mirror_slotmem_sum(mirror_totals_t *totals, mirror_table_t *table, const mirror_slot_t *slot);
+void mirror_totals_sum(mirror_totals_t *totals, mirror_table_t *table, const mirror_slot_t *slot);
 
 #endif

@@ -26,15 +26,15 @@ static void make_whole(mirror_cell_t *sum)
     sum->seen = sum->seen > ended ? sum->seen : ended;
 }
 
-void mirror_slotmem_sum(mirror_totals_t *totals, mirror_table_t *table, const mirror_slot_t *slot)
+void mirror_totals_sum(mirror_totals_t *totals, mirror_table_t *table, const mirror_slot_t *slot)
 {
     mirror_cell_t *sum = &totals->sum;
-    apr_uint32_t places = mirror_slotmem_places(table), i;
+    apr_uint32_t places = mirror_table_places(table), i;
     apr_uint64_t open;
 
     memset(totals, 0, sizeof(*totals));
     for (i = 0; i < places; i++) {
-        mirror_cell_t *cell = mirror_slotmem_cell(table, (int)i, slot);
+        mirror_cell_t *cell = mirror_table_cell(table, (int)i, slot);
 
         /* What a copy is counted in last is read first: so seen has every copy that is in one of the others. */
         add_up(sum->outcomes, cell->outcomes, MIRROR_OUTCOME_COUNT);

@@ -110,10 +110,10 @@ apr_shm_create(apr_shm_t **shm, apr_size_t size, const char *name, apr_pool_t *p
     (*shm)->base = arenas[n];
     (*shm)->size = size;
     ASAN_UNPOISON_MEMORY_REGION(arenas[n], size);
-    texts = size - 64 - places / 2 * MIRROR_SLOTMEM_STORE_SIZE;
+    texts = size - 64 - places / 2 * MIRROR_TABLE_STORE_SIZE;
     memset(arenas[n], 0, texts);
     for (i = 0; i < places; i++) {
-        memset(arenas[n] + texts + i / 2 * MIRROR_SLOTMEM_STORE_SIZE +
+        memset(arenas[n] + texts + i / 2 * MIRROR_TABLE_STORE_SIZE +
                    i % 2 * sizeof(mirror_store_place_t),
                0, HEAD);
     }
@@ -157,13 +157,13 @@ static unsigned take(input_t *input)
  * a text's head. */
 static void scribble(const state_t *state, input_t *input, int fill)
 {
-    mirror_slotmem_segment_t *segment = state->registry.table->segment;
+    mirror_table_segment_t *segment = state->registry.table->segment;
     apr_size_t to = take(input), n;
     char *at, *end;
 
     if (to & 0x80) {
         mirror_store_t *store =
-            mirror_slotmem_store_at(segment, (apr_uint32_t)(to >> 1) % segment->slots_max);
+            mirror_table_store_at(segment, (apr_uint32_t)(to >> 1) % segment->slots_max);
 
         at = (char *)&store->places[to & 1];
         end = at + HEAD;
@@ -189,9 +189,9 @@ static void load(state_t *state, int slots, unsigned chosen, input_t *input)
 {
     int before = errors, i;
 
-    REQUIRE(mirror_slotmem_open(&state->registry.table, state->pool, &server, slots) ==
+    REQUIRE(mirror_table_open(&state->registry.table, state->pool, &server, slots) ==
             APR_SUCCESS);
-    REQUIRE(mirror_slotmem_damage(state->registry.table->segment) == NULL && errors <= before + 1);
+    REQUIRE(mirror_table_damage(state->registry.table->segment) == NULL && errors <= before + 1);
     if (chosen & 0x40) {
         scribble(state, input, input->size % 2 == 0);
     }
@@ -205,11 +205,11 @@ static void load(state_t *state, int slots, unsigned chosen, input_t *input)
         mirror->config = 1 + (chosen >> 5 & 1);
         mirror->slot = NULL;
         if (chosen >> i & 1 &&
-            mirror_slotmem_slot(&mirror->slot, state->registry.table, names[i]) == APR_SUCCESS) {
+            mirror_table_slot(&mirror->slot, state->registry.table, names[i]) == APR_SUCCESS) {
             mirror_settings_reload(mirror, &state->registry, &server);
         }
     }
-    mirror_slotmem_complete(state->registry.table);
+    mirror_table_complete(state->registry.table);
 }
 
 static void begin(state_t *state)
@@ -225,12 +225,12 @@ static void begin(state_t *state)
     errors = 0;
     load(state, FEW, 3, NULL);
     table = state->registry.table;
-    mirror_slotmem_child_started(table, getpid());
-    mirror_slotmem_claim(&state->place, table);
+    mirror_table_child_started(table, getpid());
+    mirror_table_claim(&state->place, table);
     table->is_child = 0;
     mirror_store_write(&state->mirrors[0].slot->version,
-                       mirror_slotmem_store(table, state->mirrors[0].slot),
-                       mirror_slotmem_store_lock(table), 0, 1, "{\"count\":5}");
+                       mirror_table_store(table, state->mirrors[0].slot),
+                       mirror_table_store_lock(table), 0, 1, "{\"count\":5}");
 }
 
 /* ---- steps ---- */
@@ -247,7 +247,7 @@ static void sum_up(const state_t *state, unsigned mirror)
     if (!slot) {
         return;
     }
-    mirror_slotmem_sum(&totals, table, slot);
+    mirror_totals_sum(&totals, table, slot);
     for (n = 0; n < MIRROR_OUTCOME_COUNT; n++) {
         REQUIRE(totals.sum.outcomes[n] <= MIRROR_CELL_COUNT_MAX);
         ended += totals.sum.outcomes[n];
@@ -267,7 +267,7 @@ static void read_texts(const state_t *state)
         mirror_slot_t *slot = state->mirrors[i].slot;
 
         if (slot) {
-            mirror_store_read(&text, &slot->version, mirror_slotmem_store(table, slot),
+            mirror_store_read(&text, &slot->version, mirror_table_store(table, slot),
                               state->pool);
             REQUIRE(!text.text || strlen(text.text) < MIRROR_STORE_SIZE);
         }
@@ -278,17 +278,17 @@ static void act_as_child(state_t *state)
 {
     mirror_table_t *table = state->registry.table;
 
-    mirror_slotmem_claim(&state->place, table);
+    mirror_table_claim(&state->place, table);
     REQUIRE(state->place >= 0 && state->place < PLACES);
-    mirror_slotmem_settle_ended(table);
-    mirror_slotmem_release(table, state->place);
+    mirror_table_reap_ended(table);
+    mirror_table_release(table, state->place);
     table->is_child = 0;
 }
 
 /* One step of the input. */
 static void step(state_t *state, input_t *input)
 {
-    mirror_slotmem_segment_t *segment = state->registry.table->segment;
+    mirror_table_segment_t *segment = state->registry.table->segment;
     unsigned what = take(input);
 
     switch (what & 7) {
@@ -296,7 +296,7 @@ static void step(state_t *state, input_t *input)
         scribble(state, input, 1);
         break;
     case 1:
-        mirror_slotmem_child_ended(state->registry.table,
+        mirror_table_child_ended(state->registry.table,
                                    what & 8 ? getpid()
                                             : (apr_int64_t)segment->places[1 + what / 16].owner);
         break;
@@ -331,7 +331,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     for (steps = 0; steps < 16 && input.size > 0; steps++) {
         step(&state, &input);
     }
-    mirror_slotmem_child_ended(state.registry.table, getpid());
+    mirror_table_child_ended(state.registry.table, getpid());
     load(&state, MANY, 0x1f, &input);
     apr_pool_destroy(state.pool);
     return 0;

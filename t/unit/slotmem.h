@@ -68,7 +68,7 @@ static inline mirror_table_t *load(int slots)
 {
     mirror_table_t *table = NULL;
 
-    ck_assert_int_eq(mirror_slotmem_open(&table, pool, &server, slots), APR_SUCCESS);
+    ck_assert_int_eq(mirror_table_open(&table, pool, &server, slots), APR_SUCCESS);
     return table;
 }
 
@@ -76,7 +76,7 @@ static inline mirror_slot_t *slot_of(mirror_table_t *table, const char *name)
 {
     mirror_slot_t *slot = NULL;
 
-    ck_assert_int_eq(mirror_slotmem_slot(&slot, table, name), APR_SUCCESS);
+    ck_assert_int_eq(mirror_table_slot(&slot, table, name), APR_SUCCESS);
     return slot;
 }
 
@@ -86,7 +86,7 @@ static inline mirror_totals_t sum_of(mirror_table_t *table, const mirror_slot_t 
     apr_uint64_t ended = 0;
     int i;
 
-    mirror_slotmem_sum(&totals, table, slot);
+    mirror_totals_sum(&totals, table, slot);
     for (i = 0; i < MIRROR_OUTCOME_COUNT; i++) {
         ended += totals.sum.outcomes[i];
     }
@@ -105,7 +105,7 @@ typedef struct child_t {
 /* Count 7 seen, of which 2 were mirrored, 1 is limited, 3 are in flight and 1 waits. */
 static inline void count(mirror_table_t *table, const mirror_slot_t *slot, int place)
 {
-    mirror_cell_t *cell = mirror_slotmem_cell(table, place, slot);
+    mirror_cell_t *cell = mirror_table_cell(table, place, slot);
 
     apr_atomic_add64(&cell->seen, 7);
     apr_atomic_add64(&cell->in_flight, 3);
@@ -130,15 +130,15 @@ static inline child_t start(mirror_table_t *table, const mirror_slot_t *slot)
         int place = -1;
 
         close(go[1]);
-        mirror_slotmem_claim(&place, table);
+        mirror_table_claim(&place, table);
         count(table, slot, place);
         if (write(ready[1], &place, sizeof(place)) != sizeof(place) || read(go[0], &c, 1) != 1) {
             _exit(1);
         }
-        mirror_slotmem_release(table, place);
+        mirror_table_release(table, place);
         _exit(0);
     }
-    mirror_slotmem_child_started(table, child.pid);
+    mirror_table_child_started(table, child.pid);
     close(go[0]);
     close(ready[1]);
     ck_assert_int_eq(read(ready[0], &child.place, sizeof(child.place)), sizeof(child.place));

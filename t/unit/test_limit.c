@@ -20,7 +20,7 @@
 #define SECOND ((apr_time_t)APR_USEC_PER_SEC)
 #define TICK   ((apr_time_t)10000)
 #define WRAP   (((apr_time_t)1 << 33) * TICK)
-#define COUNT  (apr_int64_t) MIRROR_LIMIT_WINDOW_COUNT_MAX
+#define COUNT  (apr_int64_t) MIRROR_WINDOW_COUNT_MAX
 
 static apr_pool_t *pool;
 
@@ -40,7 +40,7 @@ static apr_int64_t take(apr_uint64_t *word, apr_time_t now, apr_int64_t wanted, 
 {
     apr_int64_t granted = -1;
 
-    *word = mirror_limit_window_next(*word, now, wanted, count, length, &granted);
+    *word = mirror_window_next(*word, now, wanted, count, length, &granted);
     return granted;
 }
 
@@ -53,10 +53,10 @@ START_TEST(no_more_than_count_are_granted_in_a_window)
     ck_assert_int_eq(take(&word, 1000 * SECOND, 1, 3, 60 * SECOND), 1);
     ck_assert_int_eq(take(&word, 1001 * SECOND, 5, 3, 60 * SECOND), 2);
     ck_assert_int_eq(take(&word, 1002 * SECOND, 1, 3, 60 * SECOND), 0);
-    ck_assert_int_eq(mirror_limit_window_used(word, 1002 * SECOND, 60 * SECOND), 3);
+    ck_assert_int_eq(mirror_window_used(word, 1002 * SECOND, 60 * SECOND), 3);
     ck_assert_int_eq(take(&word, 1060 * SECOND, 1, 3, 60 * SECOND), 0);
     ck_assert_int_eq(take(&word, 1060 * SECOND + TICK, 2, 3, 60 * SECOND), 2);
-    ck_assert_int_eq(mirror_limit_window_used(word, 1061 * SECOND, 60 * SECOND), 2);
+    ck_assert_int_eq(mirror_window_used(word, 1061 * SECOND, 60 * SECOND), 2);
 }
 END_TEST
 
@@ -64,7 +64,7 @@ START_TEST(a_window_begins_with_the_first_place_taken)
 {
     apr_uint64_t word = 0;
 
-    ck_assert_int_eq(mirror_limit_window_used(word, 0, SECOND), 0);
+    ck_assert_int_eq(mirror_window_used(word, 0, SECOND), 0);
     ck_assert_int_eq(take(&word, 7 * SECOND, 1, 1, SECOND), 1);
     ck_assert_int_eq(take(&word, 8 * SECOND, 1, 1, SECOND), 0);
     ck_assert_int_eq(take(&word, 100 * SECOND, 1, 1, SECOND), 1);
@@ -99,7 +99,7 @@ START_TEST(the_largest_count_fits)
     ck_assert_int_eq(take(&word, SECOND, COUNT - 1, COUNT, SECOND), COUNT - 1);
     ck_assert_int_eq(take(&word, SECOND, COUNT, COUNT, SECOND), 1);
     ck_assert_int_eq(take(&word, SECOND, 1, COUNT, SECOND), 0);
-    ck_assert_int_eq(mirror_limit_window_used(word, SECOND, SECOND), COUNT);
+    ck_assert_int_eq(mirror_window_used(word, SECOND, SECOND), COUNT);
 }
 END_TEST
 
@@ -123,7 +123,7 @@ START_TEST(a_late_reader_of_the_clock_keeps_to_the_window)
 
     ck_assert_int_eq(take(&word, 100 * SECOND, 1, 1, SECOND), 1);
     ck_assert_int_eq(take(&word, 99 * SECOND, 1, 1, SECOND), 0);
-    ck_assert_int_eq(mirror_limit_window_used(word, 99 * SECOND, SECOND), 1);
+    ck_assert_int_eq(mirror_window_used(word, 99 * SECOND, SECOND), 1);
 }
 END_TEST
 
@@ -146,16 +146,16 @@ START_TEST(closed_holds_for_its_limit_until_its_end)
     apr_time_t now = mirror_clock_now();
     apr_uint64_t word = 0;
 
-    ck_assert(!mirror_limit_window_is_closed(&word, 7, 60 * SECOND));
-    mirror_limit_window_close(&word, 7, now + 30 * SECOND);
-    ck_assert(mirror_limit_window_is_closed(&word, 7, 60 * SECOND));
-    ck_assert(!mirror_limit_window_is_closed(&word, 8, 60 * SECOND));
-    ck_assert_int_ge(mirror_limit_window_closed_until(word, now, 7, 60 * SECOND), now + 30 * SECOND);
-    ck_assert_int_le(mirror_limit_window_closed_until(word, now, 7, 60 * SECOND), now + 30 * SECOND + 2 * TICK);
-    ck_assert_int_eq(mirror_limit_window_closed_until(word, now, 8, 60 * SECOND), 0);
-    ck_assert_int_eq(mirror_limit_window_closed_until(word, now + 31 * SECOND, 7, 60 * SECOND), 0);
-    mirror_limit_window_close(&word, 7, now - SECOND);
-    ck_assert(!mirror_limit_window_is_closed(&word, 7, 60 * SECOND));
+    ck_assert(!mirror_window_is_closed(&word, 7, 60 * SECOND));
+    mirror_window_close(&word, 7, now + 30 * SECOND);
+    ck_assert(mirror_window_is_closed(&word, 7, 60 * SECOND));
+    ck_assert(!mirror_window_is_closed(&word, 8, 60 * SECOND));
+    ck_assert_int_ge(mirror_window_closed_until(word, now, 7, 60 * SECOND), now + 30 * SECOND);
+    ck_assert_int_le(mirror_window_closed_until(word, now, 7, 60 * SECOND), now + 30 * SECOND + 2 * TICK);
+    ck_assert_int_eq(mirror_window_closed_until(word, now, 8, 60 * SECOND), 0);
+    ck_assert_int_eq(mirror_window_closed_until(word, now + 31 * SECOND, 7, 60 * SECOND), 0);
+    mirror_window_close(&word, 7, now - SECOND);
+    ck_assert(!mirror_window_is_closed(&word, 7, 60 * SECOND));
     ck_assert_uint_eq(word, 0);
 }
 END_TEST
@@ -166,7 +166,7 @@ START_TEST(a_window_that_begins_in_the_future_is_none)
     apr_uint64_t word = 0;
 
     ck_assert_int_eq(take(&word, 2000 * SECOND, 1, 1, 60 * SECOND), 1);
-    ck_assert_int_eq(mirror_limit_window_used(word, 1000 * SECOND, 60 * SECOND), 0);
+    ck_assert_int_eq(mirror_window_used(word, 1000 * SECOND, 60 * SECOND), 0);
     ck_assert_int_eq(take(&word, 1000 * SECOND, 1, 1, 60 * SECOND), 1);
     ck_assert_int_eq(take(&word, 1001 * SECOND, 1, 1, 60 * SECOND), 0);
 }
@@ -176,8 +176,8 @@ START_TEST(closed_for_longer_than_a_window_is_over)
 {
     apr_uint64_t word = 0;
 
-    mirror_limit_window_close(&word, 7, mirror_clock_now() + 3600 * SECOND);
-    ck_assert(!mirror_limit_window_is_closed(&word, 7, 60 * SECOND));
+    mirror_window_close(&word, 7, mirror_clock_now() + 3600 * SECOND);
+    ck_assert(!mirror_window_is_closed(&word, 7, 60 * SECOND));
 }
 END_TEST
 
@@ -185,14 +185,14 @@ START_TEST(what_was_told_last_of_a_window_is_the_most)
 {
     apr_uint64_t word = 0;
 
-    mirror_limit_window_tell(&word, 5, 160 * SECOND);
-    mirror_limit_window_tell(&word, 4, 160 * SECOND + TICK); /* it was overtaken */
-    ck_assert_int_eq(mirror_limit_window_told(word, 101 * SECOND, 60 * SECOND), 5);
-    mirror_limit_window_tell(&word, 6, 160 * SECOND - TICK);
-    ck_assert_int_eq(mirror_limit_window_told(word, 101 * SECOND, 60 * SECOND), 6);
-    ck_assert_int_eq(mirror_limit_window_told(word, 161 * SECOND, 60 * SECOND), 0);
-    mirror_limit_window_tell(&word, 1, 230 * SECOND);
-    ck_assert_int_eq(mirror_limit_window_told(word, 171 * SECOND, 60 * SECOND), 1);
+    mirror_window_tell(&word, 5, 160 * SECOND);
+    mirror_window_tell(&word, 4, 160 * SECOND + TICK); /* it was overtaken */
+    ck_assert_int_eq(mirror_window_told(word, 101 * SECOND, 60 * SECOND), 5);
+    mirror_window_tell(&word, 6, 160 * SECOND - TICK);
+    ck_assert_int_eq(mirror_window_told(word, 101 * SECOND, 60 * SECOND), 6);
+    ck_assert_int_eq(mirror_window_told(word, 161 * SECOND, 60 * SECOND), 0);
+    mirror_window_tell(&word, 1, 230 * SECOND);
+    ck_assert_int_eq(mirror_window_told(word, 171 * SECOND, 60 * SECOND), 1);
 }
 END_TEST
 
@@ -214,7 +214,7 @@ static void *APR_THREAD_FUNC take_places(apr_thread_t *thread, void *baton)
 
     (void)thread;
     for (i = 0; i < TRIES; i++) {
-        apr_int64_t granted = mirror_limit_window_take(&shared->word, 1 + i % 3, PLACES, 3600 * SECOND, &used, &until);
+        apr_int64_t granted = mirror_window_take(&shared->word, 1 + i % 3, PLACES, 3600 * SECOND, &used, &until);
 
         ck_assert_int_le(used, PLACES);
         apr_atomic_add64(&shared->granted, (apr_uint64_t)granted);

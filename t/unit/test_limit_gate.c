@@ -51,7 +51,7 @@ START_TEST(a_window_that_another_child_found_used_up_is_not_asked_for)
 {
     put(1);
     put(3); /* they wait */
-    mirror_limit_window_close(&slot.limit_closed, 7, mirror_clock_now() + apr_time_from_sec(30));
+    mirror_window_close(&slot.limit_closed, 7, mirror_clock_now() + apr_time_from_sec(30));
     mirror_gate_dispatch_all(limits);
     ck_assert_int_eq(count_of(MIRROR_OUTCOME_LIMITED), 3);
     ck_assert_int_eq(mirror_gate_held(limits), 1);
@@ -65,7 +65,7 @@ START_TEST(a_window_that_another_child_found_used_up_has_no_place_by_the_fallbac
     settings.limit_fallback = _i;
     put(1);
     wait_asked(1);
-    mirror_limit_window_close(&slot.limit_closed, 7, mirror_clock_now() + apr_time_from_sec(30));
+    mirror_window_close(&slot.limit_closed, 7, mirror_clock_now() + apr_time_from_sec(30));
     answer(APR_EGENERAL, 0, 0);
     ck_assert_int_eq(passed, 0);
     ck_assert_int_eq(count_of(MIRROR_OUTCOME_LIMITED), 1);
@@ -77,7 +77,7 @@ START_TEST(a_window_that_another_child_found_used_up_has_no_place_by_the_fallbac
         put(1); /* after the pause */
     }
     wait_asked(2);
-    mirror_limit_window_close(&slot.limit_closed, 7, mirror_clock_now() + apr_time_from_sec(30));
+    mirror_window_close(&slot.limit_closed, 7, mirror_clock_now() + apr_time_from_sec(30));
     while (mirror_gate_held(limits) > 0) {
         mirror_loop_round(context.loop, apr_time_from_msec(10), &rv);
     }

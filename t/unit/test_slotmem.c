@@ -13,7 +13,7 @@ START_TEST(a_child_that_lives_is_summed_with_what_is_under_way)
     child_t child = start(table, slot);
     mirror_totals_t totals;
 
-    mirror_slotmem_settle_ended(table);
+    mirror_table_reap_ended(table);
     totals = sum_of(table, slot);
     ck_assert_uint_eq(totals.sum.seen, 7);
     ck_assert_uint_eq(totals.queued, 1);
@@ -34,10 +34,10 @@ START_TEST(a_killed_child_is_settled_once)
     put_to_death(child);
     reap(child.pid, SIGKILL);
     ck_assert_uint_eq(sum_of(table, slot).queued, 1);
-    mirror_slotmem_settle_ended(table);
+    mirror_table_reap_ended(table);
     assert_settled(table, slot, 1);
-    mirror_slotmem_settle_ended(table);
-    mirror_slotmem_child_ended(table, child.pid);
+    mirror_table_reap_ended(table);
+    mirror_table_child_ended(table, child.pid);
     assert_settled(table, slot, 1);
 }
 END_TEST
@@ -49,10 +49,10 @@ START_TEST(who_knows_that_a_child_has_ended_need_not_wait_for_its_zombie)
     child_t child = start(table, slot);
 
     put_to_death(child);
-    mirror_slotmem_child_ended(table, child.pid + 1);
-    mirror_slotmem_settle_ended(table);
+    mirror_table_child_ended(table, child.pid + 1);
+    mirror_table_reap_ended(table);
     ck_assert_uint_eq(sum_of(table, slot).queued, 1);
-    mirror_slotmem_child_ended(table, child.pid);
+    mirror_table_child_ended(table, child.pid);
     assert_settled(table, slot, 1);
     reap(child.pid, SIGKILL);
 }
@@ -86,7 +86,7 @@ START_TEST(settling_is_exact_whoever_does_it_and_dies_of_it)
             if ((settlers[i] = fork()) == 0) {
                 close(go[1]);
                 i = (int)read(go[0], &c, 1);
-                mirror_slotmem_settle_ended(table);
+                mirror_table_reap_ended(table);
                 _exit(i);
             }
         }
@@ -96,7 +96,7 @@ START_TEST(settling_is_exact_whoever_does_it_and_dies_of_it)
         for (i = 0; i < SETTLERS; i++) {
             waitpid(settlers[i], NULL, 0);
         }
-        mirror_slotmem_settle_ended(table);
+        mirror_table_reap_ended(table);
         assert_settled(table, slots[SLOTS - 1], round);
         ck_assert_uint_eq(sum_of(table, slots[0]).sum.seen, 0);
     }
@@ -130,11 +130,11 @@ START_TEST(a_place_left_by_a_former_process_with_our_pid_is_settled)
     mirror_slot_t *slot = slot_of(table, "one");
     int before = -1, after = -1;
 
-    mirror_slotmem_claim(&before, table);
+    mirror_table_claim(&before, table);
     count(table, slot, before);
-    mirror_slotmem_settle_ended(table);
+    mirror_table_reap_ended(table);
     ck_assert_uint_eq(sum_of(table, slot).queued, 1);
-    mirror_slotmem_claim(&after, table);
+    mirror_table_claim(&after, table);
     ck_assert_int_eq(after, before);
     assert_settled(table, slot, 1);
 }
@@ -202,14 +202,14 @@ static void count_in_threads(mirror_table_t *table, const mirror_slot_t *slot)
     int place = -1;
     int i;
 
-    mirror_slotmem_claim(&place, table);
+    mirror_table_claim(&place, table);
     for (i = 0; i < THREADS; i++) {
-        apr_thread_create(&threads[i], NULL, count_copies, mirror_slotmem_cell(table, place, slot), pool);
+        apr_thread_create(&threads[i], NULL, count_copies, mirror_table_cell(table, place, slot), pool);
     }
     for (i = 0; i < THREADS; i++) {
         apr_thread_join(&rv, threads[i]);
     }
-    mirror_slotmem_release(table, place);
+    mirror_table_release(table, place);
     _exit(0);
 }
 

@@ -34,11 +34,11 @@ static pid_t fill_in_child(mirror_table_t *table, int n)
 
     ck_assert_int_ne(pid, -1);
     if (pid == 0) {
-        mirror_slotmem_claim(&place, table);
+        mirror_table_claim(&place, table);
         fill(table, n);
         _exit(0);
     }
-    mirror_slotmem_child_started(table, pid);
+    mirror_table_child_started(table, pid);
     reap(pid, 0);
     return pid;
 }
@@ -48,18 +48,18 @@ static void use(mirror_table_t *table, mirror_slot_t *slot, pid_t pid)
 {
     mirror_store_text_t text;
 
-    mirror_slotmem_child_ended(table, pid);
+    mirror_table_child_ended(table, pid);
     sum_of(table, slot);
-    mirror_slotmem_settle_ended(table);
-    mirror_store_drop_others(&slot->version, mirror_slotmem_store(table, slot), 1);
-    mirror_store_read(&text, &slot->version, mirror_slotmem_store(table, slot), pool);
+    mirror_table_reap_ended(table);
+    mirror_store_drop_others(&slot->version, mirror_table_store(table, slot), 1);
+    mirror_store_read(&text, &slot->version, mirror_table_store(table, slot), pool);
 }
 
 static void put_text(mirror_table_t *table, mirror_slot_t *slot, apr_uint64_t config,
                      const char *text)
 {
-    apr_status_t rv = mirror_store_write(&slot->version, mirror_slotmem_store(table, slot),
-                                         mirror_slotmem_store_lock(table), 0, config, text);
+    apr_status_t rv = mirror_store_write(&slot->version, mirror_table_store(table, slot),
+                                         mirror_table_store_lock(table), 0, config, text);
 
     ck_assert_int_eq(rv, APR_SUCCESS);
 }
@@ -69,17 +69,17 @@ START_TEST(a_filled_segment_is_made_anew)
     mirror_table_t *table = load(4);
     mirror_slot_t *slot = slot_of(table, "one");
     apr_uint32_t loads = table->load;
-    mirror_slotmem_segment_t *segment = table->segment;
+    mirror_table_segment_t *segment = table->segment;
     pid_t pid;
 
     slot_of(table, "two");
     finish(start(table, slot));
     pid = fill_in_child(table, _i);
-    ck_assert(mirror_slotmem_damage(segment) != NULL && !segment->told);
+    ck_assert(mirror_table_damage(segment) != NULL && !segment->told);
     use(table, slot, pid);
     ck_assert(segment->told && segment->slots_max == 4 && segment->slots_used == 2);
     table = load(4);
-    ck_assert_ptr_eq(mirror_slotmem_damage(table->segment), NULL);
+    ck_assert_ptr_eq(mirror_table_damage(table->segment), NULL);
     ck_assert_uint_eq(table->load, loads + 1);
     slot = slot_of(table, "one");
     ck_assert_uint_eq(sum_of(table, slot).sum.seen, 0);
@@ -100,7 +100,7 @@ START_TEST(a_filled_segment_that_is_to_grow_is_not_taken_over)
     ck_assert_ptr_eq(table->former, NULL);
     slot = slot_of(table, "one");
     ck_assert_uint_eq(apr_atomic_read64(&slot->version), 0);
-    mirror_slotmem_complete(table);
+    mirror_table_complete(table);
     finish(start(table, slot));
     assert_settled(table, slot, 1);
 }
@@ -114,16 +114,16 @@ START_TEST(a_text_goes_to_the_segment_that_has_grown)
 
     put_text(table, one, 7, "text");
     put_text(table, two, 7, "text");
-    memset(mirror_slotmem_store(table, two), 'x',
+    memset(mirror_table_store(table, two), 'x',
            sizeof(mirror_store_t)); /* a size beyond all bounds, and no end */
     table = load(3);
     one = slot_of(table, "one");
     two = slot_of(table, "two");
-    mirror_slotmem_complete(table);
-    mirror_store_read(&text, &one->version, mirror_slotmem_store(table, one), pool);
+    mirror_table_complete(table);
+    mirror_store_read(&text, &one->version, mirror_table_store(table, one), pool);
     ck_assert_str_eq(text.text, "text");
     ck_assert_uint_eq(text.config, 7);
-    mirror_store_read(&text, &two->version, mirror_slotmem_store(table, two), pool);
+    mirror_store_read(&text, &two->version, mirror_table_store(table, two), pool);
     ck_assert_uint_eq(strlen(text.text), MIRROR_STORE_SIZE - 1);
 }
 END_TEST
@@ -135,19 +135,19 @@ START_TEST(bounds_of_children_are_not_believed)
     static const apr_uint32_t numbers[] = { 0, 0x7fffffff, 0x80000000, 0xffffffff };
     mirror_table_t *table = load(4);
     mirror_slot_t *slot = slot_of(table, "one");
-    mirror_slotmem_header_t *header = table->segment->header;
+    mirror_table_header_t *header = table->segment->header;
     child_t child = start(table, slot);
     apr_uint32_t places = header->places_used;
 
     header->places_used = header->slots_used = numbers[_i];
-    ck_assert_uint_le(mirror_slotmem_places(table), table->segment->places_max);
+    ck_assert_uint_le(mirror_table_places(table), table->segment->places_max);
     put_to_death(child);
-    mirror_slotmem_child_ended(table, child.pid);
+    mirror_table_child_ended(table, child.pid);
     reap(child.pid, SIGKILL);
     ck_assert(table->segment->told);
     header->places_used = places;
     table->is_child = 1; /* children of other loads may know more slots */
-    mirror_slotmem_settle_ended(table);
+    mirror_table_reap_ended(table);
     assert_settled(table, slot, 1);
 }
 END_TEST
@@ -161,7 +161,7 @@ START_TEST(only_one_place_is_settled_for_a_child)
 
     table->segment->places[first.place].owner = table->segment->places[second.place].owner = owner;
     put_to_death(liar);
-    mirror_slotmem_child_ended(table, liar.pid);
+    mirror_table_child_ended(table, liar.pid);
     reap(liar.pid, SIGKILL);
     ck_assert_uint_eq(sum_of(table, slot).sum.outcomes[MIRROR_OUTCOME_SHUT_DOWN], 4);
     finish(first);
@@ -174,7 +174,7 @@ START_TEST(what_is_held_in_the_name_of_others_is_free_after_a_reload)
     mirror_table_t *table = load(4);
     mirror_slot_t *slot = slot_of(table, "one");
     child_t child = start(table, slot), other = start(table, slot);
-    mirror_slotmem_place_t *places = table->segment->places;
+    mirror_table_place_t *places = table->segment->places;
     apr_uint64_t lives = (apr_uint64_t)1 << 32 | (apr_uint32_t)getppid();
 
     places[child.place].settler = lives;
@@ -183,7 +183,7 @@ START_TEST(what_is_held_in_the_name_of_others_is_free_after_a_reload)
     table->segment->header->places_used = (apr_uint32_t)other.place + 2;
     table->segment->header->lock = lives;
     put_to_death(child);
-    mirror_slotmem_child_ended(table, child.pid);
+    mirror_table_child_ended(table, child.pid);
     reap(child.pid, SIGKILL);
     table = load(4);
     ck_assert_uint_eq(places[child.place].owner, 0);
@@ -202,7 +202,7 @@ START_TEST(numbers_that_nobody_counted_are_not_summed_up)
     mirror_table_t *table = load(4);
     mirror_slot_t *slot = slot_of(table, "one");
     mirror_totals_t totals;
-    mirror_cell_t *cell = mirror_slotmem_cell(table, 0, slot);
+    mirror_cell_t *cell = mirror_table_cell(table, 0, slot);
     int i;
 
     memset(cell, 0xff, sizeof(*cell));
@@ -212,7 +212,7 @@ START_TEST(numbers_that_nobody_counted_are_not_summed_up)
     for (i = 0; i < (int)(sizeof(*cell) / sizeof(apr_uint64_t)); i++) {
         ((apr_uint64_t *)cell)[i] = MIRROR_CELL_COUNT_MAX;
     }
-    *mirror_slotmem_cell(table, 1, slot) = *cell;
+    *mirror_table_cell(table, 1, slot) = *cell;
     table->segment->header->places_used = 2;
     totals = sum_of(table, slot);
     ck_assert_uint_eq(totals.sum.bytes, MIRROR_CELL_COUNT_MAX);
@@ -240,15 +240,15 @@ START_TEST(a_child_that_never_stops_writing_holds_nobody_up)
         }
     }
     ck_assert_int_ne(pid, -1);
-    mirror_slotmem_child_started(table, pid);
+    mirror_table_child_started(table, pid);
     for (round = 0; round < 300; round++) {
         use(table, slot, round % 2 ? getpid() : (pid_t)table->segment->places[1].owner);
         slot_of(table, round % 3 ? "one" : "two");
-        mirror_slotmem_tidy(table);
+        mirror_table_tidy(table);
     }
     table = load(3);
     slot = slot_of(table, "one");
-    mirror_slotmem_complete(table);
+    mirror_table_complete(table);
     ck_assert_int_eq(kill(pid, SIGKILL), 0);
     reap(pid, SIGKILL);
     finish(start(table, slot));

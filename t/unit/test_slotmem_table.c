@@ -50,18 +50,18 @@ START_TEST(a_slot_is_not_taken_from_a_mirror_that_may_be_used)
     child_t old;
 
     slot_of(table, "two");
-    ck_assert_int_eq(mirror_slotmem_slot(&none, table, "three"), APR_ENOSPC);
+    ck_assert_int_eq(mirror_table_slot(&none, table, "three"), APR_ENOSPC);
     old = start(table, slot);
     table = load(2);
     slot_of(table, "two");
-    ck_assert_int_eq(mirror_slotmem_slot(&none, table, "three"), APR_ENOSPC); /* "one" may come yet */
+    ck_assert_int_eq(mirror_table_slot(&none, table, "three"), APR_ENOSPC); /* "one" may come yet */
     table = load(2);
     slot_of(table, "two");
-    ck_assert_int_eq(mirror_slotmem_slot(&none, table, "three"), APR_ENOSPC); /* the child lives */
+    ck_assert_int_eq(mirror_table_slot(&none, table, "three"), APR_ENOSPC); /* the child lives */
     finish(old);
     ck_assert_ptr_eq(slot_of(table, "three"), slot);
     ck_assert_uint_eq(sum_of(table, slot).sum.seen, 0);
-    ck_assert_int_eq(mirror_slotmem_slot(&none, table, "one"), APR_ENOSPC);
+    ck_assert_int_eq(mirror_table_slot(&none, table, "one"), APR_ENOSPC);
 }
 END_TEST
 
@@ -104,7 +104,7 @@ START_TEST(the_shared_place_keeps_no_slot_for_ever)
     }
     load(1);
     table = load(1);
-    ck_assert_int_eq(mirror_slotmem_slot(&none, table, "two"), APR_ENOSPC); /* the one of the shared place lives */
+    ck_assert_int_eq(mirror_table_slot(&none, table, "two"), APR_ENOSPC); /* the one of the shared place lives */
     finish(children[CHILDREN - 1]);
     ck_assert_ptr_eq(slot_of(table, "two"), slot);
     ck_assert_uint_eq(sum_of(table, slot).sum.seen, 0);
@@ -117,13 +117,13 @@ START_TEST(cells_stand_alone)
     mirror_table_t *table = load(3);
     mirror_slot_t *a = slot_of(table, "a");
     mirror_slot_t *b = slot_of(table, "b");
-    char *first = (char *)mirror_slotmem_cell(table, 1, a);
+    char *first = (char *)mirror_table_cell(table, 1, a);
 
     ck_assert_uint_eq((apr_uintptr_t)first % 64, 0);
     ck_assert_uint_eq((apr_uintptr_t)a % 64, 0);
-    ck_assert_int_ge((char *)mirror_slotmem_cell(table, 1, b) - first, (int)sizeof(mirror_cell_t));
-    ck_assert_int_ge((char *)mirror_slotmem_cell(table, 2, a) - first, 3 * (int)sizeof(mirror_cell_t));
-    memset(mirror_slotmem_cell(table, daemons + SPARE, b), 0xff, sizeof(mirror_cell_t)); /* the last is inside */
+    ck_assert_int_ge((char *)mirror_table_cell(table, 1, b) - first, (int)sizeof(mirror_cell_t));
+    ck_assert_int_ge((char *)mirror_table_cell(table, 2, a) - first, 3 * (int)sizeof(mirror_cell_t));
+    memset(mirror_table_cell(table, daemons + SPARE, b), 0xff, sizeof(mirror_cell_t)); /* the last is inside */
     ck_assert_uint_eq(sum_of(table, b).sum.seen, 0);                                     /* nobody has claimed it */
 }
 END_TEST
