@@ -169,7 +169,7 @@ static void keep_code_loaded(void)
 
 /* How long copies may hold up an end that is not graceful: at a stop or a restart httpd waits for all its children, and
  * serves nobody meanwhile. */
-#define MIRROR_HASTE apr_time_from_msec(200)
+#define ABRUPT_DRAIN apr_time_from_msec(200)
 
 #if AP_MODULE_MAGIC_AT_LEAST(20120211, 110)
 /* Main thread of a child of event or worker, while requests may still be served; of prefork, which never says that it is
@@ -209,8 +209,8 @@ static apr_status_t child_end(void *baton)
     mirror_child_t *child = baton;
     apr_interval_time_t patience = child->registry->drain_timeout;
 
-    if (patience > MIRROR_HASTE && !may_take_its_time(child)) {
-        patience = MIRROR_HASTE;
+    if (patience > ABRUPT_DRAIN && !may_take_its_time(child)) {
+        patience = ABRUPT_DRAIN;
     }
     if (!mirror_sender_stop(child, patience) || mirror_spool_may_be_closing(child)) {
         keep_code_loaded();

@@ -86,7 +86,7 @@ mirror_outcome_e mirror_admit(mirror_admit_t *admitted, mirror_lane_t *lane, con
         return mirror_admit_cancel(admitted, lane, MIRROR_OUTCOME_LIMITED);
     }
     pass = mirror_breaker_pass(lane, settings);
-    if (pass == MIRROR_BREAKER_CLOSED) {
+    if (pass == MIRROR_BREAKER_REFUSE) {
         return mirror_admit_cancel(admitted, lane, MIRROR_OUTCOME_UNREACHABLE);
     }
     admitted->probe = pass == MIRROR_BREAKER_PROBE;

@@ -37,7 +37,7 @@ typedef struct cluster_t {
 } cluster_t;
 
 /* One question on its way. */
-typedef struct quest_t {
+typedef struct lookup_t {
     mirror_limit_answer_t *answer;
     apr_int64_t wanted;
     apr_time_t deadline;
@@ -45,7 +45,7 @@ typedef struct quest_t {
     int asking;  /* it is not the owner yet */
     int hops;
     int lost; /* nodes that were of no use */
-} quest_t;
+} lookup_t;
 
 /* What to do next. */
 typedef enum { NEXT_DONE, NEXT_FAIL, NEXT_GO, NEXT_WAIT } next_e;
@@ -110,33 +110,33 @@ static void cluster_close(void *state)
 
 /* ---- one node ---- */
 
-/* Have a connection to the node of the quest. As it may be one of those that say nothing at all, it gets only half of
+/* Have a connection to the node of the lookup. As it may be one of those that say nothing at all, it gets only half of
  * the time that is left. */
-static apr_status_t reach(cluster_t *cluster, quest_t *quest)
+static apr_status_t reach(cluster_t *cluster, lookup_t *lookup)
 {
     apr_time_t now = mirror_clock_now();
 
-    if (cluster->connection && (!mirror_redis_connection_is_to(cluster->connection, quest->node.host, quest->node.port) ||
+    if (cluster->connection && (!mirror_redis_connection_is_to(cluster->connection, lookup->node.host, lookup->node.port) ||
                                 !mirror_redis_connection_is_usable(cluster->connection))) {
         cluster_close(cluster);
     }
     return cluster->connection
                ? APR_SUCCESS
-               : mirror_redis_connection_open(&cluster->connection, quest->node.host, quest->node.port, &cluster->login,
-                                   now + (quest->deadline - now) / 2, cluster->pool, quest->answer->fault);
+               : mirror_redis_connection_open(&cluster->connection, lookup->node.host, lookup->node.port, &cluster->login,
+                                   now + (lookup->deadline - now) / 2, cluster->pool, lookup->answer->fault);
 }
 
-static apr_status_t ask_node(const mirror_redis_reply_t **reply, cluster_t *cluster, quest_t *quest)
+static apr_status_t ask_node(const mirror_redis_reply_t **reply, cluster_t *cluster, lookup_t *lookup)
 {
     static const char *const asking[] = { "ASKING" };
-    apr_status_t rv = reach(cluster, quest);
+    apr_status_t rv = reach(cluster, lookup);
 
-    if (rv == APR_SUCCESS && quest->asking) {
-        rv = mirror_redis_connection_command(reply, cluster->connection, 1, asking, quest->deadline, quest->answer->fault);
+    if (rv == APR_SUCCESS && lookup->asking) {
+        rv = mirror_redis_connection_command(reply, cluster->connection, 1, asking, lookup->deadline, lookup->answer->fault);
     }
     if (rv == APR_SUCCESS) {
-        rv = mirror_redis_window_ask(reply, cluster->window, cluster->connection, quest->wanted, quest->asking,
-                                     quest->deadline, quest->answer->fault);
+        rv = mirror_redis_window_ask(reply, cluster->window, cluster->connection, lookup->wanted, lookup->asking,
+                                     lookup->deadline, lookup->answer->fault);
     }
     if (rv != APR_SUCCESS) {
         cluster_close(cluster);
@@ -144,90 +144,90 @@ static apr_status_t ask_node(const mirror_redis_reply_t **reply, cluster_t *clus
     return rv;
 }
 
-/* ---- the quest ---- */
+/* ---- the lookup ---- */
 
 /* The node is of no use: ask the next seed, who may know better who the owner is. */
-static next_e lose_node(cluster_t *cluster, quest_t *quest, next_e then)
+static next_e lose_node(cluster_t *cluster, lookup_t *lookup, next_e then)
 {
     cluster->seed = (cluster->seed + 1) % cluster->seed_count;
     cluster->owner.port = 0;
-    quest->asking = 0;
+    lookup->asking = 0;
     /* Each seed may be lost, and each may send us once to an owner that is. */
-    return ++quest->lost > 2 * cluster->seed_count ? NEXT_FAIL : then;
+    return ++lookup->lost > 2 * cluster->seed_count ? NEXT_FAIL : then;
 }
 
-static next_e follow(cluster_t *cluster, quest_t *quest, const node_t *to, int asking)
+static next_e follow(cluster_t *cluster, lookup_t *lookup, const node_t *to, int asking)
 {
     node_t node = *to;
 
     if (!*node.host) { /* the same host */
-        apr_cpystrn(node.host, quest->node.host, sizeof(node.host));
+        apr_cpystrn(node.host, lookup->node.host, sizeof(node.host));
     }
-    quest->asking = asking;
+    lookup->asking = asking;
     if (asking) {
-        quest->node = node;
+        lookup->node = node;
     }
     else {
         cluster->owner = node;
     }
-    return ++quest->hops > HOPS_MAX ? NEXT_FAIL : NEXT_GO;
+    return ++lookup->hops > HOPS_MAX ? NEXT_FAIL : NEXT_GO;
 }
 
-static next_e read_reply(cluster_t *cluster, quest_t *quest, const mirror_redis_reply_t *reply)
+static next_e read_reply(cluster_t *cluster, lookup_t *lookup, const mirror_redis_reply_t *reply)
 {
     node_t to;
 
-    if (mirror_redis_window_read(quest->answer, cluster->window, reply, quest->wanted, mirror_clock_now()) ==
+    if (mirror_redis_window_read(lookup->answer, cluster->window, reply, lookup->wanted, mirror_clock_now()) ==
         APR_SUCCESS) {
-        if (!quest->asking) {
-            cluster->owner = quest->node;
+        if (!lookup->asking) {
+            cluster->owner = lookup->node;
         }
         return NEXT_DONE;
     }
-    mirror_redis_connection_refuse(quest->answer->fault, cluster->connection, reply);
+    mirror_redis_connection_refuse(lookup->answer->fault, cluster->connection, reply);
     if (mirror_redis_reply_redirect(to.host, sizeof(to.host), &to.port, reply, "MOVED")) {
-        return follow(cluster, quest, &to, 0);
+        return follow(cluster, lookup, &to, 0);
     }
     if (mirror_redis_reply_redirect(to.host, sizeof(to.host), &to.port, reply, "ASK")) {
-        return follow(cluster, quest, &to, 1);
+        return follow(cluster, lookup, &to, 1);
     }
     if (mirror_redis_reply_is_error(reply, "TRYAGAIN")) {
-        quest->asking = 0;
+        lookup->asking = 0;
         return NEXT_WAIT;
     }
     if (mirror_redis_reply_is_error(reply, "CLUSTERDOWN") || mirror_redis_reply_is_error(reply, "LOADING") ||
         mirror_redis_reply_is_error(reply, "MASTERDOWN") || mirror_redis_reply_is_error(reply, "READONLY")) {
         cluster_close(cluster);
-        return lose_node(cluster, quest, NEXT_WAIT);
+        return lose_node(cluster, lookup, NEXT_WAIT);
     }
     cluster_close(cluster);
     return NEXT_FAIL;
 }
 
-static next_e go_on(cluster_t *cluster, quest_t *quest)
+static next_e go_on(cluster_t *cluster, lookup_t *lookup)
 {
     const mirror_redis_reply_t *reply;
 
-    if (!quest->asking) {
-        quest->node = cluster->owner.port ? cluster->owner : cluster->seeds[cluster->seed];
+    if (!lookup->asking) {
+        lookup->node = cluster->owner.port ? cluster->owner : cluster->seeds[cluster->seed];
     }
-    return ask_node(&reply, cluster, quest) == APR_SUCCESS ? read_reply(cluster, quest, reply)
-                                                           : lose_node(cluster, quest, NEXT_GO);
+    return ask_node(&reply, cluster, lookup) == APR_SUCCESS ? read_reply(cluster, lookup, reply)
+                                                           : lose_node(cluster, lookup, NEXT_GO);
 }
 
 static apr_status_t cluster_ask(mirror_limit_answer_t *answer, void *state, apr_int64_t wanted, apr_time_t deadline)
 {
     cluster_t *cluster = state;
-    quest_t quest;
+    lookup_t lookup;
     next_e next;
     int i;
 
-    memset(&quest, 0, sizeof(quest));
-    quest.answer = answer;
-    quest.wanted = wanted;
-    quest.deadline = deadline;
+    memset(&lookup, 0, sizeof(lookup));
+    lookup.answer = answer;
+    lookup.wanted = wanted;
+    lookup.deadline = deadline;
     for (i = 0; i < TRIES_MAX && mirror_clock_now() < deadline; i++) {
-        next = go_on(cluster, &quest);
+        next = go_on(cluster, &lookup);
         if (next == NEXT_DONE) {
             return APR_SUCCESS;
         }

@@ -24,7 +24,7 @@ APLOG_USE_MODULE(proxy_mirror);
 #define MIRROR_PAUSE_MIN apr_time_from_msec(100)
 #define MIRROR_PAUSE_MAX apr_time_from_sec(1)
 /* How much later than the deadline a helper is given up, which nothing but a look-up of a name can hold up. */
-#define MIRROR_GRACE apr_time_from_msec(50)
+#define HELPER_GRACE apr_time_from_msec(50)
 
 typedef struct gate_t gate_t;
 
@@ -231,7 +231,7 @@ static void take_answer(gate_t *gate)
 static void start_timer(gate_t *gate, const mirror_settings_t *settings)
 {
     mirror_loop_timer_start(gate->limits->send->loop, &gate->timer, mirror_clock_now(),
-                            apr_time_from_msec(settings->redis_timeout) + MIRROR_GRACE);
+                            apr_time_from_msec(settings->redis_timeout) + HELPER_GRACE);
 }
 
 /* Whether there is a helper. If not, the timer ends what waits when an answer would be late. */

@@ -108,7 +108,7 @@ void mirror_pool_dispatch_all(mirror_send_t *send)
     mirror_pool_t *pool;
 
     /* A task that ended has left a helper to whoever waits for one. */
-    while ((pool = mirror_pool_take_hungry(send))) {
+    while ((pool = mirror_pool_take_waiting(send))) {
         dispatch(pool);
     }
     while (send->touched) {

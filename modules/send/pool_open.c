@@ -168,23 +168,23 @@ int mirror_pool_pause(mirror_pool_t *pool)
 
 static void begin_hunger(mirror_pool_t *pool)
 {
-    if (!pool->hungry) {
-        pool->hungry = ++pool->send->hungers;
-        pool->send->hungry++;
+    if (!pool->wants_helper) {
+        pool->wants_helper = ++pool->send->helper_turns;
+        pool->send->wants_helper++;
     }
 }
 
 static mirror_pool_t *hungrier(mirror_pool_t *one, mirror_pool_t *other)
 {
-    return !one || other->hungry < one->hungry ? other : one;
+    return !one || other->wants_helper < one->wants_helper ? other : one;
 }
 
-mirror_pool_t *mirror_pool_take_hungry(mirror_send_t *send)
+mirror_pool_t *mirror_pool_take_waiting(mirror_send_t *send)
 {
-    mirror_pool_t *pool = send->hungry > 0 ? send->all : NULL, *first = NULL, *reached = NULL;
+    mirror_pool_t *pool = send->wants_helper > 0 ? send->all : NULL, *first = NULL, *reached = NULL;
 
     for (; pool; pool = pool->next) {
-        if (pool->hungry && may_start_task(pool)) {
+        if (pool->wants_helper && may_start_task(pool)) {
             first = hungrier(first, pool);
             reached = pool->failed ? reached : hungrier(reached, pool);
         }
@@ -193,8 +193,8 @@ mirror_pool_t *mirror_pool_take_hungry(mirror_send_t *send)
         return NULL;
     }
     pool = reached && ++send->fed % MIRROR_FED_IN_TURN != 0 ? reached : first;
-    pool->hungry = 0;
-    send->hungry--;
+    pool->wants_helper = 0;
+    send->wants_helper--;
     return pool;
 }
 

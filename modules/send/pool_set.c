@@ -132,7 +132,7 @@ void mirror_pool_end(mirror_pool_t *pool)
         link = &(*link)->next;
     }
     *link = pool->next;
-    send->hungry -= pool->hungry != 0;
+    send->wants_helper -= pool->wants_helper != 0;
     mirror_loop_timer_stop(&pool->pause);
     mirror_loop_timer_stop(&pool->spare);
     mirror_pool_drop_addresses(pool);

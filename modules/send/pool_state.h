@@ -29,7 +29,7 @@ struct mirror_pool_t {
     int open;                      /* idle and busy */
     int opening;                   /* with helpers */
     int tasks;                     /* of helpers */
-    apr_uint64_t hungry;           /* waits for a helper, behind those with less; 0: it does not */
+    apr_uint64_t wants_helper;           /* waits for a helper, behind those with less; 0: it does not */
     unsigned touched : 1;
     unsigned first : 1;   /* of the sender's memory, and not of malloc's */
     unsigned ends : 1;    /* another one is in force for the mirror */
@@ -116,7 +116,7 @@ void mirror_pool_open_missing(mirror_pool_t *pool);
 /* The pool that may have a helper now, of those that wait for one, and does not wait any more. Those
  * whose mirror was reached last time come first, as they do not keep it, and the one that has waited
  * longest now and then, so that each comes at some time. NULL: none waits that may have one. */
-mirror_pool_t *mirror_pool_take_hungry(mirror_send_t *send);
+mirror_pool_t *mirror_pool_take_waiting(mirror_send_t *send);
 
 /* The process lacks what a connection needs: try no other one for a while. 0: that was known. */
 int mirror_pool_pause(mirror_pool_t *pool);

@@ -26,8 +26,8 @@ typedef struct mirror_send_t {
     int count;                 /* mirrors */
     mirror_pool_t *all;        /* the pools in force, and those that end */
     mirror_pool_t *touched;    /* dirty pools; the next dispatch processes them */
-    int hungry;                /* pools that wait for a helper */
-    apr_uint64_t hungers;      /* how often a pool began to wait for a helper */
+    int wants_helper;                /* pools that wait for a helper */
+    apr_uint64_t helper_turns;      /* how often a pool began to wait for a helper */
     apr_uint32_t fed;          /* how often a waiting pool got its helper */
     int held;                  /* copies, waiting or in flight */
     int waiting;               /* of these, copies without a connection */

@@ -39,7 +39,7 @@ APLOG_USE_MODULE(proxy_mirror);
 #define MIRROR_TICK apr_time_from_sec(1)
 #define MIRROR_QUIET_TICKS 10
 /* How much longer than the drain may last the thread is waited for, at the end of the child. */
-#define MIRROR_GRACE apr_time_from_msec(500)
+#define DRAIN_GRACE apr_time_from_msec(500)
 
 enum { STATE_NEW, STATE_STARTING, STATE_RUNNING, STATE_DONE };
 
@@ -216,7 +216,7 @@ static void run(mirror_sender_t *sender)
  * may hold it up for longer; that one is left behind. */
 static void wait_for_helpers(mirror_sender_t *sender)
 {
-    apr_time_t end = mirror_clock_now() + MIRROR_GRACE / 2;
+    apr_time_t end = mirror_clock_now() + DRAIN_GRACE / 2;
 
     for (;;) {
         take_reports(sender);
@@ -241,7 +241,7 @@ static void finish(mirror_sender_t *sender)
     mirror_gate_close_all(sender->limits);
     mirror_pool_close_all(&sender->send);
     mirror_loop_round(sender->send.loop, 0, &rv); /* frees what was closed */
-    mirror_log_close(sender->child->logs, MIRROR_GRACE / 4);
+    mirror_log_close(sender->child->logs, DRAIN_GRACE / 4);
     sender->left_behind = mirror_helpers_end(sender->send.helpers);
 }
 
@@ -361,7 +361,7 @@ int mirror_sender_stop(mirror_child_t *child, apr_interval_time_t patience)
     apr_atomic_xchg32(&sender->stopping, 1);
     mirror_loop_wake(sender->send.loop);
     while (apr_atomic_read32(&sender->state) != STATE_DONE) {
-        if (mirror_clock_now() > sender->deadline + MIRROR_GRACE) {
+        if (mirror_clock_now() > sender->deadline + DRAIN_GRACE) {
             return 0;
         }
         apr_sleep(MIRROR_NAP);

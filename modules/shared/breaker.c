@@ -30,7 +30,7 @@ mirror_breaker_e mirror_breaker_pass(mirror_lane_t *lane, const mirror_settings_
     apr_time_t now;
 
     if (until == 0) {
-        return MIRROR_BREAKER_OPEN;
+        return MIRROR_BREAKER_PASS;
     }
     now = mirror_clock_now();
     if (!is_ahead(until, now, longest) &&
@@ -38,7 +38,7 @@ mirror_breaker_e mirror_breaker_pass(mirror_lane_t *lane, const mirror_settings_
         return MIRROR_BREAKER_PROBE;
     }
     mirror_breaker_dropped(lane, 1);
-    return MIRROR_BREAKER_CLOSED;
+    return MIRROR_BREAKER_REFUSE;
 }
 
 void mirror_breaker_forgo(mirror_lane_t *lane)

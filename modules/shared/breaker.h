@@ -15,12 +15,12 @@
 
 #include "base/mirror.h"
 
-typedef enum { MIRROR_BREAKER_OPEN, MIRROR_BREAKER_PROBE, MIRROR_BREAKER_CLOSED } mirror_breaker_e;
+typedef enum { MIRROR_BREAKER_PASS, MIRROR_BREAKER_PROBE, MIRROR_BREAKER_REFUSE } mirror_breaker_e;
 
 /* ---- request threads ---- */
 
-/* Whether a copy may go to `lane`'s mirror: OPEN, if it is up; PROBE, if it is down and this copy is to find out whether
- * it still is; CLOSED, if it is not to be made (counted in the slot's down_drops). */
+/* Whether a copy may go to `lane`'s mirror: PASS, if it is up; PROBE, if it is down and this copy is to find out whether
+ * it still is; REFUSE, if it is not to be made (counted in the slot's down_drops). */
 mirror_breaker_e mirror_breaker_pass(mirror_lane_t *lane, const mirror_settings_t *settings);
 
 /* ---- any thread, any process ---- */

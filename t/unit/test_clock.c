@@ -94,11 +94,11 @@ START_TEST(down_is_down_whatever_the_wall_clock_does)
 {
     apr_time_t until;
 
-    ck_assert_int_eq(mirror_breaker_pass(&lane, &settings), MIRROR_BREAKER_OPEN);
+    ck_assert_int_eq(mirror_breaker_pass(&lane, &settings), MIRROR_BREAKER_PASS);
     ck_assert_int_eq(mirror_breaker_down_until(&slot), 0);
     mirror_breaker_down(&lane, settings.retry, "connect", APR_SUCCESS, NULL);
     step_wall(steps[_i]);
-    ck_assert_int_eq(mirror_breaker_pass(&lane, &settings), MIRROR_BREAKER_CLOSED);
+    ck_assert_int_eq(mirror_breaker_pass(&lane, &settings), MIRROR_BREAKER_REFUSE);
     ck_assert(mirror_breaker_is_down(&lane, mirror_clock_now()));
     until = mirror_breaker_down_until(&slot);
     ck_assert_int_gt(until, apr_time_now());
@@ -112,12 +112,12 @@ START_TEST(a_probe_when_the_time_is_over)
     mirror_breaker_down(&lane, 0, "connect", APR_SUCCESS, NULL);
     step_wall(steps[_i]);
     ck_assert_int_eq(mirror_breaker_pass(&lane, &settings), MIRROR_BREAKER_PROBE);
-    ck_assert_int_eq(mirror_breaker_pass(&lane, &settings), MIRROR_BREAKER_CLOSED);
+    ck_assert_int_eq(mirror_breaker_pass(&lane, &settings), MIRROR_BREAKER_REFUSE);
     step_wall(-steps[_i]);
     mirror_breaker_forgo(&lane);
     ck_assert_int_eq(mirror_breaker_pass(&lane, &settings), MIRROR_BREAKER_PROBE);
     mirror_breaker_up(&lane, NULL);
-    ck_assert_int_eq(mirror_breaker_pass(&lane, &settings), MIRROR_BREAKER_OPEN);
+    ck_assert_int_eq(mirror_breaker_pass(&lane, &settings), MIRROR_BREAKER_PASS);
 }
 END_TEST
 
@@ -138,7 +138,7 @@ START_TEST(a_time_that_cannot_be_keeps_no_mirror_down)
         ck_assert_int_eq(mirror_breaker_down_until(&slot), 0);
         ck_assert(!mirror_breaker_is_down(&lane, mirror_clock_now()));
         ck_assert_int_eq(mirror_breaker_pass(&lane, &settings), MIRROR_BREAKER_PROBE);
-        ck_assert_int_eq(mirror_breaker_pass(&lane, &settings), MIRROR_BREAKER_CLOSED);
+        ck_assert_int_eq(mirror_breaker_pass(&lane, &settings), MIRROR_BREAKER_REFUSE);
         ck_assert_uint_le(slot.down_until - now,
                           (apr_uint64_t)(settings.retry + settings.connect_timeout + 60 * SECOND));
     }
@@ -153,7 +153,7 @@ START_TEST(the_longest_pause_is_kept)
     settings.connect_timeout = 7 * DAY;
     slot.down_until = 1;
     ck_assert_int_eq(mirror_breaker_pass(&lane, &settings), MIRROR_BREAKER_PROBE);
-    ck_assert_int_eq(mirror_breaker_pass(&lane, &settings), MIRROR_BREAKER_CLOSED);
+    ck_assert_int_eq(mirror_breaker_pass(&lane, &settings), MIRROR_BREAKER_REFUSE);
     ck_assert(mirror_breaker_is_down(&lane, mirror_clock_now()));
     ck_assert_int_gt(mirror_breaker_down_until(&slot), apr_time_now() + 13 * DAY);
 }
