@@ -6,7 +6,7 @@
  * is tried at once, and watched for only when the socket is full. An answer that is there before all was written is
  * taken as it is (RFC 9112 9.3: a server may answer early), but then the connection cannot be used again.
  *
- * Copies in a row are written as if they were one, and answered one after the other (RFC 9112 9.3.2).
+ * Copies in a batch are written as if they were one, and answered one after the other (RFC 9112 9.3.2).
  */
 #include <string.h>
 
@@ -58,7 +58,7 @@ static int add_iovec(struct iovec *iov, int n, const char *data, apr_size_t len)
     return len > 0 ? n + 1 : n;
 }
 
-/* What of memory is to be written next, from where we are; what follows in the row has nothing but heads. */
+/* What of memory is to be written next, from where we are; what follows in the batch has nothing but heads. */
 static int gather(mirror_connection_t *c, struct iovec *iov)
 {
     const mirror_copy_t *copy = c->sending;
@@ -212,7 +212,7 @@ static int has_more(mirror_connection_t *c, apr_size_t len)
            !APR_STATUS_IS_EAGAIN(c->wire.transport->read(&c->wire, c->shared->buffer, &more));
 }
 
-/* Whether a byte of a copy of the row, behind the first, has left. */
+/* Whether a byte of a copy of the batch, behind the first, has left. */
 static int is_begun(const mirror_connection_t *c, const mirror_copy_t *copy)
 {
     return c->sending != copy || c->part != PART_HEAD || c->offset > 0;
@@ -359,20 +359,20 @@ apr_status_t mirror_connection_adopt(mirror_connection_t *c, mirror_connections_
     return mirror_loop_add(shared->loop, &c->io, c->wire.socket, APR_POLLIN, on_ready, c, c->pool);
 }
 
-void mirror_connection_start(mirror_connection_t *c, mirror_copy_t *row, apr_interval_time_t taken)
+void mirror_connection_start(mirror_connection_t *c, mirror_copy_t *batch, apr_interval_time_t taken)
 {
     apr_time_t now = mirror_loop_now(c->shared->loop);
 
-    mirror_response_init(&c->response, row->no_answer_body);
-    c->copy = row;
-    c->sending = row;
+    mirror_response_init(&c->response, batch->no_answer_body);
+    c->copy = batch;
+    c->sending = batch;
     c->part = PART_HEAD;
     c->offset = 0;
     c->writing = 1;
     c->wrote = 0;
     c->unreadable = 0;
     c->surplus = 0;
-    mirror_loop_timer_start(c->shared->loop, &c->timer, now - taken, row->settings->timeout);
+    mirror_loop_timer_start(c->shared->loop, &c->timer, now - taken, batch->settings->timeout);
     if (write_row(c) != APR_SUCCESS) {
         write_failed(c);
     }

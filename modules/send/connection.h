@@ -1,6 +1,6 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE.
  *
- * send/connection.h - one connection to a mirror: write a copy, or several in a row, read the answers, idle or close.
+ * send/connection.h - one connection to a mirror: write a copy, or several in a batch, read the answers, idle or close.
  *
  * A connection is made empty by the sender, opened by a helper (which owns it meanwhile), and then the sender's until it
  * is closed. It lives in a pool of its own, with its socket.
@@ -35,7 +35,7 @@ struct mirror_connections_t {
     mirror_loop_t *loop;
     char *buffer; /* for reading; what an answer says is thrown away */
     apr_size_t buffer_size;
-    /* `copy` was answered, and the next one of its row is under way now. It is the callee's to take. */
+    /* `copy` was answered, and the next one of its batch is under way now. It is the callee's to take. */
     void (*answered)(void *baton, mirror_connection_t *connection, mirror_copy_t *copy);
     /* The copy under way has ended so (its `copy` member, with all that follow it, is the callee's to take), or the idle
      * connection has. Then, if the connection is not reusable, it must be closed. */
@@ -90,10 +90,10 @@ struct mirror_connection_t {
 /* Take over an open connection: watch it, idle. Errors: apr_pollset_add's; then the caller destroys it. */
 apr_status_t mirror_connection_adopt(mirror_connection_t *connection, mirror_connections_t *shared);
 
-/* Send `row`, a copy or several that are linked by `next`, and read the answers (RFC 9112 9.3.2); `answered` and `ended`
+/* Send `batch`, a copy or several that are linked by `next`, and read the answers (RFC 9112 9.3.2); `answered` and `ended`
  * tell how that went, possibly before this returns. `taken` of their timeout has gone by already. Copies that follow
  * another one have no body, and neither has that one; all have the same settings. The connection must be idle. */
-void mirror_connection_start(mirror_connection_t *connection, mirror_copy_t *row, apr_interval_time_t taken);
+void mirror_connection_start(mirror_connection_t *connection, mirror_copy_t *batch, apr_interval_time_t taken);
 
 /* It is idle from now, for at most `keepalive`. */
 void mirror_connection_rest(mirror_connection_t *connection, apr_interval_time_t keepalive);

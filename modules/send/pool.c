@@ -34,21 +34,21 @@ const mirror_settings_t *mirror_pool_settings(const mirror_send_t *send, int ind
 
 /* ---- sending ---- */
 
-static void lease(mirror_pool_t *pool, mirror_connection_t *c, mirror_copy_t *row)
+static void lease(mirror_pool_t *pool, mirror_connection_t *c, mirror_copy_t *batch)
 {
     apr_time_t now = mirror_loop_now(pool->send->loop);
     mirror_copy_t *copy;
 
     APR_RING_REMOVE(c, link);
     APR_RING_INSERT_TAIL(&pool->busy, c, mirror_connection_t, link);
-    for (copy = row; copy; copy = copy->next) {
+    for (copy = batch; copy; copy = copy->next) {
         if (!copy->in_flight) {
             copy->in_flight = 1;
             copy->started = now;
             apr_atomic_inc64(&pool->lane->cell->in_flight);
         }
     }
-    mirror_connection_start(c, row, now - row->started);
+    mirror_connection_start(c, batch, now - batch->started);
 }
 
 /* Whether more copies wait for a fresh connection than can be opened beside those that there are, for max_connections or for
@@ -70,17 +70,17 @@ static void send_waiting(mirror_pool_t *pool)
 {
     while (!APR_RING_EMPTY(&pool->idle, mirror_connection_t, link)) {
         mirror_connection_t *c = APR_RING_FIRST(&pool->idle);
-        mirror_copy_t *row;
+        mirror_copy_t *batch;
 
         if (c->used && lacks_room(pool)) {
             mirror_pool_close_connection(pool, c);
             continue;
         }
-        row = mirror_pool_take_row(pool, c);
-        if (!row) {
+        batch = mirror_pool_take_batch(pool, c);
+        if (!batch) {
             break;
         }
-        lease(pool, c, row);
+        lease(pool, c, batch);
     }
     if (mirror_pool_count_waiting(pool) == 0) {
         return;
@@ -382,11 +382,11 @@ void mirror_pool_close_all(mirror_send_t *send)
         mirror_pool_end_waiting(pool, MIRROR_OUTCOME_SHUT_DOWN);
         while (!APR_RING_EMPTY(&pool->busy, mirror_connection_t, link)) {
             mirror_connection_t *c = APR_RING_FIRST(&pool->busy);
-            mirror_copy_t *row = c->copy;
+            mirror_copy_t *batch = c->copy;
 
             c->copy = NULL;
             mirror_pool_close_connection(pool, c);
-            mirror_pool_end_row(pool, row, MIRROR_OUTCOME_SHUT_DOWN);
+            mirror_pool_end_batch(pool, batch, MIRROR_OUTCOME_SHUT_DOWN);
         }
         while (mirror_pool_close_idle(pool)) {
         }

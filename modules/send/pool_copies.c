@@ -1,6 +1,6 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE.
  *
- * send/pool_copies.c - the copies of a pool: those that wait, what goes in a row, and what becomes of them. See
+ * send/pool_copies.c - the copies of a pool: those that wait, what goes in a batch, and what becomes of them. See
  * send/pool.h. Sender thread.
  *
  * A copy waits in one of two lists. In `waiting` it has not been sent yet, and any connection will do. In `again` it was,
@@ -55,7 +55,7 @@ int mirror_pool_count_waiting(const mirror_pool_t *pool)
     return pool->waiting.count + pool->again.count;
 }
 
-/* ---- rows ---- */
+/* ---- batches ---- */
 
 /* Whether it may share a connection with others that are not answered yet: it can be sent again if they are the end of
  * that (RFC 9112 9.3.2), and is the last word on nothing. */
@@ -83,23 +83,23 @@ static mirror_copy_t *take_again(mirror_pool_t *pool)
     return copy;
 }
 
-mirror_copy_t *mirror_pool_take_row(mirror_pool_t *pool, const mirror_connection_t *c)
+mirror_copy_t *mirror_pool_take_batch(mirror_pool_t *pool, const mirror_connection_t *c)
 {
-    mirror_copy_t *row = c->used || has_probe(pool) ? NULL : take_again(pool);
+    mirror_copy_t *batch = c->used || has_probe(pool) ? NULL : take_again(pool);
     mirror_copy_t *last;
     apr_int64_t more;
 
-    row = row ? row : take(pool, &pool->waiting);
-    if (!row || !c->used || !may_share(row)) {
-        return row;
+    batch = batch ? batch : take(pool, &pool->waiting);
+    if (!batch || !c->used || !may_share(batch)) {
+        return batch;
     }
-    for (last = row, more = row->settings->pipeline - 1; more > 0; more--, last = last->next) {
-        if (!pool->waiting.first || !may_share(pool->waiting.first) || pool->waiting.first->settings != row->settings) {
+    for (last = batch, more = batch->settings->pipeline - 1; more > 0; more--, last = last->next) {
+        if (!pool->waiting.first || !may_share(pool->waiting.first) || pool->waiting.first->settings != batch->settings) {
             break;
         }
         last->next = take(pool, &pool->waiting);
     }
-    return row;
+    return batch;
 }
 
 /* ---- ends ---- */
@@ -113,27 +113,27 @@ void mirror_pool_end_copy(mirror_pool_t *pool, mirror_copy_t *copy, mirror_outco
     mirror_copy_end(copy, outcome);
 }
 
-void mirror_pool_end_row(mirror_pool_t *pool, mirror_copy_t *row, mirror_outcome_e outcome)
+void mirror_pool_end_batch(mirror_pool_t *pool, mirror_copy_t *batch, mirror_outcome_e outcome)
 {
     mirror_copy_t *next;
 
-    for (; row; row = next) {
-        next = row->next;
-        mirror_pool_end_copy(pool, row, outcome);
+    for (; batch; batch = next) {
+        next = batch->next;
+        mirror_pool_end_copy(pool, batch, outcome);
     }
 }
 
-void mirror_pool_strand(mirror_pool_t *pool, mirror_copy_t *row, mirror_connection_end_e how)
+void mirror_pool_strand(mirror_pool_t *pool, mirror_copy_t *batch, mirror_connection_end_e how)
 {
     mirror_copy_t *next;
 
     if (how == MIRROR_TIMED_OUT) {
-        mirror_pool_end_row(pool, row, MIRROR_OUTCOME_TIMED_OUT);
+        mirror_pool_end_batch(pool, batch, MIRROR_OUTCOME_TIMED_OUT);
         return;
     }
-    for (; row; row = next) {
-        next = row->next;
-        mirror_pool_add_again(pool, row);
+    for (; batch; batch = next) {
+        next = batch->next;
+        mirror_pool_add_again(pool, batch);
     }
 }
 

@@ -137,8 +137,8 @@ static int count_missing(mirror_pool_t *pool)
 {
     mirror_send_t *send = pool->send;
     apr_int64_t taken, most = send->child->descriptors_max;
-    apr_int64_t row = mirror_pool_settings_of(pool)->pipeline;
-    apr_int64_t n = pool->again.count + (pool->waiting.count + row - 1) / row - pool->opening;
+    apr_int64_t batch = mirror_pool_settings_of(pool)->pipeline;
+    apr_int64_t n = pool->again.count + (pool->waiting.count + batch - 1) / batch - pool->opening;
     apr_int64_t room = mirror_pool_settings_of(pool)->max_connections - pool->open - pool->opening;
 
     if (pool->spare.ring && pool->open > 0) {

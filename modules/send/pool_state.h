@@ -80,17 +80,17 @@ int mirror_pool_count_waiting(const mirror_pool_t *pool);
  * by `next`, as far as pipeline lets them. On a connection that has answered nothing yet it is
  * always one, as the mirror may close it with the first answer. A copy that was sent before and has
  * no time left ends as timed_out. NULL: nothing waits for this connection. */
-mirror_copy_t *mirror_pool_take_row(mirror_pool_t *pool, const mirror_connection_t *connection);
+mirror_copy_t *mirror_pool_take_batch(mirror_pool_t *pool, const mirror_connection_t *connection);
 
 /* End `copy` with `outcome`. It has no connection, and waits no more. */
 void mirror_pool_end_copy(mirror_pool_t *pool, mirror_copy_t *copy, mirror_outcome_e outcome);
 
-/* End `row`, a copy with those linked to it by `next`, or NULL, so. */
-void mirror_pool_end_row(mirror_pool_t *pool, mirror_copy_t *row, mirror_outcome_e outcome);
+/* End `batch`, a copy with those linked to it by `next`, or NULL, so. */
+void mirror_pool_end_batch(mirror_pool_t *pool, mirror_copy_t *batch, mirror_outcome_e outcome);
 
-/* Own `row`, or NULL: it was sent behind a copy that was the last one on its connection, and ended `how`. They have had as
+/* Own `batch`, or NULL: it was sent behind a copy that was the last one on its connection, and ended `how`. They have had as
  * much time as that one, and nobody knows whether the mirror has seen them: they end with it, or are sent once more. */
-void mirror_pool_strand(mirror_pool_t *pool, mirror_copy_t *row, mirror_connection_end_e how);
+void mirror_pool_strand(mirror_pool_t *pool, mirror_copy_t *batch, mirror_connection_end_e how);
 
 /* End with `outcome` all that have no connection. */
 void mirror_pool_end_waiting(mirror_pool_t *pool, mirror_outcome_e outcome);

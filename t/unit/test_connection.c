@@ -171,7 +171,7 @@ START_TEST(answers_of_a_row_over_the_edge)
 }
 END_TEST
 
-/* The mirror answers the second copy of a row before it has read all of it. */
+/* The mirror answers the second copy of a batch before it has read all of it. */
 START_TEST(an_answer_before_the_copy_was_written)
 {
     static char long_head[8 << 20];

@@ -64,14 +64,14 @@ static void setup(void)
 }
 
 /* Which copies these are, as digits. */
-static const char *digits(const mirror_copy_t *row)
+static const char *digits(const mirror_copy_t *batch)
 {
     static char text[COPIES + 1];
     int n = 0;
 
-    for (; row; row = row->next) {
+    for (; batch; batch = batch->next) {
         ck_assert_int_lt(n, COPIES);
-        text[n++] = (char)('0' + (row - copies));
+        text[n++] = (char)('0' + (batch - copies));
     }
     text[n] = '\0';
     return text;
@@ -79,7 +79,7 @@ static const char *digits(const mirror_copy_t *row)
 
 static void ck_assert_takes(const mirror_connection_t *c, const char *expected)
 {
-    ck_assert_str_eq(digits(mirror_pool_take_row(&pool, c)), expected);
+    ck_assert_str_eq(digits(mirror_pool_take_batch(&pool, c)), expected);
     ck_assert_int_eq(context.waiting, mirror_pool_count_waiting(&pool));
 }
 
@@ -127,7 +127,7 @@ END_TEST
 START_TEST(once_more_is_on_a_fresh_connection_and_first_there)
 {
     add(0, 4);
-    mirror_pool_strand(&pool, mirror_pool_take_row(&pool, &used), MIRROR_BROKEN);
+    mirror_pool_strand(&pool, mirror_pool_take_batch(&pool, &used), MIRROR_BROKEN);
     ck_assert_int_eq(mirror_pool_count_waiting(&pool), 5);
     ck_assert_takes(&fresh, "0");
     ck_assert_takes(&used, "34");
@@ -143,7 +143,7 @@ END_TEST
 START_TEST(stranded_by_time)
 {
     add(0, 4);
-    mirror_pool_strand(&pool, mirror_pool_take_row(&pool, &used), MIRROR_TIMED_OUT);
+    mirror_pool_strand(&pool, mirror_pool_take_batch(&pool, &used), MIRROR_TIMED_OUT);
     ck_assert_int_eq(ended, 3);
     ck_assert_int_eq(ended_as, MIRROR_OUTCOME_TIMED_OUT);
     ck_assert_int_eq(context.held, COPIES - 3);
