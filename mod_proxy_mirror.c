@@ -79,8 +79,9 @@ static int open_logs(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, ser
                                        : mirror_log_open(registry, pconf, s)) {
         return OK;
     }
-    return ap_mpm_query(AP_MPMQ_GENERATION, &generation) == APR_SUCCESS && generation > 0 ? OK
-                                                                                          : HTTP_INTERNAL_SERVER_ERROR;
+    return ap_mpm_query(AP_MPMQ_GENERATION, &generation) == APR_SUCCESS && generation > 0
+               ? OK
+               : HTTP_INTERNAL_SERVER_ERROR;
 }
 
 /* Shared memory, and a slot for each mirror. What fails here stops the first start, in the first
@@ -99,7 +100,8 @@ static int post_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, s
     reload = ap_mpm_query(AP_MPMQ_GENERATION, &generation) == APR_SUCCESS && generation > 0;
     rv = mirror_table_open(&registry->table, pconf, s, registry->slots);
     if (rv != APR_SUCCESS) {
-        ap_log_error(APLOG_MARK, APLOG_EMERG, rv, s, "PM0001: no shared memory for %d mirrors (ProxyMirrorSlots); %s",
+        ap_log_error(APLOG_MARK, APLOG_EMERG, rv, s,
+                     "PM0001: no shared memory for %d mirrors (ProxyMirrorSlots); %s",
                      registry->slots, reload ? "nothing is mirrored" : "httpd does not start");
         registry->table = NULL;
         return reload ? OK : HTTP_INTERNAL_SERVER_ERROR;
@@ -109,8 +111,9 @@ static int post_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, s
         const char *missing = mirror_settings_missing(mirror, mirror->settings, ptemp);
 
         if (missing) {
-            ap_log_error(APLOG_MARK, APLOG_ERR, 0, s, "PM0700: mirror %s (%s:%d): %s; %s", mirror->name, mirror->file,
-                         mirror->line, missing, reload ? "it is off" : "httpd does not start");
+            ap_log_error(APLOG_MARK, APLOG_ERR, 0, s, "PM0700: mirror %s (%s:%d): %s; %s",
+                         mirror->name, mirror->file, mirror->line, missing,
+                         reload ? "it is off" : "httpd does not start");
             if (!reload) {
                 return HTTP_INTERNAL_SERVER_ERROR;
             }
@@ -119,9 +122,11 @@ static int post_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, s
         rv = mirror_table_slot(&mirror->slot, registry->table, mirror->name);
         if (rv != APR_SUCCESS) {
             ap_log_error(APLOG_MARK, APLOG_ERR, rv, s,
-                         "PM0002: mirror %s (%s:%d): all %d slots of shared memory (ProxyMirrorSlots) are taken; %s",
+                         "PM0002: mirror %s (%s:%d): all %d slots of shared memory "
+                         "(ProxyMirrorSlots) are taken; %s",
                          mirror->name, mirror->file, mirror->line, registry->slots,
-                         reload ? "it is off until a later reload finds room" : "httpd does not start");
+                         reload ? "it is off until a later reload finds room"
+                                : "httpd does not start");
             mirror->slot = NULL;
             if (!reload) {
                 return HTTP_INTERNAL_SERVER_ERROR;
@@ -137,7 +142,8 @@ static int post_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, s
 }
 
 /* The parent: a child was started, or has ended, of itself or killed. */
-static void child_status(server_rec *s, pid_t pid, ap_generation_t generation, int slot, mpm_child_status status)
+static void child_status(server_rec *s, pid_t pid, ap_generation_t generation, int slot,
+                         mpm_child_status status)
 {
     mirror_registry_t *registry = mirror_scope_registry(s);
 
@@ -167,13 +173,13 @@ static void keep_code_loaded(void)
     }
 }
 
-/* How long copies may hold up an end that is not graceful: at a stop or a restart httpd waits for all its children, and
- * serves nobody meanwhile. */
+/* How long copies may hold up an end that is not graceful: at a stop or a restart httpd waits for
+ * all its children, and serves nobody meanwhile. */
 #define ABRUPT_DRAIN apr_time_from_msec(200)
 
 #if AP_MODULE_MAGIC_AT_LEAST(20120211, 110)
-/* Main thread of a child of event or worker, while requests may still be served; of prefork, which never says that it is
- * graceful. */
+/* Main thread of a child of event or worker, while requests may still be served; of prefork, which
+ * never says that it is graceful. */
 static void child_stopping(apr_pool_t *pchild, int graceful)
 {
     mirror_registry_t *registry = mirror_scope_registry(ap_server_conf);
@@ -191,8 +197,10 @@ static int may_take_its_time(const mirror_child_t *child)
     int threaded = 0;
     sigset_t blocked;
 
-    if (ap_mpm_query(AP_MPMQ_IS_THREADED, &threaded) == APR_SUCCESS && threaded == AP_MPMQ_NOT_SUPPORTED) {
-        /* A child of prefork ends within the handler of a signal, which is then blocked, unless it is graceful. */
+    if (ap_mpm_query(AP_MPMQ_IS_THREADED, &threaded) == APR_SUCCESS &&
+        threaded == AP_MPMQ_NOT_SUPPORTED) {
+        /* A child of prefork ends within the handler of a signal, which is then blocked, unless it
+         * is graceful. */
         return pthread_sigmask(SIG_BLOCK, NULL, &blocked) != 0 ||
                (!sigismember(&blocked, SIGTERM) && !sigismember(&blocked, SIGHUP));
     }
@@ -236,12 +244,14 @@ static void child_init(apr_pool_t *pchild, server_rec *s)
     child = apr_pcalloc(pool, sizeof(*child));
     child->registry = registry;
     mirror_copy_start(child, pool);
-    if (apr_generate_random_bytes((unsigned char *)&child->sample, sizeof(child->sample)) != APR_SUCCESS) {
+    if (apr_generate_random_bytes((unsigned char *)&child->sample, sizeof(child->sample)) !=
+        APR_SUCCESS) {
         ap_random_insecure_bytes(&child->sample, sizeof(child->sample));
     }
     rv = mirror_table_claim(&child->place, registry->table);
     if (rv != APR_SUCCESS) {
-        ap_log_error(APLOG_MARK, APLOG_ERR, rv, s, "PM0003: no place in shared memory; this child mirrors nothing");
+        ap_log_error(APLOG_MARK, APLOG_ERR, rv, s,
+                     "PM0003: no place in shared memory; this child mirrors nothing");
         return;
     }
     child->lanes = apr_pcalloc(pool, registry->mirrors->nelts * sizeof(mirror_lane_t));
@@ -259,7 +269,8 @@ static void child_init(apr_pool_t *pchild, server_rec *s)
         rv = mirror_sender_create(child, pool, s);
     }
     if (rv != APR_SUCCESS) {
-        ap_log_error(APLOG_MARK, APLOG_ERR, rv, s, "PM0004: no pollset, or no mutex; this child mirrors nothing");
+        ap_log_error(APLOG_MARK, APLOG_ERR, rv, s,
+                     "PM0004: no pollset, or no mutex; this child mirrors nothing");
         mirror_table_release(registry->table, child->place);
         return;
     }
@@ -292,15 +303,14 @@ static void register_hooks(apr_pool_t *p)
     mirror_capture_register_hooks(p);
 }
 
-module AP_MODULE_DECLARE_DATA proxy_mirror_module = {
-    STANDARD20_MODULE_STUFF,
-    mirror_scope_create,
-    mirror_scope_merge,
-    mirror_scope_create_server,
-    mirror_scope_merge_server,
-    mirror_directives_commands,
-    register_hooks,
+module AP_MODULE_DECLARE_DATA proxy_mirror_module = { STANDARD20_MODULE_STUFF,
+                                                      mirror_scope_create,
+                                                      mirror_scope_merge,
+                                                      mirror_scope_create_server,
+                                                      mirror_scope_merge_server,
+                                                      mirror_directives_commands,
+                                                      register_hooks,
 #if defined(AP_MODULE_FLAG_NONE)
-    AP_MODULE_FLAG_NONE
+                                                      AP_MODULE_FLAG_NONE
 #endif
 };

@@ -1,11 +1,13 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE.
  *
- * decision.c - what a decision not to copy costs the thread that serves the client: bench/cases/decision.py runs it.
+ * decision.c - what a decision not to copy costs the thread that serves the client:
+ * bench/cases/decision.py runs it.
  *
- * It does what capture/capture.c does for one mirror of a request with twelve headers: take the settings, choose, and count,
- * with settings of the file's and with some that the manager has set; with a log, also make the line of what was refused and
- * hand it over. What the sender then does with lines is not counted. For each case a line is printed: its name, and
- * nanoseconds of processor time for each decision, the fastest of several rounds.
+ * It does what capture/capture.c does for one mirror of a request with twelve headers: take the
+ * settings, choose, and count, with settings of the file's and with some that the manager has set;
+ * with a log, also make the line of what was refused and hand it over. What the sender then does
+ * with lines is not counted. For each case a line is printed: its name, and nanoseconds of
+ * processor time for each decision, the fastest of several rounds.
  */
 #include <fcntl.h>
 #include <stdio.h>
@@ -39,11 +41,13 @@ static const struct {
     { "disabled", "enabled=false", MIRROR_OUTCOME_DISABLED, 0 },
     { "filtered, by methods=POST,PUT", "methods=POST,PUT", MIRROR_OUTCOME_FILTERED, 0 },
     { "sampled_out, sample_ratio=0", "sample_ratio=0", MIRROR_OUTCOME_SAMPLED_OUT, 0 },
-    { "sampled_out, sample_ratio=0.000000001", "sample_ratio=0.000000001", MIRROR_OUTCOME_SAMPLED_OUT, 0 },
+    { "sampled_out, sample_ratio=0.000000001", "sample_ratio=0.000000001",
+      MIRROR_OUTCOME_SAMPLED_OUT, 0 },
     { "sampled_out, sample_ratio=0.000000001, with ProxyMirrorLog", "sample_ratio=0.000000001",
       MIRROR_OUTCOME_SAMPLED_OUT, 1 },
     { "limited", "enable_limit_count=true time_window=3600", MIRROR_OUTCOME_LIMITED, 0 },
-    { "limited, with ProxyMirrorLog", "enable_limit_count=true time_window=3600", MIRROR_OUTCOME_LIMITED, 1 },
+    { "limited, with ProxyMirrorLog", "enable_limit_count=true time_window=3600",
+      MIRROR_OUTCOME_LIMITED, 1 },
 };
 
 static mirror_settings_t settings;
@@ -202,7 +206,7 @@ int main(void)
         }
         mirror_limit_settings_identify(&settings);
         mirror_window_close(&slot.limit_closed, settings.limit_id,
-                                  mirror_clock_now() + apr_time_from_sec(3600));
+                            mirror_clock_now() + apr_time_from_sec(3600));
         ns = wrong ? -1 : measure(cases[i].outcome, cases[i].logged);
         failed |= ns < 0;
         printf("%s\t%.1f\n", cases[i].name, ns);

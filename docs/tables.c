@@ -3,8 +3,8 @@
  * tables.c - print the tables that the documentation is generated from, as JSON. Not installed.
  *
  * docs/generate.py reads the output. Every name, type, default and range in it is an entry of a
- * table of the module: mirror_attributes, mirror_directives_commands, the outcomes, and the metrics as
- * mirror_metrics_answer() prints them.
+ * table of the module: mirror_attributes, mirror_directives_commands, the outcomes, and the
+ * metrics as mirror_metrics_answer() prints them.
  *
  * The program links the module's objects without httpd. The functions of httpd that the output
  * needs are below; all others stay unresolved (Makefile.am) and are never called.

@@ -2,12 +2,14 @@
  *
  * admin/access.c - which requests manager and status answer. See admin/access.h.
  *
- * Handler. An access file (.htaccess) can give any request a handler in many ways, and its author is not the
- * administrator. So ways are not listed: the handler counts only if the SetHandler in force is an object that belongs to a
- * section of the server configuration. What an access file says is parsed anew for each request, and is never one of those.
+ * Handler. An access file (.htaccess) can give any request a handler in many ways, and its author
+ * is not the administrator. So ways are not listed: the handler counts only if the SetHandler in
+ * force is an object that belongs to a section of the server configuration. What an access file
+ * says is parsed anew for each request, and is never one of those.
  *
- * Host. A page of another site whose name leads to this server (DNS rebinding) is of the same origin to the browser that
- * has it, and reads what it likes. The Host of its requests is then a name of that site.
+ * Host. A page of another site whose name leads to this server (DNS rebinding) is of the same
+ * origin to the browser that has it, and reads what it likes. The Host of its requests is then a
+ * name of that site.
  */
 #include <arpa/inet.h>
 #include <string.h>
@@ -31,8 +33,10 @@ static const char *client_of(request_rec *r)
 {
     int proxied = strcmp(r->useragent_ip, r->connection->client_ip) != 0;
 
-    return apr_pstrcat(r->pool, r->user ? mirror_value_quote(r->user, r->pool) : "a client without a user", " from ",
-                       r->useragent_ip, proxied ? " through " : "", proxied ? r->connection->client_ip : "", NULL);
+    return apr_pstrcat(r->pool,
+                       r->user ? mirror_value_quote(r->user, r->pool) : "a client without a user",
+                       " from ", r->useragent_ip, proxied ? " through " : "",
+                       proxied ? r->connection->client_ip : "", NULL);
 }
 
 /* ---- the handler ---- */
@@ -65,11 +69,12 @@ static int is_of_server(const server_rec *server, const ap_expr_info_t *handler)
 {
     const core_server_config *core = ap_get_core_module_config(server->module_config);
 
-    return is_in_section(server->lookup_defaults, handler) || is_in_sections(core->sec_dir, handler) ||
-           is_in_sections(core->sec_url, handler);
+    return is_in_section(server->lookup_defaults, handler) ||
+           is_in_sections(core->sec_dir, handler) || is_in_sections(core->sec_url, handler);
 }
 
-/* Whether that SetHandler gives the handler that the request has; httpd takes it in any case of letters. */
+/* Whether that SetHandler gives the handler that the request has; httpd takes it in any case of
+ * letters. */
 static int gives_handler(request_rec *r, const ap_expr_info_t *handler)
 {
     const char *error = NULL;
@@ -96,20 +101,25 @@ int mirror_access_is_configured(request_rec *r)
 const char *mirror_access_refuse_handler(request_rec *r)
 {
     const ap_expr_info_t *handler = handler_of(r);
-    const char *how = "not by SetHandler (but by AddHandler, AddType, ForceType, RewriteRule or the like)";
+    const char *how =
+        "not by SetHandler (but by AddHandler, AddType, ForceType, RewriteRule or the like)";
 
     if (mirror_access_is_configured(r)) {
         return NULL;
     }
     if (gives_handler(r, handler)) {
         how = apr_psprintf(r->pool, "by SetHandler in %.*s, line %u", FILE_MAX,
-                           ap_escape_logitem(r->pool, handler->filename ? handler->filename : "?"), handler->line_number);
+                           ap_escape_logitem(r->pool, handler->filename ? handler->filename : "?"),
+                           handler->line_number);
     }
     ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, r,
-                  "PM0921: %s of %s is refused to %s: the handler %s was given %s; only SetHandler in the server "
+                  "PM0921: %s of %s is refused to %s: the handler %s was given %s; only SetHandler "
+                  "in the server "
                   "configuration can give it, in <Location>, <Directory>, <Files> or <If>",
-                  mirror_value_quote(r->method, r->pool), mirror_value_quote(r->uri, r->pool), client_of(r), r->handler, how);
-    return "SetHandler: one in the server configuration is needed for this handler; got it in another way, which the error "
+                  mirror_value_quote(r->method, r->pool), mirror_value_quote(r->uri, r->pool),
+                  client_of(r), r->handler, how);
+    return "SetHandler: one in the server configuration is needed for this handler; got it in "
+           "another way, which the error "
            "log names";
 }
 
@@ -153,7 +163,8 @@ static int is_name_of(const server_rec *server, const char *host)
     return 0;
 }
 
-/* A request without a Host is of no browser. An address cannot be rebound: the page that asks came from it, too. */
+/* A request without a Host is of no browser. An address cannot be rebound: the page that asks came
+ * from it, too. */
 const char *mirror_access_refuse_host(request_rec *r)
 {
     const char *host = r->hostname;
@@ -162,8 +173,11 @@ const char *mirror_access_refuse_host(request_rec *r)
         is_name_of(r->server, host)) {
         return NULL;
     }
-    return apr_psprintf(r->pool, "Host: localhost, an address, ServerName or a ServerAlias without wildcards is needed from "
-                        "a client without a user; got %s", mirror_value_quote(host, r->pool));
+    return apr_psprintf(
+        r->pool,
+        "Host: localhost, an address, ServerName or a ServerAlias without wildcards is needed from "
+        "a client without a user; got %s",
+        mirror_value_quote(host, r->pool));
 }
 
 /* ---- the log ---- */

@@ -2,8 +2,9 @@
  *
  * admin/access_file.c - a request as it would be without access files. See admin/access_file.h.
  *
- * What an access file can do to a request is not listed. The request is looked up once more, as a subrequest for which httpd
- * finds no access file: with the same method, path and headers, through all hooks of httpd up to the handler.
+ * What an access file can do to a request is not listed. The request is looked up once more, as a
+ * subrequest for which httpd finds no access file: with the same method, path and headers, through
+ * all hooks of httpd up to the handler.
  */
 #include <string.h>
 
@@ -24,7 +25,8 @@ typedef struct found_t {
     void *walks[WALKS];
 } found_t;
 
-static const apr_size_t walks[WALKS] = { AP_NOTE_DIRECTORY_WALK, AP_NOTE_LOCATION_WALK, AP_NOTE_FILE_WALK, AP_NOTE_IF_WALK };
+static const apr_size_t walks[WALKS] = { AP_NOTE_DIRECTORY_WALK, AP_NOTE_LOCATION_WALK,
+                                         AP_NOTE_FILE_WALK, AP_NOTE_IF_WALK };
 
 static void hide(found_t *found, request_rec *r)
 {
@@ -53,8 +55,8 @@ static void restore(request_rec *r, const found_t *found)
 }
 
 /* Called for each folder in which httpd looks for one. */
-static apr_status_t open_access_file(request_rec *r, const char *folder, const char *name, ap_configfile_t **file,
-                                     const char **path)
+static apr_status_t open_access_file(request_rec *r, const char *folder, const char *name,
+                                     ap_configfile_t **file, const char **path)
 {
     const request_rec *outer;
 
@@ -90,10 +92,13 @@ const char *mirror_access_file_refuse(char **user, request_rec *r)
         return NULL;
     }
     hide(&found, r);
-    alone = ap_sub_req_method_uri(r->method, r->args ? apr_pstrcat(r->pool, path, "?", r->args, NULL) : path, r, NULL);
+    alone = ap_sub_req_method_uri(
+        r->method, r->args ? apr_pstrcat(r->pool, path, "?", r->args, NULL) : path, r, NULL);
     restore(r, &found);
     if (alone->status != HTTP_OK || !alone->handler || strcmp(alone->handler, r->handler)) {
-        why = apr_psprintf(r->pool, "access: a request that the server configuration alone allows is needed; got one that it "
+        why = apr_psprintf(r->pool,
+                           "access: a request that the server configuration alone allows is "
+                           "needed; got one that it "
                            "answers with %d without what .htaccess files say",
                            alone->status != HTTP_OK ? alone->status : HTTP_NOT_FOUND);
     }

@@ -19,12 +19,14 @@ int mirror_body_is(const request_rec *r, const char *type)
     const char *given = apr_table_get(r->headers_in, "Content-Type");
     apr_size_t len = strlen(type);
 
-    return given && !ap_cstr_casecmpn(given, type, len) && strspn(given + len, " \t") == strcspn(given + len, ";");
+    return given && !ap_cstr_casecmpn(given, type, len) &&
+           strspn(given + len, " \t") == strcspn(given + len, ";");
 }
 
 /* ---- bytes ---- */
 
-/* Append the next part to `whole`, of which *size bytes are there. Returns OK, DONE with the last one, or a status. */
+/* Append the next part to `whole`, of which *size bytes are there. Returns OK, DONE with the last
+ * one, or a status. */
 static int read_part(char *whole, apr_size_t *size, request_rec *r, apr_bucket_brigade *bb)
 {
     apr_status_t rv = ap_get_brigade(r->input_filters, bb, AP_MODE_READBYTES, APR_BLOCK_READ, PART);
@@ -34,7 +36,8 @@ static int read_part(char *whole, apr_size_t *size, request_rec *r, apr_bucket_b
     if (rv != APR_SUCCESS) {
         return ap_map_http_request_error(rv, HTTP_BAD_REQUEST);
     }
-    for (b = APR_BRIGADE_FIRST(bb); b != APR_BRIGADE_SENTINEL(bb) && status == OK; b = APR_BUCKET_NEXT(b)) {
+    for (b = APR_BRIGADE_FIRST(bb); b != APR_BRIGADE_SENTINEL(bb) && status == OK;
+         b = APR_BUCKET_NEXT(b)) {
         const char *data;
         apr_size_t len;
 
@@ -96,8 +99,8 @@ apr_table_t *mirror_body_fields(request_rec *r, const char *text, apr_size_t siz
             return NULL;
         }
         *value++ = '\0';
-        if (ap_unescape_urlencoded(name) != OK || ap_unescape_urlencoded(value) != OK || !mirror_utf8_is_valid(value) ||
-            apr_table_get(fields, name)) {
+        if (ap_unescape_urlencoded(name) != OK || ap_unescape_urlencoded(value) != OK ||
+            !mirror_utf8_is_valid(value) || apr_table_get(fields, name)) {
             return NULL;
         }
         apr_table_setn(fields, name, value);

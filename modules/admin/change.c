@@ -23,9 +23,9 @@
 
 APLOG_USE_MODULE(proxy_mirror);
 
-#define FORM      "application/x-www-form-urlencoded"
-#define JSON      "application/json"
-#define PATCH     "application/merge-patch+json"
+#define FORM  "application/x-www-form-urlencoded"
+#define JSON  "application/json"
+#define PATCH "application/merge-patch+json"
 
 typedef struct change_t {
     request_rec *r;
@@ -39,7 +39,8 @@ typedef struct change_t {
 
 /* ---- refusals ---- */
 
-int mirror_change_send_page(request_rec *r, const mirror_registry_t *registry, const char *location, const char *failed)
+int mirror_change_send_page(request_rec *r, const mirror_registry_t *registry, const char *location,
+                            const char *failed)
 {
     mirror_page_visit_t visit = { location, NULL, NULL, failed };
 
@@ -48,8 +49,9 @@ int mirror_change_send_page(request_rec *r, const mirror_registry_t *registry, c
     return mirror_page_send(r, registry, &visit);
 }
 
-/* Whether a browser has sent a form, and shows the response to a person; page.js sends forms as well, but reads JSON: for
- * any way around the manager (a login page, say) can redirect, and only JSON of the mirror proves that the change was made. */
+/* Whether a browser has sent a form, and shows the response to a person; page.js sends forms as
+ * well, but reads JSON: for any way around the manager (a login page, say) can redirect, and only
+ * JSON of the mirror proves that the change was made. */
 static int is_for_people(const request_rec *r)
 {
     const char *accept = apr_table_get(r->headers_in, "Accept");
@@ -112,7 +114,8 @@ static int read_action(change_t *change)
 
     if (!mirror_guard_is_nonce(apr_table_get(change->fields, "nonce"), change->registry->nonce)) {
         return refuse(change, HTTP_FORBIDDEN,
-                      "nonce: that of the page as it is now is needed, so load the page again; got another one");
+                      "nonce: that of the page as it is now is needed, so load the page again; got "
+                      "another one");
     }
     change->reset = action && !strcmp(action, "reset");
     if (action && !change->reset && strcmp(action, "set")) {
@@ -132,7 +135,8 @@ static int read_form(change_t *change)
     int status;
 
     if (!mirror_body_is(change->r, FORM)) {
-        return refuse(change, HTTP_UNSUPPORTED_MEDIA_TYPE, "Content-Type: " FORM " is needed with POST");
+        return refuse(change, HTTP_UNSUPPORTED_MEDIA_TYPE,
+                      "Content-Type: " FORM " is needed with POST");
     }
     status = read_body(&text, &size, change);
     if (status != DECLINED) {
@@ -140,7 +144,8 @@ static int read_form(change_t *change)
     }
     change->fields = mirror_body_fields(change->r, text, size);
     return change->fields ? read_action(change)
-                          : refuse(change, HTTP_BAD_REQUEST, "body: a form, each field once, is needed; got another one");
+                          : refuse(change, HTTP_BAD_REQUEST,
+                                   "body: a form, each field once, is needed; got another one");
 }
 
 static int read_change(change_t *change)
@@ -161,7 +166,8 @@ static int read_change(change_t *change)
 
 /* ---- what comes of it ---- */
 
-static const char *edit_fields(mirror_override_t *override, const change_t *change, apr_pool_t *pool)
+static const char *edit_fields(mirror_override_t *override, const change_t *change,
+                               apr_pool_t *pool)
 {
     const apr_array_header_t *fields = apr_table_elts(change->fields);
     const char *wrong = NULL;
@@ -178,13 +184,15 @@ static const char *edit_fields(mirror_override_t *override, const change_t *chan
 }
 
 /* mirror_settings_edit_t's `edit`. */
-static const char *edit(mirror_override_t *override, const mirror_t *mirror, void *baton, apr_pool_t *pool)
+static const char *edit(mirror_override_t *override, const mirror_t *mirror, void *baton,
+                        apr_pool_t *pool)
 {
     const change_t *change = baton;
 
-    return change->fields                       ? edit_fields(override, change, pool)
-           : change->r->method_number == M_PUT ? mirror_override_put(override, change->json, mirror, pool)
-                                               : mirror_override_patch(override, change->json, mirror, pool);
+    return change->fields ? edit_fields(override, change, pool)
+           : change->r->method_number == M_PUT
+               ? mirror_override_put(override, change->json, mirror, pool)
+               : mirror_override_patch(override, change->json, mirror, pool);
 }
 
 /* mirror_settings_edit_t's `expects`: whether the client knows what it changes (RFC 9110 13.1). */
@@ -202,16 +210,18 @@ static int is_expected(const mirror_settings_t *before, void *baton)
 
 /* ---- the log ---- */
 
-static void tell(const change_t *change, const mirror_settings_t *before, const mirror_settings_t *after)
+static void tell(const change_t *change, const mirror_settings_t *before,
+                 const mirror_settings_t *after)
 {
     request_rec *r = change->r;
     int proxied = strcmp(r->useragent_ip, r->connection->client_ip) != 0;
 
-    ap_log_rerror(APLOG_MARK, APLOG_NOTICE, 0, r, "PM0900: mirror %s is changed%s by %s from %s%s%s: %s",
-                  change->mirror->name, change->reset ? ", back to the configuration file," : "",
-                  r->user ? mirror_value_quote(r->user, r->pool) : "a client without a user", r->useragent_ip,
-                  proxied ? " through " : "", proxied ? r->connection->client_ip : "",
-                  mirror_settings_change_list(before, after, r->pool));
+    ap_log_rerror(
+        APLOG_MARK, APLOG_NOTICE, 0, r, "PM0900: mirror %s is changed%s by %s from %s%s%s: %s",
+        change->mirror->name, change->reset ? ", back to the configuration file," : "",
+        r->user ? mirror_value_quote(r->user, r->pool) : "a client without a user", r->useragent_ip,
+        proxied ? " through " : "", proxied ? r->connection->client_ip : "",
+        mirror_settings_change_list(before, after, r->pool));
 }
 
 /* ---- the answer ---- */
@@ -222,7 +232,8 @@ static int answer(const change_t *change, const mirror_settings_t *settings)
     yajl_gen gen;
 
     if (change->fields && is_for_people(r)) {
-        apr_table_setn(r->headers_out, "Location", apr_pstrcat(r->pool, ap_escape_uri(r->pool, change->location), "/", NULL));
+        apr_table_setn(r->headers_out, "Location",
+                       apr_pstrcat(r->pool, ap_escape_uri(r->pool, change->location), "/", NULL));
         return HTTP_SEE_OTHER;
     }
     gen = mirror_json_create(r->pool);
@@ -258,7 +269,8 @@ int mirror_change_handle(request_rec *r, const mirror_registry_t *registry, cons
         return refuse(&change, HTTP_FORBIDDEN, why);
     }
     if (!mirror->slot) {
-        return refuse(&change, HTTP_SERVICE_UNAVAILABLE, "mirror: it is off, as the error log says; nothing can be changed");
+        return refuse(&change, HTTP_SERVICE_UNAVAILABLE,
+                      "mirror: it is off, as the error log says; nothing can be changed");
     }
     status = read_change(&change);
     if (status != DECLINED) {

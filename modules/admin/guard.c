@@ -36,9 +36,10 @@ static int is_loopback(const apr_sockaddr_t *address)
 
 /* ---- the page ---- */
 
-/* Host and port of an origin (RFC 6454 6.2), or of a Host header, which is of the scheme of the request; *port is 0 if it
- * cannot be read. */
-static const char *split(apr_port_t *port, const char *authority, apr_port_t default_port, apr_pool_t *pool)
+/* Host and port of an origin (RFC 6454 6.2), or of a Host header, which is of the scheme of the
+ * request; *port is 0 if it cannot be read. */
+static const char *split(apr_port_t *port, const char *authority, apr_port_t default_port,
+                         apr_pool_t *pool)
 {
     char *host, *scope;
 
@@ -66,11 +67,12 @@ static int is_same_origin(request_rec *r, const char *origin)
     return port && port == own_port && !ap_cstr_casecmp(host, own);
 }
 
-/* The header by which a request tells that it was passed on by a proxy, or is a copy that a mirror got; NULL: it tells
- * nothing. mod_remoteip takes out the one that it believes. */
+/* The header by which a request tells that it was passed on by a proxy, or is a copy that a mirror
+ * got; NULL: it tells nothing. mod_remoteip takes out the one that it believes. */
 static const char *find_sign_of_proxy(const request_rec *r)
 {
-    static const char *const signs[] = { "X-Proxy-Mirror", "X-Forwarded-For", "X-Real-IP", "Forwarded", "Via" };
+    static const char *const signs[] = { "X-Proxy-Mirror", "X-Forwarded-For", "X-Real-IP",
+                                         "Forwarded", "Via" };
     apr_size_t i;
 
     for (i = 0; i < sizeof(signs) / sizeof(*signs); i++) {
@@ -81,8 +83,9 @@ static const char *find_sign_of_proxy(const request_rec *r)
     return NULL;
 }
 
-/* An access file can take headers out of the request (RequestHeader unset), so they are looked at before any is read: after
- * mod_remoteip and after what the server configuration does early. Only a connection from loopback can change without a user. */
+/* An access file can take headers out of the request (RequestHeader unset), so they are looked at
+ * before any is read: after mod_remoteip and after what the server configuration does early. Only
+ * a connection from loopback can change without a user. */
 static int note_sign_of_proxy(request_rec *r)
 {
     const char *sign;
@@ -117,13 +120,20 @@ const char *mirror_guard_refuse_client(request_rec *r)
     if (r->user) {
         return NULL;
     }
-    /* The connection itself; and what mod_remoteip says, in whose name a local proxy asks, can only take that back. */
+    /* The connection itself; and what mod_remoteip says, in whose name a local proxy asks, can only
+     * take that back. */
     if (!is_loopback(r->connection->client_addr) || !is_loopback(r->useragent_addr)) {
-        return "change: an authenticated user, or a connection from loopback, is needed; got neither";
+        return "change: an authenticated user, or a connection from loopback, is needed; got "
+               "neither";
     }
     sign = sign_of_client(r);
-    return sign ? apr_psprintf(r->pool, "change: an authenticated user, or a client on this machine, is needed; got a "
-                               "request that was passed on, as its header %s tells", sign) : NULL;
+    return sign
+               ? apr_psprintf(
+                     r->pool,
+                     "change: an authenticated user, or a client on this machine, is needed; got a "
+                     "request that was passed on, as its header %s tells",
+                     sign)
+               : NULL;
 }
 
 const char *mirror_guard_refuse(request_rec *r)

@@ -13,9 +13,10 @@ void mirror_guard_register_hooks(void);
 
 /* ---- request threads ---- */
 
-/* Whether the client may change something, as far as its head tells: it is an authenticated user, or connected from
- * loopback, and not for somebody else, as mod_remoteip or a header of a proxy says; and if a browser says for which page it
- * asks, that page is of this server. Returns NULL, or why not. */
+/* Whether the client may change something, as far as its head tells: it is an authenticated user,
+ * or connected from loopback, and not for somebody else, as mod_remoteip or a header of a proxy
+ * says; and if a browser says for which page it asks, that page is of this server. Returns NULL,
+ * or why not. */
 const char *mirror_guard_refuse(request_rec *r);
 
 /* The same for the client alone, whatever page it asks for: what the page can tell beforehand. */

@@ -38,7 +38,8 @@ static void put_key(yajl_gen gen, const char *key)
     yajl_gen_string(gen, (const unsigned char *)key, strlen(key));
 }
 
-/* What comes from a URI or a configuration file may be in any encoding; JSON is in UTF-8 (RFC 8259 8.1). */
+/* What comes from a URI or a configuration file may be in any encoding; JSON is in UTF-8 (RFC 8259
+ * 8.1). */
 static void put_text(yajl_gen gen, const char *text, apr_pool_t *pool)
 {
     if (!mirror_utf8_is_valid(text)) {
@@ -71,8 +72,8 @@ static void put_time(yajl_gen gen, const char *key, apr_time_t t)
         yajl_gen_null(gen);
         return;
     }
-    apr_snprintf(iso, sizeof(iso), "%04d-%02d-%02dT%02d:%02d:%02dZ", x.tm_year + 1900, x.tm_mon + 1, x.tm_mday,
-                 x.tm_hour, x.tm_min, x.tm_sec);
+    apr_snprintf(iso, sizeof(iso), "%04d-%02d-%02dT%02d:%02d:%02dZ", x.tm_year + 1900, x.tm_mon + 1,
+                 x.tm_mday, x.tm_hour, x.tm_min, x.tm_sec);
     put_key(gen, iso);
 }
 
@@ -133,7 +134,8 @@ static void put_responses(yajl_gen gen, const mirror_cell_t *sum)
     yajl_gen_map_close(gen);
 }
 
-/* As a number that people like to read, with at most three decimals; null if nothing was measured. */
+/* As a number that people like to read, with at most three decimals; null if nothing was measured.
+ * */
 static void put_ms(yajl_gen gen, const char *key, double ms)
 {
     apr_int64_t us = (apr_int64_t)(ms * 1000 + 0.5);
@@ -145,7 +147,8 @@ static void put_ms(yajl_gen gen, const char *key, double ms)
         yajl_gen_null(gen);
         return;
     }
-    len = apr_snprintf(number, sizeof(number), "%" APR_INT64_T_FMT ".%03d", us / 1000, (int)(us % 1000));
+    len = apr_snprintf(number, sizeof(number), "%" APR_INT64_T_FMT ".%03d", us / 1000,
+                       (int)(us % 1000));
     while (number[len - 1] == '0') {
         len--;
     }
@@ -163,7 +166,7 @@ static void put_latency(yajl_gen gen, const mirror_cell_t *sum)
 }
 
 void mirror_json_mirror(yajl_gen gen, const mirror_registry_t *registry, const mirror_t *mirror,
-                                const mirror_settings_t *settings, apr_pool_t *pool)
+                        const mirror_settings_t *settings, apr_pool_t *pool)
 {
     mirror_view_t view;
     const mirror_cell_t *sum = &view.totals.sum;
@@ -189,7 +192,7 @@ void mirror_json_mirror(yajl_gen gen, const mirror_registry_t *registry, const m
 }
 
 const char *mirror_json_etag(const mirror_registry_t *registry, const mirror_settings_t *settings,
-                                     apr_pool_t *pool)
+                             apr_pool_t *pool)
 {
     apr_uint64_t hash = mirror_attributes_hash(settings, pool);
     unsigned char digest[APR_SHA1_DIGESTSIZE];

@@ -2,9 +2,9 @@
  *
  * admin/manager.c - what an administrator asks. See admin/manager.h.
  *
- * An answer is written into one yajl_gen, then sent as a whole; faults are answered the same way, as
- * {"error": "..."}. Which resource is meant is what the URI has below the location, as path_info depends on which
- * folders there are below DocumentRoot.
+ * An answer is written into one yajl_gen, then sent as a whole; faults are answered the same way,
+ * as {"error": "..."}. Which resource is meant is what the URI has below the location, as
+ * path_info depends on which folders there are below DocumentRoot.
  */
 #include <string.h>
 
@@ -35,11 +35,13 @@
 
 /* ---- answers ---- */
 
-static int answer_page(request_rec *r, const mirror_registry_t *registry, const char *location, int may_change)
+static int answer_page(request_rec *r, const mirror_registry_t *registry, const char *location,
+                       int may_change)
 {
     mirror_page_visit_t visit = { location, NULL, NULL, NULL };
 
-    return may_change ? mirror_change_send_page(r, registry, location, NULL) : mirror_page_send(r, registry, &visit);
+    return may_change ? mirror_change_send_page(r, registry, location, NULL)
+                      : mirror_page_send(r, registry, &visit);
 }
 
 static int answer_list(request_rec *r, const mirror_registry_t *registry)
@@ -53,7 +55,8 @@ static int answer_list(request_rec *r, const mirror_registry_t *registry)
     for (i = 0; i < registry->mirrors->nelts; i++) {
         const mirror_t *mirror = APR_ARRAY_IDX(registry->mirrors, i, const mirror_t *);
 
-        mirror_json_mirror(gen, registry, mirror, mirror_settings_borrow(registry, mirror, r->pool), r->pool);
+        mirror_json_mirror(gen, registry, mirror, mirror_settings_borrow(registry, mirror, r->pool),
+                           r->pool);
     }
     yajl_gen_array_close(gen);
     yajl_gen_map_close(gen);
@@ -79,8 +82,8 @@ static int refuse_method(request_rec *r, const char *allowed)
         return OK;
     }
     return mirror_json_error(r, HTTP_METHOD_NOT_ALLOWED,
-                                     apr_psprintf(r->pool, "method: one of %s is needed; got %s", allowed,
-                                                  mirror_value_quote(r->method, r->pool)));
+                             apr_psprintf(r->pool, "method: one of %s is needed; got %s", allowed,
+                                          mirror_value_quote(r->method, r->pool)));
 }
 
 /* ---- which resource ---- */
@@ -93,12 +96,14 @@ static int begins_with_path(const char *uri, const char *path, apr_size_t len)
 static int sets_our_handler(request_rec *r, const core_dir_config *section)
 {
     const char *error = NULL;
-    const char *handler = section->expr_handler != NULL ? ap_expr_str_exec(r, section->expr_handler, &error) : NULL;
+    const char *handler =
+        section->expr_handler != NULL ? ap_expr_str_exec(r, section->expr_handler, &error) : NULL;
 
     return handler != NULL && error == NULL && ap_cstr_casecmp(handler, r->handler) == 0;
 }
 
-/* Length of the longest <Location> that sets the handler and has this URI in it; -1 if there is none. */
+/* Length of the longest <Location> that sets the handler and has this URI in it; -1 if there is
+ * none. */
 static int plain_location(request_rec *r)
 {
     core_server_config *server = ap_get_core_module_config(r->server->module_config);
@@ -121,8 +126,8 @@ static int plain_location(request_rec *r)
     return longest;
 }
 
-/* For other sections the resource tells where the location ends: at the last "/mirrors" that has one name after it, or
- * none; it is the whole URI otherwise. */
+/* For other sections the resource tells where the location ends: at the last "/mirrors" that has
+ * one name after it, or none; it is the whole URI otherwise. */
 static int guessed_location(request_rec *r)
 {
     const char *name = ap_strrchr_c(r->uri, '/');
@@ -135,7 +140,8 @@ static int guessed_location(request_rec *r)
     if (before >= len && memcmp(r->uri + before - len, RESOURCE, len) == 0) {
         return (int)(before - len);
     }
-    return (int)(name != NULL && (name[1] == '\0' || mirror_page_has_file(name)) ? before : strlen(r->uri));
+    return (int)(name != NULL && (name[1] == '\0' || mirror_page_has_file(name)) ? before
+                                                                                 : strlen(r->uri));
 }
 
 static const mirror_t *find_mirror(const mirror_registry_t *registry, const char *name)
@@ -154,18 +160,19 @@ static const mirror_t *find_mirror(const mirror_registry_t *registry, const char
 
 static int is_change(const request_rec *r)
 {
-    return r->method_number == M_PUT || r->method_number == M_PATCH || r->method_number == M_DELETE ||
-           r->method_number == M_POST;
+    return r->method_number == M_PUT || r->method_number == M_PATCH ||
+           r->method_number == M_DELETE || r->method_number == M_POST;
 }
 
 /* A request of the resource of one mirror. */
-static int handle_mirror(request_rec *r, const mirror_registry_t *registry, const char *location, const char *name,
-                         int may_change)
+static int handle_mirror(request_rec *r, const mirror_registry_t *registry, const char *location,
+                         const char *name, int may_change)
 {
     const mirror_t *mirror = find_mirror(registry, name);
 
     if (mirror == NULL) {
-        return mirror_json_error(r, HTTP_NOT_FOUND, apr_psprintf(r->pool, "%s: no such mirror", name));
+        return mirror_json_error(r, HTTP_NOT_FOUND,
+                                 apr_psprintf(r->pool, "%s: no such mirror", name));
     }
     if (may_change && is_change(r)) {
         return mirror_change_handle(r, registry, mirror, location);
@@ -194,17 +201,22 @@ static int handle(request_rec *r, int may_change)
         return r->method_number == M_GET ? mirror_page_send_file(r, rest) : refuse_method(r, READ);
     }
     if (strcmp(rest, METRICS) == 0) {
-        return r->method_number == M_GET ? mirror_metrics_answer(r, registry) : refuse_method(r, READ);
+        return r->method_number == M_GET ? mirror_metrics_answer(r, registry)
+                                         : refuse_method(r, READ);
     }
-    if (*rest != '\0' && strcmp(rest, "/") != 0 && !begins_with_path(rest, RESOURCE, sizeof(RESOURCE) - 1)) {
-        return mirror_json_error(r, HTTP_NOT_FOUND,
-                                         apr_psprintf(r->pool, "%s: no such resource; there are " RESOURCE " and " METRICS, rest));
+    if (*rest != '\0' && strcmp(rest, "/") != 0 &&
+        !begins_with_path(rest, RESOURCE, sizeof(RESOURCE) - 1)) {
+        return mirror_json_error(
+            r, HTTP_NOT_FOUND,
+            apr_psprintf(r->pool, "%s: no such resource; there are " RESOURCE " and " METRICS,
+                         rest));
     }
     if (registry->table != NULL) {
         mirror_table_reap_ended(registry->table);
     }
     if (*rest == '\0' || strcmp(rest, "/") == 0) {
-        return r->method_number == M_GET ? answer_page(r, registry, location, may_change) : refuse_method(r, READ);
+        return r->method_number == M_GET ? answer_page(r, registry, location, may_change)
+                                         : refuse_method(r, READ);
     }
     name = rest + sizeof(RESOURCE) - 1;
     if (*name != '\0' && strcmp(name, "/") != 0) {
@@ -219,7 +231,8 @@ static int refuse(request_rec *r)
     const char *why = mirror_access_refuse_handler(r);
 
     if (why == NULL) {
-        why = mirror_access_file_refuse(&r->user, r); /* from here on, a user of an access file is none */
+        /* from here on, a user of an access file is none */
+        why = mirror_access_file_refuse(&r->user, r);
         if (why == NULL) {
             why = mirror_access_refuse_host(r);
         }
@@ -231,8 +244,8 @@ static int refuse(request_rec *r)
     return mirror_json_error(r, HTTP_FORBIDDEN, why);
 }
 
-/* A compressed page would tell the length of its nonce and of what the client sent beside it (BREACH), and a compressed
- * response has another ETag than the one that If-Match needs. */
+/* A compressed page would tell the length of its nonce and of what the client sent beside it
+ * (BREACH), and a compressed response has another ETag than the one that If-Match needs. */
 static void forbid_compression(request_rec *r)
 {
     apr_table_setn(r->subprocess_env, "no-gzip", "1");
@@ -243,7 +256,8 @@ int mirror_manager_handler(request_rec *r)
 {
     int may_change, rv;
 
-    if (r->handler == NULL || (strcmp(r->handler, MANAGER) != 0 && strcmp(r->handler, STATUS) != 0)) {
+    if (r->handler == NULL ||
+        (strcmp(r->handler, MANAGER) != 0 && strcmp(r->handler, STATUS) != 0)) {
         return DECLINED;
     }
     may_change = strcmp(r->handler, MANAGER) == 0;

@@ -2,8 +2,8 @@
  *
  * admin/metrics.c - the mirrors for Prometheus. See admin/metrics.h.
  *
- * All samples of a metric stand together below its HELP and TYPE, as the format wants it, so the mirrors are summed up
- * first and then gone through once for each metric.
+ * All samples of a metric stand together below its HELP and TYPE, as the format wants it, so the
+ * mirrors are summed up first and then gone through once for each metric.
  */
 #include <http_protocol.h>
 #include <apr_strings.h>
@@ -18,7 +18,8 @@ typedef struct metrics_t {
     mirror_totals_t totals;
 } metrics_t;
 
-/* The bounds of the histogram's buckets in seconds, as they are printed; all are bounds of mirror_cell_latency_ms. */
+/* The bounds of the histogram's buckets in seconds, as they are printed; all are bounds of
+ * mirror_cell_latency_ms. */
 static const struct {
     const char *le;
     double ms;
@@ -73,8 +74,8 @@ static void put_head(request_rec *r, const char *name, const char *type, const c
     ap_rprintf(r, "# HELP %s %s\n# TYPE %s %s\n", name, help, name, type);
 }
 
-static void put_value(request_rec *r, const char *name, const metrics_t *one, const char *label, const char *value,
-                      apr_uint64_t n)
+static void put_value(request_rec *r, const char *name, const metrics_t *one, const char *label,
+                      const char *value, apr_uint64_t n)
 {
     ap_rprintf(r, "%s{%s", name, one->label);
     if (label) {
@@ -85,18 +86,21 @@ static void put_value(request_rec *r, const char *name, const metrics_t *one, co
 
 static void put_counters(request_rec *r, const metrics_t *all, int count)
 {
-    static const char requests[] = "proxy_mirror_requests_total", responses[] = "proxy_mirror_responses_total";
+    static const char requests[] = "proxy_mirror_requests_total",
+                      responses[] = "proxy_mirror_responses_total";
     static const char *const classes[] = { "1xx", "2xx", "3xx", "4xx", "5xx" };
     int i, n;
 
-    put_head(r, requests, "counter", "Requests in the scope of the mirror, by what became of their copies.");
+    put_head(r, requests, "counter",
+             "Requests in the scope of the mirror, by what became of their copies.");
     for (i = 0; i < count; i++) {
         for (n = 0; n < MIRROR_OUTCOME_COUNT; n++) {
             put_value(r, requests, &all[i], "outcome", mirror_outcome_name((mirror_outcome_e)n),
                       all[i].totals.sum.outcomes[n]);
         }
     }
-    put_head(r, responses, "counter", "Answers of the mirror, by the class of their status; 1xx are interim ones.");
+    put_head(r, responses, "counter",
+             "Answers of the mirror, by the class of their status; 1xx are interim ones.");
     for (i = 0; i < count; i++) {
         for (n = 0; n < 5; n++) {
             put_value(r, responses, &all[i], "class", classes[n], all[i].totals.sum.responses[n]);
@@ -134,7 +138,8 @@ static const struct {
     apr_uint64_t (*value)(const metrics_t *one);
 } gauges[] = {
     { "proxy_mirror_queued", "Copies that wait to be sent.", queued },
-    { "proxy_mirror_in_flight", "Copies on a connection to the mirror, not yet answered.", in_flight },
+    { "proxy_mirror_in_flight", "Copies on a connection to the mirror, not yet answered.",
+      in_flight },
     { "proxy_mirror_connections", "Open connections to the mirror.", connections },
     { "proxy_mirror_memory_bytes", "Memory that copies for the mirror take.", memory },
     { "proxy_mirror_up", "1 if copies are sent, 0 while the mirror counts as down.", up },
@@ -178,11 +183,13 @@ static apr_uint64_t count_all(const mirror_cell_t *sum)
 
 static void put_histogram(request_rec *r, const metrics_t *all, int count)
 {
-    static const char name[] = "proxy_mirror_duration_seconds", bucket[] = "proxy_mirror_duration_seconds_bucket";
+    static const char name[] = "proxy_mirror_duration_seconds",
+                      bucket[] = "proxy_mirror_duration_seconds_bucket";
     unsigned n;
     int i;
 
-    put_head(r, name, "histogram", "How long a mirrored copy took, from its connection to the end of the answer.");
+    put_head(r, name, "histogram",
+             "How long a mirrored copy took, from its connection to the end of the answer.");
     for (i = 0; i < count; i++) {
         const mirror_cell_t *sum = &all[i].totals.sum;
         apr_uint64_t total = count_all(sum);
@@ -191,8 +198,8 @@ static void put_histogram(request_rec *r, const metrics_t *all, int count)
             put_value(r, bucket, &all[i], "le", buckets[n].le, count_until(sum, buckets[n].ms));
         }
         put_value(r, bucket, &all[i], "le", "+Inf", total);
-        ap_rprintf(r, "%s_sum{%s} %" APR_UINT64_T_FMT ".%06d\n", name, all[i].label, sum->latency_us / 1000000,
-                   (int)(sum->latency_us % 1000000));
+        ap_rprintf(r, "%s_sum{%s} %" APR_UINT64_T_FMT ".%06d\n", name, all[i].label,
+                   sum->latency_us / 1000000, (int)(sum->latency_us % 1000000));
         ap_rprintf(r, "%s_count{%s} %" APR_UINT64_T_FMT "\n", name, all[i].label, total);
     }
 }

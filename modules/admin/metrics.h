@@ -9,8 +9,8 @@
 
 #include "base/mirror.h"
 
-/* request threads: answer `r` with the metrics of all mirrors, summed up over all children. A mirror that has no slot of
- * shared memory is not up, and counts nothing. */
+/* request threads: answer `r` with the metrics of all mirrors, summed up over all children. A
+ * mirror that has no slot of shared memory is not up, and counts nothing. */
 int mirror_metrics_answer(request_rec *r, const mirror_registry_t *registry);
 
 #endif

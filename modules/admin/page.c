@@ -14,8 +14,9 @@
 #include "admin/page_mirror.h"
 #include "admin/page_view.h"
 
-#define POLICY                                                                                                         \
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "                    \
+#define POLICY                                                                                     \
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src "        \
+    "'self'; "                                                                                     \
     "form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
 
 #define LOST "Copies that were wanted but did not arrive"
@@ -102,24 +103,30 @@ static void put_head(request_rec *r, const mirror_page_visit_t *visit, const cha
               "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
               "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n"
               "<meta name=\"color-scheme\" content=\"light dark\">\n<title>Mirrors of ",
-              host, "</title>\n<link rel=\"icon\" href=\"", location, "/page.svg\">\n<link rel=\"stylesheet\" href=\"",
-              location, "/page.css\">\n<script src=\"", location, "/page_chart.js\" defer></script>\n<script src=\"",
-              location, "/page.js\" defer></script>\n</head>\n<body data-location=\"", location,
+              host, "</title>\n<link rel=\"icon\" href=\"", location,
+              "/page.svg\">\n<link rel=\"stylesheet\" href=\"", location,
+              "/page.css\">\n<script src=\"", location,
+              "/page_chart.js\" defer></script>\n<script src=\"", location,
+              "/page.js\" defer></script>\n</head>\n<body data-location=\"", location,
               "\">\n<header>\n<h1>Mirrors of <span class=\"host\">", host, "</span></h1>\n", NULL);
-    ap_rputs("<p>This server sends copies of requests to the mirrors below and throws their answers away. "
+    ap_rputs("<p>This server sends copies of requests to the mirrors below and throws their "
+             "answers away. "
              "Clients never wait for a mirror.</p>\n"
-             "<p class=\"pulse\"><noscript>These figures are those of when the page was loaded. </noscript>"
+             "<p class=\"pulse\"><noscript>These figures are those of when the page was loaded. "
+             "</noscript>"
              "<span id=\"pulse\"></span> <a id=\"reload\" href=\"",
              r);
-    ap_rvputs(r, location, "/\">Load the page anew</a></p>\n<p id=\"news\" class=\"unseen\" role=\"status\"></p>\n",
-              NULL);
+    ap_rvputs(
+        r, location,
+        "/\">Load the page anew</a></p>\n<p id=\"news\" class=\"unseen\" role=\"status\"></p>\n",
+        NULL);
     if (visit->refusal != NULL) {
         ap_rvputs(r, "<p class=\"refusal\">You can look, but change nothing from here. ",
                   ap_escape_html(r->pool, visit->refusal), ".</p>\n", NULL);
     }
     if (visit->failed != NULL) {
-        ap_rvputs(r, "<p class=\"refusal\" role=\"alert\">Nothing was changed. ", ap_escape_html(r->pool, visit->failed),
-                  ".</p>\n", NULL);
+        ap_rvputs(r, "<p class=\"refusal\" role=\"alert\">Nothing was changed. ",
+                  ap_escape_html(r->pool, visit->failed), ".</p>\n", NULL);
     }
     ap_rputs("</header>\n", r);
 }
@@ -130,48 +137,57 @@ static void put_overview_row(request_rec *r, const mirror_view_t *view)
     const mirror_cell_t *sum = &view->totals.sum;
     const char *name = ap_escape_html(p, view->mirror->name);
 
-    ap_rvputs(r, "<tr data-mirror=\"", name, "\"><th scope=\"row\"><a href=\"#m-", name, "\">", name, "</a></th><td>",
-              NULL);
+    ap_rvputs(r, "<tr data-mirror=\"", name, "\"><th scope=\"row\"><a href=\"#m-", name, "\">",
+              name, "</a></th><td>", NULL);
     mirror_page_put_state(r, view->state);
-    ap_rvputs(
-        r,
-        "</td>\n<td class=\"n live\" data-field=\"rate:mirrored\"></td>"
-        "<td class=\"n live\" data-field=\"rate:lost\"></td><td class=\"n wide\" data-field=\"outcome:mirrored\">",
-        mirror_page_count(p, sum->outcomes[MIRROR_OUTCOME_MIRRORED]), "</td><td class=\"n wide\" data-field=\"lost\">",
-        mirror_page_count(p, mirror_page_lost(view)), "</td><td class=\"n wide\" data-field=\"p50\">",
-        mirror_page_ms(p, mirror_cell_quantile(sum, 0.5)), "</td></tr>\n", NULL);
+    ap_rvputs(r,
+              "</td>\n<td class=\"n live\" data-field=\"rate:mirrored\"></td>"
+              "<td class=\"n live\" data-field=\"rate:lost\"></td><td class=\"n wide\" "
+              "data-field=\"outcome:mirrored\">",
+              mirror_page_count(p, sum->outcomes[MIRROR_OUTCOME_MIRRORED]),
+              "</td><td class=\"n wide\" data-field=\"lost\">",
+              mirror_page_count(p, mirror_page_lost(view)),
+              "</td><td class=\"n wide\" data-field=\"p50\">",
+              mirror_page_ms(p, mirror_cell_quantile(sum, 0.5)), "</td></tr>\n", NULL);
 }
 
 static void put_overview(request_rec *r, const mirror_view_t *views, int count)
 {
     int i;
 
-    ap_rputs("<table class=\"overview\">\n<caption class=\"unseen\">All mirrors</caption>\n<thead><tr>"
-             "<th scope=\"col\">Mirror</th><th scope=\"col\">State</th>"
-             "<th scope=\"col\" class=\"n live\">Copied / s</th>"
-             "<th scope=\"col\" class=\"n live\" title=\"" LOST "\">Lost / s</th>"
-             "<th scope=\"col\" class=\"n wide\">Copied</th>"
-             "<th scope=\"col\" class=\"n wide\" title=\"" LOST "\">Lost</th>"
-             "<th scope=\"col\" class=\"n wide\" title=\"Half of all copies were answered in this time or less\">"
-             "Typical answer</th></tr></thead>\n<tbody>\n",
-             r);
+    ap_rputs(
+        "<table class=\"overview\">\n<caption class=\"unseen\">All mirrors</caption>\n<thead><tr>"
+        "<th scope=\"col\">Mirror</th><th scope=\"col\">State</th>"
+        "<th scope=\"col\" class=\"n live\">Copied / s</th>"
+        "<th scope=\"col\" class=\"n live\" title=\"" LOST "\">Lost / s</th>"
+        "<th scope=\"col\" class=\"n wide\">Copied</th>"
+        "<th scope=\"col\" class=\"n wide\" title=\"" LOST "\">Lost</th>"
+        "<th scope=\"col\" class=\"n wide\" title=\"Half of all copies were answered in this time "
+        "or less\">"
+        "Typical answer</th></tr></thead>\n<tbody>\n",
+        r);
     for (i = 0; i < count; i++) {
         put_overview_row(r, &views[i]);
     }
     ap_rputs("</tbody>\n</table>\n", r);
 }
 
-/* The textures that charts and legends are filled with; each is a ground and an ink, whose colours are page.css's. */
+/* The textures that charts and legends are filled with; each is a ground and an ink, whose colours
+ * are page.css's. */
 static void put_textures(request_rec *r)
 {
     int i;
 
-    ap_rputs("<svg class=\"textures\" width=\"0\" height=\"0\" aria-hidden=\"true\" focusable=\"false\"><defs>\n", r);
+    ap_rputs("<svg class=\"textures\" width=\"0\" height=\"0\" aria-hidden=\"true\" "
+             "focusable=\"false\"><defs>\n",
+             r);
     for (i = 0; i < MIRROR_OUTCOME_COUNT; i++) {
         const mirror_page_outcome_t *words = &mirror_page_outcomes[i];
 
-        ap_rvputs(r, "<pattern id=\"t-", mirror_outcome_name((mirror_outcome_e)i), "\" class=\"", words->group,
-                  "\" width=\"8\" height=\"8\" patternUnits=\"userSpaceOnUse\"><rect class=\"ground\" width=\"8\" "
+        ap_rvputs(r, "<pattern id=\"t-", mirror_outcome_name((mirror_outcome_e)i), "\" class=\"",
+                  words->group,
+                  "\" width=\"8\" height=\"8\" patternUnits=\"userSpaceOnUse\"><rect "
+                  "class=\"ground\" width=\"8\" "
                   "height=\"8\"/><path class=\"ink\" d=\"",
                   words->texture, "\"/></pattern>\n", NULL);
     }
@@ -186,13 +202,17 @@ static void put_footer(request_rec *r, const mirror_page_visit_t *visit, const c
                  "<code>SetHandler proxy-mirror-manager</code>.</p>\n",
                  r);
     }
-    ap_rvputs(r, "<p>Totals count since httpd was started, over all its processes. For programs: <a href=\"", location,
-              "/mirrors\">JSON</a>, <a href=\"", location,
-              "/metrics\">metrics</a>. mod_proxy_mirror " PROXY_MIRROR_VERSION ".</p>\n</footer>\n</body>\n</html>\n",
-              NULL);
+    ap_rvputs(
+        r,
+        "<p>Totals count since httpd was started, over all its processes. For programs: <a href=\"",
+        location, "/mirrors\">JSON</a>, <a href=\"", location,
+        "/metrics\">metrics</a>. mod_proxy_mirror " PROXY_MIRROR_VERSION
+        ".</p>\n</footer>\n</body>\n</html>\n",
+        NULL);
 }
 
-int mirror_page_send(request_rec *r, const mirror_registry_t *registry, const mirror_page_visit_t *visit)
+int mirror_page_send(request_rec *r, const mirror_registry_t *registry,
+                     const mirror_page_visit_t *visit)
 {
     int count = registry->mirrors->nelts;
     mirror_view_t *views = apr_pcalloc(r->pool, sizeof(*views) * (apr_size_t)(count + 1));
@@ -201,7 +221,8 @@ int mirror_page_send(request_rec *r, const mirror_registry_t *registry, const mi
 
     location = ap_escape_html(r->pool, ap_os_escape_path(r->pool, visit->location, 1));
     for (i = 0; i < count; i++) {
-        mirror_view_make(&views[i], registry, APR_ARRAY_IDX(registry->mirrors, i, const mirror_t *), NULL, r->pool);
+        mirror_view_make(&views[i], registry, APR_ARRAY_IDX(registry->mirrors, i, const mirror_t *),
+                         NULL, r->pool);
     }
     set_headers(r, "text/html; charset=utf-8");
     put_head(r, visit, location);

@@ -2,8 +2,8 @@
  *
  * admin/page_forms.c - the forms that change a mirror. See admin/page_mirror.h.
  *
- * Each is a plain form that posts attributes as the words of a directive, and the nonce that shows that this page was
- * asked for. page.js posts the same and stays on the page.
+ * Each is a plain form that posts attributes as the words of a directive, and the nonce that shows
+ * that this page was asked for. page.js posts the same and stays on the page.
  */
 #include <apr_strings.h>
 #include <http_core.h>
@@ -22,8 +22,8 @@ typedef struct form_t {
 
 static void open_form(const form_t *form, const char *attributes, const char *action)
 {
-    ap_rvputs(form->r, form->begin, attributes, ">", form->nonce, "<input type=\"hidden\" name=\"action\" value=\"",
-              action, "\">", NULL);
+    ap_rvputs(form->r, form->begin, attributes, ">", form->nonce,
+              "<input type=\"hidden\" name=\"action\" value=\"", action, "\">", NULL);
 }
 
 /* The one that fits is shown. */
@@ -31,22 +31,29 @@ static void put_switch(const form_t *form)
 {
     int enabled = form->view->settings->enabled;
 
-    open_form(form, apr_pstrcat(form->r->pool, " data-field=\"enabled\"", HIDDEN(!enabled), NULL), "set");
-    ap_rputs("<button name=\"enabled\" value=\"false\" title=\"Make no more copies\">Disable</button></form>\n",
+    open_form(form, apr_pstrcat(form->r->pool, " data-field=\"enabled\"", HIDDEN(!enabled), NULL),
+              "set");
+    ap_rputs("<button name=\"enabled\" value=\"false\" title=\"Make no more "
+             "copies\">Disable</button></form>\n",
              form->r);
-    open_form(form, apr_pstrcat(form->r->pool, " data-field=\"disabled\"", HIDDEN(enabled), NULL), "set");
-    ap_rputs("<button name=\"enabled\" value=\"true\" title=\"Make copies again\">Enable</button></form>\n", form->r);
+    open_form(form, apr_pstrcat(form->r->pool, " data-field=\"disabled\"", HIDDEN(enabled), NULL),
+              "set");
+    ap_rputs("<button name=\"enabled\" value=\"true\" title=\"Make copies "
+             "again\">Enable</button></form>\n",
+             form->r);
 }
 
 static void put_sample(const form_t *form)
 {
     open_form(form, "", "set");
-    ap_rvputs(form->r,
-              "<label>Share of requests to copy <input name=\"sample_ratio\" data-field=\"sample_ratio\" size=\"6\" "
-              "maxlength=\"12\" required autocomplete=\"off\" pattern=\"[0-9]{1,3}([.][0-9]{1,7})?%\" "
-              "title=\"A percentage, such as 12.5%; 0% copies nothing\" value=\"",
-              mirror_page_percent(form->r->pool, form->view->settings->sample_ratio),
-              "\"></label><button>Set share</button></form>\n", NULL);
+    ap_rvputs(
+        form->r,
+        "<label>Share of requests to copy <input name=\"sample_ratio\" data-field=\"sample_ratio\" "
+        "size=\"6\" "
+        "maxlength=\"12\" required autocomplete=\"off\" pattern=\"[0-9]{1,3}([.][0-9]{1,7})?%\" "
+        "title=\"A percentage, such as 12.5%; 0% copies nothing\" value=\"",
+        mirror_page_percent(form->r->pool, form->view->settings->sample_ratio),
+        "\"></label><button>Set share</button></form>\n", NULL);
 }
 
 static void put_limit(const form_t *form)
@@ -55,37 +62,49 @@ static void put_limit(const form_t *form)
 
     open_form(form, "", "set");
     ap_rvputs(form->r,
-              "<input type=\"hidden\" name=\"enable_limit_count\" value=\"true\"><label>At most <input type=\"number\" "
+              "<input type=\"hidden\" name=\"enable_limit_count\" value=\"true\"><label>At most "
+              "<input type=\"number\" "
               "name=\"count\" data-field=\"count\" min=\"1\" max=\"2147483647\" required value=\"",
               apr_psprintf(form->r->pool, "%" APR_INT64_T_FMT, settings->count),
-              "\"> copies</label><label>in each <input type=\"number\" name=\"time_window\" data-field=\"time_window\" "
+              "\"> copies</label><label>in each <input type=\"number\" name=\"time_window\" "
+              "data-field=\"time_window\" "
               "min=\"1\" max=\"31536000\" required value=\"",
               apr_psprintf(form->r->pool, "%" APR_INT64_T_FMT, settings->time_window),
               "\"> seconds</label><button>Set limit</button></form>\n", NULL);
-    open_form(form, apr_pstrcat(form->r->pool, " data-field=\"limited\"", HIDDEN(!settings->enable_limit_count), NULL),
+    open_form(form,
+              apr_pstrcat(form->r->pool, " data-field=\"limited\"",
+                          HIDDEN(!settings->enable_limit_count), NULL),
               "set");
-    ap_rputs("<button name=\"enable_limit_count\" value=\"false\">Remove limit</button></form>\n", form->r);
+    ap_rputs("<button name=\"enable_limit_count\" value=\"false\">Remove limit</button></form>\n",
+             form->r);
 }
 
 static void put_reset(const form_t *form)
 {
-    open_form(form, apr_pstrcat(form->r->pool, " data-field=\"overridden\"", HIDDEN(!form->view->settings->overridden), NULL),
+    open_form(form,
+              apr_pstrcat(form->r->pool, " data-field=\"overridden\"",
+                          HIDDEN(!form->view->settings->overridden), NULL),
               "reset");
-    ap_rputs("<button>Reset</button><small>to what the configuration file says</small></form>\n", form->r);
+    ap_rputs("<button>Reset</button><small>to what the configuration file says</small></form>\n",
+             form->r);
 }
 
-void mirror_page_put_forms(request_rec *r, const mirror_view_t *view, const char *nonce, const char *location)
+void mirror_page_put_forms(request_rec *r, const mirror_view_t *view, const char *nonce,
+                           const char *location)
 {
     const char *name = ap_escape_html(r->pool, view->mirror->name);
     form_t form;
 
     form.r = r;
     form.view = view;
-    form.begin = apr_pstrcat(r->pool, "<form method=\"post\" action=\"", location, "/mirrors/", name, "\"", NULL);
-    form.nonce = apr_pstrcat(r->pool, "<input type=\"hidden\" name=\"nonce\" value=\"", ap_escape_html(r->pool, nonce),
-                             "\">", NULL);
+    form.begin = apr_pstrcat(r->pool, "<form method=\"post\" action=\"", location, "/mirrors/",
+                             name, "\"", NULL);
+    form.nonce = apr_pstrcat(r->pool, "<input type=\"hidden\" name=\"nonce\" value=\"",
+                             ap_escape_html(r->pool, nonce), "\">", NULL);
     ap_rvputs(r, "<section class=\"change\" aria-label=\"Change ", name,
-              "\">\n<h3>Change <small>in force with the next request, without a restart</small></h3>\n<div>\n", NULL);
+              "\">\n<h3>Change <small>in force with the next request, without a "
+              "restart</small></h3>\n<div>\n",
+              NULL);
     put_switch(&form);
     put_sample(&form);
     put_limit(&form);

@@ -23,7 +23,8 @@ void mirror_page_put_state(request_rec *r, mirror_view_state_e state)
         const char *name = mirror_view_state_name((mirror_view_state_e)i);
 
         ap_rvputs(r, "<span class=\"", name, "\" data-when=\"", name, "\"", HIDDEN(i != (int)state),
-                  "><span aria-hidden=\"true\">", words->sign, "</span> ", words->label, "</span>", NULL);
+                  "><span aria-hidden=\"true\">", words->sign, "</span> ", words->label, "</span>",
+                  NULL);
     }
     ap_rputs("</span>", r);
 }
@@ -46,8 +47,8 @@ static void put_meaning(request_rec *r, const mirror_view_t *view)
 
     ap_rputs("<p class=\"meaning\">", r);
     for (i = 0; i < MIRROR_VIEW_STATES; i++) {
-        ap_rvputs(r, "<span data-when=\"", mirror_view_state_name((mirror_view_state_e)i), "\"", HIDDEN(i != (int)view->state), ">",
-                  mirror_page_states[i].meaning, NULL);
+        ap_rvputs(r, "<span data-when=\"", mirror_view_state_name((mirror_view_state_e)i), "\"",
+                  HIDDEN(i != (int)view->state), ">", mirror_page_states[i].meaning, NULL);
         if (i == MIRROR_VIEW_DOWN) {
             ap_rputs(" Next try: ", r);
             put_time(r, "down_until", view->down_until);
@@ -61,15 +62,17 @@ static void put_heading(request_rec *r, const mirror_view_t *view)
 {
     apr_pool_t *p = r->pool;
     const mirror_t *mirror = view->mirror;
-    const char *host = mirror_value_to_text(&view->settings->target, &mirror_attributes_find("host")->rule, p);
+    const char *host =
+        mirror_value_to_text(&view->settings->target, &mirror_attributes_find("host")->rule, p);
 
     ap_rvputs(r, "<div class=\"heading\"><h2>", ap_escape_html(p, mirror->name), "</h2>", NULL);
     mirror_page_put_state(r, view->state);
-    ap_rvputs(r, "<span class=\"changed\" data-field=\"overridden\"", HIDDEN(!view->settings->overridden),
-              ">Changed while running</span></div>\n", NULL);
+    ap_rvputs(r, "<span class=\"changed\" data-field=\"overridden\"",
+              HIDDEN(!view->settings->overridden), ">Changed while running</span></div>\n", NULL);
     put_meaning(r, view);
-    ap_rvputs(r, "<p class=\"route\">Requests for <code>", ap_escape_html(p, mirror->scope[0] ? mirror->scope : "/"),
-              "</code> on <code>", ap_escape_html(p, mirror->server),
+    ap_rvputs(r, "<p class=\"route\">Requests for <code>",
+              ap_escape_html(p, mirror->scope[0] ? mirror->scope : "/"), "</code> on <code>",
+              ap_escape_html(p, mirror->server),
               "</code> <span aria-hidden=\"true\">\xe2\x86\x92</span>"
               "<span class=\"unseen\">are copied to</span> <code data-field=\"host\">",
               host != NULL ? ap_escape_html(p, host) : "", "</code></p>\n", NULL);
@@ -78,10 +81,11 @@ static void put_heading(request_rec *r, const mirror_view_t *view)
 /* ---- figures ---- */
 
 /* `value` needs no escaping. */
-static void put_figure(request_rec *r, const char *field, const char *label, const char *hint, const char *value)
+static void put_figure(request_rec *r, const char *field, const char *label, const char *hint,
+                       const char *value)
 {
-    ap_rvputs(r, "<div title=\"", hint, "\"><dt>", label, "</dt><dd data-field=\"", field, "\">", value,
-              "</dd></div>\n", NULL);
+    ap_rvputs(r, "<div title=\"", hint, "\"><dt>", label, "</dt><dd data-field=\"", field, "\">",
+              value, "</dd></div>\n", NULL);
 }
 
 static void put_figures(request_rec *r, const mirror_view_t *view)
@@ -90,18 +94,22 @@ static void put_figures(request_rec *r, const mirror_view_t *view)
     const mirror_cell_t *sum = &view->totals.sum;
 
     ap_rputs("<dl class=\"figures\">\n", r);
-    put_figure(r, "p50", "Typical answer", "Half of all copies were answered in this time or less (the median)",
+    put_figure(r, "p50", "Typical answer",
+               "Half of all copies were answered in this time or less (the median)",
                mirror_page_ms(p, mirror_cell_quantile(sum, 0.5)));
     put_figure(r, "p90", "90% answered in", "Nine of ten copies were answered in this time or less",
                mirror_page_ms(p, mirror_cell_quantile(sum, 0.9)));
     put_figure(r, "p99", "99% answered in", "99 of 100 copies were answered in this time or less",
                mirror_page_ms(p, mirror_cell_quantile(sum, 0.99)));
-    put_figure(r, "queued", "Waiting", "Copies that wait to be sent", mirror_page_count(p, view->totals.queued));
-    put_figure(r, "in_flight", "On the way", "Copies that are being sent, or whose answer is not there yet",
+    put_figure(r, "queued", "Waiting", "Copies that wait to be sent",
+               mirror_page_count(p, view->totals.queued));
+    put_figure(r, "in_flight", "On the way",
+               "Copies that are being sent, or whose answer is not there yet",
                mirror_page_count(p, sum->in_flight));
     put_figure(r, "connections", "Connections", "Open connections to the mirror",
                mirror_page_count(p, sum->connections));
-    put_figure(r, "bytes", "Memory", "What copies take in memory now", mirror_page_bytes(p, sum->bytes));
+    put_figure(r, "bytes", "Memory", "What copies take in memory now",
+               mirror_page_bytes(p, sum->bytes));
     ap_rputs("</dl>\n", r);
 }
 
@@ -112,7 +120,9 @@ static int bar_width(const mirror_view_t *view)
 {
     apr_int64_t used = view->limit.used;
 
-    return used >= view->settings->count ? 1000 : (int)((double)used * 1000 / (double)view->settings->count);
+    return used >= view->settings->count
+               ? 1000
+               : (int)((double)used * 1000 / (double)view->settings->count);
 }
 
 static void put_limit(request_rec *r, const mirror_view_t *view)
@@ -121,13 +131,18 @@ static void put_limit(request_rec *r, const mirror_view_t *view)
     const mirror_settings_t *settings = view->settings;
 
     ap_rvputs(r, "<section class=\"limit\" data-field=\"limit\"", HIDDEN(!view->has_limit),
-              ">\n<h3>Limit <small><span data-field=\"used\">", mirror_page_count(p, (apr_uint64_t)view->limit.used),
-              "</span> of <span data-field=\"count\">", mirror_page_count(p, (apr_uint64_t)settings->count),
+              ">\n<h3>Limit <small><span data-field=\"used\">",
+              mirror_page_count(p, (apr_uint64_t)view->limit.used),
+              "</span> of <span data-field=\"count\">",
+              mirror_page_count(p, (apr_uint64_t)settings->count),
               "</span> copies used in this window of <span data-field=\"time_window\">",
-              mirror_page_count(p, (apr_uint64_t)settings->time_window), "</span>&nbsp;seconds</small></h3>\n", NULL);
+              mirror_page_count(p, (apr_uint64_t)settings->time_window),
+              "</span>&nbsp;seconds</small></h3>\n", NULL);
     ap_rvputs(r,
-              "<svg class=\"bar\" viewBox=\"0 0 1000 10\" preserveAspectRatio=\"none\" aria-hidden=\"true\" "
-              "focusable=\"false\"><rect class=\"empty\" width=\"1000\" height=\"10\"/><rect class=\"full\" "
+              "<svg class=\"bar\" viewBox=\"0 0 1000 10\" preserveAspectRatio=\"none\" "
+              "aria-hidden=\"true\" "
+              "focusable=\"false\"><rect class=\"empty\" width=\"1000\" height=\"10\"/><rect "
+              "class=\"full\" "
               "data-field=\"bar\" height=\"10\" width=\"",
               apr_psprintf(p, "%d", view->has_limit ? bar_width(view) : 0), "\"/></svg>\n", NULL);
     ap_rvputs(r, "<p><span data-field=\"closed\"", HIDDEN(!view->limit.closed_until),
@@ -145,14 +160,17 @@ static void put_outcome(request_rec *r, const mirror_view_t *view, mirror_outcom
     const char *name = mirror_outcome_name(outcome);
     apr_uint64_t count = view->totals.sum.outcomes[outcome];
 
-    ap_rvputs(r, "<tr data-outcome=\"", name, "\" data-group=\"", words->group, "\"",
-              HIDDEN(count == 0 && outcome != MIRROR_OUTCOME_MIRRORED),
-              "><th scope=\"row\"><span class=\"key\"><svg class=\"swatch\" width=\"16\" height=\"16\" "
-              "aria-hidden=\"true\" focusable=\"false\"><rect width=\"16\" height=\"16\" rx=\"3\" fill=\"url(#t-",
-              name, ")\"/></svg><span><b title=\"", words->meaning, "\">", words->label, "</b> <small>", words->meaning,
-              " <code>", name, "</code></small></span></span></th><td class=\"n live\" data-field=\"rate:", name,
-              "\"></td><td class=\"n\" data-field=\"outcome:", name, "\">", mirror_page_count(r->pool, count),
-              "</td></tr>\n", NULL);
+    ap_rvputs(
+        r, "<tr data-outcome=\"", name, "\" data-group=\"", words->group, "\"",
+        HIDDEN(count == 0 && outcome != MIRROR_OUTCOME_MIRRORED),
+        "><th scope=\"row\"><span class=\"key\"><svg class=\"swatch\" width=\"16\" height=\"16\" "
+        "aria-hidden=\"true\" focusable=\"false\"><rect width=\"16\" height=\"16\" rx=\"3\" "
+        "fill=\"url(#t-",
+        name, ")\"/></svg><span><b title=\"", words->meaning, "\">", words->label, "</b> <small>",
+        words->meaning, " <code>", name,
+        "</code></small></span></span></th><td class=\"n live\" data-field=\"rate:", name,
+        "\"></td><td class=\"n\" data-field=\"outcome:", name, "\">",
+        mirror_page_count(r->pool, count), "</td></tr>\n", NULL);
 }
 
 static void put_outcomes(request_rec *r, const mirror_view_t *view)
@@ -163,8 +181,10 @@ static void put_outcomes(request_rec *r, const mirror_view_t *view)
               "<div class=\"what\">\n<figure class=\"chart live\">"
               "<figcaption>Requests per second, by what became of their copies</figcaption>"
               "<div data-field=\"chart\"></div></figure>\n"
-              "<table class=\"outcomes\">\n<caption class=\"unseen\">What became of the copies</caption>\n<thead><tr>"
-              "<th scope=\"col\">What became of the copies</th><th scope=\"col\" class=\"n live\">per second</th>"
+              "<table class=\"outcomes\">\n<caption class=\"unseen\">What became of the "
+              "copies</caption>\n<thead><tr>"
+              "<th scope=\"col\">What became of the copies</th><th scope=\"col\" class=\"n "
+              "live\">per second</th>"
               "<th scope=\"col\" class=\"n\">total</th></tr></thead>\n<tbody>\n",
               NULL);
     for (i = 0; i < MIRROR_OUTCOME_COUNT; i++) {
@@ -183,8 +203,8 @@ static void put_responses(request_rec *r, const mirror_view_t *view)
     for (i = 0; i < 5; i++) {
         apr_uint64_t n = view->totals.sum.responses[i];
 
-        ap_rvputs(r, " <span data-response=\"", classes[i], "\"", HIDDEN(n == 0 && i != 1), ">", classes[i], " <b>",
-                  mirror_page_count(r->pool, n), "</b></span>", NULL);
+        ap_rvputs(r, " <span data-response=\"", classes[i], "\"", HIDDEN(n == 0 && i != 1), ">",
+                  classes[i], " <b>", mirror_page_count(r->pool, n), "</b></span>", NULL);
     }
     ap_rputs("</p>\n", r);
 }
@@ -206,16 +226,17 @@ static void put_settings(request_rec *r, const mirror_settings_t *settings)
             continue;
         }
         value = mirror_value_to_text((const char *)settings + row->offset, &row->rule, r->pool);
-        ap_rvputs(r, "<tr data-attribute=\"", row->name, "\"", HIDDEN(value == NULL), "><th scope=\"row\"><code>",
-                  row->name, "</code></th><td>", value != NULL ? ap_escape_html(r->pool, value) : "", "</td></tr>\n",
-                  NULL);
+        ap_rvputs(r, "<tr data-attribute=\"", row->name, "\"", HIDDEN(value == NULL),
+                  "><th scope=\"row\"><code>", row->name, "</code></th><td>",
+                  value != NULL ? ap_escape_html(r->pool, value) : "", "</td></tr>\n", NULL);
     }
     ap_rputs("</tbody></table></details>\n", r);
 }
 
 /* ---- all of it ---- */
 
-void mirror_page_put_mirror(request_rec *r, const mirror_view_t *view, const char *nonce, const char *location)
+void mirror_page_put_mirror(request_rec *r, const mirror_view_t *view, const char *nonce,
+                            const char *location)
 {
     const char *name = ap_escape_html(r->pool, view->mirror->name);
 

@@ -20,27 +20,39 @@
 #define GRID    "M0 4h8M4 0v8"
 
 const mirror_page_outcome_t mirror_page_outcomes[MIRROR_OUTCOME_COUNT] = {
-    [MIRROR_OUTCOME_MIRRORED] = { "sent", PLAIN, "Copied", "The mirror got the copy and answered it in full." },
-    [MIRROR_OUTCOME_DISABLED] = { "chosen", PLAIN, "Switched off", "The mirror was disabled, so no copy was made." },
+    [MIRROR_OUTCOME_MIRRORED] = { "sent", PLAIN, "Copied",
+                                  "The mirror got the copy and answered it in full." },
+    [MIRROR_OUTCOME_DISABLED] = { "chosen", PLAIN, "Switched off",
+                                  "The mirror was disabled, so no copy was made." },
     [MIRROR_OUTCOME_FILTERED] = { "chosen", UP, "Filtered out",
                                   "The settings methods, expr or status leave such requests out." },
     [MIRROR_OUTCOME_SAMPLED_OUT] = { "chosen", DOTS, "Not in the sample",
-                                     "Only a share of the requests is copied, and this one was not in it." },
-    [MIRROR_OUTCOME_LOOPED] = { "chosen", GRID, "Came back", "It was itself a copy that this server had sent." },
+                                     "Only a share of the requests is copied, and this one was not "
+                                     "in it." },
+    [MIRROR_OUTCOME_LOOPED] = { "chosen", GRID, "Came back",
+                                "It was itself a copy that this server had sent." },
     [MIRROR_OUTCOME_UPGRADE] = { "chosen", UPRIGHT, "Websocket", "Websockets are never copied." },
     [MIRROR_OUTCOME_LIMITED] = { "limit", ACROSS, "Over the limit",
-                                 "As many copies as the limit allows had left in this time window." },
-    [MIRROR_OUTCOME_TOO_LARGE] = { "room", PLAIN, "Body too large", "The body was longer than max_body allows." },
-    [MIRROR_OUTCOME_INCOMPLETE] = { "room", DOTS, "Body incomplete", "The client broke the request off." },
+                                 "As many copies as the limit allows had left in this time "
+                                 "window." },
+    [MIRROR_OUTCOME_TOO_LARGE] = { "room", PLAIN, "Body too large",
+                                   "The body was longer than max_body allows." },
+    [MIRROR_OUTCOME_INCOMPLETE] = { "room", DOTS, "Body incomplete",
+                                    "The client broke the request off." },
     [MIRROR_OUTCOME_QUEUE_FULL] = { "room", GRID, "Queue full",
-                                    "Too many copies were waiting: the mirror is slower than requests come in." },
+                                    "Too many copies were waiting: the mirror is slower than "
+                                    "requests come in." },
     [MIRROR_OUTCOME_MEMORY_FULL] = { "room", DOWN, "Memory full",
-                                     "The memory or disk for copies (ProxyMirrorMemory, ProxyMirrorSpool) was used up." },
+                                     "The memory or disk for copies (ProxyMirrorMemory, "
+                                     "ProxyMirrorSpool) was used up." },
     [MIRROR_OUTCOME_UNREACHABLE] = { "failed", UP, "Not reachable",
-                                     "The mirror's name was not found, or nothing accepts connections there." },
+                                     "The mirror's name was not found, or nothing accepts "
+                                     "connections there." },
     [MIRROR_OUTCOME_TLS_FAILED] = { "failed", GRID, "TLS failed",
-                                    "No encrypted connection: the handshake or a certificate was not accepted." },
-    [MIRROR_OUTCOME_TIMED_OUT] = { "failed", DOTS, "Too slow", "The answer was not complete within the timeout." },
+                                    "No encrypted connection: the handshake or a certificate was "
+                                    "not accepted." },
+    [MIRROR_OUTCOME_TIMED_OUT] = { "failed", DOTS, "Too slow",
+                                   "The answer was not complete within the timeout." },
     [MIRROR_OUTCOME_BROKEN] = { "failed", DOWN, "Broken off",
                                 "The mirror closed the connection, or its answer was not HTTP." },
     [MIRROR_OUTCOME_LIMIT_FAILED] = { "limit", DOWN, "Redis silent",
@@ -52,10 +64,14 @@ const mirror_page_outcome_t mirror_page_outcomes[MIRROR_OUTCOME_COUNT] = {
 const mirror_page_state_t mirror_page_states[MIRROR_VIEW_STATES] = {
     [MIRROR_VIEW_UP] = { "\xe2\x97\x8f", "Up", "Copies are being sent." },
     [MIRROR_VIEW_READY] = { "\xe2\x97\x8b", "Ready", "Nothing was sent yet." },
-    [MIRROR_VIEW_LIMITED] = { "\xe2\x97\x86", "Limit reached", "No more copies until the next time window." },
-    [MIRROR_VIEW_DOWN] = { "\xe2\x96\xb2", "Down", "It cannot be reached. Copies are dropped; it is tried again." },
-    [MIRROR_VIEW_DISABLED] = { "\xe2\x96\xa0", "Disabled", "No copies are made. Clients notice nothing of it." },
-    [MIRROR_VIEW_OFF] = { "\xe2\x96\xa1", "Off", "It sees no request: the error log says why (ProxyMirrorSlots)." },
+    [MIRROR_VIEW_LIMITED] = { "\xe2\x97\x86", "Limit reached",
+                              "No more copies until the next time window." },
+    [MIRROR_VIEW_DOWN] = { "\xe2\x96\xb2", "Down",
+                           "It cannot be reached. Copies are dropped; it is tried again." },
+    [MIRROR_VIEW_DISABLED] = { "\xe2\x96\xa0", "Disabled",
+                               "No copies are made. Clients notice nothing of it." },
+    [MIRROR_VIEW_OFF] = { "\xe2\x96\xa1", "Off",
+                          "It sees no request: the error log says why (ProxyMirrorSlots)." },
 };
 
 /* ---- one mirror ---- */
@@ -65,7 +81,8 @@ static int is_loss(mirror_outcome_e outcome)
 {
     const char *group = mirror_page_outcomes[outcome].group;
 
-    return strcmp(group, "room") == 0 || strcmp(group, "failed") == 0 || outcome == MIRROR_OUTCOME_LIMIT_FAILED;
+    return strcmp(group, "room") == 0 || strcmp(group, "failed") == 0 ||
+           outcome == MIRROR_OUTCOME_LIMIT_FAILED;
 }
 
 apr_uint64_t mirror_page_lost(const mirror_view_t *view)
@@ -128,7 +145,8 @@ const char *mirror_page_bytes(apr_pool_t *p, apr_uint64_t bytes)
 
 const char *mirror_page_percent(apr_pool_t *p, apr_int64_t billionths)
 {
-    char *text = apr_psprintf(p, "%d.%07d", (int)(billionths / 10000000), (int)(billionths % 10000000));
+    char *text =
+        apr_psprintf(p, "%d.%07d", (int)(billionths / 10000000), (int)(billionths % 10000000));
     char *end = text + strlen(text);
 
     while (end[-1] == '0') {
@@ -145,6 +163,6 @@ const char *mirror_page_time(apr_pool_t *p, apr_time_t t)
     if (apr_time_exp_gmt(&x, t) != APR_SUCCESS) {
         return "";
     }
-    return apr_psprintf(p, "%04d-%02d-%02dT%02d:%02d:%02dZ", x.tm_year + 1900, x.tm_mon + 1, x.tm_mday, x.tm_hour,
-                        x.tm_min, x.tm_sec);
+    return apr_psprintf(p, "%04d-%02d-%02dT%02d:%02d:%02dZ", x.tm_year + 1900, x.tm_mon + 1,
+                        x.tm_mday, x.tm_hour, x.tm_min, x.tm_sec);
 }

@@ -2,9 +2,9 @@
  *
  * admin/page_view.h - what the page tells of a mirror, and in which words.
  *
- * The page is for people who have not read the manual: a state and an outcome have a name to read, a sentence that says
- * what it means, and, so that colour is never alone, a sign or a texture. page.js shows and hides what is written in
- * these words; it has none of its own for them.
+ * The page is for people who have not read the manual: a state and an outcome have a name to read,
+ * a sentence that says what it means, and, so that colour is never alone, a sign or a texture.
+ * page.js shows and hides what is written in these words; it has none of its own for them.
  */
 #ifndef MIRROR_ADMIN_PAGE_VIEW_H
 #define MIRROR_ADMIN_PAGE_VIEW_H
@@ -37,8 +37,9 @@ extern const mirror_page_state_t mirror_page_states[MIRROR_VIEW_STATES];
 /* Return the number of copies that were wanted and are lost. */
 apr_uint64_t mirror_page_lost(const mirror_view_t *view);
 
-/* All in `p`: a number with commas, "12,345"; milliseconds for people, "0.42 ms", a dash if less than 0; bytes, "1.5 MB";
- * a share in billionths as a percentage, "12.5%"; a time in UTC, "2026-01-31T12:00:00Z". */
+/* All in `p`: a number with commas, "12,345"; milliseconds for people, "0.42 ms", a dash if less
+ * than 0; bytes, "1.5 MB"; a share in billionths as a percentage, "12.5%"; a time in UTC,
+ * "2026-01-31T12:00:00Z". */
 const char *mirror_page_count(apr_pool_t *p, apr_uint64_t n);
 const char *mirror_page_ms(apr_pool_t *p, double ms);
 const char *mirror_page_bytes(apr_pool_t *p, apr_uint64_t bytes);

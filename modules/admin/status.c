@@ -2,8 +2,9 @@
  *
  * admin/status.c - the mirrors on the page of mod_status. See admin/status.h.
  *
- * mod_status's hook is an optional one: without mod_status nobody calls it, and nothing of mod_status is needed. An access
- * file can bring mod_status's page to a folder; the mirrors, which are not the business of its author, are not on that.
+ * mod_status's hook is an optional one: without mod_status nobody calls it, and nothing of
+ * mod_status is needed. An access file can bring mod_status's page to a folder; the mirrors, which
+ * are not the business of its author, are not on that.
  */
 #include <httpd.h>
 #include <http_config.h>
@@ -28,12 +29,14 @@ static const char *state_of(const mirror_view_t *view)
 
 /* ---- ?auto ---- */
 
-static void put_lines(request_rec *r, int i, const mirror_t *mirror, const char *state, const mirror_totals_t *totals)
+static void put_lines(request_rec *r, int i, const mirror_t *mirror, const char *state,
+                      const mirror_totals_t *totals)
 {
     const mirror_cell_t *sum = &totals->sum;
     int n;
 
-    ap_rprintf(r, "ProxyMirror[%d]Name: %s\nProxyMirror[%d]Status: %s\n", i, mirror->name, i, state);
+    ap_rprintf(r, "ProxyMirror[%d]Name: %s\nProxyMirror[%d]Status: %s\n", i, mirror->name, i,
+               state);
     ap_rprintf(r, "ProxyMirror[%d]Seen: %" APR_UINT64_T_FMT "\n", i, sum->seen);
     ap_rprintf(r, "ProxyMirror[%d]Queued: %" APR_UINT64_T_FMT "\n", i, totals->queued);
     ap_rprintf(r, "ProxyMirror[%d]InFlight: %" APR_UINT64_T_FMT "\n", i, sum->in_flight);
@@ -44,7 +47,8 @@ static void put_lines(request_rec *r, int i, const mirror_t *mirror, const char 
                    mirror_outcome_name((mirror_outcome_e)n), sum->outcomes[n]);
     }
     for (n = 0; n < 5; n++) {
-        ap_rprintf(r, "ProxyMirror[%d]Response[%dxx]: %" APR_UINT64_T_FMT "\n", i, n + 1, sum->responses[n]);
+        ap_rprintf(r, "ProxyMirror[%d]Response[%dxx]: %" APR_UINT64_T_FMT "\n", i, n + 1,
+                   sum->responses[n]);
     }
 }
 
@@ -58,8 +62,8 @@ static void put_outcomes(request_rec *r, const mirror_cell_t *sum)
 
     for (n = MIRROR_OUTCOME_MIRRORED + 1; n < MIRROR_OUTCOME_COUNT; n++) {
         if (sum->outcomes[n]) {
-            ap_rprintf(r, "%s%s %" APR_UINT64_T_FMT, before, mirror_outcome_name((mirror_outcome_e)n),
-                       sum->outcomes[n]);
+            ap_rprintf(r, "%s%s %" APR_UINT64_T_FMT, before,
+                       mirror_outcome_name((mirror_outcome_e)n), sum->outcomes[n]);
             before = ", ";
         }
     }
@@ -78,21 +82,21 @@ static void put_quantile(request_rec *r, const mirror_cell_t *sum, double q)
     }
 }
 
-static void put_row(request_rec *r, const mirror_t *mirror, const mirror_settings_t *settings, const char *state,
-                    const mirror_totals_t *totals, int table)
+static void put_row(request_rec *r, const mirror_t *mirror, const mirror_settings_t *settings,
+                    const char *state, const mirror_totals_t *totals, int table)
 {
     const char *cell = table ? "</td><td>" : " | ";
     const mirror_cell_t *sum = &totals->sum;
     const char *url = settings->target.url;
 
     ap_rvputs(r, table ? "<tr><td>" : "<li>", ap_escape_html(r->pool, mirror->name), cell,
-              ap_escape_html(r->pool, mirror->server), cell, ap_escape_html(r->pool, mirror->scope), cell,
-              ap_escape_html(r->pool, url ? url : ""), cell, state, cell, NULL);
+              ap_escape_html(r->pool, mirror->server), cell, ap_escape_html(r->pool, mirror->scope),
+              cell, ap_escape_html(r->pool, url ? url : ""), cell, state, cell, NULL);
     ap_rprintf(r, "%" APR_UINT64_T_FMT "%s%" APR_UINT64_T_FMT "%s", sum->seen, cell,
                sum->outcomes[MIRROR_OUTCOME_MIRRORED], cell);
     put_outcomes(r, sum);
-    ap_rprintf(r, "%s%" APR_UINT64_T_FMT "%s%" APR_UINT64_T_FMT "%s%" APR_UINT64_T_FMT "%s", cell, totals->queued, cell,
-               sum->in_flight, cell, sum->connections, cell);
+    ap_rprintf(r, "%s%" APR_UINT64_T_FMT "%s%" APR_UINT64_T_FMT "%s%" APR_UINT64_T_FMT "%s", cell,
+               totals->queued, cell, sum->in_flight, cell, sum->connections, cell);
     put_quantile(r, sum, 0.5);
     ap_rputs(cell, r);
     put_quantile(r, sum, 0.99);
@@ -102,13 +106,16 @@ static void put_row(request_rec *r, const mirror_t *mirror, const mirror_setting
 static void put_begin(request_rec *r, int table)
 {
     ap_rputs("<hr />\n<h1>Proxy Mirror Status</h1>\n\n", r);
-    ap_rputs(
-        table ? "<table border=\"0\">\n<tr><th>Mirror</th><th>Server</th><th>Scope</th><th>Host</th><th>State</th>"
-                "<th>Seen</th><th>Mirrored</th><th>Other outcomes</th><th>Queued</th><th>In flight</th>"
-                "<th>Conns</th><th>p50 ms</th><th>p99 ms</th></tr>\n"
-              : "<p>Mirror | server | scope | host | state | seen | mirrored | other outcomes | queued | in flight | "
-                "connections | p50 ms | p99 ms</p>\n<ul>\n",
-        r);
+    ap_rputs(table ? "<table "
+                     "border=\"0\">\n<tr><th>Mirror</th><th>Server</th><th>Scope</th><th>Host</"
+                     "th><th>State</th>"
+                     "<th>Seen</th><th>Mirrored</th><th>Other outcomes</th><th>Queued</th><th>In "
+                     "flight</th>"
+                     "<th>Conns</th><th>p50 ms</th><th>p99 ms</th></tr>\n"
+                   : "<p>Mirror | server | scope | host | state | seen | mirrored | other outcomes "
+                     "| queued | in flight | "
+                     "connections | p50 ms | p99 ms</p>\n<ul>\n",
+             r);
 }
 
 /* ---- mod_status's hook ---- */
@@ -120,7 +127,8 @@ static int status_hook(request_rec *r, int flags)
     char *user;
     int i;
 
-    if (registry->mirrors->nelts == 0 || !mirror_access_is_configured(r) || mirror_access_file_refuse(&user, r)) {
+    if (registry->mirrors->nelts == 0 || !mirror_access_is_configured(r) ||
+        mirror_access_file_refuse(&user, r)) {
         return OK;
     }
     if (registry->table) {

@@ -10,7 +10,8 @@
 
 const char *mirror_view_state_name(mirror_view_state_e state)
 {
-    static const char *const names[MIRROR_VIEW_STATES] = { "up", "ready", "limited", "down", "disabled", "off" };
+    static const char *const names[MIRROR_VIEW_STATES] = { "up",   "ready",    "limited",
+                                                           "down", "disabled", "off" };
 
     return names[state];
 }
@@ -29,12 +30,13 @@ static mirror_view_state_e state_of(const mirror_view_t *view, int has_slot)
     if (view->has_limit && view->limit.closed_until) {
         return MIRROR_VIEW_LIMITED;
     }
-    return view->totals.sum.outcomes[MIRROR_OUTCOME_MIRRORED] || view->totals.sum.connections ? MIRROR_VIEW_UP
-                                                                                              : MIRROR_VIEW_READY;
+    return view->totals.sum.outcomes[MIRROR_OUTCOME_MIRRORED] || view->totals.sum.connections
+               ? MIRROR_VIEW_UP
+               : MIRROR_VIEW_READY;
 }
 
-void mirror_view_make(mirror_view_t *view, const mirror_registry_t *registry, const mirror_t *mirror,
-                      const mirror_settings_t *settings, apr_pool_t *pool)
+void mirror_view_make(mirror_view_t *view, const mirror_registry_t *registry,
+                      const mirror_t *mirror, const mirror_settings_t *settings, apr_pool_t *pool)
 {
     int has_slot = registry->table != NULL && mirror->slot != NULL;
 

@@ -14,62 +14,78 @@
 
 #define FIELD(member) offsetof(mirror_settings_t, member)
 #define MILLISECOND   ((apr_int64_t)1000)
-#define WEEK          (7 * 24 * 3600 * (apr_int64_t)APR_USEC_PER_SEC) /* the poll's timeout is an int of ms */
-#define YEAR          (365 * 24 * 3600)
-#define GIGABYTE      ((apr_int64_t)1 << 30)
+/* the poll's timeout is an int of ms */
+#define WEEK     (7 * 24 * 3600 * (apr_int64_t)APR_USEC_PER_SEC)
+#define YEAR     (365 * 24 * 3600)
+#define GIGABYTE ((apr_int64_t)1 << 30)
 
-#define RULE(type, min, max, needed, choices, refuse)                                                                  \
-    {                                                                                                                  \
-        &mirror_value_##type, min, max, needed, choices, refuse                                                        \
+#define RULE(type, min, max, needed, choices, refuse)                                              \
+    {                                                                                              \
+        &mirror_value_##type, min, max, needed, choices, refuse                                    \
     }
-#define BOOL                   RULE(bool, 0, 0, "true or false (in a directive also on or off) is needed", NULL, NULL)
-#define NUMBER(min, max, text) RULE(number, min, max, "a whole number, " text ", is needed", NULL, NULL)
-#define SIZE(max, text)        RULE(size, 0, max, "a size such as 64K or 1M, " text ", is needed", NULL, NULL)
-#define TIME(min, text)                                                                                                \
-    RULE(time, min, WEEK, "a time such as 500ms, 2s or 1.5min, " text " and at most 168h, is needed", NULL, NULL)
+#define BOOL RULE(bool, 0, 0, "true or false (in a directive also on or off) is needed", NULL, NULL)
+#define NUMBER(min, max, text)                                                                     \
+    RULE(number, min, max, "a whole number, " text ", is needed", NULL, NULL)
+#define SIZE(max, text)                                                                            \
+    RULE(size, 0, max, "a size such as 64K or 1M, " text ", is needed", NULL, NULL)
+#define TIME(min, text)                                                                            \
+    RULE(time, min, WEEK,                                                                          \
+         "a time such as 500ms, 2s or 1.5min, " text " and at most 168h, is needed", NULL, NULL)
 #define CHOICE(words, text)            RULE(choice, 0, 0, text " is needed", words, NULL)
 #define STRING(min, max, refuse, text) RULE(string, min, max, text, NULL, refuse)
 #define TARGET                         RULE(target, 0, 0, TARGET_NEEDED, NULL, NULL)
-#define SECRET(max, text)                RULE(secret, 1, max, text, NULL, NULL)
-#define LIST(min, max, refuse, text)     RULE(list, min, max, text, NULL, refuse)
-#define EXPR(text)                       RULE(string, 1, 4096, text " of 1 to 4096 characters is needed", NULL, NULL)
-#define TARGET_NEEDED                                                                                                  \
-    "http:// or https:// with a host name, IPv4 address or [IPv6 address], and optionally a port, 1 to 65535, or "     \
+#define SECRET(max, text)              RULE(secret, 1, max, text, NULL, NULL)
+#define LIST(min, max, refuse, text)   RULE(list, min, max, text, NULL, refuse)
+#define EXPR(text)                     RULE(string, 1, 4096, text " of 1 to 4096 characters is needed", NULL, NULL)
+#define TARGET_NEEDED                                                                              \
+    "http:// or https:// with a host name, IPv4 address or [IPv6 address], and optionally a "      \
+    "port, 1 to 65535, or "                                                                        \
     "in a directive unix:/path|http://name, is needed"
 
 static const char *refuse_name(const char *text);
 
-static const char *const path_words[] = { "replace", "prefix", NULL };      /* mirror_path_e */
+static const char *const path_words[] = { "replace", "prefix", NULL }; /* mirror_path_e */
 static const char *const host_words[] = { "preserve", "target", NULL };
-static const char *const uri_words[] = { "client", "backend", NULL };       /* mirror_uri_e */
+static const char *const uri_words[] = { "client", "backend", NULL };    /* mirror_uri_e */
 static const char *const when_words[] = { "response", "request", NULL }; /* mirror_when_e */
-static const char *const fallback_words[] = { "local", "mirror", "drop", NULL };       /* mirror_fallback_e */
+/* mirror_fallback_e */
+static const char *const fallback_words[] = { "local", "mirror", "drop", NULL };
 
-#define RATIO RULE(ratio, 0, MIRROR_RATIO_ALL, "a number, 0 to 1 (in a directive also 0% to 100%), is needed", NULL, NULL)
-#define HOST_HEADER RULE(host, 0, 0, "preserve, target, or a host name or address and perhaps a port, is needed", host_words, NULL)
+#define RATIO                                                                                      \
+    RULE(ratio, 0, MIRROR_RATIO_ALL,                                                               \
+         "a number, 0 to 1 (in a directive also 0% to 100%), is needed", NULL, NULL)
+#define HOST_HEADER                                                                                \
+    RULE(host, 0, 0, "preserve, target, or a host name or address and perhaps a port, is needed",  \
+         host_words, NULL)
 #define LIMITED "enable_limit_count=true"
 #define REMOTE  "policy=redis|redis-cluster"
 
 const mirror_attribute_t mirror_attributes[] = {
-    { "host", FIELD(target), TARGET, NULL, MIRROR_ATTRIBUTE_NO_WORD | MIRROR_ATTRIBUTE_NO_DEFAULT, NULL },
-    { "name", FIELD(name), STRING(1, 64, refuse_name, "letters, digits, '.', '_' and '-', 1 to 64 of them, are needed"),
+    { "host", FIELD(target), TARGET, NULL, MIRROR_ATTRIBUTE_NO_WORD | MIRROR_ATTRIBUTE_NO_DEFAULT,
+      NULL },
+    { "name", FIELD(name),
+      STRING(1, 64, refuse_name, "letters, digits, '.', '_' and '-', 1 to 64 of them, are needed"),
       NULL, MIRROR_ATTRIBUTE_NO_DEFAULT | MIRROR_ATTRIBUTE_NO_JSON, NULL },
     { "enabled", FIELD(enabled), BOOL, "true", 0, NULL },
     { "expr", FIELD(expr), EXPR("an expression"), NULL, 0, NULL },
     { "sample_ratio", FIELD(sample_ratio), RATIO, "1", 0, NULL },
     { "sample_key", FIELD(sample_key), EXPR("a string expression"), NULL, 0, "sample_ratio" },
     { "methods", FIELD(methods),
-      LIST(1, 64, mirror_value_refuse_method, "methods such as GET,POST, in capitals, are needed"), NULL, 0, NULL },
+      LIST(1, 64, mirror_value_refuse_method, "methods such as GET,POST, in capitals, are needed"),
+      NULL, 0, NULL },
     { "body", FIELD(body), BOOL, "on", 0, NULL },
     { "max_body", FIELD(max_body), SIZE(1024 * GIGABYTE, "at most 1024G"), "1M", 0, "body=true" },
-    { "path", FIELD(path), STRING(1, 4096, mirror_value_refuse_path, "a path that starts with / is needed"), NULL, 0,
+    { "path", FIELD(path),
+      STRING(1, 4096, mirror_value_refuse_path, "a path that starts with / is needed"), NULL, 0,
       NULL },
-    { "path_concat_mode", FIELD(path_concat_mode), CHOICE(path_words, "replace or prefix"), "replace", 0, "path" },
+    { "path_concat_mode", FIELD(path_concat_mode), CHOICE(path_words, "replace or prefix"),
+      "replace", 0, "path" },
     { "host_header", FIELD(host_header), HOST_HEADER, "preserve", 0, NULL },
     { "uri", FIELD(uri), CHOICE(uri_words, "client or backend"), "client", 0, NULL },
     { "when", FIELD(when), CHOICE(when_words, "response or request"), "response", 0, NULL },
     { "status", FIELD(status),
-      LIST(1, 404, mirror_value_refuse_status, "statuses such as 2xx,404, 200 to 599, are needed"), NULL, 0, NULL },
+      LIST(1, 404, mirror_value_refuse_status, "statuses such as 2xx,404, 200 to 599, are needed"),
+      NULL, 0, NULL },
     { "copies", FIELD(copies), NUMBER(1, 100, "1 to 100"), "1", 0, NULL },
     { "connect_timeout", FIELD(connect_timeout), TIME(MILLISECOND, "more than 0"), "2s", 0, NULL },
     { "timeout", FIELD(timeout), TIME(MILLISECOND, "more than 0"), "10s", 0, NULL },
@@ -81,30 +97,41 @@ const mirror_attribute_t mirror_attributes[] = {
     { "ttl", FIELD(ttl), TIME(0, "0 or more"), "60s", 0, NULL },
     { "enable_limit_count", FIELD(enable_limit_count), BOOL, "false", 0, NULL },
     { "count", FIELD(count), NUMBER(1, APR_INT32_MAX, "1 to 2147483647"), "1", 0, LIMITED },
-    { "time_window", FIELD(time_window), NUMBER(1, YEAR, "1 to 31536000 (seconds)"), "60", 0, LIMITED },
-    { "policy", FIELD(policy), CHOICE(mirror_limit_settings_policies, "local, redis or redis-cluster"), "local", 0, LIMITED },
-    { "limit_fallback", FIELD(limit_fallback), CHOICE(fallback_words, "local, mirror or drop"), "local", 0, REMOTE },
-    { "redis_host", FIELD(redis_host), STRING(1, 253, mirror_limit_settings_refuse_host, "a host name, IPv4 or IPv6 address is needed"), NULL,
-      0, "policy=redis" },
+    { "time_window", FIELD(time_window), NUMBER(1, YEAR, "1 to 31536000 (seconds)"), "60", 0,
+      LIMITED },
+    { "policy", FIELD(policy),
+      CHOICE(mirror_limit_settings_policies, "local, redis or redis-cluster"), "local", 0,
+      LIMITED },
+    { "limit_fallback", FIELD(limit_fallback), CHOICE(fallback_words, "local, mirror or drop"),
+      "local", 0, REMOTE },
+    { "redis_host", FIELD(redis_host),
+      STRING(1, 253, mirror_limit_settings_refuse_host,
+             "a host name, IPv4 or IPv6 address is needed"),
+      NULL, 0, "policy=redis" },
     { "redis_port", FIELD(redis_port), NUMBER(1, 65535, "1 to 65535"), "6379", 0, "policy=redis" },
-    { "redis_username", FIELD(redis_username), STRING(1, 255, NULL, "a user name, 1 to 255 characters, is needed"), NULL,
-      0, REMOTE },
-    { "redis_password", FIELD(redis_password), SECRET(1024, "a password, or exec:/path/to/program, is needed"), NULL, 0,
-      REMOTE },
-    { "redis_database", FIELD(redis_database), NUMBER(0, APR_INT32_MAX, "0 or more"), "0", 0, "policy=redis" },
-    { "redis_timeout", FIELD(redis_timeout), NUMBER(1, 3600000, "1 to 3600000 (milliseconds)"), "1000", 0, REMOTE },
+    { "redis_username", FIELD(redis_username),
+      STRING(1, 255, NULL, "a user name, 1 to 255 characters, is needed"), NULL, 0, REMOTE },
+    { "redis_password", FIELD(redis_password),
+      SECRET(1024, "a password, or exec:/path/to/program, is needed"), NULL, 0, REMOTE },
+    { "redis_database", FIELD(redis_database), NUMBER(0, APR_INT32_MAX, "0 or more"), "0", 0,
+      "policy=redis" },
+    { "redis_timeout", FIELD(redis_timeout), NUMBER(1, 3600000, "1 to 3600000 (milliseconds)"),
+      "1000", 0, REMOTE },
     { "redis_ssl", FIELD(redis_ssl), BOOL, "false", 0, REMOTE },
-    { "redis_key_prefix", FIELD(redis_key_prefix), STRING(0, 255, NULL, "at most 255 characters are needed"),
-      "proxy-mirror:v1:", 0, REMOTE },
-    { "redis_cluster_nodes", FIELD(redis_cluster_nodes), LIST(2, 1000, mirror_limit_settings_refuse_node, "two or more host:port are needed"),
-      NULL, 0, "policy=redis-cluster" },
-    { "redis_cluster_name", FIELD(redis_cluster_name), STRING(1, 255, NULL, "a name, 1 to 255 characters, is needed"),
-      NULL, 0, "policy=redis-cluster" },
+    { "redis_key_prefix", FIELD(redis_key_prefix),
+      STRING(0, 255, NULL, "at most 255 characters are needed"), "proxy-mirror:v1:", 0, REMOTE },
+    { "redis_cluster_nodes", FIELD(redis_cluster_nodes),
+      LIST(2, 1000, mirror_limit_settings_refuse_node, "two or more host:port are needed"), NULL, 0,
+      "policy=redis-cluster" },
+    { "redis_cluster_name", FIELD(redis_cluster_name),
+      STRING(1, 255, NULL, "a name, 1 to 255 characters, is needed"), NULL, 0,
+      "policy=redis-cluster" },
     { NULL, 0, { NULL, 0, 0, NULL, NULL, NULL }, NULL, 0, NULL }
 };
 
-#define ROW_HOST  (&mirror_attributes[0])
-#define ROWS_LEFT (64 - (int)(sizeof(mirror_attributes) / sizeof(*mirror_attributes) - 1)) /* bits of `set` */
+#define ROW_HOST (&mirror_attributes[0])
+/* bits of `set` */
+#define ROWS_LEFT (64 - (int)(sizeof(mirror_attributes) / sizeof(*mirror_attributes) - 1))
 typedef char rows_fit_in_set[ROWS_LEFT >= 0 ? 1 : -1];
 
 /* ---- rows ---- */
@@ -155,7 +182,8 @@ void mirror_attributes_defaults(mirror_settings_t *settings, apr_pool_t *pool)
     memset(settings, 0, sizeof(*settings));
     for (row = mirror_attributes; row->name; row++) {
         if (row->initial) {
-            mirror_value_from_text(member(settings, row), &row->rule, row->name, row->initial, pool);
+            mirror_value_from_text(member(settings, row), &row->rule, row->name, row->initial,
+                                   pool);
         }
     }
 }
@@ -172,7 +200,8 @@ void mirror_attributes_merge(mirror_settings_t *settings, const mirror_settings_
     settings->set |= over->set;
 }
 
-void mirror_attributes_take(mirror_settings_t *settings, const mirror_settings_t *from, const mirror_attribute_t *row)
+void mirror_attributes_take(mirror_settings_t *settings, const mirror_settings_t *from,
+                            const mirror_attribute_t *row)
 {
     memcpy(member(settings, row), const_member(from, row), row->rule.type->size);
     settings->set |= mirror_attributes_bit(row);
@@ -183,13 +212,14 @@ void mirror_attributes_unset(mirror_settings_t *settings, const mirror_attribute
     settings->set &= ~mirror_attributes_bit(row);
 }
 
-static const char *reveal_row(const mirror_settings_t *settings, const mirror_attribute_t *row, apr_pool_t *pool)
+static const char *reveal_row(const mirror_settings_t *settings, const mirror_attribute_t *row,
+                              apr_pool_t *pool)
 {
     return mirror_value_reveal(const_member(settings, row), &row->rule, pool);
 }
 
-int mirror_attributes_same(const mirror_settings_t *a, const mirror_settings_t *b, const mirror_attribute_t *row,
-                           apr_pool_t *pool)
+int mirror_attributes_same(const mirror_settings_t *a, const mirror_settings_t *b,
+                           const mirror_attribute_t *row, apr_pool_t *pool)
 {
     const char *one = reveal_row(a, row, pool), *other = reveal_row(b, row, pool);
 
@@ -214,8 +244,8 @@ apr_uint64_t mirror_attributes_hash(const mirror_settings_t *settings, apr_pool_
 
 /* ---- from a directive ---- */
 
-static const char *set_text(mirror_settings_t *settings, const mirror_attribute_t *row, const char *text,
-                            apr_pool_t *pool)
+static const char *set_text(mirror_settings_t *settings, const mirror_attribute_t *row,
+                            const char *text, apr_pool_t *pool)
 {
     const char *wrong = mirror_value_refuse_encoding(&row->rule, row->name, text, pool);
 
@@ -228,7 +258,8 @@ static const char *set_text(mirror_settings_t *settings, const mirror_attribute_
     return wrong;
 }
 
-const char *mirror_attributes_set_url(mirror_settings_t *settings, const char *url, apr_pool_t *pool)
+const char *mirror_attributes_set_url(mirror_settings_t *settings, const char *url,
+                                      apr_pool_t *pool)
 {
     return set_text(settings, ROW_HOST, url, pool);
 }
@@ -259,18 +290,20 @@ static const char *quote_name(const char *text, apr_pool_t *pool)
     return mirror_value_quote(apr_pstrmemdup(pool, text, strcspn(text, "=")), pool);
 }
 
-static const char *set_word(mirror_settings_t *settings, const char *word, unsigned forbidden, apr_pool_t *pool)
+static const char *set_word(mirror_settings_t *settings, const char *word, unsigned forbidden,
+                            apr_pool_t *pool)
 {
     const char *value = strchr(word, '=');
     const char *name = value ? apr_pstrmemdup(pool, word, (apr_size_t)(value - word)) : word;
     const mirror_attribute_t *row = mirror_attributes_find(name);
 
     if (!value) {
-        return apr_pstrcat(pool, "attributes: attribute=value is needed; got ", mirror_value_quote(word, pool), NULL);
+        return apr_pstrcat(pool, "attributes: attribute=value is needed; got ",
+                           mirror_value_quote(word, pool), NULL);
     }
     if (!row) {
-        return apr_pstrcat(pool, "attributes: one of ", list_names(forbidden, pool), " is needed; got ",
-                           mirror_value_quote(name, pool), NULL);
+        return apr_pstrcat(pool, "attributes: one of ", list_names(forbidden, pool),
+                           " is needed; got ", mirror_value_quote(name, pool), NULL);
     }
     if (row->flags & forbidden & MIRROR_ATTRIBUTE_NO_DEFAULT) {
         return about(row, "is each mirror's own, so it cannot be given as a default", pool);
@@ -303,8 +336,8 @@ const char *mirror_attributes_next_word(const char **word, const char **line, ap
         if (quote && *p == quote) {
             quote = 0;
             if (p[1] && !apr_isspace(p[1])) {
-                return apr_pstrcat(pool, "a blank is needed behind a closing quote; got ", quote_name(start, pool),
-                                   NULL);
+                return apr_pstrcat(pool, "a blank is needed behind a closing quote; got ",
+                                   quote_name(start, pool), NULL);
             }
         }
         else if (!quote && (*p == '"' || *p == '\'') && (p == start || value == 1)) {
@@ -319,11 +352,13 @@ const char *mirror_attributes_next_word(const char **word, const char **line, ap
     }
     *out = '\0';
     *line = p;
-    return quote ? apr_pstrcat(pool, "a closing quote is needed; got ", quote_name(start, pool), NULL) : NULL;
+    return quote
+               ? apr_pstrcat(pool, "a closing quote is needed; got ", quote_name(start, pool), NULL)
+               : NULL;
 }
 
-const char *mirror_attributes_set_line(mirror_settings_t *settings, const char *line, unsigned forbidden,
-                                       apr_pool_t *pool)
+const char *mirror_attributes_set_line(mirror_settings_t *settings, const char *line,
+                                       unsigned forbidden, apr_pool_t *pool)
 {
     const char *word, *wrong;
 
@@ -338,18 +373,21 @@ const char *mirror_attributes_set_line(mirror_settings_t *settings, const char *
 
 /* ---- from and to JSON ---- */
 
-const char *mirror_attributes_find_json(const mirror_attribute_t **row, const char *name, apr_pool_t *pool)
+const char *mirror_attributes_find_json(const mirror_attribute_t **row, const char *name,
+                                        apr_pool_t *pool)
 {
     *row = mirror_attributes_find(name);
     if (!*row) {
-        return apr_pstrcat(pool, "attributes: one of ", list_names(MIRROR_ATTRIBUTE_NO_JSON, pool), " is needed; got ",
-                           mirror_value_quote(name, pool), NULL);
+        return apr_pstrcat(pool, "attributes: one of ", list_names(MIRROR_ATTRIBUTE_NO_JSON, pool),
+                           " is needed; got ", mirror_value_quote(name, pool), NULL);
     }
-    return (*row)->flags & MIRROR_ATTRIBUTE_NO_JSON ? about(*row, "can be set in the configuration file only", pool)
-                                                    : NULL;
+    return (*row)->flags & MIRROR_ATTRIBUTE_NO_JSON
+               ? about(*row, "can be set in the configuration file only", pool)
+               : NULL;
 }
 
-const char *mirror_attributes_set_json(mirror_settings_t *settings, const char *name, yajl_val json, apr_pool_t *pool)
+const char *mirror_attributes_set_json(mirror_settings_t *settings, const char *name, yajl_val json,
+                                       apr_pool_t *pool)
 {
     const mirror_attribute_t *row;
     const char *wrong = mirror_attributes_find_json(&row, name, pool);
@@ -363,8 +401,8 @@ const char *mirror_attributes_set_json(mirror_settings_t *settings, const char *
     return wrong;
 }
 
-const char *mirror_attributes_set_form(mirror_settings_t *settings, const char *name, const char *text,
-                                       apr_pool_t *pool)
+const char *mirror_attributes_set_form(mirror_settings_t *settings, const char *name,
+                                       const char *text, apr_pool_t *pool)
 {
     const mirror_attribute_t *row;
     const char *wrong = mirror_attributes_find_json(&row, name, pool);
@@ -381,8 +419,8 @@ const char *mirror_attributes_set_form(mirror_settings_t *settings, const char *
     return mirror_attributes_set_json(settings, name, &json, pool);
 }
 
-void mirror_attributes_print_row(yajl_gen json, const mirror_settings_t *settings, const mirror_attribute_t *row,
-                                 int reveal, apr_pool_t *pool)
+void mirror_attributes_print_row(yajl_gen json, const mirror_settings_t *settings,
+                                 const mirror_attribute_t *row, int reveal, apr_pool_t *pool)
 {
     const char *text;
 
@@ -395,8 +433,8 @@ void mirror_attributes_print_row(yajl_gen json, const mirror_settings_t *setting
     mirror_value_to_json(json, const_member(settings, row), &row->rule, pool);
 }
 
-const char *mirror_attributes_describe(const mirror_settings_t *settings, const mirror_attribute_t *row,
-                                       apr_pool_t *pool)
+const char *mirror_attributes_describe(const mirror_settings_t *settings,
+                                       const mirror_attribute_t *row, apr_pool_t *pool)
 {
     const char *text = mirror_value_to_text(const_member(settings, row), &row->rule, pool);
 

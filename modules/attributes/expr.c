@@ -15,8 +15,8 @@ APLOG_USE_MODULE(proxy_mirror);
 
 #define LETTERS "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
-/* httpd's scanner ends the whole process at what it has no rule for: a quote in an argument, %{name:it's}, and a
- * backslash with nothing after it. Returns NULL, or what of that is there. */
+/* httpd's scanner ends the whole process at what it has no rule for: a quote in an argument,
+ * %{name:it's}, and a backslash with nothing after it. Returns NULL, or what of that is there. */
 static const char *refuse_unscannable(const char *text)
 {
     int depth = 0; /* of arguments that are open */
@@ -49,21 +49,23 @@ static const char *refuse_unscannable(const char *text)
     return NULL;
 }
 
-/* httpd's -U, -F and -A look a whole subrequest up for each request, with its authorization and its programs of
- * RewriteMap, and tell which files there are; but httpd does not count them among what is restricted. */
+/* httpd's -U, -F and -A look a whole subrequest up for each request, with its authorization and its
+ * programs of RewriteMap, and tell which files there are; but httpd does not count them among what
+ * is restricted. */
 static int lookup_restricted(ap_expr_lookup_parms *parms)
 {
     const char *name = parms->name;
 
-    if (parms->type == AP_EXPR_FUNC_OP_UNARY && (!strcmp(name, "U") || !strcmp(name, "F") || !strcmp(name, "A"))) {
+    if (parms->type == AP_EXPR_FUNC_OP_UNARY &&
+        (!strcmp(name, "U") || !strcmp(name, "F") || !strcmp(name, "A"))) {
         *parms->err = apr_psprintf(parms->ptemp, "-%s not available in restricted context", name);
         return !OK;
     }
     return ap_expr_lookup_default(parms);
 }
 
-const char *mirror_expr_parse(const ap_expr_info_t **expr, const char *text, unsigned flags, apr_pool_t *pool,
-                              apr_pool_t *ptemp)
+const char *mirror_expr_parse(const ap_expr_info_t **expr, const char *text, unsigned flags,
+                              apr_pool_t *pool, apr_pool_t *ptemp)
 {
     ap_expr_info_t *info = apr_pcalloc(pool, sizeof(*info));
     const char *why = refuse_unscannable(text);
@@ -74,7 +76,8 @@ const char *mirror_expr_parse(const ap_expr_info_t **expr, const char *text, uns
     info->filename = "ProxyMirror"; /* for messages of httpd's that name one */
     info->flags = flags | AP_EXPR_FLAG_DONT_VARY;
     info->module_index = APLOG_MODULE_INDEX;
-    why = ap_expr_parse(pool, ptemp, info, text, flags & AP_EXPR_FLAG_RESTRICTED ? lookup_restricted : NULL);
+    why = ap_expr_parse(pool, ptemp, info, text,
+                        flags & AP_EXPR_FLAG_RESTRICTED ? lookup_restricted : NULL);
     if (!why) {
         *expr = info;
     }
@@ -91,13 +94,15 @@ static void tell(request_rec *r, mirror_lane_t *lane, mirror_expr_e which, const
                                            "the header stays as it is" };
 
     if (apr_atomic_xchg32(&lane->told[which], 1) == 0) {
-        ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, r,
-                      "PM0310: mirror %s: %s: the expression fails: %s; %s, and this is not logged again",
-                      lane->mirror->name, names[which], why, results[which]);
+        ap_log_rerror(
+            APLOG_MARK, APLOG_ERR, 0, r,
+            "PM0310: mirror %s: %s: the expression fails: %s; %s, and this is not logged again",
+            lane->mirror->name, names[which], why, results[which]);
     }
 }
 
-int mirror_expr_holds(request_rec *r, const ap_expr_info_t *expr, mirror_lane_t *lane, mirror_expr_e which)
+int mirror_expr_holds(request_rec *r, const ap_expr_info_t *expr, mirror_lane_t *lane,
+                      mirror_expr_e which)
 {
     const struct ap_logconf *log = r->log;
     const char *why = NULL;
@@ -113,15 +118,15 @@ int mirror_expr_holds(request_rec *r, const ap_expr_info_t *expr, mirror_lane_t 
     return holds;
 }
 
-const char *mirror_expr_string(request_rec *r, const ap_expr_info_t *expr, ap_regmatch_t *match, const char *source,
-                               mirror_lane_t *lane, mirror_expr_e which)
+const char *mirror_expr_string(request_rec *r, const ap_expr_info_t *expr, ap_regmatch_t *match,
+                               const char *source, mirror_lane_t *lane, mirror_expr_e which)
 {
     const struct ap_logconf *log = r->log;
     const char *why = NULL, *string;
 
     r->log = &silence;
-    string =
-        match ? ap_expr_str_exec_re(r, expr, AP_MAX_REG_MATCH, match, &source, &why) : ap_expr_str_exec(r, expr, &why);
+    string = match ? ap_expr_str_exec_re(r, expr, AP_MAX_REG_MATCH, match, &source, &why)
+                   : ap_expr_str_exec(r, expr, &why);
     r->log = log;
     if (why || !string) {
         tell(r, lane, which, why ? why : "no reason is given");

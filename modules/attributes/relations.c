@@ -32,7 +32,8 @@ static const char *need_server(const mirror_settings_t *settings, apr_pool_t *po
 {
     (void)pool;
     return has_policy(settings, "redis") && !settings->redis_host
-               ? "redis_host: a host name, IPv4 or IPv6 address is needed with policy=redis; got nothing"
+               ? "redis_host: a host name, IPv4 or IPv6 address is needed with policy=redis; got "
+                 "nothing"
                : NULL;
 }
 
@@ -43,10 +44,12 @@ static const char *need_cluster(const mirror_settings_t *settings, apr_pool_t *p
         return NULL;
     }
     if (!settings->redis_cluster_nodes) {
-        return "redis_cluster_nodes: two or more host:port are needed with policy=redis-cluster; got nothing";
+        return "redis_cluster_nodes: two or more host:port are needed with policy=redis-cluster; "
+               "got nothing";
     }
-    return settings->redis_cluster_name ? NULL
-                                        : "redis_cluster_name: a name is needed with policy=redis-cluster; got nothing";
+    return settings->redis_cluster_name
+               ? NULL
+               : "redis_cluster_name: a name is needed with policy=redis-cluster; got nothing";
 }
 
 /* A name that was made up may differ between nodes, and with it what they count. */
@@ -54,8 +57,8 @@ static const char *need_name(const mirror_settings_t *settings, apr_pool_t *pool
 {
     return settings->enable_limit_count && !has_policy(settings, "local") &&
                    !mirror_attributes_is_set(settings, mirror_attributes_find("name"))
-               ? apr_pstrcat(pool,
-                             "name: a name is needed with policy=", mirror_limit_settings_policies[settings->policy],
+               ? apr_pstrcat(pool, "name: a name is needed with policy=",
+                             mirror_limit_settings_policies[settings->policy],
                              ", as nodes share the count by it; got nothing", NULL)
                : NULL;
 }
@@ -68,9 +71,8 @@ static const char *need_password(const mirror_settings_t *settings, apr_pool_t *
                : NULL;
 }
 
-static relation_t *const relations[] = { refuse_status_of_request, need_server,
-                                         need_cluster, need_name,
-                                         need_password };
+static relation_t *const relations[] = { refuse_status_of_request, need_server, need_cluster,
+                                         need_name, need_password };
 
 /* ---- checks ---- */
 
@@ -102,7 +104,8 @@ static int is_one_of(const char *words, const char *text)
 }
 
 /* NULL if the row has an effect; else what it would need: "body=true". */
-static const char *missing(const mirror_attribute_t *row, const mirror_settings_t *settings, apr_pool_t *pool)
+static const char *missing(const mirror_attribute_t *row, const mirror_settings_t *settings,
+                           apr_pool_t *pool)
 {
     const mirror_attribute_t *other;
     const char *words, *text;
@@ -111,18 +114,23 @@ static const char *missing(const mirror_attribute_t *row, const mirror_settings_
         return NULL;
     }
     words = row->effective + strcspn(row->effective, "=");
-    other = mirror_attributes_find(apr_pstrmemdup(pool, row->effective, (apr_size_t)(words - row->effective)));
+    other = mirror_attributes_find(
+        apr_pstrmemdup(pool, row->effective, (apr_size_t)(words - row->effective)));
     text = mirror_value_to_text((const char *)settings + other->offset, &other->rule, pool);
-    return text && (*words ? is_one_of(words + 1, text) : !other->initial || strcmp(text, other->initial)) ? missing(other, settings, pool) : row->effective;
+    return text && (*words ? is_one_of(words + 1, text)
+                           : !other->initial || strcmp(text, other->initial))
+               ? missing(other, settings, pool)
+               : row->effective;
 }
 
 void mirror_relations_check_effect(apr_array_header_t *warnings, const mirror_settings_t *line,
-                                    const mirror_settings_t *settings)
+                                   const mirror_settings_t *settings)
 {
     const mirror_attribute_t *row;
 
     for (row = mirror_attributes; row->name; row++) {
-        const char *needed = line->set & mirror_attributes_bit(row) ? missing(row, settings, warnings->pool) : NULL;
+        const char *needed =
+            line->set & mirror_attributes_bit(row) ? missing(row, settings, warnings->pool) : NULL;
 
         if (needed) {
             APR_ARRAY_PUSH(warnings, const char *) =

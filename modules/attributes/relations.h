@@ -9,11 +9,13 @@
 
 /* ---- any thread ---- */
 
-/* Append what is wrong with the attributes taken together to `faults` (of const char *, in its pool). */
+/* Append what is wrong with the attributes taken together to `faults` (of const char *, in its
+ * pool). */
 void mirror_relations_check(apr_array_header_t *faults, const mirror_settings_t *settings);
 
-/* Append to `warnings` (of const char *) what `line` gives that has no effect in `settings`, the whole with it. */
+/* Append to `warnings` (of const char *) what `line` gives that has no effect in `settings`, the
+ * whole with it. */
 void mirror_relations_check_effect(apr_array_header_t *warnings, const mirror_settings_t *line,
-                                    const mirror_settings_t *settings);
+                                   const mirror_settings_t *settings);
 
 #endif

@@ -1,6 +1,7 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE.
  *
- * attributes/value.c - the types of values. See attributes/value.h; the type target is in attributes/value_target.c.
+ * attributes/value.c - the types of values. See attributes/value.h; the type target is in
+ * attributes/value_target.c.
  */
 #include <apr_cstr.h>
 #include <apr_lib.h>
@@ -11,39 +12,16 @@
 #include "base/utf8.h"
 #include "attributes/value.h"
 
-#define NOT_UTF8  "it is not UTF-8; write other bytes as %XX in a path, by their codes in a regular expression"
+#define NOT_UTF8                                                                                   \
+    "it is not UTF-8; write other bytes as %XX in a path, by their codes in a regular expression"
 #define GIVEN_MAX 64 /* characters of what the user gave that a message repeats */
 
 #define REFUSED "" /* the rule's own words say why */
 
-static int is_within(apr_int64_t value, const mirror_value_rule_t *rule)
-{
-    return value >= rule->min && value <= rule->max;
-}
-
-/* Read the digits at *text, at least one, and move behind them. Returns 0 if there are none or they are too many. */
-static int read_digits(apr_int64_t *value, const char **text)
-{
-    const char *p = *text;
-    apr_int64_t sum = 0;
-
-    if (!apr_isdigit(*p)) {
-        return 0;
-    }
-    for (; apr_isdigit(*p); p++) {
-        if (sum > (APR_INT64_MAX - (*p - '0')) / 10) {
-            return 0;
-        }
-        sum = sum * 10 + (*p - '0');
-    }
-    *value = sum;
-    *text = p;
-    return 1;
-}
-
 /* ---- bool ---- */
 
-static const char *bool_read(void *variable, const mirror_value_rule_t *rule, const char *text, apr_pool_t *pool)
+static const char *bool_read(void *variable, const mirror_value_rule_t *rule, const char *text,
+                             apr_pool_t *pool)
 {
     int value = !apr_cstr_casecmp(text, "true") || !apr_cstr_casecmp(text, "on");
 
@@ -56,7 +34,8 @@ static const char *bool_read(void *variable, const mirror_value_rule_t *rule, co
     return NULL;
 }
 
-static const char *bool_read_json(void *variable, const mirror_value_rule_t *rule, yajl_val json, apr_pool_t *pool)
+static const char *bool_read_json(void *variable, const mirror_value_rule_t *rule, yajl_val json,
+                                  apr_pool_t *pool)
 {
     (void)rule;
     (void)pool;
@@ -67,7 +46,8 @@ static const char *bool_read_json(void *variable, const mirror_value_rule_t *rul
     return NULL;
 }
 
-static const char *bool_print(const void *variable, const mirror_value_rule_t *rule, apr_pool_t *pool)
+static const char *bool_print(const void *variable, const mirror_value_rule_t *rule,
+                              apr_pool_t *pool)
 {
     (void)rule;
     (void)pool;
@@ -79,164 +59,14 @@ static void bool_print_json(yajl_gen json, const void *variable)
     yajl_gen_bool(json, *(const int *)variable);
 }
 
-const mirror_value_type_t mirror_value_bool = { sizeof(int),     0,   bool_read, bool_read_json, bool_print,
-                                                bool_print_json, NULL };
-
-/* ---- number ---- */
-
-static const char *number_read(void *variable, const mirror_value_rule_t *rule, const char *text, apr_pool_t *pool)
-{
-    int negative = *text == '-';
-    apr_int64_t value;
-
-    (void)pool;
-    text += negative;
-    if (!read_digits(&value, &text) || *text || !is_within(negative ? -value : value, rule)) {
-        return REFUSED;
-    }
-    *(apr_int64_t *)variable = negative ? -value : value;
-    return NULL;
-}
-
-static const char *number_read_json(void *variable, const mirror_value_rule_t *rule, yajl_val json, apr_pool_t *pool)
-{
-    return YAJL_IS_NUMBER(json) ? number_read(variable, rule, YAJL_GET_NUMBER(json), pool) : REFUSED;
-}
-
-static const char *number_print(const void *variable, const mirror_value_rule_t *rule, apr_pool_t *pool)
-{
-    (void)rule;
-    return apr_psprintf(pool, "%" APR_INT64_T_FMT, *(const apr_int64_t *)variable);
-}
-
-static void number_print_json(yajl_gen json, const void *variable)
-{
-    yajl_gen_integer(json, *(const apr_int64_t *)variable);
-}
-
-const mirror_value_type_t mirror_value_number = { sizeof(apr_int64_t), 1,   number_read, number_read_json, number_print,
-                                                  number_print_json,   NULL };
-
-/* ---- size ---- */
-
-static const char size_units[] = "KMG"; /* each 1024 times the one before */
-
-static const char *size_read(void *variable, const mirror_value_rule_t *rule, const char *text, apr_pool_t *pool)
-{
-    const char *unit;
-    apr_int64_t value;
-    int shift = 0;
-
-    (void)pool;
-    if (!read_digits(&value, &text)) {
-        return REFUSED;
-    }
-    if (*text) {
-        unit = strchr(size_units, *text++);
-        if (!unit || *text) {
-            return REFUSED;
-        }
-        shift = 10 * ((int)(unit - size_units) + 1);
-    }
-    if (value > APR_INT64_MAX >> shift || !is_within(value << shift, rule)) {
-        return REFUSED;
-    }
-    *(apr_int64_t *)variable = value << shift;
-    return NULL;
-}
-
-static const char *size_print(const void *variable, const mirror_value_rule_t *rule, apr_pool_t *pool)
-{
-    apr_int64_t value = *(const apr_int64_t *)variable;
-    int unit = 0;
-
-    (void)rule;
-    while (value && value % 1024 == 0 && size_units[unit]) {
-        value /= 1024;
-        unit++;
-    }
-    return apr_psprintf(pool, "%" APR_INT64_T_FMT "%.*s", value, unit != 0, size_units + (unit ? unit - 1 : 0));
-}
-
-const mirror_value_type_t mirror_value_size = { sizeof(apr_int64_t), 0, size_read, NULL, size_print, NULL, NULL };
-
-/* ---- time ---- */
-
-#define MILLISECOND 1000
-
-static const struct {
-    const char *name;
-    apr_int64_t length; /* microseconds */
-} time_units[] = { { "", APR_USEC_PER_SEC },
-                   { "ms", MILLISECOND },
-                   { "s", APR_USEC_PER_SEC },
-                   { "min", 60 * (apr_int64_t)APR_USEC_PER_SEC },
-                   { "h", 3600 * (apr_int64_t)APR_USEC_PER_SEC } };
-
-/* Read ".25" at *text, if it is there, as 25 of 100. */
-static int read_fraction(apr_int64_t *fraction, apr_int64_t *of, const char **text)
-{
-    const char *start = *text + 1;
-
-    *fraction = 0;
-    *of = 1;
-    if (**text != '.') {
-        return 1;
-    }
-    *text = start;
-    if (!read_digits(fraction, text) || *text - start > 9) { /* so that no hour's part overflows */
-        return 0;
-    }
-    while (start++ < *text) {
-        *of *= 10;
-    }
-    return 1;
-}
-
-static const char *time_read(void *variable, const mirror_value_rule_t *rule, const char *text, apr_pool_t *pool)
-{
-    apr_int64_t whole, fraction, of, unit = 0;
-    apr_size_t i;
-
-    (void)pool;
-    if (!read_digits(&whole, &text) || !read_fraction(&fraction, &of, &text)) {
-        return REFUSED;
-    }
-    for (i = 0; i < sizeof(time_units) / sizeof(*time_units); i++) {
-        if (!strcmp(text, time_units[i].name)) {
-            unit = time_units[i].length;
-        }
-    }
-    if (!unit || whole >= APR_INT64_MAX / unit) {
-        return REFUSED;
-    }
-    if (fraction * unit % of || fraction * unit / of % MILLISECOND) {
-        return "it is not a whole number of milliseconds";
-    }
-    whole = whole * unit + fraction * unit / of;
-    if (!is_within(whole, rule)) {
-        return REFUSED;
-    }
-    *(apr_interval_time_t *)variable = whole;
-    return NULL;
-}
-
-static const char *time_print(const void *variable, const mirror_value_rule_t *rule, apr_pool_t *pool)
-{
-    apr_int64_t value = *(const apr_interval_time_t *)variable;
-
-    (void)rule;
-    return value % APR_USEC_PER_SEC ? apr_psprintf(pool, "%" APR_INT64_T_FMT "ms", value / MILLISECOND)
-                                    : apr_psprintf(pool, "%" APR_INT64_T_FMT "s", value / APR_USEC_PER_SEC);
-}
-
-const mirror_value_type_t mirror_value_time = {
-    sizeof(apr_interval_time_t), 0, time_read, NULL, time_print, NULL, NULL
+const mirror_value_type_t mirror_value_bool = {
+    sizeof(int), 0, bool_read, bool_read_json, bool_print, bool_print_json, NULL
 };
 
 /* ---- choice ---- */
 
-static const char *choice_read(void *variable, const mirror_value_rule_t *rule, const char *text, apr_pool_t *pool)
+static const char *choice_read(void *variable, const mirror_value_rule_t *rule, const char *text,
+                               apr_pool_t *pool)
 {
     int i;
 
@@ -250,21 +80,25 @@ static const char *choice_read(void *variable, const mirror_value_rule_t *rule, 
     return REFUSED;
 }
 
-static const char *choice_print(const void *variable, const mirror_value_rule_t *rule, apr_pool_t *pool)
+static const char *choice_print(const void *variable, const mirror_value_rule_t *rule,
+                                apr_pool_t *pool)
 {
     (void)pool;
     return rule->choices[*(const int *)variable];
 }
 
-const mirror_value_type_t mirror_value_choice = { sizeof(int), 0, choice_read, NULL, choice_print, NULL, NULL };
+const mirror_value_type_t mirror_value_choice = { sizeof(int),  0,    choice_read, NULL,
+                                                  choice_print, NULL, NULL };
 
 /* ---- string ---- */
 
-static const char *string_read(void *variable, const mirror_value_rule_t *rule, const char *text, apr_pool_t *pool)
+static const char *string_read(void *variable, const mirror_value_rule_t *rule, const char *text,
+                               apr_pool_t *pool)
 {
+    apr_int64_t len = (apr_int64_t)strlen(text);
     const char *why, *p;
 
-    if (!is_within((apr_int64_t)strlen(text), rule)) {
+    if (len < rule->min || len > rule->max) {
         return REFUSED;
     }
     for (p = text; *p; p++) {
@@ -279,20 +113,21 @@ static const char *string_read(void *variable, const mirror_value_rule_t *rule, 
     return why;
 }
 
-static const char *string_print(const void *variable, const mirror_value_rule_t *rule, apr_pool_t *pool)
+static const char *string_print(const void *variable, const mirror_value_rule_t *rule,
+                                apr_pool_t *pool)
 {
     (void)rule;
     (void)pool;
     return *(const char *const *)variable;
 }
 
-const mirror_value_type_t mirror_value_string = {
-    sizeof(const char *), 0, string_read, NULL, string_print, NULL, NULL
-};
+const mirror_value_type_t mirror_value_string = { sizeof(const char *), 0,    string_read, NULL,
+                                                  string_print,         NULL, NULL };
 
 /* ---- secret ---- */
 
-static const char *secret_print(const void *variable, const mirror_value_rule_t *rule, apr_pool_t *pool)
+static const char *secret_print(const void *variable, const mirror_value_rule_t *rule,
+                                apr_pool_t *pool)
 {
     (void)rule;
     (void)pool;
@@ -307,7 +142,8 @@ static const char *secret_mask(const char *text, apr_pool_t *pool)
 }
 
 /* A program is run as the user who starts httpd. */
-static const char *secret_read_json(void *variable, const mirror_value_rule_t *rule, yajl_val json, apr_pool_t *pool)
+static const char *secret_read_json(void *variable, const mirror_value_rule_t *rule, yajl_val json,
+                                    apr_pool_t *pool)
 {
     const char *text = YAJL_GET_STRING(json);
 
@@ -353,12 +189,14 @@ const char *mirror_value_quote(const char *text, apr_pool_t *pool)
     return quoted;
 }
 
-/* Whether `text` is what JSON would have as a number, more or less: it is repeated without quotes then. */
+/* Whether `text` is what JSON would have as a number, more or less: it is repeated without quotes
+ * then. */
 static int looks_like_number(const char *text)
 {
     apr_size_t len = strlen(text);
 
-    return apr_isdigit(text[*text == '-']) && len <= GIVEN_MAX && strspn(text, "-+.eE0123456789") == len;
+    return apr_isdigit(text[*text == '-']) && len <= GIVEN_MAX &&
+           strspn(text, "-+.eE0123456789") == len;
 }
 
 static const char *quote_masked(const mirror_value_rule_t *rule, const char *text, apr_pool_t *pool)
@@ -366,7 +204,8 @@ static const char *quote_masked(const mirror_value_rule_t *rule, const char *tex
     return mirror_value_quote(rule->type->mask ? rule->type->mask(text, pool) : text, pool);
 }
 
-static const char *given_in_text(const mirror_value_rule_t *rule, const char *text, apr_pool_t *pool)
+static const char *given_in_text(const mirror_value_rule_t *rule, const char *text,
+                                 apr_pool_t *pool)
 {
     return rule->type->is_number && looks_like_number(text) ? text : quote_masked(rule, text, pool);
 }
@@ -391,30 +230,31 @@ static const char *given_in_json(const mirror_value_rule_t *rule, yajl_val json,
     }
 }
 
-static const char *message(const mirror_value_rule_t *rule, const char *name, const char *given, const char *why,
-                           apr_pool_t *pool)
+static const char *message(const mirror_value_rule_t *rule, const char *name, const char *given,
+                           const char *why, apr_pool_t *pool)
 {
     return *why ? apr_psprintf(pool, "%s: %s; got %s (%s)", name, rule->needed, given, why)
                 : apr_psprintf(pool, "%s: %s; got %s", name, rule->needed, given);
 }
 
-const char *mirror_value_from_text(void *variable, const mirror_value_rule_t *rule, const char *name, const char *text,
-                                   apr_pool_t *pool)
+const char *mirror_value_from_text(void *variable, const mirror_value_rule_t *rule,
+                                   const char *name, const char *text, apr_pool_t *pool)
 {
     const char *why = rule->type->read(variable, rule, text, pool);
 
     return why ? message(rule, name, given_in_text(rule, text, pool), why, pool) : NULL;
 }
 
-const char *mirror_value_refuse_encoding(const mirror_value_rule_t *rule, const char *name, const char *text,
-                                         apr_pool_t *pool)
+const char *mirror_value_refuse_encoding(const mirror_value_rule_t *rule, const char *name,
+                                         const char *text, apr_pool_t *pool)
 {
     return rule->type == &mirror_value_secret || mirror_utf8_is_valid(text)
                ? NULL
                : message(rule, name, given_in_text(rule, text, pool), NOT_UTF8, pool);
 }
 
-/* yajl makes bytes that are no UTF-8 of half a surrogate pair ("\\udc00"), and takes overlong forms. */
+/* yajl makes bytes that are no UTF-8 of half a surrogate pair ("\\udc00"), and takes overlong
+ * forms. */
 static int is_utf8_json(yajl_val json)
 {
     size_t i;
@@ -430,8 +270,8 @@ static int is_utf8_json(yajl_val json)
     return 1;
 }
 
-const char *mirror_value_from_json(void *variable, const mirror_value_rule_t *rule, const char *name, yajl_val json,
-                                   apr_pool_t *pool)
+const char *mirror_value_from_json(void *variable, const mirror_value_rule_t *rule,
+                                   const char *name, yajl_val json, apr_pool_t *pool)
 {
     const char *why;
 
@@ -442,22 +282,27 @@ const char *mirror_value_from_json(void *variable, const mirror_value_rule_t *ru
         why = rule->type->read_json(variable, rule, json, pool);
     }
     else {
-        why = YAJL_IS_STRING(json) ? rule->type->read(variable, rule, YAJL_GET_STRING(json), pool) : REFUSED;
+        why = YAJL_IS_STRING(json) ? rule->type->read(variable, rule, YAJL_GET_STRING(json), pool)
+                                   : REFUSED;
     }
     return why ? message(rule, name, given_in_json(rule, json, pool), why, pool) : NULL;
 }
 
-const char *mirror_value_to_text(const void *variable, const mirror_value_rule_t *rule, apr_pool_t *pool)
+const char *mirror_value_to_text(const void *variable, const mirror_value_rule_t *rule,
+                                 apr_pool_t *pool)
 {
     return rule->type->print(variable, rule, pool);
 }
 
-const char *mirror_value_reveal(const void *variable, const mirror_value_rule_t *rule, apr_pool_t *pool)
+const char *mirror_value_reveal(const void *variable, const mirror_value_rule_t *rule,
+                                apr_pool_t *pool)
 {
-    return rule->type == &mirror_value_secret ? *(const char *const *)variable : rule->type->print(variable, rule, pool);
+    return rule->type == &mirror_value_secret ? *(const char *const *)variable
+                                              : rule->type->print(variable, rule, pool);
 }
 
-void mirror_value_to_json(yajl_gen json, const void *variable, const mirror_value_rule_t *rule, apr_pool_t *pool)
+void mirror_value_to_json(yajl_gen json, const void *variable, const mirror_value_rule_t *rule,
+                          apr_pool_t *pool)
 {
     if (rule->type->print_json) {
         rule->type->print_json(json, variable);

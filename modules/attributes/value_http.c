@@ -31,7 +31,8 @@ const char *mirror_value_refuse_status(const char *text)
     if (strlen(text) != 3 || *text < '2' || *text > '5') {
         return REFUSED;
     }
-    return !strcmp(text + 1, "xx") || (apr_isdigit(text[1]) && apr_isdigit(text[2])) ? NULL : REFUSED;
+    return !strcmp(text + 1, "xx") || (apr_isdigit(text[1]) && apr_isdigit(text[2])) ? NULL
+                                                                                     : REFUSED;
 }
 
 const char *mirror_value_refuse_path(const char *text)
@@ -51,7 +52,8 @@ const char *mirror_value_refuse_path(const char *text)
 
 /* ---- host: a word of the rule's, or what a Host header may be (RFC 9110 7.2) ---- */
 
-static const char *host_read(void *variable, const mirror_value_rule_t *rule, const char *text, apr_pool_t *pool)
+static const char *host_read(void *variable, const mirror_value_rule_t *rule, const char *text,
+                             apr_pool_t *pool)
 {
     mirror_target_t target;
     const char *why;
@@ -70,11 +72,13 @@ static const char *host_read(void *variable, const mirror_value_rule_t *rule, co
     return why;
 }
 
-static const char *host_print(const void *variable, const mirror_value_rule_t *rule, apr_pool_t *pool)
+static const char *host_print(const void *variable, const mirror_value_rule_t *rule,
+                              apr_pool_t *pool)
 {
     (void)rule;
     (void)pool;
     return *(const char *const *)variable;
 }
 
-const mirror_value_type_t mirror_value_host = { sizeof(const char *), 0, host_read, NULL, host_print, NULL, NULL };
+const mirror_value_type_t mirror_value_host = { sizeof(const char *), 0,    host_read, NULL,
+                                                host_print,           NULL, NULL };

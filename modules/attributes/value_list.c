@@ -1,6 +1,7 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE.
  *
- * attributes/value_list.c - the type list: words, as text with commas between them, in JSON an array.
+ * attributes/value_list.c - the type list: words, as text with commas between them, in JSON an
+ * array.
  */
 #include <apr_lib.h>
 #include <apr_strings.h>
@@ -37,7 +38,8 @@ static const char *finish(void *variable, const mirror_value_rule_t *rule, apr_a
     return NULL;
 }
 
-static const char *list_read(void *variable, const mirror_value_rule_t *rule, const char *text, apr_pool_t *pool)
+static const char *list_read(void *variable, const mirror_value_rule_t *rule, const char *text,
+                             apr_pool_t *pool)
 {
     apr_array_header_t *list = apr_array_make(pool, 4, sizeof(const char *));
     const char *why = NULL;
@@ -53,7 +55,8 @@ static const char *list_read(void *variable, const mirror_value_rule_t *rule, co
     return why ? why : finish(variable, rule, list);
 }
 
-static const char *list_read_json(void *variable, const mirror_value_rule_t *rule, yajl_val json, apr_pool_t *pool)
+static const char *list_read_json(void *variable, const mirror_value_rule_t *rule, yajl_val json,
+                                  apr_pool_t *pool)
 {
     apr_array_header_t *list = apr_array_make(pool, 4, sizeof(const char *));
     const char *why = NULL;
@@ -65,12 +68,14 @@ static const char *list_read_json(void *variable, const mirror_value_rule_t *rul
     for (i = 0; !why && i < YAJL_GET_ARRAY(json)->len; i++) {
         yajl_val word = YAJL_GET_ARRAY(json)->values[i];
 
-        why = YAJL_IS_STRING(word) ? add(list, rule, apr_pstrdup(pool, YAJL_GET_STRING(word))) : REFUSED;
+        why = YAJL_IS_STRING(word) ? add(list, rule, apr_pstrdup(pool, YAJL_GET_STRING(word)))
+                                   : REFUSED;
     }
     return why ? why : finish(variable, rule, list);
 }
 
-static const char *list_print(const void *variable, const mirror_value_rule_t *rule, apr_pool_t *pool)
+static const char *list_print(const void *variable, const mirror_value_rule_t *rule,
+                              apr_pool_t *pool)
 {
     const apr_array_header_t *list = *(apr_array_header_t *const *)variable;
 

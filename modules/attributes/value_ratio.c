@@ -2,8 +2,9 @@
  *
  * attributes/value_ratio.c - the type ratio: 0 to 1, in billionths.
  *
- * In a directive it is a decimal number, or one with a percent sign; in JSON a number. It is read digit by digit, as the
- * C library's own functions depend on the locale and take words such as "inf".
+ * In a directive it is a decimal number, or one with a percent sign; in JSON a number. It is read
+ * digit by digit, as the C library's own functions depend on the locale and take words such as
+ * "inf".
  */
 #include <apr_lib.h>
 #include <apr_strings.h>
@@ -94,7 +95,8 @@ static const char *finish(void *variable, const mirror_value_rule_t *rule, const
     return NULL;
 }
 
-static const char *ratio_read(void *variable, const mirror_value_rule_t *rule, const char *text, apr_pool_t *pool)
+static const char *ratio_read(void *variable, const mirror_value_rule_t *rule, const char *text,
+                              apr_pool_t *pool)
 {
     decimal_t number;
 
@@ -109,7 +111,8 @@ static const char *ratio_read(void *variable, const mirror_value_rule_t *rule, c
     return *text ? REFUSED : finish(variable, rule, &number);
 }
 
-static const char *ratio_read_json(void *variable, const mirror_value_rule_t *rule, yajl_val json, apr_pool_t *pool)
+static const char *ratio_read_json(void *variable, const mirror_value_rule_t *rule, yajl_val json,
+                                   apr_pool_t *pool)
 {
     const char *text = YAJL_IS_NUMBER(json) ? YAJL_GET_NUMBER(json) : "";
     decimal_t number;
@@ -124,7 +127,8 @@ static const char *ratio_read_json(void *variable, const mirror_value_rule_t *ru
 /* The shortest decimal number: 1, 0.5, 0.000000001. */
 static const char *print(char *text, apr_size_t size, apr_int64_t value)
 {
-    int len = apr_snprintf(text, size, "%d.%09d", (int)(value / 1000000000), (int)(value % 1000000000));
+    int len =
+        apr_snprintf(text, size, "%d.%09d", (int)(value / 1000000000), (int)(value % 1000000000));
 
     while (text[len - 1] == '0') {
         len--;
@@ -133,7 +137,8 @@ static const char *print(char *text, apr_size_t size, apr_int64_t value)
     return text;
 }
 
-static const char *ratio_print(const void *variable, const mirror_value_rule_t *rule, apr_pool_t *pool)
+static const char *ratio_print(const void *variable, const mirror_value_rule_t *rule,
+                               apr_pool_t *pool)
 {
     char text[24];
 
@@ -149,5 +154,6 @@ static void ratio_print_json(yajl_gen json, const void *variable)
     yajl_gen_number(json, text, strlen(text));
 }
 
-const mirror_value_type_t mirror_value_ratio = { sizeof(apr_int64_t), 1,   ratio_read, ratio_read_json, ratio_print,
-                                                 ratio_print_json,    NULL };
+const mirror_value_type_t mirror_value_ratio = {
+    sizeof(apr_int64_t), 1, ratio_read, ratio_read_json, ratio_print, ratio_print_json, NULL
+};

@@ -1,10 +1,11 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE.
  *
- * attributes/value_target.c - the type target: the URL of a server, taken apart; perhaps behind the path of a Unix socket, as
- * in mod_proxy's ProxyPass.
+ * attributes/value_target.c - the type target: the URL of a server, taken apart; perhaps behind
+ * the path of a Unix socket, as in mod_proxy's ProxyPass.
  *
- * It is stricter than a URL parser: what a mirror has no use for is refused, and nothing is guessed. The canonical form
- * is RFC 3986 6.2's: scheme and host in lower case, no port where it is the scheme's own, IPv6 as inet_ntop writes it.
+ * It is stricter than a URL parser: what a mirror has no use for is refused, and nothing is
+ * guessed. The canonical form is RFC 3986 6.2's: scheme and host in lower case, no port where it
+ * is the scheme's own, IPv6 as inet_ntop writes it.
  */
 #include <apr_cstr.h>
 #include <apr_lib.h>
@@ -97,7 +98,8 @@ static const char *refuse_parts(const char *authority)
     }
 }
 
-/* A dotted name: letters, digits, '_' and inner '-' (RFC 1123 2.1, and the underscore that container networks use). */
+/* A dotted name: letters, digits, '_' and inner '-' (RFC 1123 2.1, and the underscore that
+ * container networks use). */
 static int is_name(const char *name)
 {
     apr_size_t len;
@@ -116,7 +118,8 @@ static int is_name(const char *name)
     return *name == '\0';
 }
 
-/* Whether resolvers would take it for an IPv4 address: the last label is a number (RFC 3986 7.4). */
+/* Whether resolvers would take it for an IPv4 address: the last label is a number (RFC 3986 7.4).
+ * */
 static int ends_in_number(const char *name)
 {
     apr_size_t len = strlen(name), start;
@@ -131,7 +134,8 @@ static int ends_in_number(const char *name)
     return len > start && start + strspn(name + start, "0123456789") >= len;
 }
 
-static const char *read_host(mirror_target_t *target, const char *host, int bracketed, apr_pool_t *pool)
+static const char *read_host(mirror_target_t *target, const char *host, int bracketed,
+                             apr_pool_t *pool)
 {
     char address[INET6_ADDRSTRLEN];
     struct in6_addr v6;
@@ -139,7 +143,8 @@ static const char *read_host(mirror_target_t *target, const char *host, int brac
     char *lower;
 
     if (bracketed) {
-        if (inet_pton(AF_INET6, host, &v6) != 1 || !inet_ntop(AF_INET6, &v6, address, sizeof(address))) {
+        if (inet_pton(AF_INET6, host, &v6) != 1 ||
+            !inet_ntop(AF_INET6, &v6, address, sizeof(address))) {
             return "what is in brackets is no IPv6 address";
         }
         target->hostname = apr_pstrdup(pool, address);
@@ -186,7 +191,8 @@ static const char *read_port(apr_port_t *port, const char *text)
     return NULL;
 }
 
-static const char *target_read(void *variable, const mirror_value_rule_t *rule, const char *text, apr_pool_t *pool)
+static const char *target_read(void *variable, const mirror_value_rule_t *rule, const char *text,
+                               apr_pool_t *pool)
 {
     mirror_target_t target = { 0 };
     apr_port_t default_port = 0;
@@ -194,8 +200,8 @@ static const char *target_read(void *variable, const mirror_value_rule_t *rule, 
     int bracketed;
 
     (void)rule;
-    if ((why = read_socket(&target, &text, pool)) || (why = read_scheme(&target, &default_port, &text)) ||
-        (why = refuse_parts(text))) {
+    if ((why = read_socket(&target, &text, pool)) ||
+        (why = read_scheme(&target, &default_port, &text)) || (why = refuse_parts(text))) {
         return why;
     }
     if (target.socket && strcmp(target.scheme, "http")) {
@@ -217,21 +223,25 @@ static const char *target_read(void *variable, const mirror_value_rule_t *rule, 
         }
     }
     target.port = default_port;
-    if ((why = read_host(&target, host, bracketed, pool)) || (why = read_port(&target.port, port))) {
+    if ((why = read_host(&target, host, bracketed, pool)) ||
+        (why = read_port(&target.port, port))) {
         return why;
     }
-    target.authority = apr_pstrcat(pool, bracketed ? "[" : "", target.hostname, bracketed ? "]" : "", NULL);
+    target.authority =
+        apr_pstrcat(pool, bracketed ? "[" : "", target.hostname, bracketed ? "]" : "", NULL);
     if (target.port != default_port) {
         target.authority = apr_psprintf(pool, "%s:%u", target.authority, (unsigned)target.port);
     }
-    target.url = apr_pstrcat(pool, target.socket ? UNIX : "", target.socket ? target.socket : "",
-                             target.socket ? "|" : "", target.scheme, "://", target.authority, NULL);
+    target.url =
+        apr_pstrcat(pool, target.socket ? UNIX : "", target.socket ? target.socket : "",
+                    target.socket ? "|" : "", target.scheme, "://", target.authority, NULL);
     *(mirror_target_t *)variable = target;
     return NULL;
 }
 
 /* A socket gives access to what the network may not. */
-static const char *target_read_json(void *variable, const mirror_value_rule_t *rule, yajl_val json, apr_pool_t *pool)
+static const char *target_read_json(void *variable, const mirror_value_rule_t *rule, yajl_val json,
+                                    apr_pool_t *pool)
 {
     if (!YAJL_IS_STRING(json)) {
         return "";
@@ -242,7 +252,8 @@ static const char *target_read_json(void *variable, const mirror_value_rule_t *r
     return target_read(variable, rule, YAJL_GET_STRING(json), pool);
 }
 
-static const char *target_print(const void *variable, const mirror_value_rule_t *rule, apr_pool_t *pool)
+static const char *target_print(const void *variable, const mirror_value_rule_t *rule,
+                                apr_pool_t *pool)
 {
     (void)rule;
     (void)pool;

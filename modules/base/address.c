@@ -46,11 +46,13 @@ apr_time_t mirror_address_time(const mirror_addresses_t *addresses)
 
 apr_status_t mirror_address_look_up(mirror_addresses_t **out, const mirror_target_t *target)
 {
-    apr_pool_t *pool = mirror_memory_pool_create("mirror_addresses"); /* of the thread that drops the last reference */
+    /* of the thread that drops the last reference */
+    apr_pool_t *pool = mirror_memory_pool_create("mirror_addresses");
     mirror_addresses_t *addresses = apr_pcalloc(pool, sizeof(*addresses));
-    apr_status_t rv =
-        target->socket ? apr_sockaddr_info_get(&addresses->first, target->socket, APR_UNIX, 0, 0, pool)
-                       : apr_sockaddr_info_get(&addresses->first, target->hostname, APR_UNSPEC, target->port, 0, pool);
+    apr_status_t rv = target->socket ? apr_sockaddr_info_get(&addresses->first, target->socket,
+                                                             APR_UNIX, 0, 0, pool)
+                                     : apr_sockaddr_info_get(&addresses->first, target->hostname,
+                                                             APR_UNSPEC, target->port, 0, pool);
 
     if (rv != APR_SUCCESS) {
         apr_pool_destroy(pool);
@@ -150,8 +152,8 @@ static apr_sockaddr_t *address_at(apr_sockaddr_t *first, apr_uint32_t n)
     return first;
 }
 
-apr_status_t mirror_address_connect(mirror_wire_t *wire, apr_sockaddr_t **tried, mirror_addresses_t *addresses,
-                                    apr_time_t deadline)
+apr_status_t mirror_address_connect(mirror_wire_t *wire, apr_sockaddr_t **tried,
+                                    mirror_addresses_t *addresses, apr_time_t deadline)
 {
     apr_status_t rv, failure = APR_TIMEUP;
     apr_uint32_t count = 0, best = apr_atomic_read32(&addresses->worked), i;

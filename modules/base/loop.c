@@ -2,8 +2,9 @@
  *
  * base/loop.c - pollset, timers, wakeup. See base/loop.h.
  *
- * The pollset is made with NOCOPY: the kernel hands back our own pollfd, and adding and removing costs one system call
- * and no memory. The results of a poll are read before any callback runs, so a callback may close any io.
+ * The pollset is made with NOCOPY: the kernel hands back our own pollfd, and adding and removing
+ * costs one system call and no memory. The results of a poll are read before any callback runs, so
+ * a callback may close any io.
  */
 #include <apr_network_io.h>
 #include <apr_strings.h>
@@ -12,7 +13,8 @@
 #include "base/clock.h"
 #include "base/loop.h"
 
-/* Events taken per poll. Only methods without such a limit of their own (epoll, kqueue, event ports) are used. */
+/* Events taken per poll. Only methods without such a limit of their own (epoll, kqueue, event
+ * ports) are used. */
 #define MIRROR_LOOP_EVENTS 512
 
 struct mirror_timer_ring_t {
@@ -36,7 +38,8 @@ apr_status_t mirror_loop_create(mirror_loop_t **out, apr_pool_t *pool)
     loop->pool = pool;
     loop->now = mirror_clock_now();
     *out = loop;
-    return apr_pollset_create(&loop->pollset, MIRROR_LOOP_EVENTS, pool, APR_POLLSET_NOCOPY | APR_POLLSET_WAKEABLE);
+    return apr_pollset_create(&loop->pollset, MIRROR_LOOP_EVENTS, pool,
+                              APR_POLLSET_NOCOPY | APR_POLLSET_WAKEABLE);
 }
 
 void mirror_loop_wake(mirror_loop_t *loop)
@@ -51,8 +54,9 @@ apr_time_t mirror_loop_now(const mirror_loop_t *loop)
 
 /* ---- sockets ---- */
 
-apr_status_t mirror_loop_add(mirror_loop_t *loop, mirror_io_t *io, apr_socket_t *socket, apr_int16_t events,
-                             void (*ready)(void *baton, apr_int16_t events), void *baton, apr_pool_t *pool)
+apr_status_t mirror_loop_add(mirror_loop_t *loop, mirror_io_t *io, apr_socket_t *socket,
+                             apr_int16_t events, void (*ready)(void *baton, apr_int16_t events),
+                             void *baton, apr_pool_t *pool)
 {
     memset(io, 0, sizeof(*io));
     io->pollfd.desc_type = APR_POLL_SOCKET;
@@ -103,8 +107,8 @@ static void destroy_closed(mirror_loop_t *loop)
 
 /* ---- timers ---- */
 
-/* The ring of this duration; a ring without timers may change its duration, so that settings that come and go leave
- * nothing behind. */
+/* The ring of this duration; a ring without timers may change its duration, so that settings that
+ * come and go leave nothing behind. */
 static mirror_timer_ring_t *ring_of(mirror_loop_t *loop, apr_interval_time_t duration)
 {
     mirror_timer_ring_t *ring, *empty = NULL;
@@ -139,7 +143,8 @@ void mirror_loop_timer_start(mirror_loop_t *loop, mirror_timer_t *timer, apr_tim
     timer->ring = ring;
     /* Mostly `since` is now, and the last one is the one before. */
     before = APR_RING_LAST(&ring->timers);
-    while (before != APR_RING_SENTINEL(&ring->timers, mirror_timer_t, link) && before->end > timer->end) {
+    while (before != APR_RING_SENTINEL(&ring->timers, mirror_timer_t, link) &&
+           before->end > timer->end) {
         before = APR_RING_PREV(before, link);
     }
     if (before == APR_RING_SENTINEL(&ring->timers, mirror_timer_t, link)) {

@@ -2,21 +2,24 @@
  *
  * base/queue.c - many push, one takes all. See base/queue.h.
  *
- * Push and sleep each write one word and then read the other's: push links its item and then looks at `asleep`, the
- * taker sets `asleep` and then looks at `head`. As both writes are full barriers, at least one of them sees the other.
+ * Push and sleep each write one word and then read the other's: push links its item and then looks
+ * at `asleep`, the taker sets `asleep` and then looks at `head`. As both writes are full barriers,
+ * at least one of them sees the other.
  */
 #include <apr_atomic.h>
 
 #include "base/queue.h"
 
 struct mirror_queue_t {
-    void *head;          /* atomic: the item pushed last */
-    apr_uint32_t asleep; /* atomic: 1 from mirror_queue_sleep() to the wake or mirror_queue_awake() */
+    void *head; /* atomic: the item pushed last */
+    /* atomic: 1 from mirror_queue_sleep() to the wake or mirror_queue_awake() */
+    apr_uint32_t asleep;
     int (*wake)(void *baton);
     void *baton;
 };
 
-/* APR's atomic pointers ask for qualifiers that differ between its versions; a void pointer suits them all. */
+/* APR's atomic pointers ask for qualifiers that differ between its versions; a void pointer suits
+ * them all. */
 static void *swap_head_if(mirror_queue_t *queue, void *with, const void *expected)
 {
     return apr_atomic_casptr((void *)&queue->head, with, expected);
@@ -52,7 +55,8 @@ void mirror_queue_wake(mirror_queue_t *queue)
 {
     if (apr_atomic_read32(&queue->asleep) && apr_atomic_cas32(&queue->asleep, 0, 1) == 1) {
         if (!queue->wake(queue->baton)) {
-            apr_atomic_xchg32(&queue->asleep, 1); /* whatever is queued, unlike mirror_queue_sleep() */
+            /* whatever is queued, unlike mirror_queue_sleep() */
+            apr_atomic_xchg32(&queue->asleep, 1);
         }
     }
 }

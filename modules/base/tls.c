@@ -2,12 +2,13 @@
  *
  * base/tls.c - TLS to mirrors and to Redis, by mod_ssl. See base/tls.h.
  *
- * mod_ssl is given a connection like those of mod_proxy's, but without a thread that waits. What could wait in httpd's
- * core filters (a FLUSH bucket, FlushMaxThreshold) never gets to them. While there is a deadline, which is during the
- * handshake, our filters wait in slices, so that a child that ends is not held up; afterwards they never do.
+ * mod_ssl is given a connection like those of mod_proxy's, but without a thread that waits. What
+ * could wait in httpd's core filters (a FLUSH bucket, FlushMaxThreshold) never gets to them. While
+ * there is a deadline, which is during the handshake, our filters wait in slices, so that a child
+ * that ends is not held up; afterwards they never do.
  *
- * What mod_ssl allocates from the connection's pool while it is used again and again is recycled by its bucket
- * allocator; the brigades here are made once.
+ * What mod_ssl allocates from the connection's pool while it is used again and again is recycled
+ * by its bucket allocator; the brigades here are made once.
  */
 #include <httpd.h>
 #include <http_config.h>
@@ -34,9 +35,11 @@ struct mirror_tls_t {
     apr_bucket_brigade *plain; /* on its way to or from mod_ssl; empty between calls */
     apr_bucket_brigade *held;  /* TLS that the socket did not take */
     apr_time_t deadline;       /* of the handshake; 0: it is over, and nothing waits */
-    apr_status_t in;     /* once the socket has ended or failed: what it said; one way may still work without the other */
+    /* once the socket has ended or failed: what it said; one way may still work without the
+     * other */
+    apr_status_t in;
     apr_status_t out;
-    apr_size_t start;    /* of what was received, and not taken */
+    apr_size_t start; /* of what was received, and not taken */
     apr_size_t end;
     apr_uint32_t portions; /* that were taken of it */
     char received[MIRROR_RECEIVED];
@@ -50,7 +53,8 @@ static struct {
 
 /* ---- between mod_ssl and the socket ---- */
 
-/* During the handshake: until the socket is ready. APR_TIMEUP: the deadline has come, or nobody waits any more. */
+/* During the handshake: until the socket is ready. APR_TIMEUP: the deadline has come, or nobody
+ * waits any more. */
 static apr_status_t wait_for(mirror_tls_t *tls, apr_int16_t event)
 {
     return mirror_transport_wait(tls->wire, event, tls->deadline - mirror_clock_now());
@@ -71,14 +75,16 @@ static apr_status_t receive(mirror_tls_t *tls, apr_read_type_e block)
         if (APR_STATUS_IS_EAGAIN(rv) && (block == APR_NONBLOCK_READ || !tls->deadline)) {
             return APR_EAGAIN;
         }
-        rv = APR_STATUS_IS_EAGAIN(rv) ? wait_for(tls, APR_POLLIN) : rv == APR_SUCCESS ? APR_EOF : rv;
+        rv = APR_STATUS_IS_EAGAIN(rv) ? wait_for(tls, APR_POLLIN)
+             : rv == APR_SUCCESS      ? APR_EOF
+                                      : rv;
     }
     tls->in = rv;
     return rv;
 }
 
-static apr_status_t input_filter(ap_filter_t *f, apr_bucket_brigade *bb, ap_input_mode_t mode, apr_read_type_e block,
-                                 apr_off_t readbytes)
+static apr_status_t input_filter(ap_filter_t *f, apr_bucket_brigade *bb, ap_input_mode_t mode,
+                                 apr_read_type_e block, apr_off_t readbytes)
 {
     mirror_tls_t *tls = f->ctx;
     apr_size_t len;
@@ -98,7 +104,8 @@ static apr_status_t input_filter(ap_filter_t *f, apr_bucket_brigade *bb, ap_inpu
     }
     len = tls->end - tls->start;
     len = (apr_off_t)len < readbytes ? len : (apr_size_t)readbytes;
-    APR_BRIGADE_INSERT_TAIL(bb, apr_bucket_transient_create(tls->received + tls->start, len, bb->bucket_alloc));
+    APR_BRIGADE_INSERT_TAIL(
+        bb, apr_bucket_transient_create(tls->received + tls->start, len, bb->bucket_alloc));
     tls->start += len;
     tls->portions++;
     return APR_SUCCESS;
@@ -154,8 +161,8 @@ static apr_status_t output_filter(ap_filter_t *f, apr_bucket_brigade *bb)
         return rv;
     }
     rv = APR_SUCCESS;
-    for (e = APR_BRIGADE_FIRST(tls->held); rv == APR_SUCCESS && e != APR_BRIGADE_SENTINEL(tls->held);
-         e = APR_BUCKET_NEXT(e)) {
+    for (e = APR_BRIGADE_FIRST(tls->held);
+         rv == APR_SUCCESS && e != APR_BRIGADE_SENTINEL(tls->held); e = APR_BUCKET_NEXT(e)) {
         rv = apr_bucket_setaside(e, tls->c->pool);
     }
     return rv;
@@ -169,10 +176,12 @@ static apr_status_t tls_read(mirror_wire_t *wire, char *buffer, apr_size_t *len)
     apr_uint32_t portions;
     apr_status_t rv;
 
-    /* APR_EAGAIN may mean that what was taken was TLS's own, such as a session ticket; there may be more behind it. */
+    /* APR_EAGAIN may mean that what was taken was TLS's own, such as a session ticket; there may be
+     * more behind it. */
     do {
         portions = tls->portions;
-        rv = ap_get_brigade(tls->c->input_filters, tls->plain, AP_MODE_READBYTES, APR_NONBLOCK_READ, *len);
+        rv = ap_get_brigade(tls->c->input_filters, tls->plain, AP_MODE_READBYTES, APR_NONBLOCK_READ,
+                            *len);
     } while (APR_STATUS_IS_EAGAIN(rv) && portions != tls->portions);
     if (rv == APR_SUCCESS) {
         rv = apr_brigade_flatten(tls->plain, buffer, len);
@@ -191,7 +200,8 @@ static apr_status_t tls_push(mirror_wire_t *wire)
 }
 
 /* One record at a time, and the next one when that is gone. */
-static apr_status_t tls_write(mirror_wire_t *wire, const struct iovec *iov, int n, apr_size_t *written)
+static apr_status_t tls_write(mirror_wire_t *wire, const struct iovec *iov, int n,
+                              apr_size_t *written)
 {
     mirror_tls_t *tls = wire->tls;
     apr_bucket_brigade *bb = tls->plain;
@@ -204,9 +214,11 @@ static apr_status_t tls_write(mirror_wire_t *wire, const struct iovec *iov, int 
         return rv;
     }
     for (i = 0; i < n && total < MIRROR_RECORD; i++) {
-        apr_size_t len = iov[i].iov_len < MIRROR_RECORD - total ? iov[i].iov_len : MIRROR_RECORD - total;
+        apr_size_t len =
+            iov[i].iov_len < MIRROR_RECORD - total ? iov[i].iov_len : MIRROR_RECORD - total;
 
-        APR_BRIGADE_INSERT_TAIL(bb, apr_bucket_transient_create(iov[i].iov_base, len, bb->bucket_alloc));
+        APR_BRIGADE_INSERT_TAIL(
+            bb, apr_bucket_transient_create(iov[i].iov_base, len, bb->bucket_alloc));
         total += len;
     }
     /* What is small is kept by mod_ssl until something that is no data follows. */
@@ -243,8 +255,8 @@ static int section_is_for(const proxy_dir_conf *section, const char *url)
                                  : !strncmp(url, section->p, strlen(section->p));
 }
 
-/* The configuration that mod_ssl is to use: as mod_proxy would choose it for a request to `url`. It lives as long as this
- * load of the configuration. */
+/* The configuration that mod_ssl is to use: as mod_proxy would choose it for a request to `url`. It
+ * lives as long as this load of the configuration. */
 static ap_conf_vector_t *find_directives(const server_rec *s, const char *url, apr_pool_t *pool)
 {
     const proxy_server_conf *proxy = ap_get_module_config(s->module_config, &proxy_module);
@@ -255,7 +267,8 @@ static ap_conf_vector_t *find_directives(const server_rec *s, const char *url, a
     for (i = proxy && ssl ? proxy->sec_proxy->nelts : 0; i-- > 0;) {
         ap_conf_vector_t *section = APR_ARRAY_IDX(proxy->sec_proxy, i, ap_conf_vector_t *);
 
-        if (ap_get_module_config(section, ssl) && section_is_for(ap_get_module_config(section, &proxy_module), url)) {
+        if (ap_get_module_config(section, ssl) &&
+            section_is_for(ap_get_module_config(section, &proxy_module), url)) {
             return section;
         }
     }
@@ -270,7 +283,8 @@ const char *mirror_tls_missing(const char *what, void *server, const char *url, 
     if (!ap_ssl_has_outgoing_handlers()) {
         return apr_psprintf(pool, "%s needs mod_ssl; LoadModule ssl_module is missing", what);
     }
-    /* Nobody but mod_ssl knows whether it is on, and it is only told about connections: one that never was will do. */
+    /* Nobody but mod_ssl knows whether it is on, and it is only told about connections: one that
+     * never was will do. */
     c = apr_pcalloc(pool, sizeof(*c));
     c->pool = pool;
     c->base_server = s;
@@ -283,7 +297,9 @@ const char *mirror_tls_missing(const char *what, void *server, const char *url, 
     }
     c->local_addr = c->client_addr;
     if (ap_run_ssl_bind_outgoing(c, find_directives(s, url, pool), 1) != OK) {
-        return apr_psprintf(pool, "%s needs SSLProxyEngine on, in its server or in a <Proxy \"%s\"> section", what, url);
+        return apr_psprintf(
+            pool, "%s needs SSLProxyEngine on, in its server or in a <Proxy \"%s\"> section", what,
+            url);
     }
     return NULL;
 }
@@ -307,7 +323,8 @@ static apr_status_t create(mirror_wire_t *wire)
     tls->wire = wire;
     tls->plain = apr_brigade_create(wire->pool, alloc);
     tls->held = apr_brigade_create(wire->pool, alloc);
-    c->cs = apr_pcalloc(wire->pool, sizeof(*c->cs)); /* mod_ssl writes there if the mirror negotiates anew */
+    /* mod_ssl writes there if the mirror negotiates anew */
+    c->cs = apr_pcalloc(wire->pool, sizeof(*c->cs));
     if (ap_ssl_bind_outgoing(c, find_directives(s, wire->url, wire->pool), 1) != OK) {
         return APR_ENOTIMPL;
     }
@@ -339,7 +356,8 @@ static apr_status_t tls_open(mirror_wire_t *wire, apr_time_t deadline)
     return rv;
 }
 
-const mirror_transport_t mirror_tls_transport = { tls_open, tls_read, tls_write, tls_push, tls_close, 1 };
+const mirror_transport_t mirror_tls_transport = { tls_open, tls_read,  tls_write,
+                                                  tls_push, tls_close, 1 };
 
 void mirror_tls_register(apr_pool_t *p)
 {

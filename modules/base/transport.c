@@ -9,7 +9,8 @@
 #include "base/clock.h"
 #include "base/transport.h"
 
-apr_status_t mirror_transport_wait(const mirror_wire_t *wire, apr_int16_t event, apr_interval_time_t patience)
+apr_status_t mirror_transport_wait(const mirror_wire_t *wire, apr_int16_t event,
+                                   apr_interval_time_t patience)
 {
     apr_time_t deadline = mirror_clock_now() + patience;
     apr_pollfd_t pollfd = { 0 };
@@ -39,7 +40,8 @@ static apr_status_t plain_read(mirror_wire_t *wire, char *buffer, apr_size_t *le
     return rv == APR_SUCCESS && *len == 0 ? APR_EOF : rv;
 }
 
-static apr_status_t plain_write(mirror_wire_t *wire, const struct iovec *iov, int n, apr_size_t *written)
+static apr_status_t plain_write(mirror_wire_t *wire, const struct iovec *iov, int n,
+                                apr_size_t *written)
 {
     return apr_socket_sendv(wire->socket, iov, n, written);
 }

@@ -2,8 +2,8 @@
  *
  * base/window.c - the arithmetic of windows. See base/window.h.
  *
- * Ticks wrap, so they are only ever subtracted. What is later than now by less than LATE was written by somebody who
- * read the clock after we did.
+ * Ticks wrap, so they are only ever subtracted. What is later than now by less than LATE was
+ * written by somebody who read the clock after we did.
  */
 #include <apr_atomic.h>
 
@@ -53,8 +53,8 @@ static apr_int64_t gone_by(apr_uint64_t word, apr_time_t now, apr_interval_time_
     return ticks <= ticks_of(length) ? (apr_int64_t)ticks : -1;
 }
 
-apr_uint64_t mirror_window_next(apr_uint64_t word, apr_time_t now, apr_int64_t wanted, apr_int64_t count,
-                                      apr_interval_time_t length, apr_int64_t *granted)
+apr_uint64_t mirror_window_next(apr_uint64_t word, apr_time_t now, apr_int64_t wanted,
+                                apr_int64_t count, apr_interval_time_t length, apr_int64_t *granted)
 {
     int in_force = gone_by(word, now, length) >= 0;
     apr_int64_t left = count - (in_force ? value_of(word) : 0);
@@ -68,7 +68,7 @@ apr_uint64_t mirror_window_next(apr_uint64_t word, apr_time_t now, apr_int64_t w
 }
 
 apr_int64_t mirror_window_take(apr_uint64_t *word, apr_int64_t wanted, apr_int64_t count,
-                                     apr_interval_time_t length, apr_int64_t *used, apr_time_t *until)
+                               apr_interval_time_t length, apr_int64_t *used, apr_time_t *until)
 {
     apr_uint64_t seen, next;
     apr_int64_t granted;
@@ -91,7 +91,8 @@ apr_int64_t mirror_window_used(apr_uint64_t word, apr_time_t now, apr_interval_t
 
 /* ---- limit_closed and limit_shared: a tick in the future ---- */
 
-/* How many ticks are left; 0 if it is over, or further away than it can be: then it was over long ago. */
+/* How many ticks are left; 0 if it is over, or further away than it can be: then it was over long
+ * ago. */
 static apr_uint64_t left_of(apr_uint64_t word, apr_time_t now, apr_interval_time_t length)
 {
     apr_uint64_t left = (word - tick_of(now)) & TICK_MASK;
@@ -105,7 +106,7 @@ void mirror_window_close(apr_uint64_t *word, apr_uint32_t id, apr_time_t until)
 }
 
 apr_time_t mirror_window_closed_until(apr_uint64_t word, apr_time_t now, apr_uint32_t id,
-                                            apr_interval_time_t length)
+                                      apr_interval_time_t length)
 {
     apr_uint64_t left = value_of(word) == (apr_int64_t)id ? left_of(word, now, length) : 0;
 

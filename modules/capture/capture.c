@@ -1,19 +1,23 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE.
  *
- * capture/capture.c - request threads: choose the mirrors of a request, clone it, hand the copies over.
+ * capture/capture.c - request threads: choose the mirrors of a request, clone it, hand the copies
+ * over.
  *
  *     type_checker     notes the scope that was asked for, before a fast redirect can hide it
- *     handler hook     decides, once for a client's request: a copy or an outcome for each mirror; writes the heads
+ *     handler hook     decides, once for a client's request: a copy or an outcome for each mirror;
+ *                      writes the heads
  *     input filter     clones the body, below all that could change it, while some handler reads it
  *     output filter    sees the response begin
  *     log_transaction  what never got so far; sets PROXY_MIRROR
  *
- * A copy leaves when its body is complete and the response has begun (when=request: when its body is complete). What
- * handles the request never knows: the hook declines, and the filters change nothing.
+ * A copy leaves when its body is complete and the response has begun (when=request: when its body
+ * is complete). What handles the request never knows: the hook declines, and the filters change
+ * nothing.
  *
- * The state belongs to the client's own request, the first of a chain of internal redirects, which share its pool. An
- * internal redirect drops the input filter, as it does all below the protocol's; the state stays, and the filter is
- * added to the new request. Only one thread at a time works on a request, so nothing here is locked.
+ * The state belongs to the client's own request, the first of a chain of internal redirects, which
+ * share its pool. An internal redirect drops the input filter, as it does all below the
+ * protocol's; the state stays, and the filter is added to the new request. Only one thread at a
+ * time works on a request, so nothing here is locked.
  */
 #include <httpd.h>
 #include <http_config.h>
@@ -112,20 +116,23 @@ static ap_filter_t *find_filter(ap_filter_t *f, const ap_filter_rec_t *handle)
 
 /* ---- the body ---- */
 
-/* httpd does not ask for the body of a request that it refuses, if the client waits to be asked (Expect); it then gives
- * an end where there was none. */
+/* httpd does not ask for the body of a request that it refuses, if the client waits to be asked
+ * (Expect); it then gives an end where there was none. */
 static int end_is_false(const request_rec *r)
 {
     return r->expecting_100 && !ap_is_HTTP_SUCCESS(r->status);
 }
 
-/* See what a reader of the body is about to get. What it gets stays as it is: a bucket's bytes are in memory, or are
- * read into it as the reader would do next, and without waiting if the reader did not want to wait. */
-static void body_seen(capture_t *capture, const request_rec *r, apr_bucket_brigade *bb, apr_read_type_e block)
+/* See what a reader of the body is about to get. What it gets stays as it is: a bucket's bytes are
+ * in memory, or are read into it as the reader would do next, and without waiting if the reader
+ * did not want to wait. */
+static void body_seen(capture_t *capture, const request_rec *r, apr_bucket_brigade *bb,
+                      apr_read_type_e block)
 {
     apr_bucket *e;
 
-    for (e = APR_BRIGADE_FIRST(bb); capture->entries.waiting && e != APR_BRIGADE_SENTINEL(bb); e = APR_BUCKET_NEXT(e)) {
+    for (e = APR_BRIGADE_FIRST(bb); capture->entries.waiting && e != APR_BRIGADE_SENTINEL(bb);
+         e = APR_BUCKET_NEXT(e)) {
         const char *data;
         apr_size_t len;
 
@@ -151,8 +158,8 @@ static void body_seen(capture_t *capture, const request_rec *r, apr_bucket_briga
     }
 }
 
-static apr_status_t input_filter(ap_filter_t *f, apr_bucket_brigade *bb, ap_input_mode_t mode, apr_read_type_e block,
-                                 apr_off_t readbytes)
+static apr_status_t input_filter(ap_filter_t *f, apr_bucket_brigade *bb, ap_input_mode_t mode,
+                                 apr_read_type_e block, apr_off_t readbytes)
 {
     capture_t *capture = f->ctx;
     apr_status_t rv;
@@ -184,14 +191,15 @@ static apr_status_t input_filter(ap_filter_t *f, apr_bucket_brigade *bb, ap_inpu
 
 /* ---- the response ---- */
 
-/* With a response under way, a body that is malformed or too long shows only here: httpd sends an error bucket down
- * the response's way, and an end up the body's. */
+/* With a response under way, a body that is malformed or too long shows only here: httpd sends an
+ * error bucket down the response's way, and an end up the body's. */
 static int has_client_error(apr_bucket_brigade *bb)
 {
     apr_bucket *e;
 
     for (e = APR_BRIGADE_FIRST(bb); e != APR_BRIGADE_SENTINEL(bb); e = APR_BUCKET_NEXT(e)) {
-        if (AP_BUCKET_IS_ERROR(e) && ap_is_HTTP_CLIENT_ERROR(((ap_bucket_error *)e->data)->status)) {
+        if (AP_BUCKET_IS_ERROR(e) &&
+            ap_is_HTTP_CLIENT_ERROR(((ap_bucket_error *)e->data)->status)) {
             return 1;
         }
     }
@@ -208,7 +216,8 @@ static int has_end(apr_bucket_brigade *bb)
     return e != APR_BRIGADE_SENTINEL(bb);
 }
 
-/* See what has come of a body that no handler wants, without waiting for more: on HTTP/2 nobody can read it later. */
+/* See what has come of a body that no handler wants, without waiting for more: on HTTP/2 nobody can
+ * read it later. */
 static void read_rest(capture_t *capture, request_rec *r)
 {
     ap_filter_t *f = find_filter(r->input_filters, capture->body_filter);
@@ -216,7 +225,8 @@ static void read_rest(capture_t *capture, request_rec *r)
     int more = f != NULL;
 
     while (more && capture->entries.waiting) {
-        more = ap_get_brigade(f, bb, AP_MODE_READBYTES, APR_NONBLOCK_READ, HUGE_STRING_LEN) == APR_SUCCESS &&
+        more = ap_get_brigade(f, bb, AP_MODE_READBYTES, APR_NONBLOCK_READ, HUGE_STRING_LEN) ==
+                   APR_SUCCESS &&
                !APR_BRIGADE_EMPTY(bb);
         apr_brigade_cleanup(bb);
     }
@@ -257,7 +267,8 @@ static mirror_lane_t *lane_of(mirror_child_t *child, const apr_array_header_t *m
     return lane->cell ? lane : NULL;
 }
 
-/* References to the settings of all mirrors, as they are now. Returns how many copies there may be. */
+/* References to the settings of all mirrors, as they are now. Returns how many copies there may be.
+ * */
 static apr_size_t acquire_settings(const mirror_settings_t **settings, mirror_child_t *child,
                                    const apr_array_header_t *mirrors)
 {
@@ -277,10 +288,12 @@ static apr_size_t acquire_settings(const mirror_settings_t **settings, mirror_ch
 static void add_filters(capture_t *capture, request_rec *r)
 {
     if (capture->entries.waiting && !find_filter(r->input_filters, capture->body_filter)) {
-        ap_filter_t *f = ap_add_input_filter_handle(capture->body_filter, capture, r, r->connection);
+        ap_filter_t *f =
+            ap_add_input_filter_handle(capture->body_filter, capture, r, r->connection);
 
-        /* mod_proxy takes any filter above the protocol's for one that may change the length of the body, and then
-         * reads all of it, into a file if it is long, before it connects. Ours changes nothing: it is one of them. */
+        /* mod_proxy takes any filter above the protocol's for one that may change the length of the
+         * body, and then reads all of it, into a file if it is long, before it connects. Ours
+         * changes nothing: it is one of them. */
         if (f->next == r->proto_input_filters) {
             r->proto_input_filters = f;
         }
@@ -297,10 +310,11 @@ static apr_status_t abandon(void *data)
     return APR_SUCCESS;
 }
 
-/* Whether the request has no body if none comes before the response ends. On HTTP/2 the end of a stream may come later than
- * its HEADERS; mod_http2 then announces a body to httpd, whatever the method is. A handler that does not read never learns of
- * the end. Content of a GET or HEAD means nothing (RFC 9110 9.3.1, 9.3.2); that of a DELETE neither, but there are servers to
- * which a DELETE without it is another one. */
+/* Whether the request has no body if none comes before the response ends. On HTTP/2 the end of a
+ * stream may come later than its HEADERS; mod_http2 then announces a body to httpd, whatever the
+ * method is. A handler that does not read never learns of the end. Content of a GET or HEAD means
+ * nothing (RFC 9110 9.3.1, 9.3.2); that of a DELETE neither, but there are servers to which a
+ * DELETE without it is another one. */
 static int is_bodiless(const request_rec *first, const mirror_head_t *head)
 {
     return first->connection->master && head->chunked &&
@@ -334,7 +348,8 @@ static void decide(request_rec *r, request_rec *first, const mirror_scope_t *sco
     capture = apr_pcalloc(r->pool, sizeof(*capture) + count * sizeof(*capture->entries.list));
     capture->entries.list = (mirror_entry_t *)(capture + 1);
     capture->entries.room = (int)count;
-    capture->entries.request_time = choice.subject.log ? mirror_clock_from_wall(first->request_time) : 0;
+    capture->entries.request_time =
+        choice.subject.log ? mirror_clock_from_wall(first->request_time) : 0;
     make_note(first)->capture = capture;
     for (i = 0; i < mirrors->nelts; i++) {
         if (settings[i]) {

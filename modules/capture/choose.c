@@ -2,8 +2,8 @@
  *
  * capture/choose.c - whether a request is copied. See capture/choose.h.
  *
- * The cheap questions come first, and the client's head is read with the first one that needs it. capture/choose.h has
- * the order.
+ * The cheap questions come first, and the client's head is read with the first one that needs it.
+ * capture/choose.h has the order.
  */
 #include <string.h>
 
@@ -55,9 +55,10 @@ static int body_begun(const request_rec *r)
     return 0;
 }
 
-/* Before the handler, the body may have been read by a filter that replays it (mod_request's, or that of a web
- * application firewall): then the handler reads as many bytes as were announced. What handled the request before an
- * internal redirect may have read the body and then have made a GET of the request. */
+/* Before the handler, the body may have been read by a filter that replays it (mod_request's, or
+ * that of a web application firewall): then the handler reads as many bytes as were announced.
+ * What handled the request before an internal redirect may have read the body and then have made a
+ * GET of the request. */
 static mirror_choose_body_e body_of(const request_rec *r, const mirror_head_t *head)
 {
     if (r->prev && !mirror_method_is(&head->method, r->method)) {
@@ -72,7 +73,8 @@ static mirror_choose_body_e body_of(const request_rec *r, const mirror_head_t *h
     return head->chunked || head->encoded ? MIRROR_BODY_LOST : MIRROR_BODY_REPLAYED;
 }
 
-static mirror_outcome_e choose_body(const mirror_choice_t *choice, const mirror_settings_t *settings)
+static mirror_outcome_e choose_body(const mirror_choice_t *choice,
+                                    const mirror_settings_t *settings)
 {
     if (!settings->body || choice->body == MIRROR_BODY_NONE) {
         return MIRROR_OUTCOME_NONE;
@@ -94,7 +96,8 @@ static int has_method(mirror_choice_t *choice, const apr_array_header_t *methods
         mirror_method_read(&choice->method, choice->first);
     }
     if (!methods) {
-        return !mirror_method_is(&choice->method, "CONNECT") && !mirror_method_is(&choice->method, "TRACE");
+        return !mirror_method_is(&choice->method, "CONNECT") &&
+               !mirror_method_is(&choice->method, "TRACE");
     }
     for (i = 0; i < methods->nelts; i++) {
         if (mirror_method_is(&choice->method, APR_ARRAY_IDX(methods, i, const char *))) {
@@ -104,7 +107,8 @@ static int has_method(mirror_choice_t *choice, const apr_array_header_t *methods
     return 0;
 }
 
-static int is_sampled(const mirror_choice_t *choice, mirror_lane_t *lane, const mirror_settings_t *settings)
+static int is_sampled(const mirror_choice_t *choice, mirror_lane_t *lane,
+                      const mirror_settings_t *settings)
 {
     const ap_expr_info_t *expr = settings->rules ? settings->rules->sample_key : NULL;
     const char *key;
@@ -128,7 +132,8 @@ static void read_head(mirror_choice_t *choice, mirror_lane_t *lane)
     }
 }
 
-mirror_outcome_e mirror_choose(mirror_choice_t *choice, mirror_lane_t *lane, const mirror_settings_t *settings)
+mirror_outcome_e mirror_choose(mirror_choice_t *choice, mirror_lane_t *lane,
+                               const mirror_settings_t *settings)
 {
     const mirror_rules_t *rules = settings->rules;
 
@@ -138,7 +143,8 @@ mirror_outcome_e mirror_choose(mirror_choice_t *choice, mirror_lane_t *lane, con
     if (!has_method(choice, settings->methods)) {
         return MIRROR_OUTCOME_FILTERED;
     }
-    if (rules && rules->expr && !mirror_expr_holds(choice->r, rules->expr, lane, MIRROR_EXPR_EXPR)) {
+    if (rules && rules->expr &&
+        !mirror_expr_holds(choice->r, rules->expr, lane, MIRROR_EXPR_EXPR)) {
         return MIRROR_OUTCOME_FILTERED;
     }
     if (!is_sampled(choice, lane, settings)) {

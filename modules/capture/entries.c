@@ -74,7 +74,8 @@ static void push_ready(mirror_entries_t *entries, int last_call)
         mirror_entry_t *entry = &entries->list[i];
 
         if (entry->copy && !entry->waits &&
-            (last_call || entries->response_begun || entry->copy->settings->when == MIRROR_WHEN_REQUEST)) {
+            (last_call || entries->response_begun ||
+             entry->copy->settings->when == MIRROR_WHEN_REQUEST)) {
             push_entry(entries, entry);
         }
     }
@@ -147,8 +148,8 @@ void mirror_entries_body_append(mirror_entries_t *entries, const char *data, apr
 
 /* ---- the log ---- */
 
-/* What the log tells of the request, read with the first line that needs it. An id is mod_unique_id's, as the access log
- * has it, or else the client's. */
+/* What the log tells of the request, read with the first line that needs it. An id is
+ * mod_unique_id's, as the access log has it, or else the client's. */
 static const mirror_log_subject_t *subject_of(mirror_choice_t *choice)
 {
     mirror_log_subject_t *subject = &choice->subject;
@@ -170,13 +171,15 @@ static const mirror_log_subject_t *subject_of(mirror_choice_t *choice)
 
 /* Begin a copy for an entry that is chosen. */
 static void begin(mirror_entries_t *entries, mirror_entry_t *entry, mirror_choice_t *choice,
-                  const mirror_shape_t *shape, mirror_lane_t *lane, const mirror_settings_t *settings)
+                  const mirror_shape_t *shape, mirror_lane_t *lane,
+                  const mirror_settings_t *settings)
 {
     apr_off_t announced;
 
     entry->waits = settings->body && choice->body != MIRROR_BODY_NONE;
     announced = entry->waits && !choice->head->chunked ? choice->head->content_length : 0;
-    entry->outcome = mirror_copy_create(&entry->copy, lane, settings, choice->head->size + shape->size, announced);
+    entry->outcome = mirror_copy_create(&entry->copy, lane, settings,
+                                        choice->head->size + shape->size, announced);
     if (entry->outcome != MIRROR_OUTCOME_NONE) {
         mirror_log_refused(lane, subject_of(choice), entry->outcome);
         entry->waits = 0;
@@ -202,7 +205,8 @@ void mirror_entries_see(mirror_entries_t *entries, mirror_choice_t *choice, mirr
     apr_int64_t i;
 
     if (outcome == MIRROR_OUTCOME_NONE) {
-        mirror_shape_make(&shape, &choice->targets, &choice->method, settings, choice->r, choice->first);
+        mirror_shape_make(&shape, &choice->targets, &choice->method, settings, choice->r,
+                          choice->first);
     }
     for (i = 0; i < settings->copies && entries->count < entries->room; i++) {
         mirror_entry_t *entry = &entries->list[entries->count++];

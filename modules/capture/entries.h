@@ -2,9 +2,10 @@
  *
  * capture/entries.h - what has become of a request for each of its mirrors: a copy, or an outcome.
  *
- * There is an entry for each copy that a mirror is to get (copies). One that is chosen has a copy, which waits for the
- * body, then for the response (when=response), and is then handed over. What happens to the request is told here by
- * whoever sees it; only one thread at a time works on a request, so nothing is locked.
+ * There is an entry for each copy that a mirror is to get (copies). One that is chosen has a copy,
+ * which waits for the body, then for the response (when=response), and is then handed over. What
+ * happens to the request is told here by whoever sees it; only one thread at a time works on a
+ * request, so nothing is locked.
  */
 #ifndef MIRROR_CAPTURE_ENTRIES_H
 #define MIRROR_CAPTURE_ENTRIES_H
@@ -22,7 +23,7 @@ typedef struct mirror_entry_t {
 
 /* All of a request's. */
 typedef struct mirror_entries_t {
-    apr_off_t length; /* of the body, as the client announced it; -1: unknown */
+    apr_off_t length;      /* of the body, as the client announced it; -1: unknown */
     unsigned bodiless : 1; /* on HTTP/2, by its method; only the end of the stream tells */
     int response_begun;
     int status;               /* of the response, once it has begun */
@@ -37,7 +38,8 @@ typedef struct mirror_entries_t {
 
 /* ---- request threads ---- */
 
-/* See a request for one mirror with these settings: choose once, then each copy is one of its own. The lane has a cell. */
+/* See a request for one mirror with these settings: choose once, then each copy is one of its own.
+ * The lane has a cell. */
 void mirror_entries_see(mirror_entries_t *entries, mirror_choice_t *choice, mirror_lane_t *lane,
                         const mirror_settings_t *settings);
 
@@ -59,8 +61,8 @@ void mirror_entries_last_call(mirror_entries_t *entries);
 /* The request is gone before it was over: end what is left. */
 void mirror_entries_abandon(mirror_entries_t *entries);
 
-/* One word for each mirror, with commas between them: the outcome of its first copy, or "captured" if any of its copies
- * was. NULL if there are no entries. */
+/* One word for each mirror, with commas between them: the outcome of its first copy, or "captured"
+ * if any of its copies was. NULL if there are no entries. */
 const char *mirror_entries_outcomes(const mirror_entries_t *entries, apr_pool_t *pool);
 
 #endif

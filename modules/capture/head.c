@@ -2,8 +2,9 @@
  *
  * capture/head.c - the head of a copy. Request threads only.
  *
- * It is on the way of every mirrored request, so it allocates twice whatever the number of headers, and does not look
- * anything up in a table. What a client can send is bounded by LimitRequestFields and LimitRequestFieldSize.
+ * It is on the way of every mirrored request, so it allocates twice whatever the number of
+ * headers, and does not look anything up in a table. What a client can send is bounded by
+ * LimitRequestFields and LimitRequestFieldSize.
  */
 #include <string.h>
 
@@ -25,7 +26,8 @@ struct mirror_head_line_t {
     const char *value;
 };
 
-/* The next element of a comma separated list (RFC 9110 5.6.1); 0 at its end. Empty ones are skipped. */
+/* The next element of a comma separated list (RFC 9110 5.6.1); 0 at its end. Empty ones are
+ * skipped. */
 static int next_element(const char **rest, const char **element, apr_size_t *len)
 {
     const char *end;
@@ -62,7 +64,8 @@ static int has_websocket(const char *value)
     apr_size_t len;
 
     while (next_element(&value, &element, &len)) {
-        if (len >= sizeof(websocket) - 1 && !apr_cstr_casecmpn(element, websocket, sizeof(websocket) - 1) &&
+        if (len >= sizeof(websocket) - 1 &&
+            !apr_cstr_casecmpn(element, websocket, sizeof(websocket) - 1) &&
             (len == sizeof(websocket) - 1 || element[sizeof(websocket) - 1] == '/')) {
             return 1;
         }
@@ -83,7 +86,8 @@ static int has_id(const char *value, const char *id)
     return 0;
 }
 
-/* Drop what the value of a Connection header lists, but for the lines that a copy cannot be without. */
+/* Drop what the value of a Connection header lists, but for the lines that a copy cannot be
+ * without. */
 static void drop_listed(mirror_head_t *head, const char *value)
 {
     const char *element;
@@ -94,8 +98,9 @@ static void drop_listed(mirror_head_t *head, const char *value)
         for (i = 0; i < head->line_count; i++) {
             mirror_head_line_t *line = &head->lines[i];
 
-            if (line->name_len == len && line->kind < MIRROR_HEADER_DROP && line->kind != MIRROR_HEADER_HOST &&
-                line->kind != MIRROR_HEADER_MIRROR && !apr_cstr_casecmpn(line->name, element, len)) {
+            if (line->name_len == len && line->kind < MIRROR_HEADER_DROP &&
+                line->kind != MIRROR_HEADER_HOST && line->kind != MIRROR_HEADER_MIRROR &&
+                !apr_cstr_casecmpn(line->name, element, len)) {
                 line->kind = MIRROR_HEADER_DROP;
             }
         }
@@ -103,7 +108,8 @@ static void drop_listed(mirror_head_t *head, const char *value)
 }
 
 /* Take note of what a line says. Returns 0 if it can have no place in a head at all. */
-static int read_line(mirror_head_t *head, mirror_head_line_t *line, const apr_table_entry_t *entry, const char *id)
+static int read_line(mirror_head_t *head, mirror_head_line_t *line, const apr_table_entry_t *entry,
+                     const char *id)
 {
     const char *end;
 
@@ -180,13 +186,16 @@ static const char *host_without_header(const request_rec *r, const request_rec *
         return r->server->server_hostname;
     }
     return apr_pstrcat(r->pool, strchr(uri->hostname, ':') ? "[" : "", uri->hostname,
-                       strchr(uri->hostname, ':') ? "]" : "", uri->port_str && *uri->port_str ? ":" : "",
+                       strchr(uri->hostname, ':') ? "]" : "",
+                       uri->port_str && *uri->port_str ? ":" : "",
                        uri->port_str ? uri->port_str : "", NULL);
 }
 
-/* What is appended to the lists: X-Forwarded-* under the conditions of ap_proxy_create_hdrbrgd(). A request that is not
- * proxied is as a reverse proxied one: the mirror is a backend of this server either way. */
-static void read_appended(mirror_head_t *head, request_rec *r, const request_rec *first, const char *id)
+/* What is appended to the lists: X-Forwarded-* under the conditions of ap_proxy_create_hdrbrgd(). A
+ * request that is not proxied is as a reverse proxied one: the mirror is a backend of this server
+ * either way. */
+static void read_appended(mirror_head_t *head, request_rec *r, const request_rec *first,
+                          const char *id)
 {
     const proxy_dir_conf *conf = ap_get_module_config(r->per_dir_config, &proxy_module);
 
@@ -252,7 +261,8 @@ static apr_table_t *table_of(const mirror_head_t *head, apr_pool_t *pool)
         if (line->kind >= MIRROR_HEADER_HOST || line->kind == MIRROR_HEADER_MIRROR) {
             continue;
         }
-        if (line->kind < MIRROR_HEADER_MIRROR && head->append[line->kind] && !(appended & (1u << line->kind))) {
+        if (line->kind < MIRROR_HEADER_MIRROR && head->append[line->kind] &&
+            !(appended & (1u << line->kind))) {
             appended |= 1u << line->kind;
             value = apr_pstrcat(pool, value, ", ", head->append[line->kind], NULL);
         }
@@ -266,7 +276,8 @@ static apr_table_t *table_of(const mirror_head_t *head, apr_pool_t *pool)
     return table;
 }
 
-void mirror_head_edit(mirror_head_t *head, request_rec *r, const apr_array_header_t *edits, mirror_lane_t *lane)
+void mirror_head_edit(mirror_head_t *head, request_rec *r, const apr_array_header_t *edits,
+                      mirror_lane_t *lane)
 {
     apr_table_t *table = table_of(head, r->pool);
     const apr_array_header_t *result;
@@ -277,7 +288,8 @@ void mirror_head_edit(mirror_head_t *head, request_rec *r, const apr_array_heade
     result = apr_table_elts(table);
     lines = apr_palloc(r->pool, (head->line_count + result->nelts) * sizeof(*lines));
     for (i = 0; i < head->line_count; i++) {
-        if (head->lines[i].kind == MIRROR_HEADER_HOST || head->lines[i].kind == MIRROR_HEADER_MIRROR) {
+        if (head->lines[i].kind == MIRROR_HEADER_HOST ||
+            head->lines[i].kind == MIRROR_HEADER_MIRROR) {
             lines[count++] = head->lines[i];
         }
     }
@@ -360,7 +372,8 @@ static char *put_lines(char *p, const mirror_head_t *head, const mirror_shape_t 
         else {
             p = put_value(p, line->value, line->value_len);
         }
-        if (line->kind < MIRROR_HEADER_LISTS && head->append[line->kind] && !(appended & (1u << line->kind))) {
+        if (line->kind < MIRROR_HEADER_LISTS && head->append[line->kind] &&
+            !(appended & (1u << line->kind))) {
             appended |= 1u << line->kind;
             p = put(p, ", ", 2);
             p = put_value(p, head->append[line->kind], strlen(head->append[line->kind]));

@@ -43,7 +43,8 @@ static int is_control(char c)
 /* The value; NULL if it fails. `match` and `source` are mirror_expr_string()'s. */
 static const char *value_of(const edit_run_t *run, ap_regmatch_t *match, const char *source)
 {
-    const char *text = mirror_expr_string(run->r, run->edit->value, match, source, run->lane, MIRROR_EXPR_HEADER);
+    const char *text =
+        mirror_expr_string(run->r, run->edit->value, match, source, run->lane, MIRROR_EXPR_HEADER);
     const char *p = text;
     char *clean;
 
@@ -92,8 +93,8 @@ static void do_append(apr_table_t *headers, edit_run_t *run)
     }
 }
 
-/* Whether an element of the list is `value`, as it is; a comma in quotes ends none. What follows an element belongs to
- * it, up to the comma, as RequestHeader has it. */
+/* Whether an element of the list is `value`, as it is; a comma in quotes ends none. What follows an
+ * element belongs to it, up to the comma, as RequestHeader has it. */
 static int has_element(const char *list, const char *value)
 {
     apr_size_t len = strlen(value);
@@ -137,8 +138,9 @@ static void put_piece(apr_array_header_t *pieces, const char *text, apr_size_t l
     }
 }
 
-/* `value` with the first match, or all, replaced; the same if there is none; NULL if the expression fails. What follows
- * a match is looked at as a text of its own, so ^ matches there again, as it does for RequestHeader. */
+/* `value` with the first match, or all, replaced; the same if there is none; NULL if the expression
+ * fails. What follows a match is looked at as a text of its own, so ^ matches there again, as it
+ * does for RequestHeader. */
 static const char *edited(const edit_run_t *run, const char *value)
 {
     apr_array_header_t *pieces = NULL;
@@ -156,7 +158,8 @@ static const char *edited(const edit_run_t *run, const char *value)
         }
         put_piece(pieces, value, (apr_size_t)match[0].rm_so);
         APR_ARRAY_PUSH(pieces, const char *) = replacement;
-        if (end == (apr_size_t)match[0].rm_so && value[end]) { /* nothing was matched: one character on */
+        /* nothing was matched: one character on */
+        if (end == (apr_size_t)match[0].rm_so && value[end]) {
             put_piece(pieces, value + end++, 1);
         }
         value += end;
@@ -211,8 +214,9 @@ static const struct {
     action_t *action;
     int words; /* how many follow the header's name */
     int every;
-} actions[] = { { "set", do_set, 1, 0 },   { "append", do_append, 1, 0 }, { "merge", do_merge, 1, 0 },
-                { "add", do_add, 1, 0 },   { "unset", do_unset, 0, 0 },   { "edit", do_edit, 2, 0 },
+} actions[] = { { "set", do_set, 1, 0 },     { "append", do_append, 1, 0 },
+                { "merge", do_merge, 1, 0 }, { "add", do_add, 1, 0 },
+                { "unset", do_unset, 0, 0 }, { "edit", do_edit, 2, 0 },
                 { "edit*", do_edit, 2, 1 } };
 
 #define ACTIONS (sizeof(actions) / sizeof(*actions))
@@ -226,17 +230,21 @@ static const char *read_name(mirror_header_edit_t *edit, char *name, apr_pool_t 
         name[--len] = '\0';
     }
     if (!len || *ap_scan_http_token(name)) {
-        return apr_pstrcat(pool, "name: a header name is needed; got ", mirror_value_quote(name, pool), NULL);
+        return apr_pstrcat(pool, "name: a header name is needed; got ",
+                           mirror_value_quote(name, pool), NULL);
     }
     if (mirror_header_name_is_fixed(name)) {
-        return apr_pstrcat(pool, "name: a header that the module leaves alone is needed (host_header sets Host); got ",
-                           mirror_value_quote(name, pool), NULL);
+        return apr_pstrcat(
+            pool,
+            "name: a header that the module leaves alone is needed (host_header sets Host); got ",
+            mirror_value_quote(name, pool), NULL);
     }
     edit->name = name;
     return NULL;
 }
 
-/* Whether what ap_expr would make of a backslash here is a control character; `p` is behind the backslash. */
+/* Whether what ap_expr would make of a backslash here is a control character; `p` is behind the
+ * backslash. */
 static int is_control_escape(const char *p)
 {
     int i, value = 0;
@@ -250,7 +258,8 @@ static int is_control_escape(const char *p)
     return value < 0x20 || value == 0x7f;
 }
 
-static const char *read_value(mirror_header_edit_t *edit, const char *text, apr_pool_t *pool, apr_pool_t *ptemp)
+static const char *read_value(mirror_header_edit_t *edit, const char *text, apr_pool_t *pool,
+                              apr_pool_t *ptemp)
 {
     const char *why = NULL, *p;
 
@@ -265,34 +274,45 @@ static const char *read_value(mirror_header_edit_t *edit, const char *text, apr_
     if (!why) {
         why = mirror_expr_parse(&edit->value, text, AP_EXPR_FLAG_STRING_RESULT, pool, ptemp);
     }
-    return why ? apr_psprintf(pool, "value: a string expression without control characters is needed; got %s (%s)",
-                              mirror_value_quote(text, pool), why)
+    return why ? apr_psprintf(
+                     pool,
+                     "value: a string expression without control characters is needed; got %s (%s)",
+                     mirror_value_quote(text, pool), why)
                : NULL;
 }
 
 static const char *read_regex(mirror_header_edit_t *edit, const char *text, apr_pool_t *pool)
 {
     edit->regex = ap_pregcomp(pool, text, AP_REG_EXTENDED);
-    return edit->regex ? NULL
-                       : apr_pstrcat(pool, "edit: a regular expression that compiles is needed; got ",
-                                     mirror_value_quote(text, pool), NULL);
+    return edit->regex
+               ? NULL
+               : apr_pstrcat(pool, "edit: a regular expression that compiles is needed; got ",
+                             mirror_value_quote(text, pool), NULL);
 }
 
-/* NULL, or what is wrong with the number of words: `needed` are, `found` were there, and `args` is what is left. */
-static const char *check_count(const char *action, int needed, int found, const char *args, apr_pool_t *pool)
+/* NULL, or what is wrong with the number of words: `needed` are, `found` were there, and `args` is
+ * what is left. */
+static const char *check_count(const char *action, int needed, int found, const char *args,
+                               apr_pool_t *pool)
 {
-    static const char *const what[] = { "a header name is", "a header name and a value are",
-                                        "a header name, a regular expression and a replacement are" };
+    static const char *const what[] = {
+        "a header name is", "a header name and a value are",
+        "a header name, a regular expression and a replacement are"
+    };
 
     if (found < needed) {
-        return apr_psprintf(pool, "%s: %s needed; got %d of %d", action, what[needed - 1], found, needed);
+        return apr_psprintf(pool, "%s: %s needed; got %d of %d", action, what[needed - 1], found,
+                            needed);
     }
-    return *args ? apr_psprintf(pool, "%s: %s needed (in quotes if there are blanks in it), and nothing more; got %s",
+    return *args ? apr_psprintf(pool,
+                                "%s: %s needed (in quotes if there are blanks in it), and nothing "
+                                "more; got %s",
                                 action, what[needed - 1], mirror_value_quote(args, pool))
                  : NULL;
 }
 
-const char *mirror_header_edit_parse(mirror_header_edit_t **out, const char *args, apr_pool_t *pool, apr_pool_t *ptemp)
+const char *mirror_header_edit_parse(mirror_header_edit_t **out, const char *args, apr_pool_t *pool,
+                                     apr_pool_t *ptemp)
 {
     mirror_header_edit_t *edit = apr_pcalloc(pool, sizeof(*edit));
     const char *action = ap_getword_conf(pool, &args), *wrong;
@@ -303,8 +323,9 @@ const char *mirror_header_edit_parse(mirror_header_edit_t **out, const char *arg
     for (i = 0; i < ACTIONS && apr_cstr_casecmp(action, actions[i].name); i++) {
     }
     if (i == ACTIONS) {
-        return apr_pstrcat(pool, "action: one of set, append, merge, add, unset, edit, edit* is needed; got ",
-                           mirror_value_quote(action, pool), NULL);
+        return apr_pstrcat(
+            pool, "action: one of set, append, merge, add, unset, edit, edit* is needed; got ",
+            mirror_value_quote(action, pool), NULL);
     }
     for (; *args && count < actions[i].words + 1; count++) {
         words[count] = ap_getword_conf(pool, &args);

@@ -13,11 +13,12 @@ static const struct {
     apr_uint32_t len;
     mirror_header_name_e kind;
 } known[] = {
-#define KNOWN(name, kind)                                                                                              \
-    {                                                                                                                  \
-        name, sizeof(name) - 1, kind                                                                                   \
+#define KNOWN(name, kind)                                                                          \
+    {                                                                                              \
+        name, sizeof(name) - 1, kind                                                               \
     }
-    KNOWN("X-Forwarded-For", MIRROR_HEADER_FORWARDED_FOR), /* in the order of mirror_header_name_list() */
+    /* in the order of mirror_header_name_list() */
+    KNOWN("X-Forwarded-For", MIRROR_HEADER_FORWARDED_FOR),
     KNOWN("X-Forwarded-Host", MIRROR_HEADER_FORWARDED_HOST),
     KNOWN("X-Forwarded-Server", MIRROR_HEADER_FORWARDED_SERVER),
     KNOWN("X-Proxy-Mirror", MIRROR_HEADER_MIRROR),

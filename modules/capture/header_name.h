@@ -1,7 +1,8 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE.
  *
- * capture/header_name.h - the header names that a copy treats in a way of their own: lists that the module appends to,
- * hop-by-hop headers (RFC 9110 section 7.6.1), and headers that announce a body.
+ * capture/header_name.h - the header names that a copy treats in a way of their own: lists that
+ * the module appends to, hop-by-hop headers (RFC 9110 section 7.6.1), and headers that announce a
+ * body.
  */
 #ifndef MIRROR_CAPTURE_HEADER_NAME_H
 #define MIRROR_CAPTURE_HEADER_NAME_H
@@ -36,7 +37,8 @@ mirror_header_name_e mirror_header_name_kind(const char *name, apr_size_t len);
 /* Return the name of list `kind`, below MIRROR_HEADER_LISTS. */
 const char *mirror_header_name_list(int kind);
 
-/* Whether ProxyMirrorHeader must not change the header `name`: Host, X-Proxy-Mirror, and what a copy never has. */
+/* Whether ProxyMirrorHeader must not change the header `name`: Host, X-Proxy-Mirror, and what a
+ * copy never has. */
 int mirror_header_name_is_fixed(const char *name);
 
 #endif

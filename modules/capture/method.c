@@ -8,7 +8,8 @@
 
 void mirror_method_read(mirror_method_t *method, const request_rec *first)
 {
-    const char *line = first->the_request ? first->the_request : "", *end = ap_scan_http_token(line);
+    const char *line = first->the_request ? first->the_request : "",
+               *end = ap_scan_http_token(line);
 
     if (end > line && *end == ' ') {
         method->name = line;
@@ -27,8 +28,9 @@ int mirror_method_is(const mirror_method_t *method, const char *name)
 
 int mirror_method_is_idempotent(const mirror_method_t *method)
 {
-    static const char *const names[] = { "GET",  "HEAD",     "OPTIONS",   "PUT",   "DELETE", "TRACE",  "COPY",
-                                         "MOVE", "PROPFIND", "PROPPATCH", "MKCOL", "UNLOCK", "REPORT", "SEARCH" };
+    static const char *const names[] = { "GET",   "HEAD",   "OPTIONS", "PUT",      "DELETE",
+                                         "TRACE", "COPY",   "MOVE",    "PROPFIND", "PROPPATCH",
+                                         "MKCOL", "UNLOCK", "REPORT",  "SEARCH" };
     unsigned i;
 
     for (i = 0; i < sizeof(names) / sizeof(names[0]); i++) {

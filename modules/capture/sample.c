@@ -2,8 +2,9 @@
  *
  * capture/sample.c - whether a request is in the sample. See capture/sample.h.
  *
- * The random numbers are those of splitmix64 (Steele, Lea, Flood: Fast splittable pseudorandom number generators, 2014):
- * a counter that goes up by an odd constant, and a mixer without state. So one atomic addition is all that threads share.
+ * The random numbers are those of splitmix64 (Steele, Lea, Flood: Fast splittable pseudorandom
+ * number generators, 2014): a counter that goes up by an odd constant, and a mixer without state.
+ * So one atomic addition is all that threads share.
  */
 #include <apr_atomic.h>
 

@@ -18,7 +18,8 @@
 /* An absolute URI's (RFC 9112 3.2.2) own origin form. */
 static const char *origin_form(const mirror_method_t *method, apr_pool_t *pool, const char *uri)
 {
-    const char *path = uri + strspn(uri, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789+-.");
+    const char *path =
+        uri + strspn(uri, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789+-.");
 
     if (path == uri || strncmp(path, "://", 3)) {
         return apr_pstrcat(pool, "/", uri, NULL);
@@ -34,8 +35,8 @@ static const char *origin_form(const mirror_method_t *method, apr_pool_t *pool, 
     return mirror_method_is(method, "OPTIONS") ? "*" : "/"; /* RFC 9112 3.2.4 */
 }
 
-/* `uri` with everything that must not be in a request line percent-encoded; httpd lets such through with
- * HttpProtocolOptions Unsafe. */
+/* `uri` with everything that must not be in a request line percent-encoded; httpd lets such through
+ * with HttpProtocolOptions Unsafe. */
 static const char *encoded(apr_pool_t *pool, const char *uri)
 {
     static const char hex[] = "0123456789ABCDEF";
@@ -64,10 +65,12 @@ static const char *in_request_line(apr_pool_t *pool, const char *uri)
 
 /* ---- the backend's ---- */
 
-/* The schemes of those backends of mod_proxy that are asked with a request target; the others get CGI variables. */
+/* The schemes of those backends of mod_proxy that are asked with a request target; the others get
+ * CGI variables. */
 static int is_asked_by_target(const char *url)
 {
-    static const char *const schemes[] = { "http", "https", "balancer", "h2", "h2c", "ws", "wss", "ajp" };
+    static const char *const schemes[] = { "http", "https", "balancer", "h2",
+                                           "h2c",  "ws",    "wss",      "ajp" };
     apr_size_t len = strcspn(url, ":"), i;
 
     for (i = 0; i < sizeof(schemes) / sizeof(*schemes); i++) {
@@ -83,9 +86,10 @@ static const char *with_query(apr_pool_t *pool, const char *path, const char *ar
     return args ? apr_pstrcat(pool, path, "?", args, NULL) : path;
 }
 
-/* mod_proxy has the backend's URL as the file name, canonical and with its query when the handler begins; but what
- * SetHandler names is put together in the handler, and from 2.4.62 on a balancer's URL is made canonical for the member
- * that it chooses. *raw: it is not canonical yet. */
+/* mod_proxy has the backend's URL as the file name, canonical and with its query when the handler
+ * begins; but what SetHandler names is put together in the handler, and from 2.4.62 on a
+ * balancer's URL is made canonical for the member that it chooses. *raw: it is not canonical yet.
+ * */
 static const char *proxied_url(request_rec *r, int *raw)
 {
     static const char proxy[] = "proxy:";
@@ -100,7 +104,8 @@ static const char *proxied_url(request_rec *r, int *raw)
             *raw = version.major > 2 || version.minor > 4 || version.patch >= 62;
         }
     }
-    else if (!r->proxyreq && r->filename && r->handler && !strncmp(r->handler, proxy, sizeof(proxy) - 1)) {
+    else if (!r->proxyreq && r->filename && r->handler &&
+             !strncmp(r->handler, proxy, sizeof(proxy) - 1)) {
         url = apr_pstrcat(r->pool, r->handler + sizeof(proxy) - 1, r->filename, NULL);
     }
     if (url && !apr_cstr_casecmpn(url, "unix:", 5) && strchr(url, '|')) {
@@ -123,7 +128,8 @@ static const char *canonical(request_rec *r, const char *path)
         if (core->allow_encoded_slashes && !core->decode_encoded_slashes) {
             flags = PROXY_CANONENC_NOENCODEDSLASHENCODING;
         }
-        encoded_path = ap_proxy_canonenc_ex(r->pool, path, (int)strlen(path), enc_path, flags, PROXYREQ_REVERSE);
+        encoded_path = ap_proxy_canonenc_ex(r->pool, path, (int)strlen(path), enc_path, flags,
+                                            PROXYREQ_REVERSE);
     }
     return encoded_path ? with_query(r->pool, encoded_path, r->args) : path;
 }
@@ -149,20 +155,23 @@ static const char *backend_target(const mirror_method_t *method, request_rec *r)
 
 /* ---- the shape ---- */
 
-static const char *client_target(const mirror_method_t *method, request_rec *r, const request_rec *first)
+static const char *client_target(const mirror_method_t *method, request_rec *r,
+                                 const request_rec *first)
 {
     const char *uri = first->unparsed_uri ? first->unparsed_uri : "/";
 
     return uri[0] == '/' || !strcmp(uri, "*") ? uri : origin_form(method, r->pool, uri);
 }
 
-static const char *target_of(mirror_shape_targets_t *targets, int uri, const mirror_method_t *method, request_rec *r,
+static const char *target_of(mirror_shape_targets_t *targets, int uri,
+                             const mirror_method_t *method, request_rec *r,
                              const request_rec *first)
 {
     const char *target = targets->made[uri];
 
     if (!target) {
-        target = uri == MIRROR_URI_BACKEND ? backend_target(method, r) : client_target(method, r, first);
+        target =
+            uri == MIRROR_URI_BACKEND ? backend_target(method, r) : client_target(method, r, first);
         target = in_request_line(r->pool, target);
         targets->made[uri] = target;
     }
@@ -174,11 +183,13 @@ static const char *host_of(const mirror_settings_t *settings)
     if (!strcmp(settings->host_header, "preserve")) {
         return NULL;
     }
-    return strcmp(settings->host_header, "target") ? settings->host_header : settings->target.authority;
+    return strcmp(settings->host_header, "target") ? settings->host_header
+                                                   : settings->target.authority;
 }
 
-void mirror_shape_make(mirror_shape_t *shape, mirror_shape_targets_t *targets, const mirror_method_t *method,
-                       const mirror_settings_t *settings, request_rec *r, const request_rec *first)
+void mirror_shape_make(mirror_shape_t *shape, mirror_shape_targets_t *targets,
+                       const mirror_method_t *method, const mirror_settings_t *settings,
+                       request_rec *r, const request_rec *first)
 {
     const char *target = target_of(targets, settings->uri, method, r, first);
 

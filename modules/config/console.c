@@ -41,14 +41,16 @@ static int open_logs(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, ser
     return OK;
 }
 
-/* Whether the error log is what the one who starts httpd reads, as with "ErrorLog /dev/stderr" in a container. */
+/* Whether the error log is what the one who starts httpd reads, as with "ErrorLog /dev/stderr" in a
+ * container. */
 static int is_error_log(apr_file_t *console)
 {
     struct stat shown, logged;
     int fd;
 
-    return apr_os_file_get(&fd, console) == APR_SUCCESS && fstat(fd, &shown) == 0 && fstat(STDERR_FILENO, &logged) == 0 &&
-           shown.st_dev == logged.st_dev && shown.st_ino == logged.st_ino;
+    return apr_os_file_get(&fd, console) == APR_SUCCESS && fstat(fd, &shown) == 0 &&
+           fstat(STDERR_FILENO, &logged) == 0 && shown.st_dev == logged.st_dev &&
+           shown.st_ino == logged.st_ino;
 }
 
 /* Each line of the error log. */

@@ -2,12 +2,12 @@
  *
  * config/directives.c - directives, merging, startup checks. See config/directives.h.
  *
- * A directive checks what it can see by itself and returns what is wrong, to which httpd adds file and line. What takes
- * the whole configuration - defaults, names, room - waits for check_config, when httpd has merged the servers and knows
- * their names.
+ * A directive checks what it can see by itself and returns what is wrong, to which httpd adds file
+ * and line. What takes the whole configuration - defaults, names, room - waits for check_config,
+ * when httpd has merged the servers and knows their names.
  *
- * httpd reads its configuration twice at the start and once at each reload, each time into a cleared pconf. The registry
- * hangs on that pool, so each time begins with an empty one.
+ * httpd reads its configuration twice at the start and once at each reload, each time into a
+ * cleared pconf. The registry hangs on that pool, so each time begins with an empty one.
  */
 #include <httpd.h>
 #include <http_config.h>
@@ -72,9 +72,10 @@ static const char *complain(cmd_parms *cmd, const char *wrong)
 static const char *set_off(cmd_parms *cmd, mirror_scope_t *dir, const char *args)
 {
     if (*args) {
-        args = apr_pstrmemdup(cmd->pool, args, strcspn(args, "= ")); /* no value: it may be a password */
-        return complain(
-            cmd, apr_pstrcat(cmd->pool, "off: nothing may follow; got ", mirror_value_quote(args, cmd->pool), NULL));
+        /* no value: it may be a password */
+        args = apr_pstrmemdup(cmd->pool, args, strcspn(args, "= "));
+        return complain(cmd, apr_pstrcat(cmd->pool, "off: nothing may follow; got ",
+                                         mirror_value_quote(args, cmd->pool), NULL));
     }
     if (dir->mirrors) {
         return complain(cmd, "off: cannot stand in one scope with a mirror");
@@ -126,7 +127,8 @@ static const char *set_mirror(cmd_parms *cmd, void *config, const char *args)
 
 static const char *set_defaults(cmd_parms *cmd, void *unused, const char *args)
 {
-    mirror_scope_server_t *config = ap_get_module_config(cmd->server->module_config, &proxy_mirror_module);
+    mirror_scope_server_t *config =
+        ap_get_module_config(cmd->server->module_config, &proxy_mirror_module);
     mirror_settings_t given = { 0 };
     const char *wrong = ap_check_cmd_context(cmd, NOT_IN_DIR_CONTEXT);
 
@@ -135,7 +137,8 @@ static const char *set_defaults(cmd_parms *cmd, void *unused, const char *args)
         return wrong;
     }
     mirror_secret_hide(cmd->directive, cmd->pool);
-    wrong = mirror_attributes_set_line(&given, args, MIRROR_ATTRIBUTE_NO_WORD | MIRROR_ATTRIBUTE_NO_DEFAULT, cmd->pool);
+    wrong = mirror_attributes_set_line(
+        &given, args, MIRROR_ATTRIBUTE_NO_WORD | MIRROR_ATTRIBUTE_NO_DEFAULT, cmd->pool);
     if (!wrong && !given.set) {
         wrong = "attribute: attribute=value is needed; got nothing";
     }
@@ -151,10 +154,12 @@ static const char *set_defaults(cmd_parms *cmd, void *unused, const char *args)
 
 static const char *set_log(cmd_parms *cmd, void *unused, const char *name)
 {
-    mirror_scope_server_t *config = ap_get_module_config(cmd->server->module_config, &proxy_mirror_module);
+    mirror_scope_server_t *config =
+        ap_get_module_config(cmd->server->module_config, &proxy_mirror_module);
 
     (void)unused;
-    return complain(cmd, mirror_log_make(&config->log, config->registry, name, cmd->pool, cmd->temp_pool));
+    return complain(
+        cmd, mirror_log_make(&config->log, config->registry, name, cmd->pool, cmd->temp_pool));
 }
 
 /* ---- ProxyMirrorHeader ---- */
@@ -180,26 +185,33 @@ static const char *set_header(cmd_parms *cmd, void *config, const char *args)
 }
 
 const command_rec mirror_directives_commands[] = {
-    AP_INIT_RAW_ARGS("ProxyMirror", set_mirror, NULL, RSRC_CONF | ACCESS_CONF,
-                     "URL of a server that gets a copy of each request, and attribute=value ...; or off"),
-    AP_INIT_RAW_ARGS("ProxyMirrorHeader", set_header, NULL, RSRC_CONF | ACCESS_CONF,
-                     "set|append|merge|add|unset|edit|edit* header [regex] [value]: changes a header of copies"),
+    AP_INIT_RAW_ARGS(
+        "ProxyMirror", set_mirror, NULL, RSRC_CONF | ACCESS_CONF,
+        "URL of a server that gets a copy of each request, and attribute=value ...; or off"),
+    AP_INIT_RAW_ARGS(
+        "ProxyMirrorHeader", set_header, NULL, RSRC_CONF | ACCESS_CONF,
+        "set|append|merge|add|unset|edit|edit* header [regex] [value]: changes a header of copies"),
     AP_INIT_RAW_ARGS("ProxyMirrorDefaults", set_defaults, NULL, RSRC_CONF,
                      "attribute=value ...: defaults for the mirrors of this server"),
-    AP_INIT_TAKE1("ProxyMirrorMemory", mirror_registry_set, NULL, RSRC_CONF,
-                  "The most memory that copies may take in one child process, 1M to 1024G (default 64M)"),
+    AP_INIT_TAKE1(
+        "ProxyMirrorMemory", mirror_registry_set, NULL, RSRC_CONF,
+        "The most memory that copies may take in one child process, 1M to 1024G (default 64M)"),
     AP_INIT_TAKE12("ProxyMirrorSpool", mirror_registry_spool, NULL, RSRC_CONF,
-                   "Where bodies over 64 KiB wait, and the most they may take there (default the temporary folder)"),
+                   "Where bodies over 64 KiB wait, and the most they may take there (default the "
+                   "temporary folder)"),
     AP_INIT_TAKE1("ProxyMirrorThreads", mirror_registry_set, NULL, RSRC_CONF,
                   "The most helper threads of a child process, 4 to 256 (default 8)"),
     AP_INIT_TAKE1("ProxyMirrorSlots", mirror_registry_set, NULL, RSRC_CONF,
                   "The most mirrors that shared memory has room for, 1 to 65536 (default 256)"),
-    AP_INIT_TAKE1("ProxyMirrorDrainTimeout", mirror_registry_set, NULL, RSRC_CONF,
-                  "How long a child that stops keeps sending what it has captured, 0 to 1h (default 5s)"),
+    AP_INIT_TAKE1(
+        "ProxyMirrorDrainTimeout", mirror_registry_set, NULL, RSRC_CONF,
+        "How long a child that stops keeps sending what it has captured, 0 to 1h (default 5s)"),
     AP_INIT_ITERATE("ProxyMirrorAllowHost", mirror_registry_allow, NULL, RSRC_CONF,
-                    "name or name:port ...: hosts that the manager may set (default those of the configuration)"),
-    AP_INIT_TAKE1("ProxyMirrorId", mirror_registry_set, NULL, RSRC_CONF,
-                  "This instance in the loop guard; the same for all nodes of a fleet (default random)"),
+                    "name or name:port ...: hosts that the manager may set (default those of the "
+                    "configuration)"),
+    AP_INIT_TAKE1(
+        "ProxyMirrorId", mirror_registry_set, NULL, RSRC_CONF,
+        "This instance in the loop guard; the same for all nodes of a fleet (default random)"),
     AP_INIT_TAKE1("ProxyMirrorLog", set_log, NULL, RSRC_CONF,
                   "A file, or '|' and a program, that gets one line of JSON for each copy"),
     { NULL, { NULL }, NULL, 0, RAW_ARGS, NULL }
@@ -207,10 +219,12 @@ const command_rec mirror_directives_commands[] = {
 
 /* ---- check_config ---- */
 
-/* Lay the layers of a mirror's settings over each other and check them. Returns 0 if something is wrong. */
+/* Lay the layers of a mirror's settings over each other and check them. Returns 0 if something is
+ * wrong. */
 static int resolve_settings(config_line_t *line, apr_pool_t *pconf, apr_pool_t *plog)
 {
-    const mirror_scope_server_t *server = ap_get_module_config(line->server->module_config, &proxy_mirror_module);
+    const mirror_scope_server_t *server =
+        ap_get_module_config(line->server->module_config, &proxy_mirror_module);
     apr_array_header_t *faults = apr_array_make(plog, 2, sizeof(const char *));
     apr_array_header_t *warnings = apr_array_make(plog, 2, sizeof(const char *));
     mirror_settings_t *settings = apr_palloc(pconf, sizeof(*settings));
@@ -234,7 +248,8 @@ static int resolve_settings(config_line_t *line, apr_pool_t *pconf, apr_pool_t *
         line->mirror.defaults->redis_password = settings->redis_password;
     }
     else if (mirror_secret_is_program(line->mirror.defaults->redis_password)) {
-        line->mirror.defaults->redis_password = NULL; /* a program is not run for what the line does not use */
+        /* a program is not run for what the line does not use */
+        line->mirror.defaults->redis_password = NULL;
     }
     wrong = mirror_rules_compile(settings, NULL, pconf, plog);
     if (wrong) {
@@ -243,12 +258,14 @@ static int resolve_settings(config_line_t *line, apr_pool_t *pconf, apr_pool_t *
     mirror_relations_check(faults, settings);
     mirror_relations_check_effect(warnings, &line->given, settings);
     for (i = 0; i < faults->nelts; i++) {
-        ap_log_perror(APLOG_MARK, APLOG_STARTUP | APLOG_ERR, 0, plog, "PM0100: %s:%d: ProxyMirror %s",
-                      line->mirror.file, line->mirror.line, APR_ARRAY_IDX(faults, i, const char *));
+        ap_log_perror(APLOG_MARK, APLOG_STARTUP | APLOG_ERR, 0, plog,
+                      "PM0100: %s:%d: ProxyMirror %s", line->mirror.file, line->mirror.line,
+                      APR_ARRAY_IDX(faults, i, const char *));
     }
     for (i = 0; i < warnings->nelts; i++) {
-        ap_log_perror(APLOG_MARK, APLOG_STARTUP | APLOG_WARNING, 0, plog, "PM0101: %s:%d: ProxyMirror %s",
-                      line->mirror.file, line->mirror.line, APR_ARRAY_IDX(warnings, i, const char *));
+        ap_log_perror(APLOG_MARK, APLOG_STARTUP | APLOG_WARNING, 0, plog,
+                      "PM0101: %s:%d: ProxyMirror %s", line->mirror.file, line->mirror.line,
+                      APR_ARRAY_IDX(warnings, i, const char *));
     }
     return faults->nelts == 0;
 }
@@ -281,7 +298,8 @@ int mirror_directives_check(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *pte
 
     (void)ptemp;
     for (i = 0; i < registry->mirrors->nelts; i++) {
-        ok &= resolve_settings((config_line_t *)APR_ARRAY_IDX(registry->mirrors, i, mirror_t *), pconf, plog);
+        ok &= resolve_settings((config_line_t *)APR_ARRAY_IDX(registry->mirrors, i, mirror_t *),
+                               pconf, plog);
     }
     ok &= mirror_name_resolve(registry->mirrors, pconf, plog);
     mirror_section_check(pconf, plog);
@@ -289,10 +307,12 @@ int mirror_directives_check(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *pte
         mirror_limit_settings_identify(APR_ARRAY_IDX(registry->mirrors, i, mirror_t *)->settings);
     }
     if (registry->mirrors->nelts > registry->slots) {
-        const mirror_t *mirror = APR_ARRAY_IDX(registry->mirrors, registry->slots, const mirror_t *);
+        const mirror_t *mirror =
+            APR_ARRAY_IDX(registry->mirrors, registry->slots, const mirror_t *);
 
         ap_log_perror(APLOG_MARK, APLOG_STARTUP | APLOG_ERR, 0, plog,
-                      "PM0103: %s:%d: ProxyMirror: at most %d mirrors, as ProxyMirrorSlots says, are possible; got %d",
+                      "PM0103: %s:%d: ProxyMirror: at most %d mirrors, as ProxyMirrorSlots says, "
+                      "are possible; got %d",
                       mirror->file, mirror->line, registry->slots, registry->mirrors->nelts);
         ok = 0;
     }

@@ -25,14 +25,16 @@ const char *mirror_name_server(const void *server, apr_pool_t *pconf)
                       : ap_listeners && ap_listeners->bind_addr ? ap_listeners->bind_addr->port
                                                                 : DEFAULT_HTTP_PORT;
 
-    return apr_psprintf(pconf, "%s:%u", s->server_hostname ? s->server_hostname : "localhost", (unsigned)port);
+    return apr_psprintf(pconf, "%s:%u", s->server_hostname ? s->server_hostname : "localhost",
+                        (unsigned)port);
 }
 
 /* A name that is not among `names`: server, scope and host, and a number if that is taken. */
 static const char *make_name(const mirror_t *mirror, apr_hash_t *names, apr_pool_t *pconf)
 {
-    const char *source = apr_psprintf(pconf, "%.*s %s %s", (int)(strrchr(mirror->server, ':') - mirror->server),
-                                      mirror->server, mirror->scope, mirror->settings->target.authority);
+    const char *source =
+        apr_psprintf(pconf, "%.*s %s %s", (int)(strrchr(mirror->server, ':') - mirror->server),
+                     mirror->server, mirror->scope, mirror->settings->target.authority);
     char base[NAME_MAX_LEN + 1];
     const char *name = base, *suffix;
     apr_size_t len = 0;
@@ -61,14 +63,15 @@ int mirror_name_resolve(const apr_array_header_t *mirrors, apr_pool_t *pconf, ap
 
     for (i = 0; i < mirrors->nelts; i++) {
         const mirror_t *mirror = APR_ARRAY_IDX(mirrors, i, const mirror_t *);
-        const mirror_t *first = mirror->name ? apr_hash_get(names, mirror->name, APR_HASH_KEY_STRING) : NULL;
+        const mirror_t *first =
+            mirror->name ? apr_hash_get(names, mirror->name, APR_HASH_KEY_STRING) : NULL;
 
         if (first) {
-            ap_log_perror(
-                APLOG_MARK, APLOG_STARTUP | APLOG_ERR, 0, plog,
-                "PM0102: %s:%d: ProxyMirror name: a name that no other mirror has is needed; got \"%s\", which "
-                "is that of %s:%d",
-                mirror->file, mirror->line, mirror->name, first->file, first->line);
+            ap_log_perror(APLOG_MARK, APLOG_STARTUP | APLOG_ERR, 0, plog,
+                          "PM0102: %s:%d: ProxyMirror name: a name that no other mirror has is "
+                          "needed; got \"%s\", which "
+                          "is that of %s:%d",
+                          mirror->file, mirror->line, mirror->name, first->file, first->line);
             ok = 0;
         }
         else if (mirror->name) {

@@ -9,12 +9,13 @@
 
 /* ---- startup ---- */
 
-/* A server (a server_rec) for people, "www.example.com:80": its own port, or that of the first Listen. */
+/* A server (a server_rec) for people, "www.example.com:80": its own port, or that of the first
+ * Listen. */
 const char *mirror_name_server(const void *server, apr_pool_t *pconf);
 
-/* Check the names that are given, then make the others, in the order of the lines: of server, scope and host, with a
- * number if that is taken. Settings and servers are known. Logs each fault with file and line; returns 0 if there is
- * one. */
+/* Check the names that are given, then make the others, in the order of the lines: of server, scope
+ * and host, with a number if that is taken. Settings and servers are known. Logs each fault with
+ * file and line; returns 0 if there is one. */
 int mirror_name_resolve(const apr_array_header_t *mirrors, apr_pool_t *pconf, apr_pool_t *plog);
 
 #endif

@@ -18,9 +18,9 @@
 #include "settings/allow.h"
 #include "settings/scope.h"
 
-#define ID_KEY       "mod_proxy_mirror:id"
-#define SECRET_KEY   "mod_proxy_mirror:secret"
-#define ID_BYTES     16
+#define ID_KEY     "mod_proxy_mirror:id"
+#define SECRET_KEY "mod_proxy_mirror:secret"
+#define ID_BYTES   16
 
 /* ---- directives ---- */
 
@@ -42,16 +42,29 @@ static const struct {
     int is_int;        /* the member is an int, and not of the rule's type */
     mirror_value_rule_t rule;
 } values[] = {
-    { "ProxyMirrorMemory", FIELD(memory), 0,
-      { &mirror_value_size, MEGABYTE, 1024 * 1024 * MEGABYTE, "a size such as 64M, 1M to 1024G, is needed", NULL, NULL } },
-    { "ProxyMirrorThreads", FIELD(threads), 1,
+    { "ProxyMirrorMemory",
+      FIELD(memory),
+      0,
+      { &mirror_value_size, MEGABYTE, 1024 * 1024 * MEGABYTE,
+        "a size such as 64M, 1M to 1024G, is needed", NULL, NULL } },
+    { "ProxyMirrorThreads",
+      FIELD(threads),
+      1,
       { &mirror_value_number, 4, 256, "a whole number, 4 to 256, is needed", NULL, NULL } },
-    { "ProxyMirrorSlots", FIELD(slots), 1,
+    { "ProxyMirrorSlots",
+      FIELD(slots),
+      1,
       { &mirror_value_number, 1, 65536, "a whole number, 1 to 65536, is needed", NULL, NULL } },
-    { "ProxyMirrorDrainTimeout", FIELD(drain_timeout), 0,
-      { &mirror_value_time, 0, HOUR, "a time such as 500ms or 5s, 0 to 1h, is needed", NULL, NULL } },
-    { "ProxyMirrorId", FIELD(id), 0,
-      { &mirror_value_string, 1, 64, "1 to 64 letters, digits or !#$%&'*+-.^_`|~ are needed", NULL, refuse_id } },
+    { "ProxyMirrorDrainTimeout",
+      FIELD(drain_timeout),
+      0,
+      { &mirror_value_time, 0, HOUR, "a time such as 500ms or 5s, 0 to 1h, is needed", NULL,
+        NULL } },
+    { "ProxyMirrorId",
+      FIELD(id),
+      0,
+      { &mirror_value_string, 1, 64, "1 to 64 letters, digits or !#$%&'*+-.^_`|~ are needed", NULL,
+        refuse_id } },
 };
 
 const char *mirror_registry_set(cmd_parms *cmd, void *unused, const char *text)
@@ -68,8 +81,8 @@ const char *mirror_registry_set(cmd_parms *cmd, void *unused, const char *text)
     while (strcmp(values[i].directive, cmd->cmd->name)) {
         i++;
     }
-    wrong = mirror_value_from_text(values[i].is_int ? (void *)&number : registry + values[i].offset, &values[i].rule,
-                                   cmd->cmd->name, text, cmd->pool);
+    wrong = mirror_value_from_text(values[i].is_int ? (void *)&number : registry + values[i].offset,
+                                   &values[i].rule, cmd->cmd->name, text, cmd->pool);
     if (!wrong && values[i].is_int) {
         *(int *)(registry + values[i].offset) = (int)number;
     }
@@ -78,8 +91,12 @@ const char *mirror_registry_set(cmd_parms *cmd, void *unused, const char *text)
 
 const char *mirror_registry_spool(cmd_parms *cmd, void *unused, const char *dir, const char *size)
 {
-    static const mirror_value_rule_t rule = { &mirror_value_size, MEGABYTE, 1024 * 1024 * MEGABYTE,
-                                              "a size such as 256M, 1M to 1024G, is needed", NULL, NULL };
+    static const mirror_value_rule_t rule = { &mirror_value_size,
+                                              MEGABYTE,
+                                              1024 * 1024 * MEGABYTE,
+                                              "a size such as 256M, 1M to 1024G, is needed",
+                                              NULL,
+                                              NULL };
     mirror_registry_t *registry = mirror_scope_get_registry(cmd->pool);
     const char *wrong = ap_check_cmd_context(cmd, GLOBAL_ONLY), *why;
     apr_int64_t most = MIRROR_SCOPE_SPOOL_SIZE;
@@ -89,8 +106,11 @@ const char *mirror_registry_spool(cmd_parms *cmd, void *unused, const char *dir,
         wrong = mirror_value_from_text(&most, &rule, cmd->cmd->name, size, cmd->pool);
     }
     if (!wrong && (why = mirror_spool_refuse(dir, cmd->pool))) {
-        wrong = apr_psprintf(cmd->pool, "%s: the absolute path of a folder that files can be made in is needed; got %s"
-                             " (%s)", cmd->cmd->name, mirror_value_quote(dir, cmd->pool), why);
+        wrong = apr_psprintf(
+            cmd->pool,
+            "%s: the absolute path of a folder that files can be made in is needed; got %s"
+            " (%s)",
+            cmd->cmd->name, mirror_value_quote(dir, cmd->pool), why);
     }
     if (!wrong) {
         registry->spool_dir = apr_pstrdup(cmd->pool, dir);

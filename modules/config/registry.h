@@ -1,7 +1,7 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE.
  *
- * config/registry.h - the registry of a load of the configuration: how it comes about, the directives that set one value
- * of it for the whole server, and what is random in it.
+ * config/registry.h - the registry of a load of the configuration: how it comes about, the
+ * directives that set one value of it for the whole server, and what is random in it.
  */
 #ifndef MIRROR_CONFIG_REGISTRY_H
 #define MIRROR_CONFIG_REGISTRY_H

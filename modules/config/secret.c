@@ -2,8 +2,8 @@
  *
  * config/secret.c - passwords that a program prints. See config/secret.h.
  *
- * What a program has printed is kept in the process pool, for the second time that httpd reads its configuration at the
- * start, and for reloads on which the program fails.
+ * What a program has printed is kept in the process pool, for the second time that httpd reads its
+ * configuration at the start, and for reloads on which the program fails.
  */
 #include <httpd.h>
 #include <http_config.h>
@@ -39,7 +39,8 @@ static int this_load(void)
     return generation > 1 ? generation : 1;
 }
 
-/* Read the first line, up to SECRET_MAX bytes, and drain the rest, so that the program does not end by a signal. */
+/* Read the first line, up to SECRET_MAX bytes, and drain the rest, so that the program does not end
+ * by a signal. */
 static void read_line(char *line, apr_file_t *file)
 {
     char buffer[256];
@@ -52,7 +53,8 @@ static void read_line(char *line, apr_file_t *file)
             break;
         }
         for (i = 0; i < n && !ended; i++) {
-            ended = buffer[i] == '\n' || buffer[i] == '\r' || buffer[i] == '\0' || len == SECRET_MAX;
+            ended =
+                buffer[i] == '\n' || buffer[i] == '\r' || buffer[i] == '\0' || len == SECRET_MAX;
             if (!ended) {
                 line[len++] = buffer[i];
             }
@@ -103,8 +105,8 @@ static const char *run_program(char *line, const char *command, apr_pool_t *pool
 }
 
 /* The program is run for the first time in this load. Returns NULL, or what is wrong. */
-static const char *renew(retained_t *retained, const char *command, const char *name, apr_pool_t *pool,
-                         apr_pool_t *plog)
+static const char *renew(retained_t *retained, const char *command, const char *name,
+                         apr_pool_t *pool, apr_pool_t *plog)
 {
     char line[SECRET_MAX + 1];
     const char *why = run_program(line, command, pool);
@@ -115,13 +117,16 @@ static const char *renew(retained_t *retained, const char *command, const char *
         apr_cpystrn(retained->secret, line, sizeof(retained->secret));
         return NULL;
     }
-    program = mirror_value_quote(apr_pstrmemdup(pool, command, strcspn(command, " ")), pool); /* without arguments */
+    /* without arguments */
+    program = mirror_value_quote(apr_pstrmemdup(pool, command, strcspn(command, " ")), pool);
     if (this_load() == 1) {
-        return apr_psprintf(pool, "%s: a program that prints a password is needed; got %s, which %s", name, program,
-                            why);
+        return apr_psprintf(pool,
+                            "%s: a program that prints a password is needed; got %s, which %s",
+                            name, program, why);
     }
     ap_log_perror(APLOG_MARK, APLOG_ERR, 0, plog, "PM0610: %s: %s %s; %s", name, program, why,
-                  *retained->secret ? "the password of before is kept" : "Redis will refuse to count");
+                  *retained->secret ? "the password of before is kept"
+                                    : "Redis will refuse to count");
     return NULL;
 }
 
@@ -130,7 +135,8 @@ int mirror_secret_is_program(const char *secret)
     return secret && strncmp(secret, EXEC, sizeof(EXEC) - 1) == 0;
 }
 
-const char *mirror_secret_resolve(const char **secret, const char *name, apr_pool_t *pool, apr_pool_t *plog)
+const char *mirror_secret_resolve(const char **secret, const char *name, apr_pool_t *pool,
+                                  apr_pool_t *plog)
 {
     const char *key, *wrong = NULL;
     retained_t *retained;
@@ -162,7 +168,8 @@ void mirror_secret_hide(const ap_directive_t *directive, apr_pool_t *pool)
     }
     while (!mirror_attributes_next_word(&word, &line, pool) && word) {
         shown = strncmp(word, ATTRIBUTE, sizeof(ATTRIBUTE) - 1) != 0
-                    ? apr_pstrcat(pool, shown, apr_pstrmemdup(pool, start, (apr_size_t)(line - start)), NULL)
+                    ? apr_pstrcat(pool, shown,
+                                  apr_pstrmemdup(pool, start, (apr_size_t)(line - start)), NULL)
                     : apr_pstrcat(pool, shown, " " ATTRIBUTE "***", NULL);
         start = line;
     }

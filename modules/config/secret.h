@@ -9,11 +9,13 @@
 
 /* ---- startup ---- */
 
-/* In place of "exec:/path/to/program arguments", what that prints in its first line; other secrets, and NULL, stay as
- * they are. The program runs once for each load of the configuration, as the user who starts httpd. Returns NULL, or
- * what is wrong, in `pool`. When it fails on a reload, that is logged, the secret of the load before is kept (an empty
- * one, if there was none), and NULL returned. */
-const char *mirror_secret_resolve(const char **secret, const char *name, apr_pool_t *pool, apr_pool_t *plog);
+/* In place of "exec:/path/to/program arguments", what that prints in its first line; other secrets,
+ * and NULL, stay as they are. The program runs once for each load of the configuration, as the
+ * user who starts httpd. Returns NULL, or what is wrong, in `pool`. When it fails on a reload,
+ * that is logged, the secret of the load before is kept (an empty one, if there was none), and
+ * NULL returned. */
+const char *mirror_secret_resolve(const char **secret, const char *name, apr_pool_t *pool,
+                                  apr_pool_t *plog);
 
 /* Whether a program is to print it; NULL is no secret. */
 int mirror_secret_is_program(const char *secret);

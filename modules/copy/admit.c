@@ -33,7 +33,7 @@ static int is_used_up(const mirror_lane_t *lane, const mirror_settings_t *settin
 {
     return settings->enable_limit_count &&
            mirror_window_is_closed(&lane->mirror->slot->limit_closed, settings->limit_id,
-                                         apr_time_from_sec(settings->time_window));
+                                   apr_time_from_sec(settings->time_window));
 }
 
 static mirror_outcome_e refuse(mirror_lane_t *lane, mirror_outcome_e outcome)
@@ -52,30 +52,36 @@ int mirror_admit_may_stay(mirror_lane_t *lane, apr_off_t bytes)
  * There may still be none when it comes. */
 static int has_room(mirror_lane_t *lane, apr_off_t announced)
 {
-    apr_off_t spooled = announced > 0 ? (announced - 1) / MIRROR_ADMIT_BLOCKS * MIRROR_ADMIT_BLOCKS : 0;
+    apr_off_t spooled =
+        announced > 0 ? (announced - 1) / MIRROR_ADMIT_BLOCKS * MIRROR_ADMIT_BLOCKS : 0;
 
-    return spooled == 0 || mirror_admit_may_stay(lane, announced) || mirror_spool_has_room(lane, spooled);
+    return spooled == 0 || mirror_admit_may_stay(lane, announced) ||
+           mirror_spool_has_room(lane, spooled);
 }
 
-mirror_outcome_e mirror_admit_cancel(const mirror_admit_t *admitted, mirror_lane_t *lane, mirror_outcome_e outcome)
+mirror_outcome_e mirror_admit_cancel(const mirror_admit_t *admitted, mirror_lane_t *lane,
+                                     mirror_outcome_e outcome)
 {
     mirror_share_give(&lane->child->memory, &lane->memory, admitted->charged);
     apr_atomic_sub64(&lane->cell->bytes, admitted->charged);
     return refuse(lane, outcome);
 }
 
-mirror_outcome_e mirror_admit(mirror_admit_t *admitted, mirror_lane_t *lane, const mirror_settings_t *settings,
-                              apr_size_t size, apr_off_t announced)
+mirror_outcome_e mirror_admit(mirror_admit_t *admitted, mirror_lane_t *lane,
+                              const mirror_settings_t *settings, apr_size_t size,
+                              apr_off_t announced)
 {
     mirror_breaker_e pass;
 
     admitted->charged = 0;
     admitted->probe = 0;
     if (apr_atomic_read32(&lane->child->unstarted)) {
-        /* Copies that wait for the sender may have taken all the room, so that no push starts it. */
+        /* Copies that wait for the sender may have taken all the room, so that no push starts it.
+         * */
         mirror_queue_wake(lane->child->queue);
     }
-    if (apr_atomic_inc32(&lane->pending) >= (apr_uint64_t)settings->max_connections + settings->max_queue) {
+    if (apr_atomic_inc32(&lane->pending) >=
+        (apr_uint64_t)settings->max_connections + settings->max_queue) {
         apr_atomic_inc32(&lane->refused);
         return refuse(lane, MIRROR_OUTCOME_QUEUE_FULL);
     }

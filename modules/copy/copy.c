@@ -2,7 +2,8 @@
  *
  * copy/copy.c - the life of a copy. See copy/copy.h.
  *
- * The block of a copy:    | mirror_copy_t | head | room for the last lines of the head | start of the body |
+ * The block of a copy:    | mirror_copy_t | head | room for the last lines of the head | start of
+ * the body |
  */
 #include <apr_strings.h>
 #include <stddef.h>
@@ -19,7 +20,8 @@
 #include "shared/breaker.h"
 #include "shared/table.h"
 
-/* What mirror_copy_complete() appends at most: a Content-Length of 19 digits, and the empty line. */
+/* What mirror_copy_complete() appends at most: a Content-Length of 19 digits, and the empty line.
+ * */
 #define MIRROR_HEAD_TAIL 48
 /* An announced body up to this size lies in the block. */
 #define MIRROR_START_MAX 8192
@@ -50,10 +52,12 @@ int mirror_copy_trim(mirror_child_t *child)
     return mirror_blocks_trim(child->blocks) > 0;
 }
 
-mirror_outcome_e mirror_copy_create(mirror_copy_t **out, mirror_lane_t *lane, const mirror_settings_t *settings,
-                                    apr_size_t head_size, apr_off_t announced)
+mirror_outcome_e mirror_copy_create(mirror_copy_t **out, mirror_lane_t *lane,
+                                    const mirror_settings_t *settings, apr_size_t head_size,
+                                    apr_off_t announced)
 {
-    apr_size_t start_size = announced > 0 && announced <= MIRROR_START_MAX ? (apr_size_t)announced : 0;
+    apr_size_t start_size =
+        announced > 0 && announced <= MIRROR_START_MAX ? (apr_size_t)announced : 0;
     apr_size_t size = sizeof(mirror_copy_t) + head_size + MIRROR_HEAD_TAIL + start_size;
     mirror_admit_t admitted;
     mirror_outcome_e outcome =
@@ -85,7 +89,8 @@ mirror_outcome_e mirror_copy_create(mirror_copy_t **out, mirror_lane_t *lane, co
 
 void mirror_copy_log(mirror_copy_t *copy, mirror_log_line_t *line, const mirror_log_t *log)
 {
-    if (line && !mirror_admit_charge_if(copy->lane, &copy->charged, line->size + MIRROR_BLOCK_COST)) {
+    if (line &&
+        !mirror_admit_charge_if(copy->lane, &copy->charged, line->size + MIRROR_BLOCK_COST)) {
         free(line);
         line = NULL;
     }
@@ -224,7 +229,8 @@ static int next_block(mirror_copy_t *copy, apr_size_t len)
         return 1;
     }
     if (copy->held < MIRROR_ADMIT_BLOCKS) {
-        return mirror_admit_charge(copy->lane, &copy->charged, block_cost(size)) && add_block(copy, size);
+        return mirror_admit_charge(copy->lane, &copy->charged, block_cost(size)) &&
+               add_block(copy, size);
     }
     if (!copy->spool && mirror_admit_may_stay(copy->lane, more) &&
         mirror_admit_charge_if(copy->lane, &copy->charged, block_cost(size))) {
@@ -275,8 +281,9 @@ mirror_outcome_e mirror_copy_append(mirror_copy_t *copy, const char *data, apr_s
 
 void mirror_copy_complete(mirror_copy_t *copy, int with_length)
 {
-    copy->head_len += apr_snprintf(copy->head + copy->head_len, MIRROR_HEAD_TAIL,
-                                   with_length ? "Content-Length: %" APR_OFF_T_FMT "\r\n\r\n" : "\r\n", copy->body_len);
+    copy->head_len += apr_snprintf(
+        copy->head + copy->head_len, MIRROR_HEAD_TAIL,
+        with_length ? "Content-Length: %" APR_OFF_T_FMT "\r\n\r\n" : "\r\n", copy->body_len);
 }
 
 void mirror_copy_push(mirror_copy_t *copy)

@@ -2,8 +2,9 @@
  *
  * copy/copy.h - the life of a copy: its memory, its head, its body, its outcome.
  *
- * A copy has one owner at a time: the request that captures it, then the queue, then the sender, then a connection. It
- * ends in mirror_copy_end() and nowhere else. It holds bytes, and nothing of a request_rec, a conn_rec or their pools.
+ * A copy has one owner at a time: the request that captures it, then the queue, then the sender,
+ * then a connection. It ends in mirror_copy_end() and nowhere else. It holds bytes, and nothing of
+ * a request_rec, a conn_rec or their pools.
  *
  * It is one block of memory: this struct, then the head, then room for a body whose length was
  * announced and is small. What more there is of a body lies in a chain of blocks. They come from
@@ -39,22 +40,24 @@ struct mirror_copy_t {
     const mirror_settings_t *settings; /* those in force when it was decided; a reference */
     mirror_copy_t *next;               /* the owner's link */
 
-    char *head;           /* request line and header lines, each with CRLF, and after completion the empty line */
+    /* request line and header lines, each with CRLF, and after completion the empty line */
+    char *head;
     apr_size_t head_size; /* of what was reserved for the caller */
     apr_size_t head_len;
     char *start;           /* the first bytes of the body, in the block */
     apr_size_t start_size; /* of what was reserved */
     apr_size_t start_len;
     mirror_spool_t *spool; /* what follows on disk; NULL if nothing does */
-    mirror_block_t *rest, *last; /* what follows that, to the last block that is in use; NULL if nothing does */
-    apr_size_t held;             /* bytes that the blocks have room for */
-    apr_off_t announced; /* the length of the body as the client gave it; 0 if it did not */
-    apr_off_t body_len;  /* of what there is of it */
-    apr_size_t charged;  /* bytes of child->memory */
+    /* what follows that, to the last block that is in use; NULL if nothing does */
+    mirror_block_t *rest, *last;
+    apr_size_t held;         /* bytes that the blocks have room for */
+    apr_off_t announced;     /* the length of the body as the client gave it; 0 if it did not */
+    apr_off_t body_len;      /* of what there is of it */
+    apr_size_t charged;      /* bytes of child->memory */
     mirror_log_line_t *line; /* what the log will say; NULL: nothing */
 
-    apr_time_t started;  /* sender: when it was first given to a connection; 0: not yet */
-    unsigned probe : 1;  /* it is the one that finds out whether a mirror that is down is back */
+    apr_time_t started; /* sender: when it was first given to a connection; 0: not yet */
+    unsigned probe : 1; /* it is the one that finds out whether a mirror that is down is back */
     unsigned no_answer_body : 1; /* HEAD: the answer has none (RFC 9110 9.3.2) */
     unsigned idempotent : 1;     /* RFC 9110 9.2.2 */
     unsigned retried : 1;        /* sender: this is the one second attempt */
@@ -71,21 +74,25 @@ void mirror_copy_start(mirror_child_t *child, apr_pool_t *pool);
 
 /* ---- request threads ---- */
 
-/* Admit one more copy to `lane` and make it, with room for `head_size` bytes of head (an upper bound, without what
- * mirror_copy_complete() appends). `announced` is the length of the body as the client gave it; 0 if there is none, or
- * if it is not known. *copy is owned by the caller. Returns MIRROR_OUTCOME_NONE and the copy, or why not (queue_full,
- * memory_full, limited, unreachable: in this order), which is then counted; *copy is NULL. */
-mirror_outcome_e mirror_copy_create(mirror_copy_t **copy, mirror_lane_t *lane, const mirror_settings_t *settings,
-                                    apr_size_t head_size, apr_off_t announced);
+/* Admit one more copy to `lane` and make it, with room for `head_size` bytes of head (an upper
+ * bound, without what mirror_copy_complete() appends). `announced` is the length of the body as
+ * the client gave it; 0 if there is none, or if it is not known. *copy is owned by the caller.
+ * Returns MIRROR_OUTCOME_NONE and the copy, or why not (queue_full, memory_full, limited,
+ * unreachable: in this order), which is then counted; *copy is NULL. */
+mirror_outcome_e mirror_copy_create(mirror_copy_t **copy, mirror_lane_t *lane,
+                                    const mirror_settings_t *settings, apr_size_t head_size,
+                                    apr_off_t announced);
 
-/* Have the log tell the end of this copy in `line`, which is the copy's from here. NULL: none could be made. */
+/* Have the log tell the end of this copy in `line`, which is the copy's from here. NULL: none could
+ * be made. */
 void mirror_copy_log(mirror_copy_t *copy, mirror_log_line_t *line, const mirror_log_t *log);
 
-/* Append `len` bytes to the body. Returns MIRROR_OUTCOME_NONE, or why the copy must end (too_large over max_body,
- * memory_full): the caller then ends it. */
+/* Append `len` bytes to the body. Returns MIRROR_OUTCOME_NONE, or why the copy must end (too_large
+ * over max_body, memory_full): the caller then ends it. */
 mirror_outcome_e mirror_copy_append(mirror_copy_t *copy, const char *data, apr_size_t len);
 
-/* The body is complete: finish the head, with a Content-Length if `with_length` (RFC 9110 8.6), and the empty line. */
+/* The body is complete: finish the head, with a Content-Length if `with_length` (RFC 9110 8.6), and
+ * the empty line. */
 void mirror_copy_complete(mirror_copy_t *copy, int with_length);
 
 /* Hand the copy over to the sender, which owns it from here. Never waits. */

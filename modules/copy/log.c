@@ -2,8 +2,8 @@
  *
  * copy/log.c - lines on their way from where a copy ends to the log. See copy/log.h.
  *
- * The queue of lines wakes the sender only while no timer of ours runs. Where lines come fast, one that takes the count of
- * waiting bytes over the half of its bound wakes it as well.
+ * The queue of lines wakes the sender only while no timer of ours runs. Where lines come fast, one
+ * that takes the count of waiting bytes over the half of its bound wakes it as well.
  */
 #include <httpd.h>
 #include <http_log.h>
@@ -18,7 +18,8 @@ APLOG_USE_MODULE(proxy_mirror);
 
 /* Bytes of lines that were pushed and not yet taken, per child. */
 #define WAITING_MAX (1024 * 1024)
-/* How often what there is gets written; and for how many times nothing must have been lost until that is over. */
+/* How often what there is gets written; and for how many times nothing must have been lost until
+ * that is over. */
 #define TICK        apr_time_from_sec(1)
 #define QUIET_TICKS 10
 #define NAP         apr_time_from_msec(1)
@@ -96,7 +97,8 @@ void mirror_log_end(mirror_child_t *child, mirror_log_line_t *line, mirror_outco
     }
 }
 
-void mirror_log_refused(mirror_lane_t *lane, const mirror_log_subject_t *subject, mirror_outcome_e outcome)
+void mirror_log_refused(mirror_lane_t *lane, const mirror_log_subject_t *subject,
+                        mirror_outcome_e outcome)
 {
     mirror_log_line_t *line;
 
@@ -122,15 +124,18 @@ static void watch_losses(mirror_logs_t *logs, child_log_t *log)
     log->told += lost;
     if (lost > 0) {
         if (!log->on) {
-            ap_log_error(APLOG_MARK, APLOG_WARNING, log->writer.rv, logs->server,
-                         "PM0800: ProxyMirrorLog %s does not take what is written; lines are dropped", log->log->name);
+            ap_log_error(
+                APLOG_MARK, APLOG_WARNING, log->writer.rv, logs->server,
+                "PM0800: ProxyMirrorLog %s does not take what is written; lines are dropped",
+                log->log->name);
         }
         log->on = 1;
         log->quiet = 0;
     }
     else if (log->on && ++log->quiet >= QUIET_TICKS) {
         ap_log_error(APLOG_MARK, APLOG_NOTICE, 0, logs->server,
-                     "PM0801: ProxyMirrorLog %s takes what is written again; %" APR_UINT64_T_FMT " lines were dropped",
+                     "PM0801: ProxyMirrorLog %s takes what is written again; %" APR_UINT64_T_FMT
+                     " lines were dropped",
                      log->log->name, log->told);
         log->on = 0;
         log->told = 0;
@@ -214,7 +219,8 @@ void mirror_log_close(mirror_logs_t *logs, apr_interval_time_t patience)
         watch_losses(logs, log);
         if (log->on) {
             ap_log_error(APLOG_MARK, APLOG_NOTICE, 0, logs->server,
-                         "PM0802: ProxyMirrorLog %s: the child process ends; %" APR_UINT64_T_FMT " lines were dropped",
+                         "PM0802: ProxyMirrorLog %s: the child process ends; %" APR_UINT64_T_FMT
+                         " lines were dropped",
                          log->log->name, log->told);
         }
     }
@@ -222,8 +228,8 @@ void mirror_log_close(mirror_logs_t *logs, apr_interval_time_t patience)
 
 /* ---- child start ---- */
 
-mirror_logs_t *mirror_log_create_all(mirror_child_t *child, int (*wake)(void *baton), void *baton, void *server,
-                                     apr_pool_t *pool)
+mirror_logs_t *mirror_log_create_all(mirror_child_t *child, int (*wake)(void *baton), void *baton,
+                                     void *server, apr_pool_t *pool)
 {
     const apr_array_header_t *configured = child->registry->logs;
     mirror_logs_t *logs;

@@ -27,7 +27,8 @@ mirror_log_line_t *mirror_log_line_create(const mirror_log_subject_t *subject, c
 {
     apr_size_t method_len = capped(subject->method_len, METHOD_MAX);
     apr_size_t uri_len = capped(strlen(subject->uri), URI_MAX);
-    apr_size_t request_id_len = subject->request_id ? capped(strlen(subject->request_id), REQUEST_ID_MAX) : 0;
+    apr_size_t request_id_len =
+        subject->request_id ? capped(strlen(subject->request_id), REQUEST_ID_MAX) : 0;
     apr_size_t size = sizeof(mirror_log_line_t) + method_len + uri_len + request_id_len;
     mirror_log_line_t *line = malloc(size);
 
@@ -52,8 +53,8 @@ mirror_log_line_t *mirror_log_line_create(const mirror_log_subject_t *subject, c
 
 /* ---- printing ---- */
 
-/* The code of a character that a terminal would take for a command, or a reader for the end of a line, or that turns
- * around what stands behind it; 0: it is none of these. */
+/* The code of a character that a terminal would take for a command, or a reader for the end of a
+ * line, or that turns around what stands behind it; 0: it is none of these. */
 static unsigned control_of(const unsigned char *s, apr_size_t used)
 {
     unsigned code = used == 1 ? s[0] : used == 2 ? (s[0] & 0x1fU) << 6 | (s[1] & 0x3fU) : 0;
@@ -65,7 +66,8 @@ static unsigned control_of(const unsigned char *s, apr_size_t used)
     return code < 0x20 || (code >= 0x7f && code <= 0x9f) ? code : 0;
 }
 
-/* One character of `text` as JSON into `out` (8 bytes are enough). *used: what it took of the text. Returns its length. */
+/* One character of `text` as JSON into `out` (8 bytes are enough). *used: what it took of the text.
+ * Returns its length. */
 static apr_size_t escape_one(char *out, apr_size_t *used, const char *text, apr_size_t len)
 {
     unsigned char c = (unsigned char)*text;
@@ -89,7 +91,8 @@ static apr_size_t escape_one(char *out, apr_size_t *used, const char *text, apr_
     return *used;
 }
 
-/* `text` as the inside of a JSON string, as much of it as fits into `room` bytes. Returns the length. */
+/* `text` as the inside of a JSON string, as much of it as fits into `room` bytes. Returns the
+ * length. */
 static apr_size_t escape(char *out, apr_size_t room, const char *text, apr_size_t len)
 {
     apr_size_t n = 0, used, piece;
@@ -110,9 +113,11 @@ static apr_size_t escape(char *out, apr_size_t room, const char *text, apr_size_
 static apr_size_t print_answer(char *out, apr_size_t room, int status, apr_interval_time_t took)
 {
     took = took > 0 ? took : 0;
-    return (apr_size_t)(status ? apr_snprintf(out, room, "{\"status\": %d, \"ms\": %" APR_INT64_T_FMT ".%03d}", status,
-                                              (apr_int64_t)(took / 1000), (int)(took % 1000))
-                               : apr_snprintf(out, room, "null"));
+    return (apr_size_t)(status
+                            ? apr_snprintf(out, room,
+                                           "{\"status\": %d, \"ms\": %" APR_INT64_T_FMT ".%03d}",
+                                           status, (apr_int64_t)(took / 1000), (int)(took % 1000))
+                            : apr_snprintf(out, room, "null"));
 }
 
 /* All behind the URI. */
@@ -122,8 +127,8 @@ static apr_size_t print_tail(char *out, const mirror_log_line_t *line)
 
     if (line->request_id_len > 0) {
         n += (apr_size_t)apr_snprintf(out, TAIL_MAX, "\", \"request_id\": \"");
-        n += escape(out + n, TAIL_MAX / 2 + TAIL_MAX / 4, line->text + line->method_len + line->uri_len,
-                    line->request_id_len);
+        n += escape(out + n, TAIL_MAX / 2 + TAIL_MAX / 4,
+                    line->text + line->method_len + line->uri_len, line->request_id_len);
         out[n++] = '"';
     }
     else {
@@ -131,10 +136,11 @@ static apr_size_t print_tail(char *out, const mirror_log_line_t *line)
     }
     n += (apr_size_t)apr_snprintf(out + n, TAIL_MAX - n, ", \"primary\": ");
     n += print_answer(out + n, TAIL_MAX - n, line->primary_status, line->primary_took);
-    n += (apr_size_t)apr_snprintf(out + n, TAIL_MAX - n,
-                                  ", \"outcome\": \"%s\", \"response\": ", mirror_outcome_name(line->outcome));
+    n += (apr_size_t)apr_snprintf(out + n, TAIL_MAX - n, ", \"outcome\": \"%s\", \"response\": ",
+                                  mirror_outcome_name(line->outcome));
     n += print_answer(out + n, TAIL_MAX - n, line->status, line->took);
-    n += (apr_size_t)apr_snprintf(out + n, TAIL_MAX - n, ", \"bytes\": %" APR_OFF_T_FMT "}\n", line->bytes);
+    n += (apr_size_t)apr_snprintf(out + n, TAIL_MAX - n, ", \"bytes\": %" APR_OFF_T_FMT "}\n",
+                                  line->bytes);
     return n;
 }
 
@@ -148,8 +154,10 @@ apr_size_t mirror_log_line_print(char *buffer, const mirror_log_line_t *line)
 
     apr_time_exp_gmt(&t, line->time);
     n = (apr_size_t)apr_snprintf(
-        buffer, room, "{\"time\": \"%04d-%02d-%02dT%02d:%02d:%02d.%06dZ\", \"mirror\": \"%s\", \"method\": \"",
-        t.tm_year + 1900, t.tm_mon + 1, t.tm_mday, t.tm_hour, t.tm_min, t.tm_sec, t.tm_usec, line->mirror);
+        buffer, room,
+        "{\"time\": \"%04d-%02d-%02dT%02d:%02d:%02d.%06dZ\", \"mirror\": \"%s\", \"method\": \"",
+        t.tm_year + 1900, t.tm_mon + 1, t.tm_mday, t.tm_hour, t.tm_min, t.tm_sec, t.tm_usec,
+        line->mirror);
     n += escape(buffer + n, room - n, line->text, line->method_len);
     n += (apr_size_t)apr_snprintf(buffer + n, room - n, "\", \"uri\": \"");
     n += escape(buffer + n, room - n, line->text + line->method_len, line->uri_len);

@@ -1,9 +1,10 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE.
  *
- * copy/log_line.h - what the log says of one copy: kept while the copy lives, printed when it has ended.
+ * copy/log_line.h - what the log says of one copy: kept while the copy lives, printed when it has
+ * ended.
  *
- * A line holds bytes, and nothing of a request or its pool. What a client chooses of it is capped when it is made, and a
- * line that is printed is never longer than what a pipe takes in one piece.
+ * A line holds bytes, and nothing of a request or its pool. What a client chooses of it is capped
+ * when it is made, and a line that is printed is never longer than what a pipe takes in one piece.
  */
 #ifndef MIRROR_COPY_LOG_LINE_H
 #define MIRROR_COPY_LOG_LINE_H
@@ -33,19 +34,22 @@ struct mirror_log_line_t {
     apr_interval_time_t primary_took; /* until the response to the client began */
     apr_interval_time_t took;         /* until the mirror's answer was read */
     apr_off_t bytes;                  /* head and body of the copy */
-    int primary_status;               /* what the client was answered; 0: not known when the copy left */
-    int status;                       /* what the mirror answered; 0: nothing that is an answer */
+    /* what the client was answered; 0: not known when the copy left */
+    int primary_status;
+    int status; /* what the mirror answered; 0: nothing that is an answer */
     mirror_outcome_e outcome;
-    apr_size_t method_len, uri_len, request_id_len; /* one after the other in `text`; without an id the last is 0 */
+    /* one after the other in `text`; without an id the last is 0 */
+    apr_size_t method_len, uri_len, request_id_len;
     char text[1];
 };
 
-/* request threads: a line for a copy to the mirror of that name. The caller's, to free(). NULL: no memory. */
+/* request threads: a line for a copy to the mirror of that name. The caller's, to free(). NULL: no
+ * memory. */
 mirror_log_line_t *mirror_log_line_create(const mirror_log_subject_t *subject, const char *mirror);
 
-/* any thread: print it as JSON, with a newline, into `buffer`, which has room for MIRROR_LOG_LINE_MAX bytes. The URI is
- * cut to what there is room for; bytes that are not UTF-8 (RFC 3629) become \\xHH, and control
- * characters \uHHHH. Returns the length. */
+/* any thread: print it as JSON, with a newline, into `buffer`, which has room for
+ * MIRROR_LOG_LINE_MAX bytes. The URI is cut to what there is room for; bytes that are not UTF-8
+ * (RFC 3629) become \\xHH, and control characters \uHHHH. Returns the length. */
 apr_size_t mirror_log_line_print(char *buffer, const mirror_log_line_t *line);
 
 #endif

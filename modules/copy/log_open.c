@@ -2,8 +2,8 @@
  *
  * copy/log_open.c - which logs there are; opening them, in the parent. See copy/log.h.
  *
- * As mod_log_config does, with httpd's own piped logs: a program is started with httpd, started again if it ends, and
- * ended and started anew at each restart.
+ * As mod_log_config does, with httpd's own piped logs: a program is started with httpd, started
+ * again if it ends, and ended and started anew at each restart.
  */
 #include <fcntl.h>
 #include <string.h>
@@ -42,16 +42,17 @@ static const char *refuse_name(const char *name, const char *path, apr_pool_t *p
     return NULL;
 }
 
-const char *mirror_log_make(mirror_log_t **log, mirror_registry_t *registry, const char *name, apr_pool_t *pconf,
-                            apr_pool_t *ptemp)
+const char *mirror_log_make(mirror_log_t **log, mirror_registry_t *registry, const char *name,
+                            apr_pool_t *pconf, apr_pool_t *ptemp)
 {
     const char *path = *name == '|' ? NULL : ap_server_root_relative(pconf, name);
     const char *wrong = refuse_name(name, path, ptemp);
     int i;
 
     if (wrong) {
-        return apr_psprintf(pconf, "file: a file in a folder that exists, or \"|program\", is needed; got %s%s",
-                            mirror_value_quote(name, pconf), wrong);
+        return apr_psprintf(
+            pconf, "file: a file in a folder that exists, or \"|program\", is needed; got %s%s",
+            mirror_value_quote(name, pconf), wrong);
     }
     for (i = 0; i < registry->logs->nelts; i++) {
         *log = APR_ARRAY_IDX(registry->logs, i, mirror_log_t *);
@@ -84,9 +85,10 @@ static apr_status_t open_one(mirror_log_t *log, apr_pool_t *pconf)
         rv = file ? APR_SUCCESS : APR_EGENERAL;
     }
     else {
-        rv =
-            apr_file_open(&file, log->path, APR_FOPEN_WRITE | APR_FOPEN_APPEND | APR_FOPEN_CREATE | APR_FOPEN_LARGEFILE,
-                          APR_FPROT_OS_DEFAULT, pconf);
+        rv = apr_file_open(&file, log->path,
+                           APR_FOPEN_WRITE | APR_FOPEN_APPEND | APR_FOPEN_CREATE |
+                               APR_FOPEN_LARGEFILE,
+                           APR_FPROT_OS_DEFAULT, pconf);
     }
     if (rv == APR_SUCCESS) {
         rv = apr_os_file_get(&fd, file);
@@ -94,7 +96,8 @@ static apr_status_t open_one(mirror_log_t *log, apr_pool_t *pconf)
     if (rv != APR_SUCCESS) {
         return rv;
     }
-    /* For the sender's sake; only our children write here. A named pipe, too, may be what looks like a file. */
+    /* For the sender's sake; only our children write here. A named pipe, too, may be what looks
+     * like a file. */
     flags = fcntl(fd, F_GETFL);
     if (flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) < 0) {
         return APR_FROM_OS_ERROR(apr_get_os_error());
@@ -112,8 +115,8 @@ int mirror_log_open(mirror_registry_t *registry, apr_pool_t *pconf, void *server
         apr_status_t rv = open_one(log, pconf);
 
         if (rv != APR_SUCCESS) {
-            ap_log_error(APLOG_MARK, APLOG_ERR, rv, (server_rec *)server, "PM0810: ProxyMirrorLog %s cannot be opened",
-                         log->name);
+            ap_log_error(APLOG_MARK, APLOG_ERR, rv, (server_rec *)server,
+                         "PM0810: ProxyMirrorLog %s cannot be opened", log->name);
             ok = 0;
         }
     }

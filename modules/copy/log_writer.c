@@ -11,7 +11,8 @@
 
 #define PIECE 4096 /* PIPE_BUF on Linux */
 
-/* The length of the whole lines that one write may have; all that is left of a line that was written in part. */
+/* The length of the whole lines that one write may have; all that is left of a line that was
+ * written in part. */
 static apr_size_t next_piece(const mirror_log_writer_t *writer)
 {
     const char *data = writer->buffer + writer->begin;
@@ -25,7 +26,8 @@ static apr_size_t next_piece(const mirror_log_writer_t *writer)
     return last ? (apr_size_t)(last - data) + 1 : PIECE;
 }
 
-/* What is left cannot be written. If that is the rest of a line, the next one begins on a line of its own. */
+/* What is left cannot be written. If that is the rest of a line, the next one begins on a line of
+ * its own. */
 static void give_up(mirror_log_writer_t *writer, apr_status_t rv)
 {
     const char *c = writer->buffer + writer->begin, *end = writer->buffer + writer->end;

@@ -2,8 +2,8 @@
  *
  * copy/log_writer.h - a buffer of lines before a descriptor that may take nothing just now.
  *
- * Whole lines are written, in pieces that a pipe takes as a whole or not at all (POSIX write(), PIPE_BUF), as children
- * share the pipe. Sender thread only.
+ * Whole lines are written, in pieces that a pipe takes as a whole or not at all (POSIX write(),
+ * PIPE_BUF), as children share the pipe. Sender thread only.
  */
 #ifndef MIRROR_COPY_LOG_WRITER_H
 #define MIRROR_COPY_LOG_WRITER_H
@@ -18,10 +18,12 @@ typedef struct mirror_log_writer_t {
     char *buffer;          /* NULL until the first line */
     apr_size_t begin, end; /* of what is in it, whole lines */
     apr_uint64_t lost;     /* lines for which there was no room, or that could not be written */
-    apr_status_t rv;       /* why the last one could not be written; APR_SUCCESS or APR_EAGAIN: there was no room */
+    /* why the last one could not be written; APR_SUCCESS or APR_EAGAIN: there was no room */
+    apr_status_t rv;
 } mirror_log_writer_t;
 
-/* Add one line, which ends with a newline and is at most 4096 bytes long; write if a piece is full. */
+/* Add one line, which ends with a newline and is at most 4096 bytes long; write if a piece is full.
+ * */
 void mirror_log_writer_put(mirror_log_writer_t *writer, const char *line, apr_size_t len);
 
 /* Write what there is. Returns 1 if nothing is left, 0 if the descriptor takes no more now. */

@@ -5,8 +5,8 @@
  * A POT is such an amount: bytes of ProxyMirrorMemory, bytes of ProxyMirrorSpool, files of spools.
  * A mirror that hangs keeps what its copies have taken, so no mirror may take all of a pot:
  *
- *     reserve     With more than one mirror, half of the pot is divided equally. Each part is for one
- *                 mirror alone.
+ *     reserve     With more than one mirror, half of the pot is divided equally. Each part is for
+ *                 one mirror alone.
  *     the rest    A mirror that has more than its reserve takes from the other half, but never more
  *                 in all than what is still free in the pot. So one mirror gets at most half of it,
  *                 and one that comes later finds room.

@@ -28,9 +28,9 @@ APLOG_USE_MODULE(proxy_mirror);
 struct mirror_spools_t {
     mirror_child_t *child;
     server_rec *server;
-    const char *dir;      /* NULL: no temporary folder was found */
-    mirror_pot_t bytes;   /* in all files */
-    mirror_pot_t files;   /* open ones */
+    const char *dir;    /* NULL: no temporary folder was found */
+    mirror_pot_t bytes; /* in all files */
+    mirror_pot_t files; /* open ones */
     mirror_closer_t *closer;
     apr_uint32_t refused; /* atomic: bodies that the log was not told of */
     apr_uint32_t fault;   /* atomic: why the last one was: an apr_status_t, or FAULT_SIZE */
@@ -66,7 +66,8 @@ static apr_status_t open_unnamed(int *fd, const char *dir, apr_pool_t *pool)
     }
 #endif
     name = apr_pstrcat(pool, dir, "/proxy-mirror.XXXXXX", NULL);
-    *fd = mkostemp(name, O_CLOEXEC); /* apr_file_mktemp would let a program inherit it that is just being started */
+    /* apr_file_mktemp would let a program inherit it that is just being started */
+    *fd = mkostemp(name, O_CLOEXEC);
     if (*fd < 0) {
         return errno;
     }
@@ -135,8 +136,8 @@ static void close_spool(mirror_queue_item_t *item)
 
 static int is_lasting(apr_status_t rv)
 {
-    return rv == EACCES || rv == EPERM || rv == EROFS || rv == ENOENT || rv == ENOTDIR || rv == ELOOP ||
-           rv == ENAMETOOLONG;
+    return rv == EACCES || rv == EPERM || rv == EROFS || rv == ENOENT || rv == ENOTDIR ||
+           rv == ELOOP || rv == ENAMETOOLONG;
 }
 
 const char *mirror_spool_refuse(const char *dir, apr_pool_t *pool)
@@ -155,9 +156,9 @@ const char *mirror_spool_refuse(const char *dir, apr_pool_t *pool)
     if (rv == APR_SUCCESS) {
         rv = try_dir(dir, pool);
     }
-    return is_lasting(rv)
-               ? apr_pstrcat(pool, "no file can be made there: ", apr_strerror(rv, reason, sizeof(reason)), NULL)
-               : NULL;
+    return is_lasting(rv) ? apr_pstrcat(pool, "no file can be made there: ",
+                                        apr_strerror(rv, reason, sizeof(reason)), NULL)
+                          : NULL;
 }
 
 void mirror_spool_start(mirror_child_t *child, apr_pool_t *pool, void *server)
@@ -180,11 +181,11 @@ void mirror_spool_start(mirror_child_t *child, apr_pool_t *pool, void *server)
         rv = try_dir(spools->dir, pool);
     }
     if (rv != APR_SUCCESS) {
-        ap_log_error(
-            APLOG_MARK, APLOG_ERR, rv, spools->server,
-            "PM0500: this child can make no files in %s (ProxyMirrorSpool); requests with a body over 64 KiB are"
-            " copied only while memory has room for it",
-            spools->dir ? spools->dir : "any temporary folder");
+        ap_log_error(APLOG_MARK, APLOG_ERR, rv, spools->server,
+                     "PM0500: this child can make no files in %s (ProxyMirrorSpool); requests with "
+                     "a body over 64 KiB are"
+                     " copied only while memory has room for it",
+                     spools->dir ? spools->dir : "any temporary folder");
     }
     child->spools = spools;
 }
@@ -220,7 +221,8 @@ apr_uint32_t mirror_spool_take_refused(mirror_child_t *child, char *what, apr_si
     }
     else {
         apr_snprintf(what, size, "a long body cannot be kept in %s (ProxyMirrorSpool): %s",
-                     spools->dir ? spools->dir : "any temporary folder", apr_strerror(fault, reason, sizeof(reason)));
+                     spools->dir ? spools->dir : "any temporary folder",
+                     apr_strerror(fault, reason, sizeof(reason)));
     }
     return refused;
 }
@@ -270,7 +272,8 @@ int mirror_spool_has_room(mirror_lane_t *lane, apr_off_t bytes)
     return 1;
 }
 
-/* apr_file_writev_full() writes a part twice if a call ends within one, as on a disk that gets full. */
+/* apr_file_writev_full() writes a part twice if a call ends within one, as on a disk that gets
+ * full. */
 static apr_status_t write_all(apr_file_t *file, const struct iovec *iov, int n)
 {
     apr_size_t done;
@@ -327,13 +330,16 @@ apr_off_t mirror_spool_length(const mirror_spool_t *spool)
     return spool->length;
 }
 
-apr_status_t mirror_spool_send(mirror_spool_t *spool, apr_socket_t *socket, apr_off_t offset, apr_size_t *len)
+apr_status_t mirror_spool_send(mirror_spool_t *spool, apr_socket_t *socket, apr_off_t offset,
+                               apr_size_t *len)
 {
 #if APR_HAS_SENDFILE
     apr_status_t rv = apr_socket_sendfile(socket, spool->file, NULL, &offset, len, 0);
 
     /* What a disk has to say, reading it will tell. */
-    return rv == EINVAL || rv == ENOSYS || rv == EOPNOTSUPP || rv == EIO || APR_STATUS_IS_EOF(rv) ? APR_ENOTIMPL : rv;
+    return rv == EINVAL || rv == ENOSYS || rv == EOPNOTSUPP || rv == EIO || APR_STATUS_IS_EOF(rv)
+               ? APR_ENOTIMPL
+               : rv;
 #else
     (void)spool;
     (void)socket;
@@ -343,7 +349,8 @@ apr_status_t mirror_spool_send(mirror_spool_t *spool, apr_socket_t *socket, apr_
 #endif
 }
 
-apr_status_t mirror_spool_read(mirror_spool_t *spool, apr_off_t offset, char *buffer, apr_size_t *len)
+apr_status_t mirror_spool_read(mirror_spool_t *spool, apr_off_t offset, char *buffer,
+                               apr_size_t *len)
 {
     apr_status_t rv = apr_file_seek(spool->file, APR_SET, &offset);
 

@@ -2,9 +2,9 @@
  *
  * copy/spool.h - where long bodies wait: in files without a name.
  *
- * A SPOOL is the file of one copy. It is made with its first bytes by the request that captures them, and belongs to
- * whoever owns the copy. It has no name, so the system takes its space back when it is closed, however the process ends;
- * and no program that httpd starts inherits it.
+ * A SPOOL is the file of one copy. It is made with its first bytes by the request that captures
+ * them, and belongs to whoever owns the copy. It has no name, so the system takes its space back
+ * when it is closed, however the process ends; and no program that httpd starts inherits it.
  *
  * What a child may have is bounded: the bytes in all files (ProxyMirrorSpool), and the files, which
  * take half of the descriptors that are for mirrors at most, so that there are always some left to
@@ -23,13 +23,14 @@
 
 /* ---- startup ---- */
 
-/* NULL if files can be made in the folder `dir` by this process, else what is wrong, for people, in `pool`. A disk that is
- * full is none of that, as it would end a server at a reload. Whether children can, with another user, shows when they
- * start. */
+/* NULL if files can be made in the folder `dir` by this process, else what is wrong, for people, in
+ * `pool`. A disk that is full is none of that, as it would end a server at a reload. Whether
+ * children can, with another user, shows when they start. */
 const char *mirror_spool_refuse(const char *dir, apr_pool_t *pool);
 
-/* child start, main thread: child->spools, in `pool`, as the registry says. A folder in which this process cannot make
- * files is a line in the log of `server` (a server_rec), and is tried again for each body. */
+/* child start, main thread: child->spools, in `pool`, as the registry says. A folder in which this
+ * process cannot make files is a line in the log of `server` (a server_rec), and is tried again
+ * for each body. */
 void mirror_spool_start(mirror_child_t *child, apr_pool_t *pool, void *server);
 
 /* ---- request threads ---- */
@@ -38,9 +39,9 @@ void mirror_spool_start(mirror_child_t *child, apr_pool_t *pool, void *server);
  * counts as refused. */
 int mirror_spool_has_room(mirror_lane_t *lane, apr_off_t bytes);
 
-/* Append what `iov` has, to a new file if *spool is NULL. Never more than the page cache takes is waited for. Errors:
- * there is no room, or what the file system says; then the copy has to end. *spool is the caller's, also with an error if
- * it is not NULL. */
+/* Append what `iov` has, to a new file if *spool is NULL. Never more than the page cache takes is
+ * waited for. Errors: there is no room, or what the file system says; then the copy has to end.
+ * *spool is the caller's, also with an error if it is not NULL. */
 apr_status_t mirror_spool_append(mirror_spool_t **spool, mirror_lane_t *lane,
                                  const struct iovec *iov, int n);
 
@@ -48,14 +49,16 @@ apr_status_t mirror_spool_append(mirror_spool_t **spool, mirror_lane_t *lane,
 
 apr_off_t mirror_spool_length(const mirror_spool_t *spool);
 
-/* Send up to *len bytes that begin at `offset`, which is before the end, on a socket that does not wait; *len is how many
- * it took. APR_ENOTIMPL: this system, file system or socket cannot; read and send then. APR_EAGAIN: the socket is full.
- * Other errors: apr_socket_sendfile's. */
-apr_status_t mirror_spool_send(mirror_spool_t *spool, apr_socket_t *socket, apr_off_t offset, apr_size_t *len);
+/* Send up to *len bytes that begin at `offset`, which is before the end, on a socket that does not
+ * wait; *len is how many it took. APR_ENOTIMPL: this system, file system or socket cannot; read
+ * and send then. APR_EAGAIN: the socket is full. Other errors: apr_socket_sendfile's. */
+apr_status_t mirror_spool_send(mirror_spool_t *spool, apr_socket_t *socket, apr_off_t offset,
+                               apr_size_t *len);
 
-/* Read up to *len bytes that begin at `offset`, which is before the end; *len is how many came, 1 or more. Errors: those
- * of a disk; logged. */
-apr_status_t mirror_spool_read(mirror_spool_t *spool, apr_off_t offset, char *buffer, apr_size_t *len);
+/* Read up to *len bytes that begin at `offset`, which is before the end; *len is how many came, 1
+ * or more. Errors: those of a disk; logged. */
+apr_status_t mirror_spool_read(mirror_spool_t *spool, apr_off_t offset, char *buffer,
+                               apr_size_t *len);
 
 /* Close it, and give its room back; a long one later, by a thread that may wait. NULL: nothing. */
 void mirror_spool_end(mirror_spool_t *spool);

@@ -2,10 +2,11 @@
  *
  * limit/cluster.c - the count is kept in a Redis Cluster. See limit/limit.h.
  *
- * A limit is one key, so one node owns it. Any node is asked, and says who that is (MOVED); the owner is remembered, and
- * the connection to it kept. While its slot is on the move it sends us to the next owner for this one time (ASK). When
- * the owner is gone, the seeds are asked again, one after the other. All of that is one question, with one deadline, and
- * a bound on how often one is sent elsewhere: nodes may send to one that is dead, or in a circle.
+ * A limit is one key, so one node owns it. Any node is asked, and says who that is (MOVED); the
+ * owner is remembered, and the connection to it kept. While its slot is on the move it sends us to
+ * the next owner for this one time (ASK). When the owner is gone, the seeds are asked again, one
+ * after the other. All of that is one question, with one deadline, and a bound on how often one is
+ * sent elsewhere: nodes may send to one that is dead, or in a circle.
  */
 #include <ap_provider.h>
 #include <apr_strings.h>
@@ -31,8 +32,8 @@ typedef struct cluster_t {
     mirror_redis_login_t login;
     node_t *seeds;
     int seed_count;
-    int seed;                   /* the one to ask next */
-    node_t owner;               /* as far as we know */
+    int seed;                              /* the one to ask next */
+    node_t owner;                          /* as far as we know */
     mirror_redis_connection_t *connection; /* NULL: there is none */
 } cluster_t;
 
@@ -58,12 +59,14 @@ static node_t node_of(const char *text)
     int bracket = text[0] == '[';
     node_t node;
 
-    apr_snprintf(node.host, sizeof(node.host), "%.*s", (int)(colon - text) - 2 * bracket, text + bracket);
+    apr_snprintf(node.host, sizeof(node.host), "%.*s", (int)(colon - text) - 2 * bracket,
+                 text + bracket);
     node.port = (apr_port_t)apr_strtoi64(colon + 1, NULL, 10);
     return node;
 }
 
-static const char *cluster_missing(const mirror_t *mirror, const mirror_settings_t *settings, apr_pool_t *pool)
+static const char *cluster_missing(const mirror_t *mirror, const mirror_settings_t *settings,
+                                   apr_pool_t *pool)
 {
     const apr_array_header_t *nodes = settings->redis_cluster_nodes;
     const char *missing = NULL;
@@ -72,22 +75,24 @@ static const char *cluster_missing(const mirror_t *mirror, const mirror_settings
     for (i = 0; i < nodes->nelts && !missing; i++) {
         node_t node = node_of(APR_ARRAY_IDX(nodes, i, const char *));
 
-        missing = mirror_redis_login_missing(mirror, settings, mirror_redis_connection_url(node.host, node.port, pool), pool);
+        missing = mirror_redis_login_missing(
+            mirror, settings, mirror_redis_connection_url(node.host, node.port, pool), pool);
     }
     return missing;
 }
 
-static void *cluster_open(const mirror_t *mirror, const mirror_settings_t *settings, apr_uint32_t *given_up,
-                          apr_pool_t *pool)
+static void *cluster_open(const mirror_t *mirror, const mirror_settings_t *settings,
+                          apr_uint32_t *given_up, apr_pool_t *pool)
 {
     const apr_array_header_t *nodes = settings->redis_cluster_nodes;
     cluster_t *cluster = apr_pcalloc(pool, sizeof(*cluster));
     int i;
 
     cluster->pool = pool;
-    cluster->window = mirror_redis_window_create(
-        apr_pstrcat(pool, settings->redis_key_prefix, settings->redis_cluster_name, ":", settings->name, NULL),
-        settings, pool);
+    cluster->window = mirror_redis_window_create(apr_pstrcat(pool, settings->redis_key_prefix,
+                                                             settings->redis_cluster_name, ":",
+                                                             settings->name, NULL),
+                                                 settings, pool);
     mirror_redis_login_set(&cluster->login, mirror, settings, given_up, pool);
     cluster->login.database = 0; /* a cluster has no other */
     cluster->seed_count = nodes->nelts;
@@ -110,33 +115,37 @@ static void cluster_close(void *state)
 
 /* ---- one node ---- */
 
-/* Have a connection to the node of the lookup. As it may be one of those that say nothing at all, it gets only half of
- * the time that is left. */
+/* Have a connection to the node of the lookup. As it may be one of those that say nothing at all,
+ * it gets only half of the time that is left. */
 static apr_status_t reach(cluster_t *cluster, lookup_t *lookup)
 {
     apr_time_t now = mirror_clock_now();
 
-    if (cluster->connection && (!mirror_redis_connection_is_to(cluster->connection, lookup->node.host, lookup->node.port) ||
+    if (cluster->connection && (!mirror_redis_connection_is_to(
+                                    cluster->connection, lookup->node.host, lookup->node.port) ||
                                 !mirror_redis_connection_is_usable(cluster->connection))) {
         cluster_close(cluster);
     }
     return cluster->connection
                ? APR_SUCCESS
-               : mirror_redis_connection_open(&cluster->connection, lookup->node.host, lookup->node.port, &cluster->login,
-                                   now + (lookup->deadline - now) / 2, cluster->pool, lookup->answer->fault);
+               : mirror_redis_connection_open(
+                     &cluster->connection, lookup->node.host, lookup->node.port, &cluster->login,
+                     now + (lookup->deadline - now) / 2, cluster->pool, lookup->answer->fault);
 }
 
-static apr_status_t ask_node(const mirror_redis_reply_t **reply, cluster_t *cluster, lookup_t *lookup)
+static apr_status_t ask_node(const mirror_redis_reply_t **reply, cluster_t *cluster,
+                             lookup_t *lookup)
 {
     static const char *const asking[] = { "ASKING" };
     apr_status_t rv = reach(cluster, lookup);
 
     if (rv == APR_SUCCESS && lookup->asking) {
-        rv = mirror_redis_connection_command(reply, cluster->connection, 1, asking, lookup->deadline, lookup->answer->fault);
+        rv = mirror_redis_connection_command(reply, cluster->connection, 1, asking,
+                                             lookup->deadline, lookup->answer->fault);
     }
     if (rv == APR_SUCCESS) {
-        rv = mirror_redis_window_ask(reply, cluster->window, cluster->connection, lookup->wanted, lookup->asking,
-                                     lookup->deadline, lookup->answer->fault);
+        rv = mirror_redis_window_ask(reply, cluster->window, cluster->connection, lookup->wanted,
+                                     lookup->asking, lookup->deadline, lookup->answer->fault);
     }
     if (rv != APR_SUCCESS) {
         cluster_close(cluster);
@@ -177,8 +186,8 @@ static next_e read_reply(cluster_t *cluster, lookup_t *lookup, const mirror_redi
 {
     node_t to;
 
-    if (mirror_redis_window_read(lookup->answer, cluster->window, reply, lookup->wanted, mirror_clock_now()) ==
-        APR_SUCCESS) {
+    if (mirror_redis_window_read(lookup->answer, cluster->window, reply, lookup->wanted,
+                                 mirror_clock_now()) == APR_SUCCESS) {
         if (!lookup->asking) {
             cluster->owner = lookup->node;
         }
@@ -195,8 +204,10 @@ static next_e read_reply(cluster_t *cluster, lookup_t *lookup, const mirror_redi
         lookup->asking = 0;
         return NEXT_WAIT;
     }
-    if (mirror_redis_reply_is_error(reply, "CLUSTERDOWN") || mirror_redis_reply_is_error(reply, "LOADING") ||
-        mirror_redis_reply_is_error(reply, "MASTERDOWN") || mirror_redis_reply_is_error(reply, "READONLY")) {
+    if (mirror_redis_reply_is_error(reply, "CLUSTERDOWN") ||
+        mirror_redis_reply_is_error(reply, "LOADING") ||
+        mirror_redis_reply_is_error(reply, "MASTERDOWN") ||
+        mirror_redis_reply_is_error(reply, "READONLY")) {
         cluster_close(cluster);
         return lose_node(cluster, lookup, NEXT_WAIT);
     }
@@ -212,10 +223,11 @@ static next_e go_on(cluster_t *cluster, lookup_t *lookup)
         lookup->node = cluster->owner.port ? cluster->owner : cluster->seeds[cluster->seed];
     }
     return ask_node(&reply, cluster, lookup) == APR_SUCCESS ? read_reply(cluster, lookup, reply)
-                                                           : lose_node(cluster, lookup, NEXT_GO);
+                                                            : lose_node(cluster, lookup, NEXT_GO);
 }
 
-static apr_status_t cluster_ask(mirror_limit_answer_t *answer, void *state, apr_int64_t wanted, apr_time_t deadline)
+static apr_status_t cluster_ask(mirror_limit_answer_t *answer, void *state, apr_int64_t wanted,
+                                apr_time_t deadline)
 {
     cluster_t *cluster = state;
     lookup_t lookup;
@@ -239,14 +251,17 @@ static apr_status_t cluster_ask(mirror_limit_answer_t *answer, void *state, apr_
         }
     }
     if (!*answer->fault) {
-        apr_cpystrn(answer->fault, "redis_timeout was over before a node could be asked", sizeof(answer->fault));
+        apr_cpystrn(answer->fault, "redis_timeout was over before a node could be asked",
+                    sizeof(answer->fault));
     }
     return APR_EGENERAL;
 }
 
-static const mirror_limit_provider_t cluster_provider = { 1, cluster_missing, cluster_open, cluster_ask, cluster_close };
+static const mirror_limit_provider_t cluster_provider = { 1, cluster_missing, cluster_open,
+                                                          cluster_ask, cluster_close };
 
 void mirror_limit_redis_cluster_register(apr_pool_t *p)
 {
-    ap_register_provider(p, MIRROR_LIMIT_PROVIDERS, "redis-cluster", MIRROR_LIMIT_PROVIDER_VERSION, &cluster_provider);
+    ap_register_provider(p, MIRROR_LIMIT_PROVIDERS, "redis-cluster", MIRROR_LIMIT_PROVIDER_VERSION,
+                         &cluster_provider);
 }

@@ -17,25 +17,30 @@ APLOG_USE_MODULE(proxy_mirror);
 
 const mirror_limit_provider_t *mirror_limit_provider(const mirror_settings_t *settings)
 {
-    return ap_lookup_provider(MIRROR_LIMIT_PROVIDERS, mirror_limit_settings_policies[settings->policy],
+    return ap_lookup_provider(MIRROR_LIMIT_PROVIDERS,
+                              mirror_limit_settings_policies[settings->policy],
                               MIRROR_LIMIT_PROVIDER_VERSION);
 }
 
-const char *mirror_limit_missing(const mirror_t *mirror, const mirror_settings_t *settings, apr_pool_t *pool)
+const char *mirror_limit_missing(const mirror_t *mirror, const mirror_settings_t *settings,
+                                 apr_pool_t *pool)
 {
     const mirror_limit_provider_t *provider = mirror_limit_provider(settings);
 
-    return settings->enable_limit_count && provider->missing ? provider->missing(mirror, settings, pool) : NULL;
+    return settings->enable_limit_count && provider->missing
+               ? provider->missing(mirror, settings, pool)
+               : NULL;
 }
 
-void mirror_limit_state(mirror_limit_state_t *state, const mirror_t *mirror, const mirror_settings_t *settings)
+void mirror_limit_state(mirror_limit_state_t *state, const mirror_t *mirror,
+                        const mirror_settings_t *settings)
 {
     apr_interval_time_t length = apr_time_from_sec(settings->time_window);
     mirror_slot_t *slot = mirror->slot;
     apr_time_t now = mirror_clock_now();
     int remote = mirror_limit_provider(settings)->remote;
-    apr_time_t closed =
-        mirror_window_closed_until(apr_atomic_read64(&slot->limit_closed), now, settings->limit_id, length);
+    apr_time_t closed = mirror_window_closed_until(apr_atomic_read64(&slot->limit_closed), now,
+                                                   settings->limit_id, length);
 
     state->fallback = remote && apr_atomic_read64(&slot->limit_silent) != 0;
     state->closed_until = closed ? mirror_clock_to_wall(closed) : 0;
@@ -47,14 +52,16 @@ void mirror_limit_state(mirror_limit_state_t *state, const mirror_t *mirror, con
     }
 }
 
-void mirror_limit_silence_began(const mirror_t *mirror, const mirror_settings_t *settings, const char *fault, void *server)
+void mirror_limit_silence_began(const mirror_t *mirror, const mirror_settings_t *settings,
+                                const char *fault, void *server)
 {
     static const char *const words[] = { "local", "mirror", "drop" }; /* mirror_fallback_e */
 
     if (apr_atomic_cas64(&mirror->slot->limit_silent, (apr_uint64_t)mirror_clock_now(), 0) == 0) {
-        ap_log_error(APLOG_MARK, APLOG_WARNING, 0, (server_rec *)server,
-                     "PM0600: mirror %s: the limit cannot be asked for: %s; limit_fallback=%s is in force", mirror->name,
-                     fault, words[settings->limit_fallback]);
+        ap_log_error(
+            APLOG_MARK, APLOG_WARNING, 0, (server_rec *)server,
+            "PM0600: mirror %s: the limit cannot be asked for: %s; limit_fallback=%s is in force",
+            mirror->name, fault, words[settings->limit_fallback]);
     }
 }
 
@@ -65,7 +72,8 @@ void mirror_limit_silence_ended(const mirror_t *mirror, void *server)
 
     if (since != 0 && apr_atomic_cas64(&mirror->slot->limit_silent, 0, since) == since) {
         ap_log_error(APLOG_MARK, APLOG_NOTICE, 0, (server_rec *)server,
-                     "PM0601: mirror %s: the limit can be asked for again, after %" APR_TIME_T_FMT " ms", mirror->name,
-                     apr_time_as_msec(ago > 0 ? ago : 0));
+                     "PM0601: mirror %s: the limit can be asked for again, after %" APR_TIME_T_FMT
+                     " ms",
+                     mirror->name, apr_time_as_msec(ago > 0 ? ago : 0));
     }
 }

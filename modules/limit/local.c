@@ -1,7 +1,7 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE.
  *
- * limit/local.c - the count is kept in the mirror's slot of shared memory, for all children of this httpd. See
- * limit/limit.h.
+ * limit/local.c - the count is kept in the mirror's slot of shared memory, for all children of
+ * this httpd. See limit/limit.h.
  */
 #include <ap_provider.h>
 
@@ -15,8 +15,8 @@ typedef struct local_t {
     apr_interval_time_t length;
 } local_t;
 
-static void *local_open(const mirror_t *mirror, const mirror_settings_t *settings, apr_uint32_t *given_up,
-                        apr_pool_t *pool)
+static void *local_open(const mirror_t *mirror, const mirror_settings_t *settings,
+                        apr_uint32_t *given_up, apr_pool_t *pool)
 {
     local_t *local = apr_pcalloc(pool, sizeof(*local));
 
@@ -27,13 +27,14 @@ static void *local_open(const mirror_t *mirror, const mirror_settings_t *setting
     return local;
 }
 
-static apr_status_t local_ask(mirror_limit_answer_t *answer, void *state, apr_int64_t wanted, apr_time_t deadline)
+static apr_status_t local_ask(mirror_limit_answer_t *answer, void *state, apr_int64_t wanted,
+                              apr_time_t deadline)
 {
     local_t *local = state;
 
     (void)deadline;
-    answer->granted = mirror_window_take(&local->slot->limit_local, wanted, local->count, local->length,
-                                               &answer->used, &answer->until);
+    answer->granted = mirror_window_take(&local->slot->limit_local, wanted, local->count,
+                                         local->length, &answer->used, &answer->until);
     return APR_SUCCESS;
 }
 
@@ -41,5 +42,6 @@ static const mirror_limit_provider_t local_provider = { 0, NULL, local_open, loc
 
 void mirror_limit_local_register(apr_pool_t *p)
 {
-    ap_register_provider(p, MIRROR_LIMIT_PROVIDERS, "local", MIRROR_LIMIT_PROVIDER_VERSION, &local_provider);
+    ap_register_provider(p, MIRROR_LIMIT_PROVIDERS, "local", MIRROR_LIMIT_PROVIDER_VERSION,
+                         &local_provider);
 }

@@ -1,10 +1,11 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE.
  *
- * limit/redis.c - the count is kept on one Redis server, for all nodes that name the mirror alike. See
- * limit/limit.h.
+ * limit/redis.c - the count is kept on one Redis server, for all nodes that name the mirror alike.
+ * See limit/limit.h.
  *
- * The connection is kept from one question to the next. One that the server has closed meanwhile is made anew within the
- * same question: whatever that question had counted is then lost, which is never one too many.
+ * The connection is kept from one question to the next. One that the server has closed meanwhile
+ * is made anew within the same question: whatever that question had counted is then lost, which is
+ * never one too many.
  */
 #include <ap_provider.h>
 #include <apr_strings.h>
@@ -21,20 +22,23 @@ typedef struct redis_t {
     mirror_redis_connection_t *connection; /* NULL: there is none */
 } redis_t;
 
-static const char *redis_missing(const mirror_t *mirror, const mirror_settings_t *settings, apr_pool_t *pool)
+static const char *redis_missing(const mirror_t *mirror, const mirror_settings_t *settings,
+                                 apr_pool_t *pool)
 {
     return mirror_redis_login_missing(
-        mirror, settings, mirror_redis_connection_url(settings->redis_host, (apr_port_t)settings->redis_port, pool), pool);
+        mirror, settings,
+        mirror_redis_connection_url(settings->redis_host, (apr_port_t)settings->redis_port, pool),
+        pool);
 }
 
-static void *redis_open(const mirror_t *mirror, const mirror_settings_t *settings, apr_uint32_t *given_up,
-                        apr_pool_t *pool)
+static void *redis_open(const mirror_t *mirror, const mirror_settings_t *settings,
+                        apr_uint32_t *given_up, apr_pool_t *pool)
 {
     redis_t *redis = apr_pcalloc(pool, sizeof(*redis));
 
     redis->pool = pool;
-    redis->window =
-        mirror_redis_window_create(apr_pstrcat(pool, settings->redis_key_prefix, settings->name, NULL), settings, pool);
+    redis->window = mirror_redis_window_create(
+        apr_pstrcat(pool, settings->redis_key_prefix, settings->name, NULL), settings, pool);
     mirror_redis_login_set(&redis->login, mirror, settings, given_up, pool);
     redis->host = apr_pstrdup(pool, settings->redis_host);
     redis->port = (apr_port_t)settings->redis_port;
@@ -52,8 +56,8 @@ static void redis_close(void *state)
 }
 
 /* One attempt. *stale: another one, on a fresh connection, may do better. */
-static apr_status_t attempt(mirror_limit_answer_t *answer, redis_t *redis, apr_int64_t wanted, apr_time_t deadline,
-                            int *stale)
+static apr_status_t attempt(mirror_limit_answer_t *answer, redis_t *redis, apr_int64_t wanted,
+                            apr_time_t deadline, int *stale)
 {
     const mirror_redis_reply_t *reply;
     apr_status_t rv = APR_SUCCESS;
@@ -65,11 +69,12 @@ static apr_status_t attempt(mirror_limit_answer_t *answer, redis_t *redis, apr_i
     }
     if (!redis->connection) {
         fresh = 1;
-        rv = mirror_redis_connection_open(&redis->connection, redis->host, redis->port, &redis->login, deadline, redis->pool,
-                               answer->fault);
+        rv = mirror_redis_connection_open(&redis->connection, redis->host, redis->port,
+                                          &redis->login, deadline, redis->pool, answer->fault);
     }
     if (rv == APR_SUCCESS) {
-        rv = mirror_redis_window_ask(&reply, redis->window, redis->connection, wanted, 0, deadline, answer->fault);
+        rv = mirror_redis_window_ask(&reply, redis->window, redis->connection, wanted, 0, deadline,
+                                     answer->fault);
         if (rv != APR_SUCCESS) {
             *stale = !fresh && mirror_redis_connection_was_stale(redis->connection);
         }
@@ -86,7 +91,8 @@ static apr_status_t attempt(mirror_limit_answer_t *answer, redis_t *redis, apr_i
     return rv;
 }
 
-static apr_status_t redis_ask(mirror_limit_answer_t *answer, void *state, apr_int64_t wanted, apr_time_t deadline)
+static apr_status_t redis_ask(mirror_limit_answer_t *answer, void *state, apr_int64_t wanted,
+                              apr_time_t deadline)
 {
     int stale;
     apr_status_t rv = attempt(answer, state, wanted, deadline, &stale);
@@ -94,9 +100,11 @@ static apr_status_t redis_ask(mirror_limit_answer_t *answer, void *state, apr_in
     return stale ? attempt(answer, state, wanted, deadline, &stale) : rv;
 }
 
-static const mirror_limit_provider_t redis_provider = { 1, redis_missing, redis_open, redis_ask, redis_close };
+static const mirror_limit_provider_t redis_provider = { 1, redis_missing, redis_open, redis_ask,
+                                                        redis_close };
 
 void mirror_limit_redis_register(apr_pool_t *p)
 {
-    ap_register_provider(p, MIRROR_LIMIT_PROVIDERS, "redis", MIRROR_LIMIT_PROVIDER_VERSION, &redis_provider);
+    ap_register_provider(p, MIRROR_LIMIT_PROVIDERS, "redis", MIRROR_LIMIT_PROVIDER_VERSION,
+                         &redis_provider);
 }

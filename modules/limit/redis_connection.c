@@ -15,7 +15,8 @@
 #include "limit/redis_connection.h"
 
 #define ARGUMENTS_MAX 8
-/* A connection that was not used for longer is made anew, before something on the way has forgotten it. */
+/* A connection that was not used for longer is made anew, before something on the way has forgotten
+ * it. */
 #define IDLE_MAX apr_time_from_sec(30)
 
 struct mirror_redis_connection_t {
@@ -31,8 +32,8 @@ struct mirror_redis_connection_t {
 
 /* ---- faults ---- */
 
-static void put_fault(char fault[MIRROR_REDIS_FAULT], const char *host, apr_port_t port, const char *what,
-                      const char *why)
+static void put_fault(char fault[MIRROR_REDIS_FAULT], const char *host, apr_port_t port,
+                      const char *what, const char *why)
 {
     char *p;
 
@@ -43,8 +44,8 @@ static void put_fault(char fault[MIRROR_REDIS_FAULT], const char *host, apr_port
     }
 }
 
-static apr_status_t put_error(char fault[MIRROR_REDIS_FAULT], const char *host, apr_port_t port, const char *what,
-                              apr_status_t rv)
+static apr_status_t put_error(char fault[MIRROR_REDIS_FAULT], const char *host, apr_port_t port,
+                              const char *what, apr_status_t rv)
 {
     char why[80];
 
@@ -53,7 +54,9 @@ static apr_status_t put_error(char fault[MIRROR_REDIS_FAULT], const char *host, 
 }
 
 /* Redis may repeat what it was sent: then only the first word of an error is shown. */
-void mirror_redis_connection_refuse(char fault[MIRROR_REDIS_FAULT], const mirror_redis_connection_t *redis, const mirror_redis_reply_t *reply)
+void mirror_redis_connection_refuse(char fault[MIRROR_REDIS_FAULT],
+                                    const mirror_redis_connection_t *redis,
+                                    const mirror_redis_reply_t *reply)
 {
     char text[96];
 
@@ -67,12 +70,14 @@ void mirror_redis_connection_refuse(char fault[MIRROR_REDIS_FAULT], const mirror
 
 /* ---- bytes ---- */
 
-static apr_status_t wait_for(mirror_redis_connection_t *redis, apr_int16_t event, apr_time_t deadline)
+static apr_status_t wait_for(mirror_redis_connection_t *redis, apr_int16_t event,
+                             apr_time_t deadline)
 {
     return mirror_transport_wait(&redis->wire, event, deadline - mirror_clock_now());
 }
 
-static apr_status_t write_all(mirror_redis_connection_t *redis, char *bytes, apr_size_t len, apr_time_t deadline)
+static apr_status_t write_all(mirror_redis_connection_t *redis, char *bytes, apr_size_t len,
+                              apr_time_t deadline)
 {
     const mirror_transport_t *transport = redis->wire.transport;
     struct iovec rest = { bytes, len };
@@ -99,7 +104,8 @@ static apr_status_t write_all(mirror_redis_connection_t *redis, char *bytes, apr
     return rv;
 }
 
-static apr_status_t read_reply(const mirror_redis_reply_t **reply, mirror_redis_connection_t *redis, apr_time_t deadline)
+static apr_status_t read_reply(const mirror_redis_reply_t **reply, mirror_redis_connection_t *redis,
+                               apr_time_t deadline)
 {
     char buffer[4096];
     apr_status_t rv;
@@ -129,8 +135,10 @@ static int is_end(apr_status_t rv)
 
 /* ---- commands ---- */
 
-apr_status_t mirror_redis_connection_command(const mirror_redis_reply_t **reply, mirror_redis_connection_t *redis, int argc,
-                                  const char *const *argv, apr_time_t deadline, char fault[MIRROR_REDIS_FAULT])
+apr_status_t mirror_redis_connection_command(const mirror_redis_reply_t **reply,
+                                             mirror_redis_connection_t *redis, int argc,
+                                             const char *const *argv, apr_time_t deadline,
+                                             char fault[MIRROR_REDIS_FAULT])
 {
     const char *arguments[ARGUMENTS_MAX];
     size_t lengths[ARGUMENTS_MAX];
@@ -170,16 +178,18 @@ int mirror_redis_connection_was_stale(const mirror_redis_connection_t *redis)
 }
 
 /* A command of which nothing but OK is expected. */
-static apr_status_t require_ok(mirror_redis_connection_t *redis, int argc, const char *const *argv, apr_time_t deadline,
-                               char fault[MIRROR_REDIS_FAULT])
+static apr_status_t require_ok(mirror_redis_connection_t *redis, int argc, const char *const *argv,
+                               apr_time_t deadline, char fault[MIRROR_REDIS_FAULT])
 {
     const mirror_redis_reply_t *reply;
     apr_status_t rv = mirror_redis_connection_command(&reply, redis, argc, argv, deadline, fault);
     char code[32];
 
-    if (rv == APR_SUCCESS && (reply->type != MIRROR_REDIS_STATUS || strcmp(reply->text, "OK") != 0)) {
+    if (rv == APR_SUCCESS &&
+        (reply->type != MIRROR_REDIS_STATUS || strcmp(reply->text, "OK") != 0)) {
         /* Only the first word: Redis may repeat what it was sent. */
-        apr_cpystrn(code, reply->type == MIRROR_REDIS_ERROR ? reply->text : "a wrong reply", sizeof(code));
+        apr_cpystrn(code, reply->type == MIRROR_REDIS_ERROR ? reply->text : "a wrong reply",
+                    sizeof(code));
         code[strspn(code, "ABCDEFGHIJKLMNOPQRSTUVWXYZ_")] = '\0';
         put_fault(fault, redis->host, redis->port, argv[0], *code ? code : "is refused");
         rv = APR_EGENERAL;
@@ -187,8 +197,8 @@ static apr_status_t require_ok(mirror_redis_connection_t *redis, int argc, const
     return rv;
 }
 
-static apr_status_t log_in(mirror_redis_connection_t *redis, const mirror_redis_login_t *login, apr_time_t deadline,
-                           char fault[MIRROR_REDIS_FAULT])
+static apr_status_t log_in(mirror_redis_connection_t *redis, const mirror_redis_login_t *login,
+                           apr_time_t deadline, char fault[MIRROR_REDIS_FAULT])
 {
     const char *argv[3];
     char number[24];
@@ -218,11 +228,13 @@ const char *mirror_redis_connection_url(const char *host, apr_port_t port, apr_p
 {
     int bracket = strchr(host, ':') != NULL;
 
-    return apr_psprintf(pool, "rediss://%s%s%s:%u", bracket ? "[" : "", host, bracket ? "]" : "", (unsigned)port);
+    return apr_psprintf(pool, "rediss://%s%s%s:%u", bracket ? "[" : "", host, bracket ? "]" : "",
+                        (unsigned)port);
 }
 
 /* A connected socket, to an address that lets us. */
-static apr_status_t connect_socket(mirror_redis_connection_t *redis, apr_time_t deadline, char fault[MIRROR_REDIS_FAULT])
+static apr_status_t connect_socket(mirror_redis_connection_t *redis, apr_time_t deadline,
+                                   char fault[MIRROR_REDIS_FAULT])
 {
     mirror_target_t target = { 0 };
     mirror_addresses_t *addresses;
@@ -240,8 +252,10 @@ static apr_status_t connect_socket(mirror_redis_connection_t *redis, apr_time_t 
     return rv == APR_SUCCESS ? rv : put_error(fault, redis->host, redis->port, "connect", rv);
 }
 
-/* What the transport has to do on the socket; not once the child ends, when what it needs may be unloaded. */
-static apr_status_t shake_hands(mirror_redis_connection_t *redis, apr_time_t deadline, char fault[MIRROR_REDIS_FAULT])
+/* What the transport has to do on the socket; not once the child ends, when what it needs may be
+ * unloaded. */
+static apr_status_t shake_hands(mirror_redis_connection_t *redis, apr_time_t deadline,
+                                char fault[MIRROR_REDIS_FAULT])
 {
     mirror_wire_t *wire = &redis->wire;
     apr_status_t rv;
@@ -249,11 +263,10 @@ static apr_status_t shake_hands(mirror_redis_connection_t *redis, apr_time_t dea
     if (!wire->transport->open) {
         return APR_SUCCESS;
     }
-    rv = apr_atomic_read32(wire->given_up)
-             ? APR_TIMEUP
-             : wire->transport->open(wire, deadline);
+    rv = apr_atomic_read32(wire->given_up) ? APR_TIMEUP : wire->transport->open(wire, deadline);
     if (rv == APR_ENOTIMPL) {
-        put_fault(fault, redis->host, redis->port, "TLS handshake", "mod_ssl or SSLProxyEngine on is missing");
+        put_fault(fault, redis->host, redis->port, "TLS handshake",
+                  "mod_ssl or SSLProxyEngine on is missing");
     }
     else if (rv != APR_SUCCESS) {
         put_error(fault, redis->host, redis->port, "TLS handshake", rv);
@@ -261,9 +274,10 @@ static apr_status_t shake_hands(mirror_redis_connection_t *redis, apr_time_t dea
     return rv;
 }
 
-apr_status_t mirror_redis_connection_open(mirror_redis_connection_t **out, const char *host, apr_port_t port,
-                               const mirror_redis_login_t *login, apr_time_t deadline, apr_pool_t *parent,
-                               char fault[MIRROR_REDIS_FAULT])
+apr_status_t mirror_redis_connection_open(mirror_redis_connection_t **out, const char *host,
+                                          apr_port_t port, const mirror_redis_login_t *login,
+                                          apr_time_t deadline, apr_pool_t *parent,
+                                          char fault[MIRROR_REDIS_FAULT])
 {
     mirror_redis_connection_t *redis;
     apr_status_t rv;
@@ -292,7 +306,8 @@ apr_status_t mirror_redis_connection_open(mirror_redis_connection_t **out, const
         return rv;
     }
     redis->reader = mirror_redis_reply_reader_create();
-    rv = redis->reader ? log_in(redis, login, deadline, fault) : put_error(fault, host, port, "reader", APR_ENOMEM);
+    rv = redis->reader ? log_in(redis, login, deadline, fault)
+                       : put_error(fault, host, port, "reader", APR_ENOMEM);
     if (rv != APR_SUCCESS) {
         mirror_redis_connection_close(redis);
         return rv;
@@ -322,7 +337,8 @@ int mirror_redis_connection_is_usable(mirror_redis_connection_t *redis)
            APR_STATUS_IS_EAGAIN(redis->wire.transport->read(&redis->wire, &byte, &n));
 }
 
-int mirror_redis_connection_is_to(const mirror_redis_connection_t *redis, const char *host, apr_port_t port)
+int mirror_redis_connection_is_to(const mirror_redis_connection_t *redis, const char *host,
+                                  apr_port_t port)
 {
     return redis->port == port && strcmp(redis->host, host) == 0;
 }

@@ -7,8 +7,9 @@
 #include "base/tls.h"
 #include "limit/redis_login.h"
 
-void mirror_redis_login_set(mirror_redis_login_t *login, const mirror_t *mirror, const mirror_settings_t *settings,
-                            apr_uint32_t *given_up, apr_pool_t *pool)
+void mirror_redis_login_set(mirror_redis_login_t *login, const mirror_t *mirror,
+                            const mirror_settings_t *settings, apr_uint32_t *given_up,
+                            apr_pool_t *pool)
 {
     login->transport = settings->redis_ssl ? &mirror_tls_transport : &mirror_transport_plain;
     login->server = mirror->vhost;
@@ -18,10 +19,9 @@ void mirror_redis_login_set(mirror_redis_login_t *login, const mirror_t *mirror,
     login->database = settings->redis_database;
 }
 
-const char *mirror_redis_login_missing(const mirror_t *mirror, const mirror_settings_t *settings, const char *url,
-                                       apr_pool_t *pool)
+const char *mirror_redis_login_missing(const mirror_t *mirror, const mirror_settings_t *settings,
+                                       const char *url, apr_pool_t *pool)
 {
-    return settings->redis_ssl
-               ? mirror_tls_missing("redis_ssl=true", mirror->vhost, url, pool)
-               : NULL;
+    return settings->redis_ssl ? mirror_tls_missing("redis_ssl=true", mirror->vhost, url, pool)
+                               : NULL;
 }

@@ -1,6 +1,7 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE.
  *
- * limit/redis_login.h - what a mirror's settings say of connections to its Redis servers: as whom, and with TLS or not.
+ * limit/redis_login.h - what a mirror's settings say of connections to its Redis servers: as whom,
+ * and with TLS or not.
  */
 #ifndef MIRROR_LIMIT_REDIS_LOGIN_H
 #define MIRROR_LIMIT_REDIS_LOGIN_H
@@ -21,14 +22,16 @@ typedef struct mirror_redis_login_t {
 /* ---- sender thread ---- */
 
 /* With these settings, as they are for one server; copies of all it needs of them are in `pool`. */
-void mirror_redis_login_set(mirror_redis_login_t *login, const mirror_t *mirror, const mirror_settings_t *settings,
-                            apr_uint32_t *given_up, apr_pool_t *pool);
+void mirror_redis_login_set(mirror_redis_login_t *login, const mirror_t *mirror,
+                            const mirror_settings_t *settings, apr_uint32_t *given_up,
+                            apr_pool_t *pool);
 
 /* ---- startup ---- */
 
-/* NULL if the server at `url` (mirror_redis_connection_url()) can be talked to as the settings say, else what is missing, for people, in `pool`. To be asked in
- * post_config, after mod_ssl's and mod_proxy's. */
-const char *mirror_redis_login_missing(const mirror_t *mirror, const mirror_settings_t *settings, const char *url,
-                                       apr_pool_t *pool);
+/* NULL if the server at `url` (mirror_redis_connection_url()) can be talked to as the settings say,
+ * else what is missing, for people, in `pool`. To be asked in post_config, after mod_ssl's and
+ * mod_proxy's. */
+const char *mirror_redis_login_missing(const mirror_t *mirror, const mirror_settings_t *settings,
+                                       const char *url, apr_pool_t *pool);
 
 #endif

@@ -2,8 +2,8 @@
  *
  * limit/redis_reply.c - what a Redis server says. See limit/redis_reply.h.
  *
- * hiredis asks for an object for each element; ours are taken from an array in the reader. It cannot be asked for more,
- * so a reply with more elements ends in an error.
+ * hiredis asks for an object for each element; ours are taken from an array in the reader. It
+ * cannot be asked for more, so a reply with more elements ends in an error.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -70,7 +70,8 @@ static void *create_array(const redisReadTask *task, element_count_t elements)
     mirror_redis_reply_t *reply = NULL;
 
     if (elements <= MIRROR_REDIS_ELEMENTS) {
-        reply = new_reply(task, task->type == REDIS_REPLY_ARRAY ? MIRROR_REDIS_ARRAY : MIRROR_REDIS_OTHER);
+        reply = new_reply(task, task->type == REDIS_REPLY_ARRAY ? MIRROR_REDIS_ARRAY
+                                                                : MIRROR_REDIS_OTHER);
     }
     if (reply) {
         reply->count = (int)elements;
@@ -150,13 +151,15 @@ void mirror_redis_reply_reader_destroy(mirror_redis_reader_t *reader)
     free(reader);
 }
 
-apr_status_t mirror_redis_reply_feed(const mirror_redis_reply_t **out, mirror_redis_reader_t *reader, const char *bytes,
+apr_status_t mirror_redis_reply_feed(const mirror_redis_reply_t **out,
+                                     mirror_redis_reader_t *reader, const char *bytes,
                                      apr_size_t len)
 {
     void *reply = NULL;
 
     reader->bytes += len;
-    if (reader->bytes > MIRROR_REDIS_REPLY_MAX || redisReaderFeed(reader->hiredis, bytes, len) != REDIS_OK ||
+    if (reader->bytes > MIRROR_REDIS_REPLY_MAX ||
+        redisReaderFeed(reader->hiredis, bytes, len) != REDIS_OK ||
         redisReaderGetReply(reader->hiredis, &reply) != REDIS_OK) {
         return APR_EINVAL;
     }
@@ -184,7 +187,8 @@ int mirror_redis_reply_number(apr_int64_t *number, const mirror_redis_reply_t *r
         *number = reply->integer;
         return 1;
     }
-    if (reply->type != MIRROR_REDIS_STRING || len < 1 || len > 18 || strspn(digits, "0123456789") != len) {
+    if (reply->type != MIRROR_REDIS_STRING || len < 1 || len > 18 ||
+        strspn(digits, "0123456789") != len) {
         return 0;
     }
     *number = apr_strtoi64(reply->text, NULL, 10);
@@ -199,14 +203,15 @@ int mirror_redis_reply_is_error(const mirror_redis_reply_t *reply, const char *c
            (reply->text[len] == ' ' || reply->text[len] == '\0');
 }
 
-int mirror_redis_reply_redirect(char *host, apr_size_t size, apr_port_t *port, const mirror_redis_reply_t *reply,
-                                const char *code)
+int mirror_redis_reply_redirect(char *host, apr_size_t size, apr_port_t *port,
+                                const mirror_redis_reply_t *reply, const char *code)
 {
     const char *p = reply->text + strlen(code), *colon;
     apr_int64_t number;
     apr_size_t len;
 
-    if (!mirror_redis_reply_is_error(reply, code) || reply->length != strlen(reply->text) || *p++ != ' ') {
+    if (!mirror_redis_reply_is_error(reply, code) || reply->length != strlen(reply->text) ||
+        *p++ != ' ') {
         return 0;
     }
     len = strspn(p, "0123456789"); /* the slot, which only matters to those who keep a map */
@@ -216,7 +221,8 @@ int mirror_redis_reply_redirect(char *host, apr_size_t size, apr_port_t *port, c
     p += len + 1;
     colon = strrchr(p, ':');
     len = colon ? (apr_size_t)(colon - p) : 0;
-    if (!colon || len >= size || strlen(colon + 1) > 5 || !colon[1] || colon[1 + strspn(colon + 1, "0123456789")]) {
+    if (!colon || len >= size || strlen(colon + 1) > 5 || !colon[1] ||
+        colon[1 + strspn(colon + 1, "0123456789")]) {
         return 0;
     }
     number = apr_strtoi64(colon + 1, NULL, 10);

@@ -9,21 +9,24 @@
 #include "base/window.h"
 #include "limit/redis_window.h"
 
-/* ARGV: how many are wanted, how many a window has, how many milliseconds it lasts. It counts only what it grants, sets
- * the expiry with the first place, heals a key that has none, and shortens one that is longer than a window.
- * Returns: granted, used, milliseconds left. */
-static const char script[] = "local wanted, count, window = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])\n"
-                             "local used = tonumber(redis.call('GET', KEYS[1]) or '0')\n"
-                             "local granted = math.max(0, math.min(wanted, count - used))\n"
-                             "if granted > 0 then used = redis.call('INCRBY', KEYS[1], granted) end\n"
-                             "local left = redis.call('PTTL', KEYS[1])\n"
-                             "if left < 0 or left > window then\n"
-                             "  redis.call('PEXPIRE', KEYS[1], window)\n"
-                             "  left = window\n"
-                             "end\n"
-                             "return {granted, used, left}\n";
+/* ARGV: how many are wanted, how many a window has, how many milliseconds it lasts. It counts only
+ * what it grants, sets the expiry with the first place, heals a key that has none, and shortens
+ * one that is longer than a window. Returns: granted, used, milliseconds left. */
+static const char script[] =
+    "local wanted, count, window = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])\n"
+    "local used = tonumber(redis.call('GET', KEYS[1]) or '0')\n"
+    "local granted = math.max(0, math.min(wanted, count - used))\n"
+    "if granted > 0 then used = redis.call('INCRBY', KEYS[1], granted) end\n"
+    "local left = redis.call('PTTL', KEYS[1])\n"
+    "if left < 0 or left > window then\n"
+    "  redis.call('PEXPIRE', KEYS[1], window)\n"
+    "  left = window\n"
+    "end\n"
+    "return {granted, used, left}\n";
 
-mirror_redis_window_t *mirror_redis_window_create(const char *key, const mirror_settings_t *settings, apr_pool_t *pool)
+mirror_redis_window_t *mirror_redis_window_create(const char *key,
+                                                  const mirror_settings_t *settings,
+                                                  apr_pool_t *pool)
 {
     static const char hex[] = "0123456789abcdef";
     mirror_redis_window_t *window = apr_pcalloc(pool, sizeof(*window));
@@ -44,9 +47,10 @@ mirror_redis_window_t *mirror_redis_window_create(const char *key, const mirror_
     return window;
 }
 
-apr_status_t mirror_redis_window_ask(const mirror_redis_reply_t **reply, const mirror_redis_window_t *window,
-                                     mirror_redis_connection_t *redis, apr_int64_t wanted, int once, apr_time_t deadline,
-                                     char fault[MIRROR_REDIS_FAULT])
+apr_status_t mirror_redis_window_ask(const mirror_redis_reply_t **reply,
+                                     const mirror_redis_window_t *window,
+                                     mirror_redis_connection_t *redis, apr_int64_t wanted, int once,
+                                     apr_time_t deadline, char fault[MIRROR_REDIS_FAULT])
 {
     char numbers[3][24];
     const char *argv[7];
@@ -54,7 +58,8 @@ apr_status_t mirror_redis_window_ask(const mirror_redis_reply_t **reply, const m
 
     apr_snprintf(numbers[0], sizeof(numbers[0]), "%" APR_INT64_T_FMT, wanted);
     apr_snprintf(numbers[1], sizeof(numbers[1]), "%" APR_INT64_T_FMT, window->count);
-    apr_snprintf(numbers[2], sizeof(numbers[2]), "%" APR_INT64_T_FMT, (apr_int64_t)apr_time_as_msec(window->length));
+    apr_snprintf(numbers[2], sizeof(numbers[2]), "%" APR_INT64_T_FMT,
+                 (apr_int64_t)apr_time_as_msec(window->length));
     argv[0] = once ? "EVAL" : "EVALSHA";
     argv[1] = once ? script : window->hash;
     argv[2] = "1";
@@ -71,16 +76,19 @@ apr_status_t mirror_redis_window_ask(const mirror_redis_reply_t **reply, const m
     return rv;
 }
 
-apr_status_t mirror_redis_window_read(mirror_limit_answer_t *answer, const mirror_redis_window_t *window,
-                                      const mirror_redis_reply_t *reply, apr_int64_t wanted, apr_time_t now)
+apr_status_t mirror_redis_window_read(mirror_limit_answer_t *answer,
+                                      const mirror_redis_window_t *window,
+                                      const mirror_redis_reply_t *reply, apr_int64_t wanted,
+                                      apr_time_t now)
 {
     apr_int64_t left;
 
     if (reply->type != MIRROR_REDIS_ARRAY || reply->count != 3 ||
         !mirror_redis_reply_number(&answer->granted, reply->elements[0]) ||
         !mirror_redis_reply_number(&answer->used, reply->elements[1]) ||
-        !mirror_redis_reply_number(&left, reply->elements[2]) || answer->granted < 0 || answer->granted > wanted ||
-        answer->used < answer->granted || answer->used > MIRROR_WINDOW_COUNT_MAX ||
+        !mirror_redis_reply_number(&left, reply->elements[2]) || answer->granted < 0 ||
+        answer->granted > wanted || answer->used < answer->granted ||
+        answer->used > MIRROR_WINDOW_COUNT_MAX ||
         (answer->granted < wanted && answer->used < window->count) || left < 0 ||
         left > apr_time_as_msec(window->length)) {
         return APR_EGENERAL;

@@ -2,11 +2,13 @@
  *
  * send/connection.c - write a copy, read the answer. See send/connection.h.
  *
- * The socket is always watched for reading: an idle connection that becomes readable was closed by the mirror. Writing
- * is tried at once, and watched for only when the socket is full. An answer that is there before all was written is
- * taken as it is (RFC 9112 9.3: a server may answer early), but then the connection cannot be used again.
+ * The socket is always watched for reading: an idle connection that becomes readable was closed by
+ * the mirror. Writing is tried at once, and watched for only when the socket is full. An answer
+ * that is there before all was written is taken as it is (RFC 9112 9.3: a server may answer
+ * early), but then the connection cannot be used again.
  *
- * Copies in a batch are written as if they were one, and answered one after the other (RFC 9112 9.3.2).
+ * Copies in a batch are written as if they were one, and answered one after the other (RFC 9112
+ * 9.3.2).
  */
 #include <string.h>
 
@@ -30,7 +32,8 @@ static void end(mirror_connection_t *c, mirror_connection_end_e how)
 {
     mirror_loop_timer_stop(&c->timer);
     mirror_loop_timer_stop(&c->more);
-    c->reusable = how == MIRROR_ANSWERED && !c->writing && !c->surplus && mirror_response_keepalive(&c->response);
+    c->reusable = how == MIRROR_ANSWERED && !c->writing && !c->surplus &&
+                  mirror_response_keepalive(&c->response);
     c->used = 1;
     c->shared->ended(c->shared->baton, c, how);
 }
@@ -45,7 +48,8 @@ static void break_off(mirror_connection_t *c)
         end(c, MIRROR_STALE);
     }
     else {
-        end(c, c->wire.transport->tls && mirror_response_bytes(&c->response) == 0 ? MIRROR_REFUSED : MIRROR_BROKEN);
+        end(c, c->wire.transport->tls && mirror_response_bytes(&c->response) == 0 ? MIRROR_REFUSED
+                                                                                  : MIRROR_BROKEN);
     }
 }
 
@@ -58,7 +62,8 @@ static int add_iovec(struct iovec *iov, int n, const char *data, apr_size_t len)
     return len > 0 ? n + 1 : n;
 }
 
-/* What of memory is to be written next, from where we are; what follows in the batch has nothing but heads. */
+/* What of memory is to be written next, from where we are; what follows in the batch has nothing
+ * but heads. */
 static int gather(mirror_connection_t *c, struct iovec *iov)
 {
     const mirror_copy_t *copy = c->sending;
@@ -167,10 +172,12 @@ static apr_status_t write_some(mirror_connection_t *c, apr_size_t *written)
     struct iovec iov[MIRROR_IOVECS];
 
     *written = 0;
-    return c->part == PART_SPOOL ? write_spool(c, written) : c->wire.transport->write(&c->wire, iov, gather(c, iov), written);
+    return c->part == PART_SPOOL ? write_spool(c, written)
+                                 : c->wire.transport->write(&c->wire, iov, gather(c, iov), written);
 }
 
-/* Write until all is written, the socket is full or it is others' turn, and watch for what is then to come. */
+/* Write until all is written, the socket is full or it is others' turn, and watch for what is then
+ * to come. */
 static apr_status_t write_row(mirror_connection_t *c)
 {
     apr_status_t rv = APR_SUCCESS;
@@ -194,7 +201,8 @@ static apr_status_t write_row(mirror_connection_t *c)
     }
     if (rv == APR_SUCCESS || APR_STATUS_IS_EAGAIN(rv)) {
         c->writing = rv != APR_SUCCESS;
-        rv = mirror_loop_change(c->shared->loop, &c->io, c->writing ? APR_POLLIN | APR_POLLOUT : APR_POLLIN);
+        rv = mirror_loop_change(c->shared->loop, &c->io,
+                                c->writing ? APR_POLLIN | APR_POLLOUT : APR_POLLIN);
     }
     return rv;
 }
@@ -275,7 +283,8 @@ static void read_answer(mirror_connection_t *c)
         apr_status_t rv = c->wire.transport->read(&c->wire, c->shared->buffer, &len);
 
         if (rv == APR_SUCCESS) {
-            if (!take_answers(c, len) || (len < c->shared->buffer_size && !c->wire.transport->tls)) {
+            if (!take_answers(c, len) ||
+                (len < c->shared->buffer_size && !c->wire.transport->tls)) {
                 return;
             }
         }
@@ -292,11 +301,13 @@ static void read_answer(mirror_connection_t *c)
         }
     }
     if (c->wire.transport->tls) {
-        mirror_loop_timer_start(c->shared->loop, &c->more, mirror_loop_now(c->shared->loop), MIRROR_SOON);
+        mirror_loop_timer_start(c->shared->loop, &c->more, mirror_loop_now(c->shared->loop),
+                                MIRROR_SOON);
     }
 }
 
-/* The mirror takes no more. It may have answered before, or said why: what is there is read, and then it is over. */
+/* The mirror takes no more. It may have answered before, or said why: what is there is read, and
+ * then it is over. */
 static void write_failed(mirror_connection_t *c)
 {
     read_answer(c);
@@ -305,8 +316,8 @@ static void write_failed(mirror_connection_t *c)
     }
 }
 
-/* An idle connection is readable: the mirror closed it, said what nobody had asked for, or TLS has something of its
- * own. */
+/* An idle connection is readable: the mirror closed it, said what nobody had asked for, or TLS has
+ * something of its own. */
 static void read_idle(mirror_connection_t *c)
 {
     apr_size_t len = c->shared->buffer_size;
@@ -330,7 +341,8 @@ static void on_ready(void *baton, apr_int16_t events)
         read_answer(c);
     }
     /* The copy may have ended, and another one begun: then that was written as far as it goes. */
-    if ((events & APR_POLLOUT) && c->copy && c->writing && c->io.ready && write_row(c) != APR_SUCCESS) {
+    if ((events & APR_POLLOUT) && c->copy && c->writing && c->io.ready &&
+        write_row(c) != APR_SUCCESS) {
         write_failed(c);
     }
 }
@@ -359,7 +371,8 @@ apr_status_t mirror_connection_adopt(mirror_connection_t *c, mirror_connections_
     return mirror_loop_add(shared->loop, &c->io, c->wire.socket, APR_POLLIN, on_ready, c, c->pool);
 }
 
-void mirror_connection_start(mirror_connection_t *c, mirror_copy_t *batch, apr_interval_time_t taken)
+void mirror_connection_start(mirror_connection_t *c, mirror_copy_t *batch,
+                             apr_interval_time_t taken)
 {
     apr_time_t now = mirror_loop_now(c->shared->loop);
 

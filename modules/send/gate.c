@@ -2,9 +2,10 @@
  *
  * send/gate.c - the stage between queue and pools. See send/gate.h.
  *
- * Each mirror has a gate. A remote strategy gets one question at a time from each, at a pace; `asked` are the copies it
- * is for, `waiting` those of the next one. All of it is the sender thread's, but ask_t while it is under way, and the
- * state of the strategy with it: both are the helper's then.
+ * Each mirror has a gate. A remote strategy gets one question at a time from each, at a pace;
+ * `asked` are the copies it is for, `waiting` those of the next one. All of it is the sender
+ * thread's, but ask_t while it is under way, and the state of the strategy with it: both are the
+ * helper's then.
  */
 #include <httpd.h>
 #include <http_config.h>
@@ -18,12 +19,14 @@
 
 APLOG_USE_MODULE(proxy_mirror);
 
-/* Between two questions for a mirror, so that what comes meanwhile asks together. Nobody waits for a mirror. */
+/* Between two questions for a mirror, so that what comes meanwhile asks together. Nobody waits for
+ * a mirror. */
 #define MIRROR_PACE apr_time_from_msec(5)
 /* Between a failure and the next try; it doubles from one to the other. */
 #define MIRROR_PAUSE_MIN apr_time_from_msec(100)
 #define MIRROR_PAUSE_MAX apr_time_from_sec(1)
-/* How much later than the deadline a helper is given up, which nothing but a look-up of a name can hold up. */
+/* How much later than the deadline a helper is given up, which nothing but a look-up of a name can
+ * hold up. */
 #define HELPER_GRACE apr_time_from_msec(50)
 
 typedef struct gate_t gate_t;
@@ -81,7 +84,8 @@ static void end_copies(gate_t *gate, mirror_list_t *copies, apr_int64_t n, mirro
 }
 
 /* Of the first `n`, let `granted` go on and end the others as `outcome`. */
-static void decide(gate_t *gate, mirror_list_t *copies, apr_int64_t n, apr_int64_t granted, mirror_outcome_e outcome)
+static void decide(gate_t *gate, mirror_list_t *copies, apr_int64_t n, apr_int64_t granted,
+                   mirror_outcome_e outcome)
 {
     apr_int64_t i;
 
@@ -98,8 +102,8 @@ static apr_int64_t count_alike(const mirror_list_t *copies)
     const mirror_copy_t *copy;
     apr_int64_t n = 0;
 
-    for (copy = copies->first; copy && copy->settings->limit_id == copies->first->settings->limit_id;
-         copy = copy->next) {
+    for (copy = copies->first;
+         copy && copy->settings->limit_id == copies->first->settings->limit_id; copy = copy->next) {
         n++;
     }
     return n;
@@ -110,11 +114,12 @@ static apr_int64_t count_alike(const mirror_list_t *copies)
 static int is_closed(const gate_t *gate, const mirror_settings_t *settings)
 {
     return mirror_window_is_closed(&gate->lane->mirror->slot->limit_closed, settings->limit_id,
-                                         apr_time_from_sec(settings->time_window));
+                                   apr_time_from_sec(settings->time_window));
 }
 
 /* Tell all children what an answer says, and let the first `n` copies go on as it says. */
-static void settle(gate_t *gate, mirror_list_t *copies, apr_int64_t n, const mirror_limit_answer_t *answer)
+static void settle(gate_t *gate, mirror_list_t *copies, apr_int64_t n,
+                   const mirror_limit_answer_t *answer)
 {
     mirror_slot_t *slot = gate->lane->mirror->slot;
     const mirror_settings_t *settings = copies->first->settings;
@@ -147,12 +152,13 @@ static void fall_back(gate_t *gate, mirror_list_t *copies, apr_int64_t n)
         decide(gate, copies, n, 0, MIRROR_OUTCOME_LIMIT_FAILED);
         return;
     default:
-        answer.granted = mirror_window_take(&slot->limit_local, n, settings->count, apr_time_from_sec(settings->time_window),
-                                                  &answer.used, &answer.until);
+        answer.granted = mirror_window_take(&slot->limit_local, n, settings->count,
+                                            apr_time_from_sec(settings->time_window), &answer.used,
+                                            &answer.until);
         if (answer.used >= settings->count) {
             /* No longer than until the next try: then it may be that it answers. */
             mirror_window_close(&slot->limit_closed, settings->limit_id,
-                                      answer.until < gate->retry_at ? answer.until : gate->retry_at);
+                                answer.until < gate->retry_at ? answer.until : gate->retry_at);
         }
         decide(gate, copies, n, answer.granted, MIRROR_OUTCOME_LIMITED);
     }
@@ -197,7 +203,8 @@ static void give_up(void *baton)
         return;
     }
     gate->given_up = 1;
-    note_failure(gate, gate->asked.first->settings, "there is no answer in time, nor an end of the attempt to get one");
+    note_failure(gate, gate->asked.first->settings,
+                 "there is no answer in time, nor an end of the attempt to get one");
     fall_back(gate, &gate->asked, gate->asked.count);
 }
 
@@ -313,7 +320,8 @@ static void close_state(gate_t *gate)
         if (gate->provider->close) {
             gate->provider->close(gate->state);
         }
-        apr_atomic_sub32(&gate->limits->send->child->descriptors, (apr_uint32_t)gate->provider->remote);
+        apr_atomic_sub32(&gate->limits->send->child->descriptors,
+                         (apr_uint32_t)gate->provider->remote);
         apr_pool_destroy(gate->memory);
         gate->provider = NULL;
     }
@@ -328,7 +336,8 @@ static void open_state(gate_t *gate, const mirror_settings_t *settings)
     close_state(gate);
     gate->provider = mirror_limit_provider(settings);
     gate->memory = mirror_memory_pool_create("mirror_limit");
-    gate->state = gate->provider->open(gate->lane->mirror, settings, gate->limits->send->given_up, gate->memory);
+    gate->state = gate->provider->open(gate->lane->mirror, settings, gate->limits->send->given_up,
+                                       gate->memory);
     gate->id = settings->limit_id;
     gate->pause = 0;
     if (gate->provider->remote) {
@@ -424,7 +433,7 @@ void mirror_gate_awake(mirror_gates_t *limits)
 /* ---- start and end ---- */
 
 mirror_gates_t *mirror_gate_create_all(mirror_send_t *send, int (*wake)(void *baton), void *baton,
-                                         apr_pool_t *memory)
+                                       apr_pool_t *memory)
 {
     mirror_gates_t *limits = apr_pcalloc(memory, sizeof(*limits));
     int i;

@@ -1,10 +1,11 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE.
  *
- * send/opener.c - helper threads: open connections to a mirror: look up its name, connect, shake hands.
+ * send/opener.c - helper threads: open connections to a mirror: look up its name, connect, shake
+ * hands.
  *
- * A task is a chain of connections to one mirror. Each is handed to the sender as soon as it is open. What makes one
- * fail makes the rest of the chain fail: the mirror is then down for all of them. Everything used here outlives the
- * child's pools, as a look-up cannot be ended from outside.
+ * A task is a chain of connections to one mirror. Each is handed to the sender as soon as it is
+ * open. What makes one fail makes the rest of the chain fail: the mirror is then down for all of
+ * them. Everything used here outlives the child's pools, as a look-up cannot be ended from outside.
  */
 #include <apr_strings.h>
 
@@ -26,16 +27,20 @@ static apr_status_t look_up(mirror_connection_t *c)
     return rv;
 }
 
-/* What the transport has to do on the socket; not once the child ends, when what it needs may be unloaded. */
+/* What the transport has to do on the socket; not once the child ends, when what it needs may be
+ * unloaded. */
 static void shake_hands(mirror_connection_t *c, apr_sockaddr_t *address, apr_time_t deadline)
 {
     if (!c->wire.transport->open) {
         return;
     }
-    c->status = apr_atomic_read32(c->wire.given_up) ? APR_EGENERAL : c->wire.transport->open(&c->wire, deadline);
+    c->status = apr_atomic_read32(c->wire.given_up) ? APR_EGENERAL
+                                                    : c->wire.transport->open(&c->wire, deadline);
     if (c->status != APR_SUCCESS) {
-        c->failed_at = apr_psprintf(c->pool, "TLS handshake with %pI (%s)", address, c->settings->target.hostname);
-        c->failure = apr_atomic_read32(c->wire.given_up) ? MIRROR_OUTCOME_SHUT_DOWN : MIRROR_OUTCOME_TLS_FAILED;
+        c->failed_at = apr_psprintf(c->pool, "TLS handshake with %pI (%s)", address,
+                                    c->settings->target.hostname);
+        c->failure = apr_atomic_read32(c->wire.given_up) ? MIRROR_OUTCOME_SHUT_DOWN
+                                                         : MIRROR_OUTCOME_TLS_FAILED;
     }
 }
 

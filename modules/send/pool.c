@@ -2,8 +2,8 @@
  *
  * send/pool.c - lease connections to copies. See send/pool.h.
  *
- * A callback of a connection never sends: it marks the pool as touched, and all touched pools are dispatched once per
- * round of the loop, so that nothing recurses.
+ * A callback of a connection never sends: it marks the pool as touched, and all touched pools are
+ * dispatched once per round of the loop, so that nothing recurses.
  */
 #include <httpd.h>
 #include <http_config.h>
@@ -51,8 +51,9 @@ static void lease(mirror_pool_t *pool, mirror_connection_t *c, mirror_copy_t *ba
     mirror_connection_start(c, batch, now - batch->started);
 }
 
-/* Whether more copies wait for a fresh connection than can be opened beside those that there are, for max_connections or for
- * descriptors. Then one that was used has to make room, or what came later would have it for as long as anything comes. */
+/* Whether more copies wait for a fresh connection than can be opened beside those that there are,
+ * for max_connections or for descriptors. Then one that was used has to make room, or what came
+ * later would have it for as long as anything comes. */
 static int lacks_room(const mirror_pool_t *pool)
 {
     mirror_child_t *child = pool->send->child;
@@ -62,7 +63,8 @@ static int lacks_room(const mirror_pool_t *pool)
     if (pool->again.count == 0) {
         return 0;
     }
-    left = (apr_int64_t)child->descriptors_max - apr_atomic_read32(&child->descriptors) + pool->opening;
+    left = (apr_int64_t)child->descriptors_max - apr_atomic_read32(&child->descriptors) +
+           pool->opening;
     return pool->again.count > (room < left ? room : left);
 }
 
@@ -140,7 +142,8 @@ void mirror_pool_put(mirror_send_t *send, mirror_copy_t *copy)
 /* ---- what connections tell ---- */
 
 /* What was in force before says nothing of the mirror any more; its copies fail for themselves. */
-static void set_down(mirror_pool_t *pool, mirror_outcome_e outcome, const char *what, apr_status_t rv)
+static void set_down(mirror_pool_t *pool, mirror_outcome_e outcome, const char *what,
+                     apr_status_t rv)
 {
     pool->down_as = outcome;
     pool->failed = mirror_loop_now(pool->send->loop);
@@ -150,7 +153,8 @@ static void set_down(mirror_pool_t *pool, mirror_outcome_e outcome, const char *
         mirror_pool_end_waiting(pool, outcome);
         return;
     }
-    mirror_breaker_down(pool->lane, mirror_pool_settings_of(pool)->retry, what, rv, pool->send->server);
+    mirror_breaker_down(pool->lane, mirror_pool_settings_of(pool)->retry, what, rv,
+                        pool->send->server);
 }
 
 static void set_up(mirror_pool_t *pool)
@@ -181,7 +185,8 @@ static int is_refused(mirror_pool_t *pool, const mirror_connection_t *c, const m
         return 0;
     }
     if (how == MIRROR_REFUSED && means_refusal(pool, c, copy)) {
-        set_down(pool, MIRROR_OUTCOME_TLS_FAILED, "TLS, which it broke off without an answer,", APR_SUCCESS);
+        set_down(pool, MIRROR_OUTCOME_TLS_FAILED, "TLS, which it broke off without an answer,",
+                 APR_SUCCESS);
         return 1;
     }
     if (how == MIRROR_REFUSED && pool->failed && pool->down_as == MIRROR_OUTCOME_TLS_FAILED) {
@@ -211,7 +216,8 @@ static void answers_still(mirror_pool_t *pool, const mirror_connection_t *c)
     }
 }
 
-static void answered(mirror_pool_t *pool, const mirror_connection_t *c, mirror_copy_t *copy, apr_interval_time_t took)
+static void answered(mirror_pool_t *pool, const mirror_connection_t *c, mirror_copy_t *copy,
+                     apr_interval_time_t took)
 {
     int status = mirror_response_status(&c->response);
 
@@ -222,7 +228,8 @@ static void answered(mirror_pool_t *pool, const mirror_connection_t *c, mirror_c
     }
 }
 
-static void copy_ended(mirror_pool_t *pool, mirror_connection_t *c, mirror_copy_t *copy, mirror_connection_end_e how)
+static void copy_ended(mirror_pool_t *pool, mirror_connection_t *c, mirror_copy_t *copy,
+                       mirror_connection_end_e how)
 {
     const char *fault;
 
@@ -252,8 +259,9 @@ static void copy_ended(mirror_pool_t *pool, mirror_connection_t *c, mirror_copy_
         break;
     }
     fault = mirror_response_fault(&c->response);
-    ap_log_error(APLOG_MARK, APLOG_DEBUG, 0, (server_rec *)pool->send->server, "PM0411: mirror %s: a copy ended: %s",
-                 pool->lane->mirror->name, fault ? fault : "the connection was closed before the end of the answer");
+    ap_log_error(APLOG_MARK, APLOG_DEBUG, 0, (server_rec *)pool->send->server,
+                 "PM0411: mirror %s: a copy ended: %s", pool->lane->mirror->name,
+                 fault ? fault : "the connection was closed before the end of the answer");
     mirror_pool_end_copy(pool, copy, MIRROR_OUTCOME_BROKEN);
 }
 
@@ -339,7 +347,9 @@ static void open_succeeded(mirror_pool_t *pool, mirror_connection_t *c)
     }
     mirror_pool_count_open(pool, 1);
     APR_RING_INSERT_HEAD(&pool->idle, c, mirror_connection_t, link);
-    mirror_connection_rest(c, mirror_pool_settings_of(pool)->keepalive > 0 ? mirror_pool_settings_of(pool)->keepalive : MIRROR_NO_KEEPALIVE);
+    mirror_connection_rest(c, mirror_pool_settings_of(pool)->keepalive > 0
+                                  ? mirror_pool_settings_of(pool)->keepalive
+                                  : MIRROR_NO_KEEPALIVE);
 }
 
 void mirror_pool_report(mirror_send_t *send, mirror_connection_t *c)
@@ -349,7 +359,8 @@ void mirror_pool_report(mirror_send_t *send, mirror_connection_t *c)
     pool->opening--;
     if (c->last) {
         pool->tasks--;
-        mirror_helpers_done(send->helpers, c->lookup ? MIRROR_HELPERS_LOOKUP : MIRROR_HELPERS_CONNECT);
+        mirror_helpers_done(send->helpers,
+                            c->lookup ? MIRROR_HELPERS_LOOKUP : MIRROR_HELPERS_CONNECT);
         pool->probing = 0;
     }
     if (c->status == APR_SUCCESS) {

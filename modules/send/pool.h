@@ -1,14 +1,18 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE.
  *
- * send/pool.h - the connection pool of one mirror, and the copies that wait for one of its connections.
+ * send/pool.h - the connection pool of one mirror, and the copies that wait for one of its
+ * connections.
  *
- * A pool is for one host. With the first copy whose settings have another one a new pool takes the mirror's place; the
- * former one ends its copies and then itself. All else that settings may change holds in the same pool from then on.
+ * A pool is for one host. With the first copy whose settings have another one a new pool takes the
+ * mirror's place; the former one ends its copies and then itself. All else that settings may
+ * change holds in the same pool from then on.
  *
- * Everything here is the sender thread's. A copy that is put in comes out as an outcome. Connections are opened by
- * helper threads (send/opener.c), in tasks of several, and come back as reports.
+ * Everything here is the sender thread's. A copy that is put in comes out as an outcome.
+ * Connections are opened by helper threads (send/opener.c), in tasks of several, and come back as
+ * reports.
  *
- * All pools of a sender share the helpers and the descriptors, and are limited so that none starves the others.
+ * All pools of a sender share the helpers and the descriptors, and are limited so that none
+ * starves the others.
  */
 #ifndef MIRROR_SEND_POOL_H
 #define MIRROR_SEND_POOL_H

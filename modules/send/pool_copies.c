@@ -1,12 +1,12 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE.
  *
- * send/pool_copies.c - the copies of a pool: those that wait, what goes in a batch, and what becomes of them. See
- * send/pool.h. Sender thread.
+ * send/pool_copies.c - the copies of a pool: those that wait, what goes in a batch, and what
+ * becomes of them. See send/pool.h. Sender thread.
  *
- * A copy waits in one of two lists. In `waiting` it has not been sent yet, and any connection will do. In `again` it was,
- * and the connection ended before its answer: it gets a fresh one, as another used one might end as well. A probe does not
- * wait behind others: while the mirror counts as down, connections are opened for its sake alone, and what it learns is
- * good for all.
+ * A copy waits in one of two lists. In `waiting` it has not been sent yet, and any connection will
+ * do. In `again` it was, and the connection ended before its answer: it gets a fresh one, as
+ * another used one might end as well. A probe does not wait behind others: while the mirror counts
+ * as down, connections are opened for its sake alone, and what it learns is good for all.
  */
 #include "send/pool_state.h"
 #include "settings/settings.h"
@@ -57,8 +57,8 @@ int mirror_pool_count_waiting(const mirror_pool_t *pool)
 
 /* ---- batches ---- */
 
-/* Whether it may share a connection with others that are not answered yet: it can be sent again if they are the end of
- * that (RFC 9112 9.3.2), and is the last word on nothing. */
+/* Whether it may share a connection with others that are not answered yet: it can be sent again if
+ * they are the end of that (RFC 9112 9.3.2), and is the last word on nothing. */
 static int may_share(const mirror_copy_t *copy)
 {
     return copy->idempotent && copy->body_len == 0 && !copy->retried && !copy->probe;
@@ -94,7 +94,8 @@ mirror_copy_t *mirror_pool_take_batch(mirror_pool_t *pool, const mirror_connecti
         return batch;
     }
     for (last = batch, more = batch->settings->pipeline - 1; more > 0; more--, last = last->next) {
-        if (!pool->waiting.first || !may_share(pool->waiting.first) || pool->waiting.first->settings != batch->settings) {
+        if (!pool->waiting.first || !may_share(pool->waiting.first) ||
+            pool->waiting.first->settings != batch->settings) {
             break;
         }
         last->next = take(pool, &pool->waiting);
@@ -145,7 +146,8 @@ void mirror_pool_end_waiting(mirror_pool_t *pool, mirror_outcome_e outcome)
         mirror_breaker_dropped(pool->lane, (apr_uint64_t)mirror_pool_count_waiting(pool));
     }
     else if (outcome == MIRROR_OUTCOME_MEMORY_FULL) {
-        apr_atomic_add32(&pool->send->child->refused, (apr_uint32_t)mirror_pool_count_waiting(pool));
+        apr_atomic_add32(&pool->send->child->refused,
+                         (apr_uint32_t)mirror_pool_count_waiting(pool));
     }
     while ((copy = take(pool, &pool->again)) || (copy = take(pool, &pool->waiting))) {
         mirror_pool_end_copy(pool, copy, outcome);

@@ -2,9 +2,9 @@
  *
  * send/pool_open.c - how many connections to open, and when. See send/pool.h. Sender thread.
  *
- * Bounds: max_connections of the mirror; a quarter of the process's descriptors for all, spools included, and one beyond
- * that for each mirror that has none, as mirrors that hang keep theirs, up to half of the descriptors; what
- * mirror_helpers_may() allows.
+ * Bounds: max_connections of the mirror; a quarter of the process's descriptors for all, spools
+ * included, and one beyond that for each mirror that has none, as mirrors that hang keep theirs,
+ * up to half of the descriptors; what mirror_helpers_may() allows.
  */
 #include <httpd.h>
 #include <http_config.h>
@@ -42,8 +42,8 @@ static void close_idle_of_any(mirror_send_t *send)
     }
 }
 
-/* Whether the next task may be held up by a name server. An address or a socket is not, so it needs not wait for those
- * that are. */
+/* Whether the next task may be held up by a name server. An address or a socket is not, so it needs
+ * not wait for those that are. */
 static int must_ask_for_name(const mirror_pool_t *pool)
 {
     return !pool->addresses && mirror_pool_settings_of(pool)->target.named;
@@ -54,7 +54,8 @@ static void init_wire(mirror_connection_t *c)
 {
     const mirror_target_t *target = &c->settings->target;
 
-    c->wire.transport = strcmp(target->scheme, "https") ? &mirror_transport_plain : &mirror_tls_transport;
+    c->wire.transport =
+        strcmp(target->scheme, "https") ? &mirror_transport_plain : &mirror_tls_transport;
     c->wire.pool = c->pool;
     c->wire.server = c->mirror->vhost;
     c->wire.url = target->url;
@@ -73,7 +74,8 @@ static mirror_connection_t *create_chain(mirror_pool_t *pool, int n)
     mirror_connection_t *chain = NULL;
 
     while (n-- > 0) {
-        apr_pool_t *memory = mirror_memory_pool_create("mirror_connection"); /* sender, helper, sender */
+        /* sender, helper, sender */
+        apr_pool_t *memory = mirror_memory_pool_create("mirror_connection");
         mirror_connection_t *c = apr_pcalloc(memory, sizeof(*c));
 
         c->pool = memory;
@@ -162,7 +164,8 @@ int mirror_pool_pause(mirror_pool_t *pool)
     if (pool->pause.ring) {
         return 0;
     }
-    mirror_loop_timer_start(pool->send->loop, &pool->pause, mirror_loop_now(pool->send->loop), MIRROR_PAUSE);
+    mirror_loop_timer_start(pool->send->loop, &pool->pause, mirror_loop_now(pool->send->loop),
+                            MIRROR_PAUSE);
     return 1;
 }
 
@@ -204,11 +207,13 @@ void mirror_pool_open_missing(mirror_pool_t *pool)
     int n = pool->pause.ring ? 0 : count_missing(pool);
 
     if (n == 0 && pool->open + pool->opening == 0) {
-        mirror_pool_end_waiting(pool, MIRROR_OUTCOME_MEMORY_FULL); /* out of descriptors or memory, and no connection to wait for */
+        /* out of descriptors or memory, and no connection to wait for */
+        mirror_pool_end_waiting(pool, MIRROR_OUTCOME_MEMORY_FULL);
         return;
     }
     if (n > 0 && pool->addresses &&
-        mirror_loop_now(send->loop) - mirror_address_time(pool->addresses) >= mirror_pool_settings_of(pool)->ttl) {
+        mirror_loop_now(send->loop) - mirror_address_time(pool->addresses) >=
+            mirror_pool_settings_of(pool)->ttl) {
         mirror_pool_drop_addresses(pool);
     }
     while (n > 0) {
@@ -223,7 +228,8 @@ void mirror_pool_open_missing(mirror_pool_t *pool)
         if (rv != APR_SUCCESS) {
             if (mirror_pool_pause(pool)) {
                 ap_log_error(APLOG_MARK, APLOG_ERR, rv, (server_rec *)send->server,
-                             "PM0410: mirror %s: no helper thread could be had; the copies that wait are dropped",
+                             "PM0410: mirror %s: no helper thread could be had; the copies that "
+                             "wait are dropped",
                              pool->lane->mirror->name);
             }
             mirror_pool_end_waiting(pool, MIRROR_OUTCOME_MEMORY_FULL);

@@ -1,11 +1,11 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE.
  *
- * send/pool_set.c - which pools there are: one in force for each mirror, and those that end. See send/pool.h. Sender
- * thread, but for the first ones.
+ * send/pool_set.c - which pools there are: one in force for each mirror, and those that end. See
+ * send/pool.h. Sender thread, but for the first ones.
  *
- * A copy goes to the host that its settings have, and no other: it was made for that one. A copy may come after one with
- * newer settings, when its request took longer; there may be no pool of its host any more. It gets one then that ends at
- * once with it.
+ * A copy goes to the host that its settings have, and no other: it was made for that one. A copy
+ * may come after one with newer settings, when its request took longer; there may be no pool of
+ * its host any more. It gets one then that ends at once with it.
  */
 #include <stdlib.h>
 
@@ -17,7 +17,8 @@ static void go_on(void *pool)
     mirror_pool_touch(pool);
 }
 
-static void init(mirror_pool_t *pool, mirror_send_t *send, mirror_lane_t *lane, const mirror_settings_t *settings)
+static void init(mirror_pool_t *pool, mirror_send_t *send, mirror_lane_t *lane,
+                 const mirror_settings_t *settings)
 {
     pool->send = send;
     pool->lane = lane;
@@ -115,7 +116,8 @@ mirror_pool_t *mirror_pool_for(mirror_send_t *send, const mirror_copy_t *copy)
 
 static int is_over(const mirror_pool_t *pool)
 {
-    return !mirror_pool_count_waiting(pool) && !pool->open && !pool->opening && !pool->tasks && !pool->touched;
+    return !mirror_pool_count_waiting(pool) && !pool->open && !pool->opening && !pool->tasks &&
+           !pool->touched;
 }
 
 void mirror_pool_end(mirror_pool_t *pool)

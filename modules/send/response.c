@@ -2,13 +2,15 @@
  *
  * send/response.c - where an answer ends. See send/response.h.
  *
- * Lines are taken piece by piece: every byte is checked, the first ones are kept, and at its end a line is interpreted.
- * A header field waits for the first byte of the next line, which may continue it (RFC 9112 5.2). Bodies are counted,
- * not looked at. Each fault belongs to one byte, so it makes no difference how an answer is cut into pieces.
+ * Lines are taken piece by piece: every byte is checked, the first ones are kept, and at its end a
+ * line is interpreted. A header field waits for the first byte of the next line, which may
+ * continue it (RFC 9112 5.2). Bodies are counted, not looked at. Each fault belongs to one byte,
+ * so it makes no difference how an answer is cut into pieces.
  */
 #include <stddef.h>
 #include <string.h>
 
+#include "base/ascii.h"
 #include "send/response.h"
 
 enum { STATUS, HEADER, BODY, UNTIL_CLOSE, CHUNK_SIZE, CHUNK, CHUNK_END, TRAILER, COMPLETE, FAULT };
@@ -34,30 +36,6 @@ void mirror_response_init(mirror_response_t *r, int no_body)
     memset(r, 0, offsetof(mirror_response_t, line));
     r->no_body = no_body != 0;
     begin_head(r);
-}
-
-/* ---- characters; not those of <ctype.h>, which depend on the locale ---- */
-
-static int is_digit(char c)
-{
-    return c >= '0' && c <= '9';
-}
-
-static char lower(char c)
-{
-    return c >= 'A' && c <= 'Z' ? (char)(c | 0x20) : c;
-}
-
-/* The value of a hexadecimal digit; -1 if `c` is none. */
-static int hex_digit(char c)
-{
-    return is_digit(c) ? c - '0' : lower(c) >= 'a' && lower(c) <= 'f' ? lower(c) - 'a' + 10 : -1;
-}
-
-/* RFC 9110 5.6.2. */
-static int is_token_char(char c)
-{
-    return (lower(c) >= 'a' && lower(c) <= 'z') || is_digit(c) || (c && strchr("-_!#$%&'*+.^`|~", c));
 }
 
 /* ---- lines ---- */
@@ -112,8 +90,9 @@ static void keep_text(mirror_response_t *r, const char *data, apr_size_t len)
     r->line_kept += (apr_uint16_t)len;
 }
 
-/* Take bytes of a line, of which `data` has at least one. A lone LF ends it as CRLF does, a CR may stand nowhere else
- * (RFC 9112 2.2). Returns how many were taken; *whole: the line's end is the last of them. */
+/* Take bytes of a line, of which `data` has at least one. A lone LF ends it as CRLF does, a CR may
+ * stand nowhere else (RFC 9112 2.2). Returns how many were taken; *whole: the line's end is the
+ * last of them. */
 static apr_size_t take_line(mirror_response_t *r, const char *data, apr_size_t len, int *whole)
 {
     const char *wrong;
@@ -156,11 +135,13 @@ static apr_status_t status_line(mirror_response_t *r)
     int status;
 
     if (r->line_kept == 0 && !r->blank && r->interim == 0) {
-        r->blank = 1; /* an empty line in front of an answer is let pass once, as RFC 9112 2.2 asks of servers */
+        /* an empty line in front of an answer is let pass once, as RFC 9112 2.2 asks of servers */
+        r->blank = 1;
         return APR_SUCCESS;
     }
-    if (strncmp(line, "HTTP/1.", 7) || (line[7] != '0' && line[7] != '1') || line[8] != ' ' || !is_digit(line[9]) ||
-        !is_digit(line[10]) || !is_digit(line[11]) || (line[12] != ' ' && line[12] != '\0')) {
+    if (strncmp(line, "HTTP/1.", 7) || (line[7] != '0' && line[7] != '1') || line[8] != ' ' ||
+        !mirror_ascii_is_digit(line[9]) || !mirror_ascii_is_digit(line[10]) ||
+        !mirror_ascii_is_digit(line[11]) || (line[12] != ' ' && line[12] != '\0')) {
         return fail(r, "no status line of HTTP/1.1 or HTTP/1.0");
     }
     r->http10 = line[7] == '0';
@@ -178,8 +159,8 @@ static apr_status_t status_line(mirror_response_t *r)
 
 /* ---- headers ---- */
 
-/* The next element of a comma separated list, without the white space round it. 0 at the end. Empty ones are skipped
- * (RFC 9110 5.6.1.2). */
+/* The next element of a comma separated list, without the white space round it. 0 at the end. Empty
+ * ones are skipped (RFC 9110 5.6.1.2). */
 static int next_element(const char **list, const char **element, apr_size_t *len)
 {
     const char *end;
@@ -202,7 +183,7 @@ static int is_word(const char *text, apr_size_t len, const char *word)
 {
     apr_size_t i;
 
-    for (i = 0; i < len && word[i] && lower(text[i]) == word[i]; i++) {
+    for (i = 0; i < len && word[i] && mirror_ascii_lower(text[i]) == word[i]; i++) {
         ;
     }
     return i == len && !word[i];
@@ -219,7 +200,7 @@ static apr_status_t content_length(mirror_response_t *r, const char *value)
         apr_int64_t length = 0;
 
         for (i = 0; i < len; i++) {
-            if (!is_digit(element[i]) || length > MIRROR_RESPONSE_LENGTH_MAX / 10) {
+            if (!mirror_ascii_is_digit(element[i]) || length > MIRROR_RESPONSE_LENGTH_MAX / 10) {
                 return fail(r, "a Content-Length that is no length");
             }
             length = length * 10 + (element[i] - '0');
@@ -235,7 +216,8 @@ static apr_status_t content_length(mirror_response_t *r, const char *value)
     return n ? APR_SUCCESS : fail(r, "a Content-Length that is no length");
 }
 
-/* RFC 9112 6.1: chunked at most once; 7.1: without parameters. That it is not the last is no fault, see end_of_head(). */
+/* RFC 9112 6.1: chunked at most once; 7.1: without parameters. That it is not the last is no fault,
+ * see end_of_head(). */
 static apr_status_t transfer_encoding(mirror_response_t *r, const char *value)
 {
     const char *element;
@@ -269,8 +251,8 @@ static apr_status_t connection(mirror_response_t *r, const char *value)
     return APR_SUCCESS;
 }
 
-/* A header field or a trailer, with all lines that it was folded into; each line's end is replaced by the white space
- * that begins the next (RFC 9112 5, 5.2). */
+/* A header field or a trailer, with all lines that it was folded into; each line's end is replaced
+ * by the white space that begins the next (RFC 9112 5, 5.2). */
 static apr_status_t field(mirror_response_t *r)
 {
     const char *value;
@@ -279,7 +261,7 @@ static apr_status_t field(mirror_response_t *r)
     if (++r->headers > MIRROR_RESPONSE_HEADERS_MAX) {
         return fail(r, "too many headers");
     }
-    while (is_token_char(r->line[name_len])) {
+    while (mirror_ascii_is_token_char(r->line[name_len])) {
         name_len++;
     }
     if (r->cut && name_len == r->line_kept) {
@@ -299,7 +281,8 @@ static apr_status_t field(mirror_response_t *r)
         return r->cut ? fail(r, "a Content-Length that is too long") : content_length(r, value);
     }
     if (is_word(r->line, name_len, "transfer-encoding")) {
-        return r->cut ? fail(r, "a Transfer-Encoding that is too long") : transfer_encoding(r, value);
+        return r->cut ? fail(r, "a Transfer-Encoding that is too long")
+                      : transfer_encoding(r, value);
     }
     return APR_SUCCESS;
 }
@@ -309,7 +292,8 @@ static apr_status_t end_of_head(mirror_response_t *r)
 {
     if (r->coded && (r->length >= 0 || r->http10)) {
         /* 6.1, 6.3: either may be an attempt to have two readers see two different answers */
-        return fail(r, r->http10 ? "Transfer-Encoding in HTTP/1.0" : "Transfer-Encoding and Content-Length");
+        return fail(r, r->http10 ? "Transfer-Encoding in HTTP/1.0"
+                                 : "Transfer-Encoding and Content-Length");
     }
     if (r->status < 200) {
         if (r->interim == MIRROR_RESPONSE_INTERIM_MAX) {
@@ -342,11 +326,11 @@ static apr_status_t chunk_line(mirror_response_t *r)
     const char *p = r->line;
     apr_int64_t size = 0;
 
-    for (; hex_digit(*p) >= 0; p++) {
+    for (; mirror_ascii_hex_digit(*p) >= 0; p++) {
         if (size > MIRROR_RESPONSE_LENGTH_MAX / 16) {
             return fail(r, "a chunk that is too large");
         }
-        size = size * 16 + hex_digit(*p);
+        size = size * 16 + mirror_ascii_hex_digit(*p);
     }
     if (size > MIRROR_RESPONSE_LENGTH_MAX) {
         return fail(r, "a chunk that is too large");
@@ -440,7 +424,8 @@ static apr_size_t skip(mirror_response_t *r, apr_size_t len)
     return len;
 }
 
-apr_status_t mirror_response_read(apr_size_t *used, mirror_response_t *r, const char *data, apr_size_t len)
+apr_status_t mirror_response_read(apr_size_t *used, mirror_response_t *r, const char *data,
+                                  apr_size_t len)
 {
     apr_size_t n = 0;
 

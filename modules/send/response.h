@@ -2,11 +2,12 @@
  *
  * send/response.h - where an HTTP/1.1 answer ends (RFC 9112 6.3); sans I/O.
  *
- * A mirror's answer is thrown away, but its end must be known, so that the connection can be used again. The reader is
- * fed what was read, in pieces of any size, and says when the answer is complete or is none. It allocates nothing and
- * keeps 256 bytes of a line; most lines are only looked at for what must not be in them. Whoever sends the answer is
- * not trusted: every length and number that it chooses has a cap. How the answer is cut into pieces changes nothing: not
- * the result, not the words, not the byte at which they come.
+ * A mirror's answer is thrown away, but its end must be known, so that the connection can be used
+ * again. The reader is fed what was read, in pieces of any size, and says when the answer is
+ * complete or is none. It allocates nothing and keeps 256 bytes of a line; most lines are only
+ * looked at for what must not be in them. Whoever sends the answer is not trusted: every length
+ * and number that it chooses has a cap. How the answer is cut into pieces changes nothing: not the
+ * result, not the words, not the byte at which they come.
  *
  * Owned by one connection, used by the sender thread.
  */
@@ -16,10 +17,13 @@
 #include <apr.h>
 #include <apr_errno.h>
 
-/* Caps: the most that an answer may have. Bytes, with line ends, but for headers and interim answers. */
-#define MIRROR_RESPONSE_HEAD_MAX       65536 /* status lines and headers, with those of interim answers */
-#define MIRROR_RESPONSE_LINE_MAX       16384
-#define MIRROR_RESPONSE_HEADERS_MAX    200 /* fields, those of interim answers and trailers with them */
+/* Caps: the most that an answer may have. Bytes, with line ends, but for headers and interim
+ * answers. */
+/* status lines and headers, with those of interim answers */
+#define MIRROR_RESPONSE_HEAD_MAX 65536
+#define MIRROR_RESPONSE_LINE_MAX 16384
+/* fields, those of interim answers and trailers with them */
+#define MIRROR_RESPONSE_HEADERS_MAX    200
 #define MIRROR_RESPONSE_INTERIM_MAX    16
 #define MIRROR_RESPONSE_CHUNK_LINE_MAX 4096 /* a chunk's size with its extensions */
 #define MIRROR_RESPONSE_TRAILER_MAX    16384
@@ -54,17 +58,19 @@ typedef struct mirror_response_t {
 /* Begin an answer. `no_body`: the request was HEAD (RFC 9110 9.3.2). */
 void mirror_response_init(mirror_response_t *response, int no_body);
 
-/* Take `len` bytes. APR_INCOMPLETE: all were used, and more is needed. APR_SUCCESS: the answer is complete, the first
- * *used bytes were of it. APR_EGENERAL: it is no valid answer; mirror_response_fault() says why, *used is how far it was
- * looked at. Once it is complete or faulty it stays so, and uses no more bytes. */
-apr_status_t mirror_response_read(apr_size_t *used, mirror_response_t *response, const char *data, apr_size_t len);
+/* Take `len` bytes. APR_INCOMPLETE: all were used, and more is needed. APR_SUCCESS: the answer is
+ * complete, the first *used bytes were of it. APR_EGENERAL: it is no valid answer;
+ * mirror_response_fault() says why, *used is how far it was looked at. Once it is complete or
+ * faulty it stays so, and uses no more bytes. */
+apr_status_t mirror_response_read(apr_size_t *used, mirror_response_t *response, const char *data,
+                                  apr_size_t len);
 
-/* The connection was closed. APR_SUCCESS: the answer is complete, by that or before (RFC 9112 6.3, 8). APR_EOF: it
- * has not begun. APR_EGENERAL: it was broken off, or faulty (RFC 9112 8). */
+/* The connection was closed. APR_SUCCESS: the answer is complete, by that or before (RFC 9112 6.3,
+ * 8). APR_EOF: it has not begun. APR_EGENERAL: it was broken off, or faulty (RFC 9112 8). */
 apr_status_t mirror_response_end(mirror_response_t *response);
 
-/* Whether any byte of it came. The empty line that is let pass in front of it is none of it: some servers send one behind
- * the answer before (RFC 9112 2.2). */
+/* Whether any byte of it came. The empty line that is let pass in front of it is none of it: some
+ * servers send one behind the answer before (RFC 9112 2.2). */
 int mirror_response_begun(const mirror_response_t *response);
 
 /* The final status, 200 to 599; 0 before it is known. */
@@ -76,7 +82,8 @@ int mirror_response_interim(const mirror_response_t *response);
 /* Whether the answer is complete and the connection may be used again (RFC 9112 9.3). */
 int mirror_response_keepalive(const mirror_response_t *response);
 
-/* How many bytes were used in all, interim answers, framing and an empty line in front with them. */
+/* How many bytes were used in all, interim answers, framing and an empty line in front with them.
+ * */
 apr_int64_t mirror_response_bytes(const mirror_response_t *response);
 
 /* What is wrong, in words; NULL if nothing is. Static. */

@@ -1,14 +1,15 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE.
  *
- * send/sender.c - the sender thread of a child: takes copies from the queue and, if their limit lets them, puts
- * them into their mirror's pool.
+ * send/sender.c - the sender thread of a child: takes copies from the queue and, if their limit
+ * lets them, puts them into their mirror's pool.
  *
- * The thread is started with the first copy, with all signals blocked, so that none of httpd's handlers ever runs in
- * it. It never blocks but in its poll and in short naps: while many copies come in it is not woken for each, but takes
- * all there are every two milliseconds. A mirror does not mind, and a request thread is spared a system call.
+ * The thread is started with the first copy, with all signals blocked, so that none of httpd's
+ * handlers ever runs in it. It never blocks but in its poll and in short naps: while many copies
+ * come in it is not woken for each, but takes all there are every two milliseconds. A mirror does
+ * not mind, and a request thread is spared a system call.
  *
- * At the end of the child the thread goes on until all it holds has been sent or the deadline has come. The main thread
- * waits for that without a lock.
+ * At the end of the child the thread goes on until all it holds has been sent or the deadline has
+ * come. The main thread waits for that without a lock.
  *
  *     state     NEW -> STARTING (by the first push) -> RUNNING -> DONE
  */
@@ -29,14 +30,15 @@
 
 APLOG_USE_MODULE(proxy_mirror);
 
-/* As long as copies may be late, and their answers be read late; shorter ones cost more for each copy. */
+/* As long as copies may be late, and their answers be read late; shorter ones cost more for each
+ * copy. */
 #define MIRROR_NAP apr_time_from_msec(2)
-/* How busy the thread is: copies taken, less two for each round in which none came. It naps from the first of these
- * on; the second is the most that is counted. */
+/* How busy the thread is: copies taken, less two for each round in which none came. It naps from
+ * the first of these on; the second is the most that is counted. */
 #define MIRROR_BUSY     3
 #define MIRROR_BUSY_MAX 8
 /* An episode of refused copies is over when none was refused for so many ticks. */
-#define MIRROR_TICK apr_time_from_sec(1)
+#define MIRROR_TICK        apr_time_from_sec(1)
 #define MIRROR_QUIET_TICKS 10
 /* How much longer than the drain may last the thread is waited for, at the end of the child. */
 #define DRAIN_GRACE apr_time_from_msec(500)
@@ -53,14 +55,14 @@ typedef struct mirror_episode_t {
 struct mirror_sender_t {
     mirror_child_t *child;
     server_rec *server;
-    apr_uint32_t state;      /* atomic */
-    apr_uint32_t stopping;   /* atomic: send what there is, until the deadline */
-    apr_uint32_t given_up;   /* atomic: the deadline has come, or nothing is left */
-    apr_uint32_t failed;     /* atomic: the thread could not be started, and that was logged */
-    apr_uint64_t retry_at;   /* atomic: of that, by mirror_clock_now() */
-    apr_time_t deadline;     /* of the drain; written before `stopping` */
-    int left_behind;         /* tasks of helpers when the thread ended; written before DONE */
-    pthread_t thread;        /* written before it runs */
+    apr_uint32_t state;    /* atomic */
+    apr_uint32_t stopping; /* atomic: send what there is, until the deadline */
+    apr_uint32_t given_up; /* atomic: the deadline has come, or nothing is left */
+    apr_uint32_t failed;   /* atomic: the thread could not be started, and that was logged */
+    apr_uint64_t retry_at; /* atomic: of that, by mirror_clock_now() */
+    apr_time_t deadline;   /* of the drain; written before `stopping` */
+    int left_behind;       /* tasks of helpers when the thread ended; written before DONE */
+    pthread_t thread;      /* written before it runs */
 
     /* the sender thread's */
     mirror_send_t send;
@@ -74,11 +76,13 @@ struct mirror_sender_t {
 /* ---- the log of refused copies ---- */
 
 /* One tick of an episode in which `refused` more copies were refused. Returns whether it is on. */
-static int episode_tick(mirror_episode_t *episode, apr_uint32_t refused, server_rec *server, const char *what)
+static int episode_tick(mirror_episode_t *episode, apr_uint32_t refused, server_rec *server,
+                        const char *what)
 {
     if (refused > 0) {
         if (!episode->on) {
-            ap_log_error(APLOG_MARK, APLOG_WARNING, 0, server, "PM0420: %s; copies are dropped", what);
+            ap_log_error(APLOG_MARK, APLOG_WARNING, 0, server, "PM0420: %s; copies are dropped",
+                         what);
         }
         episode->on = 1;
         episode->quiet = 0;
@@ -86,8 +90,9 @@ static int episode_tick(mirror_episode_t *episode, apr_uint32_t refused, server_
     }
     else if (episode->on && ++episode->quiet >= MIRROR_QUIET_TICKS) {
         ap_log_error(APLOG_MARK, APLOG_NOTICE, 0, server,
-                     "PM0421: there is room again after: %s; %" APR_UINT64_T_FMT " copies were dropped", what,
-                     episode->refused);
+                     "PM0421: there is room again after: %s; %" APR_UINT64_T_FMT
+                     " copies were dropped",
+                     what, episode->refused);
         episode->on = 0;
         episode->refused = 0;
     }
@@ -102,8 +107,10 @@ static void on_tick(void *baton)
     apr_uint32_t refused;
     int i, on;
 
-    apr_snprintf(what, sizeof(what), "copies take the %" APR_INT64_T_FMT " bytes of ProxyMirrorMemory%s, or descriptors"
-                 " or ports have run out", child->registry->memory,
+    apr_snprintf(what, sizeof(what),
+                 "copies take the %" APR_INT64_T_FMT " bytes of ProxyMirrorMemory%s, or descriptors"
+                 " or ports have run out",
+                 child->registry->memory,
                  child->memory.common > 0 ? ", or those of one mirror its share of them" : "");
     on = episode_tick(&sender->memory, apr_atomic_xchg32(&child->refused, 0), sender->server, what);
     refused = mirror_spool_take_refused(child, what, sizeof(what));
@@ -112,14 +119,18 @@ static void on_tick(void *baton)
         mirror_lane_t *lane = &child->lanes[i];
         const mirror_settings_t *settings = mirror_pool_settings(&sender->send, i);
 
-        apr_snprintf(what, sizeof(what), "mirror %s: max_connections=%" APR_INT64_T_FMT " and max_queue=%"
-                     APR_INT64_T_FMT " are full", lane->mirror->name, settings->max_connections, settings->max_queue);
-        on |= episode_tick(&sender->full[i], apr_atomic_xchg32(&lane->refused, 0), sender->server, what);
+        apr_snprintf(what, sizeof(what),
+                     "mirror %s: max_connections=%" APR_INT64_T_FMT
+                     " and max_queue=%" APR_INT64_T_FMT " are full",
+                     lane->mirror->name, settings->max_connections, settings->max_queue);
+        on |= episode_tick(&sender->full[i], apr_atomic_xchg32(&lane->refused, 0), sender->server,
+                           what);
     }
     on |= mirror_copy_trim(child);
     mirror_helpers_retry(sender->send.helpers);
     if (on || sender->send.held > 0 || mirror_helpers_pending(sender->send.helpers) > 0) {
-        mirror_loop_timer_start(sender->send.loop, &sender->tick, mirror_loop_now(sender->send.loop), MIRROR_TICK);
+        mirror_loop_timer_start(sender->send.loop, &sender->tick,
+                                mirror_loop_now(sender->send.loop), MIRROR_TICK);
     }
 }
 
@@ -145,14 +156,15 @@ static int take_copies(mirror_sender_t *sender)
         mirror_gate_put(sender->limits, (mirror_copy_t *)item);
     }
     if ((n > 0 || mirror_spool_has_refused(sender->child)) && !sender->tick.ring) {
-        mirror_loop_timer_start(sender->send.loop, &sender->tick, mirror_loop_now(sender->send.loop), MIRROR_TICK);
+        mirror_loop_timer_start(sender->send.loop, &sender->tick,
+                                mirror_loop_now(sender->send.loop), MIRROR_TICK);
     }
     return n;
 }
 
-/* How long the next poll may take. A busy thread naps first, or polls for as long if copies wait for an answer to be
- * read; nobody wakes it for a copy then. One that is not busy sleeps until somebody does: with a nap for each copy it
- * would be up more often than with a wake. */
+/* How long the next poll may take. A busy thread naps first, or polls for as long if copies wait
+ * for an answer to be read; nobody wakes it for a copy then. One that is not busy sleeps until
+ * somebody does: with a nap for each copy it would be up more often than with a wake. */
 static apr_interval_time_t next_wait(mirror_sender_t *sender, int busy)
 {
     apr_interval_time_t longest = -1;
@@ -163,7 +175,8 @@ static apr_interval_time_t next_wait(mirror_sender_t *sender, int busy)
     }
     if (busy < MIRROR_BUSY) {
         return mirror_queue_sleep(sender->send.reports) && mirror_gate_sleep(sender->limits) &&
-                       mirror_log_sleep(sender->child->logs) && mirror_queue_sleep(sender->child->queue)
+                       mirror_log_sleep(sender->child->logs) &&
+                       mirror_queue_sleep(sender->child->queue)
                    ? longest
                    : 0;
     }
@@ -197,7 +210,8 @@ static void run(mirror_sender_t *sender)
         mirror_log_awake(sender->child->logs);
         mirror_queue_awake(sender->child->queue);
         if (rv != APR_SUCCESS) {
-            ap_log_error(APLOG_MARK, APLOG_ERR, rv, sender->server, "PM0422: polling the connections to mirrors failed");
+            ap_log_error(APLOG_MARK, APLOG_ERR, rv, sender->server,
+                         "PM0422: polling the connections to mirrors failed");
             apr_sleep(MIRROR_TICK);
         }
         take_reports(sender);
@@ -212,8 +226,8 @@ static void run(mirror_sender_t *sender)
     }
 }
 
-/* What connects or asks Redis gives up soon, and must not be in the midst of mod_ssl when httpd unloads it. A name server
- * may hold it up for longer; that one is left behind. */
+/* What connects or asks Redis gives up soon, and must not be in the midst of mod_ssl when httpd
+ * unloads it. A name server may hold it up for longer; that one is left behind. */
 static void wait_for_helpers(mirror_sender_t *sender)
 {
     apr_time_t end = mirror_clock_now() + DRAIN_GRACE / 2;
@@ -283,8 +297,8 @@ static int start_thread(mirror_sender_t *sender)
     return 0;
 }
 
-/* The queues' `wake`, on a request thread or a helper. If the thread could not be started, the first
- * push after a tick, or the first copy that is made or refused, tries again. */
+/* The queues' `wake`, on a request thread or a helper. If the thread could not be started, the
+ * first push after a tick, or the first copy that is made or refused, tries again. */
 static int wake(void *baton)
 {
     mirror_sender_t *sender = baton;
@@ -306,7 +320,8 @@ static apr_uint32_t descriptor_limit(void)
 {
     struct rlimit limit;
 
-    if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY || limit.rlim_cur > 262144) {
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY ||
+        limit.rlim_cur > 262144) {
         return 65536;
     }
     return limit.rlim_cur >= 8 ? (apr_uint32_t)(limit.rlim_cur / 4) : 2;

@@ -27,12 +27,15 @@ static int is_name(const char *name)
     return *name == '\0';
 }
 
-/* An IPv6 address as there is one way to write it, in `buffer` (INET6_ADDRSTRLEN bytes); NULL: it is none. */
+/* An IPv6 address as there is one way to write it, in `buffer` (INET6_ADDRSTRLEN bytes); NULL: it
+ * is none. */
 static const char *canonical(char *buffer, const char *address)
 {
     struct in6_addr v6;
 
-    return inet_pton(AF_INET6, address, &v6) == 1 ? inet_ntop(AF_INET6, &v6, buffer, INET6_ADDRSTRLEN) : NULL;
+    return inet_pton(AF_INET6, address, &v6) == 1
+               ? inet_ntop(AF_INET6, &v6, buffer, INET6_ADDRSTRLEN)
+               : NULL;
 }
 
 /* Returns 0 if it is none. */
@@ -45,7 +48,8 @@ static int read_port(apr_port_t *port, const char *text)
     return value >= 1 && value <= 65535;
 }
 
-/* Take "name:port" or "[address]:port" apart. Returns 0 if it is no such text. *host is in `pool`. */
+/* Take "name:port" or "[address]:port" apart. Returns 0 if it is no such text. *host is in `pool`.
+ * */
 static int split(const char **host, apr_port_t *port, const char *text, apr_pool_t *pool)
 {
     const char *colon = strrchr(text, ':');
@@ -54,7 +58,8 @@ static int split(const char **host, apr_port_t *port, const char *text, apr_pool
     if (!colon || colon == text || !read_port(port, colon + 1)) {
         return 0;
     }
-    *host = apr_pstrmemdup(pool, text + bracketed, (apr_size_t)(colon - text) - 2 * (apr_size_t)bracketed);
+    *host = apr_pstrmemdup(pool, text + bracketed,
+                           (apr_size_t)(colon - text) - 2 * (apr_size_t)bracketed);
     return 1;
 }
 
@@ -84,13 +89,15 @@ static int read_pattern(pattern_t *pattern, const char *text, apr_pool_t *pool)
     return !*text || (*text == ':' && read_port(&pattern->port, text + 1));
 }
 
-const char *mirror_allow_add(apr_array_header_t **allow, const char *text, const char *name, apr_pool_t *pool)
+const char *mirror_allow_add(apr_array_header_t **allow, const char *text, const char *name,
+                             apr_pool_t *pool)
 {
     pattern_t pattern;
 
     if (!read_pattern(&pattern, text, pool)) {
         return apr_psprintf(pool,
-                            "%s: a host name or address, with * at its front or without, and perhaps a port, such as "
+                            "%s: a host name or address, with * at its front or without, and "
+                            "perhaps a port, such as "
                             "mirror.example.com:8080 or *.example.com, is needed; got %s",
                             name, mirror_value_quote(text, pool));
     }
@@ -136,11 +143,13 @@ static int has_node(const mirror_settings_t *settings, const char *host)
     return 0;
 }
 
-/* Whether the settings of the configuration file have it. The host of a Unix socket's mirror is nobody's address. */
+/* Whether the settings of the configuration file have it. The host of a Unix socket's mirror is
+ * nobody's address. */
 static int is_configured(const mirror_settings_t *settings, const char *host)
 {
     return (!settings->target.socket && !apr_cstr_casecmp(host, settings->target.hostname)) ||
-           (settings->redis_host && !apr_cstr_casecmp(host, settings->redis_host)) || has_node(settings, host);
+           (settings->redis_host && !apr_cstr_casecmp(host, settings->redis_host)) ||
+           has_node(settings, host);
 }
 
 /* Whether the manager may set this host (without brackets) with this port. */
@@ -175,10 +184,11 @@ static int is_configured_node(const mirror_settings_t *settings, const char *nod
 
 static const char *refuse(const char *name, const char *host, apr_port_t port, apr_pool_t *pool)
 {
-    return apr_psprintf(pool, "%s: a host that ProxyMirrorAllowHost allows is needed; got %s", name,
-                        mirror_value_quote(apr_psprintf(pool, strchr(host, ':') ? "[%s]:%u" : "%s:%u", host,
-                                                        (unsigned)port),
-                                           pool));
+    return apr_psprintf(
+        pool, "%s: a host that ProxyMirrorAllowHost allows is needed; got %s", name,
+        mirror_value_quote(
+            apr_psprintf(pool, strchr(host, ':') ? "[%s]:%u" : "%s:%u", host, (unsigned)port),
+            pool));
 }
 
 const char *mirror_allow_settings(const mirror_registry_t *registry, const mirror_t *mirror,
@@ -205,8 +215,10 @@ const char *mirror_allow_settings(const mirror_registry_t *registry, const mirro
 
         if (!is_configured_node(file, node) &&
             (!split(&host, &port, node, pool) || !allows_host(registry, host, port))) {
-            return apr_psprintf(pool, "redis_cluster_nodes: hosts that ProxyMirrorAllowHost allows are needed; got %s",
-                                mirror_value_quote(node, pool));
+            return apr_psprintf(
+                pool,
+                "redis_cluster_nodes: hosts that ProxyMirrorAllowHost allows are needed; got %s",
+                mirror_value_quote(node, pool));
         }
     }
     return NULL;

@@ -14,8 +14,8 @@
 #define TRIES    10000 /* each but the last lost to another change that succeeded */
 #define LIST_MAX 4096  /* bytes of a list of attributes */
 
-const char *mirror_settings_change_list(const mirror_settings_t *before, const mirror_settings_t *after,
-                                        apr_pool_t *pool)
+const char *mirror_settings_change_list(const mirror_settings_t *before,
+                                        const mirror_settings_t *after, apr_pool_t *pool)
 {
     const mirror_attribute_t *row;
     const char *list = "";
@@ -60,7 +60,8 @@ static apr_status_t give_back(void *settings)
 }
 
 /* What was found out about another host, or another limit, does not hold. */
-static void forget(mirror_slot_t *slot, const mirror_settings_t *before, const mirror_settings_t *after)
+static void forget(mirror_slot_t *slot, const mirror_settings_t *before,
+                   const mirror_settings_t *after)
 {
     if (strcmp(before->target.url, after->target.url)) {
         apr_atomic_set64(&slot->down_until, 0);
@@ -98,13 +99,17 @@ static const char *edit(const char **text, const attempt_t *attempt, const char 
     return wrong;
 }
 
-/* Return what is wrong with settings that may be set, but cannot be in force here; NULL: nothing. */
-static const char *check(const attempt_t *attempt, const mirror_settings_t *before, const mirror_settings_t *after)
+/* Return what is wrong with settings that may be set, but cannot be in force here; NULL: nothing.
+ * */
+static const char *check(const attempt_t *attempt, const mirror_settings_t *before,
+                         const mirror_settings_t *after)
 {
-    const char *wrong = mirror_allow_settings(attempt->registry, attempt->mirror, after, attempt->pool);
+    const char *wrong =
+        mirror_allow_settings(attempt->registry, attempt->mirror, after, attempt->pool);
 
-    if (!wrong && (strcmp(before->target.url, after->target.url) || before->limit_id != after->limit_id ||
-                   before->enable_limit_count != after->enable_limit_count)) {
+    if (!wrong &&
+        (strcmp(before->target.url, after->target.url) || before->limit_id != after->limit_id ||
+         before->enable_limit_count != after->enable_limit_count)) {
         wrong = mirror_settings_missing(attempt->mirror, after, attempt->pool);
         wrong = wrong ? apr_pstrcat(attempt->pool, "attributes: ", wrong, NULL) : NULL;
     }
@@ -112,20 +117,24 @@ static const char *check(const attempt_t *attempt, const mirror_settings_t *befo
 }
 
 /* Read what is stored, and make settings of it. Returns 1 if that ends the attempt. */
-static int read_stored(mirror_settings_t **before, mirror_store_text_t *stored, const attempt_t *attempt, apr_pool_t *pool)
+static int read_stored(mirror_settings_t **before, mirror_store_text_t *stored,
+                       const attempt_t *attempt, apr_pool_t *pool)
 {
     const mirror_t *mirror = attempt->mirror;
     const char *wrong;
 
     if (apr_atomic_read64(&mirror->slot->config) != mirror->config) {
-        return end(attempt, MIRROR_CHANGE_RELOADED, "mirror: httpd has just read its configuration anew; ask again");
+        return end(attempt, MIRROR_CHANGE_RELOADED,
+                   "mirror: httpd has just read its configuration anew; ask again");
     }
-    mirror_store_read(stored, &mirror->slot->version, mirror_table_store(attempt->registry->table, mirror->slot), pool);
+    mirror_store_read(stored, &mirror->slot->version,
+                      mirror_table_store(attempt->registry->table, mirror->slot), pool);
     if (stored->config != mirror->config) {
         stored->text = NULL;
     }
     wrong = mirror_settings_make(before, mirror, stored->text, stored->version, pool);
-    if (wrong && !attempt->asked->edit) { /* what cannot be in force is not in force, and can be taken away */
+    /* what cannot be in force is not in force, and can be taken away */
+    if (wrong && !attempt->asked->edit) {
         wrong = mirror_settings_make(before, mirror, NULL, stored->version, pool);
     }
     return wrong ? end(attempt, MIRROR_CHANGE_BROKEN, wrong) : 0;
@@ -141,16 +150,19 @@ static int store(const attempt_t *attempt, const mirror_store_text_t *stored, co
     if (stored->text ? text && !strcmp(text, stored->text) : !text) {
         return end(attempt, MIRROR_CHANGE_NONE, NULL);
     }
-    rv = mirror_store_write(&slot->version, mirror_table_store(table, slot), mirror_table_store_lock(table),
-                            stored->version, attempt->mirror->config, text);
+    rv = mirror_store_write(&slot->version, mirror_table_store(table, slot),
+                            mirror_table_store_lock(table), stored->version,
+                            attempt->mirror->config, text);
     if (rv == APR_SUCCESS) {
         forget(slot, attempt->result->before, attempt->result->after);
         return end(attempt, MIRROR_CHANGE_MADE, NULL);
     }
     return APR_STATUS_IS_EAGAIN(rv) ? 0
            : rv == APR_ENOSPC
-               ? end(attempt, MIRROR_CHANGE_BAD, "attributes: all that is set of a mirror is at most 65535 bytes; got more")
-               : end(attempt, MIRROR_CHANGE_BUSY, "mirror: another change of it hangs; ask again later");
+               ? end(attempt, MIRROR_CHANGE_BAD,
+                     "attributes: all that is set of a mirror is at most 65535 bytes; got more")
+               : end(attempt, MIRROR_CHANGE_BUSY,
+                     "mirror: another change of it hangs; ask again later");
 }
 
 /* Returns 0 if another change was faster. */
@@ -184,8 +196,9 @@ static int try_once(const attempt_t *attempt, apr_pool_t *pool)
     return wrong ? end(attempt, MIRROR_CHANGE_BAD, wrong) : store(attempt, &stored, text);
 }
 
-void mirror_settings_change_apply(mirror_settings_change_t *result, const mirror_registry_t *registry,
-                                  const mirror_t *mirror, const mirror_settings_edit_t *asked, apr_pool_t *pool)
+void mirror_settings_change_apply(mirror_settings_change_t *result,
+                                  const mirror_registry_t *registry, const mirror_t *mirror,
+                                  const mirror_settings_edit_t *asked, apr_pool_t *pool)
 {
     attempt_t attempt = { result, registry, mirror, asked, NULL };
     apr_pool_t *ptemp;

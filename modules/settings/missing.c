@@ -8,12 +8,14 @@
 #include "limit/limit.h"
 #include "settings/settings.h"
 
-const char *mirror_settings_missing(const mirror_t *mirror, const mirror_settings_t *settings, apr_pool_t *pool)
+const char *mirror_settings_missing(const mirror_t *mirror, const mirror_settings_t *settings,
+                                    apr_pool_t *pool)
 {
     const char *missing = NULL;
 
     if (!strcmp(settings->target.scheme, "https")) {
-        missing = mirror_tls_missing("an https:// mirror", mirror->vhost, settings->target.url, pool);
+        missing =
+            mirror_tls_missing("an https:// mirror", mirror->vhost, settings->target.url, pool);
     }
     return missing ? missing : mirror_limit_missing(mirror, settings, pool);
 }

@@ -72,8 +72,8 @@ const char *mirror_override_print(const mirror_override_t *override, apr_pool_t 
 
 /* ---- JSON ---- */
 
-/* What yajl would make too much or too little of, in what may be JSON: deep nesting, a NUL, which ends strings, and
- * comments, which it lets pass, and in which a quote means nothing. */
+/* What yajl would make too much or too little of, in what may be JSON: deep nesting, a NUL, which
+ * ends strings, and comments, which it lets pass, and in which a quote means nothing. */
 static const char *refuse_text(const char *text, apr_size_t size)
 {
     int depth = 0, quoted = 0;
@@ -90,13 +90,15 @@ static const char *refuse_text(const char *text, apr_size_t size)
             i += text[i] == '\\';
         }
         else if (text[i] == '/') {
-            return "body: a JSON object of attributes is needed; got no JSON (there is a / outside of strings)";
+            return "body: a JSON object of attributes is needed; got no JSON (there is a / outside "
+                   "of strings)";
         }
         else if (text[i] == '}' || text[i] == ']') {
             depth--;
         }
         else if ((text[i] == '{' || text[i] == '[') && ++depth > DEPTH_MAX) {
-            return "body: a JSON object of attributes, nested at most 16 deep, is needed; got a deeper one";
+            return "body: a JSON object of attributes, nested at most 16 deep, is needed; got a "
+                   "deeper one";
         }
     }
     return NULL;
@@ -117,8 +119,8 @@ static const char *refuse_twice(yajl_val json, apr_pool_t *pool)
         const char *name = json->u.object.keys[i];
 
         if (apr_hash_get(names, name, APR_HASH_KEY_STRING)) {
-            return apr_pstrcat(pool, "attributes: each may be given once; got ", mirror_value_quote(name, pool),
-                               " twice", NULL);
+            return apr_pstrcat(pool, "attributes: each may be given once; got ",
+                               mirror_value_quote(name, pool), " twice", NULL);
         }
         apr_hash_set(names, name, APR_HASH_KEY_STRING, name);
     }
@@ -132,7 +134,8 @@ static const char *first_line(char *fault)
     return fault;
 }
 
-const char *mirror_override_read_json(yajl_val *json, const char *text, apr_size_t size, apr_pool_t *pool)
+const char *mirror_override_read_json(yajl_val *json, const char *text, apr_size_t size,
+                                      apr_pool_t *pool)
 {
     char fault[FAULT_SIZE];
     const char *wrong = refuse_text(text, size);
@@ -161,7 +164,8 @@ static void leave_to_file(mirror_override_t *override, const mirror_attribute_t 
     override->reset &= ~mirror_attributes_bit(row);
 }
 
-static const char *reset(mirror_override_t *override, const mirror_attribute_t *row, apr_pool_t *pool)
+static const char *reset(mirror_override_t *override, const mirror_attribute_t *row,
+                         apr_pool_t *pool)
 {
     if (row->flags & MIRROR_ATTRIBUTE_NO_DEFAULT) {
         return apr_psprintf(pool, "%s: %s; got nothing", row->name, row->rule.needed);
@@ -172,7 +176,8 @@ static const char *reset(mirror_override_t *override, const mirror_attribute_t *
 }
 
 /* Whether `text` is how the value is shown that it would set, but cannot: then it is kept. */
-static int is_kept(mirror_override_t *override, const mirror_attribute_t *row, const char *text, const mirror_t *mirror)
+static int is_kept(mirror_override_t *override, const mirror_attribute_t *row, const char *text,
+                   const mirror_t *mirror)
 {
     if (row->rule.type == &mirror_value_secret) {
         override->new_password |= strcmp(text, KEPT) != 0;
@@ -199,7 +204,8 @@ static const char *set(mirror_override_t *override, const mirror_attribute_t *ro
     return mirror_attributes_set_json(&override->given, row->name, value, pool);
 }
 
-const char *mirror_override_patch(mirror_override_t *override, yajl_val json, const mirror_t *mirror, apr_pool_t *pool)
+const char *mirror_override_patch(mirror_override_t *override, yajl_val json,
+                                  const mirror_t *mirror, apr_pool_t *pool)
 {
     const mirror_attribute_t *row;
     const char *wrong = NULL;
@@ -214,7 +220,8 @@ const char *mirror_override_patch(mirror_override_t *override, yajl_val json, co
     return wrong;
 }
 
-const char *mirror_override_put(mirror_override_t *override, yajl_val json, const mirror_t *mirror, apr_pool_t *pool)
+const char *mirror_override_put(mirror_override_t *override, yajl_val json, const mirror_t *mirror,
+                                apr_pool_t *pool)
 {
     const char *wrong = mirror_override_patch(override, json, mirror, pool);
     const mirror_attribute_t *row;
@@ -255,13 +262,15 @@ void mirror_override_tidy(mirror_override_t *override, const mirror_t *mirror, a
 
         if ((given || override->reset & mirror_attributes_bit(row)) &&
             !(given && row->rule.type == &mirror_value_secret) &&
-            mirror_attributes_same(given ? &override->given : mirror->defaults, mirror->settings, row, pool)) {
+            mirror_attributes_same(given ? &override->given : mirror->defaults, mirror->settings,
+                                   row, pool)) {
             leave_to_file(override, row);
         }
     }
 }
 
-void mirror_override_apply(mirror_settings_t *settings, const mirror_override_t *override, const mirror_t *mirror)
+void mirror_override_apply(mirror_settings_t *settings, const mirror_override_t *override,
+                           const mirror_t *mirror)
 {
     const mirror_attribute_t *row;
 
@@ -277,9 +286,10 @@ void mirror_override_apply(mirror_settings_t *settings, const mirror_override_t 
 
 /* ---- passwords ---- */
 
-/* The first attribute by which one's password goes elsewhere than the other's; NULL if it is the same password, and goes
- * to the same servers in the same way. */
-static const char *other_way(const mirror_settings_t *a, const mirror_settings_t *b, apr_pool_t *pool)
+/* The first attribute by which one's password goes elsewhere than the other's; NULL if it is the
+ * same password, and goes to the same servers in the same way. */
+static const char *other_way(const mirror_settings_t *a, const mirror_settings_t *b,
+                             apr_pool_t *pool)
 {
     static const char *const way[] = { "redis_password",      "redis_host",     "redis_port",
                                        "redis_cluster_nodes", "redis_username", "redis_ssl" };
@@ -295,18 +305,22 @@ static const char *other_way(const mirror_settings_t *a, const mirror_settings_t
     return NULL;
 }
 
-const char *mirror_override_refuse_password(const mirror_override_t *override, const mirror_settings_t *before,
-                                            const mirror_t *mirror, apr_pool_t *pool)
+const char *mirror_override_refuse_password(const mirror_override_t *override,
+                                            const mirror_settings_t *before, const mirror_t *mirror,
+                                            apr_pool_t *pool)
 {
     mirror_settings_t settings;
     const char *way;
 
     mirror_override_apply(&settings, override, mirror);
-    if (!settings.redis_password || override->new_password || !other_way(&settings, mirror->settings, pool) ||
+    if (!settings.redis_password || override->new_password ||
+        !other_way(&settings, mirror->settings, pool) ||
         !other_way(&settings, mirror->defaults, pool)) {
         return NULL;
     }
     way = other_way(&settings, before, pool);
-    return way ? apr_psprintf(pool, "redis_password: it is needed anew with a change of %s; got nothing new", way)
+    return way ? apr_psprintf(
+                     pool, "redis_password: it is needed anew with a change of %s; got nothing new",
+                     way)
                : NULL;
 }

@@ -28,22 +28,26 @@ static void read_statuses(mirror_rules_t *rules, const apr_array_header_t *list)
     }
 }
 
-static const char *parse(const ap_expr_info_t **expr, const char *name, const char *needed, const char *text,
-                         unsigned flags, apr_pool_t *pool, apr_pool_t *ptemp)
+static const char *parse(const ap_expr_info_t **expr, const char *name, const char *needed,
+                         const char *text, unsigned flags, apr_pool_t *pool, apr_pool_t *ptemp)
 {
     const char *why = text ? mirror_expr_parse(expr, text, flags, pool, ptemp) : NULL;
 
-    return why ? apr_psprintf(pool, "%s: %s is needed; got %s (%s)", name, needed, mirror_value_quote(text, pool), why)
+    return why ? apr_psprintf(pool, "%s: %s is needed; got %s (%s)", name, needed,
+                              mirror_value_quote(text, pool), why)
                : NULL;
 }
 
-static unsigned restriction(const char *text, const mirror_settings_t *trusted, const char *trusted_text)
+static unsigned restriction(const char *text, const mirror_settings_t *trusted,
+                            const char *trusted_text)
 {
-    return !trusted || (text && trusted_text && !strcmp(text, trusted_text)) ? 0 : AP_EXPR_FLAG_RESTRICTED;
+    return !trusted || (text && trusted_text && !strcmp(text, trusted_text))
+               ? 0
+               : AP_EXPR_FLAG_RESTRICTED;
 }
 
-const char *mirror_rules_compile(mirror_settings_t *settings, const mirror_settings_t *trusted, apr_pool_t *pool,
-                                  apr_pool_t *ptemp)
+const char *mirror_rules_compile(mirror_settings_t *settings, const mirror_settings_t *trusted,
+                                 apr_pool_t *pool, apr_pool_t *ptemp)
 {
     mirror_rules_t *rules;
     const char *wrong;
@@ -53,13 +57,15 @@ const char *mirror_rules_compile(mirror_settings_t *settings, const mirror_setti
         return NULL;
     }
     rules = apr_pcalloc(pool, sizeof(*rules));
-    wrong = parse(&rules->expr, "expr", "an expression", settings->expr,
-                  restriction(settings->expr, trusted, trusted ? trusted->expr : NULL), pool, ptemp);
+    wrong =
+        parse(&rules->expr, "expr", "an expression", settings->expr,
+              restriction(settings->expr, trusted, trusted ? trusted->expr : NULL), pool, ptemp);
     if (!wrong) {
-        wrong = parse(&rules->sample_key, "sample_key", "a string expression", settings->sample_key,
-                      restriction(settings->sample_key, trusted, trusted ? trusted->sample_key : NULL) |
-                          AP_EXPR_FLAG_STRING_RESULT,
-                      pool, ptemp);
+        wrong =
+            parse(&rules->sample_key, "sample_key", "a string expression", settings->sample_key,
+                  restriction(settings->sample_key, trusted, trusted ? trusted->sample_key : NULL) |
+                      AP_EXPR_FLAG_STRING_RESULT,
+                  pool, ptemp);
     }
     if (!wrong) {
         read_statuses(rules, settings->status);

@@ -51,7 +51,8 @@ void *mirror_scope_merge_server(apr_pool_t *p, void *base, void *over)
     mirror_scope_server_t *merged = apr_pmemdup(p, base, sizeof(*merged));
 
     mirror_attributes_merge(&merged->defaults, &((mirror_scope_server_t *)over)->defaults);
-    merged->log = ((mirror_scope_server_t *)over)->log ? ((mirror_scope_server_t *)over)->log : merged->log;
+    merged->log =
+        ((mirror_scope_server_t *)over)->log ? ((mirror_scope_server_t *)over)->log : merged->log;
     return merged;
 }
 
@@ -61,8 +62,8 @@ void *mirror_scope_create(apr_pool_t *p, char *dir)
     return apr_pcalloc(p, sizeof(mirror_scope_t));
 }
 
-/* Also for requests. Neither is ever changed again, so nothing is made new if one of them will do. Mirrors are replaced,
- * changes of headers are added, those of the outer scope first. */
+/* Also for requests. Neither is ever changed again, so nothing is made new if one of them will do.
+ * Mirrors are replaced, changes of headers are added, those of the outer scope first. */
 void *mirror_scope_merge(apr_pool_t *p, void *base, void *over)
 {
     const mirror_scope_t *outer = base, *inner = over;
@@ -81,7 +82,8 @@ void *mirror_scope_merge(apr_pool_t *p, void *base, void *over)
 
 mirror_registry_t *mirror_scope_registry(const server_rec *s)
 {
-    const mirror_scope_server_t *config = ap_get_module_config(s->module_config, &proxy_mirror_module);
+    const mirror_scope_server_t *config =
+        ap_get_module_config(s->module_config, &proxy_mirror_module);
 
     return config->registry;
 }
@@ -105,7 +107,8 @@ const apr_array_header_t *mirror_scope_headers(const mirror_scope_t *scope)
 
 const mirror_log_t *mirror_scope_log(const server_rec *s)
 {
-    const mirror_scope_server_t *config = ap_get_module_config(s->module_config, &proxy_mirror_module);
+    const mirror_scope_server_t *config =
+        ap_get_module_config(s->module_config, &proxy_mirror_module);
 
     return config->log;
 }

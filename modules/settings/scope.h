@@ -1,9 +1,11 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE.
  *
- * settings/scope.h - what a section or a server of the configuration says of mirrors, and the registry of a load.
+ * settings/scope.h - what a section or a server of the configuration says of mirrors, and the
+ * registry of a load.
  *
- * All of it is in pconf and never changes after startup. httpd reads its configuration twice at the start and once at each
- * reload, each time into a cleared pconf. The registry hangs on that pool, so each time begins with an empty one.
+ * All of it is in pconf and never changes after startup. httpd reads its configuration twice at
+ * the start and once at each reload, each time into a cleared pconf. The registry hangs on that
+ * pool, so each time begins with an empty one.
  */
 #ifndef MIRROR_SETTINGS_SCOPE_H
 #define MIRROR_SETTINGS_SCOPE_H
@@ -32,7 +34,8 @@ typedef struct mirror_scope_server_t {
 
 /* ---- startup ---- */
 
-/* The registry of this load; made with its defaults when it is asked for first. It hangs on pconf. */
+/* The registry of this load; made with its defaults when it is asked for first. It hangs on pconf.
+ * */
 mirror_registry_t *mirror_scope_get_registry(apr_pool_t *pconf);
 
 /* The module record's functions. */
@@ -56,7 +59,8 @@ const apr_array_header_t *mirror_scope_mirrors(const mirror_scope_t *scope);
 /* How the headers of a scope's copies are changed, of mirror_header_edit_t *; NULL: not at all. */
 const apr_array_header_t *mirror_scope_headers(const mirror_scope_t *scope);
 
-/* Return the ProxyMirrorLog of a server, which may not be open (mirror_log_if_open()); NULL: it has none. */
+/* Return the ProxyMirrorLog of a server, which may not be open (mirror_log_if_open()); NULL: it has
+ * none. */
 const mirror_log_t *mirror_scope_log(const server_rec *s);
 
 #endif

@@ -2,8 +2,9 @@
  *
  * settings/settings.c - the settings that are in force. See settings/settings.h.
  *
- * The mutex is taken by request threads alone, and never by the sender: under prefork the child ends in the handler of a
- * signal, which may interrupt its only request thread within it, and then waits for the sender.
+ * The mutex is taken by request threads alone, and never by the sender: under prefork the child
+ * ends in the handler of a signal, which may interrupt its only request thread within it, and then
+ * waits for the sender.
  */
 #include <httpd.h>
 #include <http_config.h>
@@ -29,7 +30,8 @@ typedef enum { AT_START, AT_REQUEST } moment_e;
 /* ---- making them ---- */
 
 /* Returns NULL, or what is wrong, in the settings' own pool. */
-static const char *compile(mirror_settings_t *settings, const mirror_t *mirror, const mirror_override_t *override)
+static const char *compile(mirror_settings_t *settings, const mirror_t *mirror,
+                           const mirror_override_t *override)
 {
     apr_pool_t *memory = settings->pool, *ptemp;
     apr_array_header_t *faults = apr_array_make(memory, 1, sizeof(const char *));
@@ -55,7 +57,8 @@ static const char *compile(mirror_settings_t *settings, const mirror_t *mirror, 
 const char *mirror_settings_make(mirror_settings_t **out, const mirror_t *mirror, const char *text,
                                  apr_uint64_t version, apr_pool_t *pool)
 {
-    apr_pool_t *memory = mirror_memory_pool_create("mirror_settings"); /* of whoever drops the last reference */
+    /* of whoever drops the last reference */
+    apr_pool_t *memory = mirror_memory_pool_create("mirror_settings");
     mirror_settings_t *settings = apr_pcalloc(memory, sizeof(*settings));
     mirror_override_t override;
     const char *wrong = mirror_override_parse(&override, text, memory);
@@ -92,7 +95,8 @@ static const mirror_settings_t *find(mirror_lane_t *lane, apr_uint64_t version)
     return found;
 }
 
-/* Make a set the lane's, unless it has a later one: then that is it. Owns the reference to `made`. Returns another one. */
+/* Make a set the lane's, unless it has a later one: then that is it. Owns the reference to `made`.
+ * Returns another one. */
 static const mirror_settings_t *install(mirror_lane_t *lane, mirror_settings_t *made)
 {
     mirror_settings_t *former = made, *found;
@@ -121,13 +125,15 @@ static void discard(mirror_lane_t *lane, apr_uint64_t version, const char *why, 
     }
     if (moment == AT_START) { /* before the reload it could */
         ap_log_error(APLOG_MARK, APLOG_NOTICE, 0, ap_server_conf,
-                     "PM0912: mirror %s is as the configuration file says again, and not as it was set in the manager: "
+                     "PM0912: mirror %s is as the configuration file says again, and not as it was "
+                     "set in the manager: "
                      "that cannot be in force any more: %s",
                      mirror->name, why);
     }
     else { /* no manager of this load has stored that */
         ap_log_error(APLOG_MARK, APLOG_ERR, 0, ap_server_conf,
-                     "PM0911: mirror %s is as the configuration file says: what is stored in shared memory as set in "
+                     "PM0911: mirror %s is as the configuration file says: what is stored in "
+                     "shared memory as set in "
                      "the manager cannot be in force: %s",
                      mirror->name, why);
     }
@@ -135,10 +141,11 @@ static void discard(mirror_lane_t *lane, apr_uint64_t version, const char *why, 
 
 /* As mirror_settings_make(), of what is stored; what this configuration does not allow is wrong,
  * too. */
-static const char *make_stored(mirror_settings_t **made, const mirror_lane_t *lane, const mirror_store_text_t *stored,
-                               apr_pool_t *ptemp)
+static const char *make_stored(mirror_settings_t **made, const mirror_lane_t *lane,
+                               const mirror_store_text_t *stored, apr_pool_t *ptemp)
 {
-    const char *wrong = mirror_settings_make(made, lane->mirror, stored->text, stored->version, ptemp);
+    const char *wrong =
+        mirror_settings_make(made, lane->mirror, stored->text, stored->version, ptemp);
 
     if (!wrong && stored->text) {
         wrong = mirror_allow_settings(lane->child->registry, lane->mirror, *made, ptemp);
@@ -157,8 +164,8 @@ static const mirror_settings_t *renew(mirror_lane_t *lane, moment_e moment)
     mirror_store_text_t stored;
     const char *wrong;
 
-    mirror_store_read(&stored, &mirror->slot->version, mirror_table_store(lane->child->registry->table, mirror->slot),
-                      ptemp);
+    mirror_store_read(&stored, &mirror->slot->version,
+                      mirror_table_store(lane->child->registry->table, mirror->slot), ptemp);
     if (stored.config != mirror->config) {
         stored.text = NULL; /* it was set over another line than that of this child */
     }
@@ -177,7 +184,8 @@ apr_status_t mirror_settings_init(mirror_lane_t *lane, apr_pool_t *pool)
 {
     apr_status_t rv = apr_thread_mutex_create(&lane->mutex, APR_THREAD_MUTEX_DEFAULT, pool);
 
-    if (rv == APR_SUCCESS && lane->mirror->slot && apr_atomic_read64(&lane->mirror->slot->version) != 0) {
+    if (rv == APR_SUCCESS && lane->mirror->slot &&
+        apr_atomic_read64(&lane->mirror->slot->version) != 0) {
         mirror_settings_drop(renew(lane, AT_START));
     }
     return rv;
@@ -203,8 +211,8 @@ static apr_status_t give_back(void *settings)
     return APR_SUCCESS;
 }
 
-const mirror_settings_t *mirror_settings_borrow(const mirror_registry_t *registry, const mirror_t *mirror,
-                                                apr_pool_t *pool)
+const mirror_settings_t *mirror_settings_borrow(const mirror_registry_t *registry,
+                                                const mirror_t *mirror, apr_pool_t *pool)
 {
     const mirror_settings_t *settings;
 

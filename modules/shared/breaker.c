@@ -61,7 +61,9 @@ apr_time_t mirror_breaker_down_until(mirror_slot_t *slot)
 {
     apr_uint64_t until = apr_atomic_read64(&slot->down_until);
 
-    return is_ahead(until, mirror_clock_now(), MIRROR_LONGEST) ? mirror_clock_to_wall((apr_time_t)until) : 0;
+    return is_ahead(until, mirror_clock_now(), MIRROR_LONGEST)
+               ? mirror_clock_to_wall((apr_time_t)until)
+               : 0;
 }
 
 void mirror_breaker_dropped(mirror_lane_t *lane, apr_uint64_t dropped)
@@ -69,8 +71,8 @@ void mirror_breaker_dropped(mirror_lane_t *lane, apr_uint64_t dropped)
     apr_atomic_add64(&lane->mirror->slot->down_drops, dropped);
 }
 
-void mirror_breaker_down(mirror_lane_t *lane, apr_interval_time_t retry, const char *what, apr_status_t rv,
-                         void *server)
+void mirror_breaker_down(mirror_lane_t *lane, apr_interval_time_t retry, const char *what,
+                         apr_status_t rv, void *server)
 {
     apr_uint64_t until = (apr_uint64_t)(mirror_clock_now() + retry);
     /* A retry of 0 means that every copy is a probe. */
@@ -78,8 +80,8 @@ void mirror_breaker_down(mirror_lane_t *lane, apr_interval_time_t retry, const c
 
     if (was == 0) {
         ap_log_error(APLOG_MARK, APLOG_WARNING, rv, (server_rec *)server,
-                     "PM0400: mirror %s is down: %s failed; its copies are dropped, and one is tried every %" APR_TIME_T_FMT
-                     " ms",
+                     "PM0400: mirror %s is down: %s failed; its copies are dropped, and one is "
+                     "tried every %" APR_TIME_T_FMT " ms",
                      lane->mirror->name, what, apr_time_as_msec(retry));
     }
 }
@@ -90,7 +92,8 @@ void mirror_breaker_up(mirror_lane_t *lane, void *server)
 
     if (apr_atomic_read64(&slot->down_until) != 0 && apr_atomic_xchg64(&slot->down_until, 0) != 0) {
         ap_log_error(APLOG_MARK, APLOG_NOTICE, 0, (server_rec *)server,
-                     "PM0401: mirror %s is up again; %" APR_UINT64_T_FMT " copies were dropped while it was down",
+                     "PM0401: mirror %s is up again; %" APR_UINT64_T_FMT
+                     " copies were dropped while it was down",
                      lane->mirror->name, apr_atomic_xchg64(&slot->down_drops, 0));
     }
 }

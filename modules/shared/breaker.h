@@ -19,8 +19,9 @@ typedef enum { MIRROR_BREAKER_PASS, MIRROR_BREAKER_PROBE, MIRROR_BREAKER_REFUSE 
 
 /* ---- request threads ---- */
 
-/* Whether a copy may go to `lane`'s mirror: PASS, if it is up; PROBE, if it is down and this copy is to find out whether
- * it still is; REFUSE, if it is not to be made (counted in the slot's down_drops). */
+/* Whether a copy may go to `lane`'s mirror: PASS, if it is up; PROBE, if it is down and this copy
+ * is to find out whether it still is; REFUSE, if it is not to be made (counted in the slot's
+ * down_drops). */
 mirror_breaker_e mirror_breaker_pass(mirror_lane_t *lane, const mirror_settings_t *settings);
 
 /* ---- any thread, any process ---- */
@@ -42,10 +43,10 @@ int mirror_breaker_is_down(const mirror_lane_t *lane, apr_time_t now);
 /* `dropped` more copies ended because it is down. */
 void mirror_breaker_dropped(mirror_lane_t *lane, apr_uint64_t dropped);
 
-/* A connection failed with `rv` while `what` ("connect to 127.0.0.1:80"): it is down for `retry`. One line is logged for
- * all children, by whoever is first. `server` is a server_rec. */
-void mirror_breaker_down(mirror_lane_t *lane, apr_interval_time_t retry, const char *what, apr_status_t rv,
-                         void *server);
+/* A connection failed with `rv` while `what` ("connect to 127.0.0.1:80"): it is down for `retry`.
+ * One line is logged for all children, by whoever is first. `server` is a server_rec. */
+void mirror_breaker_down(mirror_lane_t *lane, apr_interval_time_t retry, const char *what,
+                         apr_status_t rv, void *server);
 
 /* A connection came about. One line is logged if it was down. */
 void mirror_breaker_up(mirror_lane_t *lane, void *server);

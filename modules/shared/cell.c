@@ -16,7 +16,8 @@
 static const apr_interval_time_t latency_us[MIRROR_CELL_BUCKETS - 1] = { BOUNDS(BOUND_US) };
 const double mirror_cell_latency_ms[MIRROR_CELL_BUCKETS - 1] = { BOUNDS(BOUND_MS) };
 
-void mirror_cell_count_answer(mirror_cell_t *cell, int status, int interim, apr_interval_time_t took)
+void mirror_cell_count_answer(mirror_cell_t *cell, int status, int interim,
+                              apr_interval_time_t took)
 {
     int bucket = 0;
 

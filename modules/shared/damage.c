@@ -46,8 +46,7 @@ const char *mirror_table_damage(const mirror_table_segment_t *segment)
         return "its header";
     }
     for (i = 0; i < segment->slots_used; i++) {
-        if (apr_atomic_read64(&mirror_table_slot_at(segment, i)->canary) !=
-            MIRROR_TABLE_MAGIC) {
+        if (apr_atomic_read64(&mirror_table_slot_at(segment, i)->canary) != MIRROR_TABLE_MAGIC) {
             return "what children share of a mirror";
         }
     }

@@ -24,7 +24,7 @@ APLOG_USE_MODULE(proxy_mirror);
 #define LOWER    MIRROR_TABLE_LOWER
 #define UPPER    MIRROR_TABLE_UPPER
 #define FIRST    (MIRROR_TABLE_SHARED + 1) /* the places of one child each */
-#define ATTEMPTS 100                         /* at a word that others change */
+#define ATTEMPTS 100                       /* at a word that others change */
 
 /* ---- settling ---- */
 
@@ -49,8 +49,7 @@ static void settle_cells(mirror_table_t *table, apr_uint32_t place)
         apr_atomic_set64(&cell->in_flight, 0);
         apr_atomic_set64(&cell->connections, 0);
         apr_atomic_set64(&cell->bytes, 0);
-        apr_atomic_add64(&cell->outcomes[MIRROR_OUTCOME_SHUT_DOWN],
-                         mirror_cell_unfinished(cell));
+        apr_atomic_add64(&cell->outcomes[MIRROR_OUTCOME_SHUT_DOWN], mirror_cell_unfinished(cell));
     }
 }
 

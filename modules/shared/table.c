@@ -83,8 +83,8 @@ static void lay_out(SEGMENT *segment, void *base)
         (mirror_table_place_t *)(segment->slots + segment->slots_max * MIRROR_TABLE_SLOT_SIZE);
     segment->cells = (char *)segment->places +
                      MIRROR_TABLE_ALIGNED(segment->places_max * MIRROR_TABLE_PLACE_SIZE);
-    segment->stores = segment->cells + (apr_size_t)segment->places_max * segment->slots_max *
-                                           MIRROR_TABLE_CELL_SIZE;
+    segment->stores = segment->cells +
+                      (apr_size_t)segment->places_max * segment->slots_max * MIRROR_TABLE_CELL_SIZE;
 }
 
 /* Make a segment, and keep it in place of the one before, which is the caller's then. */

@@ -1,6 +1,7 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE.
  *
- * shared/table.h - what children share: one slot of APR shared memory per mirror, one cell per mirror and child.
+ * shared/table.h - what children share: one slot of APR shared memory per mirror, one cell per
+ * mirror and child.
  *
  * One anonymous apr_shm segment in a pool of the process, found again after every restart with
  * ap_retained_data_get, so that nothing is lost over a graceful one, and old children count on in
@@ -8,7 +9,8 @@
  *
  *     header   a magic number, and how many slots and places were ever used
  *     slots    one per mirror: what all children share of it
- *     places   one per child: its pid; the first place is shared by the children that found no other
+ *     places   one per child: its pid; the first place is shared by the children that found no
+ *              other
  *     cells    for each place, one per slot
  *     stores   one per slot: what the manager has set of the mirror (shared/store.h)
  *
@@ -17,11 +19,12 @@
  * parent finds that something else than this module has written to the segment, it logs one line
  * and the next reload makes the segment anew.
  *
- * A child claims a place for its pid and then only adds to its own cells, so a killed child leaves its counts behind;
- * what it still had under way is moved to shut_down when its place is settled. Counters stay when a place is freed and
- * the next child adds to them: they only ever grow, but for the gauges in_flight, connections and bytes. queued is not
- * stored: it is seen - in_flight - the sum of outcomes. For that never to be negative, a copy is counted in this order:
- * seen, in_flight up, in_flight down, outcome.
+ * A child claims a place for its pid and then only adds to its own cells, so a killed child leaves
+ * its counts behind; what it still had under way is moved to shut_down when its place is settled.
+ * Counters stay when a place is freed and the next child adds to them: they only ever grow, but
+ * for the gauges in_flight, connections and bytes. queued is not stored: it is seen - in_flight -
+ * the sum of outcomes. For that never to be negative, a copy is counted in this order: seen,
+ * in_flight up, in_flight down, outcome.
  */
 #ifndef MIRROR_SHARED_TABLE_H
 #define MIRROR_SHARED_TABLE_H
@@ -31,17 +34,20 @@
 
 /* What all children share of one mirror. */
 struct mirror_slot_t {
-    apr_uint64_t canary;     /* the parent writes it, and reads it only to find that others have */
-    apr_uint64_t version;    /* atomic: which text is in its store (shared/store.h); 0: none ever was */
-    apr_uint64_t config;     /* atomic: mirror_t's `config` in the last load that had this mirror */
-    apr_uint64_t down_until; /* atomic: mirror_clock_now()'s time until when the mirror counts as down; 0: it is up */
+    apr_uint64_t canary; /* the parent writes it, and reads it only to find that others have */
+    /* atomic: which text is in its store (shared/store.h); 0: none ever was */
+    apr_uint64_t version;
+    apr_uint64_t config; /* atomic: mirror_t's `config` in the last load that had this mirror */
+    /* atomic: mirror_clock_now()'s time until when the mirror counts as down; 0: it is up */
+    apr_uint64_t down_until;
     apr_uint64_t down_drops; /* atomic: copies that ended as unreachable since it went down */
 
     /* base/window.h says what these hold; all atomic */
     apr_uint64_t limit_local;  /* the window of this node, and how much of it is used */
     apr_uint64_t limit_closed; /* until when which limit is used up */
     apr_uint64_t limit_shared; /* as another server counted last: used, and until when */
-    apr_uint64_t limit_silent; /* mirror_clock_now()'s time since when that server does not answer; 0: it does */
+    /* mirror_clock_now()'s time since when that server does not answer; 0: it does */
+    apr_uint64_t limit_silent;
 };
 
 /* Sums over all children. */
@@ -60,9 +66,9 @@ typedef struct mirror_totals_t {
  * apr_shm_create's, APR_ENOMEM. */
 apr_status_t mirror_table_open(mirror_table_t **table, apr_pool_t *pconf, void *server, int slots);
 
-/* The slot called `name` (at most 64 bytes), a new one if there is none. When all are taken, that of a mirror which is
- * gone for good is used again: neither this load nor the one before had it, nor does any child that still runs.
- * APR_ENOSPC: there is none. */
+/* The slot called `name` (at most 64 bytes), a new one if there is none. When all are taken, that
+ * of a mirror which is gone for good is used again: neither this load nor the one before had it,
+ * nor does any child that still runs. APR_ENOSPC: there is none. */
 apr_status_t mirror_table_slot(mirror_slot_t **slot, mirror_table_t *table, const char *name);
 
 /* All mirrors have their slots: let go of the segment that this load has replaced. */
@@ -79,9 +85,10 @@ void mirror_table_child_ended(mirror_table_t *table, apr_int64_t pid);
 
 /* ---- child, main thread ---- */
 
-/* Claim a place for this process (settling those of dead ones when none is free). If there is none left, it is the one
- * that all such children share, with one warning: what such a child has under way when it is killed is then never
- * settled. Always succeeds. Before any other thread of the child calls in here. */
+/* Claim a place for this process (settling those of dead ones when none is free). If there is none
+ * left, it is the one that all such children share, with one warning: what such a child has under
+ * way when it is killed is then never settled. Always succeeds. Before any other thread of the
+ * child calls in here. */
 apr_status_t mirror_table_claim(int *place, mirror_table_t *table);
 
 /* Give the place back after the last count; what is under way is ended as shut_down. */

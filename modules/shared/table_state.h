@@ -66,11 +66,11 @@ typedef struct mirror_table_segment_t {
     apr_size_t size; /* from the header to the end */
     apr_uint32_t slots_max;
     apr_uint32_t places_max;
-    apr_uint32_t slots_used;          /* slots below have a mirror */
-    apr_uint32_t load;                /* how often the configuration was loaded */
-    int told;                         /* the log has the line of damage */
+    apr_uint32_t slots_used;        /* slots below have a mirror */
+    apr_uint32_t load;              /* how often the configuration was loaded */
+    int told;                       /* the log has the line of damage */
     mirror_table_mirror_t *mirrors; /* by slot */
-    apr_array_header_t *children;     /* of mirror_table_child_t, since this segment was made */
+    apr_array_header_t *children;   /* of mirror_table_child_t, since this segment was made */
 } mirror_table_segment_t;
 
 struct mirror_table_t {
@@ -83,19 +83,19 @@ struct mirror_table_t {
 };
 
 static inline mirror_slot_t *mirror_table_slot_at(const mirror_table_segment_t *segment,
-                                                    apr_uint32_t index)
+                                                  apr_uint32_t index)
 {
     return (mirror_slot_t *)(segment->slots + index * MIRROR_TABLE_SLOT_SIZE);
 }
 
 static inline mirror_store_t *mirror_table_store_at(const mirror_table_segment_t *segment,
-                                                      apr_uint32_t index)
+                                                    apr_uint32_t index)
 {
     return (mirror_store_t *)(segment->stores + index * MIRROR_TABLE_STORE_SIZE);
 }
 
 static inline mirror_cell_t *mirror_table_cell_at(const mirror_table_segment_t *segment,
-                                                    apr_uint32_t place, apr_uint32_t index)
+                                                  apr_uint32_t place, apr_uint32_t index)
 {
     return (mirror_cell_t *)(segment->cells + ((apr_size_t)place * segment->slots_max + index) *
                                                   MIRROR_TABLE_CELL_SIZE);

@@ -36,7 +36,8 @@ void mirror_totals_sum(mirror_totals_t *totals, mirror_table_t *table, const mir
     for (i = 0; i < places; i++) {
         mirror_cell_t *cell = mirror_table_cell(table, (int)i, slot);
 
-        /* What a copy is counted in last is read first: so seen has every copy that is in one of the others. */
+        /* What a copy is counted in last is read first: so seen has every copy that is in one of
+         * the others. */
         add_up(sum->outcomes, cell->outcomes, MIRROR_OUTCOME_COUNT);
         add_up(&sum->in_flight, &cell->in_flight, 1);
         add_up(&sum->seen, &cell->seen, 1);

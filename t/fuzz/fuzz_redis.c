@@ -2,9 +2,9 @@
  *
  * fuzz_redis.c - what a Redis server says, and what is made of it.
  *
- * The first byte says how the rest is cut, the second how many places were asked for; the rest is what the server sent.
- * Whatever it is: no byte beyond what was given, texts that end, elements that are there, and an answer only if it is one
- * that the script can give.
+ * The first byte says how the rest is cut, the second how many places were asked for; the rest is
+ * what the server sent. Whatever it is: no byte beyond what was given, texts that end, elements
+ * that are there, and an answer only if it is one that the script can give.
  */
 #include <stdint.h>
 #include <stdlib.h>
@@ -39,7 +39,8 @@ static void check_reply(const mirror_redis_reply_t *reply, int depth)
     if (mirror_redis_reply_redirect(host, sizeof(host), &port, reply, "MOVED") ||
         mirror_redis_reply_redirect(host, sizeof(host), &port, reply, "ASK")) {
         REQUIRE(reply->type == MIRROR_REDIS_ERROR && port > 0 && strlen(host) < sizeof(host));
-        REQUIRE(mirror_redis_reply_is_error(reply, "MOVED") != mirror_redis_reply_is_error(reply, "ASK"));
+        REQUIRE(mirror_redis_reply_is_error(reply, "MOVED") !=
+                mirror_redis_reply_is_error(reply, "ASK"));
     }
 }
 
@@ -55,8 +56,10 @@ static void check_answer(const mirror_redis_reply_t *reply, apr_int64_t wanted)
     }
 }
 
-/* Read it in parts of at most `most` bytes, each in a block of its exact size. Returns what came of the last one. */
-static apr_status_t read_parts(const char *data, apr_size_t len, apr_size_t most, apr_int64_t wanted)
+/* Read it in parts of at most `most` bytes, each in a block of its exact size. Returns what came of
+ * the last one. */
+static apr_status_t read_parts(const char *data, apr_size_t len, apr_size_t most,
+                               apr_int64_t wanted)
 {
     mirror_redis_reader_t *reader = mirror_redis_reply_reader_create();
     const mirror_redis_reply_t *reply = NULL;
@@ -96,7 +99,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     wanted = 1 + data[1];
     whole = read_parts((const char *)data + 2, size - 2, size, wanted);
     if (whole == APR_SUCCESS) { /* one reply, and nothing behind it */
-        REQUIRE(read_parts((const char *)data + 2, size - 2, most[data[0] % 5], wanted) == APR_SUCCESS);
+        REQUIRE(read_parts((const char *)data + 2, size - 2, most[data[0] % 5], wanted) ==
+                APR_SUCCESS);
     }
     else {
         read_parts((const char *)data + 2, size - 2, most[data[0] % 5], wanted);

@@ -2,9 +2,9 @@
  *
  * fuzz_response.c - the reader of a mirror's answers.
  *
- * The first byte says whether the request was HEAD, and how the rest is cut; the rest is what a mirror sent. However it
- * is cut: the same result, words and numbers at the same byte; no byte beyond what was given; nothing more once it is
- * complete or faulty.
+ * The first byte says whether the request was HEAD, and how the rest is cut; the rest is what a
+ * mirror sent. However it is cut: the same result, words and numbers at the same byte; no byte
+ * beyond what was given; nothing more once it is complete or faulty.
  */
 #include <stdint.h>
 #include <stdlib.h>
@@ -37,10 +37,12 @@ static void look(seen_t *seen, const mirror_response_t *r)
     REQUIRE((seen->fault != NULL) == (seen->rv == APR_EGENERAL));
     REQUIRE(mirror_response_bytes(r) == (apr_int64_t)seen->used);
     REQUIRE(seen->used > 0 || !mirror_response_begun(r));
-    REQUIRE(seen->used <= 3 || mirror_response_begun(r)); /* an empty line, and the CR of another one */
+    /* an empty line, and the CR of another one */
+    REQUIRE(seen->used <= 3 || mirror_response_begun(r));
 }
 
-/* Read one part, from a block of its exact size, so that a sanitizer sees one byte read too many. */
+/* Read one part, from a block of its exact size, so that a sanitizer sees one byte read too many.
+ * */
 static void feed(seen_t *seen, mirror_response_t *r, const char *data, apr_size_t len)
 {
     char *block = malloc(len ? len : 1);
@@ -58,13 +60,13 @@ static void feed(seen_t *seen, mirror_response_t *r, const char *data, apr_size_
 
 static int is_same(const seen_t *a, const seen_t *b)
 {
-    return a->rv == b->rv && a->used == b->used && a->status == b->status && a->interim == b->interim &&
-           a->keepalive == b->keepalive && a->fault == b->fault;
+    return a->rv == b->rv && a->used == b->used && a->status == b->status &&
+           a->interim == b->interim && a->keepalive == b->keepalive && a->fault == b->fault;
 }
 
 /* Read it in parts whose lengths come from `seed`, each at most `most` bytes; 0: whole. */
-static seen_t read_parts(mirror_response_t *r, const char *data, apr_size_t len, int head, apr_uint32_t seed,
-                         apr_size_t most)
+static seen_t read_parts(mirror_response_t *r, const char *data, apr_size_t len, int head,
+                         apr_uint32_t seed, apr_size_t most)
 {
     seen_t seen = { APR_INCOMPLETE, 0, 0, 0, 0, NULL };
     apr_size_t at = 0;

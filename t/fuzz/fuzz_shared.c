@@ -189,8 +189,7 @@ static void load(state_t *state, int slots, unsigned chosen, input_t *input)
 {
     int before = errors, i;
 
-    REQUIRE(mirror_table_open(&state->registry.table, state->pool, &server, slots) ==
-            APR_SUCCESS);
+    REQUIRE(mirror_table_open(&state->registry.table, state->pool, &server, slots) == APR_SUCCESS);
     REQUIRE(mirror_table_damage(state->registry.table->segment) == NULL && errors <= before + 1);
     if (chosen & 0x40) {
         scribble(state, input, input->size % 2 == 0);
@@ -267,8 +266,7 @@ static void read_texts(const state_t *state)
         mirror_slot_t *slot = state->mirrors[i].slot;
 
         if (slot) {
-            mirror_store_read(&text, &slot->version, mirror_table_store(table, slot),
-                              state->pool);
+            mirror_store_read(&text, &slot->version, mirror_table_store(table, slot), state->pool);
             REQUIRE(!text.text || strlen(text.text) < MIRROR_STORE_SIZE);
         }
     }
@@ -297,8 +295,8 @@ static void step(state_t *state, input_t *input)
         break;
     case 1:
         mirror_table_child_ended(state->registry.table,
-                                   what & 8 ? getpid()
-                                            : (apr_int64_t)segment->places[1 + what / 16].owner);
+                                 what & 8 ? getpid()
+                                          : (apr_int64_t)segment->places[1 + what / 16].owner);
         break;
     case 2:
         load(state, what & 8 ? FEW : MANY, take(input), input);

@@ -1,8 +1,10 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE.
  *
- * replay.c - a main() for a fuzz target without libFuzzer: each argument is a file whose bytes are one input.
+ * replay.c - a main() for a fuzz target without libFuzzer: each argument is a file whose bytes are
+ * one input.
  *
- * An input is handed over in a block of its exact size, so that a sanitizer or memcheck sees one byte read too many.
+ * An input is handed over in a block of its exact size, so that a sanitizer or memcheck sees one
+ * byte read too many.
  */
 #include <stddef.h>
 #include <stdint.h>

@@ -1,8 +1,8 @@
-"""A function fits a screen (80 lines), a file has one theme (500 lines)."""
+"""A function fits a screen (60 lines), a file has one theme (500 lines)."""
 import re
 import tree
 
-FUNCTION, FILE = 80, 500
+FUNCTION, FILE = 60, 500
 
 
 def functions(text):

@@ -1,6 +1,7 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE.
  *
- * attributes.h - settings to try out, for the tests of the table of attributes and of the types of values.
+ * attributes.h - settings to try out, for the tests of the table of attributes and of the types of
+ * values.
  */
 #ifndef ATTRIBUTES_H
 #define ATTRIBUTES_H
@@ -42,17 +43,17 @@ static const char *set_url(const char *url)
     return mirror_attributes_set_url(&settings, url, pool);
 }
 
-#define ck_assert_right(call)                                                                                          \
-    do {                                                                                                               \
-        const char *wrong = call;                                                                                      \
-        ck_assert_msg(wrong == NULL, "%s: %s", #call, wrong);                                                          \
+#define ck_assert_right(call)                                                                      \
+    do {                                                                                           \
+        const char *wrong = call;                                                                  \
+        ck_assert_msg(wrong == NULL, "%s: %s", #call, wrong);                                      \
     } while (0)
 
-#define ck_assert_wrong(call, text)                                                                                    \
-    do {                                                                                                               \
-        const char *wrong = call;                                                                                      \
-        ck_assert_msg(wrong != NULL, "%s: accepted", #call);                                                           \
-        ck_assert_str_eq(wrong, text);                                                                                 \
+#define ck_assert_wrong(call, text)                                                                \
+    do {                                                                                           \
+        const char *wrong = call;                                                                  \
+        ck_assert_msg(wrong != NULL, "%s: accepted", #call);                                       \
+        ck_assert_str_eq(wrong, text);                                                             \
     } while (0)
 
 #endif

@@ -21,7 +21,8 @@
 #include "send/gate.h"
 #include "shared/table.h"
 
-/* No connection is made here; with this one the linker leaves out the one that needs all of httpd. */
+/* No connection is made here; with this one the linker leaves out the one that needs all of httpd.
+ * */
 const mirror_transport_t mirror_tls_transport;
 
 enum { HELPERS = 4 };
@@ -61,7 +62,8 @@ static struct {
     int opened, closed;
 } server;
 
-static void *fake_open(const mirror_t *m, const mirror_settings_t *t, apr_uint32_t *g, apr_pool_t *p)
+static void *fake_open(const mirror_t *m, const mirror_settings_t *t, apr_uint32_t *g,
+                       apr_pool_t *p)
 {
     (void)m;
     (void)t;
@@ -71,7 +73,8 @@ static void *fake_open(const mirror_t *m, const mirror_settings_t *t, apr_uint32
     return &server;
 }
 
-static apr_status_t fake_ask(mirror_limit_answer_t *answer, void *state, apr_int64_t wanted, apr_time_t deadline)
+static apr_status_t fake_ask(mirror_limit_answer_t *answer, void *state, apr_int64_t wanted,
+                             apr_time_t deadline)
 {
     apr_status_t rv;
 
@@ -215,7 +218,8 @@ static int wait_asked(int times)
     return wanted;
 }
 
-/* Let the strategy answer the question that is under way, and take that. What waits then asks the next one. */
+/* Let the strategy answer the question that is under way, and take that. What waits then asks the
+ * next one. */
 static void answer(apr_status_t status, apr_int64_t granted, apr_int64_t used)
 {
     apr_thread_mutex_lock(server.mutex);

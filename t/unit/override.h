@@ -1,7 +1,7 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE.
  *
- * override.h - a mirror to set things of, and what has to hold whatever a client sends. For the unit tests and the fuzz
- * target of JSON.
+ * override.h - a mirror to set things of, and what has to hold whatever a client sends. For the
+ * unit tests and the fuzz target of JSON.
  */
 #ifndef OVERRIDE_H
 #define OVERRIDE_H
@@ -33,7 +33,8 @@ static inline mirror_t *make_mirror(const char *defaults, const char *line, apr_
     return mirror;
 }
 
-static inline int same_settings(const mirror_settings_t *a, const mirror_settings_t *b, apr_pool_t *pool)
+static inline int same_settings(const mirror_settings_t *a, const mirror_settings_t *b,
+                                apr_pool_t *pool)
 {
     const mirror_attribute_t *row;
 
@@ -45,10 +46,11 @@ static inline int same_settings(const mirror_settings_t *a, const mirror_setting
     return 1;
 }
 
-/* Put or patch over `stored`. What cannot be is refused with words for people; what can be is stored as a text that is read
- * back as the same settings, and that GET would show. Returns the text, with *wrong NULL; or NULL and what is wrong. */
-static inline const char *change(const char **wrong, const mirror_t *mirror, const char *stored, int put,
-                                 const char *body, apr_size_t size, apr_pool_t *pool)
+/* Put or patch over `stored`. What cannot be is refused with words for people; what can be is
+ * stored as a text that is read back as the same settings, and that GET would show. Returns the
+ * text, with *wrong NULL; or NULL and what is wrong. */
+static inline const char *change(const char **wrong, const mirror_t *mirror, const char *stored,
+                                 int put, const char *body, apr_size_t size, apr_pool_t *pool)
 {
     mirror_override_t override, again;
     mirror_settings_t before, after, read_back;
@@ -82,7 +84,8 @@ static inline const char *change(const char **wrong, const mirror_t *mirror, con
     mirror_override_apply(&read_back, &again, mirror);
     REQUIRE(same_settings(&after, &read_back, pool));
     REQUIRE(text || same_settings(&after, mirror->settings, pool));
-    REQUIRE(!after.target.socket && (!after.redis_password || strncmp(after.redis_password, "exec:", 5)));
+    REQUIRE(!after.target.socket &&
+            (!after.redis_password || strncmp(after.redis_password, "exec:", 5)));
     return text;
 }
 

@@ -1,9 +1,11 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE.
  *
- * request.h - a request to try out, and what the rooms of request threads want of httpd, for a program without httpd.
+ * request.h - a request to try out, and what the rooms of request threads want of httpd, for a
+ * program without httpd.
  *
- * Of expressions there are as many as the tests need: a condition is true, false, or fails, a string is itself, the value
- * of the request's header Key, or fails. Regular expressions are the C library's.
+ * Of expressions there are as many as the tests need: a condition is true, false, or fails, a
+ * string is itself, the value of the request's header Key, or fails. Regular expressions are the C
+ * library's.
  */
 #ifndef REQUEST_H
 #define REQUEST_H
@@ -26,7 +28,9 @@
 
 /* ---- httpd ---- */
 
-module AP_MODULE_DECLARE_DATA proxy_module = { STANDARD20_MODULE_STUFF, NULL, NULL, NULL, NULL, NULL, NULL, 0 };
+module AP_MODULE_DECLARE_DATA proxy_module = {
+    STANDARD20_MODULE_STUFF, NULL, NULL, NULL, NULL, NULL, NULL, 0
+};
 ap_filter_rec_t *ap_http_input_filter_handle;
 
 const char *ap_scan_http_token(const char *p)
@@ -72,7 +76,8 @@ void ap_get_server_revision(ap_version_t *version)
     memset(version, 0, sizeof(*version));
 }
 
-char *ap_proxy_canonenc_ex(apr_pool_t *p, const char *path, int len, enum enctype type, int flags, int proxyreq)
+char *ap_proxy_canonenc_ex(apr_pool_t *p, const char *path, int len, enum enctype type, int flags,
+                           int proxyreq)
 {
     (void)type;
     (void)flags;
@@ -114,8 +119,8 @@ const char *ap_expr_str_exec(request_rec *r, const ap_expr_info_t *info, const c
     return *error ? NULL : strcmp(text, "key") ? text : apr_table_get(r->headers_in, "Key");
 }
 
-const char *ap_expr_str_exec_re(request_rec *r, const ap_expr_info_t *info, apr_size_t count, ap_regmatch_t *match,
-                                const char **source, const char **error)
+const char *ap_expr_str_exec_re(request_rec *r, const ap_expr_info_t *info, apr_size_t count,
+                                ap_regmatch_t *match, const char **source, const char **error)
 {
     (void)count;
     (void)match;
@@ -132,7 +137,8 @@ ap_regex_t *ap_pregcomp(apr_pool_t *p, const char *pattern, int flags)
     return regex;
 }
 
-int ap_regexec(const ap_regex_t *regex, const char *text, apr_size_t count, ap_regmatch_t *match, int flags)
+int ap_regexec(const ap_regex_t *regex, const char *text, apr_size_t count, ap_regmatch_t *match,
+               int flags)
 {
     regmatch_t found[AP_MAX_REG_MATCH];
     regex_t compiled;

@@ -2,8 +2,8 @@
  *
  * response.h - an answer is read in every way.
  *
- * Whole, byte by byte, and in two parts, cut at every place; each part lies in a block of its exact size. The result, the
- * words, and the byte at which they come must be the same.
+ * Whole, byte by byte, and in two parts, cut at every place; each part lies in a block of its
+ * exact size. The result, the words, and the byte at which they come must be the same.
  */
 #ifndef RESPONSE_H
 #define RESPONSE_H
@@ -14,7 +14,8 @@
 
 #include "send/response.h"
 
-#define RESPONSE_PARTS 200 /* a longer input is not cut at every place between its edges, but at about so many */
+/* a longer input is not cut at every place between its edges, but at about so many */
+#define RESPONSE_PARTS 200
 #define RESPONSE_EDGE  100 /* bytes */
 
 /* All that can be seen of a reader. */
@@ -66,8 +67,8 @@ static void ck_assert_same(const seen_t *seen, const seen_t *expected)
 }
 
 /* Read it in parts of `part` bytes, the first of `first`; `r` is left as it is then. */
-static seen_t read_parts(mirror_response_t *r, const char *data, apr_size_t len, int head, apr_size_t first,
-                         apr_size_t part)
+static seen_t read_parts(mirror_response_t *r, const char *data, apr_size_t len, int head,
+                         apr_size_t first, apr_size_t part)
 {
     seen_t seen = { APR_INCOMPLETE, 0, 0, 0, 0, 0, 0, NULL };
     apr_size_t at = 0, n = first;

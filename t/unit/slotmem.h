@@ -2,8 +2,9 @@
  *
  * slotmem.h - what the tests of mirror_slotmem share: a load of the configuration, children, sums.
  *
- * The children are real: they are forked, count in the shared memory, and end or are killed. What this room wants of
- * httpd is supplied here: data that outlives a reload of the module, and how many children there can be.
+ * The children are real: they are forked, count in the shared memory, and end or are killed. What
+ * this room wants of httpd is supplied here: data that outlives a reload of the module, and how
+ * many children there can be.
  */
 #ifndef SLOTMEM_H
 #define SLOTMEM_H
@@ -115,7 +116,8 @@ static inline void count(mirror_table_t *table, const mirror_slot_t *slot, int p
     apr_atomic_add64(&cell->outcomes[MIRROR_OUTCOME_LIMITED], 1);
 }
 
-/* Returns when the child has counted; it lives until it is let go (finish), and then gives its place back. */
+/* Returns when the child has counted; it lives until it is let go (finish), and then gives its
+ * place back. */
 static inline child_t start(mirror_table_t *table, const mirror_slot_t *slot)
 {
     child_t child;
@@ -172,7 +174,8 @@ static inline void put_to_death(child_t child)
     close(child.let_go);
 }
 
-static inline void assert_settled(mirror_table_t *table, const mirror_slot_t *slot, unsigned children)
+static inline void assert_settled(mirror_table_t *table, const mirror_slot_t *slot,
+                                  unsigned children)
 {
     mirror_totals_t totals = sum_of(table, slot);
 
@@ -180,7 +183,8 @@ static inline void assert_settled(mirror_table_t *table, const mirror_slot_t *sl
     ck_assert_uint_eq(totals.sum.outcomes[MIRROR_OUTCOME_MIRRORED], 2 * children);
     ck_assert_uint_eq(totals.sum.outcomes[MIRROR_OUTCOME_LIMITED], children);
     ck_assert_uint_eq(totals.sum.outcomes[MIRROR_OUTCOME_SHUT_DOWN], 4 * children);
-    ck_assert_uint_eq(totals.queued + totals.sum.in_flight + totals.sum.connections + totals.sum.bytes, 0);
+    ck_assert_uint_eq(
+        totals.queued + totals.sum.in_flight + totals.sum.connections + totals.sum.bytes, 0);
 }
 
 #endif

@@ -1,6 +1,7 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE.
  *
- * test_attributes.c - the table of attributes: its rows, the words of a directive, JSON, layers, relations.
+ * test_attributes.c - the table of attributes: its rows, the words of a directive, JSON, layers,
+ * relations.
  */
 #include "attributes.h"
 #include "attributes/relations.h"
@@ -42,11 +43,15 @@ START_TEST(test_defaults)
     ck_assert_str_eq(
         print(),
         "{\"enabled\":true,\"sample_ratio\":1,\"body\":true,\"max_body\":\"1M\","
-        "\"path_concat_mode\":\"replace\",\"host_header\":\"preserve\",\"uri\":\"client\",\"when\":\"response\","
+        "\"path_concat_mode\":\"replace\",\"host_header\":\"preserve\",\"uri\":\"client\",\"when\":"
+        "\"response\","
         "\"copies\":1,\"connect_timeout\":\"2s\",\"timeout\":\"10s\",\"keepalive\":\"60s\","
-        "\"max_connections\":64,\"pipeline\":1,\"max_queue\":1024,\"retry\":\"10s\",\"ttl\":\"60s\",\"enable_limit_count\":false,"
-        "\"count\":1,\"time_window\":60,\"policy\":\"local\",\"limit_fallback\":\"local\",\"redis_port\":6379,"
-        "\"redis_database\":0,\"redis_timeout\":1000,\"redis_ssl\":false,\"redis_key_prefix\":\"proxy-mirror:v1:\"}");
+        "\"max_connections\":64,\"pipeline\":1,\"max_queue\":1024,\"retry\":\"10s\",\"ttl\":"
+        "\"60s\",\"enable_limit_count\":false,"
+        "\"count\":1,\"time_window\":60,\"policy\":\"local\",\"limit_fallback\":\"local\",\"redis_"
+        "port\":6379,"
+        "\"redis_database\":0,\"redis_timeout\":1000,\"redis_ssl\":false,\"redis_key_prefix\":"
+        "\"proxy-mirror:v1:\"}");
 }
 END_TEST
 
@@ -64,13 +69,14 @@ START_TEST(test_rows)
                           "%s and %s overlap", row->name, other->name);
         }
         if (row->initial) {
-            ck_assert_right(
-                mirror_value_from_text((char *)&settings + row->offset, &row->rule, row->name, row->initial, pool));
+            ck_assert_right(mirror_value_from_text((char *)&settings + row->offset, &row->rule,
+                                                   row->name, row->initial, pool));
         }
         if (row->effective) {
             const char *name = apr_pstrmemdup(pool, row->effective, strcspn(row->effective, "="));
 
-            ck_assert_msg(mirror_attributes_find(name) != NULL, "%s: %s", row->name, row->effective);
+            ck_assert_msg(mirror_attributes_find(name) != NULL, "%s: %s", row->name,
+                          row->effective);
         }
     }
     ck_assert_ptr_eq(mirror_attributes_find("Enabled"), NULL);
@@ -86,10 +92,11 @@ START_TEST(test_canonical_text)
 
     mirror_attributes_defaults(&settings, pool);
     ck_assert_right(mirror_attributes_set_url(&settings, "HTTP://Mirror.example:0080", pool));
-    ck_assert_right(mirror_attributes_set_line(&settings,
-                                               "name=a retry=0.5h ttl=1ms max_body=1025 sample_ratio=2.50% methods=A,B "
-                                               "status=2xx,404 path=/p host_header=h:1 'expr=a b'",
-                                               1, pool));
+    ck_assert_right(mirror_attributes_set_line(
+        &settings,
+        "name=a retry=0.5h ttl=1ms max_body=1025 sample_ratio=2.50% methods=A,B "
+        "status=2xx,404 path=/p host_header=h:1 'expr=a b'",
+        1, pool));
     for (row = mirror_attributes; row->name; row++) {
         const char *text = mirror_value_to_text((char *)&settings + row->offset, &row->rule, pool);
         const char *twice;
@@ -97,7 +104,8 @@ START_TEST(test_canonical_text)
         if (!text) {
             continue;
         }
-        ck_assert_right(mirror_value_from_text((char *)&again + row->offset, &row->rule, row->name, text, pool));
+        ck_assert_right(mirror_value_from_text((char *)&again + row->offset, &row->rule, row->name,
+                                               text, pool));
         twice = mirror_value_to_text((char *)&again + row->offset, &row->rule, pool);
         ck_assert_str_eq(text, twice);
     }
@@ -109,7 +117,8 @@ END_TEST
 
 START_TEST(test_line)
 {
-    ck_assert_right(set("name=limited enabled=off\tmax_body=2K  when=request timeout=1.5min max_queue=0 "));
+    ck_assert_right(
+        set("name=limited enabled=off\tmax_body=2K  when=request timeout=1.5min max_queue=0 "));
     ck_assert_str_eq(settings.name, "limited");
     ck_assert_int_eq(settings.enabled, 0);
     ck_assert_int_eq(settings.max_body, 2048);
@@ -129,10 +138,12 @@ START_TEST(test_words)
     ck_assert_ptr_ne(strstr(set("=1"), "attributes: one of name, enabled, expr, "), NULL);
     ck_assert_ptr_ne(strstr(set("=1"), ", retry, ttl, "), NULL);
     ck_assert_ptr_ne(strstr(set("=1"), " is needed; got \"\""), NULL);
-    ck_assert_wrong(set("host=http://b"), "host: is given by the URL, the first word, and not as an attribute");
+    ck_assert_wrong(set("host=http://b"),
+                    "host: is given by the URL, the first word, and not as an attribute");
     ck_assert_wrong(set("retry=1 ttl=1 retry=1"), "retry: may be given once; got it twice");
-    ck_assert_wrong(mirror_attributes_set_line(&settings, "name=b", MIRROR_ATTRIBUTE_NO_DEFAULT, pool),
-                    "name: is each mirror's own, so it cannot be given as a default");
+    ck_assert_wrong(
+        mirror_attributes_set_line(&settings, "name=b", MIRROR_ATTRIBUTE_NO_DEFAULT, pool),
+        "name: is each mirror's own, so it cannot be given as a default");
     /* no value is repeated where it may be that of a password */
     ck_assert_ptr_eq(strstr(set("word=secret"), "secret"), NULL);
     ck_assert_ptr_eq(strstr(set("word='secret"), "secret"), NULL);
@@ -142,7 +153,9 @@ END_TEST
 
 START_TEST(test_quotes)
 {
-    const char *word, *line = " plain \"a b\" 'c \"d' e=\"f \\\" g\" h='i\\'' \"j=k l\" m=n=\"o\" p\\q \\\\r \"\" s=";
+    const char *word,
+        *line =
+            " plain \"a b\" 'c \"d' e=\"f \\\" g\" h='i\\'' \"j=k l\" m=n=\"o\" p\\q \\\\r \"\" s=";
     static const char *const words[] = { "plain",     "a b",  "c \"d", "e=f \" g", "h=i'", "j=k l",
                                          "m=n=\"o\"", "p\\q", "\\r",   "",         "s=" };
     apr_size_t i;
@@ -174,10 +187,12 @@ START_TEST(test_json)
     ck_assert_right(set_json("max_body", "\"1K\""));
     ck_assert_right(set_json("when", "\"request\""));
     ck_assert_right(set_json("host", "\"http://B:81\""));
-    ck_assert_ptr_ne(strstr(print(), "{\"host\":\"http://b:81\",\"enabled\":false,\"sample_ratio\":0,\"body\":false,"
-                                     "\"max_body\":\"0\",\"path_concat_mode\":\"replace\",\"uri\":\"client\",\"when\":"
-                                     "\"response\",\"copies\":0,\"connect_timeout\":\"0s\",\"timeout\":\"0s\","),
-                     NULL);
+    ck_assert_ptr_ne(
+        strstr(print(),
+               "{\"host\":\"http://b:81\",\"enabled\":false,\"sample_ratio\":0,\"body\":false,"
+               "\"max_body\":\"0\",\"path_concat_mode\":\"replace\",\"uri\":\"client\",\"when\":"
+               "\"response\",\"copies\":0,\"connect_timeout\":\"0s\",\"timeout\":\"0s\","),
+        NULL);
     ck_assert_right(set_json("methods", "[\"GET\", \"POST\"]"));
     ck_assert_ptr_ne(strstr(print(), "\"methods\":[\"GET\",\"POST\"]"), NULL);
 }
@@ -185,14 +200,16 @@ END_TEST
 
 START_TEST(test_json_is_strict)
 {
-    static const char *const number[] = { "\"5\"", "1.5", "5.0", "1e2", "0", "65536", "99999999999999999999",
-                                          "true",  "null" };
+    static const char *const number[] = {
+        "\"5\"", "1.5", "5.0", "1e2", "0", "65536", "99999999999999999999", "true", "null"
+    };
     apr_size_t i;
 
     for (i = 0; i < sizeof(number) / sizeof(*number); i++) {
-        ck_assert_wrong(
-            set_json("max_connections", number[i]),
-            apr_pstrcat(pool, "max_connections: a whole number, 1 to 65535, is needed; got ", number[i], NULL));
+        ck_assert_wrong(set_json("max_connections", number[i]),
+                        apr_pstrcat(pool,
+                                    "max_connections: a whole number, 1 to 65535, is needed; got ",
+                                    number[i], NULL));
         ck_assert(settings.set == 0);
     }
     ck_assert_wrong(set_json("max_connections", "[1]"),
@@ -200,16 +217,22 @@ START_TEST(test_json_is_strict)
     ck_assert_wrong(set_json("max_connections", "{}"),
                     "max_connections: a whole number, 1 to 65535, is needed; got an object");
     ck_assert_wrong(set_json("host", "\"unix:/run/m.sock|http://h\""),
-                    "host: http:// or https:// with a host name, IPv4 address or [IPv6 address], and optionally a port, "
-                    "1 to 65535, or in a directive unix:/path|http://name, is needed; got \"unix:/run/m.sock|http://h\" "
+                    "host: http:// or https:// with a host name, IPv4 address or [IPv6 address], "
+                    "and optionally a port, "
+                    "1 to 65535, or in a directive unix:/path|http://name, is needed; got "
+                    "\"unix:/run/m.sock|http://h\" "
                     "(only the configuration file can give a socket)");
     ck_assert_wrong(set_json("body", "\"on\""),
                     "body: true or false (in a directive also on or off) is needed; got \"on\"");
-    ck_assert_wrong(set_json("body", "1"), "body: true or false (in a directive also on or off) is needed; got 1");
-    ck_assert_wrong(set_json("ttl", "5"), "ttl: a time such as 500ms, 2s or 1.5min, 0 or more and at most 168h, is "
-                                          "needed; got 5");
-    ck_assert_wrong(set_json("max_body", "5"), "max_body: a size such as 64K or 1M, at most 1024G, is needed; got 5");
-    ck_assert_wrong(set_json("when", "\"a\\nb\""), "when: response or request is needed; got \"a\\x0ab\"");
+    ck_assert_wrong(set_json("body", "1"),
+                    "body: true or false (in a directive also on or off) is needed; got 1");
+    ck_assert_wrong(set_json("ttl", "5"),
+                    "ttl: a time such as 500ms, 2s or 1.5min, 0 or more and at most 168h, is "
+                    "needed; got 5");
+    ck_assert_wrong(set_json("max_body", "5"),
+                    "max_body: a size such as 64K or 1M, at most 1024G, is needed; got 5");
+    ck_assert_wrong(set_json("when", "\"a\\nb\""),
+                    "when: response or request is needed; got \"a\\x0ab\"");
     ck_assert_wrong(set_json("name", "\"a\""), "name: can be set in the configuration file only");
     ck_assert_ptr_ne(strstr(set_json("nam", "\"a\""), "one of host, enabled, "), NULL);
 }
@@ -268,15 +291,18 @@ START_TEST(test_effect)
     whole.body = 0;
     mirror_relations_check_effect(warnings, &settings, &whole);
     ck_assert_int_eq(warnings->nelts, 1);
-    ck_assert_str_eq(APR_ARRAY_IDX(warnings, 0, const char *), "max_body: has no effect without body=true");
+    ck_assert_str_eq(APR_ARRAY_IDX(warnings, 0, const char *),
+                     "max_body: has no effect without body=true");
     settings.set = 0;
     mirror_relations_check_effect(warnings, &settings, &whole);
     ck_assert_int_eq(warnings->nelts, 1);
     ck_assert_right(set("path_concat_mode=prefix sample_key=x"));
     mirror_relations_check_effect(warnings, &settings, &whole);
     ck_assert_int_eq(warnings->nelts, 3);
-    ck_assert_str_eq(APR_ARRAY_IDX(warnings, 1, const char *), "sample_key: has no effect without sample_ratio");
-    ck_assert_str_eq(APR_ARRAY_IDX(warnings, 2, const char *), "path_concat_mode: has no effect without path");
+    ck_assert_str_eq(APR_ARRAY_IDX(warnings, 1, const char *),
+                     "sample_key: has no effect without sample_ratio");
+    ck_assert_str_eq(APR_ARRAY_IDX(warnings, 2, const char *),
+                     "path_concat_mode: has no effect without path");
     whole.path = "/";
     whole.sample_ratio--;
     mirror_relations_check_effect(warnings, &settings, &whole);

@@ -135,8 +135,10 @@ START_TEST(what_does_not_parse_is_refused)
         const char *line, *wrong;
     } cases[] = {
         { "expr=bad", "expr: an expression is needed; got \"bad\" (syntax error)" },
-        { "sample_key=bad", "sample_key: a string expression is needed; got \"bad\" (syntax error)" },
-        { "\"expr=a\\\\\"", "expr: an expression is needed; got \"a\\\\\" (it ends with a backslash)" },
+        { "sample_key=bad",
+          "sample_key: a string expression is needed; got \"bad\" (syntax error)" },
+        { "\"expr=a\\\\\"",
+          "expr: an expression is needed; got \"a\\\\\" (it ends with a backslash)" },
         { "\"sample_key=%{HTTP:it's}\"",
           "sample_key: a string expression is needed; got \"%{HTTP:it's}\" (in %{...:...} "
           "a quote needs a backslash before it)" },
@@ -170,7 +172,8 @@ static void ck_assert_share(int count, int total, double ratio)
 {
     double off = count - total * ratio;
 
-    ck_assert_msg(off * off <= 16 * total * ratio * (1 - ratio) + 0.01, "%d of %d with %g", count, total, ratio);
+    ck_assert_msg(off * off <= 16 * total * ratio * (1 - ratio) + 0.01, "%d of %d with %g", count,
+                  total, ratio);
 }
 
 static int sampled(int total)
@@ -196,8 +199,9 @@ START_TEST(share_is_the_ratio)
     static const struct {
         const char *line;
         double ratio;
-    } cases[] = { { "sample_ratio=0.5", 0.5 },       { "sample_ratio=1%", 0.01 }, { "sample_ratio=0.999", 0.999 },
-                  { "sample_ratio=0.0001", 0.0001 }, { "sample_ratio=0", 0 },     { "sample_ratio=1", 1 } };
+    } cases[] = { { "sample_ratio=0.5", 0.5 },     { "sample_ratio=1%", 0.01 },
+                  { "sample_ratio=0.999", 0.999 }, { "sample_ratio=0.0001", 0.0001 },
+                  { "sample_ratio=0", 0 },         { "sample_ratio=1", 1 } };
     unsigned i;
 
     for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
@@ -226,7 +230,8 @@ END_TEST
 /* Keys that are alike are spread as any, and the numbers are those that the manual gives. */
 START_TEST(keys_are_spread_evenly)
 {
-    static const char *const forms[] = { "%d", "user-%d", "%d@example.com", "10.0.0.%d", "%08x", "session=%d; path=/" };
+    static const char *const forms[] = { "%d",        "user-%d", "%d@example.com",
+                                         "10.0.0.%d", "%08x",    "session=%d; path=/" };
     static const double ratios[] = { 0.5, 0.1, 0.01 };
     unsigned form, r;
     int i;
@@ -252,7 +257,9 @@ START_TEST(numbers_of_keys_stay_as_they_are)
     static const struct {
         const char *key;
         apr_int64_t first; /* the lowest ratio at which it is in, in billionths */
-    } cases[] = { { "", 957673426 }, { "alice", 772725429 }, { "bob", 431723763 }, { "\xc3\xa4", 898594060 } };
+    } cases[] = {
+        { "", 957673426 }, { "alice", 772725429 }, { "bob", 431723763 }, { "\xc3\xa4", 898594060 }
+    };
     unsigned i;
 
     for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
@@ -273,7 +280,8 @@ START_TEST(key_decides)
 
         apr_table_setn(request.headers_in, "Key", key);
         outcome = choose();
-        ck_assert_str_eq(outcome, mirror_sample_key(key, settings.sample_ratio) ? "captured" : "sampled_out");
+        ck_assert_str_eq(outcome, mirror_sample_key(key, settings.sample_ratio) ? "captured"
+                                                                                : "sampled_out");
         ck_assert_str_eq(outcome, choose());
     }
     ck_assert_uint_eq(child.sample, 0);

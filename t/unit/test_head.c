@@ -49,7 +49,8 @@ static const char *written(const char *method, const char *uri)
     mirror_shape_make(&shape, &targets, &head->method, &settings, &request, &request);
     free(copy.head);
     memset(&copy, 0, sizeof(copy));
-    copy.head = malloc(head->size + shape.size); /* so that a sanitizer sees what is written beyond it */
+    /* so that a sanitizer sees what is written beyond it */
+    copy.head = malloc(head->size + shape.size);
     mirror_head_write(&copy, head, &shape);
     ck_assert_uint_le(copy.head_len, head->size + shape.size);
     return apr_pstrmemdup(pool, copy.head, copy.head_len);
@@ -64,17 +65,26 @@ START_TEST(order_and_case_are_kept)
     add("Empty", "");
     add("A", "1");
     add("a", "2");
-    ck_assert_str_eq(written("GET", "/p%2f?q=1&r"), "GET /p%2f?q=1&r HTTP/1.1\r\nuSER-agent: x\r\nhOST: h:81\r\n"
-                                                    "Empty: \r\nA: 1\r\na: 2\r\n" US);
+    ck_assert_str_eq(written("GET", "/p%2f?q=1&r"),
+                     "GET /p%2f?q=1&r HTTP/1.1\r\nuSER-agent: x\r\nhOST: h:81\r\n"
+                     "Empty: \r\nA: 1\r\na: 2\r\n" US);
 }
 END_TEST
 
 START_TEST(hop_by_hop_is_dropped)
 {
-    static const char *const names[] = {
-        "Connection", "Keep-Alive", "Proxy-Authenticate", "Proxy-Authorization", "Proxy-Connection", "TE",
-        "Trailer",    "Upgrade",    "HTTP2-Settings",     "Transfer-Encoding",   "Expect",           "Content-Length"
-    };
+    static const char *const names[] = { "Connection",
+                                         "Keep-Alive",
+                                         "Proxy-Authenticate",
+                                         "Proxy-Authorization",
+                                         "Proxy-Connection",
+                                         "TE",
+                                         "Trailer",
+                                         "Upgrade",
+                                         "HTTP2-Settings",
+                                         "Transfer-Encoding",
+                                         "Expect",
+                                         "Content-Length" };
     unsigned i;
 
     add("Host", "h");
@@ -98,9 +108,10 @@ START_TEST(what_connection_lists_is_dropped)
     add("X-Proxy-Mirror", "them");
     add("X-Forwarded-For", "spoofed");
     proxy_conf.add_forwarded_headers = 1;
-    ck_assert_str_eq(written("GET", "/"), "GET / HTTP/1.1\r\nHost: h\r\nX-Four: 4\r\nX-Proxy-Mirror: them, us\r\n"
-                                          "X-Forwarded-For: 192.0.2.1\r\nX-Forwarded-Host: h\r\n"
-                                          "X-Forwarded-Server: www.example.com\r\n");
+    ck_assert_str_eq(written("GET", "/"),
+                     "GET / HTTP/1.1\r\nHost: h\r\nX-Four: 4\r\nX-Proxy-Mirror: them, us\r\n"
+                     "X-Forwarded-For: 192.0.2.1\r\nX-Forwarded-Host: h\r\n"
+                     "X-Forwarded-Server: www.example.com\r\n");
 }
 END_TEST
 
@@ -110,9 +121,10 @@ START_TEST(forwarded_headers_are_appended)
     add("x-forwarded-for", "198.51.100.1");
     add("Host", "h");
     add("X-Forwarded-Server", "s");
-    ck_assert_str_eq(written("GET", "/"), "GET / HTTP/1.1\r\nx-forwarded-for: 198.51.100.1, 192.0.2.1\r\nHost: h\r\n"
-                                          "X-Forwarded-Server: s, www.example.com\r\n"
-                                          "X-Forwarded-Host: h\r\n" US);
+    ck_assert_str_eq(written("GET", "/"),
+                     "GET / HTTP/1.1\r\nx-forwarded-for: 198.51.100.1, 192.0.2.1\r\nHost: h\r\n"
+                     "X-Forwarded-Server: s, www.example.com\r\n"
+                     "X-Forwarded-Host: h\r\n" US);
 }
 END_TEST
 
@@ -164,7 +176,8 @@ START_TEST(target_is_in_origin_form)
     add("Host", "h");
     for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         ck_assert_str_eq(written(cases[i].method, cases[i].uri),
-                         apr_pstrcat(pool, cases[i].method, " ", cases[i].target, " HTTP/1.1\r\nHost: h\r\n" US, NULL));
+                         apr_pstrcat(pool, cases[i].method, " ", cases[i].target,
+                                     " HTTP/1.1\r\nHost: h\r\n" US, NULL));
     }
 }
 END_TEST
@@ -177,7 +190,8 @@ START_TEST(nothing_ends_a_line_but_its_end)
     add("Nor:this", "x");
     add("", "x");
     add("X\r\nY", "x");
-    ck_assert_str_eq(written("GET", "/"), "GET / HTTP/1.1\r\nHost: h\r\nFolded: a   b c d  \r\n" US);
+    ck_assert_str_eq(written("GET", "/"),
+                     "GET / HTTP/1.1\r\nHost: h\r\nFolded: a   b c d  \r\n" US);
 }
 END_TEST
 
@@ -194,8 +208,9 @@ START_TEST(loop_guard)
         apr_table_clear(request.headers_in);
         add("Host", "h");
         add("x-proxy-mirror", cases[i].value);
-        ck_assert_str_eq(written("GET", "/"), apr_pstrcat(pool, "GET / HTTP/1.1\r\nHost: h\r\nx-proxy-mirror: ",
-                                                          cases[i].value, ", us\r\n", NULL));
+        ck_assert_str_eq(written("GET", "/"),
+                         apr_pstrcat(pool, "GET / HTTP/1.1\r\nHost: h\r\nx-proxy-mirror: ",
+                                     cases[i].value, ", us\r\n", NULL));
         ck_assert_int_eq(head->looped, cases[i].looped);
     }
 }
@@ -206,7 +221,9 @@ START_TEST(websocket)
     static const struct {
         const char *value;
         int websocket;
-    } cases[] = { { "websocket", 1 }, { "h2c, WebSocket/13", 1 }, { "h2c", 0 }, { "websockets", 0 }, { "", 0 } };
+    } cases[] = {
+        { "websocket", 1 }, { "h2c, WebSocket/13", 1 }, { "h2c", 0 }, { "websockets", 0 }, { "", 0 }
+    };
     unsigned i;
 
     for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
@@ -254,8 +271,9 @@ END_TEST
 
 START_TEST(who_may_be_sent_twice)
 {
-    static const char *const yes[] = { "GET",  "HEAD",     "OPTIONS",   "PUT",   "DELETE", "COPY",  "MOVE",
-                                       "PROPFIND", "PROPPATCH", "MKCOL", "UNLOCK", "REPORT", "SEARCH" };
+    static const char *const yes[] = { "GET",    "HEAD",   "OPTIONS",  "PUT",       "DELETE",
+                                       "COPY",   "MOVE",   "PROPFIND", "PROPPATCH", "MKCOL",
+                                       "UNLOCK", "REPORT", "SEARCH" };
     static const char *const no[] = { "POST", "PATCH", "LOCK", "get", "GETS", "GE", "WHATEVER" };
     apr_size_t i;
 
@@ -302,11 +320,13 @@ START_TEST(path)
     for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         settings.path = cases[i].path;
         settings.path_concat_mode = MIRROR_PATH_REPLACE;
-        ck_assert_str_eq(written("GET", cases[i].uri),
-                         apr_pstrcat(pool, "GET ", cases[i].replaced, " HTTP/1.1\r\nHost: h\r\n" US, NULL));
+        ck_assert_str_eq(
+            written("GET", cases[i].uri),
+            apr_pstrcat(pool, "GET ", cases[i].replaced, " HTTP/1.1\r\nHost: h\r\n" US, NULL));
         settings.path_concat_mode = MIRROR_PATH_PREFIX;
-        ck_assert_str_eq(written("GET", cases[i].uri),
-                         apr_pstrcat(pool, "GET ", cases[i].prefixed, " HTTP/1.1\r\nHost: h\r\n" US, NULL));
+        ck_assert_str_eq(
+            written("GET", cases[i].uri),
+            apr_pstrcat(pool, "GET ", cases[i].prefixed, " HTTP/1.1\r\nHost: h\r\n" US, NULL));
         ck_assert_str_eq(written("OPTIONS", "*"), "OPTIONS * HTTP/1.1\r\nHost: h\r\n" US);
     }
 }
@@ -319,10 +339,12 @@ START_TEST(host)
     add("A", "1");
     add("hOST", "h");
     add("B", "2");
-    ck_assert_str_eq(written("GET", "/"), "GET / HTTP/1.1\r\nA: 1\r\nhOST: literal:81\r\nB: 2\r\n" US);
+    ck_assert_str_eq(written("GET", "/"),
+                     "GET / HTTP/1.1\r\nA: 1\r\nhOST: literal:81\r\nB: 2\r\n" US);
     settings.host_header = "target";
     settings.target.authority = "[::1]:82";
-    ck_assert_str_eq(written("GET", "/"), "GET / HTTP/1.1\r\nA: 1\r\nhOST: [::1]:82\r\nB: 2\r\n" US);
+    ck_assert_str_eq(written("GET", "/"),
+                     "GET / HTTP/1.1\r\nA: 1\r\nhOST: [::1]:82\r\nB: 2\r\n" US);
 }
 END_TEST
 
@@ -350,8 +372,9 @@ START_TEST(uri_of_the_backend)
     for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         request.filename = cases[i].filename ? apr_pstrdup(pool, cases[i].filename) : NULL;
         request.proxyreq = cases[i].proxyreq;
-        ck_assert_str_eq(written("GET", "/client"),
-                         apr_pstrcat(pool, "GET ", cases[i].target, " HTTP/1.1\r\nHost: h\r\n" US, NULL));
+        ck_assert_str_eq(
+            written("GET", "/client"),
+            apr_pstrcat(pool, "GET ", cases[i].target, " HTTP/1.1\r\nHost: h\r\n" US, NULL));
     }
     request.uri = (char *)"*";
     ck_assert_str_eq(written("OPTIONS", "*"), "OPTIONS * HTTP/1.1\r\nHost: h\r\n" US);
@@ -389,7 +412,8 @@ START_TEST(edits_change_what_would_be_sent)
     edit("add X-Listed again");
     ck_assert_str_eq(written("GET", "/"),
                      "GET / HTTP/1.1\r\nHost: h\r\nX-Proxy-Mirror: them, us\r\n"
-                     "X-Forwarded-For: 198.51.100.1, 192.0.2.1, last\r\nA: 1, 3\r\nA: 2\r\nX-Forwarded-Host: h\r\n"
+                     "X-Forwarded-For: 198.51.100.1, 192.0.2.1, last\r\nA: 1, 3\r\nA: "
+                     "2\r\nX-Forwarded-Host: h\r\n"
                      "B: new\r\nX-Listed: again\r\n");
 }
 END_TEST
@@ -413,16 +437,18 @@ START_TEST(edit_replaces_matches)
     for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         edits = NULL;
         edit(cases[i].line);
-        ck_assert_str_eq(written("GET", "/"),
-                         apr_pstrcat(pool, "GET / HTTP/1.1\r\nHost: h\r\nA: ", cases[i].value, "\r\n" US, NULL));
+        ck_assert_str_eq(written("GET", "/"), apr_pstrcat(pool, "GET / HTTP/1.1\r\nHost: h\r\nA: ",
+                                                          cases[i].value, "\r\n" US, NULL));
     }
 }
 END_TEST
 
 START_TEST(fixed_headers)
 {
-    static const char *const fixed[] = { "Host", "hOST", "x-proxy-mirror", "Content-Length", "TE", "Trailer" };
-    static const char *const free_ones[] = { "Hos", "Hosts", "X-Forwarded-For", "Content-Type", "Content-Encoding" };
+    static const char *const fixed[] = { "Host",           "hOST", "x-proxy-mirror",
+                                         "Content-Length", "TE",   "Trailer" };
+    static const char *const free_ones[] = { "Hos", "Hosts", "X-Forwarded-For", "Content-Type",
+                                             "Content-Encoding" };
     unsigned i;
 
     for (i = 0; i < sizeof(fixed) / sizeof(fixed[0]); i++) {

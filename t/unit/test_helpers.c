@@ -23,7 +23,7 @@ typedef int create_t(pthread_t *, const pthread_attr_t *, void *(*)(void *), voi
 
 static apr_pool_t *pool;
 static mirror_helpers_t *helpers;
-static int failing;         /* how many of the next calls of pthread_create() fail; -1: all */
+static int failing;          /* how many of the next calls of pthread_create() fail; -1: all */
 static apr_uint32_t started; /* atomic: threads */
 static apr_uint32_t over;    /* atomic: those of them that have ended */
 

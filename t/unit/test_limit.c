@@ -1,6 +1,7 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE.
  *
- * test_limit.c - windows: their arithmetic, many threads and processes that take places, and what Redis says of them.
+ * test_limit.c - windows: their arithmetic, many threads and processes that take places, and what
+ * Redis says of them.
  */
 #include <apr_general.h>
 #include <apr_strings.h>
@@ -151,7 +152,8 @@ START_TEST(closed_holds_for_its_limit_until_its_end)
     ck_assert(mirror_window_is_closed(&word, 7, 60 * SECOND));
     ck_assert(!mirror_window_is_closed(&word, 8, 60 * SECOND));
     ck_assert_int_ge(mirror_window_closed_until(word, now, 7, 60 * SECOND), now + 30 * SECOND);
-    ck_assert_int_le(mirror_window_closed_until(word, now, 7, 60 * SECOND), now + 30 * SECOND + 2 * TICK);
+    ck_assert_int_le(mirror_window_closed_until(word, now, 7, 60 * SECOND),
+                     now + 30 * SECOND + 2 * TICK);
     ck_assert_int_eq(mirror_window_closed_until(word, now, 8, 60 * SECOND), 0);
     ck_assert_int_eq(mirror_window_closed_until(word, now + 31 * SECOND, 7, 60 * SECOND), 0);
     mirror_window_close(&word, 7, now - SECOND);
@@ -214,7 +216,8 @@ static void *APR_THREAD_FUNC take_places(apr_thread_t *thread, void *baton)
 
     (void)thread;
     for (i = 0; i < TRIES; i++) {
-        apr_int64_t granted = mirror_window_take(&shared->word, 1 + i % 3, PLACES, 3600 * SECOND, &used, &until);
+        apr_int64_t granted =
+            mirror_window_take(&shared->word, 1 + i % 3, PLACES, 3600 * SECOND, &used, &until);
 
         ck_assert_int_le(used, PLACES);
         apr_atomic_add64(&shared->granted, (apr_uint64_t)granted);
@@ -229,7 +232,8 @@ static void take_in_threads(shared_t *shared)
     int i;
 
     for (i = 0; i < THREADS; i++) {
-        ck_assert_int_eq(apr_thread_create(&threads[i], NULL, take_places, shared, pool), APR_SUCCESS);
+        ck_assert_int_eq(apr_thread_create(&threads[i], NULL, take_places, shared, pool),
+                         APR_SUCCESS);
     }
     for (i = 0; i < THREADS; i++) {
         apr_thread_join(&rv, threads[i]);
@@ -238,7 +242,8 @@ static void take_in_threads(shared_t *shared)
 
 START_TEST(threads_and_processes_together_get_exactly_count)
 {
-    shared_t *shared = mmap(NULL, sizeof(*shared), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    shared_t *shared =
+        mmap(NULL, sizeof(*shared), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     pid_t pids[PROCESSES];
     int status, i;
 
@@ -291,7 +296,8 @@ END_TEST
 
 START_TEST(nodes_have_a_host_and_a_port)
 {
-    static const char *const good[] = { "a:1", "a.b-c_d:65535", "127.0.0.1:6379", "[::1]:6379", NULL };
+    static const char *const good[] = { "a:1", "a.b-c_d:65535", "127.0.0.1:6379", "[::1]:6379",
+                                        NULL };
     static const char *const bad[] = { "",      "a",     ":1",       "a:",    "a:0",   "a:65536",
                                        "a:1x",  "a:-1",  "a:000001", "::1:1", "[]:1",  "[::1:1",
                                        "a b:1", "a/b:1", "[a]b:1",   "a]:1",  "u@h:1", NULL };
@@ -348,8 +354,11 @@ START_TEST(only_what_the_script_can_reply_is_an_answer)
         const mirror_redis_reply_t *reply = NULL;
         mirror_limit_answer_t answer;
 
-        ck_assert_int_eq(mirror_redis_reply_feed(&reply, reader, said[i].reply, strlen(said[i].reply)), APR_SUCCESS);
-        ck_assert_msg((mirror_redis_window_read(&answer, window, reply, 5, 0) == APR_SUCCESS) == (said[i].granted >= 0),
+        ck_assert_int_eq(
+            mirror_redis_reply_feed(&reply, reader, said[i].reply, strlen(said[i].reply)),
+            APR_SUCCESS);
+        ck_assert_msg((mirror_redis_window_read(&answer, window, reply, 5, 0) == APR_SUCCESS) ==
+                          (said[i].granted >= 0),
                       "%s", said[i].reply);
         ck_assert(said[i].granted < 0 || answer.granted == said[i].granted);
         mirror_redis_reply_reader_destroy(reader);

@@ -1,6 +1,7 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE.
  *
- * test_limit_gate.c - the stage of limits with a strategy that answers when the test says so, or never.
+ * test_limit_gate.c - the stage of limits with a strategy that answers when the test says so, or
+ * never.
  */
 #include <stdlib.h>
 
@@ -148,7 +149,8 @@ START_TEST(without_a_helper_nobody_waits_for_longer_than_for_an_answer)
     for (i = 0; i < HELPERS - 2; i++) {
         tasks[i].run = wait_for_name;
         tasks[i].baton = &answered;
-        ck_assert_int_eq(mirror_helpers_push(context.helpers, &tasks[i], MIRROR_HELPERS_ASK), APR_SUCCESS);
+        ck_assert_int_eq(mirror_helpers_push(context.helpers, &tasks[i], MIRROR_HELPERS_ASK),
+                         APR_SUCCESS);
     }
     put(3);
     ck_assert_int_eq(mirror_gate_held(limits), 3);
@@ -253,7 +255,8 @@ int main(void)
     tcase_add_test(tcase, questions_have_a_pace);
     tcase_add_test(tcase, what_is_not_granted_is_limited_and_then_refused);
     tcase_add_test(tcase, a_window_that_another_child_found_used_up_is_not_asked_for);
-    tcase_add_loop_test(tcase, a_window_that_another_child_found_used_up_has_no_place_by_the_fallback,
+    tcase_add_loop_test(tcase,
+                        a_window_that_another_child_found_used_up_has_no_place_by_the_fallback,
                         MIRROR_FALLBACK_LOCAL, MIRROR_FALLBACK_DROP + 1);
     tcase_add_test(tcase, while_it_fails_one_copy_at_a_time_tries);
     tcase_add_test(tcase, a_helper_that_does_not_come_back_is_given_up);

@@ -1,6 +1,7 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE.
  *
- * test_log.c - ProxyMirrorLog: what a line looks like, how long it is, and a descriptor that takes nothing.
+ * test_log.c - ProxyMirrorLog: what a line looks like, how long it is, and a descriptor that takes
+ * nothing.
  */
 #include <apr_general.h>
 #include <apr_strings.h>
@@ -112,10 +113,12 @@ static const char *string_of(const char *name)
 START_TEST(a_line)
 {
     print("GET", "/x", "id-1");
-    ck_assert_str_eq(text, "{\"time\": \"2026-01-31T12:00:00.123456Z\", \"mirror\": \"limited\", \"method\": \"GET\", "
-                           "\"uri\": \"/x\", \"request_id\": \"id-1\", \"primary\": {\"status\": 200, \"ms\": 1.200}, "
-                           "\"outcome\": \"mirrored\", \"response\": {\"status\": 503, \"ms\": 3400.001}, "
-                           "\"bytes\": 512}\n");
+    ck_assert_str_eq(
+        text,
+        "{\"time\": \"2026-01-31T12:00:00.123456Z\", \"mirror\": \"limited\", \"method\": \"GET\", "
+        "\"uri\": \"/x\", \"request_id\": \"id-1\", \"primary\": {\"status\": 200, \"ms\": 1.200}, "
+        "\"outcome\": \"mirrored\", \"response\": {\"status\": 503, \"ms\": 3400.001}, "
+        "\"bytes\": 512}\n");
 }
 END_TEST
 
@@ -127,8 +130,9 @@ START_TEST(what_is_not_known_is_null)
     line->outcome = MIRROR_OUTCOME_UNREACHABLE;
     text[mirror_log_line_print(text, line)] = '\0';
     free(line);
-    ck_assert_ptr_nonnull(strstr(text, "\"request_id\": null, \"primary\": null, \"outcome\": \"unreachable\", "
-                                       "\"response\": null, \"bytes\": 0}\n"));
+    ck_assert_ptr_nonnull(
+        strstr(text, "\"request_id\": null, \"primary\": null, \"outcome\": \"unreachable\", "
+                     "\"response\": null, \"bytes\": 0}\n"));
     string_of("uri");
 }
 END_TEST
@@ -143,7 +147,7 @@ static const struct {
     { "/\xfc", "/\\xfc" },
     { "/\xc3", "/\\xc3" },
     { "/\xc3(", "/\\xc3(" },
-    { "/\xc0\xaf", "/\\xc0\\xaf" },         /* too long a form */
+    { "/\xc0\xaf", "/\\xc0\\xaf" }, /* too long a form */
     { "/\xe0\x80\xaf", "/\\xe0\\x80\\xaf" },
     { "/\xed\xa0\x80", "/\\xed\\xa0\\x80" }, /* half of a pair */
     { "/\xf4\x90\x80\x80", "/\\xf4\\x90\\x80\\x80" },
@@ -160,21 +164,28 @@ START_TEST(what_is_not_utf8_is_escaped)
 }
 END_TEST
 
-/* What a terminal, or a reader of lines, would act on is not there as it is; a reader of JSON gets it. */
+/* What a terminal, or a reader of lines, would act on is not there as it is; a reader of JSON gets
+ * it. */
 START_TEST(controls_are_escaped)
 {
-    static const char sent[] = "/\xc2\x80\xc2\x9b\xc2\x85\xe2\x80\xa8\xe2\x80\xae\xe2\x81\xa6\x7f\xc2\xa0\xe2\x80\xa7\xef\xbf\xbd";
+    static const char sent[] = "/\xc2\x80\xc2\x9b\xc2\x85\xe2\x80\xa8\xe2\x80\xae\xe2\x81\xa6\x7f"
+                               "\xc2\xa0\xe2\x80\xa7\xef\xbf\xbd";
 
     print("GET", sent, sent);
     ck_assert_str_eq(string_of("uri"), sent);
-    ck_assert_ptr_nonnull(strstr(text, "\"/\\u0080\\u009b\\u0085\\u2028\\u202e\\u2066\\u007f\xc2\xa0\xe2\x80\xa7\xef\xbf\xbd\""));
+    ck_assert_ptr_nonnull(strstr(
+        text,
+        "\"/\\u0080\\u009b\\u0085\\u2028\\u202e\\u2066\\u007f\xc2\xa0\xe2\x80\xa7\xef\xbf\xbd\""));
 }
 END_TEST
 
-/* Characters of one to six bytes in the line, at each offset: the line is never too long, and always JSON. */
+/* Characters of one to six bytes in the line, at each offset: the line is never too long, and
+ * always JSON. */
 START_TEST(a_line_is_bounded)
 {
-    static const char *const characters[] = { "a", "\"", "\xc3\xbc", "\xe2\x82\xac", "\xf0\x9f\x98\x80", "\xff", "\x01" };
+    static const char *const characters[] = {
+        "a", "\"", "\xc3\xbc", "\xe2\x82\xac", "\xf0\x9f\x98\x80", "\xff", "\x01"
+    };
     const char *character = characters[_i];
     apr_size_t len = strlen(character);
     int shift, n;
@@ -337,7 +348,8 @@ START_TEST(without_a_log_nothing_happens)
 }
 END_TEST
 
-/* The sender is woken once when it sleeps, and not again before it has asked for it; then when much is waiting. */
+/* The sender is woken once when it sleeps, and not again before it has asked for it; then when much
+ * is waiting. */
 START_TEST(lines_wake_the_sender_seldom)
 {
     mirror_log_subject_t subject = subject_of("GET", "/x", NULL);

@@ -79,7 +79,8 @@ START_TEST(timers_fire_in_the_order_of_their_ends)
     letter(&d, 'd');
     letter(&e, 'e');
     mirror_loop_timer_start(loop, &c.timer, now, 40 * MS);
-    mirror_loop_timer_start(loop, &b.timer, now - 20 * MS, 40 * MS); /* of the same ring, but some of it is over */
+    /* of the same ring, but some of it is over */
+    mirror_loop_timer_start(loop, &b.timer, now - 20 * MS, 40 * MS);
     mirror_loop_timer_start(loop, &a.timer, now, 5 * MS);
     mirror_loop_timer_start(loop, &d.timer, now, 60 * MS);
     mirror_loop_timer_start(loop, &e.timer, now, 5 * MS);
@@ -201,7 +202,8 @@ static end_t *make_end(void)
     ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0);
     end->peer = pair[1];
     apr_os_sock_put(&socket, &pair[0], own);
-    ck_assert_int_eq(mirror_loop_add(loop, &end->io, socket, APR_POLLIN, on_ready, end, own), APR_SUCCESS);
+    ck_assert_int_eq(mirror_loop_add(loop, &end->io, socket, APR_POLLIN, on_ready, end, own),
+                     APR_SUCCESS);
     return end;
 }
 

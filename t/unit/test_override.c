@@ -1,6 +1,7 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE.
  *
- * test_override.c - what the manager sets of a mirror: over the file, and back; and whatever else a body may be.
+ * test_override.c - what the manager sets of a mirror: over the file, and back; and whatever else
+ * a body may be.
  */
 #include <check.h>
 
@@ -63,11 +64,13 @@ END_TEST
 START_TEST(a_put_says_all)
 {
     assert_text("{\"count\":5}", 1,
-                "{\"host\": \"http://mirror.example.com\", \"timeout\": \"1s\", \"path\": \"/x\", \"redis_host\": \"g\", "
+                "{\"host\": \"http://mirror.example.com\", \"timeout\": \"1s\", \"path\": \"/x\", "
+                "\"redis_host\": \"g\", "
                 "\"redis_password\": \"***\"}",
                 NULL);
     assert_text(NULL, 1, "{\"host\": \"http://b\", \"redis_password\": \"n\"}",
-                "{\"host\":\"http://b\",\"path\":null,\"timeout\":null,\"redis_host\":null,\"redis_password\":\"n\"}");
+                "{\"host\":\"http://"
+                "b\",\"path\":null,\"timeout\":null,\"redis_host\":null,\"redis_password\":\"n\"}");
     assert_refused(NULL, 1, "{}", "host: ");
     assert_refused(NULL, 1, "{\"count\": 3}", "host: ");
 }
@@ -76,7 +79,8 @@ END_TEST
 START_TEST(passwords_stay_with_their_server)
 {
     assert_refused(NULL, 0, "{\"redis_host\": \"evil\"}", "redis_password: ");
-    assert_refused(NULL, 0, "{\"redis_host\": \"evil\", \"redis_password\": \"***\"}", "redis_password: ");
+    assert_refused(NULL, 0, "{\"redis_host\": \"evil\", \"redis_password\": \"***\"}",
+                   "redis_password: ");
     assert_refused(NULL, 0, "{\"redis_host\": null}", "redis_password: ");
     assert_refused(NULL, 0, "{\"redis_password\": null}", "redis_password: ");
     assert_text(NULL, 0, "{\"redis_host\": null, \"redis_password\": null}",
@@ -85,8 +89,10 @@ START_TEST(passwords_stay_with_their_server)
                 "{\"redis_host\":\"i\",\"redis_password\":\"n\"}");
     assert_text("{\"redis_host\":\"i\",\"redis_password\":\"n\"}", 0, "{\"count\": 4}",
                 "{\"count\":4,\"redis_host\":\"i\",\"redis_password\":\"n\"}");
-    assert_refused("{\"redis_host\":\"i\",\"redis_password\":\"n\"}", 0, "{\"redis_password\": null}", "redis_password: ");
-    assert_refused("{\"redis_host\":\"i\",\"redis_password\":\"n\"}", 0, "{\"redis_port\": 1}", "redis_port");
+    assert_refused("{\"redis_host\":\"i\",\"redis_password\":\"n\"}", 0,
+                   "{\"redis_password\": null}", "redis_password: ");
+    assert_refused("{\"redis_host\":\"i\",\"redis_password\":\"n\"}", 0, "{\"redis_port\": 1}",
+                   "redis_port");
     /* one that was given stays given, as the file's may change */
     assert_text(NULL, 0, "{\"redis_host\": \"i\", \"redis_password\": \"of-line\"}",
                 "{\"redis_host\":\"i\",\"redis_password\":\"of-line\"}");
@@ -126,9 +132,34 @@ static unsigned next(unsigned *state, unsigned below)
 /* Words of JSON and of attributes in any order: most are refused, some are not. */
 START_TEST(random_bodies)
 {
-    static const char *const words[] = { "{", "}", "[", "]", ":", ",", "\"", "\\", "null", "true", "5", "-1", "1e9", "0.5",
-                                         "{\"count\":", "{\"path\":", "\"/a\"", "\"methods\":[", "\"GET\"", "\"***\"", "}",
-                                         "{\"redis_password\":", "{\"timeout\":", "\"5s\"", "}", "\xff", "\\u0000", " " };
+    static const char *const words[] = { "{",
+                                         "}",
+                                         "[",
+                                         "]",
+                                         ":",
+                                         ",",
+                                         "\"",
+                                         "\\",
+                                         "null",
+                                         "true",
+                                         "5",
+                                         "-1",
+                                         "1e9",
+                                         "0.5",
+                                         "{\"count\":",
+                                         "{\"path\":",
+                                         "\"/a\"",
+                                         "\"methods\":[",
+                                         "\"GET\"",
+                                         "\"***\"",
+                                         "}",
+                                         "{\"redis_password\":",
+                                         "{\"timeout\":",
+                                         "\"5s\"",
+                                         "}",
+                                         "\xff",
+                                         "\\u0000",
+                                         " " };
     unsigned state = 1, taken = 0, n;
     char body[256];
 

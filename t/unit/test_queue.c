@@ -11,7 +11,7 @@
 #include "base/queue.h"
 
 #define PUSHERS 4
-#define PUSHES 20000
+#define PUSHES  20000
 
 typedef struct item_t {
     mirror_queue_item_t link;
@@ -149,7 +149,8 @@ START_TEST(many_push_nothing_is_lost)
         pushers[i].queue = queue;
         pushers[i].items = calloc(PUSHES, sizeof(item_t));
         pushers[i].id = i;
-        ck_assert_int_eq(apr_thread_create(&threads[i], NULL, push_all, &pushers[i], pool), APR_SUCCESS);
+        ck_assert_int_eq(apr_thread_create(&threads[i], NULL, push_all, &pushers[i], pool),
+                         APR_SUCCESS);
     }
     while (taken < PUSHERS * PUSHES) {
         mirror_queue_item_t *item;

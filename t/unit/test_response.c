@@ -38,7 +38,8 @@ static const complete_t complete[] = {
     { BYTES(OK "Content-Length: ,3,, ,3,\r\n\r\nabc"), 0, 200, 0, 1 },
     { BYTES(OK "Content-Length: 6\r\n\r\n\r\n\0\n\r\x7f"), 0, 200, 0, 1 },
     { BYTES(EMPTY "\r\n"), 0, 200, 0, 1 },
-    { BYTES(OK "X-Content-Length: 9\r\nContent-Lengt: 9\r\nContent-Length: 0\r\n\r\n"), 0, 200, 0, 1 },
+    { BYTES(OK "X-Content-Length: 9\r\nContent-Lengt: 9\r\nContent-Length: 0\r\n\r\n"), 0, 200, 0,
+      1 },
     /* status lines */
     { BYTES("HTTP/1.1 200\r\nContent-Length: 0\r\n\r\n"), 0, 200, 0, 1 },
     { BYTES("HTTP/1.1 200 \r\nContent-Length: 0\r\n\r\n"), 0, 200, 0, 1 },
@@ -71,27 +72,35 @@ static const complete_t complete[] = {
     { BYTES(CHUNKED "1\r\n\n\r\n1\r\n\r\r\n0\r\n\r\n"), 0, 200, 0, 1 },
     { BYTES(OK "Transfer-Encoding: CHUNKED\r\n\r\n1\r\nx\r\n0\r\n\r\n"), 0, 200, 0, 1 },
     { BYTES(OK "Transfer-Encoding: , chunked ,\r\n\r\n1\r\nx\r\n0\r\n\r\n"), 0, 200, 0, 1 },
-    { BYTES(OK "Transfer-Encoding: gzip;q=\"a\", chunked\r\n\r\n1\r\nx\r\n0\r\n\r\n"), 0, 200, 0, 1 },
-    { BYTES(OK "Transfer-Encoding: gzip\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nx\r\n0\r\n\r\n"), 0, 200, 0, 1 },
-    { BYTES(OK "Transfer-Encoding: gzip, chunked\r\n\r\nA;x=\"y\" ;z\r\n0123456789\r\n00\r\nT: v\r\n\r\n"), 0, 200, 0,
+    { BYTES(OK "Transfer-Encoding: gzip;q=\"a\", chunked\r\n\r\n1\r\nx\r\n0\r\n\r\n"), 0, 200, 0,
       1 },
+    { BYTES(OK "Transfer-Encoding: gzip\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nx\r\n0\r\n\r\n"),
+      0, 200, 0, 1 },
+    { BYTES(OK "Transfer-Encoding: gzip, chunked\r\n\r\nA;x=\"y\" ;z\r\n0123456789\r\n00\r\nT: "
+               "v\r\n\r\n"),
+      0, 200, 0, 1 },
     /* trailers */
     { BYTES(CHUNKED "0\r\nX-T: v\r\nY:\r\n\r\n"), 0, 200, 0, 1 },
     { BYTES(CHUNKED "0\r\nX-T: v\r\n folded\r\n\r\n"), 0, 200, 0, 1 },
-    { BYTES(CHUNKED "0\r\nContent-Length: x\r\nConnection: close\r\nTransfer-Encoding: y\r\n\r\n"), 0, 200, 0, 1 },
+    { BYTES(CHUNKED "0\r\nContent-Length: x\r\nConnection: close\r\nTransfer-Encoding: y\r\n\r\n"),
+      0, 200, 0, 1 },
     /* interim answers */
     { BYTES("HTTP/1.1 100 Continue\r\n\r\n" EMPTY "\r\n"), 0, 200, 1, 1 },
-    { BYTES("HTTP/1.1 100\r\n\r\nHTTP/1.1 103 E\r\nLink: x\r\n\r\nHTTP/1.1 204 N\r\n\r\n"), 0, 204, 2, 1 },
+    { BYTES("HTTP/1.1 100\r\n\r\nHTTP/1.1 103 E\r\nLink: x\r\n\r\nHTTP/1.1 204 N\r\n\r\n"), 0, 204,
+      2, 1 },
     { BYTES("HTTP/1.1 199 x\r\nContent-Length: 5\r\n\r\n" EMPTY "\r\n"), 0, 200, 1, 1 },
     { BYTES("HTTP/1.1 102 x\r\nTransfer-Encoding: chunked\r\n\r\n" EMPTY "\r\n"), 0, 200, 1, 1 },
     { BYTES("HTTP/1.1 102 x\r\nConnection: close\r\n\r\n" EMPTY "\r\n"), 0, 200, 1, 0 },
-    { BYTES("HTTP/1.0 102 x\r\nConnection: keep-alive\r\n\r\nHTTP/1.0 204 N\r\n\r\n"), 0, 204, 1, 0 },
+    { BYTES("HTTP/1.0 102 x\r\nConnection: keep-alive\r\n\r\nHTTP/1.0 204 N\r\n\r\n"), 0, 204, 1,
+      0 },
     { BYTES("\r\nHTTP/1.1 100 Continue\r\n\r\n" OK "\r\n"), 1, 200, 1, 1 },
-    { BYTES("HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 404 Not Found\r\nContent-Length: 1\r\n\r\nx"), 0, 404, 1, 1 },
+    { BYTES("HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 404 Not Found\r\nContent-Length: 1\r\n\r\nx"), 0,
+      404, 1, 1 },
     /* may the connection be used again? */
     { BYTES(EMPTY "Connection: close\r\n\r\n"), 0, 200, 0, 0 },
     { BYTES(EMPTY "Connection: x, CLOSE ,y\r\n\r\n"), 0, 200, 0, 0 },
-    { BYTES(EMPTY "Connection: x\r\nConnection: close\r\nConnection: keep-alive\r\n\r\n"), 0, 200, 0, 0 },
+    { BYTES(EMPTY "Connection: x\r\nConnection: close\r\nConnection: keep-alive\r\n\r\n"), 0, 200,
+      0, 0 },
     { BYTES(EMPTY "Connection: closed, clos, xclose\r\n\r\n"), 0, 200, 0, 1 },
     { BYTES(EMPTY "Connection:\r\n\r\n"), 0, 200, 0, 1 },
     { BYTES(EMPTY "Connection: keep-alive\r\n\r\n"), 0, 200, 0, 1 },
@@ -106,7 +115,8 @@ static const complete_t complete[] = {
     { BYTES(EMPTY "Connection: x,\r\n close\r\n\r\n"), 0, 200, 0, 0 },
     { BYTES(OK "Transfer-Encoding: gzip,\r\n chunked\r\n\r\n1\r\nx\r\n0\r\n\r\n"), 0, 200, 0, 1 },
     /* other headers */
-    { BYTES(EMPTY "!#$%&'*+-.^_`|~09azAZ: \x80\xff\t \"'(),:;<=>?@[]{}\r\nX:\r\nY:y\r\n\r\n"), 0, 200, 0, 1 },
+    { BYTES(EMPTY "!#$%&'*+-.^_`|~09azAZ: \x80\xff\t \"'(),:;<=>?@[]{}\r\nX:\r\nY:y\r\n\r\n"), 0,
+      200, 0, 1 },
 };
 
 /* An answer that is not complete until the connection is closed, or not even then. */
@@ -145,7 +155,8 @@ static const struct {
     { BYTES("HTTP/1.1 205 Reset Content\r\n\r\n"), APR_SUCCESS, 205 },
     { BYTES(OK "Transfer-Encoding: gzip\r\n\r\nabc"), APR_SUCCESS, 200 },
     { BYTES(OK "Transfer-Encoding: chunked, gzip\r\n\r\nabc"), APR_SUCCESS, 200 },
-    { BYTES(OK "Transfer-Encoding: chunked\r\nTransfer-Encoding: gzip\r\n\r\nabc"), APR_SUCCESS, 200 },
+    { BYTES(OK "Transfer-Encoding: chunked\r\nTransfer-Encoding: gzip\r\n\r\nabc"), APR_SUCCESS,
+      200 },
     { BYTES(OK "Transfer-Encoding: gzip;a=\"b, chunked\"\r\n\r\nabc"), APR_SUCCESS, 200 },
     { BYTES(OK "Transfer-Encoding:\r\n\r\nabc"), APR_SUCCESS, 200 },
     { BYTES("HTTP/1.1 100\r\nContent-Length: 1\r\n\r\n" OK "\r\nabc"), APR_SUCCESS, 200 },
@@ -248,7 +259,8 @@ static const struct {
     { BYTES(OK "Content-Length: 9223372036854775808\r\n\r\n"), no_length },
     { BYTES(OK "Content-Length: 18446744073709551617\r\n\r\n"), no_length },
     { BYTES(OK "Content-Length: 99999999999999999999999999\r\n\r\n"), no_length },
-    { BYTES(OK "Content-Length: 3\r\nContent-Length: 4\r\n\r\nabc"), "two different Content-Lengths" },
+    { BYTES(OK "Content-Length: 3\r\nContent-Length: 4\r\n\r\nabc"),
+      "two different Content-Lengths" },
     { BYTES(OK "Content-Length: 3, 4\r\n\r\nabc"), "two different Content-Lengths" },
     { BYTES("HTTP/1.1 204 N\r\nContent-Length: x\r\n\r\n"), no_length },
     /* Transfer-Encoding */
@@ -259,7 +271,8 @@ static const struct {
     { BYTES(OLD "Transfer-Encoding: chunked\r\n\r\n"), "Transfer-Encoding in HTTP/1.0" },
     { BYTES(OLD "Transfer-Encoding: gzip\r\n\r\n"), "Transfer-Encoding in HTTP/1.0" },
     { BYTES(OK "Transfer-Encoding: chunked, chunked\r\n\r\n"), "chunked twice" },
-    { BYTES(OK "Transfer-Encoding: chunked\r\nTransfer-Encoding: gzip, chunked\r\n\r\n"), "chunked twice" },
+    { BYTES(OK "Transfer-Encoding: chunked\r\nTransfer-Encoding: gzip, chunked\r\n\r\n"),
+      "chunked twice" },
     { BYTES(OK "Transfer-Encoding: chunked;a=b\r\n\r\n"), "chunked with a parameter" },
     { BYTES(OK "Transfer-Encoding: chunked foo\r\n\r\n"), "chunked with a parameter" },
     /* chunks */
@@ -285,15 +298,17 @@ static const struct {
 };
 
 /* prefix, `count` times unit, middle, `fill` times 'a', suffix */
-#define A64                       "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
-#define A512                      A64 A64 A64 A64 A64 A64 A64 A64
-#define A4096                     A512 A512 A512 A512 A512 A512 A512 A512
-#define LEN(text)                 ((int)sizeof(text) - 1)
-#define NONE                      "HTTP/1.1 204 N\r\n"
-#define EARLY                     "HTTP/1.1 103 E\r\nL: " A4096 "\r\n\r\n"
-#define FIELD                     "X: " A4096 "\r\n"
-#define HEAD_REST(count, unit)    (MIRROR_RESPONSE_HEAD_MAX - LEN(NONE) - (count)*LEN(unit) - LEN("Y: \r\n\r\n"))
-#define TRAILER_REST(count, unit) (MIRROR_RESPONSE_TRAILER_MAX - (count)*LEN(unit) - LEN("Y: \r\n\r\n"))
+#define A64       "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+#define A512      A64 A64 A64 A64 A64 A64 A64 A64
+#define A4096     A512 A512 A512 A512 A512 A512 A512 A512
+#define LEN(text) ((int)sizeof(text) - 1)
+#define NONE      "HTTP/1.1 204 N\r\n"
+#define EARLY     "HTTP/1.1 103 E\r\nL: " A4096 "\r\n\r\n"
+#define FIELD     "X: " A4096 "\r\n"
+#define HEAD_REST(count, unit)                                                                     \
+    (MIRROR_RESPONSE_HEAD_MAX - LEN(NONE) - (count)*LEN(unit) - LEN("Y: \r\n\r\n"))
+#define TRAILER_REST(count, unit)                                                                  \
+    (MIRROR_RESPONSE_TRAILER_MAX - (count)*LEN(unit) - LEN("Y: \r\n\r\n"))
 
 static const char long_line[] = "a line that is too long";
 static const char long_head[] = "a head that is too long";
@@ -329,7 +344,8 @@ static const struct {
     { CHUNKED "0\r\n", "A: b\r\n", MIRROR_RESPONSE_HEADERS_MAX - 1, "", 0, "\r\n", NULL, 1 },
     { CHUNKED "0\r\n", "A: b\r\n", MIRROR_RESPONSE_HEADERS_MAX, "", 0, "\r\n", many_headers, 0 },
     { "", "HTTP/1.1 100\r\n\r\n", MIRROR_RESPONSE_INTERIM_MAX, "", 0, NONE "\r\n", NULL, 1 },
-    { "", "HTTP/1.1 100\r\n\r\n", MIRROR_RESPONSE_INTERIM_MAX + 1, "", 0, NONE "\r\n", "too many interim answers", 0 },
+    { "", "HTTP/1.1 100\r\n\r\n", MIRROR_RESPONSE_INTERIM_MAX + 1, "", 0, NONE "\r\n",
+      "too many interim answers", 0 },
     { CHUNKED, "", 0, "0;", MIRROR_RESPONSE_CHUNK_LINE_MAX - 4, "\r\n\r\n", NULL, 1 },
     { CHUNKED, "", 0, "0;", MIRROR_RESPONSE_CHUNK_LINE_MAX - 3, "\r\n\r\n", long_size, 0 },
     { CHUNKED, "1;" A4096 "\r\nx\r\n", 1, "", 0, "", long_size, 0 },
@@ -346,11 +362,15 @@ static const struct {
     { NONE "x ", "", 0, "", 1000, ": x\r\n\r\n", no_header, 0 },
     { NONE "Connection: keep-alive, ", "", 0, "", 300, "\r\n\r\n", NULL, 0 },
     { NONE "Connection: x\r\n ", "", 0, "", 300, "\r\n\r\n", NULL, 0 },
-    { NONE "Content-Length: ", "0", 300, "", 0, "\r\n\r\n", "a Content-Length that is too long", 0 },
-    { NONE "Content-Length: 3\r\n", " ", 300, "", 0, "4\r\n\r\n", "a Content-Length that is too long", 0 },
-    { OK "Transfer-Encoding: ", ",", 300, "chunked", 0, "\r\n\r\n", "a Transfer-Encoding that is too long", 0 },
+    { NONE "Content-Length: ", "0", 300, "", 0, "\r\n\r\n", "a Content-Length that is too long",
+      0 },
+    { NONE "Content-Length: 3\r\n", " ", 300, "", 0, "4\r\n\r\n",
+      "a Content-Length that is too long", 0 },
+    { OK "Transfer-Encoding: ", ",", 300, "chunked", 0, "\r\n\r\n",
+      "a Transfer-Encoding that is too long", 0 },
     { NONE "Connection: ", "abc, ", 100, "close", 0, "\r\n\r\n", NULL, 0 },
-    { NONE "Content-Length: ", "0, ", 200, "0", 0, "\r\n\r\n", "a Content-Length that is too long", 0 },
+    { NONE "Content-Length: ", "0, ", 200, "0", 0, "\r\n\r\n", "a Content-Length that is too long",
+      0 },
     { CHUNKED, "0", 255, "", 0, "\r\n\r\n", NULL, 1 },
     { CHUNKED, "0", 256, "", 0, "\r\n\r\n", bad_size, 0 },
     { CHUNKED, "0", 300, "3", 0, "\r\nabc\r\n0\r\n\r\n", bad_size, 0 },
@@ -362,7 +382,9 @@ static const struct {
 START_TEST(test_complete)
 {
     const complete_t *row = &complete[_i];
-    seen_t expected = { APR_SUCCESS, row->len, 1, row->status, row->interim, row->keepalive, 0, NULL };
+    seen_t expected = {
+        APR_SUCCESS, row->len, 1, row->status, row->interim, row->keepalive, 0, NULL
+    };
     char *more = malloc(row->len + 8);
     mirror_response_t r;
     apr_size_t cut;
@@ -414,8 +436,9 @@ END_TEST
 START_TEST(test_caps)
 {
     apr_size_t unit = strlen(caps[_i].unit), len = 0;
-    char *data = malloc(strlen(caps[_i].prefix) + (apr_size_t)caps[_i].count * unit + strlen(caps[_i].middle) +
-                        (apr_size_t)caps[_i].fill + strlen(caps[_i].suffix) + 1);
+    char *data =
+        malloc(strlen(caps[_i].prefix) + (apr_size_t)caps[_i].count * unit +
+               strlen(caps[_i].middle) + (apr_size_t)caps[_i].fill + strlen(caps[_i].suffix) + 1);
     mirror_response_t r;
     seen_t seen;
     int n;

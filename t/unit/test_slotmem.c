@@ -170,7 +170,8 @@ START_TEST(without_a_free_place_children_share_one_and_lose_nothing)
         }
     }
     ck_assert_uint_eq(sum_of(table, slot).sum.seen, 7 * (unsigned)(n + 1));
-    ck_assert_uint_eq(sum_of(table, slot).queued, SHARED); /* a real child ends these before it goes */
+    /* a real child ends these before it goes */
+    ck_assert_uint_eq(sum_of(table, slot).queued, SHARED);
     ck_assert_uint_eq(sum_of(table, slot).sum.in_flight, 3 * SHARED);
 }
 END_TEST
@@ -204,7 +205,8 @@ static void count_in_threads(mirror_table_t *table, const mirror_slot_t *slot)
 
     mirror_table_claim(&place, table);
     for (i = 0; i < THREADS; i++) {
-        apr_thread_create(&threads[i], NULL, count_copies, mirror_table_cell(table, place, slot), pool);
+        apr_thread_create(&threads[i], NULL, count_copies, mirror_table_cell(table, place, slot),
+                          pool);
     }
     for (i = 0; i < THREADS; i++) {
         apr_thread_join(&rv, threads[i]);
@@ -236,7 +238,8 @@ START_TEST(counts_of_all_children_add_up)
     }
     totals = sum_of(table, slot);
     ck_assert_uint_eq(totals.sum.seen, all);
-    ck_assert_uint_eq(totals.queued + totals.sum.in_flight + totals.sum.outcomes[MIRROR_OUTCOME_SHUT_DOWN],
+    ck_assert_uint_eq(totals.queued + totals.sum.in_flight +
+                          totals.sum.outcomes[MIRROR_OUTCOME_SHUT_DOWN],
                       COPIES / MIRROR_OUTCOME_COUNT * PROCESSES * THREADS);
     ck_assert_uint_eq(totals.sum.responses[0], all);
     ck_assert_uint_eq(totals.sum.responses[1], all);
@@ -244,7 +247,8 @@ START_TEST(counts_of_all_children_add_up)
         in_buckets += (unsigned)totals.sum.latency[i];
     }
     ck_assert_uint_eq(in_buckets, all);
-    ck_assert_uint_eq(totals.sum.latency_us, (apr_uint64_t)COPIES * (COPIES - 1) / 2 * PROCESSES * THREADS);
+    ck_assert_uint_eq(totals.sum.latency_us,
+                      (apr_uint64_t)COPIES * (COPIES - 1) / 2 * PROCESSES * THREADS);
 }
 END_TEST
 

@@ -1,6 +1,7 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE.
  *
- * test_slotmem_table.c - slots over reloads, who may take them over, the layout; latency and its quantiles.
+ * test_slotmem_table.c - slots over reloads, who may take them over, the layout; latency and its
+ * quantiles.
  */
 #include "slotmem.h"
 
@@ -104,7 +105,8 @@ START_TEST(the_shared_place_keeps_no_slot_for_ever)
     }
     load(1);
     table = load(1);
-    ck_assert_int_eq(mirror_table_slot(&none, table, "two"), APR_ENOSPC); /* the one of the shared place lives */
+    /* the one of the shared place lives */
+    ck_assert_int_eq(mirror_table_slot(&none, table, "two"), APR_ENOSPC);
     finish(children[CHILDREN - 1]);
     ck_assert_ptr_eq(slot_of(table, "two"), slot);
     ck_assert_uint_eq(sum_of(table, slot).sum.seen, 0);
@@ -122,9 +124,12 @@ START_TEST(cells_stand_alone)
     ck_assert_uint_eq((apr_uintptr_t)first % 64, 0);
     ck_assert_uint_eq((apr_uintptr_t)a % 64, 0);
     ck_assert_int_ge((char *)mirror_table_cell(table, 1, b) - first, (int)sizeof(mirror_cell_t));
-    ck_assert_int_ge((char *)mirror_table_cell(table, 2, a) - first, 3 * (int)sizeof(mirror_cell_t));
-    memset(mirror_table_cell(table, daemons + SPARE, b), 0xff, sizeof(mirror_cell_t)); /* the last is inside */
-    ck_assert_uint_eq(sum_of(table, b).sum.seen, 0);                                     /* nobody has claimed it */
+    ck_assert_int_ge((char *)mirror_table_cell(table, 2, a) - first,
+                     3 * (int)sizeof(mirror_cell_t));
+    /* the last is inside */
+    memset(mirror_table_cell(table, daemons + SPARE, b), 0xff, sizeof(mirror_cell_t));
+    /* nobody has claimed it */
+    ck_assert_uint_eq(sum_of(table, b).sum.seen, 0);
 }
 END_TEST
 

@@ -1,6 +1,7 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE.
  *
- * test_spool.c - bodies on disk, and how a connection sends them: in turn with others, or not at all.
+ * test_spool.c - bodies on disk, and how a connection sends them: in turn with others, or not at
+ * all.
  */
 #include <apr_general.h>
 #include <apr_portable.h>
@@ -355,7 +356,8 @@ START_TEST(the_size_is_for_all_files_and_comes_back)
     ck_assert_ptr_nonnull(strstr(what, "5242880 bytes of ProxyMirrorSpool"));
     ck_assert_int_eq(mirror_spool_has_refused(&child), 0);
     mirror_copy_end(second, MIRROR_OUTCOME_MEMORY_FULL);
-    ck_assert_int_eq(mirror_copy_create(&second, &lane, &settings, 10, LENGTH), MIRROR_OUTCOME_MEMORY_FULL);
+    ck_assert_int_eq(mirror_copy_create(&second, &lane, &settings, 10, LENGTH),
+                     MIRROR_OUTCOME_MEMORY_FULL);
     mirror_copy_end(first, MIRROR_OUTCOME_SHUT_DOWN);
     ck_assert_int_eq(mirror_copy_create(&third, &lane, &settings, 10, LENGTH), MIRROR_OUTCOME_NONE);
     ck_assert_int_eq(fill(third, LENGTH), MIRROR_OUTCOME_NONE);
@@ -398,7 +400,8 @@ START_TEST(files_take_half_of_the_descriptors)
     fill_memory();
     for (i = 0; i < 4; i++) {
         copies[i] = begin();
-        ck_assert_int_eq(fill(copies[i], 100000), i < 3 ? MIRROR_OUTCOME_NONE : MIRROR_OUTCOME_MEMORY_FULL);
+        ck_assert_int_eq(fill(copies[i], 100000),
+                         i < 3 ? MIRROR_OUTCOME_NONE : MIRROR_OUTCOME_MEMORY_FULL);
     }
     ck_assert_uint_eq(child.descriptors, 3);
     ck_assert_uint_eq(mirror_spool_take_refused(&child, what, sizeof(what)), 1);

@@ -53,7 +53,8 @@ static mirror_store_text_t stored(apr_pool_t *p)
 
 static apr_status_t store(apr_uint64_t expected, apr_uint64_t config, const char *text)
 {
-    return mirror_store_write(&shared->version, &shared->store, &shared->lock, expected, config, text);
+    return mirror_store_write(&shared->version, &shared->store, &shared->lock, expected, config,
+                              text);
 }
 
 START_TEST(a_text_is_exchanged)
@@ -74,7 +75,8 @@ START_TEST(a_text_is_exchanged)
     ck_assert_int_eq(store(two, 8, NULL), APR_SUCCESS);
     none = stored(pool).version;
     ck_assert(!stored(pool).text && stored(pool).config == 0 && none > two);
-    ck_assert_int_eq(store(none, 9, NULL), APR_SUCCESS); /* nothing again: yet who expects the former one is too late */
+    /* nothing again: yet who expects the former one is too late */
+    ck_assert_int_eq(store(none, 9, NULL), APR_SUCCESS);
     ck_assert_int_eq(store(none, 9, "three"), APR_EAGAIN);
     ck_assert_int_eq(store(stored(pool).version, 9, "three"), APR_SUCCESS);
     ck_assert_str_eq(stored(pool).text, "three");
@@ -106,7 +108,8 @@ START_TEST(a_text_moves_to_another_store)
     int i;
 
     for (i = 0; i < 3; i++) {
-        ck_assert_int_eq(store(stored(pool).version, 7 + i, apr_psprintf(pool, "text %d", i)), APR_SUCCESS);
+        ck_assert_int_eq(store(stored(pool).version, 7 + i, apr_psprintf(pool, "text %d", i)),
+                         APR_SUCCESS);
     }
     before = stored(pool).version;
     mirror_store_move(&version, &other, &shared->version, &shared->store);
@@ -145,7 +148,8 @@ START_TEST(a_size_and_a_text_without_end_are_bounded)
     memset(&shared->store, 0xff, sizeof(shared->store));
     for (shared->version = 2; shared->version <= 4; shared->version += 2) {
         ck_assert_uint_eq(strlen(stored(pool).text), MIRROR_STORE_SIZE - 1);
-        ck_assert_int_eq(mirror_store_drop_others(&shared->version, &shared->store, ~(apr_uint64_t)0), 0);
+        ck_assert_int_eq(
+            mirror_store_drop_others(&shared->version, &shared->store, ~(apr_uint64_t)0), 0);
     }
     shared->version = 2;
     mirror_store_move(&version, &other, &shared->version, &shared->store);
@@ -222,7 +226,8 @@ static void write_some(int letter, int writes)
 
     apr_pool_create(&p, NULL);
     while (writes > 0) {
-        apr_uint64_t version = apr_atomic_read64(&shared->version), len = 1 + (version * 7919 + (unsigned)letter) % 9000;
+        apr_uint64_t version = apr_atomic_read64(&shared->version),
+                     len = 1 + (version * 7919 + (unsigned)letter) % 9000;
         char *text = apr_pcalloc(p, len + 1);
 
         memset(text, letter, len);

@@ -23,30 +23,31 @@ static const char *ratio_text(void)
     return mirror_value_to_text(&settings.sample_ratio, &row->rule, pool);
 }
 
+static const struct {
+    const char *text;
+    apr_int64_t billionths;
+    const char *canonical;
+} good_ratios[] = {
+    { "0", 0, "0" },
+    { "1", 1000000000, "1" },
+    { "0.5", 500000000, "0.5" },
+    { ".25", 250000000, "0.25" },
+    { "1.", 1000000000, "1" },
+    { "00.10", 100000000, "0.1" },
+    { "100%", 1000000000, "1" },
+    { "12.5%", 125000000, "0.125" },
+    { "0%", 0, "0" },
+    { "0.0000001%", 1, "0.000000001" },
+    { "0.000000001", 1, "0.000000001" },
+    { "0.0000000005", 1, "0.000000001" },
+    { "0.333333333333333333333333333333", 333333333, "0.333333333" },
+    { "0.9999999994", 999999999, "0.999999999" },
+    { "0.9999999999", 1000000000, "1" },
+    { "0.00000000000000000000000000", 0, "0" },
+};
+
 START_TEST(test_ratio)
 {
-    static const struct {
-        const char *text;
-        apr_int64_t billionths;
-        const char *canonical;
-    } good[] = {
-        { "0", 0, "0" },
-        { "1", 1000000000, "1" },
-        { "0.5", 500000000, "0.5" },
-        { ".25", 250000000, "0.25" },
-        { "1.", 1000000000, "1" },
-        { "00.10", 100000000, "0.1" },
-        { "100%", 1000000000, "1" },
-        { "12.5%", 125000000, "0.125" },
-        { "0%", 0, "0" },
-        { "0.0000001%", 1, "0.000000001" },
-        { "0.000000001", 1, "0.000000001" },
-        { "0.0000000005", 1, "0.000000001" },
-        { "0.333333333333333333333333333333", 333333333, "0.333333333" },
-        { "0.9999999994", 999999999, "0.999999999" },
-        { "0.9999999999", 1000000000, "1" },
-        { "0.00000000000000000000000000", 0, "0" },
-    };
     static const char *const bad[] = { "",
                                        ".",
                                        "%",
@@ -67,22 +68,26 @@ START_TEST(test_ratio)
                                        "+1" };
     apr_size_t i;
 
-    for (i = 0; i < sizeof(good) / sizeof(*good); i++) {
-        ck_assert_right(set(apr_pstrcat(pool, "sample_ratio=", good[i].text, NULL)));
-        ck_assert_int_eq(settings.sample_ratio, good[i].billionths);
-        ck_assert_str_eq(ratio_text(), good[i].canonical);
+    for (i = 0; i < sizeof(good_ratios) / sizeof(*good_ratios); i++) {
+        ck_assert_right(set(apr_pstrcat(pool, "sample_ratio=", good_ratios[i].text, NULL)));
+        ck_assert_int_eq(settings.sample_ratio, good_ratios[i].billionths);
+        ck_assert_str_eq(ratio_text(), good_ratios[i].canonical);
         ck_assert_right(set(apr_pstrcat(pool, "sample_ratio=", ratio_text(), NULL)));
-        ck_assert_int_eq(settings.sample_ratio, good[i].billionths);
+        ck_assert_int_eq(settings.sample_ratio, good_ratios[i].billionths);
     }
     for (i = 0; i < sizeof(bad) / sizeof(*bad); i++) {
         const char *wrong = set(apr_pstrcat(pool, "'sample_ratio=", bad[i], "'", NULL));
 
         ck_assert_msg(wrong != NULL, "%s", bad[i]);
         ck_assert_ptr_eq(
-            strstr(wrong, "sample_ratio: a number, 0 to 1 (in a directive also 0% to 100%), is needed; got "), wrong);
+            strstr(
+                wrong,
+                "sample_ratio: a number, 0 to 1 (in a directive also 0% to 100%), is needed; got "),
+            wrong);
         ck_assert_ptr_ne(strstr(wrong, bad[i]), NULL);
     }
-    ck_assert_ptr_ne(strstr(set("sample_ratio=0.0000000001"), "(it is less than a billionth, and not 0)"), NULL);
+    ck_assert_ptr_ne(
+        strstr(set("sample_ratio=0.0000000001"), "(it is less than a billionth, and not 0)"), NULL);
 }
 END_TEST
 
@@ -101,7 +106,8 @@ START_TEST(test_ratio_in_json)
                  { "0.01e+2", 1000000000 },
                  { "10e-1", 1000000000 },
                  { "0.30000000000000004", 300000000 } };
-    static const char *const bad[] = { "\"0.5\"", "\"50%\"", "-0", "-0.1", "2", "1e1", "true", "null", "[1]", "1e400" };
+    static const char *const bad[] = { "\"0.5\"", "\"50%\"", "-0",   "-0.1", "2",
+                                       "1e1",     "true",    "null", "[1]",  "1e400" };
     apr_size_t i;
 
     for (i = 0; i < sizeof(good) / sizeof(*good); i++) {
@@ -120,11 +126,14 @@ START_TEST(test_methods)
     ck_assert_right(set("methods=GET,M-SEARCH,X_1"));
     ck_assert_int_eq(settings.methods->nelts, 3);
     ck_assert_str_eq(APR_ARRAY_IDX(settings.methods, 1, const char *), "M-SEARCH");
-    ck_assert_wrong(set("methods="), "methods: methods such as GET,POST, in capitals, are needed; got \"\"");
-    ck_assert_wrong(set("methods=GET,post"), "methods: methods such as GET,POST, in capitals, are needed; got "
-                                             "\"GET,post\" (methods are case-sensitive)");
-    ck_assert_wrong(set("methods=TRACE"), "methods: methods such as GET,POST, in capitals, are needed; got \"TRACE\" "
-                                          "(CONNECT and TRACE are never copied)");
+    ck_assert_wrong(set("methods="),
+                    "methods: methods such as GET,POST, in capitals, are needed; got \"\"");
+    ck_assert_wrong(set("methods=GET,post"),
+                    "methods: methods such as GET,POST, in capitals, are needed; got "
+                    "\"GET,post\" (methods are case-sensitive)");
+    ck_assert_wrong(set("methods=TRACE"),
+                    "methods: methods such as GET,POST, in capitals, are needed; got \"TRACE\" "
+                    "(CONNECT and TRACE are never copied)");
     ck_assert_wrong(set("'methods=GET POST'"),
                     "methods: methods such as GET,POST, in capitals, are needed; got \"GET POST\"");
     ck_assert_ptr_ne(set("'methods=GET, POST'"), NULL);
@@ -142,7 +151,8 @@ START_TEST(test_statuses)
     for (i = 0; i < sizeof(bad) / sizeof(*bad); i++) {
         ck_assert_wrong(
             set(apr_pstrcat(pool, "status=", bad[i], NULL)),
-            apr_pstrcat(pool, "status: statuses such as 2xx,404, 200 to 599, are needed; got \"", bad[i], "\"", NULL));
+            apr_pstrcat(pool, "status: statuses such as 2xx,404, 200 to 599, are needed; got \"",
+                        bad[i], "\"", NULL));
     }
 }
 END_TEST
@@ -153,11 +163,14 @@ START_TEST(test_path)
     ck_assert_right(set("'path=/a b/%41/\xc3\xa4'"));
     ck_assert_wrong(set("path="), "path: a path that starts with / is needed; got \"\"");
     ck_assert_wrong(set("path=a"), "path: a path that starts with / is needed; got \"a\"");
-    ck_assert_wrong(set("path=/a?b#c"), "path: a path that starts with / is needed; got \"/a?b#c\" (it has a query)");
-    ck_assert_wrong(set("path=/a#b?c"),
-                    "path: a path that starts with / is needed; got \"/a#b?c\" (it has a fragment)");
-    ck_assert_wrong(set("'path=/a\tb'"),
-                    "path: a path that starts with / is needed; got \"/a\\x09b\" (it has a control character)");
+    ck_assert_wrong(set("path=/a?b#c"),
+                    "path: a path that starts with / is needed; got \"/a?b#c\" (it has a query)");
+    ck_assert_wrong(
+        set("path=/a#b?c"),
+        "path: a path that starts with / is needed; got \"/a#b?c\" (it has a fragment)");
+    ck_assert_wrong(
+        set("'path=/a\tb'"),
+        "path: a path that starts with / is needed; got \"/a\\x09b\" (it has a control character)");
 }
 END_TEST
 
@@ -165,7 +178,8 @@ START_TEST(test_host_header)
 {
     static const char *const good[] = { "preserve",  "target", "h",          "H.Example.:0080",
                                         "1.2.3.4:1", "[::1]",  "[::1]:65535" };
-    static const char *const bad[] = { "", "h:", "h:0", "h/", "u@h", "h h", "::1", "http://h", "h,g", "h?q" };
+    static const char *const bad[] = { "",    "h:",  "h:0",      "h/",  "u@h",
+                                       "h h", "::1", "http://h", "h,g", "h?q" };
     apr_size_t i;
 
     ck_assert_right(set_url("http://h"));
@@ -179,10 +193,12 @@ START_TEST(test_host_header)
         const char *wrong = set(apr_pstrcat(pool, "'host_header=", bad[i], "'", NULL));
 
         ck_assert_msg(wrong != NULL, "%s", bad[i]);
-        ck_assert_ptr_eq(strstr(wrong,
-                                "host_header: preserve, target, or a host name or address and perhaps a port, is "
-                                "needed; got \""),
-                         wrong);
+        ck_assert_ptr_eq(
+            strstr(
+                wrong,
+                "host_header: preserve, target, or a host name or address and perhaps a port, is "
+                "needed; got \""),
+            wrong);
     }
 }
 END_TEST

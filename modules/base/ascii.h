@@ -1,0 +1,38 @@
+/* Licensed under the Apache License, Version 2.0; see LICENSE.
+ *
+ * base/ascii.h - characters of ASCII. Those of <ctype.h> depend on the locale.
+ */
+#ifndef MIRROR_BASE_ASCII_H
+#define MIRROR_BASE_ASCII_H
+
+#include <string.h>
+
+/* ---- any thread ---- */
+
+static inline int mirror_ascii_is_digit(char c)
+{
+    return c >= '0' && c <= '9';
+}
+
+static inline char mirror_ascii_lower(char c)
+{
+    return c >= 'A' && c <= 'Z' ? (char)(c | 0x20) : c;
+}
+
+/* The value of a hexadecimal digit; -1 if `c` is none. */
+static inline int mirror_ascii_hex_digit(char c)
+{
+    return mirror_ascii_is_digit(c) ? c - '0'
+           : mirror_ascii_lower(c) >= 'a' && mirror_ascii_lower(c) <= 'f'
+               ? mirror_ascii_lower(c) - 'a' + 10
+               : -1;
+}
+
+/* RFC 9110 5.6.2. */
+static inline int mirror_ascii_is_token_char(char c)
+{
+    return (mirror_ascii_lower(c) >= 'a' && mirror_ascii_lower(c) <= 'z') ||
+           mirror_ascii_is_digit(c) || (c && strchr("-_!#$%&'*+.^`|~", c));
+}
+
+#endif
