@@ -216,15 +216,17 @@ static apr_status_t child_end(void *baton)
 {
     mirror_child_t *child = baton;
     apr_interval_time_t patience = child->registry->drain_timeout;
+    int left_behind;
 
     if (patience > ABRUPT_DRAIN && !may_take_its_time(child)) {
         patience = ABRUPT_DRAIN;
     }
-    if (!mirror_sender_stop(child, patience) || mirror_spool_may_be_closing(child)) {
-        keep_code_loaded();
-    }
+    left_behind = !mirror_sender_stop(child, patience);
     child->registry->child = NULL;
     apr_atomic_set32(&child->closed, 1);
+    if (left_behind || mirror_spool_may_be_closing(child)) {
+        keep_code_loaded();
+    }
     mirror_table_release(child->registry->table, child->place);
     return APR_SUCCESS;
 }

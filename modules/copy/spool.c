@@ -371,7 +371,9 @@ apr_status_t mirror_spool_read(mirror_spool_t *spool, apr_off_t offset, char *bu
 
 void mirror_spool_end(mirror_spool_t *spool)
 {
-    if (spool && spool->length > MIRROR_LONG_FILE) {
+    /* A child that has ended starts no thread any more. */
+    if (spool && spool->length > MIRROR_LONG_FILE &&
+        !apr_atomic_read32(&spool->lane->child->closed)) {
         mirror_closer_push(spool->lane->child->spools->closer, &spool->item);
     }
     else if (spool) {

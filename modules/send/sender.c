@@ -128,7 +128,8 @@ static void on_tick(void *baton)
     }
     on |= mirror_copy_trim(child);
     mirror_helpers_retry(sender->send.helpers);
-    if (on || sender->send.held > 0 || mirror_helpers_pending(sender->send.helpers) > 0) {
+    if (on || sender->send.held > 0 || mirror_gate_held(sender->limits) > 0 ||
+        mirror_helpers_pending(sender->send.helpers) > 0) {
         mirror_loop_timer_start(sender->send.loop, &sender->tick,
                                 mirror_loop_now(sender->send.loop), MIRROR_TICK);
     }
