@@ -25,6 +25,7 @@ class Frames:
         self.next_stream = 1
         self.ended: set[int] = set()        # streams that the server has ended
         self.reset: set[int] = set()        # streams that it has reset
+        self.received: dict[int, bytes] = {}    # the bodies of the responses
         self.sock.sendall(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n")
         self._send(SETTINGS, 0, 0)
 
@@ -63,6 +64,8 @@ class Frames:
             self.buffer += more
         length = int.from_bytes(self.buffer[:3], "big")
         kind, flags, stream = struct.unpack(">BBI", self.buffer[3:9])
+        if kind == DATA:
+            self.received[stream] = self.received.get(stream, b"") + self.buffer[9:9 + length]
         self.buffer = self.buffer[9 + length:]
         if kind == SETTINGS and not flags & ACK:
             self._send(SETTINGS, ACK, 0)

@@ -220,10 +220,10 @@ def test_end_of_a_stream_with_a_body_that_is_read(late, origin, mirror):
     assert_h2_copy(mirror.one(), "GET /o/a", b"body")
 
 
-def send_together(client, method: str, path: str, data: bytes, end: bool) -> int:
+def send_together(client, method: str, path: str, data: bytes, end: bool, *fields: tuple[str, str]) -> int:
     """HEADERS and DATA in one packet, so that httpd has both when its handler begins."""
     client.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_CORK, 1)
-    stream = client.headers(method, path)
+    stream = client.headers(method, path, *fields)
     client.data(stream, data, end=end)
     client.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_CORK, 0)
     return stream
@@ -252,6 +252,29 @@ def test_part_of_a_body_that_no_handler_reads(late, mirror, method, end):
             client.cancel(stream)
         assert late.ended(1) == {"incomplete": 1}
     assert mirror.connections == 0
+
+
+@pytest.mark.parametrize("method", ["GET", "POST", "DELETE"])
+@pytest.mark.parametrize("fields", [(), (("content-length", "20"),)], ids=["no length", "length"])
+@pytest.mark.parametrize("path, size", [("/big", 60000), ("/none", None)])
+def test_body_over_the_limit_that_no_handler_reads(httpd, mirror, path, size, fields, method):
+    """The client has the response that it has without the module, whole."""
+    def responses(conf: str) -> tuple:
+        def configure(h) -> str:
+            h.write("htdocs/big", "x" * 60000)
+            return f"Protocols h2c http/1.1\nH2Direct on\nLimitRequestBody 10\n{conf}"
+        h = httpd(configure, modules=["http2"], expect=[r"\[(http2|core|http):(error|warn|info)\]", "AH01588|AH01587"])
+        with Frames(h.port, scaled(20)) as client:
+            stream = send_together(client, method, path, b"b" * 20, True, *fields)
+            client.wait(stream)
+            return h, stream in client.reset, client.received.get(stream, b"")
+    _, *without = responses("")
+    h, *response = responses(to(mirror))
+    assert response == without
+    if method == "GET":
+        assert not response[0] and (size is None or response[1] == b"x" * size)
+        assert h.ended(1) == {"incomplete": 1}
+        assert mirror.connections == 0
 
 
 def test_stream_that_is_reset_while_it_is_read(late, origin, mirror):

@@ -21,6 +21,7 @@
  */
 #include <httpd.h>
 #include <http_config.h>
+#include <http_core.h>
 #include <http_protocol.h>
 #include <http_request.h>
 #include <util_filter.h>
@@ -49,11 +50,15 @@ typedef struct note_t {
     capture_t *capture;          /* of the client's request; NULL: no decision so far */
 } note_t;
 
+/* httpd's ap_filter_t may have more members at its end than that of the headers. */
+#define ROOM_TO_GROW 64
+
 /* The filters; set while the hooks are registered, and not changed afterwards. */
 static struct {
     ap_filter_rec_t *body;     /* next to httpd's own, below all that could change the body */
     ap_filter_rec_t *replay;   /* above all others */
     ap_filter_rec_t *response; /* where the answers of errors and of internal redirects pass, too */
+    ap_filter_rec_t *nothing;  /* sends nothing; never added */
 } filters;
 
 /* ---- the state ---- */
@@ -216,20 +221,39 @@ static int has_end(apr_bucket_brigade *bb)
     return e != APR_BRIGADE_SENTINEL(bb);
 }
 
+/* What httpd would send in place of the response while read_rest() reads. */
+static apr_status_t swallow(ap_filter_t *f, apr_bucket_brigade *bb)
+{
+    (void)f;
+    apr_brigade_cleanup(bb);
+    return APR_EGENERAL;
+}
+
 /* See what has come of a body that no handler wants, without waiting for more: on HTTP/2 nobody can
- * read it later. */
+ * read it later. If httpd finds a fault of the body (LimitRequestBody, a malformed chunk), it sends
+ * an error down the filters of the response, which has ended by then: nothing may be sent. */
 static void read_rest(capture_t *capture, request_rec *r)
 {
     ap_filter_t *f = find_filter(r->input_filters, capture->body_filter);
+    ap_filter_t *response = r->output_filters;
+    ap_filter_t *nothing = apr_pcalloc(r->pool, sizeof(*nothing) + ROOM_TO_GROW);
     apr_bucket_brigade *bb = apr_brigade_create(r->pool, r->connection->bucket_alloc);
+    apr_off_t limit = ap_get_limit_req_body(r);
     int more = f != NULL;
 
+    if (limit > 0 && capture->entries.length > limit) { /* httpd would log that */
+        mirror_entries_body_broken(&capture->entries);
+    }
+    nothing->frec = filters.nothing;
+    nothing->c = r->connection;
+    r->output_filters = nothing;
     while (more && capture->entries.waiting) {
         more = ap_get_brigade(f, bb, AP_MODE_READBYTES, APR_NONBLOCK_READ, HUGE_STRING_LEN) ==
                    APR_SUCCESS &&
                !APR_BRIGADE_EMPTY(bb);
         apr_brigade_cleanup(bb);
     }
+    r->output_filters = response;
     apr_brigade_destroy(bb);
 }
 
@@ -460,6 +484,7 @@ void mirror_capture_register_hooks(apr_pool_t *p)
     filters.body = mirror_filter_input("proxy_mirror_body", input_filter, AP_FTYPE_PROTOCOL - 1, p);
     filters.replay =
         mirror_filter_input("proxy_mirror_replay", input_filter, AP_FTYPE_RESOURCE - 1, p);
+    filters.nothing = mirror_filter_output("proxy_mirror_nothing", swallow, AP_FTYPE_PROTOCOL, p);
     filters.response =
         mirror_filter_output("proxy_mirror_response", output_filter, AP_FTYPE_PROTOCOL, p);
     ap_hook_post_read_request(post_read_request, NULL, NULL, APR_HOOK_MIDDLE);
