@@ -197,7 +197,7 @@ def test_both_say_the_same(httpd, mirror, section, status):
 def test_access_file_makes_no_manager_of_a_status(httpd, mirror):
     h = start(httpd, mirror, "RewriteEngine On\nRewriteRule . - [H=proxy-mirror-manager]",
               SERVER["Location"].replace("manager", "status"))
-    refused(h.request("PATCH", "/user/a.x/mirrors/m", [JSON, "Host: localhost"], b'{"count": 2}'), 403)
+    refused(h.request("PATCH", "/user/a.x/mirrors/m", [JSON, "Host: localhost"], b'{"count": 2}'), 405)
     assert h.mirror()["overridden"] is False
 
 

@@ -12,6 +12,10 @@
 
 /* ---- request threads ---- */
 
+/* Whether SetHandler in the server configuration gives manager or status to a request, whose handler
+ * is not known yet. */
+int mirror_access_is_ours(request_rec *r);
+
 /* Whether SetHandler in the server configuration gives this request the handler that it has,
  * r->handler. */
 int mirror_access_is_configured(request_rec *r);

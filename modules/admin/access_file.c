@@ -2,7 +2,8 @@
  *
  * admin/access_file.c - a request as it would be without access files. See admin/access_file.h.
  *
- * What an access file can do to a request is not listed. The request is looked up once more, as a
+ * What an access file can do to a request is not listed. If a <Location> gives manager or status,
+ * httpd finds no access file for the request. Else the request is looked up once more, as a
  * subrequest for which httpd finds no access file: with the same method, path and headers, through
  * all hooks of httpd up to the handler.
  */
@@ -14,14 +15,18 @@
 #include <http_core.h>
 #include <http_request.h>
 
+#include "admin/access.h"
 #include "admin/access_file.h"
 
 #define LOOKUP "mod_proxy_mirror:lookup" /* a note of the request that is looked up */
+#define CLOSED "mod_proxy_mirror:closed" /* a note: the URI for which no access file is read */
 #define WALKS  4
 
 /* What httpd has found for a request, and would use for a subrequest. */
 typedef struct found_t {
     const struct htaccess_result *htaccess;
+    char *user;
+    char *auth_type;
     void *walks[WALKS];
 } found_t;
 
@@ -34,6 +39,10 @@ static void hide(found_t *found, request_rec *r)
 
     found->htaccess = r->htaccess;
     r->htaccess = NULL;
+    found->user = r->user; /* which a module may take over for a subrequest */
+    r->user = NULL;
+    found->auth_type = r->ap_auth_type;
+    r->ap_auth_type = NULL;
     for (i = 0; i < WALKS; i++) {
         void **note = ap_get_request_note(r, walks[i]);
 
@@ -52,6 +61,8 @@ static void restore(request_rec *r, const found_t *found)
         *ap_get_request_note(r, walks[i]) = found->walks[i];
     }
     r->htaccess = found->htaccess;
+    r->user = found->user;
+    r->ap_auth_type = found->auth_type;
 }
 
 /* Called for each folder in which httpd looks for one. */
@@ -59,7 +70,13 @@ static apr_status_t open_access_file(request_rec *r, const char *folder, const c
                                      ap_configfile_t **file, const char **path)
 {
     const request_rec *outer;
+    const char *closed = apr_table_get(r->notes, CLOSED);
 
+    if (closed &&
+        !strcmp(closed, r->uri)) { /* not if it was rewritten: no <Location> of ours then */
+        *path = apr_pstrcat(r->pool, folder, "/", name, NULL);
+        return APR_ENOENT;
+    }
     for (outer = r->main; outer; outer = outer->main) {
         if (apr_table_get(outer->notes, LOOKUP)) {
             *path = apr_pstrcat(r->pool, folder, "/", name, NULL);
@@ -68,6 +85,16 @@ static apr_status_t open_access_file(request_rec *r, const char *folder, const c
     }
     (void)file;
     return AP_DECLINED;
+}
+
+/* translate_name, when the sections of the URI are merged and no access file was read yet: if one
+ * of them gives manager or status, no access file is read at all. */
+static int close_location(request_rec *r)
+{
+    if (mirror_access_is_ours(r)) {
+        apr_table_set(r->notes, CLOSED, r->uri);
+    }
+    return DECLINED;
 }
 
 /* Whether httpd has read an access file for this request, or for one that was redirected to it. */
@@ -109,5 +136,6 @@ const char *mirror_access_file_refuse(char **user, request_rec *r)
 
 void mirror_access_file_register_hooks(void)
 {
+    ap_hook_translate_name(close_location, NULL, NULL, APR_HOOK_REALLY_FIRST);
     ap_hook_open_htaccess(open_access_file, NULL, NULL, APR_HOOK_FIRST);
 }
