@@ -2,6 +2,7 @@
 under prefork."""
 from __future__ import annotations
 
+import os
 import socket
 import subprocess
 
@@ -256,14 +257,17 @@ def test_part_of_a_body_that_no_handler_reads(late, mirror, method, end):
 
 @pytest.mark.parametrize("method", ["GET", "POST", "DELETE"])
 @pytest.mark.parametrize("fields", [(), (("content-length", "20"),)], ids=["no length", "length"])
-@pytest.mark.parametrize("path, size", [("/big", 60000), ("/none", None)])
+@pytest.mark.parametrize("path, size", [("/big", 60000), ("/none", None), ("/redirected/none", 60000), ("/folder/", 60000)])
 def test_body_over_the_limit_that_no_handler_reads(httpd, mirror, path, size, fields, method):
     """The client has the response that it has without the module, whole."""
     def responses(conf: str) -> tuple:
         def configure(h) -> str:
             h.write("htdocs/big", "x" * 60000)
-            return f"Protocols h2c http/1.1\nH2Direct on\nLimitRequestBody 10\n{conf}"
-        h = httpd(configure, modules=["http2"], expect=[r"\[(http2|core|http):(error|warn|info)\]", "AH01588|AH01587"])
+            os.makedirs(h.path("htdocs/folder"), exist_ok=True)
+            h.write("htdocs/folder/big", "x" * 60000)
+            return ("Protocols h2c http/1.1\nH2Direct on\nLimitRequestBody 10\nDirectoryIndex big\n"
+                    f'<Location "/redirected">\nErrorDocument 404 /big\n</Location>\n{conf}')
+        h = httpd(configure, modules=["http2", "dir"], expect=[r"\[(http2|core|http):(error|warn|info)\]", "AH01588|AH01587"])
         with Frames(h.port, scaled(20)) as client:
             stream = send_together(client, method, path, b"b" * 20, True, *fields)
             client.wait(stream)
