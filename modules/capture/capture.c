@@ -50,15 +50,12 @@ typedef struct note_t {
     capture_t *capture;          /* of the client's request; NULL: no decision so far */
 } note_t;
 
-/* httpd's ap_filter_t may have more members at its end than that of the headers. */
-#define ROOM_TO_GROW 64
-
 /* The filters; set while the hooks are registered, and not changed afterwards. */
 static struct {
     ap_filter_rec_t *body;     /* next to httpd's own, below all that could change the body */
     ap_filter_rec_t *replay;   /* above all others */
     ap_filter_rec_t *response; /* where the answers of errors and of internal redirects pass, too */
-    ap_filter_rec_t *nothing;  /* sends nothing; never added */
+    ap_filter_rec_t *nothing;  /* sends nothing; above all others while read_rest() reads */
 } filters;
 
 /* ---- the state ---- */
@@ -235,8 +232,7 @@ static apr_status_t swallow(ap_filter_t *f, apr_bucket_brigade *bb)
 static void read_rest(capture_t *capture, request_rec *r)
 {
     ap_filter_t *f = find_filter(r->input_filters, capture->body_filter);
-    ap_filter_t *response = r->output_filters;
-    ap_filter_t *nothing = apr_pcalloc(r->pool, sizeof(*nothing) + ROOM_TO_GROW);
+    ap_filter_t *nothing;
     apr_bucket_brigade *bb = apr_brigade_create(r->pool, r->connection->bucket_alloc);
     apr_off_t limit = ap_get_limit_req_body(r);
     int more = f != NULL;
@@ -244,16 +240,14 @@ static void read_rest(capture_t *capture, request_rec *r)
     if (limit > 0 && capture->entries.length > limit) { /* httpd would log that */
         mirror_entries_body_broken(&capture->entries);
     }
-    nothing->frec = filters.nothing;
-    nothing->c = r->connection;
-    r->output_filters = nothing;
+    nothing = ap_add_output_filter_handle(filters.nothing, NULL, r, r->connection);
     while (more && capture->entries.waiting) {
         more = ap_get_brigade(f, bb, AP_MODE_READBYTES, APR_NONBLOCK_READ, HUGE_STRING_LEN) ==
                    APR_SUCCESS &&
                !APR_BRIGADE_EMPTY(bb);
         apr_brigade_cleanup(bb);
     }
-    r->output_filters = response;
+    ap_remove_output_filter(nothing);
     apr_brigade_destroy(bb);
 }
 
@@ -484,7 +478,8 @@ void mirror_capture_register_hooks(apr_pool_t *p)
     filters.body = mirror_filter_input("proxy_mirror_body", input_filter, AP_FTYPE_PROTOCOL - 1, p);
     filters.replay =
         mirror_filter_input("proxy_mirror_replay", input_filter, AP_FTYPE_RESOURCE - 1, p);
-    filters.nothing = mirror_filter_output("proxy_mirror_nothing", swallow, AP_FTYPE_PROTOCOL, p);
+    filters.nothing =
+        mirror_filter_output("proxy_mirror_nothing", swallow, AP_FTYPE_RESOURCE - 1, p);
     filters.response =
         mirror_filter_output("proxy_mirror_response", output_filter, AP_FTYPE_PROTOCOL, p);
     ap_hook_post_read_request(post_read_request, NULL, NULL, APR_HOOK_MIDDLE);
