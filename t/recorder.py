@@ -36,6 +36,16 @@ def bytes_answer(data: bytes, close: bool = False) -> Answer:
 ok = answer()
 
 
+def fill(path: str) -> list[socket.socket]:
+    """Connect until nobody can any more."""
+    made = []
+    while True:
+        made.append(socket.socket(socket.AF_UNIX))
+        made[-1].setblocking(False)
+        if made[-1].connect_ex(path):
+            return made
+
+
 class Recorder:
     """A server on `host`, an address, or at the Unix socket `path`."""
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 import os
 import signal
-import socket
 import tempfile
 import time
 
@@ -13,6 +12,7 @@ import pytest
 
 from httpdlab import Httpd, location, scaled, to, wait_for
 from preloads import Faults, build, names       # noqa: F401, the fixture
+from recorder import fill
 
 DOWN = r"PM\d+: mirror m is down"
 LACKS = ["PM0412: mirror m: .* for want of descriptors, ports or memory",
@@ -185,16 +185,6 @@ def test_connect_that_is_refused_late(proxy, recorder):
 
 
 # ---- the end of a child ----
-
-def fill(path: str) -> list[socket.socket]:
-    """Connect until nobody can any more."""
-    made = []
-    while True:
-        made.append(socket.socket(socket.AF_UNIX))
-        made[-1].setblocking(False)
-        if made[-1].connect_ex(path):
-            return made
-
 
 @pytest.mark.parametrize("kind", ["tcp", "unix"])
 @pytest.mark.parametrize("how", [signal.SIGUSR1, signal.SIGTERM])

@@ -3,13 +3,13 @@ from __future__ import annotations
 
 import os
 import shutil
-import socket
 import tempfile
 
 import pytest
 
 from copies import assert_copy, assert_next_is_intact
 from httpdlab import location, scaled, to, wait_for
+from recorder import fill
 
 DOWN = r"PM\d+: mirror m is down: connect to "
 
@@ -73,16 +73,6 @@ def test_socket_that_nobody_listens_at(proxy, recorder, path):
     h = proxy(recorder(path=path, listen=False), expect=[DOWN])
     assert h.get("/o/a").status == 200
     assert h.ended(1) == {"unreachable": 1}
-
-
-def fill(path: str) -> list[socket.socket]:
-    """Connect until nobody can any more."""
-    made = []
-    while True:
-        made.append(socket.socket(socket.AF_UNIX))
-        made[-1].setblocking(False)
-        if made[-1].connect_ex(path):
-            return made
 
 
 @pytest.mark.parametrize("accepts", [False, True])
