@@ -19,6 +19,7 @@ ACCESS = """TypesConfig /dev/null
     AcceptPathInfo On
 </Directory>
 """
+NO_ACCESS = ACCESS.replace("AllowOverride All", "AllowOverride None")
 
 
 def access_file(h: Httpd, text: str, folder: str = "user") -> None:
@@ -121,7 +122,10 @@ RewriteRule ^p$ http://127.0.0.1:{h.port}/manager/mirrors/m [P]
     path = {"directly": "/manager/mirrors/m", "a redirect": "/r", "a proxy": "/p"}[way]
     for method in ("PATCH", "PUT", "DELETE"):
         got = h.request(method, path, [JSON, "Host: localhost", f"{header}: 192.0.2.1"], b'{"count": 2}')
-        refused(got, 403, "change: ", header if way != "a proxy" else "header ")
+        if way == "a redirect":
+            refused(got, 403, "SetHandler: must be in a <Location>")
+        else:
+            refused(got, 403, "change: ", header if way == "directly" else "header ")
     assert h.mirror()["overridden"] is False and not h.log_lines("PM0900")
     if way == "directly":
         assert changed(h.request("PATCH", path, [JSON, "Host: localhost"], b'{"count": 2}'))["attributes"]["count"] == 2
@@ -169,8 +173,30 @@ def test_server_configuration(httpd, mirror, way, virtual):
     def configure(h: Httpd) -> str:
         access_file(h, "")
         conf = SERVER[way].replace("{root}", h.root) + to(mirror)
-        return ACCESS.format(h=h) + (f"<VirtualHost *:{h.port}>\n{conf}\n</VirtualHost>" if virtual else conf)
+        access = (ACCESS if is_location(way) else NO_ACCESS).format(h=h)
+        return access + (f"<VirtualHost *:{h.port}>\n{conf}\n</VirtualHost>" if virtual else conf)
     check(httpd(configure, modules=MODULES))
+
+
+def is_location(way: str) -> bool:
+    """Whether httpd knows before it searches for access files that the request is the manager's."""
+    return "<Location" in SERVER[way] or SERVER[way].startswith("<If")
+
+
+@pytest.mark.parametrize("override", ["AllowOverride All", "AllowOverride None\nAllowOverrideList RequestHeader"])
+@pytest.mark.parametrize("way", [way for way in SERVER if not is_location(way)])
+def test_sections_that_need_a_path_without_access_files(httpd, mirror, way, override):
+    """Even one that says nothing."""
+    def configure(h: Httpd) -> str:
+        access_file(h, "")
+        return ACCESS.replace("AllowOverride All", override).format(h=h) + SERVER[way].replace("{root}", h.root) + to(mirror)
+    h = httpd(configure, modules=MODULES)
+    found = f"httpd found {h.root}/htdocs/user/.htaccess"
+    refused(h.get("/user/a.x/mirrors/m", ["Host: localhost"]), 403, "AllowOverride must be None", found)
+    refused(h.request("PATCH", "/user/a.x/mirrors/m", [JSON, "Host: localhost"], b'{"count": 2}'), 403)
+    assert h.mirror()["overridden"] is False and h.log_lines(f"PM0920: .*{found}")
+    os.remove(h.path("htdocs/user/.htaccess"))
+    check(h)
 
 
 def test_sections_of_the_main_server_hold_in_a_virtual_host(httpd, mirror):

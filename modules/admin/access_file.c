@@ -1,11 +1,10 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE.
  *
- * admin/access_file.c - a request as it would be without access files. See admin/access_file.h.
+ * admin/access_file.c - requests that access files can influence. See admin/access_file.h.
  *
- * What an access file can do to a request is not listed. If a <Location> gives manager or status,
- * httpd finds no access file for the request. Else the request is looked up once more, as a
- * subrequest for which httpd finds no access file: with the same method, path and headers, through
- * all hooks of httpd up to the handler.
+ * What an access file can do to a request is not listed, and not undone. If a <Location> gives
+ * manager or status, httpd finds no access file for the request. Otherwise the request is refused
+ * if httpd found one.
  */
 #include <string.h>
 
@@ -18,73 +17,42 @@
 #include "admin/access.h"
 #include "admin/access_file.h"
 
-#define LOOKUP "mod_proxy_mirror:lookup" /* a note of the request that is looked up */
-#define CLOSED "mod_proxy_mirror:closed" /* a note: the URI for which no access file is read */
-#define WALKS  4
+/* Notes of a request. A fast redirect keeps the notes of both requests. */
+#define CLOSED "mod_proxy_mirror:closed" /* the URI for which no access file is read */
+#define FOUND  "mod_proxy_mirror:found"  /* the path of the first access file found */
 
-/* What httpd has found for a request, and would use for a subrequest. */
-typedef struct found_t {
-    const struct htaccess_result *htaccess;
-    char *user;
-    char *auth_type;
-    void *walks[WALKS];
-} found_t;
-
-static const apr_size_t walks[WALKS] = { AP_NOTE_DIRECTORY_WALK, AP_NOTE_LOCATION_WALK,
-                                         AP_NOTE_FILE_WALK, AP_NOTE_IF_WALK };
-
-static void hide(found_t *found, request_rec *r)
+/* Called first for each folder in which httpd searches for an access file. The file counts as
+ * found, unless open_found() below reports that there is none: a hook of another module may open it. */
+static apr_status_t search(request_rec *r, const char *folder, const char *name,
+                           ap_configfile_t **file, const char **path)
 {
-    int i;
-
-    found->htaccess = r->htaccess;
-    r->htaccess = NULL;
-    found->user = r->user; /* which a module may take over for a subrequest */
-    r->user = NULL;
-    found->auth_type = r->ap_auth_type;
-    r->ap_auth_type = NULL;
-    for (i = 0; i < WALKS; i++) {
-        void **note = ap_get_request_note(r, walks[i]);
-
-        found->walks[i] = *note;
-        *note = NULL;
-    }
-    apr_table_setn(r->notes, LOOKUP, "1");
-}
-
-static void restore(request_rec *r, const found_t *found)
-{
-    int i;
-
-    apr_table_unset(r->notes, LOOKUP);
-    for (i = 0; i < WALKS; i++) {
-        *ap_get_request_note(r, walks[i]) = found->walks[i];
-    }
-    r->htaccess = found->htaccess;
-    r->user = found->user;
-    r->ap_auth_type = found->auth_type;
-}
-
-/* Called for each folder in which httpd looks for one. */
-static apr_status_t open_access_file(request_rec *r, const char *folder, const char *name,
-                                     ap_configfile_t **file, const char **path)
-{
-    const request_rec *outer;
     const char *closed = apr_table_get(r->notes, CLOSED);
 
+    (void)file;
     if (closed &&
         !strcmp(closed, r->uri)) { /* not if it was rewritten: no <Location> of ours then */
-        *path = apr_pstrcat(r->pool, folder, "/", name, NULL);
+        *path = ap_make_full_path(r->pool, folder, name);
         return APR_ENOENT;
     }
-    for (outer = r->main; outer; outer = outer->main) {
-        if (apr_table_get(outer->notes, LOOKUP)) {
-            *path = apr_pstrcat(r->pool, folder, "/", name, NULL);
-            return APR_ENOENT;
-        }
+    if (!apr_table_get(r->notes, FOUND)) {
+        apr_table_setn(r->notes, FOUND, ap_make_full_path(r->pool, folder, name));
     }
-    (void)file;
     return AP_DECLINED;
+}
+
+/* Called last, in place of httpd's own function, which does the same but for the note. */
+static apr_status_t open_found(request_rec *r, const char *folder, const char *name,
+                               ap_configfile_t **file, const char **path)
+{
+    const char *found = apr_table_get(r->notes, FOUND);
+    apr_status_t rv;
+
+    *path = ap_make_full_path(r->pool, folder, name);
+    rv = ap_pcfg_openfile(file, r->pool, *path);
+    if ((APR_STATUS_IS_ENOENT(rv) || APR_STATUS_IS_ENOTDIR(rv)) && found && !strcmp(found, *path)) {
+        apr_table_unset(r->notes, FOUND);
+    }
+    return rv;
 }
 
 /* translate_name, when the sections of the URI are merged and no access file was read yet: if one
@@ -97,45 +65,30 @@ static int close_location(request_rec *r)
     return DECLINED;
 }
 
-/* Whether httpd has read an access file for this request, or for one that was redirected to it. */
-static int has_access_file(const request_rec *r)
+/* An access file of a request that was redirected to this one, or that includes it, has influenced
+ * this one, too. */
+const char *mirror_access_file_refuse(const request_rec *r)
 {
-    const struct htaccess_result *one = r->htaccess;
+    const char *path = NULL;
 
-    while (one && !one->htaccess) {
-        one = one->next;
+    while (r && !path) {
+        path = apr_table_get(r->notes, FOUND);
+        if (!path) {
+            r = r->prev ? r->prev : r->main;
+        }
     }
-    return one != NULL;
-}
-
-const char *mirror_access_file_refuse(char **user, request_rec *r)
-{
-    const char *path = r->parsed_uri.path ? r->parsed_uri.path : "/", *why = NULL;
-    request_rec *alone;
-    found_t found;
-
-    *user = r->user;
-    if (!has_access_file(r)) {
-        return NULL;
-    }
-    hide(&found, r);
-    alone = ap_sub_req_method_uri(
-        r->method, r->args ? apr_pstrcat(r->pool, path, "?", r->args, NULL) : path, r, NULL);
-    restore(r, &found);
-    if (alone->status != HTTP_OK || !alone->handler || strcmp(alone->handler, r->handler)) {
-        why = apr_psprintf(r->pool,
-                           "access: a request that the server configuration alone allows is "
-                           "needed; got one that it "
-                           "answers with %d without what .htaccess files say",
-                           alone->status != HTTP_OK ? alone->status : HTTP_NOT_FOUND);
-    }
-    *user = alone->user ? apr_pstrdup(r->pool, alone->user) : NULL;
-    ap_destroy_sub_req(alone);
-    return why;
+    return path
+               ? apr_psprintf(r->pool,
+                              "SetHandler: must be in a <Location> whose path the client requests, "
+                              "or AllowOverride must be None in each folder on the way; httpd "
+                              "found %s",
+                              path)
+               : NULL;
 }
 
 void mirror_access_file_register_hooks(void)
 {
     ap_hook_translate_name(close_location, NULL, NULL, APR_HOOK_REALLY_FIRST);
-    ap_hook_open_htaccess(open_access_file, NULL, NULL, APR_HOOK_FIRST);
+    ap_hook_open_htaccess(search, NULL, NULL, APR_HOOK_REALLY_FIRST);
+    ap_hook_open_htaccess(open_found, NULL, NULL, APR_HOOK_LAST);
 }

@@ -1,10 +1,10 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE.
  *
- * admin/access_file.h - what a request may do without what access files (.htaccess) say.
+ * admin/access_file.h - whether access files (.htaccess) can influence a request.
  *
- * The author of an access file on the way to a <Location> can let anybody in there: <If> sections
- * of access files come after it, and what it does not name (AuthBasicProvider, Satisfy,
- * SSLUserName) is theirs.
+ * The author of an access file on the way to the manager could let anybody in there: <If> sections
+ * of access files are merged last, and directives that the server configuration does not set
+ * (AuthBasicProvider, Satisfy, SSLUserName) are the author's, and so are environment and headers.
  */
 #ifndef MIRROR_ADMIN_ACCESS_FILE_H
 #define MIRROR_ADMIN_ACCESS_FILE_H
@@ -13,13 +13,14 @@
 
 /* ---- startup ---- */
 
+/* Register the hooks that keep httpd from reading access files for a <Location> that gives manager
+ * or status, and that note for which other requests httpd found one. */
 void mirror_access_file_register_hooks(void);
 
 /* ---- request threads ---- */
 
-/* Whether the server configuration alone lets this request get to the handler that it has,
- * r->handler. *user: the user that it then has, in the pool of `r`; NULL: none. Looked up by a
- * subrequest, if there was an access file at all. Returns NULL, or why not. */
-const char *mirror_access_file_refuse(char **user, request_rec *r);
+/* Return why manager and status must not answer `r`, in the pool of the request: httpd found an
+ * access file for it, or for a request that led to it. NULL: it found none. */
+const char *mirror_access_file_refuse(const request_rec *r);
 
 #endif

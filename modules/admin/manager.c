@@ -231,8 +231,7 @@ static int refuse(request_rec *r)
     const char *why = mirror_access_refuse_handler(r);
 
     if (why == NULL) {
-        /* from here on, a user of an access file is none */
-        why = mirror_access_file_refuse(&r->user, r);
+        why = mirror_access_file_refuse(r);
         if (why == NULL) {
             why = mirror_access_refuse_host(r);
         }

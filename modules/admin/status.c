@@ -3,8 +3,8 @@
  * admin/status.c - the mirrors on the page of mod_status. See admin/status.h.
  *
  * mod_status's hook is an optional one: without mod_status nobody calls it, and nothing of
- * mod_status is needed. An access file can bring mod_status's page to a folder; the mirrors, which
- * are not the business of its author, are not on that.
+ * mod_status is needed. An access file can bring mod_status's page to a folder; the page does not
+ * show the mirrors there. Who may read a page that the server configuration made is httpd's matter.
  */
 #include <httpd.h>
 #include <http_config.h>
@@ -13,7 +13,6 @@
 #include <apr_optional_hooks.h>
 
 #include "admin/access.h"
-#include "admin/access_file.h"
 #include "admin/status.h"
 #include "admin/view.h"
 #include "settings/scope.h"
@@ -124,11 +123,9 @@ static int status_hook(request_rec *r, int flags)
 {
     const mirror_registry_t *registry = mirror_scope_registry(r->server);
     int table = !(flags & AP_STATUS_NOTABLE);
-    char *user;
     int i;
 
-    if (registry->mirrors->nelts == 0 || !mirror_access_is_configured(r) ||
-        mirror_access_file_refuse(&user, r)) {
+    if (registry->mirrors->nelts == 0 || !mirror_access_is_configured(r)) {
         return OK;
     }
     if (registry->table) {
