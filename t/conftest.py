@@ -10,6 +10,7 @@ import pytest
 pytest.register_assert_rewrite("httpdlab", "recorder", "tlslab", "wire", "copies")
 
 from httpdlab import MODULE, Httpd, location, scaled, to    # noqa: E402
+from preloads import control, faults, names, preload    # noqa: E402, F401, fixtures
 from recorder import Recorder                   # noqa: E402
 from tlslab import Authority, TlsRecorder, server, strict   # noqa: E402
 

@@ -23,6 +23,11 @@ from typing import Callable, Iterable, TypeVar
 import wire
 from recorder import Recorder
 
+LAB = os.path.dirname(os.path.abspath(__file__))        # the helpers of the tests
+TOP = LAB                                               # the project
+while not os.path.exists(f"{TOP}/configure.ac"):
+    TOP = os.path.dirname(TOP)
+
 MODULE = os.environ.get("MODULE", "")
 MPM = os.environ.get("MPM", "event")
 HTTPD = os.environ.get("HTTPD", "/usr/sbin/apache2")

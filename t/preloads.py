@@ -1,4 +1,4 @@
-"""What httpd is to load first (t/preload): a name server, a wall clock, a host without ports: a file
+"""What httpd is to load first (the folder preload): a name server, a wall clock, a host without ports: a file
 steers each."""
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from typing import Iterator
 
 import pytest
 
-HERE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "preload")
+from httpdlab import LAB
 
 
 def build(folder: str, *names: str) -> str:
-    """Compile t/preload/NAME.c into `folder`; HTTPD_PRELOAD with them behind those that there are."""
+    """Compile preload/NAME.c into `folder`; HTTPD_PRELOAD with them behind those that there are."""
     paths = []
     for name in names:
         paths.append(f"{folder}/{name}.so")
         subprocess.run([os.environ.get("CC", "cc"), "-shared", "-fPIC", "-O1", "-Wall", "-Werror",
-                        "-o", paths[-1], f"{HERE}/{name}.c", "-ldl"], check=True)
+                        "-o", paths[-1], f"{LAB}/preload/{name}.c", "-ldl"], check=True)
     os.chmod(folder, 0o755)
     return " ".join([os.environ.get("HTTPD_PRELOAD", ""), *paths]).strip()
 
@@ -32,7 +32,6 @@ class Names:
         self.known: dict[str, str] = {}
         open(f"{self.path}.asked", "w", encoding="ascii").close()
         os.chmod(f"{self.path}.asked", 0o666)
-        os.chmod(folder, 0o755)
         self.set()
 
     def set(self, **names: str) -> None:
@@ -46,13 +45,6 @@ class Names:
         """How often."""
         with open(f"{self.path}.asked", encoding="ascii") as f:
             return f.read().split().count(f"{name}.test")
-
-
-@pytest.fixture
-def names() -> Iterator[Names]:
-    folder = tempfile.mkdtemp(prefix="httpdlab.")       # which httpd's children may enter
-    yield Names(folder)
-    shutil.rmtree(folder)                               # whoever still waits for an answer gets one
 
 
 class Faults:
@@ -73,3 +65,29 @@ class Faults:
         with open(self.path, encoding="ascii") as f:
             _, _, streams, datagrams = map(int, f.read().split())
         return streams, datagrams
+
+
+@pytest.fixture(scope="module")
+def preload(request, tmp_path_factory) -> str:
+    """HTTPD_PRELOAD with what the module of the test lists as PRELOADS."""
+    return build(str(tmp_path_factory.mktemp("preload")), *request.module.PRELOADS)
+
+
+@pytest.fixture
+def control() -> Iterator[str]:
+    """The folder of the files that steer the preloads, which httpd's children may enter."""
+    folder = tempfile.mkdtemp(prefix="httpdlab.")
+    os.chmod(folder, 0o755)
+    yield folder
+    shutil.rmtree(folder)
+
+
+@pytest.fixture
+def names(control) -> Names:
+    """Lookups that still wait when the folder goes get a response."""
+    return Names(control)
+
+
+@pytest.fixture
+def faults(control) -> Faults:
+    return Faults(control)

@@ -8,21 +8,18 @@ import json
 import mmap
 import os
 import re
-import shutil
 import signal
 import struct
-import tempfile
 import time
-from typing import Iterator
 
 import pytest
 
 from copies import assert_next_is_intact
 from httpdlab import Httpd, location, scaled, to, wait_for
-from preloads import Faults, build
 from redislab import LONG, needs_redis, redis      # noqa: F401, the fixture
 from tlslab import strict
 
+PRELOADS = "clock", "connect"
 DOWN = r"PM\d+: mirror m is down"
 HOUR, DAY = 3600, 86400
 steps = pytest.mark.parametrize("step", [HOUR, -HOUR, DAY, -DAY])
@@ -36,7 +33,6 @@ class Clock:
         with open(self.path, "wb") as f:
             f.write(bytes(8))
         os.chmod(self.path, 0o644)
-        os.chmod(folder, 0o755)
         with open(self.path, "r+b") as f:
             self._shift = mmap.mmap(f.fileno(), 8)
         self.ahead = 0
@@ -51,16 +47,9 @@ class Clock:
         return abs(printed - time.time() - self.ahead - later) < scaled(60)
 
 
-@pytest.fixture(scope="session")
-def preload(tmp_path_factory) -> str:
-    return build(str(tmp_path_factory.mktemp("preload")), "clock", "connect")
-
-
 @pytest.fixture
-def clock() -> Iterator[Clock]:
-    folder = tempfile.mkdtemp(prefix="httpdlab.")       # which httpd's children may enter
-    yield Clock(folder)
-    shutil.rmtree(folder)
+def clock(control) -> Clock:
+    return Clock(control)
 
 
 @pytest.fixture
@@ -121,8 +110,7 @@ def test_mirror_that_is_down_stays_down(proxy, recorder, clock, step):
 
 
 @steps
-def test_pause_for_want_of_ports_ends(proxy, mirror, clock, step):
-    faults = Faults(os.path.dirname(clock.path))
+def test_pause_for_want_of_ports_ends(proxy, mirror, clock, faults, step):
     faults.set(mirror.port, errno.EADDRNOTAVAIL, 1)
     h = proxy(mirror, env={"TEST_CONNECT": faults.path},
               expect=["PM0412: mirror m", "PM0420: .* ports have run out"])

@@ -11,9 +11,9 @@ import time
 import pytest
 
 from httpdlab import Httpd, location, scaled, to, wait_for
-from preloads import Faults, build, names       # noqa: F401, the fixture
 from recorder import fill
 
+PRELOADS = "names", "connect", "behind"
 DOWN = r"PM\d+: mirror m is down"
 LACKS = ["PM0412: mirror m: .* for want of descriptors, ports or memory",
          "PM0420: .* ports have run out"]
@@ -21,20 +21,10 @@ local = pytest.mark.parametrize("error", [errno.EADDRNOTAVAIL, errno.EAGAIN, err
                                           errno.ENOBUFS])
 
 
-@pytest.fixture(scope="session")
-def preload(tmp_path_factory) -> str:
-    return build(str(tmp_path_factory.mktemp("preload")), "names", "connect", "behind")
-
-
 @pytest.fixture
-def faults(names) -> Faults:
-    return Faults(os.path.dirname(names.path))
-
-
-@pytest.fixture
-def behind(names) -> str:
+def behind(control) -> str:
     """The file with a line for each child that left a thread behind."""
-    path = f"{os.path.dirname(names.path)}/behind"
+    path = f"{control}/behind"
     open(path, "w", encoding="ascii").close()
     os.chmod(path, 0o666)
     return path

@@ -16,9 +16,8 @@ from typing import Iterator
 
 import pytest
 
-from httpdlab import MODULE, Httpd, free_port, wait_for
+from httpdlab import MODULE, TOP, Httpd, free_port, wait_for
 
-TOP = os.path.abspath(os.path.join(os.path.dirname(__file__), ".."))
 MANUAL, README, SAMPLE, SHEET = "docs/mod_proxy_mirror.xml", "README.md", "conf/proxy_mirror.conf", "docs/cheatsheet.md"
 LISTEN = f"{TOP}/docs/guides/listen.py"
 # (docs/reference.md has the examples of the manual)

@@ -2,18 +2,15 @@
 from __future__ import annotations
 
 import os
-import shutil
-import tempfile
 import time
-from typing import Iterable
 
 import pytest
 
-from preloads import build
 from httpdlab import Httpd, location, scaled, to, wait_for
 from recorder import Recorder, answer
 from redislab import Redis, needs_redis, redis, wrk    # noqa: F401, the fixture
 
+PRELOADS = ("threads",)
 DOWN = r"PM\d+: mirror \w+ is down"
 NO_HELPER = "PM0410: mirror m: no helper thread could be had"
 NO_SENDER = "PM0424: "
@@ -29,7 +26,6 @@ class Threads:
         self.path = f"{folder}/threads"
         open(f"{self.path}.log", "w", encoding="ascii").close()
         os.chmod(f"{self.path}.log", 0o666)
-        os.chmod(folder, 0o755)
 
     def fail(self, kind: str, times: int) -> None:
         """So often from now on, in a server with one child."""
@@ -42,16 +38,9 @@ class Threads:
             return f.read().splitlines().count(f"{kind} {what}")
 
 
-@pytest.fixture(scope="session")
-def preload(tmp_path_factory) -> str:
-    return build(str(tmp_path_factory.mktemp("preload")), "threads")
-
-
 @pytest.fixture
-def threads() -> Iterable[Threads]:
-    folder = tempfile.mkdtemp(prefix="httpdlab.")       # which httpd's children may enter
-    yield Threads(folder)
-    shutil.rmtree(folder)
+def threads(control) -> Threads:
+    return Threads(control)
 
 
 @pytest.fixture

@@ -2,14 +2,13 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import subprocess
 import time
 
 import pytest
 
-from httpdlab import location, scaled, to, wait_for
+from httpdlab import TOP, location, scaled, to, wait_for
 from recorder import answer
 from test_status import OUTCOMES
 
@@ -18,7 +17,7 @@ GAUGES = ["proxy_mirror_queued", "proxy_mirror_in_flight", "proxy_mirror_connect
           "proxy_mirror_up"]
 TYPES = {"proxy_mirror_requests_total": "counter", "proxy_mirror_responses_total": "counter",
          **dict.fromkeys(GAUGES, "gauge"), "proxy_mirror_duration_seconds": "histogram"}
-DASHBOARD = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "docs", "grafana.json")
+DASHBOARD = f"{TOP}/docs/grafana.json"
 SAMPLE = re.compile(r'(\w+)\{((?:\w+="(?:[^"\\]|\\.)*",?)+)\} (\d+(?:\.\d+)?)')
 
 

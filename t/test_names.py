@@ -7,16 +7,11 @@ import pytest
 
 from copies import assert_copy, assert_next_is_intact
 from httpdlab import Httpd, location, scaled, to, wait_for
-from preloads import build, names       # noqa: F401, the fixture
 from redislab import needs_redis, redis      # noqa: F401, the fixture
 from tlslab import strict
 
+PRELOADS = ("names",)
 DOWN = r"PM\d+: mirror m is down"
-
-
-@pytest.fixture(scope="session")
-def preload(tmp_path_factory) -> str:
-    return build(str(tmp_path_factory.mktemp("preload")), "names")
 
 
 @pytest.fixture

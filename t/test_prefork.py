@@ -3,7 +3,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import subprocess
 import time
 
 import pytest
@@ -12,21 +11,11 @@ import httpdlab
 from httpdlab import MODDIR, location, to, wait_for
 from wire import chunked, request
 
+PRELOADS = ("sigterm",)         # SIGTERM comes at that moment
 pytestmark = [
     pytest.mark.skipif(not os.path.exists(f"{MODDIR}/mod_mpm_prefork.so"), reason="this httpd has another MPM built in"),
     pytest.mark.skipif("tsan" in os.environ.get("HTTPD_PRELOAD", ""),
                        reason="ThreadSanitizer reports each handler of a signal that allocates, as prefork's own does")]
-
-
-@pytest.fixture(scope="session")
-def preload(tmp_path_factory) -> str:
-    """What httpd is to load first, so that SIGTERM comes at that moment."""
-    path = str(tmp_path_factory.mktemp("preload") / "sigterm.so")
-    source = os.path.join(os.path.dirname(os.path.abspath(__file__)), "preload", "sigterm.c")
-    subprocess.run([os.environ.get("CC", "cc"), "-shared", "-fPIC", "-O1", "-Wall", "-Werror", "-o", path, source, "-ldl"],
-                   check=True)
-    os.chmod(os.path.dirname(path), 0o755)
-    return f"{os.environ.get('HTTPD_PRELOAD', '')} {path}".strip()
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ import threading
 
 import pytest
 
-from httpdlab import Httpd, location, scaled, to, wait_for
+from httpdlab import LAB, Httpd, location, scaled, to, wait_for
 from large import MEGABYTE, Large, LargeTls, Memory, digest_of, files_in, head, pieces, slow_down, upload
 from recorder import Recorder, ok
 from tlslab import server, strict
@@ -71,7 +71,7 @@ def spooled(h: Httpd) -> list[str]:
 
 def helper(name: str) -> tuple[str, str]:
     """A program of ours that runs httpd."""
-    return sys.executable, f"{os.path.dirname(os.path.abspath(__file__))}/{name}.py"
+    return sys.executable, f"{LAB}/{name}.py"
 
 
 def refused(h: Httpd) -> list[str]:
