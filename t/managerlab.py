@@ -11,6 +11,9 @@ MANAGER = '<Location "/manager">\nSetHandler proxy-mirror-manager\n<IfModule pro
 JSON = "Content-Type: application/json"
 FORM = "Content-Type: application/x-www-form-urlencoded"
 ANN = "Authorization: Basic YW5uOnRlc3Q="       # ann:test
+OUTCOMES = ["mirrored", "disabled", "filtered", "sampled_out", "looped", "upgrade", "limited", "too_large",
+            "incomplete", "queue_full", "memory_full", "unreachable", "tls_failed", "timed_out", "broken",
+            "limit_failed", "shut_down"]
 USER_MODULES = ["authn_core", "authn_file", "auth_basic", "authz_user"]
 
 

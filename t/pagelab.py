@@ -96,3 +96,7 @@ def posted(form: Element, **typed: str) -> bytes:
     fields = {field.get("name"): field.get("value") or "" for field in (*form.all("input"), form.one("button"))
               if field.get("name")}
     return urlencode({**fields, **typed}).encode()
+
+
+def manager(path: str = "/manage") -> str:
+    return f'<Location "{path}">\nSetHandler proxy-mirror-manager\n</Location>\n'

@@ -13,9 +13,9 @@ import time
 
 import pytest
 
-from httpdlab import THREADED, Httpd, location, scaled, to, wait_for
+from clients import run_together
+from httpdlab import Httpd, location, scaled, to, wait_for
 from recorder import answer, ok
-from test_life import run_together
 from wire import request
 
 KEYS = ["time", "mirror", "method", "uri", "request_id", "primary", "outcome", "response", "bytes"]

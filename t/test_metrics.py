@@ -9,8 +9,8 @@ import time
 import pytest
 
 from httpdlab import TOP, location, scaled, to, wait_for
+from managerlab import OUTCOMES
 from recorder import answer
-from test_status import OUTCOMES
 
 BOUNDS = ["0.001", "0.005", "0.01", "0.05", "0.1", "0.5", "1", "5", "10", "+Inf"]
 GAUGES = ["proxy_mirror_queued", "proxy_mirror_in_flight", "proxy_mirror_connections", "proxy_mirror_memory_bytes",

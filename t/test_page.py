@@ -8,18 +8,14 @@ import pytest
 
 import pagelab
 from httpdlab import location, to
-from managerlab import ANN, MANAGER, USER_MODULES, user
-from test_status import OUTCOMES
+from managerlab import ANN, MANAGER, OUTCOMES, USER_MODULES, user
+from pagelab import manager
 
 STATUS = "/mirror-status"
 POLICY = {"default-src": "'none'", "script-src": "'self'", "style-src": "'self'", "img-src": "'self'",
           "connect-src": "'self'", "form-action": "'self'", "frame-ancestors": "'none'", "base-uri": "'none'"}
 FILES = ["page.css", "page.js", "page_chart.js", "page.svg"]
 FORM = ["Content-Type: application/x-www-form-urlencoded"]
-
-
-def manager(path: str = "/manage") -> str:
-    return f'<Location "{path}">\nSetHandler proxy-mirror-manager\n</Location>\n'
 
 
 def page_of(h, path: str = STATUS) -> pagelab.Element:

@@ -8,7 +8,7 @@ import pytest
 
 from browser import Browser, Page
 from httpdlab import location, to, wait_for
-from test_page import manager
+from pagelab import manager
 
 pytestmark = pytest.mark.xdist_group("browser")     # they share one, as it takes long to start
 OWN, ANOTHER = pytest.mark.xdist_group("own"), pytest.mark.xdist_group("another")      # but for those that take longest

@@ -7,11 +7,8 @@ import re
 import pytest
 
 from httpdlab import location, to, wait_for
+from managerlab import OUTCOMES
 from wire import request
-
-OUTCOMES = ["mirrored", "disabled", "filtered", "sampled_out", "looped", "upgrade", "limited", "too_large",
-            "incomplete", "queue_full", "memory_full", "unreachable", "tls_failed", "timed_out", "broken",
-            "limit_failed", "shut_down"]
 
 
 def get(h, path: str, method: str = "GET", headers=()):
