@@ -8,7 +8,7 @@
  */
 #include <stdint.h>
 
-#include "../unit/override.h"
+#include "../lab/override.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -43,7 +43,7 @@ BREAKS = [
      "PM9999 is also"),
     ("tags", "modules/base/queue.c", 'ap_log_error(M, 0, 0, s, APLOGNO(01234) "PM9998: a");\n', "httpd's own"),
     ("sources", "modules/base/stray.c", "\n", "libmirror_la_SOURCES"),
-    ("sources", "t/unit/test_stray.c", "\n", "UNIT_TESTS"),
+    ("sources", "t/unit/base/test_stray.c", "\n", "UNIT_TESTS"),
     ("sources", "t/fuzz/fuzz_stray.c", "\n", "FUZZ_TARGETS"),
     ("paths", "docs/x.html", "see /ho" "me/me/x\n", "docs/x.html:1: /"),
     ("paths", "t/x.sh", "cd '/wo" "rk/main'\n", "t/x.sh:1: /"),

@@ -4,7 +4,7 @@ import tree
 
 WHERE = [
     ("SOURCES", r"(modules/\w+/\w+|\w+)\.[ch]", "libmirror_la_SOURCES"),
-    ("UNIT_TESTS", r"t/unit/test_\w+\.c", "UNIT_TESTS"),
+    ("UNIT_TESTS", r"t/unit/\w+/test_\w+\.c", "UNIT_TESTS"),
     ("FUZZ_TARGETS", r"t/fuzz/fuzz_\w+\.c", "FUZZ_TARGETS"),
 ]
 problems, checked = [], 0
