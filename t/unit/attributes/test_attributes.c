@@ -5,6 +5,7 @@
  */
 #include "attributes.h"
 #include "attributes/relations.h"
+#include "suite.h"
 
 static const char *set_json(const char *name, const char *json)
 {
@@ -343,8 +344,6 @@ int main(void)
 {
     Suite *suite = suite_create("attributes");
     TCase *test = tcase_create("all");
-    SRunner *runner;
-    int failed;
 
     apr_initialize();
     tcase_add_checked_fixture(test, setup, teardown);
@@ -361,10 +360,5 @@ int main(void)
     tcase_add_test(test, test_effect);
     tcase_add_test(test, test_any_line);
     suite_add_tcase(suite, test);
-    runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    apr_terminate();
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return suite_run(suite);
 }

@@ -4,6 +4,7 @@
  * is refused how.
  */
 #include "attributes.h"
+#include "suite.h"
 
 /* ---- values ---- */
 
@@ -393,8 +394,6 @@ int main(void)
 {
     Suite *suite = suite_create("value");
     TCase *test = tcase_create("all");
-    SRunner *runner;
-    int failed;
 
     apr_initialize();
     tcase_add_checked_fixture(test, setup, teardown);
@@ -409,10 +408,5 @@ int main(void)
     tcase_add_test(test, test_long_socket);
     tcase_add_test(test, test_encoding);
     suite_add_tcase(suite, test);
-    runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    apr_terminate();
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return suite_run(suite);
 }

@@ -3,6 +3,7 @@
  * test_value_http.c - ratios, methods, statuses, paths and Host headers as values of attributes.
  */
 #include "attributes.h"
+#include "suite.h"
 
 static const char *set_ratio_json(const char *json)
 {
@@ -207,8 +208,6 @@ int main(void)
 {
     Suite *suite = suite_create("value_http");
     TCase *test = tcase_create("all");
-    SRunner *runner;
-    int failed;
 
     apr_initialize();
     tcase_add_checked_fixture(test, setup, teardown);
@@ -219,10 +218,5 @@ int main(void)
     tcase_add_test(test, test_path);
     tcase_add_test(test, test_host_header);
     suite_add_tcase(suite, test);
-    runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    apr_terminate();
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return suite_run(suite);
 }

@@ -12,6 +12,7 @@
 #include "shared/breaker.h"
 #include "shared/table.h"
 #include "wall.h"
+#include "suite.h"
 
 #define SECOND ((apr_time_t)APR_USEC_PER_SEC)
 #define HOUR   (3600 * SECOND)
@@ -163,8 +164,7 @@ int main(void)
 {
     Suite *suite = suite_create("clock");
     TCase *tcase = tcase_create("clock");
-    SRunner *runner;
-    int failed, n = sizeof(steps) / sizeof(*steps);
+    int n = sizeof(steps) / sizeof(*steps);
 
     apr_initialize();
     tcase_add_checked_fixture(tcase, setup, NULL);
@@ -177,9 +177,5 @@ int main(void)
     tcase_add_test(tcase, a_time_that_cannot_be_keeps_no_mirror_down);
     tcase_add_test(tcase, the_longest_pause_is_kept);
     suite_add_tcase(suite, tcase);
-    runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return suite_run(suite);
 }

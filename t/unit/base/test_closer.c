@@ -14,6 +14,7 @@
 #include <string.h>
 
 #include "base/closer.h"
+#include "suite.h"
 
 enum { ITEMS = 1000, PUSHERS = 4 };
 
@@ -127,8 +128,6 @@ int main(void)
 {
     Suite *suite = suite_create("closer");
     TCase *tcase = tcase_create("closer");
-    SRunner *runner;
-    int failed;
 
     apr_initialize();
     tcase_add_checked_fixture(tcase, setup, NULL);
@@ -137,9 +136,5 @@ int main(void)
     tcase_add_test(tcase, without_a_thread_it_is_closed_at_once);
     tcase_add_test(tcase, nothing_is_lost_when_the_thread_ends);
     suite_add_tcase(suite, tcase);
-    runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return suite_run(suite);
 }

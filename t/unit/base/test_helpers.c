@@ -16,6 +16,7 @@
 #include <stdlib.h>
 
 #include "base/helpers.h"
+#include "suite.h"
 
 enum { MAX = 8, MANY = 200000 };
 
@@ -427,8 +428,6 @@ int main(void)
 {
     Suite *suite = suite_create("helpers");
     TCase *tcase = tcase_create("helpers");
-    SRunner *runner;
-    int failed;
 
     apr_initialize();
     tcase_add_checked_fixture(tcase, setup, NULL);
@@ -444,9 +443,5 @@ int main(void)
     tcase_add_loop_test(tcase, the_budget, 0, sizeof(budgets) / sizeof(budgets[0]));
     tcase_add_test(tcase, memory_is_flat);
     suite_add_tcase(suite, tcase);
-    runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return suite_run(suite);
 }

@@ -15,6 +15,7 @@
 #include "base/clock.h"
 #include "base/loop.h"
 #include "wall.h"
+#include "suite.h"
 
 #define MS apr_time_from_msec(1)
 
@@ -252,8 +253,6 @@ int main(void)
 {
     Suite *suite = suite_create("loop");
     TCase *tcase = tcase_create("loop");
-    SRunner *runner;
-    int failed;
 
     apr_initialize();
     tcase_add_checked_fixture(tcase, setup, teardown);
@@ -266,9 +265,5 @@ int main(void)
     tcase_add_test(tcase, what_is_closed_in_a_round_is_not_called_in_it);
     tcase_add_test(tcase, a_wake_ends_the_poll);
     suite_add_tcase(suite, tcase);
-    runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return suite_run(suite);
 }

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 
 #include "base/queue.h"
+#include "suite.h"
 
 #define PUSHERS 4
 #define PUSHES  20000
@@ -179,8 +180,6 @@ int main(void)
 {
     Suite *suite = suite_create("queue");
     TCase *tcase = tcase_create("queue");
-    SRunner *runner;
-    int failed;
 
     apr_initialize();
     tcase_add_checked_fixture(tcase, setup, teardown);
@@ -190,9 +189,5 @@ int main(void)
     tcase_add_test(tcase, each_push_wakes_until_that_works);
     tcase_add_test(tcase, many_push_nothing_is_lost);
     suite_add_tcase(suite, tcase);
-    runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return suite_run(suite);
 }

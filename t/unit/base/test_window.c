@@ -1,6 +1,6 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE.
  *
- * test_limit.c - windows: their arithmetic, many threads and processes that take places, and what
+ * test_window.c - windows: their arithmetic, many threads and processes that take places, and what
  * Redis says of them.
  */
 #include <apr_general.h>
@@ -17,6 +17,7 @@
 #include "base/clock.h"
 #include "base/window.h"
 #include "limit/redis_window.h"
+#include "suite.h"
 
 #define SECOND ((apr_time_t)APR_USEC_PER_SEC)
 #define TICK   ((apr_time_t)10000)
@@ -389,8 +390,6 @@ int main(void)
 {
     Suite *suite = suite_create("limit");
     TCase *tcase = tcase_create("limit");
-    SRunner *runner;
-    int failed;
 
     apr_initialize();
     tcase_add_checked_fixture(tcase, setup, teardown);
@@ -412,9 +411,5 @@ int main(void)
     tcase_add_test(tcase, only_what_the_script_can_reply_is_an_answer);
     tcase_add_test(tcase, a_reply_has_bounds);
     suite_add_tcase(suite, tcase);
-    runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return suite_run(suite);
 }

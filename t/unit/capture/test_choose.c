@@ -10,6 +10,7 @@
 #include "capture/choose.h"
 #include "capture/sample.h"
 #include "settings/rules.h"
+#include "suite.h"
 
 #define MANY 100000
 
@@ -312,8 +313,6 @@ int main(void)
 {
     Suite *suite = suite_create("choose");
     TCase *tcase = tcase_create("choose");
-    SRunner *runner;
-    int failed;
 
     apr_initialize();
     tcase_add_checked_fixture(tcase, setup_choose, teardown);
@@ -328,9 +327,5 @@ int main(void)
     tcase_add_test(tcase, key_decides);
     tcase_add_test(tcase, statuses);
     suite_add_tcase(suite, tcase);
-    runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return suite_run(suite);
 }

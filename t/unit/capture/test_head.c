@@ -7,6 +7,7 @@
 #include "request.h"
 
 #include "capture/header_edit.h"
+#include "suite.h"
 
 static mirror_head_t *head;
 static mirror_copy_t copy;
@@ -464,8 +465,6 @@ int main(void)
 {
     Suite *suite = suite_create("head");
     TCase *tcase = tcase_create("head");
-    SRunner *runner;
-    int failed;
 
     apr_initialize();
     tcase_add_checked_fixture(tcase, setup_head, teardown_head);
@@ -490,9 +489,5 @@ int main(void)
     tcase_add_test(tcase, edit_replaces_matches);
     tcase_add_test(tcase, fixed_headers);
     suite_add_tcase(suite, tcase);
-    runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return suite_run(suite);
 }

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "copy/blocks.h"
+#include "suite.h"
 
 enum { SIZE = 4096, MOST = 8, THREADS = 4, HELD = 5, TURNS = 50000 };
 
@@ -139,8 +140,6 @@ int main(void)
 {
     Suite *suite = suite_create("blocks");
     TCase *tcase = tcase_create("blocks");
-    SRunner *runner;
-    int failed;
 
     apr_initialize();
     tcase_add_checked_fixture(tcase, setup, teardown);
@@ -151,9 +150,5 @@ int main(void)
     tcase_add_test(tcase, none_may_be_kept);
     tcase_add_test(tcase, nobody_has_a_block_of_another);
     suite_add_tcase(suite, tcase);
-    runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return suite_run(suite);
 }

@@ -16,6 +16,7 @@
 
 #include "copy/log.h"
 #include "copy/log_writer.h"
+#include "suite.h"
 
 #define FULL_LINE "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcde\n"
 
@@ -396,8 +397,6 @@ int main(void)
 {
     Suite *suite = suite_create("log");
     TCase *tc = tcase_create("log");
-    SRunner *runner = srunner_create(suite);
-    int failed;
 
     apr_initialize();
     tcase_add_checked_fixture(tc, setup, teardown);
@@ -415,9 +414,5 @@ int main(void)
     tcase_add_test(tc, lines_wake_the_sender_seldom);
     tcase_add_test(tc, lines_that_wait_are_bounded);
     suite_add_tcase(suite, tc);
-    srunner_run_all(runner, CK_NORMAL);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    apr_terminate();
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return suite_run(suite);
 }

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 
 #include "copy/share.h"
+#include "suite.h"
 
 enum { SIZE = 1 << 20, MANY = 50, THREADS = 4 };
 
@@ -154,8 +155,6 @@ int main(void)
 {
     Suite *suite = suite_create("share");
     TCase *tcase = tcase_create("share");
-    SRunner *runner;
-    int failed;
 
     apr_initialize();
     tcase_add_checked_fixture(tcase, setup, NULL);
@@ -167,9 +166,5 @@ int main(void)
     tcase_add_test(tcase, what_fits_can_be_taken);
     tcase_add_test(tcase, a_race_takes_nothing_of_a_reserve);
     suite_add_tcase(suite, tcase);
-    runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return suite_run(suite);
 }

@@ -17,6 +17,7 @@
 #include "copy/spool.h"
 #include "send/connection.h"
 #include "shared/table.h"
+#include "suite.h"
 
 enum { LENGTH = 5 << 20, BUFFER = 16384, PIECE = 10007, MEMORY = 4 << 20 };
 
@@ -426,8 +427,6 @@ int main(void)
 {
     Suite *suite = suite_create("spool");
     TCase *tcase = tcase_create("spool");
-    SRunner *runner;
-    int failed;
 
     apr_initialize();
     tcase_add_checked_fixture(tcase, setup, teardown);
@@ -441,9 +440,5 @@ int main(void)
     tcase_add_test(tcase, a_long_file_is_closed_later);
     tcase_add_test(tcase, files_take_half_of_the_descriptors);
     suite_add_tcase(suite, tcase);
-    runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return suite_run(suite);
 }

@@ -1,6 +1,6 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE.
  *
- * test_limit_cluster.c - the strategy redis-cluster when there is no time: what it says why.
+ * test_cluster.c - the strategy redis-cluster when there is no time: what it says why.
  */
 #include <apr_general.h>
 #include <apr_strings.h>
@@ -13,6 +13,7 @@
 #include "base/clock.h"
 #include "base/tls.h"
 #include "limit/limit.h"
+#include "suite.h"
 
 /* No TLS here; with these the linker leaves out the room that needs all of httpd. */
 const mirror_transport_t mirror_tls_transport;
@@ -88,17 +89,11 @@ int main(void)
 {
     Suite *suite = suite_create("limit_cluster");
     TCase *tcase = tcase_create("limit_cluster");
-    SRunner *runner;
-    int failed;
 
     apr_initialize();
     tcase_add_checked_fixture(tcase, setup, teardown);
     tcase_add_test(tcase, without_time_it_says_so);
     tcase_add_test(tcase, what_a_node_said_is_not_covered_up);
     suite_add_tcase(suite, tcase);
-    runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return suite_run(suite);
 }

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "send/connection.h"
+#include "suite.h"
 
 enum { BUFFER = 16384, COPIES = 3 };
 
@@ -201,8 +202,6 @@ int main(void)
 {
     Suite *suite = suite_create("connection");
     TCase *tcase = tcase_create("connection");
-    SRunner *runner;
-    int failed;
 
     apr_initialize();
     tcase_add_checked_fixture(tcase, setup, teardown);
@@ -212,9 +211,5 @@ int main(void)
     tcase_add_test(tcase, answers_of_a_row_over_the_edge);
     tcase_add_test(tcase, an_answer_before_the_copy_was_written);
     suite_add_tcase(suite, tcase);
-    runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return suite_run(suite);
 }

@@ -1,11 +1,12 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE.
  *
- * test_limit_gate.c - the stage of limits with a strategy that answers when the test says so, or
+ * test_gate.c - the stage of limits with a strategy that answers when the test says so, or
  * never.
  */
 #include <stdlib.h>
 
 #include "gate.h"
+#include "suite.h"
 
 START_TEST(what_comes_meanwhile_asks_together)
 {
@@ -245,8 +246,6 @@ int main(void)
 {
     Suite *suite = suite_create("limit_gate");
     TCase *tcase = tcase_create("limit_gate");
-    SRunner *runner;
-    int failed;
 
     apr_initialize();
     tcase_add_checked_fixture(tcase, setup, teardown);
@@ -267,9 +266,5 @@ int main(void)
     tcase_add_test(tcase, other_settings_have_a_state_of_their_own);
     tcase_add_test(tcase, without_a_limit_a_copy_passes_at_once);
     suite_add_tcase(suite, tcase);
-    runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return suite_run(suite);
 }

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "send/pool_state.h"
+#include "suite.h"
 
 enum { COPIES = 8 };
 
@@ -247,8 +248,6 @@ int main(void)
 {
     Suite *suite = suite_create("pool_copies");
     TCase *tcase = tcase_create("pool_copies");
-    SRunner *runner;
-    int failed;
 
     apr_initialize();
     tcase_add_checked_fixture(tcase, setup, NULL);
@@ -263,9 +262,5 @@ int main(void)
     tcase_add_test(tcase, a_probe_that_ends_is_none_any_more);
     tcase_add_test(tcase, all_that_wait_end);
     suite_add_tcase(suite, tcase);
-    runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return suite_run(suite);
 }

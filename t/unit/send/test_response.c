@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "response.h"
+#include "suite.h"
 
 #define OK          "HTTP/1.1 200 OK\r\n"
 #define OLD         "HTTP/1.0 200 OK\r\n"
@@ -473,8 +474,6 @@ int main(void)
 {
     Suite *suite = suite_create("response");
     TCase *tcase = tcase_create("response");
-    SRunner *runner;
-    int failed;
 
     tcase_set_timeout(tcase, 60);
     tcase_add_loop_test(tcase, test_complete, 0, ROWS(complete));
@@ -483,9 +482,5 @@ int main(void)
     tcase_add_loop_test(tcase, test_caps, 0, ROWS(caps));
     tcase_add_test(tcase, test_is_small);
     suite_add_tcase(suite, tcase);
-    runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return suite_run(suite);
 }

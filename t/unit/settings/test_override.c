@@ -6,6 +6,7 @@
 #include <check.h>
 
 #include "override.h"
+#include "suite.h"
 
 #define RANDOM_BODIES 100000
 
@@ -193,8 +194,6 @@ int main(void)
 {
     Suite *suite = suite_create("override");
     TCase *tcase = tcase_create("override");
-    SRunner *runner;
-    int failed;
 
     tcase_add_checked_fixture(tcase, setup, teardown);
     tcase_set_timeout(tcase, 30);
@@ -204,9 +203,5 @@ int main(void)
     tcase_add_test(tcase, bodies_that_are_none);
     tcase_add_test(tcase, random_bodies);
     suite_add_tcase(suite, tcase);
-    runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return suite_run(suite);
 }

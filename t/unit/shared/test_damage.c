@@ -1,9 +1,10 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE.
  *
- * test_slotmem_hostile.c - children that write to shared memory what they like: the parent lives,
+ * test_damage.c - children that write to shared memory what they like: the parent lives,
  * and begins anew.
  */
 #include "slotmem.h"
+#include "suite.h"
 
 #define FILLS 12 /* ones, zeros, and random words of ten seeds */
 
@@ -260,8 +261,6 @@ int main(void)
 {
     Suite *suite = suite_create("slotmem_hostile");
     TCase *tcase = tcase_create("slotmem_hostile");
-    SRunner *runner;
-    int failed;
 
     apr_initialize();
     tcase_add_checked_fixture(tcase, setup, teardown);
@@ -275,9 +274,5 @@ int main(void)
     tcase_add_test(tcase, numbers_that_nobody_counted_are_not_summed_up);
     tcase_add_test(tcase, a_child_that_never_stops_writing_holds_nobody_up);
     suite_add_tcase(suite, tcase);
-    runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return suite_run(suite);
 }

@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "shared/store.h"
+#include "suite.h"
 
 #define WRITERS 4
 #define WRITES  200
@@ -325,8 +326,6 @@ int main(void)
 {
     Suite *suite = suite_create("store");
     TCase *tcase = tcase_create("store");
-    SRunner *runner;
-    int failed;
 
     tcase_add_checked_fixture(tcase, setup, teardown);
     tcase_set_timeout(tcase, 30);
@@ -342,9 +341,5 @@ int main(void)
     tcase_add_test(tcase, a_writer_that_is_killed_holds_nobody_up);
     tcase_add_test(tcase, the_lock_of_the_dead_falls_to_the_next);
     suite_add_tcase(suite, tcase);
-    runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return suite_run(suite);
 }

@@ -1,9 +1,10 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE.
  *
- * test_slotmem_table.c - slots over reloads, who may take them over, the layout; latency and its
+ * test_table.c - slots over reloads, who may take them over, the layout; latency and its
  * quantiles.
  */
 #include "slotmem.h"
+#include "suite.h"
 
 /* ---- slots ---- */
 
@@ -196,8 +197,6 @@ int main(void)
 {
     Suite *suite = suite_create("slotmem_table");
     TCase *tcase = tcase_create("slotmem_table");
-    SRunner *runner;
-    int failed;
 
     apr_initialize();
     tcase_add_checked_fixture(tcase, setup, teardown);
@@ -212,9 +211,5 @@ int main(void)
     tcase_add_test(tcase, an_answer_is_counted_in_the_bucket_that_has_it);
     tcase_add_test(tcase, quantiles_are_interpolated);
     suite_add_tcase(suite, tcase);
-    runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return suite_run(suite);
 }

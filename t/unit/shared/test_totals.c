@@ -1,10 +1,11 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE.
  *
- * test_slotmem.c - counts that are exact over children which come, go and are killed.
+ * test_totals.c - counts that are exact over children which come, go and are killed.
  */
 #include <apr_thread_proc.h>
 
 #include "slotmem.h"
+#include "suite.h"
 
 START_TEST(a_child_that_lives_is_summed_with_what_is_under_way)
 {
@@ -256,8 +257,6 @@ int main(void)
 {
     Suite *suite = suite_create("slotmem");
     TCase *tcase = tcase_create("slotmem");
-    SRunner *runner;
-    int failed;
 
     apr_initialize();
     tcase_add_checked_fixture(tcase, setup, teardown);
@@ -271,9 +270,5 @@ int main(void)
     tcase_add_test(tcase, without_a_free_place_children_share_one_and_lose_nothing);
     tcase_add_test(tcase, counts_of_all_children_add_up);
     suite_add_tcase(suite, tcase);
-    runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return suite_run(suite);
 }
