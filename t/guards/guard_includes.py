@@ -1,4 +1,5 @@
 """Who may include whom: the order of the wings, and the walls between their rooms (modules/README.md)."""
+import os
 import re
 import tree
 
@@ -61,6 +62,8 @@ for name, headers in includes.items():
     for header in headers:
         if header.endswith(".c"):
             problems.append(f"{name}: includes {header}; a .c file is no header")
+        if wing and "/" not in header and os.path.exists(f"{tree.ROOT}/t/lab/{header}"):
+            problems.append(f"{name}: includes {header} of t/lab, which is for tests")
         if "/" not in header or header not in includes:
             continue
         other = header.split("/")[0]
