@@ -227,7 +227,7 @@ static apr_status_t child_end(void *baton)
     if (left_behind || mirror_spool_may_be_closing(child)) {
         keep_code_loaded();
     }
-    mirror_table_release(child->registry->table, child->place);
+    mirror_table_release(child->registry->table, child->worker_slot);
     return APR_SUCCESS;
 }
 
@@ -250,10 +250,10 @@ static void child_init(apr_pool_t *pchild, server_rec *s)
         APR_SUCCESS) {
         ap_random_insecure_bytes(&child->sample, sizeof(child->sample));
     }
-    rv = mirror_table_claim(&child->place, registry->table);
+    rv = mirror_table_claim(&child->worker_slot, registry->table);
     if (rv != APR_SUCCESS) {
         ap_log_error(APLOG_MARK, APLOG_ERR, rv, s,
-                     "PM0003: no place in shared memory; this child mirrors nothing");
+                     "PM0003: no worker slot in shared memory; this child mirrors nothing");
         return;
     }
     child->lanes = apr_pcalloc(pool, registry->mirrors->nelts * sizeof(mirror_lane_t));
@@ -263,7 +263,7 @@ static void child_init(apr_pool_t *pchild, server_rec *s)
         lane->mirror = APR_ARRAY_IDX(registry->mirrors, i, mirror_t *);
         lane->child = child;
         if (lane->mirror->slot) {
-            lane->cell = mirror_table_cell(registry->table, child->place, lane->mirror->slot);
+            lane->cell = mirror_table_cell(registry->table, child->worker_slot, lane->mirror->slot);
         }
         rv = mirror_settings_init(lane, pool);
     }
@@ -273,7 +273,7 @@ static void child_init(apr_pool_t *pchild, server_rec *s)
     if (rv != APR_SUCCESS) {
         ap_log_error(APLOG_MARK, APLOG_ERR, rv, s,
                      "PM0004: no pollset, or no mutex; this child mirrors nothing");
-        mirror_table_release(registry->table, child->place);
+        mirror_table_release(registry->table, child->worker_slot);
         return;
     }
     mirror_spool_start(child, pool, s);

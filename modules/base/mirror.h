@@ -163,10 +163,10 @@ typedef struct mirror_spool_t mirror_spool_t;       /* copy/spool.h */
 
 typedef struct mirror_t {
     const char *name;
-    const char *server; /* "www.example.com:80" */
-    void *vhost;        /* that server, a server_rec */
-    const char *scope;  /* "/limited", "" for a whole server */
-    const char *file;   /* where its line is */
+    const char *server;       /* "www.example.com:80" */
+    struct server_rec *vhost; /* that server */
+    const char *scope;        /* "/limited", "" for a whole server */
+    const char *file;         /* where its line is */
     int line;
     int index;                   /* in the registry and in a child's lanes, from 0 */
     mirror_settings_t *settings; /* as the file says; those in force: mirror_settings_acquire() */
@@ -240,7 +240,7 @@ struct mirror_child_t {
     mirror_spools_t *spools;
     struct mirror_logs_t *logs;     /* NULL: none is configured */
     struct mirror_blocks_t *blocks; /* of long bodies; copy/copy.c */
-    int place;                      /* in shared memory */
+    int worker_slot;                /* in shared memory */
     int graceful;        /* main thread: the MPM said that the child may take its time to end */
     mirror_pot_t memory; /* bytes of ProxyMirrorMemory that copies take */
     /* atomic: copies refused for want of memory since the log was last told */
@@ -249,7 +249,7 @@ struct mirror_child_t {
     apr_uint32_t descriptors;
     apr_uint32_t descriptors_max; /* how many of these there are to be */
     apr_uint64_t sample;          /* atomic: the state of mirror_sample_random() */
-    /* atomic: 1 once nothing is counted any more, as the child's place was given back */
+    /* atomic: 1 once nothing is counted any more, as the child's worker slot was given back */
     apr_uint32_t closed;
 };
 
@@ -259,9 +259,10 @@ struct mirror_child_t {
 void mirror_capture_register_hooks(apr_pool_t *p);
 
 /* child start, main thread: the sender and the queue of `child`; its threads are started with the
- * first copy. `server` (a server_rec) is for the log. Everything is in `pool`, which the threads
+ * first copy. `server` is for the log. Everything is in `pool`, which the threads
  * may outlive. Errors: those of apr_pollset_create. */
-apr_status_t mirror_sender_create(mirror_child_t *child, apr_pool_t *pool, void *server);
+apr_status_t mirror_sender_create(mirror_child_t *child, apr_pool_t *pool,
+                                  struct server_rec *server);
 
 /* child end, main thread, after the last request: send what was captured for at most `patience`,
  * end the rest as shut_down, and return when nothing is counted any more. Takes no lock, as

@@ -275,7 +275,8 @@ static ap_conf_vector_t *find_directives(const server_rec *s, const char *url, a
     return s->lookup_defaults;
 }
 
-const char *mirror_tls_missing(const char *what, void *server, const char *url, apr_pool_t *pool)
+const char *mirror_tls_missing(const char *what, struct server_rec *server, const char *url,
+                               apr_pool_t *pool)
 {
     server_rec *s = server;
     conn_rec *c;

@@ -23,11 +23,12 @@
 
 void mirror_tls_register(apr_pool_t *p);
 
-/* NULL if TLS to `url` (of a wire) is possible for `server` (a server_rec), else what is missing,
+/* NULL if TLS to `url` (of a wire) is possible for `server`, else what is missing,
  * for people, in `pool`; `what` needs it. Also on request threads; at startup in post_config,
  * after mod_ssl's and mod_proxy's. In check_config it does not find that SSLProxyEngine is
  * missing. */
-const char *mirror_tls_missing(const char *what, void *server, const char *url, apr_pool_t *pool);
+const char *mirror_tls_missing(const char *what, struct server_rec *server, const char *url,
+                               apr_pool_t *pool);
 
 /* ---- helper threads open, any thread does the rest ---- */
 

@@ -43,7 +43,7 @@ struct mirror_wire_t {
     const mirror_transport_t *transport;
     apr_pool_t *pool;     /* that it lives in, with its socket and all that the transport needs */
     apr_socket_t *socket; /* its timeout is 0 */
-    void *server;         /* a server_rec: whose SSLProxy* directives hold */
+    struct server_rec *server; /* whose SSLProxy* directives hold */
     /* whom it leads to, as a <Proxy> section would name it: scheme, host and port */
     const char *url;
     const char *hostname;   /* the host of that, without brackets */

@@ -18,7 +18,7 @@ APLOG_USE_MODULE(proxy_mirror);
 
 #define NAME_MAX_LEN 64
 
-const char *mirror_name_server(const void *server, apr_pool_t *pconf)
+const char *mirror_name_server(const struct server_rec *server, apr_pool_t *pconf)
 {
     const server_rec *s = server;
     apr_port_t port = s->port                                   ? s->port

@@ -9,9 +9,9 @@
 
 /* ---- startup ---- */
 
-/* A server (a server_rec) for people, "www.example.com:80": its own port, or that of the first
+/* A server for people, "www.example.com:80": its own port, or that of the first
  * Listen. */
-const char *mirror_name_server(const void *server, apr_pool_t *pconf);
+const char *mirror_name_server(const struct server_rec *server, apr_pool_t *pconf);
 
 /* Check the names that are given, then make the others, in the order of the lines: of server, scope
  * and host, with a number if that is taken. Settings and servers are known. Logs each fault with

@@ -229,7 +229,7 @@ void mirror_log_close(mirror_logs_t *logs, apr_interval_time_t patience)
 /* ---- child start ---- */
 
 mirror_logs_t *mirror_log_create_all(mirror_child_t *child, int (*wake)(void *baton), void *baton,
-                                     void *server, apr_pool_t *pool)
+                                     struct server_rec *server, apr_pool_t *pool)
 {
     const apr_array_header_t *configured = child->registry->logs;
     mirror_logs_t *logs;

@@ -40,15 +40,15 @@ struct mirror_log_t {
 const char *mirror_log_make(mirror_log_t **log, mirror_registry_t *registry, const char *name,
                             apr_pool_t *pconf, apr_pool_t *ptemp);
 
-/* Open all logs of the registry, until pconf is cleared. `server` (a server_rec) is for the error
+/* Open all logs of the registry, until pconf is cleared. `server` is for the error
  * log. One that cannot be opened is an error there; returns 0 if there is one. */
-int mirror_log_open(mirror_registry_t *registry, apr_pool_t *pconf, void *server);
+int mirror_log_open(mirror_registry_t *registry, apr_pool_t *pconf, struct server_rec *server);
 
 /* ---- child start, main thread ---- */
 
 /* A child's logs. `wake(baton)` wakes the sender. NULL: none is configured. */
 mirror_logs_t *mirror_log_create_all(mirror_child_t *child, int (*wake)(void *baton), void *baton,
-                                     void *server, apr_pool_t *pool);
+                                     struct server_rec *server, apr_pool_t *pool);
 
 /* ---- request threads ---- */
 

@@ -106,7 +106,7 @@ static apr_status_t open_one(mirror_log_t *log, apr_pool_t *pconf)
     return APR_SUCCESS;
 }
 
-int mirror_log_open(mirror_registry_t *registry, apr_pool_t *pconf, void *server)
+int mirror_log_open(mirror_registry_t *registry, apr_pool_t *pconf, struct server_rec *server)
 {
     int ok = 1, i;
 
@@ -115,7 +115,7 @@ int mirror_log_open(mirror_registry_t *registry, apr_pool_t *pconf, void *server
         apr_status_t rv = open_one(log, pconf);
 
         if (rv != APR_SUCCESS) {
-            ap_log_error(APLOG_MARK, APLOG_ERR, rv, (server_rec *)server,
+            ap_log_error(APLOG_MARK, APLOG_ERR, rv, server,
                          "PM0810: ProxyMirrorLog %s cannot be opened", log->name);
             ok = 0;
         }

@@ -161,7 +161,7 @@ const char *mirror_spool_refuse(const char *dir, apr_pool_t *pool)
                           : NULL;
 }
 
-void mirror_spool_start(mirror_child_t *child, apr_pool_t *pool, void *server)
+void mirror_spool_start(mirror_child_t *child, apr_pool_t *pool, struct server_rec *server)
 {
     mirror_spools_t *spools = apr_pcalloc(pool, sizeof(*spools));
     apr_status_t rv = APR_SUCCESS;

@@ -29,9 +29,9 @@
 const char *mirror_spool_refuse(const char *dir, apr_pool_t *pool);
 
 /* child start, main thread: child->spools, in `pool`, as the registry says. A folder in which this
- * process cannot make files is a line in the log of `server` (a server_rec), and is tried again
+ * process cannot make files is a line in the log of `server`, and is tried again
  * for each body. */
-void mirror_spool_start(mirror_child_t *child, apr_pool_t *pool, void *server);
+void mirror_spool_start(mirror_child_t *child, apr_pool_t *pool, struct server_rec *server);
 
 /* ---- request threads ---- */
 

@@ -53,25 +53,25 @@ void mirror_limit_state(mirror_limit_state_t *state, const mirror_t *mirror,
 }
 
 void mirror_limit_silence_began(const mirror_t *mirror, const mirror_settings_t *settings,
-                                const char *fault, void *server)
+                                const char *fault, struct server_rec *server)
 {
     static const char *const words[] = { "local", "mirror", "drop" }; /* mirror_fallback_e */
 
     if (apr_atomic_cas64(&mirror->slot->limit_silent, (apr_uint64_t)mirror_clock_now(), 0) == 0) {
         ap_log_error(
-            APLOG_MARK, APLOG_WARNING, 0, (server_rec *)server,
+            APLOG_MARK, APLOG_WARNING, 0, server,
             "PM0600: mirror %s: the limit cannot be asked for: %s; limit_fallback=%s is in force",
             mirror->name, fault, words[settings->limit_fallback]);
     }
 }
 
-void mirror_limit_silence_ended(const mirror_t *mirror, void *server)
+void mirror_limit_silence_ended(const mirror_t *mirror, struct server_rec *server)
 {
     apr_uint64_t since = apr_atomic_read64(&mirror->slot->limit_silent);
     apr_interval_time_t ago = mirror_clock_now() - (apr_time_t)since;
 
     if (since != 0 && apr_atomic_cas64(&mirror->slot->limit_silent, 0, since) == since) {
-        ap_log_error(APLOG_MARK, APLOG_NOTICE, 0, (server_rec *)server,
+        ap_log_error(APLOG_MARK, APLOG_NOTICE, 0, server,
                      "PM0601: mirror %s: the limit can be asked for again, after %" APR_TIME_T_FMT
                      " ms",
                      mirror->name, apr_time_as_msec(ago > 0 ? ago : 0));

@@ -81,12 +81,12 @@ typedef struct mirror_limit_state_t {
 void mirror_limit_state(mirror_limit_state_t *state, const mirror_t *mirror,
                         const mirror_settings_t *settings);
 
-/* ---- sender thread: limit/limit.c; `server` (a server_rec) is for the log ---- */
+/* ---- sender thread: limit/limit.c; `server` is for the log ---- */
 
 /* Nobody answers for the limit of `mirror`, as `fault` says; or somebody does. One line in the log
  * for all children when it begins, and one when it is over. */
 void mirror_limit_silence_began(const mirror_t *mirror, const mirror_settings_t *settings,
-                                const char *fault, void *server);
-void mirror_limit_silence_ended(const mirror_t *mirror, void *server);
+                                const char *fault, struct server_rec *server);
+void mirror_limit_silence_ended(const mirror_t *mirror, struct server_rec *server);
 
 #endif

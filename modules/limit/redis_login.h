@@ -12,7 +12,7 @@
 /* Who asks. All it points to lives as long as the connections that are opened with it. */
 typedef struct mirror_redis_login_t {
     const mirror_transport_t *transport;
-    void *server;           /* a server_rec: whose SSLProxy* directives hold */
+    struct server_rec *server; /* whose SSLProxy* directives hold */
     apr_uint32_t *given_up; /* atomic: not 0: nobody needs an answer any more, as the child ends */
     const char *username;   /* NULL: the default user */
     const char *password;   /* NULL: no AUTH */

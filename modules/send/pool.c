@@ -259,7 +259,7 @@ static void copy_ended(mirror_pool_t *pool, mirror_connection_t *c, mirror_copy_
         break;
     }
     fault = mirror_response_fault(&c->response);
-    ap_log_error(APLOG_MARK, APLOG_DEBUG, 0, (server_rec *)pool->send->server,
+    ap_log_error(APLOG_MARK, APLOG_DEBUG, 0, pool->send->server,
                  "PM0411: mirror %s: a copy ended: %s", pool->lane->mirror->name,
                  fault ? fault : "the connection was closed before the end of the answer");
     mirror_pool_end_copy(pool, copy, MIRROR_OUTCOME_BROKEN);
@@ -313,7 +313,7 @@ static void open_failed(mirror_pool_t *pool, mirror_connection_t *c)
     }
     else if (c->failure == MIRROR_OUTCOME_MEMORY_FULL) {
         if (mirror_pool_pause(pool)) {
-            ap_log_error(APLOG_MARK, APLOG_WARNING, c->status, (server_rec *)pool->send->server,
+            ap_log_error(APLOG_MARK, APLOG_WARNING, c->status, pool->send->server,
                          "PM0412: mirror %s: %s failed for want of descriptors, ports or memory",
                          pool->lane->mirror->name, c->failed_at);
         }
@@ -331,7 +331,7 @@ static void open_succeeded(mirror_pool_t *pool, mirror_connection_t *c)
     if (!pool->addresses && c->addresses) {
         mirror_address_keep(c->addresses);
         pool->addresses = c->addresses;
-        ap_log_error(APLOG_MARK, APLOG_DEBUG, 0, (server_rec *)pool->send->server,
+        ap_log_error(APLOG_MARK, APLOG_DEBUG, 0, pool->send->server,
                      "PM0413: mirror %s: its address was looked up", pool->lane->mirror->name);
     }
     if (!c->wire.transport->tls) {

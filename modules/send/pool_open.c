@@ -227,7 +227,7 @@ void mirror_pool_open_missing(mirror_pool_t *pool)
         rv = start_task(pool, part);
         if (rv != APR_SUCCESS) {
             if (mirror_pool_pause(pool)) {
-                ap_log_error(APLOG_MARK, APLOG_ERR, rv, (server_rec *)send->server,
+                ap_log_error(APLOG_MARK, APLOG_ERR, rv, send->server,
                              "PM0410: mirror %s: no helper thread could be had; the copies that "
                              "wait are dropped",
                              pool->lane->mirror->name);

@@ -14,7 +14,7 @@ typedef struct mirror_pool_t mirror_pool_t; /* send/pool_state.h */
 
 typedef struct mirror_send_t {
     mirror_child_t *child;
-    void *server; /* a server_rec, for the log */
+    struct server_rec *server; /* for the log */
     mirror_loop_t *loop;
     mirror_queue_t *reports; /* of mirror_connection_t: opened, or failed */
     mirror_helpers_t *helpers;

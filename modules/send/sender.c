@@ -328,7 +328,8 @@ static apr_uint32_t descriptor_limit(void)
     return limit.rlim_cur >= 8 ? (apr_uint32_t)(limit.rlim_cur / 4) : 2;
 }
 
-apr_status_t mirror_sender_create(mirror_child_t *child, apr_pool_t *pool, void *server)
+apr_status_t mirror_sender_create(mirror_child_t *child, apr_pool_t *pool,
+                                  struct server_rec *server)
 {
     mirror_sender_t *sender = apr_pcalloc(pool, sizeof(*sender));
     apr_pool_t *own = mirror_memory_pool_create("mirror_sender"); /* main thread, then ours */

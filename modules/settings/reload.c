@@ -14,14 +14,15 @@
 
 APLOG_USE_MODULE(proxy_mirror);
 
-void mirror_settings_reload(const mirror_t *mirror, const mirror_registry_t *registry, void *server)
+void mirror_settings_reload(const mirror_t *mirror, const mirror_registry_t *registry,
+                            struct server_rec *server)
 {
     mirror_slot_t *slot = mirror->slot;
 
     apr_atomic_set64(&slot->config, mirror->config);
     if (mirror_store_drop_others(&slot->version, mirror_table_store(registry->table, slot),
                                  mirror->config)) {
-        ap_log_error(APLOG_MARK, APLOG_NOTICE, 0, (server_rec *)server,
+        ap_log_error(APLOG_MARK, APLOG_NOTICE, 0, server,
                      "PM0910: mirror %s is as the configuration file says again, and not as it was "
                      "set in the manager: "
                      "its line, or a default that it uses, has changed",

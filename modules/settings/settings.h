@@ -36,9 +36,9 @@ const char *mirror_settings_missing(const mirror_t *mirror, const mirror_setting
 
 /* Make known what the file says of the mirror, which has its slot, and forget what was set of it if
  * the file says something else now; the log is told. What was set is not read here: the parent is
- * root, and children have written it. `server` is a server_rec. */
+ * root, and children have written it. */
 void mirror_settings_reload(const mirror_t *mirror, const mirror_registry_t *registry,
-                            void *server);
+                            struct server_rec *server);
 
 /* ---- child start, main thread ---- */
 

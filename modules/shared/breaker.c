@@ -72,26 +72,26 @@ void mirror_breaker_dropped(mirror_lane_t *lane, apr_uint64_t dropped)
 }
 
 void mirror_breaker_down(mirror_lane_t *lane, apr_interval_time_t retry, const char *what,
-                         apr_status_t rv, void *server)
+                         apr_status_t rv, struct server_rec *server)
 {
     apr_uint64_t until = (apr_uint64_t)(mirror_clock_now() + retry);
     /* A retry of 0 means that every copy is a probe. */
     apr_uint64_t was = apr_atomic_xchg64(&lane->mirror->slot->down_until, until);
 
     if (was == 0) {
-        ap_log_error(APLOG_MARK, APLOG_WARNING, rv, (server_rec *)server,
+        ap_log_error(APLOG_MARK, APLOG_WARNING, rv, server,
                      "PM0400: mirror %s is down: %s failed; its copies are dropped, and one is "
                      "tried every %" APR_TIME_T_FMT " ms",
                      lane->mirror->name, what, apr_time_as_msec(retry));
     }
 }
 
-void mirror_breaker_up(mirror_lane_t *lane, void *server)
+void mirror_breaker_up(mirror_lane_t *lane, struct server_rec *server)
 {
     mirror_slot_t *slot = lane->mirror->slot;
 
     if (apr_atomic_read64(&slot->down_until) != 0 && apr_atomic_xchg64(&slot->down_until, 0) != 0) {
-        ap_log_error(APLOG_MARK, APLOG_NOTICE, 0, (server_rec *)server,
+        ap_log_error(APLOG_MARK, APLOG_NOTICE, 0, server,
                      "PM0401: mirror %s is up again; %" APR_UINT64_T_FMT
                      " copies were dropped while it was down",
                      lane->mirror->name, apr_atomic_xchg64(&slot->down_drops, 0));

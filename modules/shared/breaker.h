@@ -44,11 +44,11 @@ int mirror_breaker_is_down(const mirror_lane_t *lane, apr_time_t now);
 void mirror_breaker_dropped(mirror_lane_t *lane, apr_uint64_t dropped);
 
 /* A connection failed with `rv` while `what` ("connect to 127.0.0.1:80"): it is down for `retry`.
- * One line is logged for all children, by whoever is first. `server` is a server_rec. */
+ * One line is logged for all children, by whoever is first. */
 void mirror_breaker_down(mirror_lane_t *lane, apr_interval_time_t retry, const char *what,
-                         apr_status_t rv, void *server);
+                         apr_status_t rv, struct server_rec *server);
 
 /* A connection came about. One line is logged if it was down. */
-void mirror_breaker_up(mirror_lane_t *lane, void *server);
+void mirror_breaker_up(mirror_lane_t *lane, struct server_rec *server);
 
 #endif

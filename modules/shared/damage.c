@@ -20,27 +20,28 @@ APLOG_USE_MODULE(proxy_mirror);
 static int header_is_damaged(const mirror_table_segment_t *segment)
 {
     mirror_table_header_t *header = segment->header;
-    apr_uint32_t places = apr_atomic_read32(&header->places_used);
+    apr_uint32_t worker_slots = apr_atomic_read32(&header->worker_slots_used);
 
     return apr_atomic_read64(&header->magic) != MIRROR_TABLE_MAGIC ||
            apr_atomic_read32(&header->slots_used) != segment->slots_used ||
-           apr_atomic_read32(&header->load) != segment->load || places < 1 ||
-           places > segment->places_max ||
+           apr_atomic_read32(&header->load) != segment->load || worker_slots < 1 ||
+           worker_slots > segment->worker_slots_max ||
            MIRROR_TABLE_LOWER(apr_atomic_read64(&header->lock)) > PID_MAX;
 }
 
-static int place_is_damaged(const mirror_table_segment_t *segment, mirror_table_place_t *place)
+static int worker_slot_is_damaged(const mirror_table_segment_t *segment,
+                                  mirror_table_worker_slot_t *worker_slot)
 {
-    apr_uint64_t owner = apr_atomic_read64(&place->owner);
+    apr_uint64_t owner = apr_atomic_read64(&worker_slot->owner);
     apr_uint32_t load = MIRROR_TABLE_UPPER(owner), pid = MIRROR_TABLE_LOWER(owner);
 
     return (owner != 0 && (load < 1 || load > segment->load || pid < 1 || pid > PID_MAX)) ||
-           MIRROR_TABLE_LOWER(apr_atomic_read64(&place->settler)) > PID_MAX;
+           MIRROR_TABLE_LOWER(apr_atomic_read64(&worker_slot->reaper)) > PID_MAX;
 }
 
 const char *mirror_table_damage(const mirror_table_segment_t *segment)
 {
-    apr_uint32_t i, places;
+    apr_uint32_t i, worker_slots;
 
     if (header_is_damaged(segment)) {
         return "its header";
@@ -50,23 +51,24 @@ const char *mirror_table_damage(const mirror_table_segment_t *segment)
             return "what children share of a mirror";
         }
     }
-    places = apr_atomic_read32(&segment->header->places_used);
-    places = places < segment->places_max ? places : segment->places_max;
-    for (i = MIRROR_TABLE_SHARED + 1; i < places; i++) {
-        if (place_is_damaged(segment, &segment->places[i])) {
+    worker_slots = apr_atomic_read32(&segment->header->worker_slots_used);
+    worker_slots =
+        worker_slots < segment->worker_slots_max ? worker_slots : segment->worker_slots_max;
+    for (i = MIRROR_TABLE_SHARED + 1; i < worker_slots; i++) {
+        if (worker_slot_is_damaged(segment, &segment->worker_slots[i])) {
             return "the list of children";
         }
     }
     return NULL;
 }
 
-int mirror_table_report_damage(mirror_table_segment_t *segment, void *server)
+int mirror_table_report_damage(mirror_table_segment_t *segment, struct server_rec *server)
 {
     const char *what = mirror_table_damage(segment);
 
     if (what && !segment->told) {
         segment->told = 1;
-        ap_log_error(APLOG_MARK, APLOG_ERR, 0, (server_rec *)server,
+        ap_log_error(APLOG_MARK, APLOG_ERR, 0, server,
                      "PM0202: the shared memory of mirrors is damaged: %s was written to by "
                      "something else than "
                      "this module; the next restart makes it anew, also a graceful one: all counts "

@@ -4,7 +4,7 @@
  * shared/table.h for the picture.
  *
  * A page of shared memory costs nothing until it is touched, and for shared memory reading is
- * touching. So nothing here looks at slots and places that were never used, and new memory, which
+ * touching. So nothing here looks at slots and worker slots that were never used, and new memory, which
  * is zero, is not cleared.
  *
  * The module is unloaded at every reload, so no function of it may be a cleanup of the process
@@ -24,7 +24,7 @@ APLOG_USE_MODULE(proxy_mirror);
 
 #define KEPT    "mod_proxy_mirror:segment"
 #define VERSION 4
-#define SPARE   16 /* places for children that the MPM forks before it has seen others end */
+#define SPARE   16 /* worker slots for children that the MPM forks before it has seen others end */
 #define SEGMENT mirror_table_segment_t
 
 /* What ap_retained_data_get finds after a restart: the parent's own memory. */
@@ -41,7 +41,7 @@ static void layout_of(apr_uint32_t layout[6])
 {
     layout[0] = VERSION;
     layout[1] = sizeof(SEGMENT) + sizeof(mirror_table_mirror_t) + sizeof(mirror_table_child_t);
-    layout[2] = MIRROR_TABLE_HEADER_SIZE + MIRROR_TABLE_PLACE_SIZE;
+    layout[2] = MIRROR_TABLE_HEADER_SIZE + MIRROR_TABLE_WORKER_SLOT_SIZE;
     layout[3] = MIRROR_TABLE_SLOT_SIZE;
     layout[4] = MIRROR_TABLE_CELL_SIZE;
     layout[5] = MIRROR_TABLE_STORE_SIZE;
@@ -55,7 +55,7 @@ static int has_this_layout(const kept_t *kept)
     return memcmp(layout, kept->layout, sizeof(layout)) == 0;
 }
 
-static apr_uint32_t places_needed(void)
+static apr_uint32_t worker_slots_needed(void)
 {
     int daemons = 0;
 
@@ -66,11 +66,11 @@ static apr_uint32_t places_needed(void)
 }
 
 /* Bytes from the header to the end. */
-static apr_uint64_t size_needed(apr_uint64_t slots, apr_uint64_t places)
+static apr_uint64_t size_needed(apr_uint64_t slots, apr_uint64_t worker_slots)
 {
     return MIRROR_TABLE_HEADER_SIZE + slots * MIRROR_TABLE_SLOT_SIZE +
-           MIRROR_TABLE_ALIGNED(places * MIRROR_TABLE_PLACE_SIZE) +
-           places * slots * MIRROR_TABLE_CELL_SIZE + slots * MIRROR_TABLE_STORE_SIZE;
+           MIRROR_TABLE_ALIGNED(worker_slots * MIRROR_TABLE_WORKER_SLOT_SIZE) +
+           worker_slots * slots * MIRROR_TABLE_CELL_SIZE + slots * MIRROR_TABLE_STORE_SIZE;
 }
 
 /* Where its parts are. apr_shm puts a size in front of what it gives out (which it never reads), so
@@ -79,19 +79,21 @@ static void lay_out(SEGMENT *segment, void *base)
 {
     segment->header = (mirror_table_header_t *)MIRROR_TABLE_ALIGNED((apr_uintptr_t)base);
     segment->slots = (char *)segment->header + MIRROR_TABLE_HEADER_SIZE;
-    segment->places =
-        (mirror_table_place_t *)(segment->slots + segment->slots_max * MIRROR_TABLE_SLOT_SIZE);
-    segment->cells = (char *)segment->places +
-                     MIRROR_TABLE_ALIGNED(segment->places_max * MIRROR_TABLE_PLACE_SIZE);
-    segment->stores = segment->cells +
-                      (apr_size_t)segment->places_max * segment->slots_max * MIRROR_TABLE_CELL_SIZE;
+    segment->worker_slots =
+        (mirror_table_worker_slot_t *)(segment->slots +
+                                       segment->slots_max * MIRROR_TABLE_SLOT_SIZE);
+    segment->cells =
+        (char *)segment->worker_slots +
+        MIRROR_TABLE_ALIGNED(segment->worker_slots_max * MIRROR_TABLE_WORKER_SLOT_SIZE);
+    segment->stores = segment->cells + (apr_size_t)segment->worker_slots_max * segment->slots_max *
+                                           MIRROR_TABLE_CELL_SIZE;
 }
 
 /* Make a segment, and keep it in place of the one before, which is the caller's then. */
 static apr_status_t create(kept_t *kept, apr_pool_t *process, apr_uint32_t slots)
 {
-    apr_uint32_t places = places_needed();
-    apr_uint64_t size = size_needed(slots, places);
+    apr_uint32_t worker_slots = worker_slots_needed();
+    apr_uint64_t size = size_needed(slots, worker_slots);
     apr_pool_t *pool;
     SEGMENT *segment;
     apr_shm_t *shm;
@@ -110,12 +112,12 @@ static apr_status_t create(kept_t *kept, apr_pool_t *process, apr_uint32_t slots
     segment->pool = pool;
     segment->size = (apr_size_t)size;
     segment->slots_max = slots;
-    segment->places_max = places;
+    segment->worker_slots_max = worker_slots;
     lay_out(segment, apr_shm_baseaddr_get(shm));
     segment->mirrors = apr_pcalloc(pool, slots * sizeof(*segment->mirrors));
     segment->children = apr_array_make(pool, 16, sizeof(mirror_table_child_t));
     segment->header->magic = MIRROR_TABLE_MAGIC;
-    segment->header->places_used = MIRROR_TABLE_SHARED + 1;
+    segment->header->worker_slots_used = MIRROR_TABLE_SHARED + 1;
     layout_of(kept->layout);
     kept->pool = pool;
     kept->segment = segment;
@@ -161,7 +163,8 @@ static apr_status_t replace(SEGMENT **former, kept_t *kept, server_rec *s, int s
     return APR_SUCCESS;
 }
 
-apr_status_t mirror_table_open(mirror_table_t **out, apr_pool_t *pconf, void *server, int slots)
+apr_status_t mirror_table_open(mirror_table_t **out, apr_pool_t *pconf, struct server_rec *server,
+                               int slots)
 {
     server_rec *s = server;
     kept_t *kept = ap_retained_data_get(KEPT);
@@ -225,16 +228,16 @@ mirror_store_lock_t *mirror_table_store_lock(mirror_table_t *table)
     return &table->segment->header->lock;
 }
 
-mirror_cell_t *mirror_table_cell(mirror_table_t *table, int place, const mirror_slot_t *slot)
+mirror_cell_t *mirror_table_cell(mirror_table_t *table, int worker_slot, const mirror_slot_t *slot)
 {
-    return mirror_table_cell_at(table->segment, (apr_uint32_t)place, index_of(table, slot));
+    return mirror_table_cell_at(table->segment, (apr_uint32_t)worker_slot, index_of(table, slot));
 }
 
-apr_uint32_t mirror_table_places(mirror_table_t *table)
+apr_uint32_t mirror_table_worker_slots(mirror_table_t *table)
 {
-    apr_uint32_t used = apr_atomic_read32(&table->segment->header->places_used);
+    apr_uint32_t used = apr_atomic_read32(&table->segment->header->worker_slots_used);
 
-    return used < table->segment->places_max ? used : table->segment->places_max;
+    return used < table->segment->worker_slots_max ? used : table->segment->worker_slots_max;
 }
 
 /* ---- slots ---- */
@@ -242,10 +245,10 @@ apr_uint32_t mirror_table_places(mirror_table_t *table)
 /* Empty the slot of a mirror that is gone. */
 static void clear(mirror_table_t *table, mirror_slot_t *slot)
 {
-    apr_uint32_t places = mirror_table_places(table), place;
+    apr_uint32_t worker_slots = mirror_table_worker_slots(table), worker_slot;
 
-    for (place = 0; place < places; place++) {
-        mirror_cell_t *cell = mirror_table_cell(table, (int)place, slot);
+    for (worker_slot = 0; worker_slot < worker_slots; worker_slot++) {
+        mirror_cell_t *cell = mirror_table_cell(table, (int)worker_slot, slot);
 
         apr_atomic_set64(&cell->seen,
                          0); /* first, for mirror_cell_unfinished() in another process */

@@ -7,11 +7,11 @@
  * ap_retained_data_get, so that nothing is lost over a graceful one, and old children count on in
  * the same memory as new ones:
  *
- *     header   a magic number, and how many slots and places were ever used
+ *     header   a magic number, and how many slots and worker slots were ever used
  *     slots    one per mirror: what all children share of it
- *     places   one per child: its pid; the first place is shared by the children that found no
+ *     worker slots   one per child: its pid; the first worker slot is shared by the children that found no
  *              other
- *     cells    for each place, one per slot
+ *     cells    for each worker slot, one per slot
  *     stores   one per slot: what the manager has set of the mirror (shared/store.h)
  *
  * A child may write anything here. Sizes, and which mirror has which slot, are in private memory of
@@ -19,9 +19,9 @@
  * parent finds that something else than this module has written to the segment, it logs one line
  * and the next reload makes the segment anew.
  *
- * A child claims a place for its pid and then only adds to its own cells, so a killed child leaves
- * its counts behind; what it still had under way is moved to shut_down when its place is settled.
- * Counters stay when a place is freed and the next child adds to them: they only ever grow, but
+ * A child claims a worker slot for its pid and then only adds to its own cells, so a killed child leaves
+ * its counts behind; what it still had under way is moved to shut_down when its worker slot is reaped.
+ * Counters stay when a worker slot is freed and the next child adds to them: they only ever grow, but
  * for the gauges in_flight, connections and bytes. queued is not stored: it is seen - in_flight -
  * the sum of outcomes. For that never to be negative, a copy is counted in this order: seen,
  * in_flight up, in_flight down, outcome.
@@ -61,10 +61,11 @@ typedef struct mirror_totals_t {
 /* Find the segment of an earlier load, or make one with `slots` slots. A segment of another layout
  * version, one with fewer slots than are asked for, and a damaged one is replaced, with one line in
  * the log: counts then begin at 0, and what children of earlier loads still count is not seen. What
- * the manager had set is kept over the growth of slots. `server` (a server_rec) is for the log and
+ * the manager had set is kept over the growth of slots. `server` is for the log and
  * its process pool. The segment lives as long as the process; *table is in pconf. Errors:
  * apr_shm_create's, APR_ENOMEM. */
-apr_status_t mirror_table_open(mirror_table_t **table, apr_pool_t *pconf, void *server, int slots);
+apr_status_t mirror_table_open(mirror_table_t **table, apr_pool_t *pconf, struct server_rec *server,
+                               int slots);
 
 /* The slot called `name` (at most 64 bytes), a new one if there is none. When all are taken, that
  * of a mirror which is gone for good is used again: neither this load nor the one before had it,
@@ -80,21 +81,21 @@ void mirror_table_complete(mirror_table_t *table);
 void mirror_table_child_started(mirror_table_t *table, apr_int64_t pid);
 
 /* The child `pid` has ended, as the caller knows: end what it still had as shut_down and free its
- * place, and what else it held. Safe to call for any pid, and more than once. */
+ * worker slot, and what else it held. Safe to call for any pid, and more than once. */
 void mirror_table_child_ended(mirror_table_t *table, apr_int64_t pid);
 
 /* ---- child, main thread ---- */
 
-/* Claim a place for this process (settling those of dead ones when none is free). If there is none
+/* Claim a worker slot for this process (settling those of dead ones when none is free). If there is none
  * left, it is the one that all such children share, with one warning: what such a child has under
- * way when it is killed is then never settled. Always succeeds. Before any other thread of the
+ * way when it is killed is then never reaped. Always succeeds. Before any other thread of the
  * child calls in here. */
-apr_status_t mirror_table_claim(int *place, mirror_table_t *table);
+apr_status_t mirror_table_claim(int *worker_slot, mirror_table_t *table);
 
-/* Give the place back after the last count; what is under way is ended as shut_down. */
-void mirror_table_release(mirror_table_t *table, int place);
+/* Give the worker slot back after the last count; what is under way is ended as shut_down. */
+void mirror_table_release(mirror_table_t *table, int worker_slot);
 
-mirror_cell_t *mirror_table_cell(mirror_table_t *table, int place, const mirror_slot_t *slot);
+mirror_cell_t *mirror_table_cell(mirror_table_t *table, int worker_slot, const mirror_slot_t *slot);
 
 /* ---- any thread ---- */
 
@@ -105,13 +106,13 @@ int mirror_table_is_newest(const mirror_table_t *table);
 mirror_store_t *mirror_table_store(mirror_table_t *table, const mirror_slot_t *slot);
 mirror_store_lock_t *mirror_table_store_lock(mirror_table_t *table);
 
-/* Settle the places whose process is gone, whoever that was. Costs a system call per child. */
+/* Reap the worker slots whose process is gone, whoever that was. Costs a system call per child. */
 void mirror_table_reap_ended(mirror_table_t *table);
 
 /* Places below this number were used at some time. */
-apr_uint32_t mirror_table_places(mirror_table_t *table);
+apr_uint32_t mirror_table_worker_slots(mirror_table_t *table);
 
-/* Sum up a mirror over all places, as they are. */
+/* Sum up a mirror over all worker slots, as they are. */
 void mirror_totals_sum(mirror_totals_t *totals, mirror_table_t *table, const mirror_slot_t *slot);
 
 #endif

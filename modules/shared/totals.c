@@ -29,11 +29,11 @@ static void make_whole(mirror_cell_t *sum)
 void mirror_totals_sum(mirror_totals_t *totals, mirror_table_t *table, const mirror_slot_t *slot)
 {
     mirror_cell_t *sum = &totals->sum;
-    apr_uint32_t places = mirror_table_places(table), i;
+    apr_uint32_t worker_slots = mirror_table_worker_slots(table), i;
     apr_uint64_t open;
 
     memset(totals, 0, sizeof(*totals));
-    for (i = 0; i < places; i++) {
+    for (i = 0; i < worker_slots; i++) {
         mirror_cell_t *cell = mirror_table_cell(table, (int)i, slot);
 
         /* What a copy is counted in last is read first: so seen has every copy that is in one of

@@ -1,13 +1,13 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE.
  *
- * shared/places.c - places of children, and which children there are. See shared/table.h.
+ * shared/worker_slots.c - the worker slots of children, and which children there are. See shared/table.h.
  *
- * A place has two words. Its owner is changed from 0 by the child that claims it, and back to 0 by
- * that child or by the process that settles it. Its settler is a lock for the latter: it holds the
- * pid of the process that settles, so when that one is killed in the middle the next may break the
+ * A worker slot has two words. Its owner is changed from 0 by the child that claims it, and back to 0 by
+ * that child or by the process that reaps it. Its reaper is a lock for the latter: it holds the
+ * pid of the process that reaps, so when that one is killed in the middle the next may break the
  * lock; settling twice does no harm, as the second time nothing is left to be moved. Nobody waits
  * for it. The upper half of each word keeps a pid that comes back from being taken for the one
- * before: in the owner the load of the configuration that the child runs, in the settler a count.
+ * before: in the owner the load of the configuration that the child runs, in the reaper a count.
  *
  * Which children run, and with which load, the parent notes in its own memory as the MPM tells it.
  */
@@ -23,7 +23,7 @@ APLOG_USE_MODULE(proxy_mirror);
 
 #define LOWER    MIRROR_TABLE_LOWER
 #define UPPER    MIRROR_TABLE_UPPER
-#define FIRST    (MIRROR_TABLE_SHARED + 1) /* the places of one child each */
+#define FIRST    (MIRROR_TABLE_SHARED + 1) /* the worker slots of one child each */
 #define ATTEMPTS 100                       /* at a word that others change */
 
 /* ---- settling ---- */
@@ -39,12 +39,12 @@ static apr_uint32_t slots_used(const mirror_table_t *table)
                                        : segment->slots_max;
 }
 
-static void settle_cells(mirror_table_t *table, apr_uint32_t place)
+static void reap_cells(mirror_table_t *table, apr_uint32_t worker_slot)
 {
     apr_uint32_t slots = slots_used(table), i;
 
     for (i = 0; i < slots; i++) {
-        mirror_cell_t *cell = mirror_table_cell_at(table->segment, place, i);
+        mirror_cell_t *cell = mirror_table_cell_at(table->segment, worker_slot, i);
 
         apr_atomic_set64(&cell->in_flight, 0);
         apr_atomic_set64(&cell->connections, 0);
@@ -53,49 +53,49 @@ static void settle_cells(mirror_table_t *table, apr_uint32_t place)
     }
 }
 
-static int lock(mirror_table_place_t *place)
+static int lock(mirror_table_worker_slot_t *worker_slot)
 {
-    apr_uint64_t settler = apr_atomic_read64(&place->settler);
-    apr_uint64_t mine = (apr_uint64_t)(UPPER(settler) + 1) << 32 | (apr_uint32_t)getpid();
+    apr_uint64_t reaper = apr_atomic_read64(&worker_slot->reaper);
+    apr_uint64_t mine = (apr_uint64_t)(UPPER(reaper) + 1) << 32 | (apr_uint32_t)getpid();
 
-    return !mirror_store_is_alive(LOWER(settler)) &&
-           apr_atomic_cas64(&place->settler, mine, settler) == settler;
+    return !mirror_store_is_alive(LOWER(reaper)) &&
+           apr_atomic_cas64(&worker_slot->reaper, mine, reaper) == reaper;
 }
 
-static void unlock(mirror_table_place_t *place)
+static void unlock(mirror_table_worker_slot_t *worker_slot)
 {
-    apr_uint64_t settler = apr_atomic_read64(&place->settler);
+    apr_uint64_t reaper = apr_atomic_read64(&worker_slot->reaper);
 
-    apr_atomic_cas64(&place->settler, (apr_uint64_t)UPPER(settler) << 32, settler);
+    apr_atomic_cas64(&worker_slot->reaper, (apr_uint64_t)UPPER(reaper) << 32, reaper);
 }
 
-/* Settle the place if its owner still is `owner`, unless another process is just doing so. `known`:
+/* Reap the worker slot if its owner still is `owner`, unless another process is just doing so. `known`:
  * that child has ended for sure, though a process may have its pid. */
-static void settle_place(mirror_table_t *table, apr_uint32_t i, apr_uint64_t owner, int known)
+static void reap_worker_slot(mirror_table_t *table, apr_uint32_t i, apr_uint64_t owner, int known)
 {
-    mirror_table_place_t *place = &table->segment->places[i];
+    mirror_table_worker_slot_t *worker_slot = &table->segment->worker_slots[i];
 
-    if (lock(place)) {
-        if (apr_atomic_read64(&place->owner) == owner &&
+    if (lock(worker_slot)) {
+        if (apr_atomic_read64(&worker_slot->owner) == owner &&
             (known || !mirror_store_is_alive(LOWER(owner)))) {
-            settle_cells(table, i);
-            apr_atomic_cas64(&place->owner, 0, owner);
+            reap_cells(table, i);
+            apr_atomic_cas64(&worker_slot->owner, 0, owner);
         }
-        unlock(place);
+        unlock(worker_slot);
     }
 }
 
-/* The place of a process that has ended. It has one, so no more are settled, whatever is written in
+/* The worker slot of a process that has ended. It has one, so no more are reaped, whatever is written in
  * others. */
-static void settle(mirror_table_t *table, apr_uint32_t pid)
+static void reap(mirror_table_t *table, apr_uint32_t pid)
 {
-    apr_uint32_t places = mirror_table_places(table), i;
+    apr_uint32_t worker_slots = mirror_table_worker_slots(table), i;
 
-    for (i = FIRST; i < places; i++) {
-        apr_uint64_t owner = apr_atomic_read64(&table->segment->places[i].owner);
+    for (i = FIRST; i < worker_slots; i++) {
+        apr_uint64_t owner = apr_atomic_read64(&table->segment->worker_slots[i].owner);
 
         if (owner != 0 && LOWER(owner) == pid) {
-            settle_place(table, i, owner, 1);
+            reap_worker_slot(table, i, owner, 1);
             return;
         }
     }
@@ -103,13 +103,13 @@ static void settle(mirror_table_t *table, apr_uint32_t pid)
 
 void mirror_table_reap_ended(mirror_table_t *table)
 {
-    apr_uint32_t places = mirror_table_places(table), i;
+    apr_uint32_t worker_slots = mirror_table_worker_slots(table), i;
 
-    for (i = FIRST; i < places; i++) {
-        apr_uint64_t owner = apr_atomic_read64(&table->segment->places[i].owner);
+    for (i = FIRST; i < worker_slots; i++) {
+        apr_uint64_t owner = apr_atomic_read64(&table->segment->worker_slots[i].owner);
 
         if (owner != 0 && !mirror_store_is_alive(LOWER(owner))) {
-            settle_place(table, i, owner, 0);
+            reap_worker_slot(table, i, owner, 0);
         }
     }
 }
@@ -181,7 +181,7 @@ void mirror_table_child_ended(mirror_table_t *table, apr_int64_t pid)
         remove_child(segment->children, i);
     }
     mirror_store_lock_release(&segment->header->lock, (apr_uint32_t)pid);
-    settle(table, (apr_uint32_t)pid);
+    reap(table, (apr_uint32_t)pid);
     mirror_table_report_damage(segment, table->server);
 }
 
@@ -195,20 +195,20 @@ void mirror_table_tidy(mirror_table_t *table)
 {
     mirror_table_segment_t *segment = table->segment;
     apr_uint32_t holder = LOWER(apr_atomic_read64(&segment->header->lock));
-    apr_uint32_t places = mirror_table_places(table), i;
+    apr_uint32_t worker_slots = mirror_table_worker_slots(table), i;
 
     if (holder != 0 && !is_ours(segment, holder)) {
         mirror_store_lock_release(&segment->header->lock, holder);
     }
-    for (i = FIRST; i < places; i++) {
-        apr_uint32_t settler = LOWER(apr_atomic_read64(&segment->places[i].settler));
-        apr_uint64_t owner = apr_atomic_read64(&segment->places[i].owner);
+    for (i = FIRST; i < worker_slots; i++) {
+        apr_uint32_t reaper = LOWER(apr_atomic_read64(&segment->worker_slots[i].reaper));
+        apr_uint64_t owner = apr_atomic_read64(&segment->worker_slots[i].owner);
 
-        if (settler != 0 && !is_ours(segment, settler)) {
-            unlock(&segment->places[i]);
+        if (reaper != 0 && !is_ours(segment, reaper)) {
+            unlock(&segment->worker_slots[i]);
         }
         if (owner != 0 && !is_ours(segment, LOWER(owner))) {
-            settle_place(table, i, owner, 1);
+            reap_worker_slot(table, i, owner, 1);
         }
     }
 }
@@ -217,71 +217,71 @@ void mirror_table_tidy(mirror_table_t *table)
 
 /* What an earlier process left that had the pid which is now ours: no other process would find it
  * dead. */
-static void settle_former_self(mirror_table_t *table, apr_uint32_t self)
+static void reap_former_self(mirror_table_t *table, apr_uint32_t self)
 {
-    apr_uint32_t places = mirror_table_places(table), i;
+    apr_uint32_t worker_slots = mirror_table_worker_slots(table), i;
 
-    for (i = FIRST; i < places; i++) {
-        if (LOWER(apr_atomic_read64(&table->segment->places[i].settler)) == self) {
-            unlock(&table->segment->places[i]);
+    for (i = FIRST; i < worker_slots; i++) {
+        if (LOWER(apr_atomic_read64(&table->segment->worker_slots[i].reaper)) == self) {
+            unlock(&table->segment->worker_slots[i]);
         }
     }
     mirror_store_lock_release(&table->segment->header->lock, self);
-    settle(table, self);
+    reap(table, self);
 }
 
-static void note_used(mirror_table_header_t *header, apr_uint32_t places)
+static void note_used(mirror_table_header_t *header, apr_uint32_t worker_slots)
 {
-    apr_uint32_t used = apr_atomic_read32(&header->places_used);
+    apr_uint32_t used = apr_atomic_read32(&header->worker_slots_used);
     int attempt;
 
-    for (attempt = 0; attempt < ATTEMPTS && used < places; attempt++) {
-        apr_atomic_cas32(&header->places_used, places, used);
-        used = apr_atomic_read32(&header->places_used);
+    for (attempt = 0; attempt < ATTEMPTS && used < worker_slots; attempt++) {
+        apr_atomic_cas32(&header->worker_slots_used, worker_slots, used);
+        used = apr_atomic_read32(&header->worker_slots_used);
     }
 }
 
-static int claim_free(int *place, mirror_table_t *table, apr_uint64_t owner)
+static int claim_free(int *worker_slot, mirror_table_t *table, apr_uint64_t owner)
 {
     mirror_table_segment_t *segment = table->segment;
     apr_uint32_t i;
 
-    for (i = FIRST; i < segment->places_max; i++) {
-        if (apr_atomic_cas64(&segment->places[i].owner, owner, 0) == 0) {
+    for (i = FIRST; i < segment->worker_slots_max; i++) {
+        if (apr_atomic_cas64(&segment->worker_slots[i].owner, owner, 0) == 0) {
             note_used(segment->header, i + 1);
-            *place = (int)i;
+            *worker_slot = (int)i;
             return 1;
         }
     }
     return 0;
 }
 
-apr_status_t mirror_table_claim(int *place, mirror_table_t *table)
+apr_status_t mirror_table_claim(int *worker_slot, mirror_table_t *table)
 {
     apr_uint32_t self = (apr_uint32_t)getpid();
     apr_uint64_t owner = (apr_uint64_t)table->load << 32 | self;
     int attempt;
 
     table->is_child = 1;
-    settle_former_self(table, self);
+    reap_former_self(table, self);
     for (attempt = 0; attempt < 2; attempt++) {
-        if (claim_free(place, table, owner)) {
+        if (claim_free(worker_slot, table, owner)) {
             return APR_SUCCESS;
         }
         mirror_table_reap_ended(table);
     }
-    ap_log_error(APLOG_MARK, APLOG_WARNING, 0, (server_rec *)table->server,
-                 "PM0201: none of the %u places for children in shared memory is free; this child "
+    ap_log_error(APLOG_MARK, APLOG_WARNING, 0, table->server,
+                 "PM0201: none of the %u worker slots in shared memory is free; this child "
                  "shares one",
-                 (unsigned)table->segment->places_max - FIRST);
-    *place = MIRROR_TABLE_SHARED;
+                 (unsigned)table->segment->worker_slots_max - FIRST);
+    *worker_slot = MIRROR_TABLE_SHARED;
     return APR_SUCCESS;
 }
 
-void mirror_table_release(mirror_table_t *table, int place)
+void mirror_table_release(mirror_table_t *table, int worker_slot)
 {
-    if (place != MIRROR_TABLE_SHARED) {
-        settle_cells(table, (apr_uint32_t)place);
-        apr_atomic_set64(&table->segment->places[place].owner, 0);
+    if (worker_slot != MIRROR_TABLE_SHARED) {
+        reap_cells(table, (apr_uint32_t)worker_slot);
+        apr_atomic_set64(&table->segment->worker_slots[worker_slot].owner, 0);
     }
 }

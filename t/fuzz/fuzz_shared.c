@@ -36,9 +36,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 #define MANY               4
 #define NAMES              5
 #define HEAD               256 /* bytes of a text that are written to */
-#define PLACES             18  /* with one daemon */
+#define WORKER_SLOTS       18  /* with one daemon */
 #define ARENA                                                                                      \
-    (64 + 64 + 64 + MANY * (256 + PLACES * 1024 + 2 * MIRROR_STORE_SIZE + 128) + PLACES * 64)
+    (64 + 64 + 64 + MANY * (256 + WORKER_SLOTS * 1024 + 2 * MIRROR_STORE_SIZE + 128) +             \
+     WORKER_SLOTS * 64)
 
 /* ---- httpd and APR, as far as needed ---- */
 
@@ -136,7 +137,7 @@ typedef struct state_t {
     apr_pool_t *pool;
     mirror_registry_t registry; /* the table */
     mirror_t mirrors[NAMES];
-    int place;
+    int worker_slot;
 } state_t;
 
 typedef struct input_t {
@@ -153,7 +154,7 @@ static unsigned take(input_t *input)
     return *input->data++;
 }
 
-/* Bytes of the input, or so many of one byte, to anywhere in header, slots, places and cells, or in
+/* Bytes of the input, or so many of one byte, to anywhere in header, slots, worker slots and cells, or in
  * a text's head. */
 static void scribble(const state_t *state, input_t *input, int fill)
 {
@@ -225,7 +226,7 @@ static void begin(state_t *state)
     load(state, FEW, 3, NULL);
     table = state->registry.table;
     mirror_table_child_started(table, getpid());
-    mirror_table_claim(&state->place, table);
+    mirror_table_claim(&state->worker_slot, table);
     table->is_child = 0;
     mirror_store_write(&state->mirrors[0].slot->version,
                        mirror_table_store(table, state->mirrors[0].slot),
@@ -276,10 +277,10 @@ static void act_as_child(state_t *state)
 {
     mirror_table_t *table = state->registry.table;
 
-    mirror_table_claim(&state->place, table);
-    REQUIRE(state->place >= 0 && state->place < PLACES);
+    mirror_table_claim(&state->worker_slot, table);
+    REQUIRE(state->worker_slot >= 0 && state->worker_slot < WORKER_SLOTS);
     mirror_table_reap_ended(table);
-    mirror_table_release(table, state->place);
+    mirror_table_release(table, state->worker_slot);
     table->is_child = 0;
 }
 
@@ -294,9 +295,9 @@ static void step(state_t *state, input_t *input)
         scribble(state, input, 1);
         break;
     case 1:
-        mirror_table_child_ended(state->registry.table,
-                                 what & 8 ? getpid()
-                                          : (apr_int64_t)segment->places[1 + what / 16].owner);
+        mirror_table_child_ended(
+            state->registry.table,
+            what & 8 ? getpid() : (apr_int64_t)segment->worker_slots[1 + what / 16].owner);
         break;
     case 2:
         load(state, what & 8 ? FEW : MANY, take(input), input);

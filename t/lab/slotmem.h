@@ -25,7 +25,7 @@
 
 #include "shared/table_state.h"
 
-#define SPARE 16 /* places over the MPM's limit */
+#define SPARE 16 /* worker slots over the MPM's limit */
 
 static apr_pool_t *pool;
 static server_rec server;
@@ -99,14 +99,14 @@ static inline mirror_totals_t sum_of(mirror_table_t *table, const mirror_slot_t 
 
 typedef struct child_t {
     pid_t pid;
-    int place;
+    int worker_slot;
     int let_go; /* a byte lets it end */
 } child_t;
 
 /* Count 7 seen, of which 2 were mirrored, 1 is limited, 3 are in flight and 1 waits. */
-static inline void count(mirror_table_t *table, const mirror_slot_t *slot, int place)
+static inline void count(mirror_table_t *table, const mirror_slot_t *slot, int worker_slot)
 {
-    mirror_cell_t *cell = mirror_table_cell(table, place, slot);
+    mirror_cell_t *cell = mirror_table_cell(table, worker_slot, slot);
 
     apr_atomic_add64(&cell->seen, 7);
     apr_atomic_add64(&cell->in_flight, 3);
@@ -117,7 +117,7 @@ static inline void count(mirror_table_t *table, const mirror_slot_t *slot, int p
 }
 
 /* Returns when the child has counted; it lives until it is let go (finish), and then gives its
- * place back. */
+ * worker slot back. */
 static inline child_t start(mirror_table_t *table, const mirror_slot_t *slot)
 {
     child_t child;
@@ -129,21 +129,23 @@ static inline child_t start(mirror_table_t *table, const mirror_slot_t *slot)
     child.pid = fork();
     ck_assert_int_ne(child.pid, -1);
     if (child.pid == 0) {
-        int place = -1;
+        int worker_slot = -1;
 
         close(go[1]);
-        mirror_table_claim(&place, table);
-        count(table, slot, place);
-        if (write(ready[1], &place, sizeof(place)) != sizeof(place) || read(go[0], &c, 1) != 1) {
+        mirror_table_claim(&worker_slot, table);
+        count(table, slot, worker_slot);
+        if (write(ready[1], &worker_slot, sizeof(worker_slot)) != sizeof(worker_slot) ||
+            read(go[0], &c, 1) != 1) {
             _exit(1);
         }
-        mirror_table_release(table, place);
+        mirror_table_release(table, worker_slot);
         _exit(0);
     }
     mirror_table_child_started(table, child.pid);
     close(go[0]);
     close(ready[1]);
-    ck_assert_int_eq(read(ready[0], &child.place, sizeof(child.place)), sizeof(child.place));
+    ck_assert_int_eq(read(ready[0], &child.worker_slot, sizeof(child.worker_slot)),
+                     sizeof(child.worker_slot));
     close(ready[0]);
     child.let_go = go[1];
     return child;
@@ -174,8 +176,8 @@ static inline void put_to_death(child_t child)
     close(child.let_go);
 }
 
-static inline void assert_settled(mirror_table_t *table, const mirror_slot_t *slot,
-                                  unsigned children)
+static inline void assert_reaped(mirror_table_t *table, const mirror_slot_t *slot,
+                                 unsigned children)
 {
     mirror_totals_t totals = sum_of(table, slot);
 

@@ -18,7 +18,8 @@
 /* No TLS here; with these the linker leaves out the room that needs all of httpd. */
 const mirror_transport_t mirror_tls_transport;
 
-const char *mirror_tls_missing(const char *what, void *server, const char *url, apr_pool_t *p)
+const char *mirror_tls_missing(const char *what, struct server_rec *server, const char *url,
+                               apr_pool_t *p)
 {
     (void)what;
     (void)server;

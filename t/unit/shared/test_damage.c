@@ -31,11 +31,11 @@ static void fill(mirror_table_t *table, int n)
 static pid_t fill_in_child(mirror_table_t *table, int n)
 {
     pid_t pid = fork();
-    int place;
+    int worker_slot;
 
     ck_assert_int_ne(pid, -1);
     if (pid == 0) {
-        mirror_table_claim(&place, table);
+        mirror_table_claim(&worker_slot, table);
         fill(table, n);
         _exit(0);
     }
@@ -86,7 +86,7 @@ START_TEST(a_filled_segment_is_made_anew)
     ck_assert_uint_eq(sum_of(table, slot).sum.seen, 0);
     ck_assert_uint_eq(apr_atomic_read64(&slot->version), 0);
     finish(start(table, slot));
-    assert_settled(table, slot, 1);
+    assert_reaped(table, slot, 1);
 }
 END_TEST
 
@@ -103,7 +103,7 @@ START_TEST(a_filled_segment_that_is_to_grow_is_not_taken_over)
     ck_assert_uint_eq(apr_atomic_read64(&slot->version), 0);
     mirror_table_complete(table);
     finish(start(table, slot));
-    assert_settled(table, slot, 1);
+    assert_reaped(table, slot, 1);
 }
 END_TEST
 
@@ -138,29 +138,30 @@ START_TEST(bounds_of_children_are_not_believed)
     mirror_slot_t *slot = slot_of(table, "one");
     mirror_table_header_t *header = table->segment->header;
     child_t child = start(table, slot);
-    apr_uint32_t places = header->places_used;
+    apr_uint32_t worker_slots = header->worker_slots_used;
 
-    header->places_used = header->slots_used = numbers[_i];
-    ck_assert_uint_le(mirror_table_places(table), table->segment->places_max);
+    header->worker_slots_used = header->slots_used = numbers[_i];
+    ck_assert_uint_le(mirror_table_worker_slots(table), table->segment->worker_slots_max);
     put_to_death(child);
     mirror_table_child_ended(table, child.pid);
     reap(child.pid, SIGKILL);
     ck_assert(table->segment->told);
-    header->places_used = places;
+    header->worker_slots_used = worker_slots;
     table->is_child = 1; /* children of other loads may know more slots */
     mirror_table_reap_ended(table);
-    assert_settled(table, slot, 1);
+    assert_reaped(table, slot, 1);
 }
 END_TEST
 
-START_TEST(only_one_place_is_settled_for_a_child)
+START_TEST(only_one_worker_slot_is_settled_for_a_child)
 {
     mirror_table_t *table = load(4);
     mirror_slot_t *slot = slot_of(table, "one");
     child_t first = start(table, slot), second = start(table, slot), liar = start(table, slot);
-    apr_uint64_t owner = table->segment->places[liar.place].owner;
+    apr_uint64_t owner = table->segment->worker_slots[liar.worker_slot].owner;
 
-    table->segment->places[first.place].owner = table->segment->places[second.place].owner = owner;
+    table->segment->worker_slots[first.worker_slot].owner =
+        table->segment->worker_slots[second.worker_slot].owner = owner;
     put_to_death(liar);
     mirror_table_child_ended(table, liar.pid);
     reap(liar.pid, SIGKILL);
@@ -175,26 +176,26 @@ START_TEST(what_is_held_in_the_name_of_others_is_free_after_a_reload)
     mirror_table_t *table = load(4);
     mirror_slot_t *slot = slot_of(table, "one");
     child_t child = start(table, slot), other = start(table, slot);
-    mirror_table_place_t *places = table->segment->places;
+    mirror_table_worker_slot_t *worker_slots = table->segment->worker_slots;
     apr_uint64_t lives = (apr_uint64_t)1 << 32 | (apr_uint32_t)getppid();
 
-    places[child.place].settler = lives;
-    places[other.place].settler = (apr_uint64_t)1 << 32 | (apr_uint32_t)child.pid;
-    places[other.place + 1].owner = lives;
-    table->segment->header->places_used = (apr_uint32_t)other.place + 2;
+    worker_slots[child.worker_slot].reaper = lives;
+    worker_slots[other.worker_slot].reaper = (apr_uint64_t)1 << 32 | (apr_uint32_t)child.pid;
+    worker_slots[other.worker_slot + 1].owner = lives;
+    table->segment->header->worker_slots_used = (apr_uint32_t)other.worker_slot + 2;
     table->segment->header->lock = lives;
     put_to_death(child);
     mirror_table_child_ended(table, child.pid);
     reap(child.pid, SIGKILL);
     table = load(4);
-    ck_assert_uint_eq(places[child.place].owner, 0);
-    ck_assert_uint_eq((apr_uint32_t)places[child.place].settler, 0);
-    ck_assert_uint_eq((apr_uint32_t)places[other.place].settler, 0);
-    ck_assert_uint_ne(places[other.place].owner, 0); /* it runs */
-    ck_assert_uint_eq(places[other.place + 1].owner, 0);
+    ck_assert_uint_eq(worker_slots[child.worker_slot].owner, 0);
+    ck_assert_uint_eq((apr_uint32_t)worker_slots[child.worker_slot].reaper, 0);
+    ck_assert_uint_eq((apr_uint32_t)worker_slots[other.worker_slot].reaper, 0);
+    ck_assert_uint_ne(worker_slots[other.worker_slot].owner, 0); /* it runs */
+    ck_assert_uint_eq(worker_slots[other.worker_slot + 1].owner, 0);
     ck_assert_uint_eq((apr_uint32_t)table->segment->header->lock, 0);
     finish(other);
-    assert_settled(table, slot, 2);
+    assert_reaped(table, slot, 2);
 }
 END_TEST
 
@@ -214,7 +215,7 @@ START_TEST(numbers_that_nobody_counted_are_not_summed_up)
         ((apr_uint64_t *)cell)[i] = MIRROR_CELL_COUNT_MAX;
     }
     *mirror_table_cell(table, 1, slot) = *cell;
-    table->segment->header->places_used = 2;
+    table->segment->header->worker_slots_used = 2;
     totals = sum_of(table, slot);
     ck_assert_uint_eq(totals.sum.bytes, MIRROR_CELL_COUNT_MAX);
     ck_assert_double_eq_tol(mirror_cell_quantile(&totals.sum, 0.5), 30, 1e-9);
@@ -223,7 +224,7 @@ END_TEST
 
 /* ---- all the time ---- */
 
-/* A child writes random words to random places for ever, while the parent goes on. */
+/* A child writes random words to random worker slots for ever, while the parent goes on. */
 START_TEST(a_child_that_never_stops_writing_holds_nobody_up)
 {
     mirror_table_t *table = load(2);
@@ -243,7 +244,7 @@ START_TEST(a_child_that_never_stops_writing_holds_nobody_up)
     ck_assert_int_ne(pid, -1);
     mirror_table_child_started(table, pid);
     for (round = 0; round < 300; round++) {
-        use(table, slot, round % 2 ? getpid() : (pid_t)table->segment->places[1].owner);
+        use(table, slot, round % 2 ? getpid() : (pid_t)table->segment->worker_slots[1].owner);
         slot_of(table, round % 3 ? "one" : "two");
         mirror_table_tidy(table);
     }
@@ -253,7 +254,7 @@ START_TEST(a_child_that_never_stops_writing_holds_nobody_up)
     ck_assert_int_eq(kill(pid, SIGKILL), 0);
     reap(pid, SIGKILL);
     finish(start(table, slot));
-    assert_settled(table, slot, 1);
+    assert_reaped(table, slot, 1);
 }
 END_TEST
 
@@ -269,7 +270,7 @@ int main(void)
     tcase_add_loop_test(tcase, a_filled_segment_that_is_to_grow_is_not_taken_over, 0, FILLS);
     tcase_add_test(tcase, a_text_goes_to_the_segment_that_has_grown);
     tcase_add_loop_test(tcase, bounds_of_children_are_not_believed, 0, 4);
-    tcase_add_test(tcase, only_one_place_is_settled_for_a_child);
+    tcase_add_test(tcase, only_one_worker_slot_is_settled_for_a_child);
     tcase_add_test(tcase, what_is_held_in_the_name_of_others_is_free_after_a_reload);
     tcase_add_test(tcase, numbers_that_nobody_counted_are_not_summed_up);
     tcase_add_test(tcase, a_child_that_never_stops_writing_holds_nobody_up);

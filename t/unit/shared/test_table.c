@@ -23,7 +23,7 @@ START_TEST(counts_and_slots_outlive_a_reload)
     ck_assert_ptr_eq(slot_of(next, "one"), one);
     finish(start(next, one));
     finish(old); /* counts on in the same memory */
-    assert_settled(next, one, 2);
+    assert_reaped(next, one, 2);
     ck_assert_uint_eq(sum_of(next, two).sum.seen, 0);
 }
 END_TEST
@@ -40,7 +40,7 @@ START_TEST(a_table_that_must_grow_begins_anew)
     finish(old); /* it still has its memory */
     ck_assert_uint_eq(sum_of(table, slot).sum.seen, 0);
     finish(start(table, slot));
-    assert_settled(table, slot, 1);
+    assert_reaped(table, slot, 1);
 }
 END_TEST
 
@@ -81,12 +81,12 @@ START_TEST(a_dead_child_keeps_no_slot_from_being_taken)
     ck_assert_ptr_eq(slot_of(table, "two"), slot);
     ck_assert_uint_eq(slot->down_until, 0);
     finish(start(table, slot));
-    assert_settled(table, slot, 1);
+    assert_reaped(table, slot, 1);
 }
 END_TEST
 
 /* Nobody but the parent's own list of children tells who may use a slot. */
-START_TEST(the_shared_place_keeps_no_slot_for_ever)
+START_TEST(the_shared_worker_slot_keeps_no_slot_for_ever)
 {
     enum { CHILDREN = 1 + SPARE + 1 };
     mirror_table_t *table;
@@ -100,13 +100,13 @@ START_TEST(the_shared_place_keeps_no_slot_for_ever)
     for (i = 0; i < CHILDREN; i++) {
         children[i] = start(table, slot);
     }
-    ck_assert_int_eq(children[CHILDREN - 1].place, 0);
+    ck_assert_int_eq(children[CHILDREN - 1].worker_slot, 0);
     for (i = 0; i < CHILDREN - 1; i++) {
         finish(children[i]);
     }
     load(1);
     table = load(1);
-    /* the one of the shared place lives */
+    /* the one of the shared worker slot lives */
     ck_assert_int_eq(mirror_table_slot(&none, table, "two"), APR_ENOSPC);
     finish(children[CHILDREN - 1]);
     ck_assert_ptr_eq(slot_of(table, "two"), slot);
@@ -205,7 +205,7 @@ int main(void)
     tcase_add_test(tcase, a_table_that_must_grow_begins_anew);
     tcase_add_test(tcase, a_slot_is_not_taken_from_a_mirror_that_may_be_used);
     tcase_add_test(tcase, a_dead_child_keeps_no_slot_from_being_taken);
-    tcase_add_test(tcase, the_shared_place_keeps_no_slot_for_ever);
+    tcase_add_test(tcase, the_shared_worker_slot_keeps_no_slot_for_ever);
     tcase_add_test(tcase, cells_stand_alone);
     tcase_add_test(tcase, bounds_ascend_and_have_those_of_the_metrics);
     tcase_add_test(tcase, an_answer_is_counted_in_the_bucket_that_has_it);

@@ -22,7 +22,7 @@ START_TEST(a_child_that_lives_is_summed_with_what_is_under_way)
     ck_assert_uint_eq(totals.sum.connections, 4);
     ck_assert_uint_eq(totals.sum.bytes, 1000);
     finish(child);
-    assert_settled(table, slot, 1);
+    assert_reaped(table, slot, 1);
 }
 END_TEST
 
@@ -36,10 +36,10 @@ START_TEST(a_killed_child_is_settled_once)
     reap(child.pid, SIGKILL);
     ck_assert_uint_eq(sum_of(table, slot).queued, 1);
     mirror_table_reap_ended(table);
-    assert_settled(table, slot, 1);
+    assert_reaped(table, slot, 1);
     mirror_table_reap_ended(table);
     mirror_table_child_ended(table, child.pid);
-    assert_settled(table, slot, 1);
+    assert_reaped(table, slot, 1);
 }
 END_TEST
 
@@ -54,12 +54,12 @@ START_TEST(who_knows_that_a_child_has_ended_need_not_wait_for_its_zombie)
     mirror_table_reap_ended(table);
     ck_assert_uint_eq(sum_of(table, slot).queued, 1);
     mirror_table_child_ended(table, child.pid);
-    assert_settled(table, slot, 1);
+    assert_reaped(table, slot, 1);
     reap(child.pid, SIGKILL);
 }
 END_TEST
 
-/* Several settle at once, and one of them is killed while it does. */
+/* Several reap at once, and one of them is killed while it does. */
 START_TEST(settling_is_exact_whoever_does_it_and_dies_of_it)
 {
     enum { ROUNDS = 100, SETTLERS = 4, SLOTS = 64 };
@@ -98,34 +98,34 @@ START_TEST(settling_is_exact_whoever_does_it_and_dies_of_it)
             waitpid(settlers[i], NULL, 0);
         }
         mirror_table_reap_ended(table);
-        assert_settled(table, slots[SLOTS - 1], round);
+        assert_reaped(table, slots[SLOTS - 1], round);
         ck_assert_uint_eq(sum_of(table, slots[0]).sum.seen, 0);
     }
 }
 END_TEST
 
-/* ---- places ---- */
+/* ---- worker slots ---- */
 
-START_TEST(a_place_is_used_again_and_keeps_its_counts)
+START_TEST(a_worker_slot_is_used_again_and_keeps_its_counts)
 {
     mirror_table_t *table = load(8);
     mirror_slot_t *slot = slot_of(table, "one");
     unsigned n;
-    int place = -1;
+    int worker_slot = -1;
 
     for (n = 1; n <= 10; n++) {
         child_t child = start(table, slot);
 
-        ck_assert_int_gt(child.place, 0);
-        ck_assert(place == -1 || child.place == place);
-        place = child.place;
+        ck_assert_int_gt(child.worker_slot, 0);
+        ck_assert(worker_slot == -1 || child.worker_slot == worker_slot);
+        worker_slot = child.worker_slot;
         finish(child);
-        assert_settled(table, slot, n);
+        assert_reaped(table, slot, n);
     }
 }
 END_TEST
 
-START_TEST(a_place_left_by_a_former_process_with_our_pid_is_settled)
+START_TEST(a_worker_slot_left_by_a_former_process_with_our_pid_is_reaped)
 {
     mirror_table_t *table = load(8);
     mirror_slot_t *slot = slot_of(table, "one");
@@ -137,11 +137,11 @@ START_TEST(a_place_left_by_a_former_process_with_our_pid_is_settled)
     ck_assert_uint_eq(sum_of(table, slot).queued, 1);
     mirror_table_claim(&after, table);
     ck_assert_int_eq(after, before);
-    assert_settled(table, slot, 1);
+    assert_reaped(table, slot, 1);
 }
 END_TEST
 
-START_TEST(without_a_free_place_children_share_one_and_lose_nothing)
+START_TEST(without_a_free_worker_slot_children_share_one_and_lose_nothing)
 {
     enum { SHARED = 2 };
     mirror_table_t *table;
@@ -156,13 +156,13 @@ START_TEST(without_a_free_place_children_share_one_and_lose_nothing)
     slot = slot_of(table, "one");
     for (i = 0; i < n; i++) {
         children[i] = start(table, slot);
-        ck_assert_int_eq(children[i].place == 0, i >= n - SHARED);
+        ck_assert_int_eq(children[i].worker_slot == 0, i >= n - SHARED);
     }
     ck_assert_uint_eq(sum_of(table, slot).sum.seen, 7 * (unsigned)n);
     put_to_death(children[3]);
     reap(children[3].pid, SIGKILL);
-    late = start(table, slot); /* nobody else has settled it */
-    ck_assert_int_eq(late.place, children[3].place);
+    late = start(table, slot); /* nobody else has reaped it */
+    ck_assert_int_eq(late.worker_slot, children[3].worker_slot);
     ck_assert_uint_eq(sum_of(table, slot).sum.outcomes[MIRROR_OUTCOME_SHUT_DOWN], 4);
     finish(late);
     for (i = 0; i < n; i++) {
@@ -201,18 +201,18 @@ static void count_in_threads(mirror_table_t *table, const mirror_slot_t *slot)
 {
     apr_thread_t *threads[THREADS];
     apr_status_t rv;
-    int place = -1;
+    int worker_slot = -1;
     int i;
 
-    mirror_table_claim(&place, table);
+    mirror_table_claim(&worker_slot, table);
     for (i = 0; i < THREADS; i++) {
-        apr_thread_create(&threads[i], NULL, count_copies, mirror_table_cell(table, place, slot),
-                          pool);
+        apr_thread_create(&threads[i], NULL, count_copies,
+                          mirror_table_cell(table, worker_slot, slot), pool);
     }
     for (i = 0; i < THREADS; i++) {
         apr_thread_join(&rv, threads[i]);
     }
-    mirror_table_release(table, place);
+    mirror_table_release(table, worker_slot);
     _exit(0);
 }
 
@@ -265,9 +265,9 @@ int main(void)
     tcase_add_test(tcase, a_killed_child_is_settled_once);
     tcase_add_test(tcase, who_knows_that_a_child_has_ended_need_not_wait_for_its_zombie);
     tcase_add_test(tcase, settling_is_exact_whoever_does_it_and_dies_of_it);
-    tcase_add_test(tcase, a_place_is_used_again_and_keeps_its_counts);
-    tcase_add_test(tcase, a_place_left_by_a_former_process_with_our_pid_is_settled);
-    tcase_add_test(tcase, without_a_free_place_children_share_one_and_lose_nothing);
+    tcase_add_test(tcase, a_worker_slot_is_used_again_and_keeps_its_counts);
+    tcase_add_test(tcase, a_worker_slot_left_by_a_former_process_with_our_pid_is_reaped);
+    tcase_add_test(tcase, without_a_free_worker_slot_children_share_one_and_lose_nothing);
     tcase_add_test(tcase, counts_of_all_children_add_up);
     suite_add_tcase(suite, tcase);
     return suite_run(suite);
