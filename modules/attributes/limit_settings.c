@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "attributes/limit_settings.h"
+#include "base/authority.h"
 #include "base/window.h"
 
 const char *const mirror_limit_settings_policies[] = { "local", "redis", "redis-cluster", NULL };
@@ -24,22 +25,18 @@ const char *mirror_limit_settings_refuse_host(const char *text)
 /* An IPv6 address is in brackets. */
 const char *mirror_limit_settings_refuse_node(const char *text)
 {
-    const char *colon = strrchr(text, ':');
-    apr_size_t host = colon ? (apr_size_t)(colon - text) : 0;
-    apr_size_t digits = colon ? strspn(colon + 1, "0123456789") : 0;
-    apr_int64_t port = digits && digits <= 5 ? apr_strtoi64(colon + 1, NULL, 10) : 0;
-    apr_size_t bracket = host > 2 && text[0] == '[' && text[host - 1] == ']';
+    mirror_authority_t node;
     apr_size_t i;
 
-    if (!host || text[host + 1 + digits] || port < 1 || port > 65535) {
+    if (mirror_authority_split(&node, text) || !node.port) {
         return "one has no valid port";
     }
-    for (i = bracket; i < host - bracket; i++) {
-        if (!apr_isalnum(text[i]) && !strchr(bracket ? ":." : "._-", text[i])) {
+    for (i = 0; i < node.length; i++) {
+        if (!apr_isalnum(node.host[i]) && !strchr(node.is_bracketed ? ":." : "._-", node.host[i])) {
             return "one has a malformed host";
         }
     }
-    return host > 255 ? "one has a malformed host" : NULL;
+    return !node.length || node.length > 255 ? "one has a malformed host" : NULL;
 }
 
 /* ---- identity ---- */

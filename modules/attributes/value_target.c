@@ -15,6 +15,7 @@
 #include <sys/un.h>
 
 #include "attributes/value.h"
+#include "base/authority.h"
 #include "base/mirror.h"
 
 #define NAME_MAX_LENGTH  253 /* RFC 1035 2.3.4, as text */
@@ -168,36 +169,13 @@ static const char *read_host(mirror_target_t *target, const char *host, int brac
     return NULL;
 }
 
-/* ":8080", or nothing: then *port is as it was. */
-static const char *read_port(apr_port_t *port, const char *text)
-{
-    apr_size_t len;
-    int value = 0;
-
-    if (!*text) {
-        return NULL;
-    }
-    len = strspn(text + 1, "0123456789");
-    if (*text != ':' || len == 0 || len > 5 || text[1 + len]) {
-        return "its port is malformed";
-    }
-    for (text++; *text; text++) {
-        value = value * 10 + (*text - '0');
-    }
-    if (value < 1 || value > 65535) {
-        return "its port is out of range";
-    }
-    *port = (apr_port_t)value;
-    return NULL;
-}
-
 static const char *target_read(void *variable, const mirror_value_rule_t *rule, const char *text,
                                apr_pool_t *pool)
 {
     mirror_target_t target = { 0 };
+    mirror_authority_t authority;
     apr_port_t default_port = 0;
-    const char *why, *port, *host;
-    int bracketed;
+    const char *why;
 
     (void)rule;
     if ((why = read_socket(&target, &text, pool)) ||
@@ -207,28 +185,14 @@ static const char *target_read(void *variable, const mirror_value_rule_t *rule, 
     if (target.socket && strcmp(target.scheme, "http")) {
         return "a socket is for http:// alone";
     }
-    bracketed = *text == '[';
-    if (bracketed) {
-        port = strchr(++text, ']');
-        if (!port) {
-            return "its bracket is not closed";
-        }
-        host = apr_pstrmemdup(pool, text, (apr_size_t)(port++ - text));
-    }
-    else {
-        port = text + strcspn(text, ":");
-        host = apr_pstrmemdup(pool, text, (apr_size_t)(port - text));
-        if (*port && strchr(port + 1, ':')) {
-            return "an IPv6 address needs brackets";
-        }
-    }
-    target.port = default_port;
-    if ((why = read_host(&target, host, bracketed, pool)) ||
-        (why = read_port(&target.port, port))) {
+    if ((why = mirror_authority_split(&authority, text)) ||
+        (why = read_host(&target, apr_pstrmemdup(pool, authority.host, authority.length),
+                         authority.is_bracketed, pool))) {
         return why;
     }
-    target.authority =
-        apr_pstrcat(pool, bracketed ? "[" : "", target.hostname, bracketed ? "]" : "", NULL);
+    target.port = authority.port ? authority.port : default_port;
+    target.authority = apr_pstrcat(pool, authority.is_bracketed ? "[" : "", target.hostname,
+                                   authority.is_bracketed ? "]" : "", NULL);
     if (target.port != default_port) {
         target.authority = apr_psprintf(pool, "%s:%u", target.authority, (unsigned)target.port);
     }

@@ -12,6 +12,7 @@
 #include <apr_strings.h>
 #include <string.h>
 
+#include "base/authority.h"
 #include "base/clock.h"
 #include "limit/redis_window.h"
 
@@ -55,13 +56,12 @@ typedef enum { NEXT_DONE, NEXT_FAIL, NEXT_GO, NEXT_WAIT } next_e;
 
 static node_t node_of(const char *text)
 {
-    const char *colon = strrchr(text, ':');
-    int bracket = text[0] == '[';
+    mirror_authority_t authority;
     node_t node;
 
-    apr_snprintf(node.host, sizeof(node.host), "%.*s", (int)(colon - text) - 2 * bracket,
-                 text + bracket);
-    node.port = (apr_port_t)apr_strtoi64(colon + 1, NULL, 10);
+    mirror_authority_split(&authority, text); /* which the attribute's rule has accepted */
+    apr_snprintf(node.host, sizeof(node.host), "%.*s", (int)authority.length, authority.host);
+    node.port = authority.port;
     return node;
 }
 

@@ -12,6 +12,7 @@
 #include <apr_strings.h>
 #include <hiredis/hiredis.h>
 
+#include "base/authority.h"
 #include "limit/redis_reply.h"
 
 struct mirror_redis_reader_t {
@@ -206,8 +207,8 @@ int mirror_redis_reply_is_error(const mirror_redis_reply_t *reply, const char *c
 int mirror_redis_reply_redirect(char *host, apr_size_t size, apr_port_t *port,
                                 const mirror_redis_reply_t *reply, const char *code)
 {
-    const char *p = reply->text + strlen(code), *colon;
-    apr_int64_t number;
+    const char *p = reply->text + strlen(code);
+    mirror_authority_t node;
     apr_size_t len;
 
     if (!mirror_redis_reply_is_error(reply, code) || reply->length != strlen(reply->text) ||
@@ -218,20 +219,11 @@ int mirror_redis_reply_redirect(char *host, apr_size_t size, apr_port_t *port,
     if (len == 0 || p[len] != ' ') {
         return 0;
     }
-    p += len + 1;
-    colon = strrchr(p, ':');
-    len = colon ? (apr_size_t)(colon - p) : 0;
-    if (!colon || len >= size || strlen(colon + 1) > 5 || !colon[1] ||
-        colon[1 + strspn(colon + 1, "0123456789")]) {
+    if (mirror_authority_split_last(&node, p + len + 1) || !node.port || node.length >= size) {
         return 0;
     }
-    number = apr_strtoi64(colon + 1, NULL, 10);
-    if (number < 1 || number > 65535) {
-        return 0;
-    }
-    *port = (apr_port_t)number;
-    memcpy(host, p, len);
-    host[len] = '\0';
+    *port = node.port;
+    apr_cpystrn(host, node.host, node.length + 1);
     for (; *host; host++) {
         if (!apr_isalnum(*host) && !strchr("._-:", *host)) {
             return 0;

@@ -10,6 +10,7 @@
 #include <apr_strings.h>
 
 #include "attributes/value.h"
+#include "base/authority.h"
 #include "settings/allow.h"
 
 typedef struct pattern_t {
@@ -38,55 +39,25 @@ static const char *canonical(char *buffer, const char *address)
                : NULL;
 }
 
-/* Returns 0 if it is none. */
-static int read_port(apr_port_t *port, const char *text)
-{
-    apr_size_t digits = strspn(text, "0123456789");
-    apr_int64_t value = digits && digits <= 5 && !text[digits] ? apr_atoi64(text) : 0;
-
-    *port = (apr_port_t)value;
-    return value >= 1 && value <= 65535;
-}
-
-/* Take "name:port" or "[address]:port" apart. Returns 0 if it is no such text. *host is in `pool`.
- * */
-static int split(const char **host, apr_port_t *port, const char *text, apr_pool_t *pool)
-{
-    const char *colon = strrchr(text, ':');
-    int bracketed = *text == '[' && colon && colon[-1] == ']';
-
-    if (!colon || colon == text || !read_port(port, colon + 1)) {
-        return 0;
-    }
-    *host = apr_pstrmemdup(pool, text + bracketed,
-                           (apr_size_t)(colon - text) - 2 * (apr_size_t)bracketed);
-    return 1;
-}
-
 static int read_pattern(pattern_t *pattern, const char *text, apr_pool_t *pool)
 {
     char address[INET6_ADDRSTRLEN];
-    apr_size_t len;
-    int bracketed;
+    mirror_authority_t authority;
 
     pattern->open = *text == '*';
-    text += pattern->open;
-    bracketed = !pattern->open && *text == '[';
-    text += bracketed;
-    len = strcspn(text, bracketed ? "]" : ":");
-    pattern->name = apr_pstrmemdup(pool, text, len);
-    pattern->port = 0;
-    text += len;
-    if (bracketed) {
-        if (*text++ != ']' || !canonical(address, pattern->name)) {
+    if (mirror_authority_split(&authority, text + pattern->open)) {
+        return 0;
+    }
+    pattern->name = apr_pstrmemdup(pool, authority.host, authority.length);
+    pattern->port = authority.port;
+    if (authority.is_bracketed) {
+        if (pattern->open || !canonical(address, pattern->name)) {
             return 0;
         }
         pattern->name = apr_pstrdup(pool, address);
+        return 1;
     }
-    else if (!is_name(pattern->name) || (!*pattern->name && !pattern->open)) {
-        return 0;
-    }
-    return !*text || (*text == ':' && read_port(&pattern->port, text + 1));
+    return is_name(pattern->name) && (*pattern->name || pattern->open);
 }
 
 const char *mirror_allow_add(apr_array_header_t **allow, const char *text, const char *name,
@@ -130,13 +101,10 @@ static int has_node(const mirror_settings_t *settings, const char *host)
     int i;
 
     for (i = 0; nodes && i < nodes->nelts; i++) {
-        const char *node = APR_ARRAY_IDX(nodes, i, const char *);
-        apr_size_t len = (apr_size_t)(strrchr(node, ':') - node);
-        int bracketed = *node == '[';
+        mirror_authority_t node;
 
-        node += bracketed;
-        len -= 2 * (apr_size_t)bracketed;
-        if (strlen(host) == len && !apr_cstr_casecmpn(host, node, len)) {
+        if (!mirror_authority_split(&node, APR_ARRAY_IDX(nodes, i, const char *)) &&
+            strlen(host) == node.length && !apr_cstr_casecmpn(host, node.host, node.length)) {
             return 1;
         }
     }
@@ -196,8 +164,7 @@ const char *mirror_allow_settings(const mirror_registry_t *registry, const mirro
 {
     const mirror_settings_t *file = mirror->settings;
     const apr_array_header_t *nodes = settings->redis_cluster_nodes;
-    apr_port_t port;
-    const char *host;
+    mirror_authority_t authority;
     int i;
 
     if (strcmp(settings->target.url, file->target.url) &&
@@ -214,7 +181,9 @@ const char *mirror_allow_settings(const mirror_registry_t *registry, const mirro
         const char *node = APR_ARRAY_IDX(nodes, i, const char *);
 
         if (!is_configured_node(file, node) &&
-            (!split(&host, &port, node, pool) || !allows_host(registry, host, port))) {
+            (mirror_authority_split(&authority, node) ||
+             !allows_host(registry, apr_pstrmemdup(pool, authority.host, authority.length),
+                          authority.port))) {
             return apr_psprintf(
                 pool,
                 "redis_cluster_nodes: hosts that ProxyMirrorAllowHost allows are needed; got %s",

@@ -8,7 +8,7 @@ RANKS = [["base"], ["attributes", "shared"], ["limit"], ["settings"], ["copy"], 
 # Rooms that no file calls into have no header: a hook, a thread start or a provider table enters them.
 DOORLESS = ["capture/capture", "send/sender", "send/opener", "limit/local", "limit/redis", "limit/cluster"]
 # Rooms that need nothing of httpd but its log (http_log.h, which needs httpd.h before it), so they are tested without a server.
-WITHOUT_HTTPD = ["base/queue", "base/clock", "base/loop", "base/helpers", "base/address", "base/transport", "base/window",
+WITHOUT_HTTPD = ["base/queue", "base/clock", "base/loop", "base/helpers", "base/address", "base/authority", "base/transport", "base/window",
                  "send/opener", "send/connection", "send/response", "copy/log", "copy/log_line", "copy/log_writer",
                  "copy/spool", "copy/list", "limit/redis_connection", "limit/redis_login", "limit/redis_reply"]
 HTTPD = re.compile(r"(httpd|scoreboard|heartbeat|(http|ap|util|mod|mpm)_\w+|mpm_common)\.h")

@@ -315,7 +315,7 @@ START_TEST(test_bad_host)
     ck_assert_wrong(set_url("me:secret@h"), apr_pstrcat(pool, needed, "\"***@h\"", NULL));
     ck_assert_wrong(
         set_url("http://h\r\nX: y"),
-        apr_pstrcat(pool, needed, "\"http://h\\x0d\\x0aX: y\" (its host name is malformed)", NULL));
+        apr_pstrcat(pool, needed, "\"http://h\\x0d\\x0aX: y\" (its port is malformed)", NULL));
 }
 END_TEST
 
