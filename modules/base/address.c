@@ -1,6 +1,6 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE.
  *
- * base/address.c - the addresses of a name: look-up, connect. See base/address.h.
+ * base/address.c - address lookup and connect. See base/address.h.
  */
 #include <errno.h>
 #include <netdb.h>
@@ -12,9 +12,9 @@
 #include "base/clock.h"
 
 #define MIRROR_BACKLOG_NAP apr_time_from_msec(5)
-/* A poll counts whole milliseconds, so this is what one that timed out may have left. */
+/* apr_poll() counts whole milliseconds, so up to this much may remain after a timeout. */
 #define MIRROR_LEAST apr_time_from_msec(1)
-/* What apr_sockaddr_info_get() makes of an error of getaddrinfo(3), some of which are negative. */
+/* The APR status of an error of getaddrinfo(3). Some of these errors are negative. */
 #define MIRROR_EAI(error) (APR_OS_START_EAIERR + ((error) < 0 ? -(error) : (error)))
 
 struct mirror_addresses_t {
@@ -65,14 +65,14 @@ apr_status_t mirror_address_look_up(mirror_addresses_t **out, const mirror_targe
     return APR_SUCCESS;
 }
 
-/* What every process lacks that has none left, whomever it talks to. */
+/* Return whether `rv` is a shortage of this process, independent of the peer. */
 static int is_out_of_resources(apr_status_t rv)
 {
     return APR_STATUS_IS_EMFILE(rv) || rv == ENFILE || rv == ENOBUFS || APR_STATUS_IS_ENOMEM(rv);
 }
 
-/* Whether the host has an address of its own to send from to `address`. Connecting a datagram
- * socket sends nothing, and takes a port of another kind than TCP's. */
+/* Return whether the host has a source address for `address`. Connecting a datagram socket sends no
+ * packet and uses no TCP port. */
 static int has_source(apr_sockaddr_t *address, apr_pool_t *pool)
 {
     apr_socket_t *socket;
@@ -101,8 +101,8 @@ int mirror_address_is_local(apr_status_t rv, apr_sockaddr_t *address, apr_pool_t
            (APR_STATUS_IS_EAGAIN(rv) || (rv == EADDRNOTAVAIL && has_source(address, pool)));
 }
 
-/* Whether a connect that ended so goes on with another call. A Unix socket whose backlog is full
- * refuses at once. */
+/* Return whether a connect that failed with `rv` continues with another call. A Unix socket whose
+ * backlog is full rejects at once. */
 static int is_under_way(apr_status_t rv, const apr_sockaddr_t *address)
 {
     return APR_STATUS_IS_TIMEUP(rv) || APR_STATUS_IS_EINTR(rv) ||

@@ -1,6 +1,6 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE.
  *
- * base/ascii.h - characters of ASCII. Those of <ctype.h> depend on the locale.
+ * base/ascii.h - locale-independent replacements for <ctype.h>, ASCII only.
  */
 #ifndef MIRROR_BASE_ASCII_H
 #define MIRROR_BASE_ASCII_H
@@ -19,7 +19,7 @@ static inline char mirror_ascii_lower(char c)
     return c >= 'A' && c <= 'Z' ? (char)(c | 0x20) : c;
 }
 
-/* The value of a hexadecimal digit; -1 if `c` is none. */
+/* Return the value of a hexadecimal digit, or -1 if `c` is not one. */
 static inline int mirror_ascii_hex_digit(char c)
 {
     return mirror_ascii_is_digit(c) ? c - '0'
@@ -28,7 +28,7 @@ static inline int mirror_ascii_hex_digit(char c)
                : -1;
 }
 
-/* RFC 9110 5.6.2. */
+/* Return whether `c` is a tchar (RFC 9110 5.6.2). */
 static inline int mirror_ascii_is_token_char(char c)
 {
     return (mirror_ascii_lower(c) >= 'a' && mirror_ascii_lower(c) <= 'z') ||

@@ -9,7 +9,7 @@
 
 #define PORT_DIGITS 5
 
-/* ":8080", or nothing: then *port is 0. */
+/* Parse ":8080" or "". *port is 0 for "". */
 static const char *read_port(apr_port_t *port, const char *text)
 {
     int value = 0, digits = 0;

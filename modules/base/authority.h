@@ -1,8 +1,8 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE.
  *
- * base/authority.h - the one parser of host:port (RFC 3986 3.2, without userinfo).
+ * base/authority.h - the parser of host:port (RFC 3986 3.2, without userinfo).
  *
- * Which characters a host may have is the caller's matter.
+ * The caller checks the characters of the host.
  */
 #ifndef MIRROR_BASE_AUTHORITY_H
 #define MIRROR_BASE_AUTHORITY_H
@@ -18,12 +18,13 @@ typedef struct mirror_authority_t {
 
 /* ---- any thread ---- */
 
-/* Split "host", "host:port", "[address]" or "[address]:port". Returns NULL, or why `text` is none
- * of them, as "its port is malformed"; *authority is then undefined. */
+/* Split "host", "host:port", "[address]" or "[address]:port". Returns NULL, or the reason why
+ * `text` has none of these forms, such as "its port is malformed". If a reason is returned,
+ * *authority is undefined. */
 const char *mirror_authority_split(mirror_authority_t *authority, const char *text);
 
-/* Split at the last colon, for Redis, whose redirections have IPv6 addresses without brackets.
- * Returns and errors as above; a text without a colon has no port. */
+/* Split at the last colon. Redis redirections contain IPv6 addresses without brackets. A text
+ * without a colon has no port. Returns and errors as above. */
 const char *mirror_authority_split_last(mirror_authority_t *authority, const char *text);
 
 #endif

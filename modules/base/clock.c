@@ -1,6 +1,6 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE.
  *
- * base/clock.c - a clock that nobody sets. See base/clock.h.
+ * base/clock.c - the monotonic clock. See base/clock.h.
  */
 #include <time.h>
 

@@ -1,29 +1,32 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE.
  *
- * base/clock.h - the clock of deadlines, timers, durations and pauses: nobody sets it.
+ * base/clock.h - the monotonic clock of deadlines, timers, durations and pauses.
  *
- * It is CLOCK_MONOTONIC. All processes of a host share it, so shared memory may hold its times. It
- * never steps, and it stands still while a machine is suspended: what was under way then has the
- * rest of its time afterwards, and a mirror that was down is tried after the rest of `retry`.
- * (CLOCK_BOOTTIME runs on meanwhile, so that all that was under way would time out at the
- * resumption, and only Linux has it.) The wall clock is for what people read, and for nothing else.
+ * The clock is CLOCK_MONOTONIC. All processes of a host share it, so its times may be stored in
+ * shared memory. The clock never steps. It stops while the machine is suspended: after a resume,
+ * pending operations keep their remaining time, and a mirror that is down is retried after the rest
+ * of `retry`. CLOCK_BOOTTIME continues during a suspend, so all pending operations would time out
+ * on resume; only Linux has it.
+ *
+ * The wall clock is for display only.
  */
 #ifndef MIRROR_BASE_CLOCK_H
 #define MIRROR_BASE_CLOCK_H
 
 #include <apr_time.h>
 
-/* ---- any thread, also within a signal handler ---- */
+/* ---- any thread, and signal handlers ---- */
 
-/* Microseconds since the machine was started, or another time in the past. */
+/* Return the microseconds since boot, or since another fixed time in the past. */
 apr_time_t mirror_clock_now(void);
 
-/* `then`, a time of this clock, as the wall clock has it by now: to be printed at once, and not
- * kept. */
+/* Convert `then`, a time of this clock, to the wall clock. Print the result at once; do not store
+ * it. */
 apr_time_t mirror_clock_to_wall(apr_time_t then);
 
-/* The time of this clock at the wall clock's `wall`, which was read a moment ago (httpd's
- * request_time); never later than now. It is right if the wall clock was not set in that moment. */
+/* Convert `wall`, a recent wall clock time (httpd's request_time), to this clock. The result is
+ * never later than now. The result is wrong if the wall clock was set between `wall` and this
+ * call. */
 apr_time_t mirror_clock_from_wall(apr_time_t wall);
 
 #endif

@@ -1,10 +1,10 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE.
  *
- * base/closer.c - closing long files. See base/closer.h.
+ * base/closer.c - closing large files. See base/closer.h.
  *
- * The queue is asleep while no thread runs, so that the push which wakes it starts one. Two threads
- * may run for a moment, when something is pushed while the first one is about to end; each takes
- * what it finds.
+ * The queue is asleep while no thread runs, so the push that wakes it starts a thread. If an item
+ * is pushed while the first thread is about to end, two threads may run for a moment. Each thread
+ * closes the items that it takes.
  */
 #include <apr_atomic.h>
 #include <pthread.h>
@@ -39,8 +39,8 @@ static void *closer_main(void *closer)
     return NULL;
 }
 
-/* The queue's `wake`. A thread of APR's would leave something in its pool, each time. All signals
- * are blocked in it. If none can be started, the files are closed here. */
+/* The queue's `wake`. apr_thread_create() would leak pool memory with each thread. The thread
+ * blocks all signals. If no thread can be started, the files are closed here. */
 static int start(void *baton)
 {
     mirror_closer_t *closer = baton;

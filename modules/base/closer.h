@@ -1,12 +1,10 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE.
  *
- * base/closer.h - a thread that does what takes long and that no one waits for: closing long
- * files.
+ * base/closer.h - a thread for slow work that no other thread waits for: closing large files.
  *
- * The system frees the pages and blocks of a file without a name when it is closed, which takes
- * some 50 ms for each GiB. The sender would send nothing meanwhile, and a request thread would hold
- * up its client. The thread is started when there is something to close, and ends when there is
- * nothing more. It holds no lock.
+ * Closing an unlinked file frees its pages and blocks, which takes about 50 ms per GiB. On the
+ * sender that delays all copies; on a request thread it delays the client. The closer thread starts
+ * with the first pushed item and ends when no item is left. The closer takes no lock.
  */
 #ifndef MIRROR_BASE_CLOSER_H
 #define MIRROR_BASE_CLOSER_H
@@ -15,16 +13,16 @@
 
 typedef struct mirror_closer_t mirror_closer_t;
 
-/* child start, main thread: `close` is called with each item that is pushed, on the thread of the
- * closer. */
+/* Create a closer in `pool`. Child start, main thread. The closer thread calls `close` with each
+ * pushed item. */
 mirror_closer_t *mirror_closer_create(apr_pool_t *pool, void (*close)(mirror_queue_item_t *item));
 
-/* any thread: own `item` from here. Never waits, but if no thread can be started: then `close` has
- * been called here. */
+/* Push `item` and transfer its ownership to the closer. Any thread. Does not block, with one
+ * exception: if no thread can be started, `close` runs in this call. */
 void mirror_closer_push(mirror_closer_t *closer, mirror_queue_item_t *item);
 
-/* any thread: whether a thread was ever started. It may still be about to end, so the code must
- * stay in memory. */
+/* Return whether a closer thread was ever started. Any thread. Such a thread may still be ending,
+ * so the module's code must stay loaded. */
 int mirror_closer_has_run(mirror_closer_t *closer);
 
 #endif

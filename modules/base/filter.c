@@ -2,9 +2,8 @@
  *
  * base/filter.c - filters that only this module can add. See base/filter.h.
  *
- * add_any_filter_handle() of httpd's util_filter.c takes the record that it is given and does not
- * look it up by its name. Everything else that reads a record reads its type, its functions, and
- * its name for a message.
+ * add_any_filter_handle() of httpd's util_filter.c uses the given record without a lookup by name.
+ * Other readers of a record use its type and functions, and its name for messages.
  */
 #include <httpd.h>
 #include <http_config.h>

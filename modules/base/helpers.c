@@ -1,15 +1,15 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE.
  *
- * base/helpers.c - threads for what blocks. See base/helpers.h.
+ * base/helpers.c - threads for blocking tasks. See base/helpers.h.
  *
- * Threads are created by pthread_create and not by apr_thread_create: APR's takes memory from a
- * pool for each thread, and loses 8 KiB with each thread that cannot be started. Condition
- * variables wait by CLOCK_MONOTONIC, which APR's do not.
+ * Threads are created by pthread_create, not apr_thread_create: APR allocates pool memory for each
+ * thread, and leaks 8 KiB with each thread that cannot be started. Condition variables wait by
+ * CLOCK_MONOTONIC; those of APR do not.
  *
- * A helper is either idle (on the stack `idle`, with no task), or busy. With `task` set it has
- * been given a task; it is then off the stack already, so that the next push takes another
- * helper or starts one. The stack gives the helper that became idle last, so those that are not
- * needed reach the end of their time.
+ * A helper is either idle (on the stack `idle`, without a task) or busy. A helper with `task` set
+ * was given a task and is already off the stack, so the next push takes another helper or starts
+ * one. The stack returns the helper that became idle last, so superfluous helpers reach their idle
+ * timeout.
  */
 #include <errno.h>
 #include <pthread.h>
@@ -20,8 +20,7 @@
 
 /* Seconds for which a helper stays idle before it ends. */
 #define MIRROR_IDLE 3
-/* Helpers that are left to look up and connect by those that query Redis, and the other way
- * round. */
+/* Helpers reserved for lookups and connects from Redis queries, and vice versa. */
 #define MIRROR_HELPERS_LEFT 2
 
 typedef struct helper_t helper_t;
@@ -30,7 +29,7 @@ struct helper_t {
     mirror_helpers_t *helpers;
     pthread_t thread;
     pthread_cond_t wake;         /* a task was given, or `ending` was set */
-    mirror_helpers_task_t *task; /* given, and not begun; NULL: none */
+    mirror_helpers_task_t *task; /* given and not started; NULL = none */
     helper_t *next;              /* of `idle` */
 };
 
@@ -48,7 +47,7 @@ struct mirror_helpers_t {
     pthread_condattr_t monotonic;
     queue_t urgent, normal;
     helper_t *idle; /* the one that became idle last */
-    helper_t *last; /* ended, to be joined; NULL: none */
+    helper_t *last; /* ended, to be joined; NULL = none */
     int threads;    /* that have not ended */
     int ending;
 };
@@ -82,7 +81,7 @@ static mirror_helpers_task_t *take_any(mirror_helpers_t *helpers)
     return task || helpers->ending ? task : take_task(&helpers->normal);
 }
 
-/* ---- helper threads; the mutex is held where nothing else is said ---- */
+/* ---- helper threads; they hold the mutex unless stated otherwise ---- */
 
 static void leave_idle(helper_t *self)
 {
@@ -123,8 +122,7 @@ static void join(helper_t *helper)
     }
 }
 
-/* Gives the mutex back. From then on this helper may be joined, so it joins the one before it
- * and does nothing else. */
+/* Release the mutex. From then on this helper may be joined, so it only joins its predecessor. */
 static void end_self(helper_t *self)
 {
     mirror_helpers_t *helpers = self->helpers;
@@ -239,7 +237,8 @@ apr_status_t mirror_helpers_push(mirror_helpers_t *helpers, mirror_helpers_task_
         if (helpers->threads < helpers->max) {
             rv = start_helper(helpers);
         }
-        if (helpers->threads > 0) { /* if none was started, one of these runs it when it has time */
+        /* if no helper was started, a running one takes the task later */
+        if (helpers->threads > 0) {
             rv = APR_SUCCESS;
             add_task(kind == MIRROR_HELPERS_ASK ? &helpers->urgent : &helpers->normal, task);
         }

@@ -2,9 +2,9 @@
  *
  * base/loop.c - pollset, timers, wakeup. See base/loop.h.
  *
- * The pollset is made with NOCOPY: the kernel hands back our own pollfd, and adding and removing
- * costs one system call and no memory. The results of a poll are read before any callback runs, so
- * a callback may close any io.
+ * The pollset uses APR_POLLSET_NOCOPY: the kernel returns this module's own pollfd, and adding and
+ * removing costs one system call and no memory. All results of a poll are read before any callback
+ * runs, so a callback may close any io.
  */
 #include <apr_network_io.h>
 #include <apr_strings.h>
@@ -107,8 +107,8 @@ static void destroy_closed(mirror_loop_t *loop)
 
 /* ---- timers ---- */
 
-/* The ring of this duration; a ring without timers may change its duration, so that settings that
- * come and go leave nothing behind. */
+/* Return the ring of this duration. An empty ring may change its duration, so obsolete settings
+ * leave no rings behind. */
 static mirror_timer_ring_t *ring_of(mirror_loop_t *loop, apr_interval_time_t duration)
 {
     mirror_timer_ring_t *ring, *empty = NULL;
@@ -188,7 +188,7 @@ static apr_interval_time_t until_next_timer(const mirror_loop_t *loop, apr_inter
     return wait;
 }
 
-/* The timer that ended first, of all rings; NULL: none has ended. */
+/* Return the timer that ended first, of all rings; NULL if none has ended. */
 static mirror_timer_t *first_ended(const mirror_loop_t *loop)
 {
     mirror_timer_ring_t *ring;

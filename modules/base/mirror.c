@@ -1,6 +1,6 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE.
  *
- * base/mirror.c - the names of outcomes, and pools that belong to nobody else.
+ * base/mirror.c - the names of outcomes, and pools without a parent.
  */
 #include <stdlib.h>
 

@@ -1,18 +1,18 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE.
  *
- * base/mirror.h - the vocabulary: what a mirror, its settings, an outcome, a lane and a child are.
+ * base/mirror.h - the vocabulary: mirror, settings, outcome, lane, child.
  *
- * A MIRROR is one ProxyMirror line. It lives in pconf, the same in every child, and is never
- * changed after startup. Its SETTINGS are its attributes; the file's are the mirror's, and the
- * manager may put others in their place. A LANE is what one child has of one mirror: the gate that
- * copies pass on their way in and the counters in shared memory. The CHILD is what one child
- * process has of everything. A COPY (copy/copy.h) is one request on its way to one mirror.
+ * A MIRROR is one ProxyMirror line. It is allocated in pconf, is the same in every child, and does
+ * not change after startup. Its SETTINGS are its attributes. The mirror has those of the file; the
+ * manager may override them. A LANE is one child's part of one mirror: the admission counts of its
+ * copies, and its counters in shared memory. The CHILD is the state of one child process. A COPY
+ * (copy/copy.h) is one request on its way to one mirror.
  *
- * Who may change what: pconf things (mirror, settings, registry) only the startup thread; a lane's
- * and child's atomic members any thread, through apr_atomic_*; nothing else changes after the
- * child has started.
+ * Only the startup thread changes what is in pconf (mirror, settings, registry). Any thread changes
+ * the atomic members of lane and child, through apr_atomic_*. Everything else is constant after the
+ * start of the child.
  *
- * Only APR is included here, so that rooms without httpd can use it.
+ * This header includes only APR, so that code without httpd can use it.
  */
 #ifndef MIRROR_BASE_MIRROR_H
 #define MIRROR_BASE_MIRROR_H
@@ -32,23 +32,23 @@
 #error "APR 1.7.0 or later is needed (64 bit atomics)"
 #endif
 
-/* ---- outcomes: the one list that drives counters, JSON, metrics and manual ---- */
+/* ---- outcomes: the list for counters, JSON, metrics and manual ---- */
 
 #define MIRROR_OUTCOMES(X)                                                                         \
-    X(MIRRORED, "mirrored")         /* the whole answer was read */                                \
+    X(MIRRORED, "mirrored")         /* the whole response was read */                              \
     X(DISABLED, "disabled")         /* enabled=false */                                            \
     X(FILTERED, "filtered")         /* method, expression, status */                               \
     X(SAMPLED_OUT, "sampled_out")   /* sample_ratio */                                             \
     X(LOOPED, "looped")             /* it carries our own id */                                    \
     X(UPGRADE, "upgrade")           /* websocket */                                                \
-    X(LIMITED, "limited")           /* the window is used up */                                    \
+    X(LIMITED, "limited")           /* the limit is used up */                                     \
     X(TOO_LARGE, "too_large")       /* body over max_body */                                       \
-    X(INCOMPLETE, "incomplete")     /* the client broke the body off */                            \
+    X(INCOMPLETE, "incomplete")     /* the client aborted the body */                              \
     X(QUEUE_FULL, "queue_full")     /* max_connections and max_queue */                            \
     X(MEMORY_FULL, "memory_full")   /* ProxyMirrorMemory, spool, descriptors */                    \
-    X(UNREACHABLE, "unreachable")   /* name, connect, counts as down */                            \
+    X(UNREACHABLE, "unreachable")   /* name, connect, mirror is down */                            \
     X(TLS_FAILED, "tls_failed")     /* handshake, verification */                                  \
-    X(TIMED_OUT, "timed_out")       /* timeout ran out */                                          \
+    X(TIMED_OUT, "timed_out")       /* timeout expired */                                          \
     X(BROKEN, "broken")             /* reset, or not HTTP */                                       \
     X(LIMIT_FAILED, "limit_failed") /* no Redis, and limit_fallback=drop */                        \
     X(SHUT_DOWN, "shut_down")       /* the child stopped */
@@ -58,11 +58,11 @@ typedef enum {
     MIRROR_OUTCOMES(MIRROR_OUTCOME_ENUM)
 #undef MIRROR_OUTCOME_ENUM
         MIRROR_OUTCOME_COUNT,
-    MIRROR_OUTCOME_NONE = MIRROR_OUTCOME_COUNT /* not decided yet: the copy lives */
+    MIRROR_OUTCOME_NONE = MIRROR_OUTCOME_COUNT /* undecided: the copy has not ended */
 } mirror_outcome_e;
 
-/* The name of an outcome as JSON, metrics and PROXY_MIRROR have it ("mirrored"); "captured" for
- * MIRROR_OUTCOME_NONE. */
+/* Return the name of an outcome in JSON, metrics and PROXY_MIRROR, such as "mirrored"; "captured"
+ * for MIRROR_OUTCOME_NONE. */
 const char *mirror_outcome_name(mirror_outcome_e outcome);
 
 /* ---- settings ---- */
@@ -79,22 +79,22 @@ typedef enum {
     MIRROR_FALLBACK_DROP
 } mirror_fallback_e;
 
-/* The attribute host, taken apart. */
+/* The attribute host, parsed. */
 typedef struct mirror_target_t {
-    /* canonical: scheme and authority, behind socket and '|'; NULL: there is none */
+    /* canonical: scheme and authority, after socket and '|'; NULL = no host */
     const char *url;
-    const char *socket;   /* the path of a Unix socket; NULL: it is reached by TCP */
+    const char *socket;   /* path of a Unix socket; NULL = TCP */
     const char *scheme;   /* "http" or "https" */
     const char *hostname; /* a name, an IPv4 or an IPv6 address without brackets */
-    int named;            /* it is a name, which somebody has to be asked for; not with a socket */
-    apr_port_t port;      /* never 0 */
-    /* as in a Host header: port only if it is not the scheme's, IPv6 in brackets */
+    int named;            /* hostname is a name that needs a lookup; 0 with a socket */
+    apr_port_t port;      /* 1 to 65535 */
+    /* as in a Host header: port only if not the scheme's default, IPv6 in brackets */
     const char *authority;
 } mirror_target_t;
 
-/* One mirror's attributes as attributes/attributes.c's table describes them: one member per row, of
- * the row's type (bool and choice: int; number and size: apr_int64_t; time: apr_interval_time_t;
- * string: const char *; list: apr_array_header_t * of const char *). */
+/* The attributes of one mirror: one member per row of the table in attributes/attributes.c. Types
+ * by the row's type: bool and choice: int; number and size: apr_int64_t; time: apr_interval_time_t;
+ * string: const char *; list: apr_array_header_t * of const char *. */
 typedef struct mirror_settings_t {
     apr_uint64_t set;       /* bit n: row n was given, not defaulted */
     mirror_target_t target; /* host */
@@ -117,39 +117,38 @@ typedef struct mirror_settings_t {
     apr_interval_time_t timeout;
     apr_interval_time_t keepalive;
     apr_int64_t max_connections;
-    apr_int64_t pipeline; /* copies on one connection at a time */
+    apr_int64_t pipeline; /* maximum copies on one connection at a time */
     apr_int64_t max_queue;
     apr_interval_time_t retry;
     apr_interval_time_t ttl;
     int enable_limit_count;
     apr_int64_t count;
     apr_int64_t time_window; /* seconds */
-    int policy;              /* limit/limit.h finds the provider by its word */
+    int policy;              /* index of the provider; see limit/limit.h */
     int limit_fallback;      /* mirror_fallback_e */
     const char *redis_host;
     apr_int64_t redis_port;
     const char *redis_username;
-    const char *redis_password; /* config/secret.h: once resolved, never "exec:..." */
+    const char *redis_password; /* resolved, never "exec:..."; see config/secret.h */
     apr_int64_t redis_database;
     apr_int64_t redis_timeout; /* milliseconds */
     int redis_ssl;
     const char *redis_key_prefix;
     apr_array_header_t *redis_cluster_nodes;
     const char *redis_cluster_name;
-    /* no attribute: tells limits that differ apart; mirror_limit_settings_identify() sets it */
+    /* no attribute: identity of the limit, set by mirror_limit_settings_identify() */
     apr_uint32_t limit_id;
-    /* no attribute: what follows from some; mirror_rules_compile() sets it */
+    /* no attribute: compiled expressions and statuses, set by mirror_rules_compile() */
     const struct mirror_rules_t *rules;
 
-    /* no attributes: what settings/settings.h says of settings that were made at run time; all 0
-     * for the file's */
-    apr_pool_t *pool;        /* theirs; NULL: they live as long as the configuration */
+    /* no attributes: see settings/settings.h; all 0 for settings of the file */
+    apr_pool_t *pool;        /* pool of these settings; NULL = pconf */
     apr_uint32_t references; /* atomic */
-    apr_uint64_t version;    /* of the text they were made of; a higher one came later */
-    int overridden;          /* they differ from the file's */
+    apr_uint64_t version;    /* version of the stored text; a higher one is newer */
+    int overridden;          /* 1 if they differ from the file's */
 } mirror_settings_t;
 
-/* ---- what lives in pconf ---- */
+/* ---- objects in pconf ---- */
 
 typedef struct mirror_slot_t mirror_slot_t; /* shared/table.h: a mirror in shared memory */
 typedef struct mirror_cell_t mirror_cell_t; /* shared/table.h: one child's counters of one mirror */
@@ -163,39 +162,39 @@ typedef struct mirror_spool_t mirror_spool_t;       /* copy/spool.h */
 
 typedef struct mirror_t {
     const char *name;
-    const char *server;       /* "www.example.com:80" */
-    struct server_rec *vhost; /* that server */
-    const char *scope;        /* "/limited", "" for a whole server */
-    const char *file;         /* where its line is */
+    const char *server;       /* name and port of the server, "www.example.com:80" */
+    struct server_rec *vhost; /* the server */
+    const char *scope;        /* path of the section, "/limited"; "" for a whole server */
+    const char *file;         /* configuration file of the line */
     int line;
-    int index;                   /* in the registry and in a child's lanes, from 0 */
-    mirror_settings_t *settings; /* as the file says; those in force: mirror_settings_acquire() */
-    mirror_settings_t *defaults; /* what they would be if the line gave nothing */
-    apr_uint64_t config;         /* a hash of what the file says; never 0 */
+    int index;                   /* index in the registry and in a child's lanes, from 0 */
+    mirror_settings_t *settings; /* the file's; for those in force see mirror_settings_acquire() */
+    mirror_settings_t *defaults; /* settings of a line without attributes */
+    apr_uint64_t config;         /* hash of the file's settings; never 0 */
     mirror_slot_t *slot;         /* NULL until post_config */
 } mirror_t;
 
-/* The configuration as a whole; one per load, found through any server's module config. */
+/* The whole configuration, one per load. The module config of every server points to it. */
 typedef struct mirror_registry_t {
     apr_array_header_t *mirrors; /* of mirror_t *, by index */
     apr_array_header_t *logs;    /* of mirror_log_t *, by index */
     apr_int64_t memory;          /* ProxyMirrorMemory, bytes */
-    /* ProxyMirrorSpool; NULL: the temporary folder, as each child finds it */
+    /* ProxyMirrorSpool; NULL = the temporary folder, found by each child */
     const char *spool_dir;
     apr_int64_t spool_size; /* bytes */
     int threads;            /* ProxyMirrorThreads */
     int slots;              /* ProxyMirrorSlots */
     apr_interval_time_t drain_timeout;
     const char *id;            /* ProxyMirrorId */
-    apr_array_header_t *allow; /* ProxyMirrorAllowHost: settings/allow.h; NULL: not given */
-    const char *nonce;         /* of the manager's forms; random, another one with each load */
-    const char *secret;        /* of the manager's ETags; random, kept over reloads */
+    apr_array_header_t *allow; /* ProxyMirrorAllowHost, see settings/allow.h; NULL = not given */
+    const char *nonce;         /* nonce of the manager's forms; random, new with each load */
+    const char *secret;        /* key of the manager's ETags; random, kept over reloads */
     mirror_table_t *table;     /* shared memory; NULL until post_config */
-    /* set in child_init: this child; NULL in the parent, or if no mirror is configured */
+    /* this child, set in child_init; NULL in the parent, or without mirrors */
     mirror_child_t *child;
 } mirror_registry_t;
 
-/* ---- what lives in a child ---- */
+/* ---- objects in a child ---- */
 
 /* The expressions of a mirror. */
 typedef enum {
@@ -205,29 +204,30 @@ typedef enum {
     MIRROR_EXPR_COUNT
 } mirror_expr_e;
 
-/* Something that a child has a bounded amount of; copy/share.h divides it among mirrors. */
+/* A bounded resource of a child; copy/share.h divides it among the mirrors. */
 typedef struct mirror_pot_t {
-    apr_uint64_t size;    /* units */
-    apr_uint64_t reserve; /* of these, for each mirror alone */
-    apr_uint64_t common;  /* and what is left for any */
-    apr_uint64_t used;    /* atomic: units that all mirrors have */
-    apr_uint64_t lent;    /* atomic: of these, those beyond the mirrors' reserves */
+    apr_uint64_t size;    /* total units */
+    apr_uint64_t reserve; /* units reserved for each mirror */
+    apr_uint64_t common;  /* units left for all mirrors */
+    apr_uint64_t used;    /* atomic: units in use by all mirrors */
+    apr_uint64_t lent;    /* atomic: units in use beyond the mirrors' reserves */
 } mirror_pot_t;
 
 typedef struct mirror_lane_t {
     mirror_t *mirror;
     mirror_child_t *child;
-    mirror_cell_t *cell;  /* NULL: shared memory has no slot for the mirror; it is off */
-    apr_uint32_t pending; /* atomic: copies admitted that have not ended */
-    apr_uint32_t refused; /* atomic: copies refused for want of room since the log was last told */
-    apr_uint64_t memory;  /* atomic: bytes that its copies take; private, other than the cell's */
+    mirror_cell_t *cell;  /* NULL = no slot in shared memory; the mirror is off */
+    apr_uint32_t pending; /* atomic: admitted copies that have not ended */
+    apr_uint32_t refused; /* atomic: copies rejected for lack of room since the last log message */
+    apr_uint64_t memory;  /* atomic: bytes of its copies; private, unlike the cell's */
     apr_uint64_t spooled; /* atomic: bytes in files of its copies */
-    apr_uint64_t files;   /* atomic: how many these are */
-    /* atomic: 1 once the log was told that an expression fails */
+    apr_uint64_t files;   /* atomic: number of these files */
+    /* atomic: 1 once a failing expression was logged */
     apr_uint32_t told[MIRROR_EXPR_COUNT];
-    /* request threads alone, for no longer than it takes to count a reference to: */
+    /* Request threads only. Held to read or replace `current` and count a reference: */
     apr_thread_mutex_t *mutex;
-    mirror_settings_t *current; /* made at run time, a reference of the lane's; NULL: none were */
+    /* made at run time, the lane owns one reference; NULL = never made */
+    mirror_settings_t *current;
 } mirror_lane_t;
 
 struct mirror_child_t {
@@ -235,50 +235,52 @@ struct mirror_child_t {
     mirror_lane_t *lanes; /* by mirror index */
     struct mirror_queue_t *queue;
     mirror_sender_t *sender;
-    /* atomic: the sender could not be started; waking `queue` tries again */
+    /* atomic: 1 if the sender could not be started; waking `queue` retries */
     apr_uint32_t unstarted;
     mirror_spools_t *spools;
-    struct mirror_logs_t *logs;     /* NULL: none is configured */
-    struct mirror_blocks_t *blocks; /* of long bodies; copy/copy.c */
-    int worker_slot;                /* in shared memory */
-    int graceful;        /* main thread: the MPM said that the child may take its time to end */
-    mirror_pot_t memory; /* bytes of ProxyMirrorMemory that copies take */
-    /* atomic: copies refused for want of memory since the log was last told */
+    struct mirror_logs_t *logs;     /* NULL = none configured */
+    struct mirror_blocks_t *blocks; /* blocks of long bodies; see copy/copy.c */
+    int worker_slot;                /* index of its worker slot in shared memory */
+    int graceful;                   /* main thread: 1 if the MPM announced a graceful end */
+    mirror_pot_t memory;            /* bytes of ProxyMirrorMemory */
+    /* atomic: copies rejected for lack of memory since the last log message */
     apr_uint32_t refused;
-    /* atomic: of connections to mirrors and Redis, open and being opened, and of spools */
+    /* atomic: descriptors of spools and of connections to mirrors and Redis */
     apr_uint32_t descriptors;
-    apr_uint32_t descriptors_max; /* how many of these there are to be */
-    apr_uint64_t sample;          /* atomic: the state of mirror_sample_random() */
-    /* atomic: 1 once nothing is counted any more, as the child's worker slot was given back */
+    apr_uint32_t descriptors_max; /* maximum of `descriptors` */
+    apr_uint64_t sample;          /* atomic: state of mirror_sample_random() */
+    /* atomic: 1 once the worker slot was released and counting has stopped */
     apr_uint32_t closed;
 };
 
-/* ---- the front door's entries into rooms that have no header, as nobody else may call in ---- */
+/* ---- functions of .c files without a header, called by mod_proxy_mirror.c ---- */
 
-/* startup: capture/capture.c's handler, filters and log_transaction hooks. */
+/* Register the handler, filter and log_transaction hooks of capture/capture.c. Startup. */
 void mirror_capture_register_hooks(apr_pool_t *p);
 
-/* child start, main thread: the sender and the queue of `child`; its threads are started with the
- * first copy. `server` is for the log. Everything is in `pool`, which the threads
- * may outlive. Errors: those of apr_pollset_create. */
+/* Create the sender and the queue of `child` in `pool`, which the sender's threads may outlive.
+ * Child start, main thread. The first copy starts the threads. `server` is used for the log.
+ * Errors: those of apr_pollset_create(). */
 apr_status_t mirror_sender_create(mirror_child_t *child, apr_pool_t *pool,
                                   struct server_rec *server);
 
-/* child end, main thread, after the last request: send what was captured for at most `patience`,
- * end the rest as shut_down, and return when nothing is counted any more. Takes no lock, as
- * prefork calls it in a signal handler. Returns 1 if no thread is left, 0 if one is, which is held
- * up (a name server that does not answer). */
+/* Stop the sender. Child end, main thread, after the last request. The sender sends captured
+ * copies for at most `patience` (microseconds) and ends the others as shut_down. Counting has
+ * stopped on return. The function takes no lock, because prefork calls it in a signal handler.
+ * Returns 1 if no thread is left, 0 if a thread is still blocked, such as by a name server that
+ * does not respond. */
 int mirror_sender_stop(mirror_child_t *child, apr_interval_time_t patience);
 
-/* helper threads, as a task (base/helpers.h): look up and connect the chain of connections
- * (send/connection.h) that begins with `chain`, and hand each over to the sender. */
+/* Look up and connect a chain of connections (send/connection.h) and return each to the sender.
+ * Helper threads, as a task (base/helpers.h). `chain`: the first connection. */
 void mirror_opener_run(void *chain);
 
 /* ---- pools ---- */
 
-/* any thread: a pool without a parent, with an allocator of its own, so that it can be handed from
- * thread to thread and outlive any other; the caller owns it. `tag` names it for debuggers. Never
- * NULL: without memory the process ends, as it does in httpd's own pools. */
+/* Create a pool without a parent and with an allocator of its own. Any thread. The pool can move
+ * between threads and outlive any other pool; the caller owns it. `tag` names the pool for
+ * debuggers. Never returns NULL: if memory is exhausted the process ends, as with httpd's own
+ * pools. */
 apr_pool_t *mirror_memory_pool_create(const char *tag);
 
 #endif

@@ -1,10 +1,10 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE.
  *
- * base/queue.c - many push, one takes all. See base/queue.h.
+ * base/queue.c - many producers, one consumer. See base/queue.h.
  *
- * Push and sleep each write one word and then read the other's: push links its item and then looks
- * at `asleep`, the taker sets `asleep` and then looks at `head`. As both writes are full barriers,
- * at least one of them sees the other.
+ * Push and sleep each write one word and then read the other's word: push links its item and then
+ * reads `asleep`; the consumer sets `asleep` and then reads `head`. Both writes are full barriers,
+ * so at least one of the two sees the other's write.
  */
 #include <apr_atomic.h>
 
@@ -18,8 +18,7 @@ struct mirror_queue_t {
     void *baton;
 };
 
-/* APR's atomic pointers ask for qualifiers that differ between its versions; a void pointer suits
- * them all. */
+/* The qualifiers of APR's atomic pointers differ between its versions; a void pointer fits all. */
 static void *swap_head_if(mirror_queue_t *queue, void *with, const void *expected)
 {
     return apr_atomic_casptr((void *)&queue->head, with, expected);

@@ -1,14 +1,15 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE.
  *
- * base/queue.h - the meeting place of threads: many push, one takes all.
+ * base/queue.h - a queue between threads: many producers, one consumer that takes all items.
  *
- * A linked stack whose head is exchanged atomically; the taker turns it round, so that the first
- * pushed comes out first. No lock, so a push never waits, and none is left held by a thread that
- * ends. It is not bounded itself: what is pushed was admitted before (mirror_copy_create).
+ * The queue is a linked stack with an atomic head. The consumer reverses the stack, so items come
+ * out in the order of pushing. The queue has no lock: a push never blocks, and an ending thread
+ * leaves no lock held. The queue has no bound of its own: items are admitted before they are pushed
+ * (mirror_copy_create).
  *
- * Waking costs more than pushing, so a busy taker is not woken: it says when it sleeps
- * (mirror_queue_sleep), and only the first push after that calls `wake`. A taker that has not been
- * started counts as asleep.
+ * A wakeup costs more than a push, so a push does not wake a busy consumer. The consumer announces
+ * its sleep (mirror_queue_sleep), and only the first push after that calls `wake`. A consumer that
+ * was not started yet counts as asleep.
  */
 #ifndef MIRROR_BASE_QUEUE_H
 #define MIRROR_BASE_QUEUE_H
@@ -19,32 +20,34 @@
 typedef struct mirror_queue_t mirror_queue_t;
 typedef struct mirror_queue_item_t mirror_queue_item_t;
 
-/* Part of what is pushed; the queue's from push to take. */
+/* A member of the pushed structure. The queue owns the item from push to take. */
 struct mirror_queue_item_t {
     mirror_queue_item_t *next;
 };
 
-/* startup: `wake(baton)` is called on a pushing thread, at most once for each sleep. If it returns
- * 0, the taker could not be woken, and the next push calls it again. Lives in `pool`. */
+/* Create a queue in `pool`. Startup. `wake(baton)` runs on a pushing thread, at most once per
+ * sleep. If `wake` returns 0, the consumer could not be woken, and the next push calls `wake`
+ * again. */
 mirror_queue_t *mirror_queue_create(apr_pool_t *pool, int (*wake)(void *baton), void *baton);
 
-/* any thread: give `item` to the taker. */
+/* Push `item`. Any thread. */
 void mirror_queue_push(mirror_queue_t *queue, mirror_queue_item_t *item);
 
-/* any thread: wake the taker if it sleeps, without anything new in the queue. */
+/* Wake the consumer if it is asleep, without a push. Any thread. */
 void mirror_queue_wake(mirror_queue_t *queue);
 
-/* taker: all items, the first pushed first, linked by `next`; NULL if there are none. */
+/* Return all items in the order of pushing, linked by `next`; NULL if there are none. Consumer
+ * only. */
 mirror_queue_item_t *mirror_queue_take(mirror_queue_t *queue);
 
-/* taker: whether there is anything to take. */
+/* Return whether the queue is empty. Consumer only. */
 int mirror_queue_is_empty(mirror_queue_t *queue);
 
-/* taker: say that it is about to sleep. Returns 0 if something was pushed meanwhile: then it must
- * not. */
+/* Announce that the consumer is about to sleep. Returns 0 if an item was pushed in the meantime;
+ * the consumer must then not sleep. Consumer only. */
 int mirror_queue_sleep(mirror_queue_t *queue);
 
-/* taker: it is up again. */
+/* Announce that the consumer is awake. Consumer only. */
 void mirror_queue_awake(mirror_queue_t *queue);
 
 #endif

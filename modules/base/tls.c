@@ -2,13 +2,13 @@
  *
  * base/tls.c - TLS to mirrors and to Redis, by mod_ssl. See base/tls.h.
  *
- * mod_ssl is given a connection like those of mod_proxy's, but without a thread that waits. What
- * could wait in httpd's core filters (a FLUSH bucket, FlushMaxThreshold) never gets to them. While
- * there is a deadline, which is during the handshake, our filters wait in slices, so that a child
- * that ends is not held up; afterwards they never do.
+ * mod_ssl gets a connection like those of mod_proxy, but no thread blocks on it. FLUSH buckets and
+ * FlushMaxThreshold, which block in httpd's core filters, do not reach those filters. During the
+ * handshake our filters wait until the deadline, in slices, so that they do not delay an ending
+ * child. After the handshake they never wait.
  *
- * What mod_ssl allocates from the connection's pool while it is used again and again is recycled
- * by its bucket allocator; the brigades here are made once.
+ * mod_ssl's repeated allocations from the connection's pool are recycled by its bucket allocator.
+ * The brigades of this file are created once.
  */
 #include <httpd.h>
 #include <http_config.h>
@@ -26,7 +26,7 @@
 #include "base/tls.h"
 
 #define MIRROR_RECEIVED 8192
-/* What is encrypted at a time, at most: a record (RFC 8446 5.1). */
+/* The maximum of bytes encrypted at a time: a record (RFC 8446 5.1). */
 #define MIRROR_RECORD 16384
 
 struct mirror_tls_t {
@@ -34,12 +34,11 @@ struct mirror_tls_t {
     const mirror_wire_t *wire;
     apr_bucket_brigade *plain; /* on its way to or from mod_ssl; empty between calls */
     apr_bucket_brigade *held;  /* TLS that the socket did not take */
-    apr_time_t deadline;       /* of the handshake; 0: it is over, and nothing waits */
-    /* once the socket has ended or failed: what it said; one way may still work without the
-     * other */
+    apr_time_t deadline;       /* of the handshake; 0 = it is over, and no call blocks */
+    /* status of the ended or failed socket; the other direction may still work */
     apr_status_t in;
     apr_status_t out;
-    apr_size_t start; /* of what was received, and not taken */
+    apr_size_t start; /* offset of received bytes not yet read */
     apr_size_t end;
     apr_uint32_t portions; /* that were taken of it */
     char received[MIRROR_RECEIVED];
@@ -53,8 +52,8 @@ static struct {
 
 /* ---- between mod_ssl and the socket ---- */
 
-/* During the handshake: until the socket is ready. APR_TIMEUP: the deadline has come, or nobody
- * waits any more. */
+/* During the handshake: wait until the socket is ready. APR_TIMEUP: the deadline is over, or the
+ * wire is no longer needed. */
 static apr_status_t wait_for(mirror_tls_t *tls, apr_int16_t event)
 {
     return mirror_transport_wait(tls->wire, event, tls->deadline - mirror_clock_now());
@@ -111,7 +110,7 @@ static apr_status_t input_filter(ap_filter_t *f, apr_bucket_brigade *bb, ap_inpu
     return APR_SUCCESS;
 }
 
-/* As much of what is held as the socket takes. APR_EAGAIN: there is more. */
+/* Send as many buffered bytes as the socket accepts. APR_EAGAIN: bytes remain. */
 static apr_status_t send_held(mirror_tls_t *tls)
 {
     apr_status_t rv = tls->out;
@@ -176,8 +175,8 @@ static apr_status_t tls_read(mirror_wire_t *wire, char *buffer, apr_size_t *len)
     apr_uint32_t portions;
     apr_status_t rv;
 
-    /* APR_EAGAIN may mean that what was taken was TLS's own, such as a session ticket; there may be
-     * more behind it. */
+    /* APR_EAGAIN may mean that only TLS's own data was read, such as a session ticket; more data
+     * may follow. */
     do {
         portions = tls->portions;
         rv = ap_get_brigade(tls->c->input_filters, tls->plain, AP_MODE_READBYTES, APR_NONBLOCK_READ,
@@ -199,7 +198,7 @@ static apr_status_t tls_push(mirror_wire_t *wire)
     return send_held(wire->tls);
 }
 
-/* One record at a time, and the next one when that is gone. */
+/* Write one record at a time. The next record follows when the last one was sent. */
 static apr_status_t tls_write(mirror_wire_t *wire, const struct iovec *iov, int n,
                               apr_size_t *written)
 {
@@ -221,18 +220,18 @@ static apr_status_t tls_write(mirror_wire_t *wire, const struct iovec *iov, int 
             bb, apr_bucket_transient_create(iov[i].iov_base, len, bb->bucket_alloc));
         total += len;
     }
-    /* What is small is kept by mod_ssl until something that is no data follows. */
+    /* mod_ssl buffers small writes until a metadata bucket follows. */
     APR_BRIGADE_INSERT_TAIL(bb, apr_bucket_eos_create(bb->bucket_alloc));
     rv = ap_pass_brigade(tls->c->output_filters, bb);
     apr_brigade_cleanup(bb);
     if (rv != APR_SUCCESS) {
-        return APR_ECONNRESET; /* also for APR_EAGAIN: what was passed is lost */
+        return APR_ECONNRESET; /* also for APR_EAGAIN: the passed bytes are lost */
     }
     *written = total;
     return APR_SUCCESS;
 }
 
-/* Say close_notify, if the socket takes it. */
+/* Send close_notify if the socket accepts it. */
 static void tls_close(mirror_wire_t *wire)
 {
     mirror_tls_t *tls = wire->tls;
@@ -244,7 +243,7 @@ static void tls_close(mirror_wire_t *wire)
     }
 }
 
-/* ---- whose directives ---- */
+/* ---- the directives in force ---- */
 
 static int section_is_for(const proxy_dir_conf *section, const char *url)
 {
@@ -284,8 +283,8 @@ const char *mirror_tls_missing(const char *what, struct server_rec *server, cons
     if (!ap_ssl_has_outgoing_handlers()) {
         return apr_psprintf(pool, "%s needs mod_ssl; LoadModule ssl_module is missing", what);
     }
-    /* Nobody but mod_ssl knows whether it is on, and it is only told about connections: one that
-     * never was will do. */
+    /* Only mod_ssl can report whether TLS is on, and only for a connection; an unconnected one is
+     * sufficient. */
     c = apr_pcalloc(pool, sizeof(*c));
     c->pool = pool;
     c->base_server = s;
@@ -294,7 +293,7 @@ const char *mirror_tls_missing(const char *what, struct server_rec *server, cons
     c->outgoing = 1;
     c->client_ip = c->local_ip = apr_pstrdup(pool, "0.0.0.0");
     if (apr_sockaddr_info_get(&c->client_addr, "0.0.0.0", APR_INET, 0, 0, pool) != APR_SUCCESS) {
-        return NULL; /* then a handshake will tell */
+        return NULL; /* then the handshake decides */
     }
     c->local_addr = c->client_addr;
     if (ap_run_ssl_bind_outgoing(c, find_directives(s, url, pool), 1) != OK) {
@@ -324,7 +323,7 @@ static apr_status_t create(mirror_wire_t *wire)
     tls->wire = wire;
     tls->plain = apr_brigade_create(wire->pool, alloc);
     tls->held = apr_brigade_create(wire->pool, alloc);
-    /* mod_ssl writes there if the mirror negotiates anew */
+    /* mod_ssl writes here if the mirror renegotiates */
     c->cs = apr_pcalloc(wire->pool, sizeof(*c->cs));
     if (ap_ssl_bind_outgoing(c, find_directives(s, wire->url, wire->pool), 1) != OK) {
         return APR_ENOTIMPL;
@@ -349,7 +348,7 @@ static apr_status_t tls_open(mirror_wire_t *wire, apr_time_t deadline)
         rv = ap_get_brigade(tls->c->input_filters, tls->plain, AP_MODE_INIT, APR_BLOCK_READ, 0);
         apr_brigade_cleanup(tls->plain);
         tls->deadline = 0;
-        /* What the socket says tells more than what mod_ssl makes of it. */
+        /* The error of the socket is more specific than mod_ssl's. */
         if (rv != APR_SUCCESS && (tls->in != APR_SUCCESS || tls->out != APR_SUCCESS)) {
             rv = tls->in != APR_SUCCESS ? tls->in : tls->out;
         }

@@ -1,6 +1,6 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE.
  *
- * base/transport.c - bytes as they are, and waiting for a socket. See base/transport.h.
+ * base/transport.c - the plain transport, and waiting for a socket. See base/transport.h.
  */
 #include <apr_atomic.h>
 #include <apr_poll.h>

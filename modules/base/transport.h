@@ -1,11 +1,10 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE.
  *
- * base/transport.h - how bytes get to a socket and from it: as they are, or through TLS
- * (base/tls.h).
+ * base/transport.h - plain and TLS transports of a socket (base/tls.h).
  *
- * A WIRE is a connected socket with its transport. Connections to mirrors have one, and so have
- * those to Redis. It is used by one thread at a time. What it is made of says whom it leads to:
- * TLS asks for that, and checks it.
+ * A WIRE is a connected socket with its transport. Connections to mirrors and to Redis have one.
+ * One thread at a time uses a wire. Its url and hostname name the peer; TLS uses them for SNI and
+ * verification.
  */
 #ifndef MIRROR_BASE_TRANSPORT_H
 #define MIRROR_BASE_TRANSPORT_H
@@ -16,51 +15,51 @@ typedef struct mirror_wire_t mirror_wire_t;
 typedef struct mirror_tls_t mirror_tls_t; /* base/tls.c */
 
 typedef struct mirror_transport_t {
-    /* helper threads: what is to be done once the socket is connected, at most until `deadline`
-     * (mirror_clock_now()); NULL: nothing. APR_ENOTIMPL: TLS is switched off for whom it leads to.
-     * */
+    /* Prepare the connected socket until `deadline` (mirror_clock_now()). Helper threads. Returns
+     * APR_ENOTIMPL if TLS is switched off for the peer. NULL = no preparation. */
     apr_status_t (*open)(mirror_wire_t *wire, apr_time_t deadline);
 
-    /* any thread; none of these waits */
+    /* Any thread. The following functions do not block. */
 
-    /* APR_SUCCESS: *len bytes, 1 or more, are in `buffer`. APR_EAGAIN: there is nothing. APR_EOF:
-     * the other side has ended what it says. Anything else: the connection is lost. */
+    /* Read into `buffer`. APR_SUCCESS: *len bytes, 1 or more, were read. APR_EAGAIN: no bytes are
+     * available. APR_EOF: the peer has closed its side. Other errors: the connection is lost. */
     apr_status_t (*read)(mirror_wire_t *wire, char *buffer, apr_size_t *len);
-    /* *written bytes, perhaps fewer than there are, were taken. APR_EAGAIN: none can be now. */
+    /* Write. *written: accepted bytes, perhaps fewer than given. APR_EAGAIN: no bytes are accepted
+     * now. */
     apr_status_t (*write)(mirror_wire_t *wire, const struct iovec *iov, int n, apr_size_t *written);
-    /* Send on what `write` has taken and still holds; APR_EAGAIN: there is more. NULL: it holds
-     * nothing. */
+    /* Send bytes that `write` has accepted and buffered. APR_EAGAIN: bytes remain. NULL = no
+     * buffer. */
     apr_status_t (*push)(mirror_wire_t *wire);
-    /* Tell the other side that this is the end; the socket is closed next. Only after `open` went
-     * well. NULL: nothing is told. */
+    /* Announce the end to the peer; the caller closes the socket next. Only after `open` succeeded.
+     * NULL = no announcement. */
     void (*close)(mirror_wire_t *wire);
-    /* `read` may have bytes that a poll of the socket does not see, so it has to be called until
-     * APR_EAGAIN; and the other side can refuse us although the connection came about. */
+    /* 1 for TLS: `read` may have bytes that a poll of the socket does not report, so it must be
+     * called until APR_EAGAIN. The peer can also reject the connection after the handshake. */
     int tls;
 } mirror_transport_t;
 
 struct mirror_wire_t {
     const mirror_transport_t *transport;
-    apr_pool_t *pool;     /* that it lives in, with its socket and all that the transport needs */
-    apr_socket_t *socket; /* its timeout is 0 */
-    struct server_rec *server; /* whose SSLProxy* directives hold */
-    /* whom it leads to, as a <Proxy> section would name it: scheme, host and port */
+    apr_pool_t *pool;          /* pool of the wire, its socket and its transport */
+    apr_socket_t *socket;      /* its timeout is 0 */
+    struct server_rec *server; /* server whose SSLProxy* directives apply */
+    /* URL of the peer as a <Proxy> section names it: scheme, host and port */
     const char *url;
-    const char *hostname;   /* the host of that, without brackets */
-    apr_uint32_t *given_up; /* atomic: not 0: nobody needs it any more, as the child ends */
-    mirror_tls_t *tls;      /* NULL without TLS, or before it is open */
+    const char *hostname;   /* host of `url`, without brackets */
+    apr_uint32_t *given_up; /* atomic: not 0 if the wire is no longer needed, as the child ends */
+    mirror_tls_t *tls;      /* NULL = no TLS, or not open yet */
 };
 
-/* How often what waits on a helper thread looks at `given_up`. */
+/* The interval at which blocking calls on a helper thread check `given_up`. */
 #define MIRROR_TRANSPORT_SLICE apr_time_from_msec(50)
 
 extern const mirror_transport_t mirror_transport_plain;
 
 /* ---- helper threads ---- */
 
-/* Wait until the socket is ready for `event` (APR_POLLIN, APR_POLLOUT), for no longer than
- * `patience`. APR_TIMEUP: that is over, or nobody needs the wire any more. Other errors:
- * apr_poll's. */
+/* Wait up to `patience` (microseconds) until the socket is ready for `event` (APR_POLLIN,
+ * APR_POLLOUT). APR_TIMEUP: `patience` is over, or the wire is no longer needed. Other errors:
+ * those of apr_poll(). */
 apr_status_t mirror_transport_wait(const mirror_wire_t *wire, apr_int16_t event,
                                    apr_interval_time_t patience);
 

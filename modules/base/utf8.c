@@ -1,6 +1,6 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE.
  *
- * base/utf8.c - which bytes are UTF-8. See base/utf8.h.
+ * base/utf8.c - the check for UTF-8. See base/utf8.h.
  */
 #include <string.h>
 

@@ -2,8 +2,8 @@
  *
  * base/window.c - the arithmetic of windows. See base/window.h.
  *
- * Ticks wrap, so they are only ever subtracted. What is later than now by less than LATE was
- * written by somebody who read the clock after we did.
+ * Ticks wrap, so they are only subtracted. A time that is later than now by less than LATE was
+ * written by another thread or process that read the clock later.
  */
 #include <apr_atomic.h>
 
@@ -39,7 +39,7 @@ static apr_uint64_t ticks_of(apr_interval_time_t length)
 
 /* ---- limit_local ---- */
 
-/* How many ticks of the window have gone by; -1 if none is in force. */
+/* Return the elapsed ticks of the window; -1 if none is in force. */
 static apr_int64_t gone_by(apr_uint64_t word, apr_time_t now, apr_interval_time_t length)
 {
     apr_uint64_t ticks = (tick_of(now) - word) & TICK_MASK;
