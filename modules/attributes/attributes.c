@@ -264,7 +264,7 @@ const char *mirror_attributes_set_url(mirror_settings_t *settings, const char *u
     return set_text(settings, ROW_HOST, url, pool);
 }
 
-/* "a, b, c": what may be given where `forbidden` may not. */
+/* Return "a, b, c": the attributes that are allowed where `forbidden` ones are not. */
 static const char *list_names(unsigned forbidden, apr_pool_t *pool)
 {
     const mirror_attribute_t *row;
@@ -414,7 +414,7 @@ const char *mirror_attributes_set_form(mirror_settings_t *settings, const char *
     if (row->rule.type != &mirror_value_target && row->rule.type != &mirror_value_secret) {
         return set_text(settings, row, text, pool);
     }
-    json.type = yajl_t_string; /* these may say less there */
+    json.type = yajl_t_string; /* JSON accepts fewer forms of these */
     json.u.string = apr_pstrdup(pool, text);
     return mirror_attributes_set_json(settings, name, &json, pool);
 }

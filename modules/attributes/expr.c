@@ -15,8 +15,8 @@ APLOG_USE_MODULE(proxy_mirror);
 
 #define LETTERS "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
-/* httpd's scanner ends the whole process at what it has no rule for: a quote in an argument,
- * %{name:it's}, and a backslash with nothing after it. Returns NULL, or what of that is there. */
+/* Return NULL, or the part of `text` that httpd's scanner cannot scan. The scanner ends the process
+ * at such text: a quote in an argument, %{name:it's}, and a trailing backslash. */
 static const char *refuse_unscannable(const char *text)
 {
     int depth = 0; /* of arguments that are open */
@@ -49,9 +49,8 @@ static const char *refuse_unscannable(const char *text)
     return NULL;
 }
 
-/* httpd's -U, -F and -A look a whole subrequest up for each request, with its authorization and its
- * programs of RewriteMap, and tell which files there are; but httpd does not count them among what
- * is restricted. */
+/* Reject httpd's -U, -F and -A. They run a subrequest for each request, with its authorization and
+ * RewriteMap programs, and reveal which files exist. httpd does not count them as restricted. */
 static int lookup_restricted(ap_expr_lookup_parms *parms)
 {
     const char *name = parms->name;
@@ -84,7 +83,7 @@ const char *mirror_expr_parse(const ap_expr_info_t **expr, const char *text, uns
     return why;
 }
 
-/* Nothing is logged for a request that has this. */
+/* A request with this configuration logs nothing. */
 static const struct ap_logconf silence = { NULL, -1 };
 
 static void tell(request_rec *r, mirror_lane_t *lane, mirror_expr_e which, const char *why)

@@ -14,7 +14,7 @@ const char *const mirror_limit_settings_policies[] = { "local", "redis", "redis-
 
 /* ---- rules ---- */
 
-/* Whether there is such a server, a look-up tells. */
+/* The syntax only; a lookup finds out whether the server exists. */
 const char *mirror_limit_settings_refuse_host(const char *text)
 {
     for (; apr_isalnum(*text) || (*text && strchr("._-:", *text)); text++) {

@@ -1,6 +1,6 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE.
  *
- * attributes/relations.c - what attributes need of each other. See attributes/relations.h.
+ * attributes/relations.c - relations between attributes. See attributes/relations.h.
  */
 #include <string.h>
 
@@ -9,12 +9,12 @@
 #include "attributes/limit_settings.h"
 #include "attributes/relations.h"
 
-/* ---- relations: each row of the table looks at settings as a whole ---- */
+/* ---- relations: each row of the table checks the settings as a whole ---- */
 
-/* Returns NULL, or what is wrong. */
+/* Returns NULL or an error message. */
 typedef const char *relation_t(const mirror_settings_t *settings, apr_pool_t *pool);
 
-/* With when=request a copy is gone before there is a status. */
+/* If when=request, the copy is sent before there is a status. */
 static const char *refuse_status_of_request(const mirror_settings_t *settings, apr_pool_t *pool)
 {
     (void)pool;
@@ -52,7 +52,7 @@ static const char *need_cluster(const mirror_settings_t *settings, apr_pool_t *p
                : "redis_cluster_name: a name is needed with policy=redis-cluster; got nothing";
 }
 
-/* A name that was made up may differ between nodes, and with it what they count. */
+/* A generated name may differ between nodes, and with it the counter. */
 static const char *need_name(const mirror_settings_t *settings, apr_pool_t *pool)
 {
     return settings->enable_limit_count && !has_policy(settings, "local") &&
@@ -103,7 +103,7 @@ static int is_one_of(const char *words, const char *text)
     return 1;
 }
 
-/* NULL if the row has an effect; else what it would need: "body=true". */
+/* Return NULL if the row has an effect, else the required value, "body=true". */
 static const char *missing(const mirror_attribute_t *row, const mirror_settings_t *settings,
                            apr_pool_t *pool)
 {

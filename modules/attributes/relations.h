@@ -1,6 +1,6 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE.
  *
- * attributes/relations.h - what attributes need of each other.
+ * attributes/relations.h - relations between attributes.
  */
 #ifndef MIRROR_ATTRIBUTES_RELATIONS_H
 #define MIRROR_ATTRIBUTES_RELATIONS_H
@@ -9,12 +9,12 @@
 
 /* ---- any thread ---- */
 
-/* Append what is wrong with the attributes taken together to `faults` (of const char *, in its
- * pool). */
+/* Check the attributes together. Appends error messages to `faults` (of const char *), allocated in
+ * its pool. */
 void mirror_relations_check(apr_array_header_t *faults, const mirror_settings_t *settings);
 
-/* Append to `warnings` (of const char *) what `line` gives that has no effect in `settings`, the
- * whole with it. */
+/* Find attributes of `line` that have no effect in `settings`, which include `line`. Appends
+ * messages to `warnings` (of const char *). */
 void mirror_relations_check_effect(apr_array_header_t *warnings, const mirror_settings_t *line,
                                    const mirror_settings_t *settings);
 

@@ -1,7 +1,7 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE.
  *
- * attributes/value.c - the types of values. See attributes/value.h; the type target is in
- * attributes/value_target.c.
+ * attributes/value.c - the types of values. See attributes/value.h. attributes/value_target.c
+ * contains the type target.
  */
 #include <apr_cstr.h>
 #include <apr_lib.h>
@@ -14,9 +14,9 @@
 
 #define NOT_UTF8                                                                                   \
     "it is not UTF-8; write other bytes as %XX in a path, by their codes in a regular expression"
-#define GIVEN_MAX 64 /* characters of what the user gave that a message repeats */
+#define GIVEN_MAX 64 /* maximum length of user input that a message repeats */
 
-#define REFUSED "" /* the rule's own words say why */
+#define REFUSED "" /* see the rule's `needed` */
 
 /* ---- bool ---- */
 
@@ -141,7 +141,7 @@ static const char *secret_mask(const char *text, apr_pool_t *pool)
     return "***";
 }
 
-/* A program is run as the user who starts httpd. */
+/* The program runs as the user who starts httpd. */
 static const char *secret_read_json(void *variable, const mirror_value_rule_t *rule, yajl_val json,
                                     apr_pool_t *pool)
 {
@@ -189,8 +189,7 @@ const char *mirror_value_quote(const char *text, apr_pool_t *pool)
     return quoted;
 }
 
-/* Whether `text` is what JSON would have as a number, more or less: it is repeated without quotes
- * then. */
+/* Return whether `text` resembles a JSON number. Messages repeat such text without quotes. */
 static int looks_like_number(const char *text)
 {
     apr_size_t len = strlen(text);

@@ -1,6 +1,6 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE.
  *
- * attributes/value_http.c - what HTTP has words for: methods, statuses, paths and Host headers.
+ * attributes/value_http.c - values of HTTP's syntax: methods, statuses, paths and Host headers.
  */
 #include <apr_lib.h>
 #include <apr_strings.h>
@@ -9,7 +9,7 @@
 #include "attributes/value.h"
 #include "base/mirror.h"
 
-#define REFUSED "" /* the rule's own words say why */
+#define REFUSED "" /* see the rule's `needed` */
 
 const char *mirror_value_refuse_method(const char *text)
 {
@@ -50,7 +50,7 @@ const char *mirror_value_refuse_path(const char *text)
     }
 }
 
-/* ---- host: a word of the rule's, or what a Host header may be (RFC 9110 7.2) ---- */
+/* ---- host: one of the rule's words, or a valid Host header (RFC 9110 7.2) ---- */
 
 static const char *host_read(void *variable, const mirror_value_rule_t *rule, const char *text,
                              apr_pool_t *pool)

@@ -1,7 +1,6 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE.
  *
- * attributes/value_list.c - the type list: words, as text with commas between them, in JSON an
- * array.
+ * attributes/value_list.c - the type list: words separated by commas; in JSON an array.
  */
 #include <apr_lib.h>
 #include <apr_strings.h>
@@ -10,7 +9,7 @@
 
 #include "attributes/value.h"
 
-#define REFUSED "" /* the rule's own words say why */
+#define REFUSED "" /* see the rule's `needed` */
 
 /* Add one word. Returns NULL, or why it is refused. */
 static const char *add(apr_array_header_t *list, const mirror_value_rule_t *rule, const char *word)

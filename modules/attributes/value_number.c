@@ -11,15 +11,15 @@
 #include "base/utf8.h"
 #include "attributes/value.h"
 
-#define REFUSED "" /* the rule's own words say why */
+#define REFUSED "" /* see the rule's `needed` */
 
 static int is_within(apr_int64_t value, const mirror_value_rule_t *rule)
 {
     return value >= rule->min && value <= rule->max;
 }
 
-/* Read the digits at *text, at least one, and move behind them. Returns 0 if there are none or they
- * are too many. */
+/* Parse the digits at *text, one or more, and advance *text. Returns 0 if there are no digits or
+ * too many. */
 static int read_digits(apr_int64_t *value, const char **text)
 {
     const char *p = *text;

@@ -2,9 +2,9 @@
  *
  * attributes/value_ratio.c - the type ratio: 0 to 1, in billionths.
  *
- * In a directive it is a decimal number, or one with a percent sign; in JSON a number. It is read
- * digit by digit, as the C library's own functions depend on the locale and take words such as
- * "inf".
+ * In a directive a ratio is a decimal number, optionally with a percent sign; in JSON it is a
+ * number. The parser reads digit by digit, because the C library's functions depend on the locale
+ * and accept words such as "inf".
  */
 #include <apr_lib.h>
 #include <apr_strings.h>
@@ -12,16 +12,16 @@
 
 #include "attributes/value.h"
 
-#define REFUSED  "" /* the rule's own words say why */
+#define REFUSED  "" /* see the rule's `needed` */
 #define DECIMALS 9  /* 1 is 10^9 */
-#define EXPONENT 99 /* at most; beyond it, what is not 0 is too large or too small in any case */
+#define EXPONENT 99 /* maximum; beyond it, any value but 0 is too large or too small */
 
 typedef struct decimal_t {
     apr_int64_t digits; /* the first 18 that count */
     int exponent;       /* the number is digits * 10^exponent */
 } decimal_t;
 
-/* Digits, with a point among or before them. Moves behind them; 0 if there are none. */
+/* Parse digits with an optional point, and advance *text. Returns 0 if there are no digits. */
 static int read_decimal(decimal_t *number, const char **text)
 {
     int any = 0, point = 0;

@@ -1,11 +1,11 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE.
  *
- * attributes/value_target.c - the type target: the URL of a server, taken apart; perhaps behind
- * the path of a Unix socket, as in mod_proxy's ProxyPass.
+ * attributes/value_target.c - the type target: the URL of a server, optionally after the path of a
+ * Unix socket, as in mod_proxy's ProxyPass.
  *
- * It is stricter than a URL parser: what a mirror has no use for is refused, and nothing is
- * guessed. The canonical form is RFC 3986 6.2's: scheme and host in lower case, no port where it
- * is the scheme's own, IPv6 as inet_ntop writes it.
+ * The parser is stricter than a URL parser: it rejects parts that a mirror does not use, and
+ * corrects nothing. The canonical form is that of RFC 3986 6.2: scheme and host in lower case, no
+ * default port, IPv6 as printed by inet_ntop.
  */
 #include <apr_cstr.h>
 #include <apr_lib.h>
@@ -79,7 +79,7 @@ static const char *read_socket(mirror_target_t *target, const char **text, apr_p
     return NULL;
 }
 
-/* What is behind a scheme, but may be neither in a host nor in a port. */
+/* Reject URL parts after the scheme that are neither host nor port. */
 static const char *refuse_parts(const char *authority)
 {
     const char *p = authority + strcspn(authority, "/\\?#");
@@ -203,7 +203,7 @@ static const char *target_read(void *variable, const mirror_value_rule_t *rule, 
     return NULL;
 }
 
-/* A socket gives access to what the network may not. */
+/* JSON may not set a socket: sockets reach services that the network does not. */
 static const char *target_read_json(void *variable, const mirror_value_rule_t *rule, yajl_val json,
                                     apr_pool_t *pool)
 {
