@@ -1,6 +1,6 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE.
  *
- * shared/breaker.c - down and up. See shared/breaker.h.
+ * shared/breaker.c - the circuit breaker. See shared/breaker.h.
  */
 #include <httpd.h>
 #include <http_config.h>
@@ -15,8 +15,8 @@ APLOG_USE_MODULE(proxy_mirror);
 /* No `retry` and no `connect_timeout` is longer than a week (attributes/attributes.c). */
 #define MIRROR_LONGEST apr_time_from_sec(2 * 7 * 24 * 3600 + 60)
 
-/* Whether a mirror that counts as down until `until` still does, if nobody can have made that later
- * than `longest` from now. The word lies in shared memory. */
+/* Return whether the mirror is still down at `now`. `until` is in shared memory: a time later than
+ * `now` + `longest` was not written by this code. */
 static int is_ahead(apr_uint64_t until, apr_time_t now, apr_interval_time_t longest)
 {
     return until > (apr_uint64_t)now && until - (apr_uint64_t)now <= (apr_uint64_t)longest;
@@ -48,7 +48,8 @@ void mirror_breaker_forgo(mirror_lane_t *lane)
     apr_uint64_t now = (apr_uint64_t)mirror_clock_now();
 
     if (until > now) {
-        apr_atomic_cas64(word, now, until); /* if it fails, somebody knows better */
+        /* if this fails, another thread has newer information */
+        apr_atomic_cas64(word, now, until);
     }
 }
 

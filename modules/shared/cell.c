@@ -82,5 +82,5 @@ double mirror_cell_quantile(const mirror_cell_t *sum, double q)
         }
         before += here;
     }
-    return mirror_cell_latency_ms[MIRROR_CELL_BUCKETS - 2]; /* or longer, nobody knows how much */
+    return mirror_cell_latency_ms[MIRROR_CELL_BUCKETS - 2]; /* the last bucket has no upper bound */
 }

@@ -1,11 +1,10 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE.
  *
- * shared/damage.c - what in shared memory was written by something else than this module.
- * See shared/table.h.
+ * shared/damage.c - detection of foreign data in shared memory. See shared/table.h.
  *
- * Only what can never be so without that counts, whatever children are just doing. It is no
- * protection: what the parent reads elsewhere is bounded, whether or not something is found here.
- * It is for the log, and to begin anew.
+ * Only states that the module's own code cannot produce count as damage. Detection is not a
+ * protection: the parent bounds all values that it reads, with or without damage. Damage is logged,
+ * and the next reload replaces the segment.
  */
 #include <httpd.h>
 #include <http_config.h>

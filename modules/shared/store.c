@@ -2,8 +2,8 @@
  *
  * shared/store.c - a text in shared memory. See shared/store.h.
  *
- * Texts are moved in atomic words, as one that is being read may be written to: then the version
- * has moved on, and what was read is thrown away.
+ * Texts are copied in atomic words, because a writer may change the text during a read. In that
+ * case the version has changed, and the reader discards its copy.
  */
 #include <errno.h>
 #include <signal.h>
@@ -35,8 +35,8 @@ static mirror_store_place_t *place_of(mirror_store_t *store, apr_uint64_t versio
     return &store->places[version >> 1 & 1];
 }
 
-/* The next one with a text: of another place, if there is one in force. 0: there is none any more,
- * and nobody ever counted that far. */
+/* Return the next version with a text, in the other buffer if one is in force. 0: versions are
+ * exhausted. */
 static apr_uint64_t after(apr_uint64_t version)
 {
     return (version | 1) + 1;
@@ -55,7 +55,7 @@ int mirror_store_drop(apr_uint64_t *version, apr_uint64_t expected)
 
 /* ---- places ---- */
 
-/* Bytes of the text that the place has, with its NUL. */
+/* Return the size in bytes of the text in the buffer, with its NUL. */
 static apr_size_t size_of(mirror_store_place_t *place)
 {
     apr_uint64_t size = apr_atomic_read64(&place->size);
@@ -70,7 +70,7 @@ typedef struct buffer_t {
     apr_pool_t *pool;
 } buffer_t;
 
-/* Copy the text of a place, which may be written to meanwhile. */
+/* Copy the text of a buffer. A writer may change it at the same time. */
 static void copy_place(mirror_store_text_t *text, mirror_store_place_t *place, buffer_t *buffer)
 {
     apr_size_t size = size_of(place);

@@ -1,18 +1,17 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE.
  *
- * shared/store.h - a text in shared memory that is exchanged as a whole: what the manager has set
- * of a mirror.
+ * shared/store.h - the manager's override of a mirror as a text in shared memory, replaced as a
+ * whole.
  *
- * There are two places for a text, and a word, the version, that tells which of them is in force: a
- * writer fills the other one and then moves the version on. So a reader never waits and never gets
- * half a text, whenever a writer is killed: it takes a copy and then compares the version. An even
- * version has a text; an odd one has none, so that a text is dropped by one exchange of the word,
- * without the lock. Versions only grow. A text may be a secret: it is never logged.
+ * A store has two buffers and a word, the version, that selects the current buffer. A writer fills
+ * the other buffer and then increments the version. A reader copies the text and then compares the
+ * version. So a reader never waits and never returns a partial text, even if a writer is killed. An
+ * even version has a text; an odd one has none, so one exchange of the word drops a text without
+ * the lock. Versions only grow. A text may contain a secret and is never logged.
  *
- * Any process that has the memory may write anything to it, at any time. So sizes are read once and
- * bounded, no loop goes on because a word changes, and the lock is a word that holds a process id
- * and nothing that an address is made of. The parent, which is root, neither takes the lock nor
- * parses a text.
+ * Any process that maps the memory may write anything to it at any time. So sizes are read once and
+ * bounded, and no loop depends on a changing word. The lock is a word with a process id, from which
+ * no address is derived. The parent, which is root, neither takes the lock nor parses a text.
  */
 #ifndef MIRROR_SHARED_STORE_H
 #define MIRROR_SHARED_STORE_H
@@ -21,64 +20,65 @@
 #include <apr_errno.h>
 #include <apr_pools.h>
 
-/* The longest text, with its NUL. */
+/* The maximum size of a text, with its NUL, in bytes. */
 #define MIRROR_STORE_SIZE 65536
 
-/* Of those who write to stores, in memory that is zero at first. Atomic: a count, and the process
- * that has it or 0. */
+/* The lock of writers, in memory that is initially zero. Atomic: a count, and the process id of the
+ * owner or 0. */
 typedef apr_uint64_t mirror_store_lock_t;
 
 typedef struct mirror_store_place_t {
-    apr_uint64_t config; /* atomic, as all here */
-    apr_uint64_t size;   /* of the text, with its NUL; 0: there is none */
+    apr_uint64_t config; /* atomic, like all members */
+    apr_uint64_t size;   /* size of the text with its NUL, bytes; 0 = no text */
     apr_uint64_t words[MIRROR_STORE_SIZE / sizeof(apr_uint64_t)];
 } mirror_store_place_t;
 
 typedef struct mirror_store_t {
-    mirror_store_place_t places[2]; /* by the last bit but one of the version */
+    mirror_store_place_t places[2]; /* the second lowest bit of the version is the index */
 } mirror_store_t;
 
 typedef struct mirror_store_text_t {
-    const char *text;     /* NULL: there is none */
-    apr_uint64_t config;  /* what was given with it */
-    apr_uint64_t version; /* 0: nothing was ever written */
+    const char *text;     /* NULL = no text */
+    apr_uint64_t config;  /* `config` stored with the text */
+    apr_uint64_t version; /* 0 = never written */
 } mirror_store_text_t;
 
-/* ---- parent; nothing here waits, and no text is looked at ---- */
+/* ---- parent; these functions do not wait and do not parse a text ---- */
 
-/* Drop what is stored if it was stored with another `config`. Returns 1 if it was. */
+/* Drop the stored text if it was stored with another `config`. Returns 1 if it was. */
 int mirror_store_drop_others(apr_uint64_t *version, mirror_store_t *store, apr_uint64_t config);
 
-/* Move what is stored from one store to another, which is empty and which no other process has yet.
- * Whoever changes the former one afterwards gets APR_EAGAIN. Nothing is moved if its version does
- * not stand still. */
+/* Move the stored text to another store, which is empty and not yet visible to other processes.
+ * Later writes to the former store return APR_EAGAIN. If the former version keeps changing, nothing
+ * is moved. */
 void mirror_store_move(apr_uint64_t *version, mirror_store_t *store, apr_uint64_t *former_version,
                        mirror_store_t *former);
 
-/* The process `pid` has ended: what it held is free. */
+/* Release the lock if the ended process `pid` owns it. */
 void mirror_store_lock_release(mirror_store_lock_t *lock, apr_uint32_t pid);
 
 /* ---- any thread of any process ---- */
 
-/* Whether a process has this number, which may be any; 0 and what is no process id: 0. */
+/* Return whether a process with this id exists. `pid` may be any number; the result is 0 for 0 and
+ * for invalid ids. */
 int mirror_store_is_alive(apr_uint32_t pid);
 
-/* ---- the same; `version` is that of this store ---- */
+/* ---- any thread of any process; `version`: the version of this store ---- */
 
-/* Copy what is stored to `pool`. Never waits. If versions follow each other too fast, there is
- * none. */
+/* Copy the stored text to `pool`. Never waits. If the version changes too fast, the result has no
+ * text. */
 void mirror_store_read(mirror_store_text_t *text, apr_uint64_t *version, mirror_store_t *store,
                        apr_pool_t *pool);
 
-/* Drop what is stored if the version is still `expected`. Returns 1 if that was done by this call.
- * Never waits. */
+/* Drop the stored text if the version is still `expected`. Returns 1 if this call dropped it. Never
+ * waits. */
 int mirror_store_drop(apr_uint64_t *version, apr_uint64_t expected);
 
 /* ---- any thread of a child ---- */
 
-/* Store `text` (NULL: none) and `config`, if the version is still `expected`. APR_EAGAIN: it is
- * not, and nothing was done. APR_ENOSPC: the text is too long. APR_TIMEUP: the lock could not be
- * had within seconds. */
+/* Store `text` (NULL = none) and `config` if the version is still `expected`. Errors: APR_EAGAIN if
+ * it is not; APR_ENOSPC if the text is too long; APR_TIMEUP if the lock was not available within
+ * seconds. On error nothing is stored. */
 apr_status_t mirror_store_write(apr_uint64_t *version, mirror_store_t *store,
                                 mirror_store_lock_t *lock, apr_uint64_t expected,
                                 apr_uint64_t config, const char *text);

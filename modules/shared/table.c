@@ -1,14 +1,14 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE.
  *
- * shared/table.c - what children share: the segment, and which mirror has which slot. See
- * shared/table.h for the picture.
+ * shared/table.c - the segment, and the assignment of slots to mirrors. See shared/table.h.
  *
- * A page of shared memory costs nothing until it is touched, and for shared memory reading is
- * touching. So nothing here looks at slots and worker slots that were never used, and new memory, which
- * is zero, is not cleared.
+ * A page of shared memory is allocated when it is first touched, and a read is a touch. So this
+ * file does not read slots and worker slots that were never used, and does not clear new memory,
+ * which is zero.
  *
  * The module is unloaded at every reload, so no function of it may be a cleanup of the process
- * pool. What is found again may be another version's: kept_t alone is the same in all versions.
+ * pool. Retained data may stem from another version of the module: only kept_t is the same in all
+ * versions.
  */
 #include <string.h>
 
@@ -27,11 +27,11 @@ APLOG_USE_MODULE(proxy_mirror);
 #define SPARE   16 /* worker slots for children that the MPM forks before it has seen others end */
 #define SEGMENT mirror_table_segment_t
 
-/* What ap_retained_data_get finds after a restart: the parent's own memory. */
+/* The retained data (ap_retained_data_get), private to the parent. */
 typedef struct kept_t {
-    apr_uint32_t layout[6]; /* of `segment` and of what it points to; if it is another one, only
-                               `pool` is of use */
-    apr_pool_t *pool;       /* has the segment; NULL: there is none */
+    /* layout of `segment` and its members; if it differs, only `pool` is valid */
+    apr_uint32_t layout[6];
+    apr_pool_t *pool; /* pool of the segment; NULL = none */
     SEGMENT *segment;
 } kept_t;
 
@@ -73,8 +73,8 @@ static apr_uint64_t size_needed(apr_uint64_t slots, apr_uint64_t worker_slots)
            worker_slots * slots * MIRROR_TABLE_CELL_SIZE + slots * MIRROR_TABLE_STORE_SIZE;
 }
 
-/* Where its parts are. apr_shm puts a size in front of what it gives out (which it never reads), so
- * that is not aligned. */
+/* Set the addresses of the parts. apr_shm prepends a size, which it never reads, so `base` is not
+ * aligned. */
 static void lay_out(SEGMENT *segment, void *base)
 {
     segment->header = (mirror_table_header_t *)MIRROR_TABLE_ALIGNED((apr_uintptr_t)base);
@@ -89,7 +89,7 @@ static void lay_out(SEGMENT *segment, void *base)
                                            MIRROR_TABLE_CELL_SIZE;
 }
 
-/* Make a segment, and keep it in place of the one before, which is the caller's then. */
+/* Create a segment and retain it in place of the former one, which the caller then owns. */
 static apr_status_t create(kept_t *kept, apr_pool_t *process, apr_uint32_t slots)
 {
     apr_uint32_t worker_slots = worker_slots_needed();
@@ -124,7 +124,7 @@ static apr_status_t create(kept_t *kept, apr_pool_t *process, apr_uint32_t slots
     return APR_SUCCESS;
 }
 
-/* No child that still has the segment is to change a mirror there, and say that it has. */
+/* Prevent children that still use the segment from storing changes that would be lost. */
 static void close_changes(SEGMENT *segment)
 {
     apr_uint32_t i;
@@ -134,7 +134,7 @@ static void close_changes(SEGMENT *segment)
     }
 }
 
-/* Put a new segment in place of the kept one. *former: texts can be moved from it; NULL if not. */
+/* Replace the retained segment by a new one. *former: segment to move texts from; NULL = none. */
 static apr_status_t replace(SEGMENT **former, kept_t *kept, server_rec *s, int slots, int damaged)
 {
     kept_t before = *kept;
@@ -242,7 +242,7 @@ apr_uint32_t mirror_table_worker_slots(mirror_table_t *table)
 
 /* ---- slots ---- */
 
-/* Empty the slot of a mirror that is gone. */
+/* Clear the slot of a removed mirror. */
 static void clear(mirror_table_t *table, mirror_slot_t *slot)
 {
     apr_uint32_t worker_slots = mirror_table_worker_slots(table), worker_slot;
@@ -261,12 +261,11 @@ static void clear(mirror_table_t *table, mirror_slot_t *slot)
     apr_atomic_set64(&slot->limit_closed, 0);
     apr_atomic_set64(&slot->limit_shared, 0);
     apr_atomic_set64(&slot->limit_silent, 0);
-    apr_atomic_set64(&slot->version, 0); /* nothing is stored */
+    apr_atomic_set64(&slot->version, 0); /* no text is stored */
 }
 
-/* The index of a slot whose mirror is gone for good; slots_max if there is none. The load before
- * does not count as gone, because a name that comes later in this configuration could be one of
- * its. */
+/* Return the index of a slot whose mirror was removed; slots_max if there is none. A mirror of the
+ * previous load does not count as removed, because this configuration may still define it. */
 static apr_uint32_t find_gone(mirror_table_t *table)
 {
     SEGMENT *segment = table->segment;
@@ -282,7 +281,7 @@ static apr_uint32_t find_gone(mirror_table_t *table)
     return i;
 }
 
-/* The index of the mirror's slot; slots_used if it has none. */
+/* Return the index of the mirror's slot; slots_used if it has none. */
 static apr_uint32_t find(const SEGMENT *segment, const char *name)
 {
     apr_uint32_t i = 0;
@@ -293,7 +292,7 @@ static apr_uint32_t find(const SEGMENT *segment, const char *name)
     return i;
 }
 
-/* A new slot gets what was stored for its mirror in the segment before. */
+/* Move the text of a mirror from the former segment to its new slot. */
 static void move_text(mirror_table_t *table, mirror_slot_t *slot, const char *name)
 {
     SEGMENT *former = table->former;

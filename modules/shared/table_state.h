@@ -1,12 +1,12 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE.
  *
- * shared/table_state.h - the inside of shared memory and of what each process keeps of it, for
- * the files of this wing alone.
+ * shared/table_state.h - the layout of shared memory and the private state of each process; only
+ * for files of modules/shared.
  *
- * Code that runs in a child may write anything to shared memory, at any time; the parent is root.
- * So nothing of which an address, a size or the bound of a loop is made is read from there, but
- * from a mirror_table_segment_t: private memory of the parent, which a child inherits as a copy
- * of its own. The parent alone changes it.
+ * Code in a child may write anything to shared memory, at any time; the parent is root. So
+ * addresses, sizes and loop bounds are never read from shared memory. They are in a
+ * mirror_table_segment_t: private memory of the parent, of which a child inherits a copy. Only the
+ * parent changes it.
  */
 #ifndef MIRROR_SHARED_TABLE_STATE_H
 #define MIRROR_SHARED_TABLE_STATE_H
@@ -16,7 +16,7 @@
 #include "shared/table.h"
 
 #define MIRROR_TABLE_MAGIC      APR_UINT64_C(0x4d6972726f725634)
-#define MIRROR_TABLE_SHARED     0 /* the worker slot of those that found no other */
+#define MIRROR_TABLE_SHARED     0 /* the worker slot shared by children without one of their own */
 #define MIRROR_TABLE_ALIGNED(n) (((apr_size_t)(n) + 63) / 64 * 64) /* to a cache line */
 #define MIRROR_TABLE_LOWER(w)   ((apr_uint32_t)(w))
 #define MIRROR_TABLE_UPPER(w)   ((apr_uint32_t)((w) >> 32))
@@ -30,56 +30,57 @@
 /* ---- in shared memory ---- */
 
 typedef struct mirror_table_header_t {
-    /* the parent writes these three, and reads them only to find that others have */
+    /* written by the parent; read only to detect foreign writes */
     apr_uint64_t magic;
-    apr_uint32_t slots_used;        /* atomic: for children of earlier loads */
-    apr_uint32_t load;              /* atomic: the newest */
-    apr_uint32_t worker_slots_used; /* atomic: worker slots below were used at some time */
-    mirror_store_lock_t lock;       /* of children that write to stores */
+    apr_uint32_t slots_used;        /* atomic; read by children of earlier loads */
+    apr_uint32_t load;              /* atomic: number of the newest load */
+    apr_uint32_t worker_slots_used; /* atomic: number of worker slots ever used */
+    mirror_store_lock_t lock;       /* lock of children that write to stores */
 } mirror_table_header_t;
 
 typedef struct mirror_table_worker_slot_t {
-    apr_uint64_t owner;  /* atomic: load and pid of the child; 0: free */
-    apr_uint64_t reaper; /* atomic: a count, and the pid that reaps it or 0 */
+    apr_uint64_t owner;  /* atomic: load and pid of the child; 0 = free */
+    apr_uint64_t reaper; /* atomic: a count, and the pid of the reaping process or 0 */
 } mirror_table_worker_slot_t;
 
 /* ---- private ---- */
 
 typedef struct mirror_table_mirror_t {
-    char name[68];     /* NUL-ended */
-    apr_uint32_t load; /* the last load of the configuration that had this mirror */
+    char name[68];     /* NUL-terminated */
+    apr_uint32_t load; /* number of the last load with this mirror */
 } mirror_table_mirror_t;
 
-/* A child that runs, as the MPM told. */
+/* A running child, as reported by the MPM. */
 typedef struct mirror_table_child_t {
     apr_uint32_t pid;
-    apr_uint32_t load; /* that it runs */
+    apr_uint32_t load; /* number of the load that the child runs */
 } mirror_table_child_t;
 
 typedef struct mirror_table_segment_t {
-    apr_pool_t *pool; /* has this, and the shared memory */
+    apr_pool_t *pool; /* pool of this structure and of the shared memory */
     mirror_table_header_t *header;
     char *slots;
     mirror_table_worker_slot_t *worker_slots;
     char *cells;
     char *stores;
-    apr_size_t size; /* from the header to the end */
+    apr_size_t size; /* bytes from the header to the end */
     apr_uint32_t slots_max;
     apr_uint32_t worker_slots_max;
-    apr_uint32_t slots_used;        /* slots below have a mirror */
-    apr_uint32_t load;              /* how often the configuration was loaded */
-    int told;                       /* the log has the line of damage */
-    mirror_table_mirror_t *mirrors; /* by slot */
-    apr_array_header_t *children;   /* of mirror_table_child_t, since this segment was made */
+    apr_uint32_t slots_used;        /* number of slots with a mirror */
+    apr_uint32_t load;              /* number of loads of the configuration */
+    int told;                       /* 1 if damage was logged */
+    mirror_table_mirror_t *mirrors; /* indexed by slot */
+    /* of mirror_table_child_t, started since this segment was created */
+    apr_array_header_t *children;
 } mirror_table_segment_t;
 
 struct mirror_table_t {
     struct server_rec *server;
     mirror_table_segment_t *segment;
     mirror_table_segment_t
-        *former; /* startup: what this load has replaced, while texts are moved from it; or NULL */
-    apr_uint32_t load; /* this one */
-    int is_child;      /* this process has claimed a worker slot */
+        *former;       /* startup: the replaced segment, while texts are moved from it; else NULL */
+    apr_uint32_t load; /* number of the load of this table */
+    int is_child;      /* 1 if this process has claimed a worker slot */
 };
 
 static inline mirror_slot_t *mirror_table_slot_at(const mirror_table_segment_t *segment,
@@ -102,18 +103,17 @@ static inline mirror_cell_t *mirror_table_cell_at(const mirror_table_segment_t *
                                  MIRROR_TABLE_CELL_SIZE);
 }
 
-/* parent: the oldest load that a child runs. */
+/* Return the number of the oldest load that a child runs. Parent. */
 apr_uint32_t mirror_table_oldest_load(mirror_table_segment_t *segment);
 
-/* parent, startup: free the worker slots and locks of processes that are no children of ours, and so of
- * what a child has written there to keep others out. */
+/* Free the worker slots and locks of processes that are not children of this parent. Parent,
+ * startup. A child may have written such entries to block other children. */
 void mirror_table_tidy(mirror_table_t *table);
 
-/* parent: what in shared memory is not as the parent and children write it, for people; NULL:
- * nothing was found. */
+/* Return a description of foreign data in shared memory; NULL if none was found. Parent. */
 const char *mirror_table_damage(const mirror_table_segment_t *segment);
 
-/* parent: log that once. Returns whether damage was ever found. */
+/* Log damage once. Returns whether damage was ever found. Parent. */
 int mirror_table_report_damage(mirror_table_segment_t *segment, struct server_rec *server);
 
 #endif

@@ -1,6 +1,6 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE.
  *
- * shared/totals.c - the sums of what children have counted. See shared/table.h.
+ * shared/totals.c - sums over all children. See shared/table.h.
  */
 #include <string.h>
 
@@ -14,7 +14,7 @@ static void add_up(apr_uint64_t *sum, apr_uint64_t *part, int n)
     }
 }
 
-/* What could not be, had children alone counted: more outcomes than requests. */
+/* Correct impossible sums, caused by foreign writes: more outcomes than requests. */
 static void make_whole(mirror_cell_t *sum)
 {
     apr_uint64_t ended = 0;
@@ -36,8 +36,8 @@ void mirror_totals_sum(mirror_totals_t *totals, mirror_table_t *table, const mir
     for (i = 0; i < worker_slots; i++) {
         mirror_cell_t *cell = mirror_table_cell(table, (int)i, slot);
 
-        /* What a copy is counted in last is read first: so seen has every copy that is in one of
-         * the others. */
+        /* Read in the opposite order of counting, so that seen includes every copy of the other
+         * counters. */
         add_up(sum->outcomes, cell->outcomes, MIRROR_OUTCOME_COUNT);
         add_up(&sum->in_flight, &cell->in_flight, 1);
         add_up(&sum->seen, &cell->seen, 1);

@@ -1,15 +1,16 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE.
  *
- * shared/worker_slots.c - the worker slots of children, and which children there are. See shared/table.h.
+ * shared/worker_slots.c - the worker slots of children, and the running children. See
+ * shared/table.h.
  *
- * A worker slot has two words. Its owner is changed from 0 by the child that claims it, and back to 0 by
- * that child or by the process that reaps it. Its reaper is a lock for the latter: it holds the
- * pid of the process that reaps, so when that one is killed in the middle the next may break the
- * lock; settling twice does no harm, as the second time nothing is left to be moved. Nobody waits
- * for it. The upper half of each word keeps a pid that comes back from being taken for the one
- * before: in the owner the load of the configuration that the child runs, in the reaper a count.
+ * A worker slot has two words. The child that claims it changes its owner from 0; that child, or
+ * the process that reaps it, changes the owner back to 0. Its reaper is the lock of reaping: it
+ * contains the pid of the reaping process. If that process is killed, the next one may break the
+ * lock. A second reap is harmless, because no counts are left to move. No process waits for the
+ * lock. The upper half of each word detects a reused pid: in the owner it is the load of the
+ * configuration that the child runs, in the reaper a count.
  *
- * Which children run, and with which load, the parent notes in its own memory as the MPM tells it.
+ * The parent records running children and their loads in its own memory, as the MPM reports them.
  */
 #include <unistd.h>
 
@@ -69,8 +70,8 @@ static void unlock(mirror_table_worker_slot_t *worker_slot)
     apr_atomic_cas64(&worker_slot->reaper, (apr_uint64_t)UPPER(reaper) << 32, reaper);
 }
 
-/* Reap the worker slot if its owner still is `owner`, unless another process is just doing so. `known`:
- * that child has ended for sure, though a process may have its pid. */
+/* Reap the worker slot if its owner still is `owner`, unless another process reaps it. `known`: the
+ * child has certainly ended, though another process may have its pid. */
 static void reap_worker_slot(mirror_table_t *table, apr_uint32_t i, apr_uint64_t owner, int known)
 {
     mirror_table_worker_slot_t *worker_slot = &table->segment->worker_slots[i];
@@ -85,8 +86,8 @@ static void reap_worker_slot(mirror_table_t *table, apr_uint32_t i, apr_uint64_t
     }
 }
 
-/* The worker slot of a process that has ended. It has one, so no more are reaped, whatever is written in
- * others. */
+/* Reap the worker slot of an ended process. Only the first match is reaped: a process has one worker
+ * slot, and foreign writes may have copied its pid to others. */
 static void reap(mirror_table_t *table, apr_uint32_t pid)
 {
     apr_uint32_t worker_slots = mirror_table_worker_slots(table), i;
@@ -185,7 +186,7 @@ void mirror_table_child_ended(mirror_table_t *table, apr_int64_t pid)
     mirror_table_report_damage(segment, table->server);
 }
 
-/* Whether a process that may hold something in this segment has this number. */
+/* Return whether a process with this id may hold a lock in this segment. */
 static int is_ours(const mirror_table_segment_t *segment, apr_uint32_t pid)
 {
     return find_child(segment->children, pid) >= 0;
@@ -215,8 +216,8 @@ void mirror_table_tidy(mirror_table_t *table)
 
 /* ---- child ---- */
 
-/* What an earlier process left that had the pid which is now ours: no other process would find it
- * dead. */
+/* Reap what an earlier process with our pid left behind. Other processes cannot detect that it
+ * ended. */
 static void reap_former_self(mirror_table_t *table, apr_uint32_t self)
 {
     apr_uint32_t worker_slots = mirror_table_worker_slots(table), i;
