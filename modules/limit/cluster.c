@@ -1,12 +1,12 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE.
  *
- * limit/cluster.c - the count is kept in a Redis Cluster. See limit/limit.h.
+ * limit/cluster.c - the strategy redis-cluster. See limit/limit.h.
  *
- * A limit is one key, so one node owns it. Any node is asked, and says who that is (MOVED); the
- * owner is remembered, and the connection to it kept. While its slot is on the move it sends us to
- * the next owner for this one time (ASK). When the owner is gone, the seeds are asked again, one
- * after the other. All of that is one question, with one deadline, and a bound on how often one is
- * sent elsewhere: nodes may send to one that is dead, or in a circle.
+ * A limit is one key, which one node owns. Any other node redirects to the owner (MOVED); the owner
+ * is remembered, and its connection is kept. While the key's slot migrates, the owner redirects
+ * single commands to the next owner (ASK). If the owner fails, the seeds are queried in turn. One
+ * lookup comprises all of that. It has one deadline and a limit of redirections, because nodes may
+ * redirect to a dead node or in a circle.
  */
 #include <ap_provider.h>
 #include <apr_strings.h>
@@ -19,12 +19,12 @@
 /* How often one question follows a redirect, and how often it tries anything. */
 #define HOPS_MAX  5
 #define TRIES_MAX 32
-/* Before a node is asked again that cannot say just now. */
+/* The delay before a retry at a node that is temporarily unable to reply. */
 #define WAIT apr_time_from_msec(20)
 
 typedef struct node_t {
     char host[256];
-    apr_port_t port; /* 0: none */
+    apr_port_t port; /* 0 = no node */
 } node_t;
 
 typedef struct cluster_t {
@@ -33,9 +33,9 @@ typedef struct cluster_t {
     mirror_redis_login_t login;
     node_t *seeds;
     int seed_count;
-    int seed;                              /* the one to ask next */
-    node_t owner;                          /* as far as we know */
-    mirror_redis_connection_t *connection; /* NULL: there is none */
+    int seed;                              /* index of the next seed */
+    node_t owner;                          /* last known owner */
+    mirror_redis_connection_t *connection; /* NULL = not connected */
 } cluster_t;
 
 /* One question on its way. */
@@ -43,13 +43,13 @@ typedef struct lookup_t {
     mirror_limit_answer_t *answer;
     apr_int64_t wanted;
     apr_time_t deadline;
-    node_t node; /* that is asked now */
+    node_t node; /* current node */
     int asking;  /* it is not the owner yet */
     int hops;
     int lost; /* nodes that were of no use */
 } lookup_t;
 
-/* What to do next. */
+/* The next step of a lookup. */
 typedef enum { NEXT_DONE, NEXT_FAIL, NEXT_GO, NEXT_WAIT } next_e;
 
 /* ---- state ---- */
@@ -115,8 +115,8 @@ static void cluster_close(void *state)
 
 /* ---- one node ---- */
 
-/* Have a connection to the node of the lookup. As it may be one of those that say nothing at all,
- * it gets only half of the time that is left. */
+/* Connect to the current node of the lookup. The node may not respond at all, so it gets half of
+ * the remaining time. */
 static apr_status_t reach(cluster_t *cluster, lookup_t *lookup)
 {
     apr_time_t now = mirror_clock_now();
@@ -155,7 +155,7 @@ static apr_status_t ask_node(const mirror_redis_reply_t **reply, cluster_t *clus
 
 /* ---- the lookup ---- */
 
-/* The node is of no use: ask the next seed, who may know better who the owner is. */
+/* Give up the node and continue with the next seed, which may have a newer owner. */
 static next_e lose_node(cluster_t *cluster, lookup_t *lookup, next_e then)
 {
     cluster->seed = (cluster->seed + 1) % cluster->seed_count;

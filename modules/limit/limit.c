@@ -1,6 +1,6 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE.
  *
- * limit/limit.c - what all children together know of a limit. See limit/limit.h.
+ * limit/limit.c - the state of a limit, shared by all children. See limit/limit.h.
  */
 #include <httpd.h>
 #include <ap_provider.h>

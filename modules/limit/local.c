@@ -1,7 +1,7 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE.
  *
- * limit/local.c - the count is kept in the mirror's slot of shared memory, for all children of
- * this httpd. See limit/limit.h.
+ * limit/local.c - the strategy local: the count is in the mirror's slot of shared memory, for all
+ * children of this httpd. See limit/limit.h.
  */
 #include <ap_provider.h>
 

@@ -1,11 +1,11 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE.
  *
- * limit/redis.c - the count is kept on one Redis server, for all nodes that name the mirror alike.
- * See limit/limit.h.
+ * limit/redis.c - the strategy redis: one Redis server counts for all nodes that use the same
+ * mirror name. See limit/limit.h.
  *
- * The connection is kept from one question to the next. One that the server has closed meanwhile
- * is made anew within the same question: whatever that question had counted is then lost, which is
- * never one too many.
+ * The connection is kept between requests. If the server has closed it, the same request
+ * reconnects. Copies that the failed request had counted are then lost; the limit is never
+ * exceeded.
  */
 #include <ap_provider.h>
 #include <apr_strings.h>
@@ -19,7 +19,7 @@ typedef struct redis_t {
     mirror_redis_login_t login;
     const char *host;
     apr_port_t port;
-    mirror_redis_connection_t *connection; /* NULL: there is none */
+    mirror_redis_connection_t *connection; /* NULL = not connected */
 } redis_t;
 
 static const char *redis_missing(const mirror_t *mirror, const mirror_settings_t *settings,

@@ -15,8 +15,8 @@
 #include "limit/redis_connection.h"
 
 #define ARGUMENTS_MAX 8
-/* A connection that was not used for longer is made anew, before something on the way has forgotten
- * it. */
+/* The maximum idle time. An older connection is replaced, because a firewall may have dropped its
+ * state. */
 #define IDLE_MAX apr_time_from_sec(30)
 
 struct mirror_redis_connection_t {
@@ -25,7 +25,7 @@ struct mirror_redis_connection_t {
     mirror_redis_reader_t *reader;
     const char *host;
     apr_port_t port;
-    const char *password; /* not to be shown; NULL: there is none */
+    const char *password; /* must not be logged; NULL = none */
     apr_time_t used;      /* last */
     int stale;
 };
@@ -53,7 +53,7 @@ static apr_status_t put_error(char fault[MIRROR_REDIS_FAULT], const char *host, 
     return rv;
 }
 
-/* Redis may repeat what it was sent: then only the first word of an error is shown. */
+/* Redis may repeat arguments in an error, so only the first word is shown. */
 void mirror_redis_connection_refuse(char fault[MIRROR_REDIS_FAULT],
                                     const mirror_redis_connection_t *redis,
                                     const mirror_redis_reply_t *reply)
@@ -177,7 +177,7 @@ int mirror_redis_connection_was_stale(const mirror_redis_connection_t *redis)
     return redis->stale;
 }
 
-/* A command of which nothing but OK is expected. */
+/* Send a command whose only expected reply is OK. */
 static apr_status_t require_ok(mirror_redis_connection_t *redis, int argc, const char *const *argv,
                                apr_time_t deadline, char fault[MIRROR_REDIS_FAULT])
 {
@@ -187,7 +187,7 @@ static apr_status_t require_ok(mirror_redis_connection_t *redis, int argc, const
 
     if (rv == APR_SUCCESS &&
         (reply->type != MIRROR_REDIS_STATUS || strcmp(reply->text, "OK") != 0)) {
-        /* Only the first word: Redis may repeat what it was sent. */
+        /* only the first word: Redis may repeat arguments */
         apr_cpystrn(code, reply->type == MIRROR_REDIS_ERROR ? reply->text : "a wrong reply",
                     sizeof(code));
         code[strspn(code, "ABCDEFGHIJKLMNOPQRSTUVWXYZ_")] = '\0';
@@ -252,8 +252,8 @@ static apr_status_t connect_socket(mirror_redis_connection_t *redis, apr_time_t 
     return rv == APR_SUCCESS ? rv : put_error(fault, redis->host, redis->port, "connect", rv);
 }
 
-/* What the transport has to do on the socket; not once the child ends, when what it needs may be
- * unloaded. */
+/* Run the transport's `open`, such as the TLS handshake; not if the child ends, because mod_ssl may
+ * be unloaded. */
 static apr_status_t shake_hands(mirror_redis_connection_t *redis, apr_time_t deadline,
                                 char fault[MIRROR_REDIS_FAULT])
 {
@@ -285,7 +285,7 @@ apr_status_t mirror_redis_connection_open(mirror_redis_connection_t **out, const
 
     *out = NULL;
     apr_pool_create(&pool, parent);
-    apr_pool_tag(pool, "mirror_redis"); /* of whoever uses the connection */
+    apr_pool_tag(pool, "mirror_redis"); /* used by the thread that uses the connection */
     redis = apr_pcalloc(pool, sizeof(*redis));
     redis->pool = pool;
     redis->host = apr_pstrdup(pool, host);

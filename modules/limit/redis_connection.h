@@ -1,11 +1,10 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE.
  *
- * limit/redis_connection.h - a connection to a Redis server: commands and replies, one at a time,
- * each with one deadline.
+ * limit/redis_connection.h - a connection to a Redis server: one command and reply at a time.
  *
- * A connection belongs to one mirror. It is used by one thread at a time, and waits: a helper's,
- * while it opens it or asks. Deadlines are mirror_clock_now()'s time and hold for a whole step,
- * however slowly its bytes come.
+ * A connection belongs to one mirror. One thread at a time uses it: a helper, which blocks while it
+ * opens the connection or sends a command. Deadlines are times of mirror_clock_now() and cover a
+ * whole step, however slowly bytes arrive.
  */
 #ifndef MIRROR_LIMIT_REDIS_CONNECTION_H
 #define MIRROR_LIMIT_REDIS_CONNECTION_H
@@ -16,44 +15,45 @@
 #include "limit/redis_login.h"
 #include "limit/redis_reply.h"
 
-/* Why something failed, for the log: printable, without passwords. */
+/* The size of an error message for the log: printable, without passwords; bytes. */
 #define MIRROR_REDIS_FAULT 160
 
 typedef struct mirror_redis_connection_t mirror_redis_connection_t;
 
 /* ---- helper threads ---- */
 
-/* Look up, connect, shake hands if it is to be TLS, log in. *redis owns a pool of its own below
- * `pool`; NULL with an error, and `fault` says why. */
+/* Open a connection: lookup, connect, TLS handshake if configured, login. *redis has a pool of its
+ * own below `pool`. On error *redis is NULL and `fault` has the reason. */
 apr_status_t mirror_redis_connection_open(mirror_redis_connection_t **redis, const char *host,
                                           apr_port_t port, const mirror_redis_login_t *login,
                                           apr_time_t deadline, apr_pool_t *pool,
                                           char fault[MIRROR_REDIS_FAULT]);
 
-/* Send a command and read its reply, valid until the next command. With an error, `fault` says why,
- * and the connection is good for nothing but to be closed. An error that Redis replies is a reply.
- * */
+/* Send a command and read its reply, which is valid until the next command. On error `fault` has
+ * the reason, and the connection must be closed. An error reply of Redis is a reply. */
 apr_status_t mirror_redis_connection_command(const mirror_redis_reply_t **reply,
                                              mirror_redis_connection_t *redis, int argc,
                                              const char *const *argv, apr_time_t deadline,
                                              char fault[MIRROR_REDIS_FAULT]);
 
-/* The last command failed because the server had closed the connection without a word of a reply.
- * */
+/* Return whether the last command failed because the server had closed the connection before any
+ * byte of the reply. */
 int mirror_redis_connection_was_stale(const mirror_redis_connection_t *redis);
 
-/* The reply is none that could be used: say so in `fault`, with what an error says. */
+/* Write to `fault` that the reply is unusable, with the text of an error reply. */
 void mirror_redis_connection_refuse(char fault[MIRROR_REDIS_FAULT],
                                     const mirror_redis_connection_t *redis,
                                     const mirror_redis_reply_t *reply);
 
 /* ---- any thread ---- */
 
-/* A server as a <Proxy> section would name it: rediss://host:port, an IPv6 address in brackets. */
+/* Return the URL of a server as a <Proxy> section names it: rediss://host:port, an IPv6 address in
+ * brackets. */
 const char *mirror_redis_connection_url(const char *host, apr_port_t port, apr_pool_t *pool);
 
-/* Whether a command can be sent: the server has neither closed the connection nor said anything
- * unasked, and it was used lately. If not, it is good for nothing but to be closed. */
+/* Return whether a command can be sent: the server has neither closed the connection nor sent
+ * unexpected bytes, and the connection was used recently. If the result is 0, close the
+ * connection. */
 int mirror_redis_connection_is_usable(mirror_redis_connection_t *redis);
 
 int mirror_redis_connection_is_to(const mirror_redis_connection_t *redis, const char *host,

@@ -1,6 +1,6 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE.
  *
- * limit/redis_login.c - how connections to Redis are made. See limit/redis_login.h.
+ * limit/redis_login.c - login and transport of Redis connections. See limit/redis_login.h.
  */
 #include <apr_strings.h>
 

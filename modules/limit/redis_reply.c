@@ -1,9 +1,9 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE.
  *
- * limit/redis_reply.c - what a Redis server says. See limit/redis_reply.h.
+ * limit/redis_reply.c - the parser of Redis replies. See limit/redis_reply.h.
  *
- * hiredis asks for an object for each element; ours are taken from an array in the reader. It
- * cannot be asked for more, so a reply with more elements ends in an error.
+ * hiredis requests an object for each element. The objects come from an array in the reader. If the
+ * array is exhausted, the reply ends in an error.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -177,7 +177,7 @@ int mirror_redis_reply_is_begun(const mirror_redis_reader_t *reader)
     return reader->bytes > 0;
 }
 
-/* ---- what a reply means ---- */
+/* ---- interpretation of replies ---- */
 
 int mirror_redis_reply_number(apr_int64_t *number, const mirror_redis_reply_t *reply)
 {
@@ -215,7 +215,7 @@ int mirror_redis_reply_redirect(char *host, apr_size_t size, apr_port_t *port,
         *p++ != ' ') {
         return 0;
     }
-    len = strspn(p, "0123456789"); /* the slot, which only matters to those who keep a map */
+    len = strspn(p, "0123456789"); /* the hash slot, which only clients with a slot map need */
     if (len == 0 || p[len] != ' ') {
         return 0;
     }

@@ -9,9 +9,9 @@
 #include "base/window.h"
 #include "limit/redis_window.h"
 
-/* ARGV: how many are wanted, how many a window has, how many milliseconds it lasts. It counts only
- * what it grants, sets the expiry with the first place, heals a key that has none, and shortens
- * one that is longer than a window. Returns: granted, used, milliseconds left. */
+/* ARGV: wanted copies, copies per window, length of the window in ms. The script counts only
+ * granted copies and sets the expiry with the first one. It adds a missing expiry, and shortens one
+ * that is longer than a window. Returns: granted, used, milliseconds left. */
 static const char script[] =
     "local wanted, count, window = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])\n"
     "local used = tonumber(redis.call('GET', KEYS[1]) or '0')\n"
