@@ -1,6 +1,6 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE.
  *
- * settings/allow.c - which hosts the manager may set. See settings/allow.h.
+ * settings/allow.c - the hosts that the manager may set. See settings/allow.h.
  */
 #include <arpa/inet.h>
 #include <string.h>
@@ -28,8 +28,8 @@ static int is_name(const char *name)
     return *name == '\0';
 }
 
-/* An IPv6 address as there is one way to write it, in `buffer` (INET6_ADDRSTRLEN bytes); NULL: it
- * is none. */
+/* Write the canonical form of an IPv6 address to `buffer` (INET6_ADDRSTRLEN bytes). Returns NULL if
+ * `address` is not one. */
 static const char *canonical(char *buffer, const char *address)
 {
     struct in6_addr v6;
@@ -111,8 +111,8 @@ static int has_node(const mirror_settings_t *settings, const char *host)
     return 0;
 }
 
-/* Whether the settings of the configuration file have it. The host of a Unix socket's mirror is
- * nobody's address. */
+/* Return whether the file's settings have the host. The host name of a mirror with a Unix socket
+ * does not count, because it is not an address. */
 static int is_configured(const mirror_settings_t *settings, const char *host)
 {
     return (!settings->target.socket && !apr_cstr_casecmp(host, settings->target.hostname)) ||

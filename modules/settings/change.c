@@ -59,7 +59,7 @@ static apr_status_t give_back(void *settings)
     return APR_SUCCESS;
 }
 
-/* What was found out about another host, or another limit, does not hold. */
+/* Reset the state of the slot that belongs to another host or another limit. */
 static void forget(mirror_slot_t *slot, const mirror_settings_t *before,
                    const mirror_settings_t *after)
 {
@@ -73,7 +73,7 @@ static void forget(mirror_slot_t *slot, const mirror_settings_t *before,
     }
 }
 
-/* Make the text that is to be stored in the place of `stored`. Returns NULL, or what is wrong. */
+/* Create the text that replaces `stored`. Returns NULL or an error message. */
 static const char *edit(const char **text, const attempt_t *attempt, const char *stored,
                         const mirror_settings_t *before, apr_pool_t *pool)
 {
@@ -99,8 +99,7 @@ static const char *edit(const char **text, const attempt_t *attempt, const char 
     return wrong;
 }
 
-/* Return what is wrong with settings that may be set, but cannot be in force here; NULL: nothing.
- * */
+/* Return why valid settings cannot be in force in this httpd; NULL if they can. */
 static const char *check(const attempt_t *attempt, const mirror_settings_t *before,
                          const mirror_settings_t *after)
 {
@@ -116,7 +115,7 @@ static const char *check(const attempt_t *attempt, const mirror_settings_t *befo
     return wrong;
 }
 
-/* Read what is stored, and make settings of it. Returns 1 if that ends the attempt. */
+/* Read the stored text and make settings of it. Returns 1 if the attempt ends here. */
 static int read_stored(mirror_settings_t **before, mirror_store_text_t *stored,
                        const attempt_t *attempt, apr_pool_t *pool)
 {
@@ -133,14 +132,14 @@ static int read_stored(mirror_settings_t **before, mirror_store_text_t *stored,
         stored->text = NULL;
     }
     wrong = mirror_settings_make(before, mirror, stored->text, stored->version, pool);
-    /* what cannot be in force is not in force, and can be taken away */
+    /* an invalid override is not in force, and may be dropped */
     if (wrong && !attempt->asked->edit) {
         wrong = mirror_settings_make(before, mirror, NULL, stored->version, pool);
     }
     return wrong ? end(attempt, MIRROR_CHANGE_BROKEN, wrong) : 0;
 }
 
-/* Store `text` in the place of `stored`. Returns 0 if another change was faster. */
+/* Replace `stored` by `text`. Returns 0 if another change was stored first. */
 static int store(const attempt_t *attempt, const mirror_store_text_t *stored, const char *text)
 {
     mirror_slot_t *slot = attempt->mirror->slot;

@@ -1,6 +1,6 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE.
  *
- * settings/missing.c - what settings need of httpd. See settings/settings.h.
+ * settings/missing.c - requirements of settings on httpd. See settings/settings.h.
  */
 #include <string.h>
 

@@ -1,6 +1,6 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE.
  *
- * settings/override.c - what the manager has set of a mirror. See settings/override.h.
+ * settings/override.c - the override of a mirror. See settings/override.h.
  */
 #include <string.h>
 
@@ -11,7 +11,7 @@
 
 #define DEPTH_MAX  16
 #define FAULT_SIZE 256
-#define KEPT       "***" /* how a password is shown, and what keeps it */
+#define KEPT       "***" /* replaces a password in output, and keeps it in input */
 
 /* ---- text ---- */
 
@@ -72,8 +72,8 @@ const char *mirror_override_print(const mirror_override_t *override, apr_pool_t 
 
 /* ---- JSON ---- */
 
-/* What yajl would make too much or too little of, in what may be JSON: deep nesting, a NUL, which
- * ends strings, and comments, which it lets pass, and in which a quote means nothing. */
+/* Reject texts that yajl handles wrongly: deep nesting; a NUL, which ends strings; comments, which
+ * it accepts and which may contain quotes. */
 static const char *refuse_text(const char *text, apr_size_t size)
 {
     int depth = 0, quoted = 0;
@@ -127,7 +127,7 @@ static const char *refuse_twice(yajl_val json, apr_pool_t *pool)
     return NULL;
 }
 
-/* What yajl says of a fault, without the piece of the text that it shows below. */
+/* Return the first line of a yajl error, without the excerpt of the text below it. */
 static const char *first_line(char *fault)
 {
     fault[strcspn(fault, "\r\n")] = '\0';
@@ -157,7 +157,7 @@ const char *mirror_override_read_json(yajl_val *json, const char *text, apr_size
 
 /* ---- changes ---- */
 
-/* Nothing is said of the row any more: the file holds. */
+/* Remove the row from the override: the file applies. */
 static void leave_to_file(mirror_override_t *override, const mirror_attribute_t *row)
 {
     mirror_attributes_unset(&override->given, row);

@@ -1,15 +1,14 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE.
  *
- * settings/override.h - what the manager has set of a mirror, over what the configuration file
- * says.
+ * settings/override.h - the override of a mirror: settings by the manager over those of the file.
  *
- * Of each attribute it says one of three things: a value; that it is at its default
- * (ProxyMirrorDefaults, then the table), whatever the mirror's line says; or nothing, and the file
- * holds. As text it is a JSON object: values, and null for what is at its default. What says the
- * same as the file is left out.
+ * For each attribute an override has one of three states: a value; reset to the default
+ * (ProxyMirrorDefaults, then the table), regardless of the mirror's line; or absent, so that the
+ * file applies. The text form is a JSON object: values, and null for a reset. States equal to the
+ * file are omitted.
  *
- * All functions: any thread. What is wrong is in `pool`, NULL if nothing is; then the override may
- * be half changed, and is to be thrown away.
+ * All functions may be called on any thread. They return NULL, or an error message in `pool`. After
+ * an error the override may be partly changed; discard it.
  */
 #ifndef MIRROR_SETTINGS_OVERRIDE_H
 #define MIRROR_SETTINGS_OVERRIDE_H
@@ -17,43 +16,45 @@
 #include "attributes/attributes.h"
 
 typedef struct mirror_override_t {
-    mirror_settings_t given; /* by its `set` */
-    apr_uint64_t reset;      /* rows that are at their default */
-    int new_password;        /* one was given, and not kept */
+    mirror_settings_t given; /* the values; its `set` marks the rows */
+    apr_uint64_t reset;      /* bits of the rows that are reset to their default */
+    int new_password;        /* 1 if a new password was given, not only kept */
 } mirror_override_t;
 
-/* Read a text of mirror_override_print(); NULL: nothing is set. */
+/* Parse a text of mirror_override_print(). NULL = an empty override. */
 const char *mirror_override_parse(mirror_override_t *override, const char *text, apr_pool_t *pool);
 
-/* As text, with secrets; NULL if nothing is set. */
+/* Return the text form, with secrets; NULL if the override is empty. */
 const char *mirror_override_print(const mirror_override_t *override, apr_pool_t *pool);
 
-/* Read the JSON that a client sent, of `size` bytes: nesting at most 16, no name twice in one
- * object. *json is of the pool's life. */
+/* Parse JSON from a client, `size` bytes: nesting of at most 16, no duplicate names in an object.
+ * *json lives as long as the pool. */
 const char *mirror_override_read_json(yajl_val *json, const char *text, apr_size_t size,
                                       apr_pool_t *pool);
 
-/* All attributes at once: what `json` does not name goes to its default. */
+/* Replace the override by `json`. Attributes that `json` does not name are reset to their
+ * default. */
 const char *mirror_override_put(mirror_override_t *override, yajl_val json, const mirror_t *mirror,
                                 apr_pool_t *pool);
 
-/* Those that `json` names (RFC 7396); null resets one to its default. */
+/* Apply `json` as a merge patch (RFC 7396). null resets an attribute to its default. */
 const char *mirror_override_patch(mirror_override_t *override, yajl_val json,
                                   const mirror_t *mirror, apr_pool_t *pool);
 
-/* One attribute, as a form has it. */
+/* Apply one attribute of a form. */
 const char *mirror_override_form(mirror_override_t *override, const char *name, const char *text,
                                  const mirror_t *mirror, apr_pool_t *pool);
 
-/* Leave out what says the same as the file. */
+/* Remove states that are equal to the file. */
 void mirror_override_tidy(mirror_override_t *override, const mirror_t *mirror, apr_pool_t *pool);
 
-/* What the mirror's settings are with it. They point into it and into the configuration. */
+/* Set *settings to the mirror's settings with the override. They point into the override and into
+ * the configuration. */
 void mirror_override_apply(mirror_settings_t *settings, const mirror_override_t *override,
                            const mirror_t *mirror);
 
-/* Whether a password would be sent where it was not given for. `before` are the settings in force
- * until now. */
+/* Check that no password would be sent to another server than the one it was given for. `before`:
+ * the settings in force. */
 const char *mirror_override_refuse_password(const mirror_override_t *override,
                                             const mirror_settings_t *before, const mirror_t *mirror,
                                             apr_pool_t *pool);

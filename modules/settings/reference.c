@@ -5,7 +5,7 @@
 #include "settings/settings.h"
 #include "shared/table.h"
 
-/* Only a count is written to what is else only read. */
+/* The count is the only member of settings that is written. */
 static apr_uint32_t *references(const mirror_settings_t *settings)
 {
     return &((mirror_settings_t *)settings)->references;

@@ -1,9 +1,9 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE.
  *
- * settings/reload.c - what the parent makes of settings at a reload. See settings/settings.h.
+ * settings/reload.c - the parent's update of overrides at a reload. See settings/settings.h.
  *
- * It is root, and children have written what is stored. So it compares one number and exchanges one
- * word; children look at the text when they start.
+ * The parent is root, and children write the stored text. So the parent compares one number and
+ * exchanges one word; children parse the text when they start.
  */
 #include <httpd.h>
 #include <http_config.h>

@@ -1,6 +1,6 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE.
  *
- * settings/rules.c - what follows from expr, sample_key and status. See settings/rules.h.
+ * settings/rules.c - compiled forms of expr, sample_key and status. See settings/rules.h.
  */
 #include <string.h>
 

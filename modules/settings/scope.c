@@ -1,6 +1,6 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE.
  *
- * settings/scope.c - what scopes say of mirrors. See settings/scope.h.
+ * settings/scope.c - directives of sections and servers. See settings/scope.h.
  */
 #include <httpd.h>
 #include <http_config.h>
@@ -62,8 +62,8 @@ void *mirror_scope_create(apr_pool_t *p, char *dir)
     return apr_pcalloc(p, sizeof(mirror_scope_t));
 }
 
-/* Also for requests. Neither is ever changed again, so nothing is made new if one of them will do.
- * Mirrors are replaced, changes of headers are added, those of the outer scope first. */
+/* Also called for requests. Scopes are immutable, so `base` or `over` is returned if it is equal to
+ * the result. Mirrors are replaced; header edits are appended to those of the outer scope. */
 void *mirror_scope_merge(apr_pool_t *p, void *base, void *over)
 {
     const mirror_scope_t *outer = base, *inner = over;

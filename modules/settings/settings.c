@@ -1,10 +1,10 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE.
  *
- * settings/settings.c - the settings that are in force. See settings/settings.h.
+ * settings/settings.c - the settings in force. See settings/settings.h.
  *
- * The mutex is taken by request threads alone, and never by the sender: under prefork the child
- * ends in the handler of a signal, which may interrupt its only request thread within it, and then
- * waits for the sender.
+ * Only request threads take the mutex, never the sender. Under prefork a signal handler ends the
+ * child and waits for the sender. The handler may interrupt the only request thread while it holds
+ * the mutex.
  */
 #include <httpd.h>
 #include <http_config.h>
@@ -24,12 +24,12 @@
 
 APLOG_USE_MODULE(proxy_mirror);
 
-/* When a child reads what is stored. */
+/* The time at which a child reads the stored text. */
 typedef enum { AT_START, AT_REQUEST } moment_e;
 
 /* ---- making them ---- */
 
-/* Returns NULL, or what is wrong, in the settings' own pool. */
+/* Returns NULL, or an error message in the settings' own pool. */
 static const char *compile(mirror_settings_t *settings, const mirror_t *mirror,
                            const mirror_override_t *override)
 {
@@ -57,7 +57,7 @@ static const char *compile(mirror_settings_t *settings, const mirror_t *mirror,
 const char *mirror_settings_make(mirror_settings_t **out, const mirror_t *mirror, const char *text,
                                  apr_uint64_t version, apr_pool_t *pool)
 {
-    /* of whoever drops the last reference */
+    /* owned by the last reference */
     apr_pool_t *memory = mirror_memory_pool_create("mirror_settings");
     mirror_settings_t *settings = apr_pcalloc(memory, sizeof(*settings));
     mirror_override_t override;
@@ -79,7 +79,7 @@ const char *mirror_settings_make(mirror_settings_t **out, const mirror_t *mirror
     return NULL;
 }
 
-/* ---- what is in force ---- */
+/* ---- the settings in force ---- */
 
 /* A reference to the lane's set, if it is of `version` or later. */
 static const mirror_settings_t *find(mirror_lane_t *lane, apr_uint64_t version)
@@ -113,8 +113,8 @@ static const mirror_settings_t *install(mirror_lane_t *lane, mirror_settings_t *
     return found;
 }
 
-/* What is stored cannot be in force, because of `why`. Forget it, for all children, unless this
- * child is of an older load: it could do for a newer one. The child that does so tells the log. */
+/* Drop the stored text for all children, because it is invalid for the reason `why`, and log one
+ * line. If this child is of an older load, keep the text: it may be valid for a newer load. */
 static void discard(mirror_lane_t *lane, apr_uint64_t version, const char *why, moment_e moment)
 {
     const mirror_t *mirror = lane->mirror;
@@ -139,8 +139,8 @@ static void discard(mirror_lane_t *lane, apr_uint64_t version, const char *why, 
     }
 }
 
-/* As mirror_settings_make(), of what is stored; what this configuration does not allow is wrong,
- * too. */
+/* Make settings of the stored text, as mirror_settings_make(). Hosts that this configuration does
+ * not allow are also an error. */
 static const char *make_stored(mirror_settings_t **made, const mirror_lane_t *lane,
                                const mirror_store_text_t *stored, apr_pool_t *ptemp)
 {
