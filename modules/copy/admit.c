@@ -1,6 +1,6 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE.
  *
- * copy/admit.c - whether a copy may be made. See copy/admit.h.
+ * copy/admit.c - admission of copies. See copy/admit.h.
  */
 #include "base/queue.h"
 #include "base/window.h"
@@ -48,8 +48,7 @@ int mirror_admit_may_stay(mirror_lane_t *lane, apr_off_t bytes)
     return mirror_share_fits_half(&lane->child->memory, &lane->memory, (apr_uint64_t)bytes);
 }
 
-/* Whether there is room for a body of that length, in memory or for what would go to disk of it.
- * There may still be none when it comes. */
+/* Return whether a body of that length has room, in memory or on disk. Nothing is reserved. */
 static int has_room(mirror_lane_t *lane, apr_off_t announced)
 {
     apr_off_t spooled =

@@ -1,10 +1,10 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE.
  *
- * copy/blocks.c - large blocks of memory that are used over and over. See copy/blocks.h.
+ * copy/blocks.c - a cache of large memory blocks. See copy/blocks.h.
  *
- * Blocks that are kept are in the first slots, as a rule: `count` says where to look, and a trim
- * begins with those beyond. A slot is emptied and filled by one atomic operation, so no two threads
- * ever have the same block.
+ * Cached blocks are usually in the first slots: `count` is the start of a search, and a trim starts
+ * with the slots beyond. One atomic operation empties or fills a slot, so no two threads get the
+ * same block.
  */
 #include <apr_atomic.h>
 #include <stdlib.h>

@@ -1,12 +1,12 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE.
  *
- * copy/blocks.h - large blocks of memory that are used over and over.
+ * copy/blocks.h - a cache of large memory blocks.
  *
- * The pages of a block that malloc has just got from the system have to be made at its first use,
- * which costs more than all that a body in memory costs otherwise. So a child keeps some blocks
- * that were used, the last one first, as it is likely in the processor's cache; and gives back to
- * malloc those that were not needed for a while. Blocks that are kept are not counted as memory of
- * copies. There is no lock: a thread that ends within a call takes no more than one block along.
+ * The first use of a block that malloc has just obtained from the system causes page faults, which
+ * cost more than all other work on a body in memory. So a child caches some used blocks. The last
+ * one is reused first, because it is probably in the CPU cache. Blocks that were not needed for a
+ * while are freed. Cached blocks do not count as memory of copies. The cache has no lock: a thread
+ * that ends within a call leaks at most one block.
  */
 #ifndef MIRROR_COPY_BLOCKS_H
 #define MIRROR_COPY_BLOCKS_H
@@ -15,21 +15,21 @@
 
 typedef struct mirror_blocks_t mirror_blocks_t;
 
-/* child start, main thread: for blocks of `size` bytes, of which up to `most` are kept. */
+/* Create a cache of blocks of `size` bytes, with at most `most` blocks, in `pool`. Child start,
+ * main thread. */
 mirror_blocks_t *mirror_blocks_create(apr_pool_t *pool, apr_size_t size, apr_uint32_t most);
 
 /* ---- any thread ---- */
 
-/* A block, the caller's; what is in it is of the one who had it before. NULL: there is no
- * memory. */
+/* Return a block that the caller owns. Its content is undefined. NULL = out of memory. */
 void *mirror_blocks_take(mirror_blocks_t *blocks);
 
-/* Own a block of mirror_blocks_take()'s: keep it for the next one who needs it, or free it. */
+/* Return a block to the cache, or free it. The cache owns it from here. */
 void mirror_blocks_give(mirror_blocks_t *blocks, void *block);
 
 /* ---- sender thread ---- */
 
-/* Free the blocks that nobody has needed since the last call. Returns how many are still kept. */
+/* Free the blocks that were not needed since the last call. Returns the number of cached blocks. */
 apr_uint32_t mirror_blocks_trim(mirror_blocks_t *blocks);
 
 #endif

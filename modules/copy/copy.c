@@ -2,8 +2,9 @@
  *
  * copy/copy.c - the life of a copy. See copy/copy.h.
  *
- * The block of a copy:    | mirror_copy_t | head | room for the last lines of the head | start of
- * the body |
+ * The block of a copy:
+ *
+ *     | mirror_copy_t | head | room for the last lines of the head | start of the body |
  */
 #include <apr_strings.h>
 #include <stddef.h>
@@ -20,15 +21,15 @@
 #include "shared/breaker.h"
 #include "shared/table.h"
 
-/* What mirror_copy_complete() appends at most: a Content-Length of 19 digits, and the empty line.
- * */
+/* The maximum of bytes that mirror_copy_complete() appends: a Content-Length of 19 digits, and the
+ * empty line. */
 #define MIRROR_HEAD_TAIL 48
 /* An announced body up to this size lies in the block. */
 #define MIRROR_START_MAX 8192
 /* Further blocks: the first one of a body of unknown length, and the largest. */
 #define MIRROR_BLOCK_MIN 8192
 #define MIRROR_BLOCK_MAX 65536
-/* What malloc adds to a block. */
+/* The overhead of malloc per block, bytes. */
 #define MIRROR_BLOCK_COST 16
 /* Blocks that are written to a file at a time. */
 #define MIRROR_IOVECS 16
@@ -102,14 +103,14 @@ void mirror_copy_log(mirror_copy_t *copy, mirror_log_line_t *line, const mirror_
 
 /* ---- the body ---- */
 
-/* What a block with room for `size` bytes takes. */
+/* Return the memory of a block with room for `size` bytes. */
 static apr_size_t block_cost(apr_size_t size)
 {
     return sizeof(mirror_block_t) + size + MIRROR_BLOCK_COST;
 }
 
-/* How many bytes are still to come, if there are `len` of them now: what is announced, or else as
- * much again as the blocks have, up to a large one. */
+/* Return the bytes still expected after `len` bytes: the announced ones, or else as many as the
+ * blocks have room for, up to one large block. */
 static apr_off_t expected(const mirror_copy_t *copy, apr_size_t len)
 {
     apr_off_t before = copy->body_len - (apr_off_t)len;
@@ -121,8 +122,8 @@ static apr_off_t expected(const mirror_copy_t *copy, apr_size_t len)
     return more > (apr_off_t)len ? more : (apr_off_t)len;
 }
 
-/* How large the next block is to be for `more` bytes. Those of the first 64 KiB may be smaller
- * ones. What would be more than half of the largest is that, so that it can be used again. */
+/* Return the size of the next block for `more` bytes. Blocks of the first 64 KiB may be smaller.
+ * More than half of the largest size is rounded up to it, so the block can be reused. */
 static apr_size_t next_size(const mirror_copy_t *copy, apr_off_t more)
 {
     apr_size_t most =
@@ -140,8 +141,7 @@ static mirror_block_t *create_block(mirror_child_t *child, apr_size_t size)
                                     : malloc(sizeof(mirror_block_t) + size);
 }
 
-/* Only the sender looks after blocks that are kept, so none are for a copy that has not come to
- * it. */
+/* Only the sender trims the cache, so blocks of a copy that never reached the sender are freed. */
 static void free_block(const mirror_copy_t *copy, mirror_block_t *block)
 {
     if (block->size == MIRROR_BLOCK_MAX && copy->pushed) {
@@ -190,7 +190,8 @@ static void drop_blocks(mirror_copy_t *copy)
     apr_atomic_sub64(&copy->lane->cell->bytes, given);
 }
 
-/* Put what the blocks have on disk, and begin with the first one again. 0: there is no room. */
+/* Append the content of the blocks to the file, and restart with the first block. Returns 0 if
+ * there is no room. */
 static int spill(mirror_copy_t *copy)
 {
     struct iovec iov[MIRROR_IOVECS];
@@ -216,8 +217,8 @@ static int spill(mirror_copy_t *copy)
     return 1;
 }
 
-/* The last block is full, or there is none: have one with room for the first of `len` bytes. Up to
- * 64 KiB of a body are in memory, and more while there is room for all that is to come. 0: there is
+/* Get a block with room for the first of `len` bytes, as the last one is full or missing. Up to 64
+ * KiB of a body stay in memory, and more while all expected bytes have room. Returns 0 if there is
  * no room. */
 static int next_block(mirror_copy_t *copy, apr_size_t len)
 {

@@ -3,19 +3,21 @@
  * copy/copy.h - the life of a copy: its memory, its head, its body, its outcome.
  *
  * A copy has one owner at a time: the request that captures it, then the queue, then the sender,
- * then a connection. It ends in mirror_copy_end() and nowhere else. It holds bytes, and nothing of
- * a request_rec, a conn_rec or their pools.
+ * then a connection. It ends only in mirror_copy_end(). It contains bytes, and no references to a
+ * request_rec, a conn_rec or their pools.
  *
- * It is one block of memory: this struct, then the head, then room for a body whose length was
- * announced and is small. What more there is of a body lies in a chain of blocks. They come from
- * malloc and not from an APR allocator of their own, which maps and unmaps memory for each block;
- * those of 64 KiB are used over and over (copy/blocks.h). When 64 KiB are full, there is still
- * more, and the mirror's share of the memory has no room for it, all that the blocks have goes into
- * a file (copy/spool.h), and the first 64 KiB of them begin anew; so the file is in front of
- * them, and a body that has a file goes on in it.
+ * A copy is one block of memory: this struct, the head, and room for a small body of announced
+ * length. The rest of a body is in a chain of blocks. Blocks come from malloc, because an APR
+ * allocator per copy would map and unmap memory for each block. Blocks of 64 KiB are cached
+ * (copy/blocks.h).
  *
- * What it takes is charged to the lane's share of child->memory before it is taken, and given back
- * when it ends.
+ * A long body goes to a file (copy/spool.h) if 64 KiB are full, more bytes follow, and the mirror's
+ * share of the memory has no room. Then the content of all blocks is appended to the file, and the
+ * first 64 KiB of blocks are filled again. So the bytes in the file precede those in the blocks.
+ * Once a body has a file, it continues there.
+ *
+ * Memory is charged to the lane's share of child->memory before it is allocated, and released when
+ * the copy ends.
  */
 #ifndef MIRROR_COPY_COPY_H
 #define MIRROR_COPY_COPY_H
@@ -29,84 +31,83 @@ typedef struct mirror_block_t mirror_block_t;
 /* A part of a body. */
 struct mirror_block_t {
     mirror_block_t *next;
-    apr_size_t size; /* of what was reserved */
+    apr_size_t size; /* allocated size of `data`, bytes */
     apr_size_t len;
     char data[1];
 };
 
 struct mirror_copy_t {
-    mirror_queue_item_t item; /* the queue's link; first, so that an item is its copy */
+    /* link of the queue; first member, so an item can be cast to its copy */
+    mirror_queue_item_t item;
     mirror_lane_t *lane;
-    const mirror_settings_t *settings; /* those in force when it was decided; a reference */
-    mirror_copy_t *next;               /* the owner's link */
+    const mirror_settings_t *settings; /* settings in force at creation; a reference */
+    mirror_copy_t *next;               /* link of the owner */
 
-    /* request line and header lines, each with CRLF, and after completion the empty line */
+    /* request line and header lines, each with CRLF; after completion also the empty line */
     char *head;
-    apr_size_t head_size; /* of what was reserved for the caller */
+    apr_size_t head_size; /* bytes reserved for the caller */
     apr_size_t head_len;
-    char *start;           /* the first bytes of the body, in the block */
-    apr_size_t start_size; /* of what was reserved */
+    char *start;           /* first bytes of the body, in the copy's own block */
+    apr_size_t start_size; /* reserved bytes */
     apr_size_t start_len;
-    mirror_spool_t *spool; /* what follows on disk; NULL if nothing does */
-    /* what follows that, to the last block that is in use; NULL if nothing does */
+    mirror_spool_t *spool; /* the next part of the body, on disk; NULL = none */
+    /* the next part of the body, and the last block in use; NULL = none */
     mirror_block_t *rest, *last;
-    apr_size_t held;         /* bytes that the blocks have room for */
-    apr_off_t announced;     /* the length of the body as the client gave it; 0 if it did not */
-    apr_off_t body_len;      /* of what there is of it */
-    apr_size_t charged;      /* bytes of child->memory */
-    mirror_log_line_t *line; /* what the log will say; NULL: nothing */
+    apr_size_t held;         /* capacity of the blocks, bytes */
+    apr_off_t announced;     /* body length as announced by the client, bytes; 0 = unknown */
+    apr_off_t body_len;      /* received bytes of the body */
+    apr_size_t charged;      /* bytes charged to child->memory */
+    mirror_log_line_t *line; /* log line; NULL = none */
 
-    apr_time_t started; /* sender: when it was first given to a connection; 0: not yet */
-    unsigned probe : 1; /* it is the one that finds out whether a mirror that is down is back */
-    unsigned no_answer_body : 1; /* HEAD: the answer has none (RFC 9110 9.3.2) */
-    unsigned idempotent : 1;     /* RFC 9110 9.2.2 */
-    unsigned retried : 1;        /* sender: this is the one second attempt */
-    unsigned pushed : 1;         /* was handed over to the sender */
-    unsigned in_flight : 1;      /* sender: is counted in the cell's in_flight */
-    unsigned in_pool : 1;        /* sender: has got as far as the mirror's pool */
+    apr_time_t started; /* sender: time of the first assignment to a connection; 0 = none */
+    unsigned probe : 1; /* tests a mirror that is down */
+    unsigned no_answer_body : 1; /* HEAD: the response has no body (RFC 9110 9.3.2) */
+    unsigned idempotent : 1;     /* method is idempotent (RFC 9110 9.2.2) */
+    unsigned retried : 1;        /* sender: this is the second and last attempt */
+    unsigned pushed : 1;         /* was pushed to the sender */
+    unsigned in_flight : 1;      /* sender: counted in the cell's in_flight */
+    unsigned in_pool : 1;        /* sender: was given to the mirror's pool */
 };
 
 /* ---- child start, main thread ---- */
 
-/* Make what all copies of `child` share, in `pool`: its memory, as the registry says, and blocks
- * that are used over and over. */
+/* Initialize the memory pot and the block cache of `child`, in `pool`. The size is that of the
+ * registry. */
 void mirror_copy_start(mirror_child_t *child, apr_pool_t *pool);
 
 /* ---- request threads ---- */
 
-/* Admit one more copy to `lane` and make it, with room for `head_size` bytes of head (an upper
- * bound, without what mirror_copy_complete() appends). `announced` is the length of the body as
- * the client gave it; 0 if there is none, or if it is not known. *copy is owned by the caller.
- * Returns MIRROR_OUTCOME_NONE and the copy, or why not (queue_full, memory_full, limited,
- * unreachable: in this order), which is then counted; *copy is NULL. */
+/* Admit a copy to `lane` and create it, with room for `head_size` bytes of head. `head_size` is an
+ * upper bound, without the bytes that mirror_copy_complete() appends. `announced`: body length as
+ * announced by the client; 0 = none or unknown. The caller owns *copy. Returns MIRROR_OUTCOME_NONE,
+ * or the outcome of a rejection, which was counted: queue_full, memory_full, limited or
+ * unreachable, in this order. Then *copy is NULL. */
 mirror_outcome_e mirror_copy_create(mirror_copy_t **copy, mirror_lane_t *lane,
                                     const mirror_settings_t *settings, apr_size_t head_size,
                                     apr_off_t announced);
 
-/* Have the log tell the end of this copy in `line`, which is the copy's from here. NULL: none could
- * be made. */
+/* Attach a log line, which the copy owns from here. `line`: NULL if no line could be created. */
 void mirror_copy_log(mirror_copy_t *copy, mirror_log_line_t *line, const mirror_log_t *log);
 
-/* Append `len` bytes to the body. Returns MIRROR_OUTCOME_NONE, or why the copy must end (too_large
- * over max_body, memory_full): the caller then ends it. */
+/* Append `len` bytes to the body. Returns MIRROR_OUTCOME_NONE, or the outcome with which the caller
+ * must end the copy: too_large (over max_body) or memory_full. */
 mirror_outcome_e mirror_copy_append(mirror_copy_t *copy, const char *data, apr_size_t len);
 
-/* The body is complete: finish the head, with a Content-Length if `with_length` (RFC 9110 8.6), and
- * the empty line. */
+/* Finish the head after the body is complete. Appends a Content-Length if `with_length` (RFC 9110
+ * 8.6), and the empty line. */
 void mirror_copy_complete(mirror_copy_t *copy, int with_length);
 
-/* Hand the copy over to the sender, which owns it from here. Never waits. */
+/* Push the copy to the sender, which owns it from here. Never waits. */
 void mirror_copy_push(mirror_copy_t *copy);
 
 /* ---- sender thread ---- */
 
-/* Free memory that is kept for copies and was not needed since the last call. Returns 1 if there is
- * still some. */
+/* Free cached memory that was not needed since the last call. Returns 1 if some is left. */
 int mirror_copy_trim(mirror_child_t *child);
 
 /* ---- any thread: the owner ---- */
 
-/* Count `outcome`, give the memory and the place in the lane back, free the copy. */
+/* End the copy: count `outcome`, release its resources, free it. */
 void mirror_copy_end(mirror_copy_t *copy, mirror_outcome_e outcome);
 
 #endif

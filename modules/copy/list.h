@@ -21,13 +21,13 @@ typedef struct mirror_list_t {
 /* Make the list empty. */
 void mirror_list_init(mirror_list_t *list);
 
-/* Own `copy` as the last copy of the list. */
+/* Append `copy`. The list owns it from here. */
 void mirror_list_add(mirror_list_t *list, mirror_copy_t *copy);
 
-/* Own `copy` as the first copy of the list. */
+/* Prepend `copy`. The list owns it from here. */
 void mirror_list_add_first(mirror_list_t *list, mirror_copy_t *copy);
 
-/* Give the first copy to the caller. Return NULL if the list is empty. */
+/* Remove the first copy and return it; the caller owns it. NULL = the list is empty. */
 mirror_copy_t *mirror_list_take(mirror_list_t *list);
 
 #endif

@@ -1,9 +1,9 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE.
  *
- * copy/log.c - lines on their way from where a copy ends to the log. See copy/log.h.
+ * copy/log.c - lines on their way from the end of a copy to the log. See copy/log.h.
  *
- * The queue of lines wakes the sender only while no timer of ours runs. Where lines come fast, one
- * that takes the count of waiting bytes over the half of its bound wakes it as well.
+ * The queue of lines wakes the sender only if no timer of the logs runs. If lines are fast, the one
+ * that exceeds half of the bound on pending bytes also wakes the sender.
  */
 #include <httpd.h>
 #include <http_log.h>
@@ -18,8 +18,7 @@ APLOG_USE_MODULE(proxy_mirror);
 
 /* Bytes of lines that were pushed and not yet taken, per child. */
 #define WAITING_MAX (1024 * 1024)
-/* How often what there is gets written; and for how many times nothing must have been lost until
- * that is over. */
+/* The interval of writes; and the number of intervals without a lost line that end an episode. */
 #define TICK        apr_time_from_sec(1)
 #define QUIET_TICKS 10
 #define NAP         apr_time_from_msec(1)
@@ -32,7 +31,7 @@ typedef struct child_log_t {
     mirror_log_writer_t writer;
     apr_uint64_t told; /* lines lost in this episode */
     int quiet;         /* ticks */
-    int on;            /* lines are being lost, and the error log knows */
+    int on;            /* lines are being dropped, and the error log reported it */
 } child_log_t;
 
 struct mirror_logs_t {
@@ -115,7 +114,7 @@ void mirror_log_refused(mirror_lane_t *lane, const mirror_log_subject_t *subject
 
 /* ---- sender thread ---- */
 
-/* Tell the error log when lines begin to be lost, and when that is over. */
+/* Log the start and the end of an episode of dropped lines. */
 static void watch_losses(mirror_logs_t *logs, child_log_t *log)
 {
     apr_uint64_t lost = log->writer.lost + apr_atomic_xchg32(&log->lost, 0);

@@ -1,19 +1,19 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE.
  *
- * copy/log.h - ProxyMirrorLog: a line of JSON for each copy, when it has ended.
+ * copy/log.h - ProxyMirrorLog: one line of JSON per ended copy.
  *
- * A LOG is a file or a program of the configuration, opened by the parent before it makes
- * children. A LINE (copy/log_line.h) is made with its copy on a request thread. When the copy
- * ends, wherever that is, the line is pushed to the sender, which prints it into the log's buffer
- * and writes that: no other thread ever writes. The buffer is written when a pipe's piece is full,
- * each second, and at the end of the child.
+ * A LOG is a file or a program of the configuration. The parent opens it before it forks children.
+ * A LINE (copy/log_line.h) is created with its copy on a request thread. When the copy ends, on any
+ * thread, the line is pushed to the sender. The sender prints it into the log's buffer and writes
+ * the buffer; no other thread writes. The buffer is written when a pipe's piece is full, each
+ * second, and at the end of the child.
  *
- * Nothing waits for a log. A pipe is not waited for: while its reader takes nothing, lines stay in
- * the buffer, and what does not fit there is lost, counted, and told in the error log. Lines on
- * their way to the sender are bounded likewise.
+ * No thread waits for a log. While a pipe's reader is blocked, lines stay in the buffer. Lines that
+ * do not fit are dropped and counted, and the error log reports them. Pending lines on their way to
+ * the sender are bounded likewise.
  *
- * No line is made of a request that was chosen not to be copied: see mirror_log_tells(). Such a
- * decision stays as cheap as it is without a log.
+ * A request that was deliberately not copied has no line; see mirror_log_tells(). Such decisions
+ * cost the same with and without a log.
  */
 #ifndef MIRROR_COPY_LOG_H
 #define MIRROR_COPY_LOG_H
@@ -24,65 +24,65 @@
 
 typedef struct mirror_logs_t mirror_logs_t;
 
-/* One ProxyMirrorLog; equal ones share it. In pconf. */
+/* One ProxyMirrorLog. Equal ones share it. In pconf. */
 struct mirror_log_t {
-    const char *name;    /* as it was given */
-    const char *path;    /* of the file; NULL: a program */
-    const char *program; /* NULL: a file */
-    int index;           /* in the registry */
-    int fd;              /* -1: it is not open, and nothing is logged there */
+    const char *name;    /* as in the directive */
+    const char *path;    /* path of the file; NULL = a program */
+    const char *program; /* NULL = a file */
+    int index;           /* index in the registry */
+    int fd;              /* -1 = not open; lines are dropped */
 };
 
 /* ---- startup: copy/log_open.c ---- */
 
-/* The log of that name (a file, or '|' and a program), of the registry if it is already there.
- * Returns NULL, or what is wrong with the name. */
+/* Find the log `name` (a file, or '|' and a program) in the registry, or add it. Returns NULL, or
+ * an error message about the name. */
 const char *mirror_log_make(mirror_log_t **log, mirror_registry_t *registry, const char *name,
                             apr_pool_t *pconf, apr_pool_t *ptemp);
 
-/* Open all logs of the registry, until pconf is cleared. `server` is for the error
- * log. One that cannot be opened is an error there; returns 0 if there is one. */
+/* Open all logs of the registry until pconf is cleared. `server` provides the error log, which
+ * reports each failure. Returns 0 if a log cannot be opened. */
 int mirror_log_open(mirror_registry_t *registry, apr_pool_t *pconf, struct server_rec *server);
 
 /* ---- child start, main thread ---- */
 
-/* A child's logs. `wake(baton)` wakes the sender. NULL: none is configured. */
+/* Create a child's logs in `pool`. `wake(baton)` wakes the sender. Returns NULL if none is
+ * configured. */
 mirror_logs_t *mirror_log_create_all(mirror_child_t *child, int (*wake)(void *baton), void *baton,
                                      struct server_rec *server, apr_pool_t *pool);
 
 /* ---- request threads ---- */
 
-/* Return `log` if it is open; NULL if it is not, or if it is NULL. */
+/* Return `log` if it is open; NULL otherwise, also for NULL. */
 const mirror_log_t *mirror_log_if_open(const mirror_log_t *log);
 
-/* Whether a copy with this outcome has a line: not if it was chosen not to be copied (disabled,
- * filtered, sampled_out, looped, upgrade). */
+/* Return whether copies with this outcome have a line. Requests that were deliberately not copied
+ * have none: disabled, filtered, sampled_out, looped, upgrade. */
 int mirror_log_tells(mirror_outcome_e outcome);
 
-/* A line of a copy that is refused, if the outcome has one. */
+/* Log a rejected copy, if its outcome has a line. */
 void mirror_log_refused(mirror_lane_t *lane, const mirror_log_subject_t *subject,
                         mirror_outcome_e outcome);
 
 /* ---- any thread ---- */
 
-/* The copy of the line has ended: give it to the sender, or free it. */
+/* Push the line of an ended copy to the sender, or free it. Owns `line`. */
 void mirror_log_end(mirror_child_t *child, mirror_log_line_t *line, mirror_outcome_e outcome);
 
-/* A line could not be made. */
+/* Count a line that could not be created. */
 void mirror_log_lost(mirror_child_t *child, const mirror_log_t *log);
 
 /* ---- sender thread; `logs` may be NULL ---- */
 
-/* Print what was pushed into the buffers; from the first line on a timer of `loop` sees to it that
- * it is written. */
+/* Print pushed lines into the buffers. The first line starts a timer of `loop` that writes them. */
 void mirror_log_take(mirror_logs_t *logs, mirror_loop_t *loop);
 
-/* Say that the sender is about to sleep; 0: it must not. While the timer runs nobody has to wake it
- * for a line, so a line wakes it at most once a second. */
+/* Announce that the sender is about to sleep. Returns 0 if it must not. While the timer runs, lines
+ * do not wake the sender, so they wake it at most once a second. */
 int mirror_log_sleep(mirror_logs_t *logs);
 void mirror_log_awake(mirror_logs_t *logs);
 
-/* The end: take and write what there is, for at most `patience`. Also main thread, if the sender
+/* Take and write all lines, for at most `patience` (microseconds). Also main thread, if the sender
  * was never started. */
 void mirror_log_close(mirror_logs_t *logs, apr_interval_time_t patience);
 

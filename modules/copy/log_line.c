@@ -1,6 +1,6 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE.
  *
- * copy/log_line.c - what the log says of one copy. See copy/log_line.h.
+ * copy/log_line.c - the log line of one copy. See copy/log_line.h.
  */
 #include <apr_strings.h>
 #include <stdlib.h>
@@ -9,7 +9,7 @@
 #include "copy/log_line.h"
 #include "base/utf8.h"
 
-/* What a line keeps of what a client sent, in bytes. */
+/* The maximum of bytes of client values in a line. */
 #define METHOD_MAX     32
 #define REQUEST_ID_MAX 128
 #define URI_MAX        MIRROR_LOG_LINE_MAX
@@ -53,8 +53,8 @@ mirror_log_line_t *mirror_log_line_create(const mirror_log_subject_t *subject, c
 
 /* ---- printing ---- */
 
-/* The code of a character that a terminal would take for a command, or a reader for the end of a
- * line, or that turns around what stands behind it; 0: it is none of these. */
+/* Return the code of a control character, a line separator or a bidirectional control; 0 for
+ * others. */
 static unsigned control_of(const unsigned char *s, apr_size_t used)
 {
     unsigned code = used == 1 ? s[0] : used == 2 ? (s[0] & 0x1fU) << 6 | (s[1] & 0x3fU) : 0;
@@ -66,8 +66,8 @@ static unsigned control_of(const unsigned char *s, apr_size_t used)
     return code < 0x20 || (code >= 0x7f && code <= 0x9f) ? code : 0;
 }
 
-/* One character of `text` as JSON into `out` (8 bytes are enough). *used: what it took of the text.
- * Returns its length. */
+/* Print one character of `text` as JSON into `out` (8 bytes are enough). *used: consumed bytes of
+ * the text. Returns the printed length. */
 static apr_size_t escape_one(char *out, apr_size_t *used, const char *text, apr_size_t len)
 {
     unsigned char c = (unsigned char)*text;

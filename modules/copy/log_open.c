@@ -1,9 +1,9 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE.
  *
- * copy/log_open.c - which logs there are; opening them, in the parent. See copy/log.h.
+ * copy/log_open.c - the logs of the configuration; opening them in the parent. See copy/log.h.
  *
- * As mod_log_config does, with httpd's own piped logs: a program is started with httpd, started
- * again if it ends, and ended and started anew at each restart.
+ * Piped logs are httpd's, as in mod_log_config: httpd starts a program at its own start, restarts
+ * it when it ends, and replaces it at each restart.
  */
 #include <fcntl.h>
 #include <string.h>
@@ -21,7 +21,7 @@ APLOG_USE_MODULE(proxy_mirror);
 
 /* ---- the directive ---- */
 
-/* What is wrong with a name; NULL: nothing. */
+/* Return an error message about a name, or NULL. */
 static const char *refuse_name(const char *name, const char *path, apr_pool_t *ptemp)
 {
     apr_finfo_t info;
@@ -79,7 +79,7 @@ static apr_status_t open_one(mirror_log_t *log, apr_pool_t *pconf)
     int fd, flags;
 
     if (log->program) {
-        piped_log *piped = ap_open_piped_log(pconf, log->program); /* says itself why not */
+        piped_log *piped = ap_open_piped_log(pconf, log->program); /* logs its own errors */
 
         file = piped ? ap_piped_log_write_fd(piped) : NULL;
         rv = file ? APR_SUCCESS : APR_EGENERAL;
@@ -96,8 +96,8 @@ static apr_status_t open_one(mirror_log_t *log, apr_pool_t *pconf)
     if (rv != APR_SUCCESS) {
         return rv;
     }
-    /* For the sender's sake; only our children write here. A named pipe, too, may be what looks
-     * like a file. */
+    /* O_NONBLOCK is for the sender; only this module's children write here. The path may also be a
+     * named pipe. */
     flags = fcntl(fd, F_GETFL);
     if (flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) < 0) {
         return APR_FROM_OS_ERROR(apr_get_os_error());

@@ -1,6 +1,6 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE.
  *
- * copy/log_writer.c - a buffer of lines before a descriptor. See copy/log_writer.h.
+ * copy/log_writer.c - a buffer of lines for a descriptor. See copy/log_writer.h.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -26,8 +26,8 @@ static apr_size_t next_piece(const mirror_log_writer_t *writer)
     return last ? (apr_size_t)(last - data) + 1 : PIECE;
 }
 
-/* What is left cannot be written. If that is the rest of a line, the next one begins on a line of
- * its own. */
+/* Drop the buffer, because it cannot be written. If a line was partly written, the next line is
+ * preceded by a newline. */
 static void give_up(mirror_log_writer_t *writer, apr_status_t rv)
 {
     const char *c = writer->buffer + writer->begin, *end = writer->buffer + writer->end;

@@ -1,11 +1,11 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE.
  *
- * copy/share.c - a bounded amount, divided among mirrors. See copy/share.h.
+ * copy/share.c - division of a bounded resource. See copy/share.h.
  *
- * Each change is added to the counters first, then checked, and taken back if it was too much: two
- * threads at a time may both be refused where one of them would have fitted, but never both get
- * what only one may have. The additions to `own` have an order, so the units beyond the reserve
- * that each of them accounts for add up to those that the mirror has.
+ * Each change is added to the counters first, then checked, and taken back if it exceeds the bound.
+ * So of two concurrent changes both may be rejected where one would fit, but the bound is never
+ * exceeded. Additions to `own` are ordered, so the units beyond the reserve add up to those of the
+ * mirror.
  */
 #include "copy/share.h"
 
@@ -18,13 +18,13 @@ void mirror_share_init(mirror_pot_t *pot, apr_uint64_t size, int mirrors)
     pot->lent = 0;
 }
 
-/* Of `own` units, those beyond the reserve. */
+/* Return the part of `own` units beyond the reserve. */
 static apr_uint64_t beyond(const mirror_pot_t *pot, apr_uint64_t own)
 {
     return own > pot->reserve ? own - pot->reserve : 0;
 }
 
-/* What one mirror may have in all, if `used` units are taken. */
+/* Return the maximum of units of one mirror, if `used` units are taken. */
 static apr_uint64_t share(const mirror_pot_t *pot, apr_uint64_t used)
 {
     apr_uint64_t left = used < pot->size ? pot->size - used : 0;
@@ -43,7 +43,8 @@ void mirror_share_force(mirror_pot_t *pot, apr_uint64_t *own, apr_uint64_t n)
 int mirror_share_take(mirror_pot_t *pot, apr_uint64_t *own, apr_uint64_t n)
 {
     apr_uint64_t used, had, more;
-    apr_int64_t lent; /* below 0 while a thread gives back what another has not accounted for */
+    /* negative while a thread releases units that another one has not yet added */
+    apr_int64_t lent;
 
     if (n > pot->size) {
         return 0;

@@ -1,6 +1,6 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE.
  *
- * copy/spool.c - where long bodies wait. See copy/spool.h.
+ * copy/spool.c - long bodies in unlinked files. See copy/spool.h.
  */
 #include <apr_portable.h>
 #include <apr_strings.h>
@@ -24,7 +24,7 @@ APLOG_USE_MODULE(proxy_mirror);
 /* A file that is longer is closed by another thread: it would take more than half a millisecond. */
 #define MIRROR_LONG_FILE (8 << 20)
 
-/* What one child has. */
+/* The spools of one child. */
 struct mirror_spools_t {
     mirror_child_t *child;
     server_rec *server;
@@ -32,7 +32,7 @@ struct mirror_spools_t {
     mirror_pot_t bytes; /* in all files */
     mirror_pot_t files; /* open ones */
     mirror_closer_t *closer;
-    apr_uint32_t refused; /* atomic: bodies that the log was not told of */
+    apr_uint32_t refused; /* atomic: rejected bodies that were not logged yet */
     apr_uint32_t fault;   /* atomic: why the last one was: an apr_status_t, or FAULT_SIZE */
 };
 
@@ -48,7 +48,7 @@ struct mirror_spool_t {
 /* ---- a file without a name ---- */
 
 #ifdef O_TMPFILE
-/* Whether files without a name are what the system or the file system does not have. */
+/* Return whether the system or file system does not support unlinked files. */
 static int is_unknown(int error)
 {
     return error == EOPNOTSUPP || error == EISDIR || error == EINVAL || error == ENOENT;
@@ -93,8 +93,8 @@ static apr_status_t try_dir(const char *dir, apr_pool_t *pool)
 
 /* ---- what a file takes ---- */
 
-/* A mirror that has no file gets one beyond its share and beyond what is for mirrors, as for
- * connections: mirrors that hang keep theirs, and there may be more mirrors than files. */
+/* Take a descriptor. A mirror without a file gets one beyond its share and beyond the bound, as
+ * with connections: hanging mirrors keep theirs, and there may be more mirrors than files. */
 static int take_descriptor(mirror_lane_t *lane)
 {
     mirror_child_t *child = lane->child;
@@ -192,7 +192,7 @@ void mirror_spool_start(mirror_child_t *child, apr_pool_t *pool, struct server_r
 
 /* ---- refusing ---- */
 
-/* The sender tells the log. It may have no copy to be woken for. */
+/* The sender logs the rejection. It may have no copy, so it is woken. */
 static apr_status_t refuse(mirror_spools_t *spools, apr_status_t fault)
 {
     apr_atomic_set32(&spools->fault, (apr_uint32_t)fault);
@@ -336,7 +336,7 @@ apr_status_t mirror_spool_send(mirror_spool_t *spool, apr_socket_t *socket, apr_
 #if APR_HAS_SENDFILE
     apr_status_t rv = apr_socket_sendfile(socket, spool->file, NULL, &offset, len, 0);
 
-    /* What a disk has to say, reading it will tell. */
+    /* Disk errors are reported when the file is read. */
     return rv == EINVAL || rv == ENOSYS || rv == EOPNOTSUPP || rv == EIO || APR_STATUS_IS_EOF(rv)
                ? APR_ENOTIMPL
                : rv;

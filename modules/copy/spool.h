@@ -1,15 +1,15 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE.
  *
- * copy/spool.h - where long bodies wait: in files without a name.
+ * copy/spool.h - long bodies in unlinked files.
  *
- * A SPOOL is the file of one copy. It is made with its first bytes by the request that captures
- * them, and belongs to whoever owns the copy. It has no name, so the system takes its space back
- * when it is closed, however the process ends; and no program that httpd starts inherits it.
+ * A SPOOL is the file of one copy. The request that captures the body creates it with the first
+ * bytes. The owner of the copy owns the spool. The file has no name, so the system frees its space
+ * when it is closed, however the process ends. The file is close-on-exec.
  *
- * What a child may have is bounded: the bytes in all files (ProxyMirrorSpool), and the files, which
- * take half of the descriptors that are for mirrors at most, so that there are always some left to
- * send with. Each mirror has its share of both (copy/share.h). At a bound, or when the file
- * system refuses, the body is not kept; the sender tells the log.
+ * The bytes of all files (ProxyMirrorSpool) and their number are bounded for each child. Files take
+ * at most half of the descriptors for mirrors, so some are always left for connections. Each mirror
+ * has its share of both (copy/share.h). At a bound, or after an error of the file system, the body
+ * is dropped, and the sender logs it.
  */
 #ifndef MIRROR_COPY_SPOOL_H
 #define MIRROR_COPY_SPOOL_H
@@ -18,30 +18,30 @@
 
 #include "base/mirror.h"
 
-/* What one of them takes in memory. */
+/* The memory of a spool, bytes. */
 #define MIRROR_SPOOL_COST 9216
 
 /* ---- startup ---- */
 
-/* NULL if files can be made in the folder `dir` by this process, else what is wrong, for people, in
- * `pool`. A disk that is full is none of that, as it would end a server at a reload. Whether
- * children can, with another user, shows when they start. */
+/* Check whether this process can create files in the folder `dir`. Returns NULL, or an error
+ * message in `pool`. A full disk is not an error, because it would end a server at a reload.
+ * Children may run as another user and check again at their start. */
 const char *mirror_spool_refuse(const char *dir, apr_pool_t *pool);
 
-/* child start, main thread: child->spools, in `pool`, as the registry says. A folder in which this
- * process cannot make files is a line in the log of `server`, and is tried again
- * for each body. */
+/* Create child->spools in `pool`, as configured in the registry. Child start, main thread. If this
+ * process cannot create files in the folder, one line is logged to `server`, and each body tries
+ * again. */
 void mirror_spool_start(mirror_child_t *child, apr_pool_t *pool, struct server_rec *server);
 
 /* ---- request threads ---- */
 
-/* Whether `bytes` more would fit into the lane's share now; nothing is reserved. If not, that
- * counts as refused. */
+/* Return whether `bytes` more fit into the lane's share. Nothing is reserved. A negative result
+ * counts as a rejection. */
 int mirror_spool_has_room(mirror_lane_t *lane, apr_off_t bytes);
 
-/* Append what `iov` has, to a new file if *spool is NULL. Never more than the page cache takes is
- * waited for. Errors: there is no room, or what the file system says; then the copy has to end.
- * *spool is the caller's, also with an error if it is not NULL. */
+/* Append `iov`, to a new file if *spool is NULL. Blocks no longer than a write to the page cache.
+ * Errors: no room, or those of the file system; the copy must then end. If *spool is not NULL, the
+ * caller owns it, also after an error. */
 apr_status_t mirror_spool_append(mirror_spool_t **spool, mirror_lane_t *lane,
                                  const struct iovec *iov, int n);
 
@@ -49,29 +49,31 @@ apr_status_t mirror_spool_append(mirror_spool_t **spool, mirror_lane_t *lane,
 
 apr_off_t mirror_spool_length(const mirror_spool_t *spool);
 
-/* Send up to *len bytes that begin at `offset`, which is before the end, on a socket that does not
- * wait; *len is how many it took. APR_ENOTIMPL: this system, file system or socket cannot; read
- * and send then. APR_EAGAIN: the socket is full. Other errors: apr_socket_sendfile's. */
+/* Send up to *len bytes from `offset`, which is before the end, on a non-blocking socket. *len:
+ * sent bytes. APR_ENOTIMPL: the system, file system or socket does not support it; use
+ * mirror_spool_read(). APR_EAGAIN: the socket is full. Other errors: those of
+ * apr_socket_sendfile(). */
 apr_status_t mirror_spool_send(mirror_spool_t *spool, apr_socket_t *socket, apr_off_t offset,
                                apr_size_t *len);
 
-/* Read up to *len bytes that begin at `offset`, which is before the end; *len is how many came, 1
- * or more. Errors: those of a disk; logged. */
+/* Read up to *len bytes from `offset`, which is before the end. *len: read bytes, 1 or more.
+ * Errors: those of a disk; logged. */
 apr_status_t mirror_spool_read(mirror_spool_t *spool, apr_off_t offset, char *buffer,
                                apr_size_t *len);
 
-/* Close it, and give its room back; a long one later, by a thread that may wait. NULL: nothing. */
+/* Close the spool and release its room. The closer thread closes a large file. NULL is allowed. */
 void mirror_spool_end(mirror_spool_t *spool);
 
-/* child end, main thread: whether that thread may run still, and so needs our code. */
+/* Return whether the closer thread may still run code of the module. Child end, main thread. */
 int mirror_spool_may_be_closing(const mirror_child_t *child);
 
 /* ---- sender thread ---- */
 
-/* Whether any body was refused that the log was not told of. */
+/* Return whether there are rejected bodies that were not logged yet. */
 int mirror_spool_has_refused(const mirror_child_t *child);
 
-/* How many were since this was asked last, and in `what`, of `size` bytes, why the last one was. */
+/* Return the number of rejected bodies since the last call, and write the last reason to `what` of
+ * `size` bytes. */
 apr_uint32_t mirror_spool_take_refused(mirror_child_t *child, char *what, apr_size_t size);
 
 #endif
