@@ -1,23 +1,23 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE.
  *
- * capture/capture.c - request threads: choose the mirrors of a request, clone it, hand the copies
- * over.
+ * capture/capture.c - the hooks and filters of request threads: choose mirrors, clone the request,
+ * push the copies.
  *
- *     type_checker     notes the scope that was asked for, before a fast redirect can hide it
- *     handler hook     decides, once for a client's request: a copy or an outcome for each mirror;
+ *     type_checker     records the scope of the request, before a fast redirect hides it
+ *     handler hook     decides, once per client request: a copy or an outcome for each mirror;
  *                      writes the heads
- *     input filter     clones the body, below all that could change it, while some handler reads it
- *     output filter    sees the response begin
- *     log_transaction  what never got so far; sets PROXY_MIRROR
+ *     input filter     clones the body while a handler reads it, below all filters that change it
+ *     output filter    detects the begin of the response
+ *     log_transaction  ends or pushes the remaining copies; sets PROXY_MIRROR
  *
- * A copy leaves when its body is complete and the response has begun (when=request: when its body
- * is complete). What handles the request never knows: the hook declines, and the filters change
- * nothing.
+ * A copy is pushed when its body is complete and the response has begun (when=request: when its
+ * body is complete). The handler of the request is not affected: the hook declines, and the filters
+ * change nothing.
  *
- * The state belongs to the client's own request, the first of a chain of internal redirects, which
- * share its pool. An internal redirect drops the input filter, as it does all below the
- * protocol's; the state stays, and the filter is added to the new request. Only one thread at a
- * time works on a request, so nothing here is locked.
+ * The state belongs to the client's request, the first of a chain of internal redirects, which
+ * share its pool. An internal redirect drops the input filter, like all filters below the
+ * protocol's. The state remains, and the filter is added to the new request. One thread at a time
+ * works on a request, so there is no lock.
  */
 #include <httpd.h>
 #include <http_config.h>
@@ -43,10 +43,10 @@ typedef struct capture_t {
     int reading;                  /* the body filter is asking for more */
 } capture_t;
 
-/* What is known of a request, the client's or one that it was internally redirected to; in its
+/* The data of a request, the client's or the target of an internal redirect; in its
  * request_config. */
 typedef struct note_t {
-    const mirror_scope_t *asked; /* of what was asked for; NULL: it says nothing of mirrors */
+    const mirror_scope_t *asked; /* scope before redirects; NULL = no mirror directives */
     capture_t *capture;          /* of the client's request; NULL: no decision so far */
 } note_t;
 
@@ -54,8 +54,8 @@ typedef struct note_t {
 static struct {
     ap_filter_rec_t *body;     /* next to httpd's own, below all that could change the body */
     ap_filter_rec_t *replay;   /* above all others */
-    ap_filter_rec_t *response; /* where the answers of errors and of internal redirects pass, too */
-    ap_filter_rec_t *nothing;  /* sends nothing; above all others while read_rest() reads */
+    ap_filter_rec_t *response; /* errors and internal redirects pass this filter, too */
+    ap_filter_rec_t *nothing;  /* discards output; topmost filter while read_rest() reads */
 } filters;
 
 /* ---- the state ---- */
@@ -92,8 +92,8 @@ static capture_t *capture_of(const request_rec *first)
     return note ? note->capture : NULL;
 }
 
-/* The scope that decides: the first one that says something of mirrors, from what the client
- * asked for to where `r` is now. NULL: none does. */
+/* Return the scope in force: the first one with mirror directives, from the client's request to
+ * `r`. NULL = none. */
 static const mirror_scope_t *scope_of(const request_rec *r)
 {
     const mirror_scope_t *first = NULL;
@@ -118,16 +118,16 @@ static ap_filter_t *find_filter(ap_filter_t *f, const ap_filter_rec_t *handle)
 
 /* ---- the body ---- */
 
-/* httpd does not ask for the body of a request that it refuses, if the client waits to be asked
- * (Expect); it then gives an end where there was none. */
+/* Return whether the end of the body is not its real end. With Expect, httpd does not read the body
+ * of a rejected request, and reports an end of the body. */
 static int end_is_false(const request_rec *r)
 {
     return r->expecting_100 && !ap_is_HTTP_SUCCESS(r->status);
 }
 
-/* See what a reader of the body is about to get. What it gets stays as it is: a bucket's bytes are
- * in memory, or are read into it as the reader would do next, and without waiting if the reader
- * did not want to wait. */
+/* Process the brigade that the reader of the body is about to get. The brigade stays the same.
+ * Bytes of buckets are in memory, or are read as the reader would do next; without blocking if the
+ * reader does not block. */
 static void body_seen(capture_t *capture, const request_rec *r, apr_bucket_brigade *bb,
                       apr_read_type_e block)
 {
@@ -218,7 +218,7 @@ static int has_end(apr_bucket_brigade *bb)
     return e != APR_BRIGADE_SENTINEL(bb);
 }
 
-/* What httpd would send in place of the response while read_rest() reads. */
+/* Discard the output that httpd would send in place of the response while read_rest() reads. */
 static apr_status_t swallow(ap_filter_t *f, apr_bucket_brigade *bb)
 {
     (void)f;
@@ -226,9 +226,10 @@ static apr_status_t swallow(ap_filter_t *f, apr_bucket_brigade *bb)
     return APR_EGENERAL;
 }
 
-/* See what has come of a body that no handler wants, without waiting for more: on HTTP/2 nobody can
- * read it later. If httpd finds a fault of the body (LimitRequestBody, a malformed chunk), it sends
- * an error down the filters of the response, which has ended by then: nothing may be sent. */
+/* Read the received rest of a body that no handler has read, without blocking: on HTTP/2 it
+ * cannot be read later. If httpd detects an invalid body (LimitRequestBody, a malformed chunk),
+ * it sends an error through the output filters. The response has ended by then, so the error is
+ * discarded. */
 static void read_rest(capture_t *capture, request_rec *r)
 {
     ap_filter_t *f = find_filter(r->input_filters, capture->body_filter);
@@ -251,7 +252,7 @@ static void read_rest(capture_t *capture, request_rec *r)
     apr_brigade_destroy(bb);
 }
 
-/* Interim responses do not come this way: they are written to the connection's own filters. */
+/* Interim responses bypass this filter: httpd writes them to the connection's filters. */
 static apr_status_t output_filter(ap_filter_t *f, apr_bucket_brigade *bb)
 {
     capture_t *capture = f->ctx;
@@ -309,9 +310,9 @@ static void add_filters(capture_t *capture, request_rec *r)
         ap_filter_t *f =
             ap_add_input_filter_handle(capture->body_filter, capture, r, r->connection);
 
-        /* mod_proxy takes any filter above the protocol's for one that may change the length of the
-         * body, and then reads all of it, into a file if it is long, before it connects. Ours
-         * changes nothing: it is one of them. */
+        /* mod_proxy assumes that any filter above the protocol's may change the length of the body.
+         * It then reads the whole body, to a file if it is long, before it connects. Our filter
+         * changes nothing, so it becomes one of the protocol's. */
         if (f->next == r->proto_input_filters) {
             r->proto_input_filters = f;
         }
@@ -328,11 +329,11 @@ static apr_status_t abandon(void *data)
     return APR_SUCCESS;
 }
 
-/* Whether the request has no body if none comes before the response ends. On HTTP/2 the end of a
- * stream may come later than its HEADERS; mod_http2 then announces a body to httpd, whatever the
- * method is. A handler that does not read never learns of the end. Content of a GET or HEAD means
- * nothing (RFC 9110 9.3.1, 9.3.2); that of a DELETE neither, but there are servers to which a
- * DELETE without it is another one. */
+/* Return whether the request has no body if no byte of one arrives before the response ends. On
+ * HTTP/2 the end of a stream may arrive after its HEADERS; mod_http2 then announces a body to
+ * httpd, whatever the method is. A handler that does not read the body does not detect its end.
+ * Content of GET or HEAD has no meaning (RFC 9110 9.3.1, 9.3.2). Content of DELETE has none either,
+ * but some servers interpret it. */
 static int is_bodiless(const request_rec *first, const mirror_head_t *head)
 {
     return first->connection->master && head->chunked &&
@@ -387,9 +388,9 @@ static void decide(request_rec *r, request_rec *first, const mirror_scope_t *sco
 
 /* ---- hooks ---- */
 
-/* FallbackResource, DirectoryIndex and MultiViews put the configuration of their target in the
- * place of the request's own (ap_internal_fast_redirect); MultiViews does so in this very hook,
- * the others in fixups. All sections are merged by now. */
+/* Record the scope, as all sections are merged by now. FallbackResource, DirectoryIndex and
+ * MultiViews replace the request's configuration by that of their target
+ * (ap_internal_fast_redirect): MultiViews in this hook, the others in fixups. */
 static int type_checker(request_rec *r)
 {
     const mirror_scope_t *scope = r->main ? NULL : mirror_scope_of(r);

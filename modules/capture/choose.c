@@ -1,9 +1,8 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE.
  *
- * capture/choose.c - whether a request is copied. See capture/choose.h.
+ * capture/choose.c - the decision whether a request is copied. See capture/choose.h.
  *
- * The cheap questions come first, and the client's head is read with the first one that needs it.
- * capture/choose.h has the order.
+ * Cheap checks run first. The first check that needs the client's head parses it.
  */
 #include <string.h>
 
@@ -32,7 +31,7 @@ int mirror_choose_sees(const request_rec *r)
     }
     for (prev = r->prev; prev; prev = prev->prev) {
         if (prev->status != HTTP_OK) {
-            return 0; /* a document of ErrorDocument is no part of what the client asked for */
+            return 0; /* a document of ErrorDocument is not the client's request */
         }
     }
     if (r->connection->master) { /* mod_http2 sets it in its fixups */
@@ -55,10 +54,10 @@ static int body_begun(const request_rec *r)
     return 0;
 }
 
-/* Before the handler, the body may have been read by a filter that replays it (mod_request's, or
- * that of a web application firewall): then the handler reads as many bytes as were announced.
- * What handled the request before an internal redirect may have read the body and then have made a
- * GET of the request. */
+/* Return the availability of the body. A filter that replays the body (mod_request's, or a web
+ * application firewall's) may have read it before the handler; the handler then reads as many bytes
+ * as were announced. The handler before an internal redirect may have read the body and changed the
+ * method to GET. */
 static mirror_choose_body_e body_of(const request_rec *r, const mirror_head_t *head)
 {
     if (r->prev && !mirror_method_is(&head->method, r->method)) {

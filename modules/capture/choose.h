@@ -1,9 +1,9 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE.
  *
- * capture/choose.h - whether a request is copied, asked once for each mirror, before anything is
+ * capture/choose.h - the decision whether a request is copied, once per mirror, before the body is
  * cloned.
  *
- * The questions are asked in this order, and the first no is the outcome:
+ * The checks run in this order. The first failed check determines the outcome:
  *
  *     enabled      disabled
  *     methods      filtered; CONNECT and TRACE always
@@ -13,11 +13,10 @@
  *     our id       looped
  *     body         incomplete, too_large
  *
- * Up to the sample nothing is allocated, but for what an expression does itself, and the client's
- * headers are not looked at. So a request that would be looped is counted as sampled_out if it is
- * not in the sample.
+ * Up to the sample nothing is allocated, except by an expression, and the client's headers are not
+ * parsed. So a looped request that is not in the sample counts as sampled_out.
  *
- * What the client was answered with (the attribute status) is asked when that is known.
+ * The attribute status is checked later, when the status of the response is known.
  */
 #ifndef MIRROR_CAPTURE_CHOOSE_H
 #define MIRROR_CAPTURE_CHOOSE_H
@@ -28,38 +27,39 @@
 #include "capture/shape.h"
 #include "copy/log_line.h"
 
-/* How a request's body can be had. */
+/* The availability of a request's body. */
 typedef enum {
     MIRROR_BODY_NONE,
     MIRROR_BODY_COMES, /* from the client, when the handler reads it */
-    /* it was read before the handler; some input filter may give it to the handler again */
+    /* read before the handler; an input filter may replay it to the handler */
     MIRROR_BODY_REPLAYED,
-    MIRROR_BODY_LOST /* it was read before the handler, and may have changed */
+    MIRROR_BODY_LOST /* read before the handler, and perhaps changed */
 } mirror_choose_body_e;
 
-/* What is known of a request; shared by the choices for all its mirrors. */
+/* The data of a request, shared by the choices of all its mirrors. */
 typedef struct mirror_choice_t {
-    request_rec *r; /* where it is handled */
-    /* what the client sent: r, or what r was internally redirected from */
+    request_rec *r; /* the request that the handler gets */
+    /* the client's request: r, or the request that was internally redirected to r */
     const request_rec *first;
-    const char *id;                  /* ours, of the loop guard */
-    const apr_array_header_t *edits; /* of the copies' headers, capture/header_edit.h; NULL: none */
-    mirror_method_t method;          /* the client's; not read until a choice needs it */
-    mirror_shape_targets_t targets;  /* what mirror_shape_make() keeps */
-    mirror_head_t *head;             /* NULL until a choice needs it */
-    mirror_choose_body_e body;       /* known once head is */
-    /* for the log; only its member log is set until a line needs it */
+    const char *id; /* id of this server, for loop detection */
+    /* of mirror_header_edit_t *, capture/header_edit.h; NULL = none */
+    const apr_array_header_t *edits;
+    mirror_method_t method;         /* the client's; read on demand */
+    mirror_shape_targets_t targets; /* cache of mirror_shape_make() */
+    mirror_head_t *head;            /* read on demand; NULL = not read */
+    mirror_choose_body_e body;      /* valid once `head` is read */
+    /* for the log; only `log` is set until a line is created */
     mirror_log_subject_t subject;
 } mirror_choice_t;
 
 /* ---- request threads ---- */
 
-/* Whether a client's request is seen where `r` is handled: not an error document, a page of our
- * own, an HTTP/2 push. */
+/* Return whether the request of `r` is considered. Error documents, this module's own pages and
+ * HTTP/2 pushes are not. */
 int mirror_choose_sees(const request_rec *r);
 
-/* Whether it is copied to the lane's mirror with these settings: NONE, with the head read, or why
- * not (not counted here). */
+/* Decide whether the request is copied to the lane's mirror. Returns MIRROR_OUTCOME_NONE, with
+ * choice->head read, or the outcome, which is not counted here. */
 mirror_outcome_e mirror_choose(mirror_choice_t *choice, mirror_lane_t *lane,
                                const mirror_settings_t *settings);
 

@@ -1,6 +1,6 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE.
  *
- * capture/entries.c - what has become of a request for each of its mirrors. See capture/entries.h.
+ * capture/entries.c - the copies of a request, and their outcomes. See capture/entries.h.
  */
 #include <apr_atomic.h>
 #include <apr_strings.h>
@@ -18,7 +18,7 @@ static void stop_waiting(mirror_entries_t *entries, mirror_entry_t *entry)
     entry->waits = 0;
 }
 
-/* What the client was answered, if that is known by now. */
+/* Set the status of the response to the client in the log line, if it is known. */
 static void tell_primary(const mirror_entries_t *entries, mirror_copy_t *copy)
 {
     if (copy->line && entries->response_begun) {
@@ -27,9 +27,9 @@ static void tell_primary(const mirror_entries_t *entries, mirror_copy_t *copy)
     }
 }
 
-/* Take the copy out of its entry. A child of prefork ends within the handler of a signal, on top
- * of this thread, and then destroys the request's pool, which abandons what the entries have:
- * nothing that is pushed or ended may be there still. */
+/* Remove the copy from its entry. Under prefork a signal handler may end the child on top of this
+ * thread. It destroys the request's pool, which abandons all copies in entries. So pushed or ended
+ * copies must already be removed. */
 static mirror_copy_t *take(mirror_entries_t *entries, mirror_entry_t *entry)
 {
     mirror_copy_t *copy = apr_atomic_xchgptr((void *)&entry->copy, NULL);
@@ -51,7 +51,7 @@ static void push_entry(mirror_entries_t *entries, mirror_entry_t *entry)
     mirror_copy_push(take(entries, entry));
 }
 
-/* What the client was answered with is known, or 0: it was not answered. */
+/* Apply the attribute status. `status`: status of the response to the client; 0 = no response. */
 static void status_known(mirror_entries_t *entries, int status)
 {
     int i;
@@ -65,7 +65,7 @@ static void status_known(mirror_entries_t *entries, int status)
     }
 }
 
-/* Hand over what has all that it waited for; `last_call`: without a response, too. */
+/* Push all copies that wait for nothing more; with `last_call` also without a response. */
 static void push_ready(mirror_entries_t *entries, int last_call)
 {
     int i;
@@ -114,7 +114,7 @@ void mirror_entries_body_complete(mirror_entries_t *entries)
     push_ready(entries, 0);
 }
 
-/* Complete what waits for a body of which no byte came. */
+/* Complete entries that wait for a body of which no byte was received. */
 static void complete_bodiless(mirror_entries_t *entries)
 {
     int i;
@@ -148,8 +148,8 @@ void mirror_entries_body_append(mirror_entries_t *entries, const char *data, apr
 
 /* ---- the log ---- */
 
-/* What the log tells of the request, read with the first line that needs it. An id is
- * mod_unique_id's, as the access log has it, or else the client's. */
+/* Return the log data of the request, read on demand. The id is mod_unique_id's, as in the access
+ * log, or else the client's. */
 static const mirror_log_subject_t *subject_of(mirror_choice_t *choice)
 {
     mirror_log_subject_t *subject = &choice->subject;

@@ -1,10 +1,10 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE.
  *
- * capture/head.c - the head of a copy. Request threads only.
+ * capture/head.c - the head of a copy. Request threads only. See capture/head.h.
  *
- * It is on the way of every mirrored request, so it allocates twice whatever the number of
- * headers, and does not look anything up in a table. What a client can send is bounded by
- * LimitRequestFields and LimitRequestFieldSize.
+ * Every mirrored request passes this code. So it makes two allocations for any number of headers,
+ * and performs no table lookup. LimitRequestFields and LimitRequestFieldSize bound the client's
+ * input.
  */
 #include <string.h>
 
@@ -45,7 +45,7 @@ static int next_element(const char **rest, const char **element, apr_size_t *len
     return 1;
 }
 
-/* A number of bytes (RFC 9110 8.6), -1 if it is none. */
+/* Return a number of bytes (RFC 9110 8.6); -1 if `value` is malformed. */
 static apr_off_t length_of(const char *value)
 {
     char *end;
@@ -86,8 +86,7 @@ static int has_id(const char *value, const char *id)
     return 0;
 }
 
-/* Drop what the value of a Connection header lists, but for the lines that a copy cannot be
- * without. */
+/* Drop the lines that a Connection header lists, except those that a copy requires. */
 static void drop_listed(mirror_head_t *head, const char *value)
 {
     const char *element;
@@ -107,7 +106,7 @@ static void drop_listed(mirror_head_t *head, const char *value)
     }
 }
 
-/* Take note of what a line says. Returns 0 if it can have no place in a head at all. */
+/* Parse a line into `head`. Returns 0 if the line is not allowed in any head. */
 static int read_line(mirror_head_t *head, mirror_head_line_t *line, const apr_table_entry_t *entry,
                      const char *id)
 {
@@ -191,9 +190,9 @@ static const char *host_without_header(const request_rec *r, const request_rec *
                        uri->port_str ? uri->port_str : "", NULL);
 }
 
-/* What is appended to the lists: X-Forwarded-* under the conditions of ap_proxy_create_hdrbrgd(). A
- * request that is not proxied is as a reverse proxied one: the mirror is a backend of this server
- * either way. */
+/* Set the elements that are appended to lists: X-Forwarded-* under the conditions of
+ * ap_proxy_create_hdrbrgd(). A request that is not proxied is treated like a reverse proxied one,
+ * because the mirror is a backend of this server in both cases. */
 static void read_appended(mirror_head_t *head, request_rec *r, const request_rec *first,
                           const char *id)
 {

@@ -15,7 +15,7 @@
 #include "capture/header_edit.h"
 #include "capture/header_name.h"
 
-/* What is being done: an edit, for a request. */
+/* An edit that is applied to a request. */
 typedef struct edit_run_t {
     const mirror_header_edit_t *edit;
     request_rec *r;
@@ -30,7 +30,7 @@ struct mirror_header_edit_t {
     int every; /* edit*: every match, not just the first */
     const char *name;
     ap_regex_t *regex;           /* edit's */
-    const ap_expr_info_t *value; /* NULL: the action has none */
+    const ap_expr_info_t *value; /* NULL = the action has no value */
 };
 
 /* ---- values ---- */
@@ -93,8 +93,8 @@ static void do_append(apr_table_t *headers, edit_run_t *run)
     }
 }
 
-/* Whether an element of the list is `value`, as it is; a comma in quotes ends none. What follows an
- * element belongs to it, up to the comma, as RequestHeader has it. */
+/* Return whether the list has the element `value`. A comma in quotes does not end an element. Text
+ * after an element belongs to it up to the comma, as in RequestHeader. */
 static int has_element(const char *list, const char *value)
 {
     apr_size_t len = strlen(value);
@@ -138,9 +138,9 @@ static void put_piece(apr_array_header_t *pieces, const char *text, apr_size_t l
     }
 }
 
-/* `value` with the first match, or all, replaced; the same if there is none; NULL if the expression
- * fails. What follows a match is looked at as a text of its own, so ^ matches there again, as it
- * does for RequestHeader. */
+/* Return `value` with the first match or all matches replaced; `value` itself without a match; NULL
+ * if the expression fails. The text after a match is matched separately, so ^ matches there again,
+ * as in RequestHeader. */
 static const char *edited(const edit_run_t *run, const char *value)
 {
     apr_array_header_t *pieces = NULL;
@@ -158,7 +158,7 @@ static const char *edited(const edit_run_t *run, const char *value)
         }
         put_piece(pieces, value, (apr_size_t)match[0].rm_so);
         APR_ARRAY_PUSH(pieces, const char *) = replacement;
-        /* nothing was matched: one character on */
+        /* empty match: advance by one character */
         if (end == (apr_size_t)match[0].rm_so && value[end]) {
             put_piece(pieces, value + end++, 1);
         }
@@ -221,7 +221,7 @@ static const struct {
 
 #define ACTIONS (sizeof(actions) / sizeof(*actions))
 
-/* NULL, or what is wrong with the name; a colon after it is taken off. */
+/* Parse the name, and remove a trailing colon. Returns NULL or an error message. */
 static const char *read_name(mirror_header_edit_t *edit, char *name, apr_pool_t *pool)
 {
     apr_size_t len = strlen(name);
@@ -243,7 +243,7 @@ static const char *read_name(mirror_header_edit_t *edit, char *name, apr_pool_t 
     return NULL;
 }
 
-/* Whether what ap_expr would make of a backslash here is a control character; `p` is behind the
+/* Return whether ap_expr converts this backslash sequence to a control character; `p` is after the
  * backslash. */
 static int is_control_escape(const char *p)
 {
@@ -290,8 +290,7 @@ static const char *read_regex(mirror_header_edit_t *edit, const char *text, apr_
                              mirror_value_quote(text, pool), NULL);
 }
 
-/* NULL, or what is wrong with the number of words: `needed` are, `found` were there, and `args` is
- * what is left. */
+/* Check the number of words. Returns NULL or an error message. `args`: rest of the arguments. */
 static const char *check_count(const char *action, int needed, int found, const char *args,
                                apr_pool_t *pool)
 {

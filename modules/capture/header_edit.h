@@ -1,10 +1,10 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE.
  *
- * capture/header_edit.h - ProxyMirrorHeader: changes of the headers of copies.
+ * capture/header_edit.h - ProxyMirrorHeader: edits of the headers of copies.
  *
- * The actions do what those of mod_headers' RequestHeader do, by the same functions of APR's
- * tables. Values are ap_expr strings; in the one that edit puts in, $0 to $9 are what the regular
- * expression found.
+ * The actions are those of mod_headers' RequestHeader, with the same functions of APR's tables.
+ * Values are ap_expr strings. In the replacement of `edit`, $0 to $9 are the matches of the regular
+ * expression.
  */
 #ifndef MIRROR_CAPTURE_HEADER_EDIT_H
 #define MIRROR_CAPTURE_HEADER_EDIT_H
@@ -17,15 +17,14 @@ typedef struct mirror_header_edit_t mirror_header_edit_t;
 
 /* ---- startup ---- */
 
-/* Read what follows the name of the directive. *edit is in `pool`. Returns NULL, or what is wrong.
- * */
+/* Parse the arguments of the directive. *edit is in `pool`. Returns NULL or an error message. */
 const char *mirror_header_edit_parse(mirror_header_edit_t **edit, const char *args,
                                      apr_pool_t *pool, apr_pool_t *ptemp);
 
 /* ---- request threads ---- */
 
 /* Apply `edits` (of mirror_header_edit_t *), in their order, to `headers`. An edit whose expression
- * fails is left out. Nothing that is put in can end a header line. */
+ * fails is skipped. Inserted values cannot end a header line. */
 void mirror_header_edit_apply(apr_table_t *headers, const apr_array_header_t *edits, request_rec *r,
                               mirror_lane_t *lane);
 

@@ -1,6 +1,6 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE.
  *
- * capture/header_name.c - header names with a treatment of their own. See capture/header_name.h.
+ * capture/header_name.c - header names with special treatment. See capture/header_name.h.
  */
 #include <string.h>
 

@@ -14,16 +14,16 @@ typedef struct mirror_method_t {
 
 /* ---- request threads ---- */
 
-/* Read the client's method from the request line of `first`, the request that the client sent. A
- * handler may change r->method (mod_cgi does, for a local redirect), so r->method is used only if
- * the request line has no method. *method points into the memory of `first`. */
+/* Read the client's method from the request line of `first`, the client's request. r->method is
+ * used only if the request line has no method, because a handler may change it (mod_cgi does, for a
+ * local redirect). *method points into the memory of `first`. */
 void mirror_method_read(mirror_method_t *method, const request_rec *first);
 
-/* Whether `method` is `name`; case-sensitive (RFC 9110 section 9.1). */
+/* Return whether `method` is `name`; case-sensitive (RFC 9110 9.1). */
 int mirror_method_is(const mirror_method_t *method, const char *name);
 
-/* Whether a request with this method may be sent twice (RFC 9110 section 9.2.2, and the idempotent
- * methods of WebDAV in IANA's registry of methods). */
+/* Return whether a request with this method may be sent twice: RFC 9110 9.2.2, and the idempotent
+ * methods of WebDAV in IANA's registry. */
 int mirror_method_is_idempotent(const mirror_method_t *method);
 
 #endif

@@ -1,10 +1,10 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE.
  *
- * capture/sample.c - whether a request is in the sample. See capture/sample.h.
+ * capture/sample.c - the sampling of requests. See capture/sample.h.
  *
  * The random numbers are those of splitmix64 (Steele, Lea, Flood: Fast splittable pseudorandom
- * number generators, 2014): a counter that goes up by an odd constant, and a mixer without state.
- * So one atomic addition is all that threads share.
+ * number generators, 2014): a counter that is incremented by an odd constant, and a stateless
+ * mixer. So threads share only one atomic addition.
  */
 #include <apr_atomic.h>
 

@@ -65,8 +65,8 @@ static const char *in_request_line(apr_pool_t *pool, const char *uri)
 
 /* ---- the backend's ---- */
 
-/* The schemes of those backends of mod_proxy that are asked with a request target; the others get
- * CGI variables. */
+/* Return whether mod_proxy sends a request target to backends of this scheme; the others get CGI
+ * variables. */
 static int is_asked_by_target(const char *url)
 {
     static const char *const schemes[] = { "http", "https", "balancer", "h2",
@@ -86,10 +86,9 @@ static const char *with_query(apr_pool_t *pool, const char *path, const char *ar
     return args ? apr_pstrcat(pool, path, "?", args, NULL) : path;
 }
 
-/* mod_proxy has the backend's URL as the file name, canonical and with its query when the handler
- * begins; but what SetHandler names is put together in the handler, and from 2.4.62 on a
- * balancer's URL is made canonical for the member that it chooses. *raw: it is not canonical yet.
- * */
+/* Return the backend's URL. When the handler begins, it is mod_proxy's file name, canonical and
+ * with its query. The URL of a SetHandler is composed in the handler, and since 2.4.62 a balancer's
+ * URL is made canonical for the chosen member. *raw: 1 if the URL is not yet canonical. */
 static const char *proxied_url(request_rec *r, int *raw)
 {
     static const char proxy[] = "proxy:";
@@ -114,7 +113,7 @@ static const char *proxied_url(request_rec *r, int *raw)
     return url && is_asked_by_target(url) ? url : NULL;
 }
 
-/* What mod_proxy_http does to make a path canonical. */
+/* Make a path canonical as mod_proxy_http does. */
 static const char *canonical(request_rec *r, const char *path)
 {
     const core_dir_config *core = ap_get_core_module_config(r->per_dir_config);

@@ -1,12 +1,12 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE.
  *
- * capture/shape.h - what of a copy's head depends on the mirror: its request target and its Host.
+ * capture/shape.h - the parts of a head that depend on the mirror: request target and Host.
  *
- * The target (RFC 9112 3.2) is in origin form, or "*" for a whole server. It is the client's, or
- * with uri=backend the one that the primary backend gets: of a request that mod_proxy forwards,
- * the target of the request to the backend (before a balancer puts the path of the member it
- * chooses in front); of any other, the URI after all rewriting. The path goes instead of, or in
- * front of, that; "*" has none and stays.
+ * The target (RFC 9112 3.2) is in origin form, or "*" for a whole server. The default is the
+ * client's target. With uri=backend it is the target of the primary backend: for a request that
+ * mod_proxy forwards, the target of the request to the backend, before a balancer prepends the path
+ * of its member; for other requests, the URI after all rewriting. The mirror's path replaces the
+ * target's path or is prepended to it; "*" is unchanged.
  */
 #ifndef MIRROR_CAPTURE_SHAPE_H
 #define MIRROR_CAPTURE_SHAPE_H
@@ -16,27 +16,26 @@
 #include "base/mirror.h"
 #include "capture/method.h"
 
-/* Request targets of one request that were made already, by mirror_uri_e; NULL: not made. All 0 to
- * begin with. */
+/* A cache of the request targets of one request, indexed by mirror_uri_e; NULL = not made.
+ * Initialize with 0. */
 typedef struct mirror_shape_targets_t {
     const char *made[2];
 } mirror_shape_targets_t;
 
-/* All of it lives in the request's pool or in the settings. */
+/* The shape. All members are in the request's pool or in the settings. */
 typedef struct mirror_shape_t {
-    const char *path; /* what goes before the target; "" for nothing */
+    const char *path; /* prefix of the target; "" = none */
     apr_size_t path_len;
-    const char *target; /* with the query */
+    const char *target; /* with its query */
     apr_size_t target_len;
-    const char *host; /* instead of the client's; NULL: the client's */
-    apr_size_t size;  /* of the three together */
+    const char *host; /* replaces the client's Host; NULL = the client's */
+    apr_size_t size;  /* size of path, target and host, bytes */
 } mirror_shape_t;
 
 /* ---- request threads ---- */
 
-/* Make the shape of copies of `r` to a mirror with these settings. `first` is what the client sent,
- * `method` its method; `targets` keeps the request targets for the next mirror of the same
- * request. */
+/* Make the shape of copies of `r` to a mirror with these settings. `first`: the client's request;
+ * `method`: its method; `targets`: cache for further mirrors of the request. */
 void mirror_shape_make(mirror_shape_t *shape, mirror_shape_targets_t *targets,
                        const mirror_method_t *method, const mirror_settings_t *settings,
                        request_rec *r, const request_rec *first);
