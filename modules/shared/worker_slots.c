@@ -86,8 +86,8 @@ static void reap_worker_slot(mirror_table_t *table, apr_uint32_t i, apr_uint64_t
     }
 }
 
-/* Reap the worker slot of an ended process. Only the first match is reaped: a process has one worker
- * slot, and foreign writes may have copied its pid to others. */
+/* Reap the worker slot of an ended process. Only the first match is reaped: a process has one
+ * worker slot, and foreign writes may have copied its pid to others. */
 static void reap(mirror_table_t *table, apr_uint32_t pid)
 {
     apr_uint32_t worker_slots = mirror_table_worker_slots(table), i;
