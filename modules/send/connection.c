@@ -1,14 +1,14 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE.
  *
- * send/connection.c - write a copy, read the answer. See send/connection.h.
+ * send/connection.c - writing copies, reading responses. See send/connection.h.
  *
- * The socket is always watched for reading: an idle connection that becomes readable was closed by
- * the mirror. Writing is tried at once, and watched for only when the socket is full. An answer
- * that is there before all was written is taken as it is (RFC 9112 9.3: a server may answer
- * early), but then the connection cannot be used again.
+ * The socket is always watched for reading: if an idle connection becomes readable, the mirror has
+ * closed it. A write is tried at once, and the socket is watched for writing only while it is full.
+ * A response that arrives before everything was written is accepted, because a server may respond
+ * early (RFC 9112 9.3). The connection is then not reused.
  *
- * Copies in a batch are written as if they were one, and answered one after the other (RFC 9112
- * 9.3.2).
+ * The copies of a batch are written consecutively. Their responses arrive in the same order (RFC
+ * 9112 9.3.2).
  */
 #include <string.h>
 
@@ -16,9 +16,10 @@
 #include "send/connection.h"
 
 #define MIRROR_IOVECS 64
-/* Reads per event, so that an answer without end leaves time for the others. */
+/* The maximum of reads per event, so that an endless response does not starve other connections. */
 #define MIRROR_READS 4
-/* Writes per event, for the same end, and what of a file is sent by one. */
+/* The maximum of writes per event, for the same reason; and the maximum of bytes of a file per
+ * write. */
 #define MIRROR_WRITES 16
 #define MIRROR_PIECE  65536
 /* The next round of the loop. */
@@ -62,8 +63,7 @@ static int add_iovec(struct iovec *iov, int n, const char *data, apr_size_t len)
     return len > 0 ? n + 1 : n;
 }
 
-/* What of memory is to be written next, from where we are; what follows in the batch has nothing
- * but heads. */
+/* Collect the next bytes in memory to write. Further copies of the batch have only heads. */
 static int gather(mirror_connection_t *c, struct iovec *iov)
 {
     const mirror_copy_t *copy = c->sending;
@@ -176,8 +176,8 @@ static apr_status_t write_some(mirror_connection_t *c, apr_size_t *written)
                                  : c->wire.transport->write(&c->wire, iov, gather(c, iov), written);
 }
 
-/* Write until all is written, the socket is full or it is others' turn, and watch for what is then
- * to come. */
+/* Write until everything is written, the socket is full or the maximum is reached. Then watch for
+ * the next event. */
 static apr_status_t write_row(mirror_connection_t *c)
 {
     apr_status_t rv = APR_SUCCESS;
@@ -209,9 +209,9 @@ static apr_status_t write_row(mirror_connection_t *c)
 
 /* ---- reading ---- */
 
-/* Whether the mirror has said more than the answer that ended with the `len` bytes of the last
- * read, so that a poll would tell too late, or not at all: TLS may hold it, and a read that filled
- * the buffer may have left it in the socket. */
+/* Return whether the mirror has sent more than the response that ended with the last `len` bytes
+ * read. A poll may not report such bytes: TLS may buffer them, and a read that filled the buffer
+ * may have left them in the socket. */
 static int has_more(mirror_connection_t *c, apr_size_t len)
 {
     apr_size_t more = c->shared->buffer_size;
@@ -226,9 +226,9 @@ static int is_begun(const mirror_connection_t *c, const mirror_copy_t *copy)
     return c->sending != copy || c->part != PART_HEAD || c->offset > 0;
 }
 
-/* The copy was answered: 1 if another one follows it here, whose answer is now awaited. None does
- * if this one was not written to its end, or the mirror will say no more, or it has said more
- * before it was asked: the answer ended `at` that byte of the `len` that were read last. */
+/* Continue with the next copy of the batch after a response. Returns 1 if its response is now
+ * pending. Returns 0 if the copy was the last one or was not fully written, or if the mirror closes
+ * or has sent unexpected bytes. `at`: end of the response in the last `len` bytes read. */
 static int next_copy(mirror_connection_t *c, apr_size_t at, apr_size_t len)
 {
     mirror_copy_t *copy = c->copy;
@@ -246,7 +246,8 @@ static int next_copy(mirror_connection_t *c, apr_size_t at, apr_size_t len)
     return 1;
 }
 
-/* What came: 1 if more of the answer, or of the following ones, is to come. */
+/* Process received bytes. Returns 1 if more bytes of this response or of further ones are
+ * expected. */
 static int take_answers(mirror_connection_t *c, apr_size_t len)
 {
     apr_size_t at = 0;
@@ -306,8 +307,8 @@ static void read_answer(mirror_connection_t *c)
     }
 }
 
-/* The mirror takes no more. It may have answered before, or said why: what is there is read, and
- * then it is over. */
+/* Handle a write error. The mirror may have sent a response before, so received bytes are read
+ * first. */
 static void write_failed(mirror_connection_t *c)
 {
     read_answer(c);
@@ -316,8 +317,8 @@ static void write_failed(mirror_connection_t *c)
     }
 }
 
-/* An idle connection is readable: the mirror closed it, said what nobody had asked for, or TLS has
- * something of its own. */
+/* Handle a readable idle connection: the mirror has closed it or sent unexpected bytes, or TLS has
+ * received data of its own. */
 static void read_idle(mirror_connection_t *c)
 {
     apr_size_t len = c->shared->buffer_size;

@@ -2,10 +2,10 @@
  *
  * send/gate.c - the stage between queue and pools. See send/gate.h.
  *
- * Each mirror has a gate. A remote strategy gets one question at a time from each, at a pace;
- * `asked` are the copies it is for, `waiting` those of the next one. All of it is the sender
- * thread's, but ask_t while it is under way, and the state of the strategy with it: both are the
- * helper's then.
+ * Each mirror has a gate. A gate has at most one pending query to a remote strategy, at a minimum
+ * interval. `asked` are the copies of that query, `waiting` those of the next one. The sender
+ * thread owns everything, except that a helper owns the ask_t and the state of the strategy during
+ * a query.
  */
 #include <httpd.h>
 #include <http_config.h>
@@ -19,14 +19,12 @@
 
 APLOG_USE_MODULE(proxy_mirror);
 
-/* Between two questions for a mirror, so that what comes meanwhile asks together. Nobody waits for
- * a mirror. */
+/* The minimum interval of queries of a mirror, so that copies are batched. */
 #define MIRROR_PACE apr_time_from_msec(5)
 /* Between a failure and the next try; it doubles from one to the other. */
 #define MIRROR_PAUSE_MIN apr_time_from_msec(100)
 #define MIRROR_PAUSE_MAX apr_time_from_sec(1)
-/* How much later than the deadline a helper is given up, which nothing but a look-up of a name can
- * hold up. */
+/* The time after the deadline when a helper is given up. Only a lookup can delay it that long. */
 #define HELPER_GRACE apr_time_from_msec(50)
 
 typedef struct gate_t gate_t;
@@ -50,14 +48,14 @@ struct gate_t {
     mirror_list_t waiting;
     mirror_list_t asked;
 
-    const mirror_limit_provider_t *provider; /* NULL: none was opened */
+    const mirror_limit_provider_t *provider; /* NULL = not opened */
     void *state;
     apr_pool_t *memory; /* of the state; handed to the helper with it */
     apr_uint32_t id;    /* limit_id of the settings it was opened for */
 
     ask_t ask;
     unsigned under_way : 1;
-    unsigned given_up : 1;     /* nobody waits for the answer that is under way */
+    unsigned given_up : 1;     /* the result of the pending query is no longer needed */
     apr_interval_time_t pause; /* 0: it does not fail */
     apr_time_t retry_at;
     mirror_timer_t timer; /* of the question that is under way, or that waits for a helper */
@@ -70,7 +68,7 @@ struct mirror_gates_t {
     mirror_queue_t *answers;
     gate_t *gates; /* by mirror index */
     int held;
-    int next; /* the gate that is asked for first, so that each is at some time */
+    int next; /* the first gate of the next dispatch; rotates for fairness */
 };
 
 /* ---- copies ---- */
@@ -109,7 +107,7 @@ static apr_int64_t count_alike(const mirror_list_t *copies)
     return n;
 }
 
-/* ---- answers ---- */
+/* ---- results of queries ---- */
 
 static int is_closed(const gate_t *gate, const mirror_settings_t *settings)
 {
@@ -117,7 +115,7 @@ static int is_closed(const gate_t *gate, const mirror_settings_t *settings)
                                    apr_time_from_sec(settings->time_window));
 }
 
-/* Tell all children what an answer says, and let the first `n` copies go on as it says. */
+/* Publish a result to all children, and pass on or end the first `n` copies accordingly. */
 static void settle(gate_t *gate, mirror_list_t *copies, apr_int64_t n,
                    const mirror_limit_answer_t *answer)
 {
@@ -133,14 +131,14 @@ static void settle(gate_t *gate, mirror_list_t *copies, apr_int64_t n,
     decide(gate, copies, n, answer->granted, MIRROR_OUTCOME_LIMITED);
 }
 
-/* What happens to the first `n` copies while nobody answers. */
+/* Apply limit_fallback to the first `n` copies while the strategy does not respond. */
 static void fall_back(gate_t *gate, mirror_list_t *copies, apr_int64_t n)
 {
     mirror_slot_t *slot = gate->lane->mirror->slot;
     const mirror_settings_t *settings = copies->first->settings;
     mirror_limit_answer_t answer;
 
-    if (is_closed(gate, settings)) { /* another child was answered meanwhile */
+    if (is_closed(gate, settings)) { /* another child has received a response in the meantime */
         end_copies(gate, copies, n, MIRROR_OUTCOME_LIMITED);
         return;
     }
@@ -156,7 +154,7 @@ static void fall_back(gate_t *gate, mirror_list_t *copies, apr_int64_t n)
                                             apr_time_from_sec(settings->time_window), &answer.used,
                                             &answer.until);
         if (answer.used >= settings->count) {
-            /* No longer than until the next try: then it may be that it answers. */
+            /* until the next try at most, when the strategy may respond */
             mirror_window_close(&slot->limit_closed, settings->limit_id,
                                 answer.until < gate->retry_at ? answer.until : gate->retry_at);
         }
@@ -219,7 +217,7 @@ static void take_answer(gate_t *gate)
         note_success(gate);
     }
     if (gate->given_up) {
-        gate->given_up = 0; /* what it granted is lost */
+        gate->given_up = 0; /* the granted copies of that query are lost */
         return;
     }
     if (gate->asked.count == 0) { /* no copy waits for it, so there are no settings to go by */
@@ -241,7 +239,8 @@ static void start_timer(gate_t *gate, const mirror_settings_t *settings)
                             apr_time_from_msec(settings->redis_timeout) + HELPER_GRACE);
 }
 
-/* Whether there is a helper. If not, the timer ends what waits when an answer would be late. */
+/* Return whether the budget allows a helper. If not, the timer ends the waiting copies at the
+ * deadline. */
 static int may_ask(gate_t *gate)
 {
     if (mirror_helpers_may(gate->limits->send->helpers, MIRROR_HELPERS_ASK, 0)) {
@@ -273,7 +272,7 @@ static void pace_over(void *baton)
     (void)baton;
 }
 
-/* Ask for `n` copies that wait. */
+/* Query the strategy for `n` waiting copies. */
 static void ask_remote(gate_t *gate, apr_int64_t n)
 {
     mirror_send_t *send = gate->limits->send;

@@ -1,11 +1,11 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE.
  *
- * send/opener.c - helper threads: open connections to a mirror: look up its name, connect, shake
- * hands.
+ * send/opener.c - helper threads: lookup, connect and TLS handshake of connections to a mirror.
  *
- * A task is a chain of connections to one mirror. Each is handed to the sender as soon as it is
- * open. What makes one fail makes the rest of the chain fail: the mirror is then down for all of
- * them. Everything used here outlives the child's pools, as a look-up cannot be ended from outside.
+ * A task is a chain of connections to one mirror. Each connection is passed to the sender as soon
+ * as it is open. If one fails, the rest of the chain fails with the same error, because the mirror
+ * is down for all of them. All data used here outlives the child's pools, because a lookup cannot
+ * be interrupted.
  */
 #include <apr_strings.h>
 
@@ -27,8 +27,8 @@ static apr_status_t look_up(mirror_connection_t *c)
     return rv;
 }
 
-/* What the transport has to do on the socket; not once the child ends, when what it needs may be
- * unloaded. */
+/* Run the transport's `open`, such as the TLS handshake; not if the child ends, because mod_ssl may
+ * be unloaded. */
 static void shake_hands(mirror_connection_t *c, apr_sockaddr_t *address, apr_time_t deadline)
 {
     if (!c->wire.transport->open) {

@@ -1,9 +1,9 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE.
  *
- * send/pool.c - lease connections to copies. See send/pool.h.
+ * send/pool.c - leasing connections to copies. See send/pool.h.
  *
- * A callback of a connection never sends: it marks the pool as touched, and all touched pools are
- * dispatched once per round of the loop, so that nothing recurses.
+ * A callback of a connection does not send; it marks the pool dirty. All dirty pools are dispatched
+ * once per round of the loop, so there is no recursion.
  */
 #include <httpd.h>
 #include <http_config.h>
@@ -22,9 +22,9 @@ APLOG_USE_MODULE(proxy_mirror);
 #define MIRROR_READ_BUFFER 16384
 /* How long a connection is kept without keepalive, for copies that wait already. */
 #define MIRROR_NO_KEEPALIVE apr_time_from_sec(1)
-/* So many connections in a row that a mirror breaks off over TLS, without an answer, mean that it
- * refuses us although it has answered before. One or two may have been of a mirror that was just
- * restarted. */
+/* The number of consecutive TLS connections closed without a response that means a rejected
+ * certificate, even if the mirror responded before. One or two may stem from a restart of the
+ * mirror. */
 #define MIRROR_REFUSALS 3
 
 const mirror_settings_t *mirror_pool_settings(const mirror_send_t *send, int index)
@@ -51,9 +51,9 @@ static void lease(mirror_pool_t *pool, mirror_connection_t *c, mirror_copy_t *ba
     mirror_connection_start(c, batch, now - batch->started);
 }
 
-/* Whether more copies wait for a fresh connection than can be opened beside those that there are,
- * for max_connections or for descriptors. Then one that was used has to make room, or what came
- * later would have it for as long as anything comes. */
+/* Return whether more copies wait for a fresh connection than max_connections or descriptors allow.
+ * Then a used connection is closed. Otherwise later copies would keep it busy, and these copies
+ * would wait forever. */
 static int lacks_room(const mirror_pool_t *pool)
 {
     mirror_child_t *child = pool->send->child;
@@ -109,7 +109,7 @@ void mirror_pool_dispatch_all(mirror_send_t *send)
 {
     mirror_pool_t *pool;
 
-    /* A task that ended has left a helper to whoever waits for one. */
+    /* An ended task has freed a helper for a waiting pool. */
     while ((pool = mirror_pool_take_waiting(send))) {
         dispatch(pool);
     }
@@ -139,9 +139,10 @@ void mirror_pool_put(mirror_send_t *send, mirror_copy_t *copy)
     mirror_pool_touch(pool);
 }
 
-/* ---- what connections tell ---- */
+/* ---- events of connections ---- */
 
-/* What was in force before says nothing of the mirror any more; its copies fail for themselves. */
+/* Set the mirror down, if the pool's settings are current. A pool with older settings is no
+ * evidence about the mirror; its copies fail individually. */
 static void set_down(mirror_pool_t *pool, mirror_outcome_e outcome, const char *what,
                      apr_status_t rv)
 {
@@ -165,9 +166,9 @@ static void set_up(mirror_pool_t *pool)
     }
 }
 
-/* Whether a connection that was never answered on means that the mirror refuses us. One from before
- * it was down means nothing, unless it is the probe's. A mirror that has answered may refuse us
- * later, when our certificate has expired. */
+/* Return whether a connection without a response means that the mirror rejects our certificate. A
+ * connection from before the mirror was down does not count, except the probe's. A mirror that has
+ * responded may reject later, when our certificate has expired. */
 static int means_refusal(mirror_pool_t *pool, const mirror_connection_t *c,
                          const mirror_copy_t *copy)
 {
@@ -175,9 +176,9 @@ static int means_refusal(mirror_pool_t *pool, const mirror_connection_t *c,
            (c->rested > pool->failed && (++pool->refusals >= MIRROR_REFUSALS || !pool->proven));
 }
 
-/* With TLS 1.3 a handshake is over for us before the mirror has looked at our certificate. What it
- * thinks of it is known when it answers, or breaks off without having answered anything. So not the
- * connection, but what became of the probe tells that the mirror is up. */
+/* With TLS 1.3 the handshake ends before the mirror has verified our certificate. The mirror
+ * accepts it with its first response, and rejects it by closing without a response. So the result
+ * of the probe, not the connection, sets the mirror up. */
 static int is_refused(mirror_pool_t *pool, const mirror_connection_t *c, const mirror_copy_t *copy,
                       mirror_connection_end_e how)
 {
@@ -202,9 +203,8 @@ static int is_refused(mirror_pool_t *pool, const mirror_connection_t *c, const m
     return 0;
 }
 
-/* One connection could not be had of many, and those that are open are answered on: the mirror is
- * not down. An answer that had begun before says nothing. For as long as copies would have been
- * dropped, no other connection is tried. */
+/* Handle a failed connect while other connections have responses: the mirror is not down. A
+ * response that had begun earlier does not count. No further connection is opened for `retry`. */
 static void answers_still(mirror_pool_t *pool, const mirror_connection_t *c)
 {
     mirror_loop_t *loop = pool->send->loop;
@@ -265,7 +265,7 @@ static void copy_ended(mirror_pool_t *pool, mirror_connection_t *c, mirror_copy_
     mirror_pool_end_copy(pool, copy, MIRROR_OUTCOME_BROKEN);
 }
 
-/* mirror_connections_t's `answered`. */
+/* The `answered` callback of mirror_connections_t. */
 static void copy_answered(void *baton, mirror_connection_t *c, mirror_copy_t *copy)
 {
     (void)baton;
@@ -302,7 +302,7 @@ static void connection_ended(void *baton, mirror_connection_t *c, mirror_connect
     mirror_pool_touch(pool);
 }
 
-/* ---- what helpers tell ---- */
+/* ---- reports of helpers ---- */
 
 static void open_failed(mirror_pool_t *pool, mirror_connection_t *c)
 {

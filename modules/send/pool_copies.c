@@ -1,12 +1,13 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE.
  *
- * send/pool_copies.c - the copies of a pool: those that wait, what goes in a batch, and what
- * becomes of them. See send/pool.h. Sender thread.
+ * send/pool_copies.c - the copies of a pool: waiting lists, batches, retries. See send/pool.h.
+ * Sender thread.
  *
- * A copy waits in one of two lists. In `waiting` it has not been sent yet, and any connection will
- * do. In `again` it was, and the connection ended before its answer: it gets a fresh one, as
- * another used one might end as well. A probe does not wait behind others: while the mirror counts
- * as down, connections are opened for its sake alone, and what it learns is good for all.
+ * A waiting copy is in one of two lists. Copies in `waiting` were not sent yet and may use any
+ * connection. Copies in `again` were sent, and the connection ended before the response. They need
+ * a fresh connection, because another used one might also be stale. A probe is first in its list:
+ * while the mirror is down, connections are opened only for the probe, and its result applies to
+ * all copies.
  */
 #include "send/pool_state.h"
 #include "settings/settings.h"
@@ -57,8 +58,8 @@ int mirror_pool_count_waiting(const mirror_pool_t *pool)
 
 /* ---- batches ---- */
 
-/* Whether it may share a connection with others that are not answered yet: it can be sent again if
- * they are the end of that (RFC 9112 9.3.2), and is the last word on nothing. */
+/* Return whether the copy may be in a batch with pending copies. It must be retryable (RFC 9112
+ * 9.3.2), and neither a probe nor a retry. */
 static int may_share(const mirror_copy_t *copy)
 {
     return copy->idempotent && copy->body_len == 0 && !copy->retried && !copy->probe;
@@ -70,8 +71,8 @@ static int has_probe(const mirror_pool_t *pool)
     return pool->waiting.first && pool->waiting.first->probe;
 }
 
-/* The next one that is to be sent once more. Those that have no time left end: the mirror has seen
- * them already, and could not answer them. NULL: there is none. */
+/* Return the next copy to retry; NULL = none. Copies without remaining time end, because the mirror
+ * has received them and did not respond in time. */
 static mirror_copy_t *take_again(mirror_pool_t *pool)
 {
     apr_time_t now = mirror_loop_now(pool->send->loop);

@@ -1,10 +1,11 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE.
  *
- * send/pool_open.c - how many connections to open, and when. See send/pool.h. Sender thread.
+ * send/pool_open.c - how many connections are opened, and when. See send/pool.h. Sender thread.
  *
- * Bounds: max_connections of the mirror; a quarter of the process's descriptors for all, spools
- * included, and one beyond that for each mirror that has none, as mirrors that hang keep theirs,
- * up to half of the descriptors; what mirror_helpers_may() allows.
+ * Bounds: max_connections of the mirror; the budget of mirror_helpers_may(); and descriptors. All
+ * connections and spools may use a quarter of the process's descriptors. Because hanging mirrors
+ * keep theirs, each mirror without a connection may open one beyond that, up to half of the
+ * process's descriptors.
  */
 #include <httpd.h>
 #include <http_config.h>
@@ -20,7 +21,7 @@ APLOG_USE_MODULE(proxy_mirror);
 #define MIRROR_CHAIN_MAX 32
 /* Each of so many helpers is for the pool that has waited longest. */
 #define MIRROR_FED_IN_TURN 4
-/* Until a process that lacked descriptors, memory or threads is asked for them again. */
+/* The pause after a lack of descriptors, memory or threads. */
 #define MIRROR_PAUSE apr_time_from_sec(1)
 
 /* Descriptors have run out: close the connection that has been idle for longest, whichever mirror
@@ -42,14 +43,14 @@ static void close_idle_of_any(mirror_send_t *send)
     }
 }
 
-/* Whether the next task may be held up by a name server. An address or a socket is not, so it needs
- * not wait for those that are. */
+/* Return whether the next task needs a lookup by name. Addresses and sockets need none, so they do
+ * not wait for lookups. */
 static int must_ask_for_name(const mirror_pool_t *pool)
 {
     return !pool->addresses && mirror_pool_settings_of(pool)->target.named;
 }
 
-/* Whom it is to lead to, and how. */
+/* Set the peer and the transport of the wire. */
 static void init_wire(mirror_connection_t *c)
 {
     const mirror_target_t *target = &c->settings->target;
@@ -98,7 +99,7 @@ static mirror_connection_t *create_chain(mirror_pool_t *pool, int n)
     return chain;
 }
 
-/* What the next task of this pool is. */
+/* Return the kind of the next task of this pool. */
 static mirror_helpers_kind_e kind_of_task(const mirror_pool_t *pool)
 {
     return must_ask_for_name(pool) ? MIRROR_HELPERS_LOOKUP : MIRROR_HELPERS_CONNECT;
@@ -144,7 +145,8 @@ static int count_missing(mirror_pool_t *pool)
     apr_int64_t room = mirror_pool_settings_of(pool)->max_connections - pool->open - pool->opening;
 
     if (pool->spare.ring && pool->open > 0) {
-        n = pool->again.count - pool->opening; /* those that are open are of no use to these */
+        /* open connections are not fresh, so they do not count */
+        n = pool->again.count - pool->opening;
     }
     n = n < room ? n : room;
     if (n > 0 && apr_atomic_read32(&send->child->descriptors) >= most) {

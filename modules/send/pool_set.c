@@ -1,11 +1,10 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE.
  *
- * send/pool_set.c - which pools there are: one in force for each mirror, and those that end. See
- * send/pool.h. Sender thread, but for the first ones.
+ * send/pool_set.c - the pools: one in force for each mirror, and ending ones. See send/pool.h.
+ * Sender thread, except the creation of the first pools.
  *
- * A copy goes to the host that its settings have, and no other: it was made for that one. A copy
- * may come after one with newer settings, when its request took longer; there may be no pool of
- * its host any more. It gets one then that ends at once with it.
+ * A copy goes only to the host of its own settings. A copy of a slow request may arrive after one
+ * with newer settings, when its host has no pool any more. Then it gets a pool that ends with it.
  */
 #include <stdlib.h>
 

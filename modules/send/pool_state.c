@@ -1,6 +1,6 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE.
  *
- * send/pool_state.c - what all of mirror_pool*.c do with the state of a pool. See
+ * send/pool_state.c - functions on the state of a pool, shared by send/pool*.c. See
  * send/pool_state.h.
  */
 #include "send/pool_state.h"

@@ -1,11 +1,11 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE.
  *
- * send/response.c - where an answer ends. See send/response.h.
+ * send/response.c - the parser of responses. See send/response.h.
  *
- * Lines are taken piece by piece: every byte is checked, the first ones are kept, and at its end a
- * line is interpreted. A header field waits for the first byte of the next line, which may
- * continue it (RFC 9112 5.2). Bodies are counted, not looked at. Each fault belongs to one byte,
- * so it makes no difference how an answer is cut into pieces.
+ * Lines are consumed in pieces: every byte is checked, the first bytes are kept, and a line is
+ * interpreted at its end. A header field is interpreted after the first byte of the next line,
+ * which may continue it (RFC 9112 5.2). Bodies are counted, not parsed. Each fault belongs to one
+ * byte, so the pieces make no difference.
  */
 #include <stddef.h>
 #include <string.h>
@@ -22,7 +22,7 @@ static apr_status_t fail(mirror_response_t *r, const char *fault)
     return APR_EGENERAL;
 }
 
-/* `close` stays: an interim answer that announces it means the connection as well. */
+/* `close` stays: an interim response that announces it applies to the connection. */
 static void begin_head(mirror_response_t *r)
 {
     r->state = STATUS;
@@ -40,7 +40,7 @@ void mirror_response_init(mirror_response_t *r, int no_body)
 
 /* ---- lines ---- */
 
-/* How many more bytes the line may have. *wrong: what it is if it has more. */
+/* Return the number of bytes that the line may still have. *wrong: message if it has more. */
 static apr_size_t room(const mirror_response_t *r, const char **wrong)
 {
     switch (r->state) {
@@ -90,9 +90,9 @@ static void keep_text(mirror_response_t *r, const char *data, apr_size_t len)
     r->line_kept += (apr_uint16_t)len;
 }
 
-/* Take bytes of a line, of which `data` has at least one. A lone LF ends it as CRLF does, a CR may
- * stand nowhere else (RFC 9112 2.2). Returns how many were taken; *whole: the line's end is the
- * last of them. */
+/* Consume bytes of a line; `data` has at least one byte. LF ends a line like CRLF. CR is not
+ * allowed elsewhere (RFC 9112 2.2). Returns the number of consumed bytes; *whole: 1 if the last one
+ * ends the line. */
 static apr_size_t take_line(mirror_response_t *r, const char *data, apr_size_t len, int *whole)
 {
     const char *wrong;
@@ -135,7 +135,7 @@ static apr_status_t status_line(mirror_response_t *r)
     int status;
 
     if (r->line_kept == 0 && !r->blank && r->interim == 0) {
-        /* an empty line in front of an answer is let pass once, as RFC 9112 2.2 asks of servers */
+        /* one empty line before a response is skipped, as RFC 9112 2.2 requires of servers */
         r->blank = 1;
         return APR_SUCCESS;
     }
@@ -247,7 +247,7 @@ static apr_status_t connection(mirror_response_t *r, const char *value)
         r->close |= is_word(element, len, "close");
         r->keep |= is_word(element, len, "keep-alive");
     }
-    r->close |= r->cut; /* who knows what else it lists */
+    r->close |= r->cut; /* the truncated part may list close */
     return APR_SUCCESS;
 }
 
@@ -265,14 +265,14 @@ static apr_status_t field(mirror_response_t *r)
         name_len++;
     }
     if (r->cut && name_len == r->line_kept) {
-        return APR_SUCCESS; /* a name that is longer than what is kept, so none that matters */
+        return APR_SUCCESS; /* the name is longer than the kept bytes, so it is irrelevant */
     }
     if (name_len == 0 || r->line[name_len] != ':') {
         return fail(r, "a line that is no header");
     }
     value = r->line + name_len + 1;
     if (r->state == TRAILER) {
-        return APR_SUCCESS; /* framing in a trailer is none (RFC 9110 6.5.1) */
+        return APR_SUCCESS; /* framing fields in a trailer are ignored (RFC 9110 6.5.1) */
     }
     if (is_word(r->line, name_len, "connection")) {
         return connection(r, value);
@@ -291,7 +291,7 @@ static apr_status_t field(mirror_response_t *r)
 static apr_status_t end_of_head(mirror_response_t *r)
 {
     if (r->coded && (r->length >= 0 || r->http10)) {
-        /* 6.1, 6.3: either may be an attempt to have two readers see two different answers */
+        /* RFC 9112 6.1, 6.3: either may be an attempt at response splitting */
         return fail(r, r->http10 ? "Transfer-Encoding in HTTP/1.0"
                                  : "Transfer-Encoding and Content-Length");
     }

@@ -1,15 +1,15 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE.
  *
- * send/sender.c - the sender thread of a child: takes copies from the queue and, if their limit
- * lets them, puts them into their mirror's pool.
+ * send/sender.c - the sender thread of a child: takes copies from the queue and puts them through
+ * the gate into their mirror's pool.
  *
- * The thread is started with the first copy, with all signals blocked, so that none of httpd's
- * handlers ever runs in it. It never blocks but in its poll and in short naps: while many copies
- * come in it is not woken for each, but takes all there are every two milliseconds. A mirror does
- * not mind, and a request thread is spared a system call.
+ * The first copy starts the thread. The thread blocks all signals, so that no handler of httpd runs
+ * in it. It blocks only in its poll and in short naps: under load, copies do not wake it; it takes
+ * all pending copies every two milliseconds. This saves request threads a system call, at the cost
+ * of latency of the copies.
  *
- * At the end of the child the thread goes on until all it holds has been sent or the deadline has
- * come. The main thread waits for that without a lock.
+ * At the end of the child the thread continues until all copies are sent or the deadline is over.
+ * The main thread waits without a lock.
  *
  *     state     NEW -> STARTING (by the first push) -> RUNNING -> DONE
  */
@@ -30,14 +30,14 @@
 
 APLOG_USE_MODULE(proxy_mirror);
 
-/* As long as copies may be late, and their answers be read late; shorter ones cost more for each
- * copy. */
+/* The maximum delay of copies, and of reading their responses. A shorter nap costs more CPU time
+ * per copy. */
 #define MIRROR_NAP apr_time_from_msec(2)
-/* How busy the thread is: copies taken, less two for each round in which none came. It naps from
- * the first of these on; the second is the most that is counted. */
+/* The load: number of copies taken, less two for each round without a copy. From MIRROR_BUSY on the
+ * thread naps; the second value is the maximum. */
 #define MIRROR_BUSY     3
 #define MIRROR_BUSY_MAX 8
-/* An episode of refused copies is over when none was refused for so many ticks. */
+/* The number of ticks without a rejected copy that end an episode. */
 #define MIRROR_TICK        apr_time_from_sec(1)
 #define MIRROR_QUIET_TICKS 10
 /* How much longer than the drain may last the thread is waited for, at the end of the child. */
@@ -45,7 +45,7 @@ APLOG_USE_MODULE(proxy_mirror);
 
 enum { STATE_NEW, STATE_STARTING, STATE_RUNNING, STATE_DONE };
 
-/* Copies refused for want of room: one line when that begins, one when it is over. */
+/* An episode of copies rejected for lack of room: one log line at its start, one at its end. */
 typedef struct mirror_episode_t {
     apr_uint64_t refused;
     int quiet; /* ticks */
@@ -56,8 +56,8 @@ struct mirror_sender_t {
     mirror_child_t *child;
     server_rec *server;
     apr_uint32_t state;    /* atomic */
-    apr_uint32_t stopping; /* atomic: send what there is, until the deadline */
-    apr_uint32_t given_up; /* atomic: the deadline has come, or nothing is left */
+    apr_uint32_t stopping; /* atomic: send pending copies until the deadline */
+    apr_uint32_t given_up; /* atomic: the deadline is over, or no copy is left */
     apr_uint32_t failed;   /* atomic: the thread could not be started, and that was logged */
     apr_uint64_t retry_at; /* atomic: of that, by mirror_clock_now() */
     apr_time_t deadline;   /* of the drain; written before `stopping` */
@@ -163,9 +163,9 @@ static int take_copies(mirror_sender_t *sender)
     return n;
 }
 
-/* How long the next poll may take. A busy thread naps first, or polls for as long if copies wait
- * for an answer to be read; nobody wakes it for a copy then. One that is not busy sleeps until
- * somebody does: with a nap for each copy it would be up more often than with a wake. */
+/* Return the maximum duration of the next poll. A busy thread naps first, or polls for the same
+ * time if responses are pending; copies do not wake it. A thread that is not busy sleeps until it
+ * is woken, because a nap for each copy would cause more wakeups. */
 static apr_interval_time_t next_wait(mirror_sender_t *sender, int busy)
 {
     apr_interval_time_t longest = -1;
@@ -227,8 +227,8 @@ static void run(mirror_sender_t *sender)
     }
 }
 
-/* What connects or asks Redis gives up soon, and must not be in the midst of mod_ssl when httpd
- * unloads it. A name server may hold it up for longer; that one is left behind. */
+/* Wait for helpers. Those that connect or query Redis give up soon; they must not be in mod_ssl
+ * when httpd unloads it. A helper in a lookup may block longer and is left behind. */
 static void wait_for_helpers(mirror_sender_t *sender)
 {
     apr_time_t end = mirror_clock_now() + DRAIN_GRACE / 2;
@@ -255,7 +255,7 @@ static void finish(mirror_sender_t *sender)
     wait_for_helpers(sender);
     mirror_gate_close_all(sender->limits);
     mirror_pool_close_all(&sender->send);
-    mirror_loop_round(sender->send.loop, 0, &rv); /* frees what was closed */
+    mirror_loop_round(sender->send.loop, 0, &rv); /* frees closed connections */
     mirror_log_close(sender->child->logs, DRAIN_GRACE / 4);
     sender->left_behind = mirror_helpers_end(sender->send.helpers);
 }
