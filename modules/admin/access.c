@@ -1,15 +1,15 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE.
  *
- * admin/access.c - which requests manager and status answer. See admin/access.h.
+ * admin/access.c - which requests get a response from manager and status. See admin/access.h.
  *
- * Handler. An access file (.htaccess) can give any request a handler in many ways, and its author
- * is not the administrator. So ways are not listed: the handler counts only if the SetHandler in
- * force is an object that belongs to a section of the server configuration. What an access file
- * says is parsed anew for each request, and is never one of those.
+ * Handler. An access file (.htaccess) can assign a handler in many ways, and its author is not the
+ * administrator. So the handler is accepted only if the SetHandler in force is an object of a
+ * section of the server configuration. Directives of an access file are parsed for each request,
+ * and so are never such an object.
  *
- * Host. A page of another site whose name leads to this server (DNS rebinding) is of the same
- * origin to the browser that has it, and reads what it likes. The Host of its requests is then a
- * name of that site.
+ * Host. With DNS rebinding, the name of another site resolves to this server. To a browser, this
+ * server then has the same origin as a page of that site, which can read all responses. The Host of
+ * such requests is the name of that site.
  */
 #include <arpa/inet.h>
 #include <string.h>
@@ -83,7 +83,7 @@ static int gives_handler(request_rec *r, const ap_expr_info_t *handler)
     return name && !error && !ap_cstr_casecmp(name, r->handler);
 }
 
-/* The SetHandler in force; NULL: there is none. */
+/* Return the SetHandler in force; NULL = none. */
 static const ap_expr_info_t *handler_of(const request_rec *r)
 {
     const core_dir_config *core = ap_get_core_module_config(r->per_dir_config);
@@ -174,8 +174,8 @@ static int is_name_of(const server_rec *server, const char *host)
     return 0;
 }
 
-/* A request without a Host is of no browser. An address cannot be rebound: the page that asks came
- * from it, too. */
+/* Browsers always send a Host. An address cannot be rebound: the requesting page has the same
+ * address. */
 const char *mirror_access_refuse_host(request_rec *r)
 {
     const char *host = r->hostname;

@@ -1,9 +1,9 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE.
  *
- * admin/access.h - which requests manager and status answer at all, beside what httpd's Require
- * says.
+ * admin/access.h - which requests get a response from manager and status, in addition to httpd's
+ * Require.
  *
- * Who may change a mirror is admin/guard.h's.
+ * See admin/guard.h for the authorization of changes.
  */
 #ifndef MIRROR_ADMIN_ACCESS_H
 #define MIRROR_ADMIN_ACCESS_H
@@ -12,23 +12,22 @@
 
 /* ---- request threads ---- */
 
-/* Whether SetHandler in the server configuration gives manager or status to a request, whose handler
- * is not known yet. */
+/* Return whether SetHandler in the server configuration assigns manager or status to a request. The
+ * request has no handler yet. */
 int mirror_access_is_ours(request_rec *r);
 
-/* Whether SetHandler in the server configuration gives this request the handler that it has,
- * r->handler. */
+/* Return whether SetHandler in the server configuration assigned r->handler to this request. */
 int mirror_access_is_configured(request_rec *r);
 
-/* The same. Returns NULL, or why not; then one line is logged. */
+/* Check the same. Returns NULL, or the reason of a rejection, which was logged. */
 const char *mirror_access_refuse_handler(request_rec *r);
 
-/* Whether the request has a user, or calls the server by a name of its own or by an address.
- * Returns NULL, or why it is refused. */
+/* Check that the request has a user, or that its Host is a name of this server or an address.
+ * Returns NULL, or the reason of a rejection. */
 const char *mirror_access_refuse_host(request_rec *r);
 
-/* Log that a request was refused with 403, and why. `mirror`: the name of the mirror that it is
- * about; NULL: it is about none. */
+/* Log that a request was rejected with 403, and the reason. `mirror`: name of the requested mirror;
+ * NULL = none. */
 void mirror_access_log(request_rec *r, const char *mirror, const char *why);
 
 #endif

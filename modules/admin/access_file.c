@@ -1,10 +1,11 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE.
  *
- * admin/access_file.c - requests that access files can influence. See admin/access_file.h.
+ * admin/access_file.c - detection of requests that access files can influence. See
+ * admin/access_file.h.
  *
- * What an access file can do to a request is not listed, and not undone. If a <Location> gives
- * manager or status, httpd finds no access file for the request. Otherwise the request is refused
- * if httpd found one.
+ * The effects of an access file are neither listed nor undone. If a <Location> assigns manager or
+ * status, httpd finds no access file for the request. Otherwise the request is rejected if httpd
+ * found one.
  */
 #include <string.h>
 
@@ -21,8 +22,9 @@
 #define CLOSED "mod_proxy_mirror:closed" /* the URI for which no access file is read */
 #define FOUND  "mod_proxy_mirror:found"  /* the path of the first access file found */
 
-/* Called first for each folder in which httpd searches for an access file. The file counts as
- * found, unless open_found() below reports that there is none: a hook of another module may open it. */
+/* Record a search: httpd calls this hook first for each folder that may have an access file. The
+ * file counts as found, unless open_found() below reports that it is missing: a hook of another
+ * module may open it. */
 static apr_status_t search(request_rec *r, const char *folder, const char *name,
                            ap_configfile_t **file, const char **path)
 {
@@ -40,7 +42,7 @@ static apr_status_t search(request_rec *r, const char *folder, const char *name,
     return AP_DECLINED;
 }
 
-/* Called last, in place of httpd's own function, which does the same but for the note. */
+/* Called last, in place of httpd's own function. It does the same, and records the result. */
 static apr_status_t open_found(request_rec *r, const char *folder, const char *name,
                                ap_configfile_t **file, const char **path)
 {

@@ -1,8 +1,8 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE.
  *
- * admin/change.c - changing a mirror while httpd runs. See admin/change.h.
+ * admin/change.c - changes of a mirror at run time. See admin/change.h.
  *
- * settings/change.h makes the change; here the request is read, and its result answered.
+ * settings/change.h applies the change; this file parses the request and sends the response.
  */
 #include <string.h>
 
@@ -49,9 +49,9 @@ int mirror_change_send_page(request_rec *r, const mirror_registry_t *registry, c
     return mirror_page_send(r, registry, &visit);
 }
 
-/* Whether a browser has sent a form, and shows the response to a person; page.js sends forms as
- * well, but reads JSON: for any way around the manager (a login page, say) can redirect, and only
- * JSON of the mirror proves that the change was made. */
+/* Return whether a browser has sent a form and displays the response. page.js also sends forms, but
+ * requires JSON: a login page could redirect, and only the manager's JSON proves that the change
+ * was applied. */
 static int is_for_people(const request_rec *r)
 {
     const char *accept = apr_table_get(r->headers_in, "Accept");
@@ -73,7 +73,7 @@ static int refuse(const change_t *change, int status, const char *why)
     return mirror_change_send_page(r, change->registry, change->location, why);
 }
 
-/* ---- what is asked for ---- */
+/* ---- parsing the request ---- */
 
 static int read_body(const char **text, apr_size_t *size, const change_t *change)
 {
@@ -85,7 +85,7 @@ static int read_body(const char **text, apr_size_t *size, const change_t *change
     return status == OK ? DECLINED : status;
 }
 
-/* Each of these returns DECLINED, or what the handler returns as the request was answered. */
+/* The following functions return DECLINED, or the handler's result if the response was sent. */
 
 static int read_json(change_t *change)
 {
@@ -107,7 +107,7 @@ static int read_json(change_t *change)
     return wrong ? refuse(change, HTTP_BAD_REQUEST, wrong) : DECLINED;
 }
 
-/* What is left of the fields are attributes. */
+/* The remaining fields are attributes. */
 static int read_action(change_t *change)
 {
     const char *action = apr_table_get(change->fields, "action");
@@ -164,7 +164,7 @@ static int read_change(change_t *change)
     }
 }
 
-/* ---- what comes of it ---- */
+/* ---- applying the change ---- */
 
 static const char *edit_fields(mirror_override_t *override, const change_t *change,
                                apr_pool_t *pool)
@@ -195,7 +195,8 @@ static const char *edit(mirror_override_t *override, const mirror_t *mirror, voi
                : mirror_override_patch(override, change->json, mirror, pool);
 }
 
-/* mirror_settings_edit_t's `expects`: whether the client knows what it changes (RFC 9110 13.1). */
+/* The `expects` of mirror_settings_edit_t: return whether the client's precondition is true (RFC
+ * 9110 13.1). */
 static int is_expected(const mirror_settings_t *before, void *baton)
 {
     const change_t *change = baton;
@@ -224,7 +225,7 @@ static void tell(const change_t *change, const mirror_settings_t *before,
         mirror_settings_change_list(before, after, r->pool));
 }
 
-/* ---- the answer ---- */
+/* ---- responses ---- */
 
 static int answer(const change_t *change, const mirror_settings_t *settings)
 {
@@ -242,7 +243,7 @@ static int answer(const change_t *change, const mirror_settings_t *settings)
     return mirror_json_send(r, HTTP_OK, gen);
 }
 
-/* What the manager answers to a change that was not made. */
+/* Send the response to a change that was not applied. */
 static int refuse_change(const change_t *change, const mirror_settings_change_t *result)
 {
     static const int statuses[] = {

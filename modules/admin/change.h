@@ -1,21 +1,21 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE.
  *
- * admin/change.h - changing a mirror while httpd runs: PUT, PATCH and DELETE of its resource, and
- * the page's forms.
+ * admin/change.h - changes of a mirror at run time: PUT, PATCH and DELETE of its resource, and the
+ * page's forms.
  *
  * A form is posted to the resource of the mirror, LOCATION/mirrors/NAME, as
  * application/x-www-form-urlencoded. Fields:
  *
- *     nonce      that of the page: random, made anew with each load of the configuration, the same
+ *     nonce      the nonce of the page: random, new with each load of the configuration, the same
  *                in all children
- *     action     "set", which is the default, or "reset": back to what the configuration file says
- *     etag       the ETag of what the form was made from (mirror_json_etag(), with its quotes);
- *                with another one now, nothing is changed and the answer is 412; optional
- *     ATTRIBUTE  any number of them, for "set": the value as the word in a directive (host: the
- *                URL); an empty one resets the attribute to its default, as null does in JSON
+ *     action     "set" (the default) or "reset": drop the override, so the file applies
+ *     etag       the ETag on which the form is based (mirror_json_etag(), with its quotes); if
+ *                it has changed, the response is 412; optional
+ *     ATTRIBUTE  repeatable, for "set": the value as in a directive (host: the URL); an empty
+ *                value resets the attribute to its default, like null in JSON
  *
- * To a browser, which accepts text/html, the response is 303 to LOCATION, or the page, which tells
- * the error; to all others it is JSON, as that to PATCH is.
+ * For a browser, which accepts text/html, the response is 303 to LOCATION, or the page with an
+ * error message. For other clients it is JSON, as for PATCH.
  */
 #ifndef MIRROR_ADMIN_CHANGE_H
 #define MIRROR_ADMIN_CHANGE_H
@@ -26,13 +26,13 @@
 
 /* ---- request threads ---- */
 
-/* Answer with the page, with forms if this client may change something. `failed`: why the form that
- * it has sent has changed nothing; NULL: none was sent. */
+/* Send the page, with forms if this client may change mirrors. `failed`: error message about the
+ * submitted form; NULL = none. */
 int mirror_change_send_page(request_rec *r, const mirror_registry_t *registry, const char *location,
                             const char *failed);
 
-/* Answer a PUT, PATCH, DELETE or POST of the resource of `mirror`, a manager's whose own location
- * is `location`. */
+/* Handle a PUT, PATCH, DELETE or POST of the resource of `mirror`. `location`: path of the
+ * manager. */
 int mirror_change_handle(request_rec *r, const mirror_registry_t *registry, const mirror_t *mirror,
                          const char *location);
 

@@ -1,6 +1,6 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE.
  *
- * admin/guard.c - who may change a mirror. See admin/guard.h.
+ * admin/guard.c - authorization of changes. See admin/guard.h.
  */
 #include <string.h>
 
@@ -67,8 +67,8 @@ static int is_same_origin(request_rec *r, const char *origin)
     return port && port == own_port && !ap_cstr_casecmp(host, own);
 }
 
-/* The header by which a request tells that it was passed on by a proxy, or is a copy that a mirror
- * got; NULL: it tells nothing. mod_remoteip takes out the one that it believes. */
+/* Return the header that marks a request as forwarded by a proxy, or as a copy from a mirror; NULL
+ * = none. mod_remoteip removes the header that it trusts. */
 static const char *find_sign_of_proxy(const request_rec *r)
 {
     static const char *const signs[] = { "X-Proxy-Mirror", "X-Forwarded-For", "X-Real-IP",
@@ -83,9 +83,9 @@ static const char *find_sign_of_proxy(const request_rec *r)
     return NULL;
 }
 
-/* An access file can take headers out of the request (RequestHeader unset), so they are looked at
- * before any is read: after mod_remoteip and after what the server configuration does early. Only
- * a connection from loopback can change without a user. */
+/* Record such headers before access files are read, because those can remove headers (RequestHeader
+ * unset). The hook runs after mod_remoteip and after early RequestHeader directives. Only loopback
+ * connections are relevant, because others need a user for changes. */
 static int note_sign_of_proxy(request_rec *r)
 {
     const char *sign;
@@ -120,8 +120,8 @@ const char *mirror_guard_refuse_client(request_rec *r)
     if (r->user) {
         return NULL;
     }
-    /* The connection itself; and what mod_remoteip says, in whose name a local proxy asks, can only
-     * take that back. */
+    /* both the connection and mod_remoteip's address of the client, which a local proxy reports,
+     * must be loopback */
     if (!is_loopback(r->connection->client_addr) || !is_loopback(r->useragent_addr)) {
         return "change: an authenticated user, or a connection from loopback, is needed; got "
                "neither";

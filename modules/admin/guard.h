@@ -1,6 +1,6 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE.
  *
- * admin/guard.h - who may change a mirror, beside what httpd's Require says.
+ * admin/guard.h - authorization of changes, in addition to httpd's Require.
  */
 #ifndef MIRROR_ADMIN_GUARD_H
 #define MIRROR_ADMIN_GUARD_H
@@ -13,16 +13,16 @@ void mirror_guard_register_hooks(void);
 
 /* ---- request threads ---- */
 
-/* Whether the client may change something, as far as its head tells: it is an authenticated user,
- * or connected from loopback, and not for somebody else, as mod_remoteip or a header of a proxy
- * says; and if a browser says for which page it asks, that page is of this server. Returns NULL,
- * or why not. */
+/* Check the head of a request for a change. The client must be an authenticated user or connect
+ * from loopback, and not on behalf of another client, as reported by mod_remoteip or a header of a
+ * proxy. If the browser sends the origin of the request, it must be this server. Returns NULL, or
+ * the reason of a rejection. */
 const char *mirror_guard_refuse(request_rec *r);
 
-/* The same for the client alone, whatever page it asks for: what the page can tell beforehand. */
+/* Check only the client, as the page does to decide about forms. */
 const char *mirror_guard_refuse_client(request_rec *r);
 
-/* Whether a form carries our nonce. Takes as long for a wrong one. */
+/* Return whether a form has our nonce. The comparison takes constant time. */
 int mirror_guard_is_nonce(const char *given, const char *nonce);
 
 #endif

@@ -38,8 +38,8 @@ static void put_key(yajl_gen gen, const char *key)
     yajl_gen_string(gen, (const unsigned char *)key, strlen(key));
 }
 
-/* What comes from a URI or a configuration file may be in any encoding; JSON is in UTF-8 (RFC 8259
- * 8.1). */
+/* Print a text in UTF-8 (RFC 8259 8.1). Values from a URI or a configuration file may have any
+ * encoding. */
 static void put_text(yajl_gen gen, const char *text, apr_pool_t *pool)
 {
     if (!mirror_utf8_is_valid(text)) {
@@ -134,8 +134,7 @@ static void put_responses(yajl_gen gen, const mirror_cell_t *sum)
     yajl_gen_map_close(gen);
 }
 
-/* As a number that people like to read, with at most three decimals; null if nothing was measured.
- * */
+/* Print milliseconds with at most three decimals; null if there is no measurement. */
 static void put_ms(yajl_gen gen, const char *key, double ms)
 {
     apr_int64_t us = (apr_int64_t)(ms * 1000 + 0.5);
@@ -207,7 +206,7 @@ const char *mirror_json_etag(const mirror_registry_t *registry, const mirror_set
     return apr_pstrcat(pool, "\"", hex, "\"", NULL);
 }
 
-/* ---- answers ---- */
+/* ---- responses ---- */
 
 int mirror_json_send(request_rec *r, int status, yajl_gen gen)
 {

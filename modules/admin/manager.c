@@ -1,10 +1,10 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE.
  *
- * admin/manager.c - what an administrator asks. See admin/manager.h.
+ * admin/manager.c - the handlers of manager and status. See admin/manager.h.
  *
- * An answer is written into one yajl_gen, then sent as a whole; faults are answered the same way,
- * as {"error": "..."}. Which resource is meant is what the URI has below the location, as
- * path_info depends on which folders there are below DocumentRoot.
+ * A response is written into one yajl_gen and then sent as a whole. Errors have the form {"error":
+ * "..."}. The part of the URI after the location selects the resource. path_info is not used,
+ * because it depends on the folders below DocumentRoot.
  */
 #include <string.h>
 
@@ -28,12 +28,12 @@
 #include "shared/table.h"
 
 #define MANAGER  "proxy-mirror-manager"
-#define STATUS   "proxy-mirror-status" /* the same, but nothing can be changed */
+#define STATUS   "proxy-mirror-status" /* the same, read-only */
 #define RESOURCE "/mirrors"
 #define METRICS  "/metrics"
 #define READ     "GET, HEAD"
 
-/* ---- answers ---- */
+/* ---- responses ---- */
 
 static int answer_page(request_rec *r, const mirror_registry_t *registry, const char *location,
                        int may_change)
@@ -102,8 +102,8 @@ static int sets_our_handler(request_rec *r, const core_dir_config *section)
     return handler != NULL && error == NULL && ap_cstr_casecmp(handler, r->handler) == 0;
 }
 
-/* Length of the longest <Location> that sets the handler and has this URI in it; -1 if there is
- * none. */
+/* Return the length of the longest <Location> that sets the handler and contains this URI; -1 if
+ * there is none. */
 static int plain_location(request_rec *r)
 {
     core_server_config *server = ap_get_core_module_config(r->server->module_config);
@@ -126,8 +126,8 @@ static int plain_location(request_rec *r)
     return longest;
 }
 
-/* For other sections the resource tells where the location ends: at the last "/mirrors" that has
- * one name after it, or none; it is the whole URI otherwise. */
+/* Return the end of the location for other sections: the last "/mirrors" that is followed by one
+ * name or nothing; otherwise the whole URI. */
 static int guessed_location(request_rec *r)
 {
     const char *name = ap_strrchr_c(r->uri, '/');
@@ -195,7 +195,7 @@ static int handle(request_rec *r, int may_change)
     rest = r->uri + len;
     location = apr_pstrmemdup(r->pool, r->uri, (apr_size_t)len);
     while (location[0] == '/' && location[1] == '/') {
-        location++; /* two would make a host of what follows, in links and in Location */
+        location++; /* two slashes would make the rest a host, in links and in Location */
     }
     if (mirror_page_has_file(rest)) {
         return r->method_number == M_GET ? mirror_page_send_file(r, rest) : refuse_method(r, READ);
@@ -225,7 +225,7 @@ static int handle(request_rec *r, int may_change)
     return r->method_number == M_GET ? answer_list(r, registry) : refuse_method(r, READ);
 }
 
-/* Answer with 403 if the request may not be answered; DECLINED if it may. */
+/* Send 403 if the request is rejected; return DECLINED if it is accepted. */
 static int refuse(request_rec *r)
 {
     const char *why = mirror_access_refuse_handler(r);
@@ -243,8 +243,8 @@ static int refuse(request_rec *r)
     return mirror_json_error(r, HTTP_FORBIDDEN, why);
 }
 
-/* A compressed page would tell the length of its nonce and of what the client sent beside it
- * (BREACH), and a compressed response has another ETag than the one that If-Match needs. */
+/* Disable compression. It would reveal the nonce of a page through its length (BREACH), and change
+ * the ETag that If-Match requires. */
 static void forbid_compression(request_rec *r)
 {
     apr_table_setn(r->subprocess_env, "no-gzip", "1");

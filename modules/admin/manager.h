@@ -1,9 +1,9 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE.
  *
- * admin/manager.h - what an administrator asks: which resource of the manager a request means.
+ * admin/manager.h - the handlers of manager and status: mapping of requests to resources.
  *
- * Everything that is answered is read when it is asked: the settings in force, and counts from
- * shared memory. Changes are admin/change.h's.
+ * Responses contain the settings in force and the current counts of shared memory. See
+ * admin/change.h for changes.
  */
 #ifndef MIRROR_ADMIN_MANAGER_H
 #define MIRROR_ADMIN_MANAGER_H
@@ -12,8 +12,8 @@
 
 /* ---- request threads ---- */
 
-/* handler hook: answers for "proxy-mirror-manager", and for "proxy-mirror-status", which can change
- * nothing by any method. */
+/* Handle "proxy-mirror-manager", and "proxy-mirror-status", which allows no change. The handler
+ * hook. */
 int mirror_manager_handler(request_rec *r);
 
 #endif

@@ -1,9 +1,9 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE.
  *
- * admin/metrics.c - the mirrors for Prometheus. See admin/metrics.h.
+ * admin/metrics.c - metrics for Prometheus. See admin/metrics.h.
  *
- * All samples of a metric stand together below its HELP and TYPE, as the format wants it, so the
- * mirrors are summed up first and then gone through once for each metric.
+ * The format requires all samples of a metric together below its HELP and TYPE. So the mirrors are
+ * summed up first, and then printed once per metric.
  */
 #include <http_protocol.h>
 #include <apr_strings.h>
@@ -11,7 +11,7 @@
 #include "admin/metrics.h"
 #include "admin/view.h"
 
-/* A mirror as it was when it was asked. */
+/* A mirror at the time of the request. */
 typedef struct metrics_t {
     const char *label; /* mirror="name" */
     int up;
@@ -28,7 +28,7 @@ static const struct {
     { "0.5", 500 }, { "1", 1000 },  { "5", 5000 },  { "10", 10000 },
 };
 
-/* ---- what there is to tell ---- */
+/* ---- the metrics ---- */
 
 /* mirror="name"; in a value of a label, backslash, quote and newline are escaped. */
 static const char *label_of(const char *name, apr_pool_t *pool)

@@ -1,8 +1,8 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE.
  *
- * admin/page.c - the page of the manager: the frame around the mirrors. See admin/page.h.
+ * admin/page.c - the frame of the manager's page. See admin/page.h.
  *
- * Whatever comes from a configuration file, a URI or a mirror is escaped where it is written.
+ * Values from the configuration file, a URI or a mirror are escaped where they are written.
  */
 #include <string.h>
 
@@ -68,7 +68,7 @@ int mirror_page_has_file(const char *path)
     return find_file(path) < FILES;
 }
 
-/* ---- answers ---- */
+/* ---- responses ---- */
 
 static void set_headers(request_rec *r, const char *type)
 {
@@ -172,8 +172,8 @@ static void put_overview(request_rec *r, const mirror_view_t *views, int count)
     ap_rputs("</tbody>\n</table>\n", r);
 }
 
-/* The textures that charts and legends are filled with; each is a ground and an ink, whose colours
- * are page.css's. */
+/* Print the textures of charts and legends. Each has a background and a foreground, with the colors
+ * of page.css. */
 static void put_textures(request_rec *r)
 {
     int i;

@@ -2,8 +2,8 @@
  *
  * admin/page_forms.c - the forms that change a mirror. See admin/page_mirror.h.
  *
- * Each is a plain form that posts attributes as the words of a directive, and the nonce that shows
- * that this page was asked for. page.js posts the same and stays on the page.
+ * Each form is a plain HTML form. It posts attributes in the syntax of a directive, and the nonce.
+ * page.js posts the same fields without leaving the page.
  */
 #include <apr_strings.h>
 #include <http_core.h>

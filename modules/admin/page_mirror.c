@@ -40,7 +40,7 @@ static void put_time(request_rec *r, const char *field, apr_time_t t)
     ap_rvputs(r, ">", text, "</time>", NULL);
 }
 
-/* What the state means, and when it may change. */
+/* Print the meaning of the state, and the time of its next change. */
 static void put_meaning(request_rec *r, const mirror_view_t *view)
 {
     int i;
@@ -193,7 +193,7 @@ static void put_outcomes(request_rec *r, const mirror_view_t *view)
     ap_rputs("</tbody>\n</table>\n</div>\n", r);
 }
 
-/* The mirror's answers by class of their status, as one line. */
+/* Print the mirror's responses by class of status, in one line. */
 static void put_responses(request_rec *r, const mirror_view_t *view)
 {
     static const char *const classes[] = { "1xx", "2xx", "3xx", "4xx", "5xx" };

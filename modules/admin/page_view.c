@@ -1,6 +1,6 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE.
  *
- * admin/page_view.c - what the page tells of a mirror, and in which words. See admin/page_view.h.
+ * admin/page_view.c - the texts and figures of the page. See admin/page_view.h.
  */
 #include <string.h>
 
@@ -76,7 +76,7 @@ const mirror_page_state_t mirror_page_states[MIRROR_VIEW_STATES] = {
 
 /* ---- one mirror ---- */
 
-/* Whether an outcome means that a copy was wanted and is lost. */
+/* Return whether the outcome means a lost copy. */
 static int is_loss(mirror_outcome_e outcome)
 {
     const char *group = mirror_page_outcomes[outcome].group;

@@ -1,10 +1,10 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE.
  *
- * admin/page_view.h - what the page tells of a mirror, and in which words.
+ * admin/page_view.h - the texts and figures of the page.
  *
- * The page is for people who have not read the manual: a state and an outcome have a name to read,
- * a sentence that says what it means, and, so that colour is never alone, a sign or a texture.
- * page.js shows and hides what is written in these words; it has none of its own for them.
+ * The page is for readers without the manual: each state and outcome has a label, a sentence that
+ * explains it, and a sign or a texture besides its color. page.js shows and hides these texts; it
+ * contains none of its own.
  */
 #ifndef MIRROR_ADMIN_PAGE_VIEW_H
 #define MIRROR_ADMIN_PAGE_VIEW_H
@@ -13,11 +13,12 @@
 
 #include "admin/view.h"
 
-/* ---- words: const ---- */
+/* ---- texts: const ---- */
 
 typedef struct mirror_page_outcome_t {
-    const char *group;   /* whose colour it has: "sent", "chosen", "limit", "room", "failed" */
-    const char *texture; /* path data in a square of 8 by 8; "" for none */
+    /* group that defines the color: "sent", "chosen", "limit", "room", "failed" */
+    const char *group;
+    const char *texture; /* path data in an 8 by 8 square; "" = none */
     const char *label;
     const char *meaning;
 } mirror_page_outcome_t;
@@ -34,11 +35,11 @@ extern const mirror_page_state_t mirror_page_states[MIRROR_VIEW_STATES];
 
 /* ---- request threads ---- */
 
-/* Return the number of copies that were wanted and are lost. */
+/* Return the number of lost copies. */
 apr_uint64_t mirror_page_lost(const mirror_view_t *view);
 
-/* All in `p`: a number with commas, "12,345"; milliseconds for people, "0.42 ms", a dash if less
- * than 0; bytes, "1.5 MB"; a share in billionths as a percentage, "12.5%"; a time in UTC,
+/* Format for display, in `p`: a number with commas, "12,345"; milliseconds, "0.42 ms", a dash if
+ * negative; bytes, "1.5 MB"; billionths as a percentage, "12.5%"; a time in UTC,
  * "2026-01-31T12:00:00Z". */
 const char *mirror_page_count(apr_pool_t *p, apr_uint64_t n);
 const char *mirror_page_ms(apr_pool_t *p, double ms);

@@ -1,10 +1,10 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE.
  *
- * admin/status.c - the mirrors on the page of mod_status. See admin/status.h.
+ * admin/status.c - the mirrors on mod_status's page. See admin/status.h.
  *
- * mod_status's hook is an optional one: without mod_status nobody calls it, and nothing of
- * mod_status is needed. An access file can bring mod_status's page to a folder; the page does not
- * show the mirrors there. Who may read a page that the server configuration made is httpd's matter.
+ * The hook is optional: without mod_status it is never called, and no symbol of mod_status is
+ * needed. An access file can assign mod_status's handler to a folder; such a page does not list
+ * mirrors. For a page of the server configuration, httpd controls access.
  */
 #include <httpd.h>
 #include <http_config.h>
@@ -18,7 +18,7 @@
 #include "settings/scope.h"
 #include "shared/table.h"
 
-/* mod_status knows fewer states than the page. */
+/* mod_status has fewer states than the page. */
 static const char *state_of(const mirror_view_t *view)
 {
     return view->state == MIRROR_VIEW_READY || view->state == MIRROR_VIEW_LIMITED

@@ -1,6 +1,6 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE.
  *
- * admin/view.c - one mirror as it is now. See admin/view.h.
+ * admin/view.c - the current state of one mirror. See admin/view.h.
  */
 #include <string.h>
 
