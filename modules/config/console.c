@@ -1,6 +1,6 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE.
  *
- * config/console.c - whoever starts httpd sees why it does not start. See config/console.h.
+ * config/console.c - startup errors on the terminal. See config/console.h.
  */
 #include <string.h>
 #include <sys/stat.h>
@@ -27,7 +27,7 @@ int mirror_console_is_test(void)
     return ap_state_query(AP_SQ_RUN_MODE) == AP_SQ_RM_CONFIG_TEST;
 }
 
-/* Before the core puts the error log in the place of stderr: keep stderr for the first pass. */
+/* Save stderr for the first pass, before the core replaces it by the error log. */
 static int open_logs(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, server_rec *s)
 {
     apr_file_t *stderr_now = NULL, *console = NULL;
@@ -41,8 +41,7 @@ static int open_logs(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, ser
     return OK;
 }
 
-/* Whether the error log is what the one who starts httpd reads, as with "ErrorLog /dev/stderr" in a
- * container. */
+/* Return whether stderr is also the error log, as with "ErrorLog /dev/stderr" in a container. */
 static int is_error_log(apr_file_t *console)
 {
     struct stat shown, logged;

@@ -2,12 +2,12 @@
  *
  * config/directives.c - directives, merging, startup checks. See config/directives.h.
  *
- * A directive checks what it can see by itself and returns what is wrong, to which httpd adds file
- * and line. What takes the whole configuration - defaults, names, room - waits for check_config,
- * when httpd has merged the servers and knows their names.
+ * A directive checks its own arguments and returns an error message, to which httpd adds file and
+ * line. Checks that need the whole configuration (defaults, names, room) run in check_config, when
+ * httpd has merged the servers and set their names.
  *
  * httpd reads its configuration twice at the start and once at each reload, each time into a
- * cleared pconf. The registry hangs on that pool, so each time begins with an empty one.
+ * cleared pconf. The registry is attached to pconf, so each pass starts with an empty registry.
  */
 #include <httpd.h>
 #include <http_config.h>
@@ -63,7 +63,7 @@ static config_line_t *add_line(cmd_parms *cmd, mirror_scope_t *dir)
     return line;
 }
 
-/* What is wrong, after the name of the directive. */
+/* Prefix an error message with the name of the directive. */
 static const char *complain(cmd_parms *cmd, const char *wrong)
 {
     return wrong ? apr_pstrcat(cmd->pool, cmd->cmd->name, " ", wrong, NULL) : NULL;
@@ -248,7 +248,7 @@ static int resolve_settings(config_line_t *line, apr_pool_t *pconf, apr_pool_t *
         line->mirror.defaults->redis_password = settings->redis_password;
     }
     else if (mirror_secret_is_program(line->mirror.defaults->redis_password)) {
-        /* a program is not run for what the line does not use */
+        /* do not run a program whose password the line does not use */
         line->mirror.defaults->redis_password = NULL;
     }
     wrong = mirror_rules_compile(settings, NULL, pconf, plog);
@@ -270,9 +270,9 @@ static int resolve_settings(config_line_t *line, apr_pool_t *pconf, apr_pool_t *
     return faults->nelts == 0;
 }
 
-/* For `httpd -t`, which does not get as far as post_config: what can be known of what mirrors
- * need of httpd. Whether SSLProxyEngine is on is known only where mod_ssl was told that it is
- * off. Returns 0 if something is missing. */
+/* Check the requirements of mirrors on httpd for `httpd -t`, which does not run post_config. A
+ * missing SSLProxyEngine is detected only if mod_ssl has it switched off explicitly. Returns 0 if a
+ * requirement is missing. */
 static int has_needs(const mirror_registry_t *registry, apr_pool_t *plog)
 {
     int ok = 1, i;

@@ -9,13 +9,13 @@
 
 /* ---- startup ---- */
 
-/* A server for people, "www.example.com:80": its own port, or that of the first
- * Listen. */
+/* Return the name of a server for messages, "www.example.com:80": with its own port, or that of the
+ * first Listen. */
 const char *mirror_name_server(const struct server_rec *server, apr_pool_t *pconf);
 
-/* Check the names that are given, then make the others, in the order of the lines: of server, scope
- * and host, with a number if that is taken. Settings and servers are known. Logs each fault with
- * file and line; returns 0 if there is one. */
+/* Check the given names, then generate the missing ones in the order of the lines. A generated name
+ * consists of server, scope and host, with a number if it is taken. Settings and servers must be
+ * resolved. Logs each error with file and line; returns 0 if there is one. */
 int mirror_name_resolve(const apr_array_header_t *mirrors, apr_pool_t *pconf, apr_pool_t *plog);
 
 #endif

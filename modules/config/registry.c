@@ -1,8 +1,8 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE.
  *
- * config/registry.c - what holds for the whole server. See config/registry.h.
+ * config/registry.c - values for the whole server. See config/registry.h.
  *
- * A directive that takes one value is a row of the table here: where the value goes, and its rule.
+ * Each directive with one value is a row of the table: the member and its rule.
  */
 #include <httpd.h>
 #include <http_config.h>
@@ -128,7 +128,7 @@ const char *mirror_registry_allow(cmd_parms *cmd, void *unused, const char *patt
     return wrong ? wrong : mirror_allow_add(&registry->allow, pattern, cmd->cmd->name, cmd->pool);
 }
 
-/* ---- what is random ---- */
+/* ---- random values ---- */
 
 static char *random_hex(apr_pool_t *pconf)
 {

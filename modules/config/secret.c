@@ -2,8 +2,8 @@
  *
  * config/secret.c - passwords that a program prints. See config/secret.h.
  *
- * What a program has printed is kept in the process pool, for the second time that httpd reads its
- * configuration at the start, and for reloads on which the program fails.
+ * The output of a program is kept in the process pool, for the second pass of the configuration at
+ * the start, and for reloads on which the program fails.
  */
 #include <httpd.h>
 #include <http_config.h>
@@ -104,7 +104,7 @@ static const char *run_program(char *line, const char *command, apr_pool_t *pool
     return *line ? NULL : "printed nothing";
 }
 
-/* The program is run for the first time in this load. Returns NULL, or what is wrong. */
+/* Run the program for the first time in this load. Returns NULL or an error message. */
 static const char *renew(retained_t *retained, const char *command, const char *name,
                          apr_pool_t *pool, apr_pool_t *plog)
 {
@@ -173,6 +173,6 @@ void mirror_secret_hide(const ap_directive_t *directive, apr_pool_t *pool)
                     : apr_pstrcat(pool, shown, " " ATTRIBUTE "***", NULL);
         start = line;
     }
-    /* The tree is read only by those who show it, once its directives were. */
+    /* After processing, the text of a directive is only read for display. */
     ((ap_directive_t *)directive)->args = shown;
 }

@@ -1,6 +1,6 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE.
  *
- * config/secret.h - passwords that a program prints, and keeping passwords from being shown.
+ * config/secret.h - passwords that a program prints, and hiding of passwords.
  */
 #ifndef MIRROR_CONFIG_SECRET_H
 #define MIRROR_CONFIG_SECRET_H
@@ -9,18 +9,18 @@
 
 /* ---- startup ---- */
 
-/* In place of "exec:/path/to/program arguments", what that prints in its first line; other secrets,
- * and NULL, stay as they are. The program runs once for each load of the configuration, as the
- * user who starts httpd. Returns NULL, or what is wrong, in `pool`. When it fails on a reload,
- * that is logged, the secret of the load before is kept (an empty one, if there was none), and
- * NULL returned. */
+/* Replace "exec:/path/to/program arguments" by the first line of the program's output. Other
+ * secrets and NULL are unchanged. The program runs once per load of the configuration, as the user
+ * who starts httpd. Returns NULL, or an error message in `pool`. If the program fails on a reload,
+ * the error is logged, the previous secret stays (an empty one if there was none), and NULL is
+ * returned. */
 const char *mirror_secret_resolve(const char **secret, const char *name, apr_pool_t *pool,
                                   apr_pool_t *plog);
 
-/* Whether a program is to print it; NULL is no secret. */
+/* Return whether a program prints the secret; 0 for NULL. */
 int mirror_secret_is_program(const char *secret);
 
-/* The directive has been read: take the passwords out of the text that mod_info and others show. */
+/* Remove the passwords from the text of a processed directive, which mod_info and others show. */
 void mirror_secret_hide(const ap_directive_t *directive, apr_pool_t *pool);
 
 #endif

@@ -21,7 +21,7 @@ APLOG_USE_MODULE(proxy_mirror);
 
 /* A ProxyMirror line. */
 typedef struct section_line_t {
-    const char *place;      /* the same for lines whose sections replace each other */
+    const char *place;      /* equal for lines whose sections replace each other */
     const void *scope;      /* the same for lines of one section */
     const mirror_t *mirror; /* NULL: off */
     const char *file;
@@ -59,8 +59,8 @@ const char *mirror_section_describe(const ap_directive_t *section, apr_pool_t *p
     return scope;
 }
 
-/* Lines whose places are the same text are for the same requests. NULL: nobody can know, as what
- * an <Else> is for depends on the sections before it. */
+/* Return a text that is equal for lines that apply to the same requests. NULL = unknown: an <Else>
+ * depends on the sections before it. */
 static const char *place_of(const cmd_parms *cmd)
 {
     const char *place = mirror_section_describe(cmd->directive->parent, cmd->pool);

@@ -1,11 +1,10 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE.
  *
- * config/section.h - sections of the configuration: how they are called, and which of them replaces
- * which.
+ * config/section.h - sections of the configuration: their descriptions, and replaced sections.
  *
- * Of two sections for one place, such as two <Location "/x">, httpd merges the later one over the
- * former, so its ProxyMirror lines replace those of the former. Whoever adds a second mirror in a
- * section of its own would not notice.
+ * If two sections apply to the same requests, such as two <Location "/x">, httpd merges the later
+ * one over the earlier one. Its ProxyMirror lines then replace those of the earlier section. An
+ * administrator who adds a mirror in a new section may not notice this.
  */
 #ifndef MIRROR_CONFIG_SECTION_H
 #define MIRROR_CONFIG_SECTION_H
@@ -17,16 +16,15 @@
 
 /* ---- startup ---- */
 
-/* Where a directive is, for people: "/limited", or "/a If \"%{...}\"" with the sections from the
- * outside in; "" for a server. `section` is the directive's parent. */
+/* Return the position of a directive for messages: "/limited", or "/a If \"%{...}\"" with nested
+ * sections from the outside in; "" for a server. `section`: parent of the directive. */
 const char *mirror_section_describe(const ap_directive_t *section, apr_pool_t *pool);
 
-/* Note that a ProxyMirror line stands in `scope`, the configuration of its section. `mirror` is
- * NULL for ProxyMirror off. */
+/* Record a ProxyMirror line. `scope`: configuration of its section. `mirror`: NULL = ProxyMirror
+ * off. */
 void mirror_section_add(const cmd_parms *cmd, const void *scope, const mirror_t *mirror);
 
-/* check_config: warn of each line that a later section for the same place replaces. Names are
- * known by now. */
+/* Warn of each line that a later section replaces. In check_config, after names are resolved. */
 void mirror_section_check(apr_pool_t *pconf, apr_pool_t *plog);
 
 #endif
