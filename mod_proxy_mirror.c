@@ -1,8 +1,8 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE.
  *
- * mod_proxy_mirror.c - the front door: module record, hooks, start and stop of a child.
+ * mod_proxy_mirror.c - module record, hooks, start and stop of a child.
  *
- * What happens to a request is in modules/capture/capture.c; modules/README.md is the map.
+ * modules/capture/capture.c handles requests; modules/README.md describes the structure.
  */
 #include <dlfcn.h>
 #include <pthread.h>
@@ -37,8 +37,7 @@ APLOG_USE_MODULE(proxy_mirror);
 
 /* ---- startup ---- */
 
-/* Whether each file that is a log can be opened. What is there and no regular file is left
- * alone. */
+/* Check that each log file can be opened. Existing paths that are not regular files are skipped. */
 static int can_open_logs(const mirror_registry_t *registry, apr_pool_t *ptemp, server_rec *s)
 {
     int ok = 1, i;
@@ -67,8 +66,8 @@ static int can_open_logs(const mirror_registry_t *registry, apr_pool_t *ptemp, s
     return ok;
 }
 
-/* Logs. What fails here stops the first start, in the first pass already; on a reload, where
- * that would end a server that runs, nothing is logged there. */
+/* Open the logs. An error stops the first start, already in the first pass. On a reload it would
+ * end a running server, so it only disables that log. */
 static int open_logs(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, server_rec *s)
 {
     mirror_registry_t *registry = mirror_scope_registry(s);
@@ -84,9 +83,9 @@ static int open_logs(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, ser
                : HTTP_INTERNAL_SERVER_ERROR;
 }
 
-/* Shared memory, and a slot for each mirror. What fails here stops the first start, in the first
- * pass already: the memory is the process's, and the second pass finds it as a reload does. On a
- * reload, where that would end a server that runs, it switches off what it concerns. */
+/* Create shared memory and a slot for each mirror. An error stops the first start, already in the
+ * first pass: the memory belongs to the process, and the second pass finds it as a reload does. On
+ * a reload an error would end a running server, so it only disables the affected mirrors. */
 static int post_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, server_rec *s)
 {
     mirror_registry_t *registry = mirror_scope_registry(s);
@@ -162,8 +161,8 @@ static void child_status(server_rec *s, pid_t pid, ap_generation_t generation, i
 
 /* ---- a child ---- */
 
-/* A helper that a name server holds up, or a thread that closes a file, still runs our code: keep
- * it in memory. */
+/* Keep the module's code loaded: a helper in a lookup, or a thread that closes a file, still runs
+ * it. */
 static void keep_code_loaded(void)
 {
     Dl_info info;
@@ -173,13 +172,13 @@ static void keep_code_loaded(void)
     }
 }
 
-/* How long copies may hold up an end that is not graceful: at a stop or a restart httpd waits for
- * all its children, and serves nobody meanwhile. */
+/* The maximum delay of an abrupt end by copies: at a stop or a restart httpd serves no requests
+ * until all its children have ended. */
 #define ABRUPT_DRAIN apr_time_from_msec(200)
 
 #if AP_MODULE_MAGIC_AT_LEAST(20120211, 110)
-/* Main thread of a child of event or worker, while requests may still be served; of prefork, which
- * never says that it is graceful. */
+/* Main thread of a child of event or worker, while it may still serve requests; or of prefork,
+ * which never reports a graceful end. */
 static void child_stopping(apr_pool_t *pchild, int graceful)
 {
     mirror_registry_t *registry = mirror_scope_registry(ap_server_conf);
