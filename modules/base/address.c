@@ -20,8 +20,8 @@
 struct mirror_addresses_t {
     apr_pool_t *pool;
     apr_sockaddr_t *first;
-    apr_time_t time;         /* mirror_clock_now()'s */
-    apr_uint32_t worked;     /* atomic: which one was connected last, from 0 */
+    apr_time_t time;         /* lookup time (mirror_clock_now()) */
+    apr_uint32_t worked;     /* atomic: index of the address that was connected last */
     apr_uint32_t references; /* atomic */
 };
 
@@ -46,7 +46,7 @@ apr_time_t mirror_address_time(const mirror_addresses_t *addresses)
 
 apr_status_t mirror_address_look_up(mirror_addresses_t **out, const mirror_target_t *target)
 {
-    /* of the thread that drops the last reference */
+    /* used by the thread that drops the last reference */
     apr_pool_t *pool = mirror_memory_pool_create("mirror_addresses");
     mirror_addresses_t *addresses = apr_pcalloc(pool, sizeof(*addresses));
     apr_status_t rv = target->socket ? apr_sockaddr_info_get(&addresses->first, target->socket,
@@ -95,8 +95,8 @@ int mirror_address_is_local(apr_status_t rv, apr_sockaddr_t *address, apr_pool_t
     if (is_out_of_resources(rv)) {
         return 1;
     }
-    /* EADDRNOTAVAIL: all ports to this address are used up; or, with IPv6, the host has no address
-     * for it. */
+    /* EADDRNOTAVAIL: all ports to this address are in use; or, with IPv6, the host has no source
+     * address. */
     return address->family != APR_UNIX &&
            (APR_STATUS_IS_EAGAIN(rv) || (rv == EADDRNOTAVAIL && has_source(address, pool)));
 }
@@ -166,7 +166,7 @@ apr_status_t mirror_address_connect(mirror_wire_t *wire, apr_sockaddr_t **tried,
     best = best < count ? best : 0;
     *tried = first;
     for (i = 0; i < count && !apr_atomic_read32(wire->given_up); i++) {
-        /* the best one, then all others in their order */
+        /* the best address, then all others in their order */
         apr_uint32_t n = i == 0 ? best : i <= best ? i - 1 : i;
         apr_time_t now = mirror_clock_now();
 

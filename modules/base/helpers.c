@@ -28,7 +28,7 @@ typedef struct helper_t helper_t;
 struct helper_t {
     mirror_helpers_t *helpers;
     pthread_t thread;
-    pthread_cond_t wake;         /* a task was given, or `ending` was set */
+    pthread_cond_t wake;         /* signals a given task, or `ending` */
     mirror_helpers_task_t *task; /* given and not started; NULL = none */
     helper_t *next;              /* of `idle` */
 };
@@ -40,15 +40,15 @@ typedef struct queue_t {
 
 struct mirror_helpers_t {
     int max;
-    int pending[MIRROR_HELPERS_KINDS]; /* the sender's: tasks that are not done */
+    int pending[MIRROR_HELPERS_KINDS]; /* sender: number of pending tasks */
 
-    pthread_mutex_t mutex; /* guards the rest, and helper_t */
+    pthread_mutex_t mutex; /* guards the following members and helper_t */
     pthread_cond_t ended;  /* the number of threads has changed, while `ending` */
     pthread_condattr_t monotonic;
     queue_t urgent, normal;
-    helper_t *idle; /* the one that became idle last */
+    helper_t *idle; /* top of the stack: the helper that became idle last */
     helper_t *last; /* ended, to be joined; NULL = none */
-    int threads;    /* that have not ended */
+    int threads;    /* number of helpers that have not ended */
     int ending;
 };
 
@@ -93,7 +93,7 @@ static void leave_idle(helper_t *self)
     *link = self->next;
 }
 
-/* Wait until a task is given, or the time is over, or all helpers end. */
+/* Wait until a task is given, the idle time is over, or `ending` is set. */
 static void stay_idle(helper_t *self)
 {
     mirror_helpers_t *helpers = self->helpers;
@@ -112,7 +112,7 @@ static void stay_idle(helper_t *self)
     }
 }
 
-/* Join a helper that has ended, and free it. Without the mutex. */
+/* Join an ended helper and free it. Call it without the mutex. */
 static void join(helper_t *helper)
 {
     if (helper) {
@@ -288,7 +288,7 @@ int mirror_helpers_end(mirror_helpers_t *helpers)
     for (helper = helpers->idle; helper; helper = helper->next) {
         pthread_cond_signal(&helper->wake);
     }
-    while (helpers->threads > pending) { /* each task that is not done has no more than one */
+    while (helpers->threads > pending) { /* each pending task has at most one helper */
         pthread_cond_wait(&helpers->ended, &helpers->mutex);
     }
     helper = helpers->last;

@@ -163,7 +163,7 @@ void mirror_loop_timer_stop(mirror_timer_t *timer)
     }
 }
 
-/* How long until the next timer ends; `wait` if that is sooner. */
+/* Return the time until the next timer ends, at most `wait`. */
 static apr_interval_time_t until_next_timer(const mirror_loop_t *loop, apr_interval_time_t wait)
 {
     mirror_timer_ring_t *ring;

@@ -54,7 +54,7 @@ void mirror_queue_wake(mirror_queue_t *queue)
 {
     if (apr_atomic_read32(&queue->asleep) && apr_atomic_cas32(&queue->asleep, 0, 1) == 1) {
         if (!queue->wake(queue->baton)) {
-            /* whatever is queued, unlike mirror_queue_sleep() */
+            /* even if items are queued, unlike mirror_queue_sleep() */
             apr_atomic_xchg32(&queue->asleep, 1);
         }
     }

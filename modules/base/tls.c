@@ -32,8 +32,8 @@
 struct mirror_tls_t {
     conn_rec *c;
     const mirror_wire_t *wire;
-    apr_bucket_brigade *plain; /* on its way to or from mod_ssl; empty between calls */
-    apr_bucket_brigade *held;  /* TLS that the socket did not take */
+    apr_bucket_brigade *plain; /* bytes to or from mod_ssl; empty between calls */
+    apr_bucket_brigade *held;  /* TLS bytes that the socket did not accept */
     apr_time_t deadline;       /* of the handshake; 0 = it is over, and no call blocks */
     /* status of the ended or failed socket; the other direction may still work */
     apr_status_t in;
@@ -89,7 +89,7 @@ static apr_status_t input_filter(ap_filter_t *f, apr_bucket_brigade *bb, ap_inpu
     apr_size_t len;
     apr_status_t rv;
 
-    if (!tls) { /* only this file adds the filter, and never so */
+    if (!tls) { /* only this file adds the filter, with a context */
         return ap_get_brigade(f->next, bb, mode, block, readbytes);
     }
     if (mode != AP_MODE_READBYTES) {
@@ -189,7 +189,8 @@ static apr_status_t tls_read(mirror_wire_t *wire, char *buffer, apr_size_t *len)
         }
     }
     apr_brigade_cleanup(tls->plain);
-    /* A socket that ends before TLS does may have been cut off by anybody (RFC 8446 6.1). */
+    /* A socket that closes before TLS does may have been truncated by an attacker (RFC 8446
+     * 6.1). */
     return APR_STATUS_IS_EOF(rv) && tls->in != APR_SUCCESS ? APR_ECONNRESET : rv;
 }
 
@@ -254,8 +255,8 @@ static int section_is_for(const proxy_dir_conf *section, const char *url)
                                  : !strncmp(url, section->p, strlen(section->p));
 }
 
-/* The configuration that mod_ssl is to use: as mod_proxy would choose it for a request to `url`. It
- * lives as long as this load of the configuration. */
+/* Return the configuration that mod_ssl uses: the one that mod_proxy would select for a request to
+ * `url`. It lives as long as this load of the configuration. */
 static ap_conf_vector_t *find_directives(const server_rec *s, const char *url, apr_pool_t *pool)
 {
     const proxy_server_conf *proxy = ap_get_module_config(s->module_config, &proxy_module);
@@ -306,7 +307,7 @@ const char *mirror_tls_missing(const char *what, struct server_rec *server, cons
 
 /* ---- the handshake ---- */
 
-/* The connection that mod_ssl is to see, as mod_proxy makes one. */
+/* Create the connection for mod_ssl, as mod_proxy does. */
 static apr_status_t create(mirror_wire_t *wire)
 {
     mirror_tls_t *tls = apr_pcalloc(wire->pool, sizeof(*tls));
@@ -317,7 +318,7 @@ static apr_status_t create(mirror_wire_t *wire)
 
     wire->tls = tls;
     if (!c) {
-        return APR_ECONNRESET; /* it has no addresses any more */
+        return APR_ECONNRESET; /* the socket has no addresses any more */
     }
     tls->c = c;
     tls->wire = wire;

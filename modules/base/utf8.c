@@ -25,7 +25,7 @@ apr_size_t mirror_utf8_length(const unsigned char *s, apr_size_t len)
     }
     if ((s[0] == 0xe0 && s[1] < 0xa0) || (s[0] == 0xed && s[1] > 0x9f) ||
         (s[0] == 0xf0 && s[1] < 0x90) || (s[0] == 0xf4 && s[1] > 0x8f)) {
-        return 0; /* too long a form, half of a pair, beyond U+10FFFF */
+        return 0; /* overlong form, surrogate, or beyond U+10FFFF */
     }
     return need;
 }

@@ -15,7 +15,7 @@
 #define TICK_MASK (((apr_uint64_t)1 << TICK_BITS) - 1)
 #define LATE      ((apr_uint64_t)10 * APR_USEC_PER_SEC / TICK)
 #define SLACK     (APR_USEC_PER_SEC / TICK)
-#define SAME      25 /* windows that end so close to each other are one */
+#define SAME      25 /* windows whose ends differ by less are the same */
 
 static apr_uint64_t pack(apr_int64_t value, apr_uint64_t tick)
 {
@@ -91,8 +91,8 @@ apr_int64_t mirror_window_used(apr_uint64_t word, apr_time_t now, apr_interval_t
 
 /* ---- limit_closed and limit_shared: a tick in the future ---- */
 
-/* How many ticks are left; 0 if it is over, or further away than it can be: then it was over long
- * ago. */
+/* Return the remaining ticks; 0 if the window is over. A later end than possible is a wrapped one,
+ * so the window is also over. */
 static apr_uint64_t left_of(apr_uint64_t word, apr_time_t now, apr_interval_time_t length)
 {
     apr_uint64_t left = (word - tick_of(now)) & TICK_MASK;
