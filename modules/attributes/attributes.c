@@ -278,13 +278,13 @@ static const char *list_names(unsigned forbidden, apr_pool_t *pool)
     return list;
 }
 
-/* A message that does not repeat the value, as that may be a password. */
+/* Return a message without the value, which may be a password. */
 static const char *about(const mirror_attribute_t *row, const char *wrong, apr_pool_t *pool)
 {
     return apr_pstrcat(pool, row->name, ": ", wrong, NULL);
 }
 
-/* As much of `text` as cannot be a value: up to the first '='. */
+/* Quote the part of `text` that cannot be a value: up to the first '='. */
 static const char *quote_name(const char *text, apr_pool_t *pool)
 {
     return mirror_value_quote(apr_pstrmemdup(pool, text, strcspn(text, "=")), pool);
@@ -321,7 +321,7 @@ const char *mirror_attributes_next_word(const char **word, const char **line, ap
 {
     const char *p = *line, *start;
     char *out, quote = 0;
-    int value = 0; /* behind the first '=' */
+    int value = 0; /* after the first '=' */
 
     for (; apr_isspace(*p); p++) {
     }

@@ -89,7 +89,7 @@ void mirror_relations_check(apr_array_header_t *faults, const mirror_settings_t 
     }
 }
 
-/* Whether `text` is one of the words between '|'. */
+/* Return whether `text` is one of `words`, which are separated by '|'. */
 static int is_one_of(const char *words, const char *text)
 {
     apr_size_t len = strlen(text);

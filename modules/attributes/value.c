@@ -252,8 +252,7 @@ const char *mirror_value_refuse_encoding(const mirror_value_rule_t *rule, const 
                : message(rule, name, given_in_text(rule, text, pool), NOT_UTF8, pool);
 }
 
-/* yajl makes bytes that are no UTF-8 of half a surrogate pair ("\\udc00"), and takes overlong
- * forms. */
+/* yajl converts an unpaired surrogate ("\\udc00") to invalid UTF-8, and accepts overlong forms. */
 static int is_utf8_json(yajl_val json)
 {
     size_t i;

@@ -11,7 +11,7 @@
 
 #define REFUSED "" /* see the rule's `needed` */
 
-/* Add one word. Returns NULL, or why it is refused. */
+/* Append one word. Returns NULL, or the reason of the rejection. */
 static const char *add(apr_array_header_t *list, const mirror_value_rule_t *rule, const char *word)
 {
     const char *p;

@@ -139,7 +139,7 @@ static const struct {
                    { "min", 60 * (apr_int64_t)APR_USEC_PER_SEC },
                    { "h", 3600 * (apr_int64_t)APR_USEC_PER_SEC } };
 
-/* Read ".25" at *text, if it is there, as 25 of 100. */
+/* Parse an optional ".25" at *text as 25 of 100. */
 static int read_fraction(apr_int64_t *fraction, apr_int64_t *of, const char **text)
 {
     const char *start = *text + 1;

@@ -29,7 +29,7 @@ static const struct {
     apr_port_t port;
 } schemes[] = { { "http", 80 }, { "https", 443 } };
 
-/* Read "http://" or "https://" and move behind it. */
+/* Parse "http://" or "https://", and advance *text. */
 static const char *read_scheme(mirror_target_t *target, apr_port_t *port, const char **text)
 {
     apr_size_t i, len;
@@ -51,7 +51,7 @@ static int has_socket(const char *text)
     return !apr_cstr_casecmpn(text, UNIX, UNIX_LENGTH);
 }
 
-/* Read "unix:/path|", if it is there, and move behind it. */
+/* Parse an optional "unix:/path|", and advance *text. */
 static const char *read_socket(mirror_target_t *target, const char **text, apr_pool_t *pool)
 {
     const char *path, *p;
@@ -119,8 +119,8 @@ static int is_name(const char *name)
     return *name == '\0';
 }
 
-/* Whether resolvers would take it for an IPv4 address: the last label is a number (RFC 3986 7.4).
- * */
+/* Return whether resolvers treat `name` as an IPv4 address: the last label is a number (RFC 3986
+ * 7.4). */
 static int ends_in_number(const char *name)
 {
     apr_size_t len = strlen(name), start;
