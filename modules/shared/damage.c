@@ -75,5 +75,5 @@ int mirror_table_report_damage(mirror_table_segment_t *segment, struct server_re
                      "mirrors are as the configuration file says",
                      what);
     }
-    return segment->told; /* whatever was written there since */
+    return segment->told; /* even if the data was overwritten since */
 }

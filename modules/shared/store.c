@@ -18,8 +18,8 @@
 #define WORD        sizeof(apr_uint64_t)
 #define NAP         1000 /* microseconds */
 #define NAPS        5000
-#define ATTEMPTS    1000 /* of a reader */
-#define FEW         10   /* attempts of the parent */
+#define ATTEMPTS    1000 /* maximum attempts of a reader */
+#define FEW         10   /* maximum attempts of the parent */
 #define LOWER(word) ((apr_uint32_t)(word))
 #define UPPER(word) ((apr_uint32_t)((word) >> 32))
 
@@ -42,7 +42,7 @@ static apr_uint64_t after(apr_uint64_t version)
     return (version | 1) + 1;
 }
 
-/* The next one without a text; never 0. */
+/* Return the next version without a text; never 0. */
 static apr_uint64_t dropped(apr_uint64_t version)
 {
     return version & 1 ? version + 2 : version | 1;
@@ -63,7 +63,7 @@ static apr_size_t size_of(mirror_store_place_t *place)
     return size < MIRROR_STORE_SIZE ? (apr_size_t)size : MIRROR_STORE_SIZE;
 }
 
-/* Where a text is copied to. */
+/* The destination of a copied text. */
 typedef struct buffer_t {
     apr_uint64_t *words;
     apr_size_t capacity; /* in words */
@@ -80,7 +80,7 @@ static void copy_place(mirror_store_text_t *text, mirror_store_place_t *place, b
     if (size == 0) {
         return;
     }
-    if (n > buffer->capacity) { /* at least twice as much, so that attempts together take little */
+    if (n > buffer->capacity) { /* at least double, so repeated attempts allocate little */
         buffer->capacity = n > 2 * buffer->capacity ? n : 2 * buffer->capacity;
         buffer->words = apr_palloc(buffer->pool, buffer->capacity * WORD);
     }
@@ -177,7 +177,7 @@ void mirror_store_move(apr_uint64_t *version, mirror_store_t *store, apr_uint64_
 
 /* ---- the lock ---- */
 
-/* EPERM: it lives, as another user. */
+/* EPERM: the process exists, as another user. */
 int mirror_store_is_alive(apr_uint32_t pid)
 {
     return pid > 0 && pid <= 0x7fffffff && (kill((pid_t)pid, 0) == 0 || errno != ESRCH);
@@ -239,7 +239,8 @@ apr_status_t mirror_store_write(apr_uint64_t *version, mirror_store_t *store,
     }
     else {
         fill_place(place_of(store, next), config, text);
-        if (apr_atomic_cas64(version, next, expected) != expected) { /* it was dropped */
+        /* a concurrent call dropped the text */
+        if (apr_atomic_cas64(version, next, expected) != expected) {
             rv = APR_EAGAIN;
         }
     }

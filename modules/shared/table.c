@@ -158,7 +158,7 @@ static apr_status_t replace(SEGMENT **former, kept_t *kept, server_rec *s, int s
         *former = before.segment;
     }
     else {
-        apr_pool_destroy(before.pool); /* here; children that run still have it */
+        apr_pool_destroy(before.pool); /* unmapped here only; running children keep it */
     }
     return APR_SUCCESS;
 }

@@ -25,7 +25,7 @@ APLOG_USE_MODULE(proxy_mirror);
 #define LOWER    MIRROR_TABLE_LOWER
 #define UPPER    MIRROR_TABLE_UPPER
 #define FIRST    (MIRROR_TABLE_SHARED + 1) /* the worker slots of one child each */
-#define ATTEMPTS 100                       /* at a word that others change */
+#define ATTEMPTS 100 /* maximum attempts at a word that other processes change */
 
 /* ---- settling ---- */
 
@@ -117,7 +117,7 @@ void mirror_table_reap_ended(mirror_table_t *table)
 
 /* ---- parent: which children there are ---- */
 
-/* Their number in the list; -1: it is not there. */
+/* Return the index of the child in the list; -1 if it is missing. */
 static int find_child(const apr_array_header_t *children, apr_uint32_t pid)
 {
     int i = children->nelts - 1;
@@ -146,7 +146,8 @@ apr_uint32_t mirror_table_oldest_load(mirror_table_segment_t *segment)
         const mirror_table_child_t *child =
             &APR_ARRAY_IDX(segment->children, i, mirror_table_child_t);
 
-        if (!mirror_store_is_alive(child->pid)) { /* it ended while no mirror was configured */
+        /* the child ended while no mirror was configured */
+        if (!mirror_store_is_alive(child->pid)) {
             remove_child(segment->children, i);
         }
         else if (child->load < oldest) {
