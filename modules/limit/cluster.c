@@ -44,7 +44,7 @@ typedef struct lookup_t {
     apr_int64_t wanted;
     apr_time_t deadline;
     node_t node; /* current node */
-    int asking;  /* it is not the owner yet */
+    int asking;  /* after ASK: the node is not the owner yet */
     int hops;
     int lost; /* nodes that were of no use */
 } lookup_t;
