@@ -14,7 +14,7 @@
 #include "settings/allow.h"
 
 typedef struct pattern_t {
-    const char *name; /* without brackets; behind the '*', if it has one */
+    const char *name; /* without brackets and without the leading '*' */
     int open;         /* it has one */
     apr_port_t port;  /* 0: any */
 } pattern_t;
@@ -120,7 +120,7 @@ static int is_configured(const mirror_settings_t *settings, const char *host)
            has_node(settings, host);
 }
 
-/* Whether the manager may set this host (without brackets) with this port. */
+/* Return whether the manager may set this host (without brackets) with this port. */
 static int allows_host(const mirror_registry_t *registry, const char *host, apr_port_t port)
 {
     int i;

@@ -175,7 +175,8 @@ static const char *reset(mirror_override_t *override, const mirror_attribute_t *
     return NULL;
 }
 
-/* Whether `text` is how the value is shown that it would set, but cannot: then it is kept. */
+/* Return whether `text` is the displayed form of a value that the manager cannot set. The value is
+ * then kept. */
 static int is_kept(mirror_override_t *override, const mirror_attribute_t *row, const char *text,
                    const mirror_t *mirror)
 {
@@ -286,8 +287,8 @@ void mirror_override_apply(mirror_settings_t *settings, const mirror_override_t 
 
 /* ---- passwords ---- */
 
-/* The first attribute by which one's password goes elsewhere than the other's; NULL if it is the
- * same password, and goes to the same servers in the same way. */
+/* Return the first attribute that directs the two passwords to different servers or transports;
+ * NULL if the passwords are equal and go to the same server in the same way. */
 static const char *other_way(const mirror_settings_t *a, const mirror_settings_t *b,
                              apr_pool_t *pool)
 {

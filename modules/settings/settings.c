@@ -81,7 +81,7 @@ const char *mirror_settings_make(mirror_settings_t **out, const mirror_t *mirror
 
 /* ---- the settings in force ---- */
 
-/* A reference to the lane's set, if it is of `version` or later. */
+/* Return a reference to the lane's settings, if they are of `version` or later; otherwise NULL. */
 static const mirror_settings_t *find(mirror_lane_t *lane, apr_uint64_t version)
 {
     mirror_settings_t *found = NULL;
