@@ -15,11 +15,12 @@ struct mirror_blocks_t {
     apr_size_t size;
     apr_uint32_t most;
     apr_uint32_t count; /* atomic: blocks that are kept */
-    apr_uint32_t spare; /* atomic: the fewest since the last trim; so many were not needed */
-    void **slots;       /* atomic, each; NULL: empty */
+    /* atomic: minimum of cached blocks since the last trim; these were not needed */
+    apr_uint32_t spare;
+    void **slots; /* atomic, each; NULL: empty */
 };
 
-/* Take the block of a slot out of it. NULL: it is empty. */
+/* Remove the block from a slot. NULL = the slot is empty. */
 static void *empty_slot(mirror_blocks_t *blocks, apr_uint32_t n)
 {
     void *slot = (void *)&blocks->slots[n]; /* void suits all of APR's versions */

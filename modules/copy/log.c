@@ -25,7 +25,7 @@ APLOG_USE_MODULE(proxy_mirror);
 
 typedef struct child_log_t {
     const mirror_log_t *log;
-    apr_uint32_t lost; /* atomic: lines lost before they came to the writer */
+    apr_uint32_t lost; /* atomic: lines lost before they reached the writer */
 
     /* the sender's */
     mirror_log_writer_t writer;
@@ -142,7 +142,7 @@ static void watch_losses(mirror_logs_t *logs, child_log_t *log)
     }
 }
 
-/* Take all lines that wait into the buffers. Returns how many. */
+/* Print all queued lines into the buffers. Returns their number. */
 static int take_lines(mirror_logs_t *logs)
 {
     mirror_queue_item_t *item = mirror_queue_take(logs->queue), *next;

@@ -13,7 +13,7 @@
 #define METHOD_MAX     32
 #define REQUEST_ID_MAX 128
 #define URI_MAX        MIRROR_LOG_LINE_MAX
-/* All behind the URI fits here: an id of which each byte is escaped, and numbers. */
+/* room for everything after the URI: numbers, and an id with each byte escaped */
 #define TAIL_MAX 1280
 
 /* ---- request threads ---- */
@@ -120,7 +120,7 @@ static apr_size_t print_answer(char *out, apr_size_t room, int status, apr_inter
                             : apr_snprintf(out, room, "null"));
 }
 
-/* All behind the URI. */
+/* Print everything after the URI. */
 static apr_size_t print_tail(char *out, const mirror_log_line_t *line)
 {
     apr_size_t n = 0;

@@ -19,7 +19,7 @@
 
 APLOG_USE_MODULE(proxy_mirror);
 
-/* Why a body was refused, if it was not the file system. */
+/* A reason of rejections that is not an error of the file system. */
 #define FAULT_SIZE 0
 /* A file that is longer is closed by another thread: it would take more than half a millisecond. */
 #define MIRROR_LONG_FILE (8 << 20)
@@ -91,7 +91,7 @@ static apr_status_t try_dir(const char *dir, apr_pool_t *pool)
     return rv;
 }
 
-/* ---- what a file takes ---- */
+/* ---- resources of a file ---- */
 
 /* Take a descriptor. A mirror without a file gets one beyond its share and beyond the bound, as
  * with connections: hanging mirrors keep theirs, and there may be more mirrors than files. */
