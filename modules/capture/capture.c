@@ -47,7 +47,7 @@ typedef struct capture_t {
  * request_config. */
 typedef struct note_t {
     const mirror_scope_t *asked; /* scope before redirects; NULL = no mirror directives */
-    capture_t *capture;          /* of the client's request; NULL: no decision so far */
+    capture_t *capture;          /* of the client's request; NULL = no decision yet */
 } note_t;
 
 /* The filters; set while the hooks are registered, and not changed afterwards. */
@@ -73,7 +73,7 @@ static note_t *note_of(const request_rec *r)
     return ap_get_module_config(r->request_config, &proxy_mirror_module);
 }
 
-/* The same; made if it is not there. */
+/* Return the note of a request; create it if it is missing. */
 static note_t *make_note(request_rec *r)
 {
     note_t *note = note_of(r);
@@ -107,7 +107,7 @@ static const mirror_scope_t *scope_of(const request_rec *r)
     return first;
 }
 
-/* The filter in this chain; NULL: it is not there. */
+/* Return the filter in this chain; NULL = missing. */
 static ap_filter_t *find_filter(ap_filter_t *f, const ap_filter_rec_t *handle)
 {
     while (f && f->frec != handle) {
@@ -167,7 +167,7 @@ static apr_status_t input_filter(ap_filter_t *f, apr_bucket_brigade *bb, ap_inpu
     apr_status_t rv;
     int within;
 
-    if (!capture) { /* only this module adds the filter, and never so */
+    if (!capture) { /* only this module adds the filter, with a context */
         ap_remove_input_filter(f);
         return ap_get_brigade(f->next, bb, mode, block, readbytes);
     }
@@ -286,8 +286,8 @@ static mirror_lane_t *lane_of(mirror_child_t *child, const apr_array_header_t *m
     return lane->cell ? lane : NULL;
 }
 
-/* References to the settings of all mirrors, as they are now. Returns how many copies there may be.
- * */
+/* Acquire references to the settings in force of all mirrors. Returns the maximum number of
+ * copies. */
 static apr_size_t acquire_settings(const mirror_settings_t **settings, mirror_child_t *child,
                                    const apr_array_header_t *mirrors)
 {
@@ -423,7 +423,7 @@ static int handler(request_rec *r)
     return DECLINED;
 }
 
-/* An internal redirect that is refused before its handler has its body discarded all the same. */
+/* If an internal redirect is rejected before its handler, httpd still discards its body. */
 static int post_read_request(request_rec *r)
 {
     capture_t *capture;
@@ -437,8 +437,8 @@ static int post_read_request(request_rec *r)
     return DECLINED;
 }
 
-/* Whether the handler has sent its response past our filter: mod_cgi takes all filters of a
- * request away for a script that writes its own head (nph-). */
+/* Return whether the response bypassed our filter: mod_cgi removes all filters of a request for a
+ * script that writes its own head (nph-). */
 static int has_bypassed(const capture_t *capture, const request_rec *last)
 {
     return capture->entries.live && !capture->entries.response_begun &&

@@ -41,7 +41,7 @@ int mirror_choose_sees(const request_rec *r)
     return 1;
 }
 
-/* Whether anyone has begun to read the body: httpd's own filter then has its context. */
+/* Return whether reading of the body has begun: httpd's own filter then has its context. */
 static int body_begun(const request_rec *r)
 {
     const ap_filter_t *f;

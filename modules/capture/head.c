@@ -133,7 +133,8 @@ static int read_line(mirror_head_t *head, mirror_head_line_t *line, const apr_ta
         break;
     case MIRROR_HEADER_LENGTH:
         head->content_length = length_of(line->value);
-        head->chunked |= head->content_length < 0; /* httpd refuses it, but not before it is read */
+        /* httpd rejects it, but only when it reads the body */
+        head->chunked |= head->content_length < 0;
         break;
     case MIRROR_HEADER_TRANSFER:
         head->chunked = 1;

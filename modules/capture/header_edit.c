@@ -212,7 +212,7 @@ void mirror_header_edit_apply(apr_table_t *headers, const apr_array_header_t *ed
 static const struct {
     const char *name;
     action_t *action;
-    int words; /* how many follow the header's name */
+    int words; /* number of words after the header's name */
     int every;
 } actions[] = { { "set", do_set, 1, 0 },     { "append", do_append, 1, 0 },
                 { "merge", do_merge, 1, 0 }, { "add", do_add, 1, 0 },
