@@ -220,7 +220,7 @@ static int has_more(mirror_connection_t *c, apr_size_t len)
            !APR_STATUS_IS_EAGAIN(c->wire.transport->read(&c->wire, c->shared->buffer, &more));
 }
 
-/* Whether a byte of a copy of the batch, behind the first, has left. */
+/* Return whether any byte of a copy after the first one of the batch was sent. */
 static int is_begun(const mirror_connection_t *c, const mirror_copy_t *copy)
 {
     return c->sending != copy || c->part != PART_HEAD || c->offset > 0;
@@ -341,7 +341,8 @@ static void on_ready(void *baton, apr_int16_t events)
     if (events & ~APR_POLLOUT) {
         read_answer(c);
     }
-    /* The copy may have ended, and another one begun: then that was written as far as it goes. */
+    /* The copy may have ended and another one may have started, which was then written as far as
+     * possible. */
     if ((events & APR_POLLOUT) && c->copy && c->writing && c->io.ready &&
         write_row(c) != APR_SUCCESS) {
         write_failed(c);

@@ -94,7 +94,7 @@ static void decide(gate_t *gate, mirror_list_t *copies, apr_int64_t n, apr_int64
     end_copies(gate, copies, n - granted, outcome);
 }
 
-/* How many of the first ones have the same limit. */
+/* Return the number of leading copies with the same limit. */
 static apr_int64_t count_alike(const mirror_list_t *copies)
 {
     const mirror_copy_t *copy;
@@ -186,7 +186,7 @@ static void run_ask(void *baton)
     ask_t *ask = baton;
 
     ask->status = ask->provider->ask(&ask->answer, ask->state, ask->wanted, ask->deadline);
-    /* From here on it is the sender's. */
+    /* The sender owns it from here. */
     mirror_queue_push(ask->answers, &ask->item);
 }
 
@@ -220,7 +220,8 @@ static void take_answer(gate_t *gate)
         gate->given_up = 0; /* the granted copies of that query are lost */
         return;
     }
-    if (gate->asked.count == 0) { /* no copy waits for it, so there are no settings to go by */
+    /* no copy waits for the result, so there are no settings to apply */
+    if (gate->asked.count == 0) {
         return;
     }
     if (ask->status == APR_SUCCESS) {
@@ -232,7 +233,7 @@ static void take_answer(gate_t *gate)
     }
 }
 
-/* When a question that goes on from now is given up. */
+/* Start the timer that gives up the pending query. */
 static void start_timer(gate_t *gate, const mirror_settings_t *settings)
 {
     mirror_loop_timer_start(gate->limits->send->loop, &gate->timer, mirror_clock_now(),
@@ -252,7 +253,7 @@ static int may_ask(gate_t *gate)
     return 0;
 }
 
-/* Whether the next question has to wait; if so, the loop is woken for it. */
+/* Return whether the next query must wait. If so, a timer wakes the loop for it. */
 static int must_wait(gate_t *gate)
 {
     apr_interval_time_t left = gate->asked_at + MIRROR_PACE - mirror_clock_now();

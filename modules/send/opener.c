@@ -106,7 +106,7 @@ void mirror_opener_run(void *chain)
             mirror_address_keep(c->addresses);
             next->addresses = c->addresses;
         }
-        /* From here on it is the sender's. */
+        /* The sender owns it from here. */
         mirror_queue_push(c->reports, &c->item);
     }
 }

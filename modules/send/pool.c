@@ -20,7 +20,7 @@
 APLOG_USE_MODULE(proxy_mirror);
 
 #define MIRROR_READ_BUFFER 16384
-/* How long a connection is kept without keepalive, for copies that wait already. */
+/* The time for which a connection without keepalive is kept for waiting copies. */
 #define MIRROR_NO_KEEPALIVE apr_time_from_sec(1)
 /* The number of consecutive TLS connections closed without a response that means a rejected
  * certificate, even if the mirror responded before. One or two may stem from a restart of the

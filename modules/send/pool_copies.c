@@ -65,7 +65,7 @@ static int may_share(const mirror_copy_t *copy)
     return copy->idempotent && copy->body_len == 0 && !copy->retried && !copy->probe;
 }
 
-/* Whether a probe waits that has not been sent yet. */
+/* Return whether an unsent probe waits. */
 static int has_probe(const mirror_pool_t *pool)
 {
     return pool->waiting.first && pool->waiting.first->probe;
@@ -110,7 +110,7 @@ void mirror_pool_end_copy(mirror_pool_t *pool, mirror_copy_t *copy, mirror_outco
 {
     pool->send->held--;
     if (copy->probe) {
-        pool->probing = 0; /* whatever it has found out */
+        pool->probing = 0; /* with any result */
     }
     mirror_copy_end(copy, outcome);
 }

@@ -19,13 +19,12 @@ APLOG_USE_MODULE(proxy_mirror);
 
 /* Connections in one task of a helper. */
 #define MIRROR_CHAIN_MAX 32
-/* Each of so many helpers is for the pool that has waited longest. */
+/* One of this many helpers goes to the pool with the longest wait. */
 #define MIRROR_FED_IN_TURN 4
 /* The pause after a lack of descriptors, memory or threads. */
 #define MIRROR_PAUSE apr_time_from_sec(1)
 
-/* Descriptors have run out: close the connection that has been idle for longest, whichever mirror
- * it is of. */
+/* Close the connection with the longest idle time, of any mirror, as descriptors are exhausted. */
 static void close_idle_of_any(mirror_send_t *send)
 {
     mirror_pool_t *pool, *found = NULL;
@@ -128,14 +127,15 @@ static apr_status_t start_task(mirror_pool_t *pool, int n)
     return APR_SUCCESS;
 }
 
-/* Whether a helper may work for this pool now. Until its addresses are there, one finds them. */
+/* Return whether the budget allows a helper for this pool. While it has no addresses, one helper at
+ * a time looks them up. */
 static int may_start_task(const mirror_pool_t *pool)
 {
     return (pool->addresses || pool->tasks == 0) &&
            mirror_helpers_may(pool->send->helpers, kind_of_task(pool), pool->tasks);
 }
 
-/* How many connections are missing and may be opened. */
+/* Return the number of missing connections that may be opened. */
 static int count_missing(mirror_pool_t *pool)
 {
     mirror_send_t *send = pool->send;

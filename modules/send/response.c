@@ -63,7 +63,7 @@ static apr_size_t room(const mirror_response_t *r, const char **wrong)
     }
 }
 
-/* How many bytes there are before the first control character, a line's end included. */
+/* Return the number of bytes before the first control character, including CR and LF. */
 static apr_size_t text_len(const char *data, apr_size_t len)
 {
     apr_size_t i;
@@ -216,7 +216,7 @@ static apr_status_t content_length(mirror_response_t *r, const char *value)
     return n ? APR_SUCCESS : fail(r, "a Content-Length that is no length");
 }
 
-/* RFC 9112 6.1: chunked at most once; 7.1: without parameters. That it is not the last is no fault,
+/* RFC 9112 6.1: chunked at most once; 7.1: without parameters. If chunked is not the last coding,
  * see end_of_head(). */
 static apr_status_t transfer_encoding(mirror_response_t *r, const char *value)
 {
@@ -390,7 +390,7 @@ static void whole_line(mirror_response_t *r)
     forget_line(r);
 }
 
-/* Take bytes of a line, of which `data` has at least one. Returns how many were taken. */
+/* Consume bytes of a line; `data` has at least one byte. Returns the number of consumed bytes. */
 static apr_size_t read_line(mirror_response_t *r, const char *data, apr_size_t len)
 {
     apr_size_t taken;

@@ -73,9 +73,10 @@ struct mirror_sender_t {
     mirror_episode_t *full; /* by mirror index */
 };
 
-/* ---- the log of refused copies ---- */
+/* ---- log messages about rejected copies ---- */
 
-/* One tick of an episode in which `refused` more copies were refused. Returns whether it is on. */
+/* Process one tick, in which `refused` more copies were rejected. Returns whether an episode is in
+ * progress. */
 static int episode_tick(mirror_episode_t *episode, apr_uint32_t refused, server_rec *server,
                         const char *what)
 {
@@ -298,8 +299,8 @@ static int start_thread(mirror_sender_t *sender)
     return 0;
 }
 
-/* The queues' `wake`, on a request thread or a helper. If the thread could not be started, the
- * first push after a tick, or the first copy that is made or refused, tries again. */
+/* The `wake` of the queues, on a request thread or a helper. If the thread could not be started,
+ * the first push after a tick retries, or the first copy that is created or rejected. */
 static int wake(void *baton)
 {
     mirror_sender_t *sender = baton;
@@ -332,7 +333,7 @@ apr_status_t mirror_sender_create(mirror_child_t *child, apr_pool_t *pool,
                                   struct server_rec *server)
 {
     mirror_sender_t *sender = apr_pcalloc(pool, sizeof(*sender));
-    apr_pool_t *own = mirror_memory_pool_create("mirror_sender"); /* main thread, then ours */
+    apr_pool_t *own = mirror_memory_pool_create("mirror_sender"); /* main thread, then the sender */
     apr_status_t rv;
 
     sender->child = child;
