@@ -43,7 +43,7 @@ static const char *client_of(request_rec *r)
 
 static int is_in_sections(const apr_array_header_t *sections, const ap_expr_info_t *handler);
 
-/* Whether this section, or one inside it, has that SetHandler. */
+/* Return whether this section, or a nested one, has that SetHandler. */
 static int is_in_section(const ap_conf_vector_t *section, const ap_expr_info_t *handler)
 {
     const core_dir_config *core = ap_get_core_module_config(section);
@@ -64,7 +64,7 @@ static int is_in_sections(const apr_array_header_t *sections, const ap_expr_info
     return 0;
 }
 
-/* Whether `handler` was parsed with the server configuration: merging keeps the pointer. */
+/* Return whether `handler` was parsed with the server configuration: merging keeps the pointer. */
 static int is_of_server(const server_rec *server, const ap_expr_info_t *handler)
 {
     const core_server_config *core = ap_get_core_module_config(server->module_config);
@@ -73,8 +73,8 @@ static int is_of_server(const server_rec *server, const ap_expr_info_t *handler)
            is_in_sections(core->sec_dir, handler) || is_in_sections(core->sec_url, handler);
 }
 
-/* Whether that SetHandler gives the handler that the request has; httpd takes it in any case of
- * letters. */
+/* Return whether that SetHandler assigns the handler of the request. httpd compares handlers
+ * without case. */
 static int gives_handler(request_rec *r, const ap_expr_info_t *handler)
 {
     const char *error = NULL;

@@ -32,7 +32,7 @@ static apr_status_t search(request_rec *r, const char *folder, const char *name,
 
     (void)file;
     if (closed &&
-        !strcmp(closed, r->uri)) { /* not if it was rewritten: no <Location> of ours then */
+        !strcmp(closed, r->uri)) { /* not if the URI was rewritten: no <Location> applies then */
         *path = ap_make_full_path(r->pool, folder, name);
         return APR_ENOENT;
     }

@@ -99,7 +99,7 @@ static int note_sign_of_proxy(request_rec *r)
     return DECLINED;
 }
 
-/* The sign that the client's own request had. */
+/* Return the header recorded for the client's own request. */
 static const char *sign_of_client(const request_rec *r)
 {
     while (r->main || r->prev) {

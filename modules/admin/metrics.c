@@ -158,7 +158,8 @@ static void put_gauges(request_rec *r, const metrics_t *all, int count)
     }
 }
 
-/* How many copies took `ms` at most; all buckets have bounds of the histogram in shared memory. */
+/* Return the number of copies that took at most `ms`. All buckets have bounds of the histogram in
+ * shared memory. */
 static apr_uint64_t count_until(const mirror_cell_t *sum, double ms)
 {
     apr_uint64_t n = 0;
