@@ -10,8 +10,8 @@
 
 #include "base/filter.h"
 
-/* httpd's record may have more members at its end than the header that we were compiled with:
- * their value is then 0, as in a record of httpd's own. */
+/* At run time httpd's record may be longer than at compile time. Further members are 0, as in
+ * httpd's own records. */
 #define ROOM_TO_GROW 128
 
 static ap_filter_rec_t *make(const char *name, int type, apr_pool_t *pool)

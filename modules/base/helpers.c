@@ -18,7 +18,7 @@
 
 #include "base/helpers.h"
 
-/* Seconds for which a helper stays idle before it ends. */
+/* Seconds of idle time after which a helper ends. */
 #define MIRROR_IDLE 3
 /* Helpers reserved for lookups and connects from Redis queries, and vice versa. */
 #define MIRROR_HELPERS_LEFT 2
@@ -43,7 +43,7 @@ struct mirror_helpers_t {
     int pending[MIRROR_HELPERS_KINDS]; /* sender: number of pending tasks */
 
     pthread_mutex_t mutex; /* guards the following members and helper_t */
-    pthread_cond_t ended;  /* the number of threads has changed, while `ending` */
+    pthread_cond_t ended;  /* signals a changed number of threads, while `ending` */
     pthread_condattr_t monotonic;
     queue_t urgent, normal;
     helper_t *idle; /* top of the stack: the helper that became idle last */
@@ -137,7 +137,7 @@ static void end_self(helper_t *self)
     join(before);
 }
 
-/* The thread of a helper. Without the mutex. */
+/* The main function of a helper. Called without the mutex. */
 static void *run_helper(void *baton)
 {
     helper_t *self = baton;
@@ -177,7 +177,7 @@ int mirror_helpers_pending(const mirror_helpers_t *helpers)
 
 int mirror_helpers_may(const mirror_helpers_t *helpers, mirror_helpers_kind_e kind, int own)
 {
-    int usable = helpers->max - MIRROR_HELPERS_LEFT; /* by Redis; by connects */
+    int usable = helpers->max - MIRROR_HELPERS_LEFT; /* limit for Redis queries, and for connects */
     int share = helpers->max / 4 > 1 ? helpers->max / 4 : 1;
     int lookups = helpers->pending[MIRROR_HELPERS_LOOKUP];
     int connecting = helpers->pending[MIRROR_HELPERS_CONNECT] + lookups;
@@ -197,7 +197,8 @@ int mirror_helpers_may(const mirror_helpers_t *helpers, mirror_helpers_kind_e ki
 
 /* ---- tasks: sender thread ---- */
 
-/* The mutex is held: the new helper waits for it, and then takes the first task. */
+/* Start a helper. The caller holds the mutex; the new helper waits for it and takes the first
+ * task. */
 static apr_status_t start_helper(mirror_helpers_t *helpers)
 {
     helper_t *helper = calloc(1, sizeof(*helper));

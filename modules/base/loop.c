@@ -13,7 +13,7 @@
 #include "base/clock.h"
 #include "base/loop.h"
 
-/* Events taken per poll. Only methods without such a limit of their own (epoll, kqueue, event
+/* The maximum of events per poll. Only methods without a limit of their own (epoll, kqueue, event
  * ports) are used. */
 #define MIRROR_LOOP_EVENTS 512
 
@@ -141,7 +141,7 @@ void mirror_loop_timer_start(mirror_loop_t *loop, mirror_timer_t *timer, apr_tim
     ring = ring_of(loop, duration);
     timer->end = since + duration;
     timer->ring = ring;
-    /* Mostly `since` is now, and the last one is the one before. */
+    /* usually `since` is now, so the new timer follows the last one */
     before = APR_RING_LAST(&ring->timers);
     while (before != APR_RING_SENTINEL(&ring->timers, mirror_timer_t, link) &&
            before->end > timer->end) {
@@ -229,7 +229,7 @@ int mirror_loop_round(mirror_loop_t *loop, apr_interval_time_t wait, apr_status_
 
     wait = until_next_timer(loop, wait);
     if (wait > 0) {
-        wait += 999; /* a poll counts in milliseconds: not too early */
+        wait += 999; /* a poll counts milliseconds; round up */
     }
     *error = apr_pollset_poll(loop->pollset, wait, &n, &ready);
     loop->now = mirror_clock_now();

@@ -40,7 +40,7 @@ struct mirror_tls_t {
     apr_status_t out;
     apr_size_t start; /* offset of received bytes not yet read */
     apr_size_t end;
-    apr_uint32_t portions; /* that were taken of it */
+    apr_uint32_t portions; /* number of allocations from it */
     char received[MIRROR_RECEIVED];
 };
 

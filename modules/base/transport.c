@@ -28,7 +28,7 @@ apr_status_t mirror_transport_wait(const mirror_wire_t *wire, apr_int16_t event,
             return APR_TIMEUP;
         }
         left = left < MIRROR_TRANSPORT_SLICE ? left : MIRROR_TRANSPORT_SLICE;
-        rv = apr_poll(&pollfd, 1, &n, left + 999); /* a poll counts in milliseconds */
+        rv = apr_poll(&pollfd, 1, &n, left + 999); /* a poll counts milliseconds; round up */
     } while (APR_STATUS_IS_TIMEUP(rv) || APR_STATUS_IS_EINTR(rv));
     return rv;
 }
