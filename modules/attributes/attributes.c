@@ -14,7 +14,7 @@
 
 #define FIELD(member) offsetof(mirror_settings_t, member)
 #define MILLISECOND   ((apr_int64_t)1000)
-/* the poll's timeout is an int of ms */
+/* the timeout of a poll is an int of ms */
 #define WEEK     (7 * 24 * 3600 * (apr_int64_t)APR_USEC_PER_SEC)
 #define YEAR     (365 * 24 * 3600)
 #define GIGABYTE ((apr_int64_t)1 << 30)

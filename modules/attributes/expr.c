@@ -19,7 +19,7 @@ APLOG_USE_MODULE(proxy_mirror);
  * at such text: a quote in an argument, %{name:it's}, and a trailing backslash. */
 static const char *refuse_unscannable(const char *text)
 {
-    int depth = 0; /* of arguments that are open */
+    int depth = 0; /* depth of nested arguments */
 
     for (; *text; text++) {
         if (*text == '\\') {
@@ -72,7 +72,7 @@ const char *mirror_expr_parse(const ap_expr_info_t **expr, const char *text, uns
     if (why) {
         return why;
     }
-    info->filename = "ProxyMirror"; /* for messages of httpd's that name one */
+    info->filename = "ProxyMirror"; /* for httpd messages that name a file */
     info->flags = flags | AP_EXPR_FLAG_DONT_VARY;
     info->module_index = APLOG_MODULE_INDEX;
     why = ap_expr_parse(pool, ptemp, info, text,

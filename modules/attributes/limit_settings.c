@@ -41,7 +41,7 @@ const char *mirror_limit_settings_refuse_node(const char *text)
 
 /* ---- identity ---- */
 
-/* FNV-1a, with the end of each piece in it. */
+/* FNV-1a, including the end of each piece. */
 static apr_uint64_t add(apr_uint64_t hash, const void *data, apr_size_t len)
 {
     const unsigned char *bytes = data;

@@ -81,7 +81,7 @@ const mirror_value_type_t mirror_value_number = {
 
 /* ---- size ---- */
 
-static const char size_units[] = "KMG"; /* each 1024 times the one before */
+static const char size_units[] = "KMG"; /* each unit is 1024 times the previous one */
 
 static const char *size_read(void *variable, const mirror_value_rule_t *rule, const char *text,
                              apr_pool_t *pool)
@@ -150,7 +150,7 @@ static int read_fraction(apr_int64_t *fraction, apr_int64_t *of, const char **te
         return 1;
     }
     *text = start;
-    if (!read_digits(fraction, text) || *text - start > 9) { /* so that no hour's part overflows */
+    if (!read_digits(fraction, text) || *text - start > 9) { /* prevents an overflow with hours */
         return 0;
     }
     while (start++ < *text) {

@@ -17,7 +17,7 @@
 #define EXPONENT 99 /* maximum; beyond it, any value but 0 is too large or too small */
 
 typedef struct decimal_t {
-    apr_int64_t digits; /* the first 18 that count */
+    apr_int64_t digits; /* the first 18 significant ones */
     int exponent;       /* the number is digits * 10^exponent */
 } decimal_t;
 
@@ -47,7 +47,7 @@ static int read_decimal(decimal_t *number, const char **text)
     }
 }
 
-/* "e-7", as JSON has it. */
+/* Parse an exponent as in JSON: "e-7". */
 static int read_exponent(decimal_t *number, const char **text)
 {
     int negative, value = 0;
@@ -68,7 +68,7 @@ static int read_exponent(decimal_t *number, const char **text)
     return 1;
 }
 
-/* In billionths, rounded. Returns NULL, or why not. */
+/* Store the ratio in billionths, rounded. Returns NULL, or the reason of a rejection. */
 static const char *finish(void *variable, const mirror_value_rule_t *rule, const decimal_t *number)
 {
     apr_int64_t value = number->digits, half = 0;
@@ -124,7 +124,7 @@ static const char *ratio_read_json(void *variable, const mirror_value_rule_t *ru
     return finish(variable, rule, &number);
 }
 
-/* The shortest decimal number: 1, 0.5, 0.000000001. */
+/* Print the shortest decimal number: 1, 0.5, 0.000000001. */
 static const char *print(char *text, apr_size_t size, apr_int64_t value)
 {
     int len =

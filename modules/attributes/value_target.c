@@ -18,7 +18,7 @@
 #include "base/authority.h"
 #include "base/mirror.h"
 
-#define NAME_MAX_LENGTH  253 /* RFC 1035 2.3.4, as text */
+#define NAME_MAX_LENGTH  253 /* RFC 1035 2.3.4, in text form */
 #define LABEL_MAX_LENGTH 63
 #define UNIX             "unix:"
 #define UNIX_LENGTH      (sizeof(UNIX) - 1)
@@ -99,8 +99,8 @@ static const char *refuse_parts(const char *authority)
     }
 }
 
-/* A dotted name: letters, digits, '_' and inner '-' (RFC 1123 2.1, and the underscore that
- * container networks use). */
+/* Return whether `name` is a dotted name: letters, digits, '_' and inner '-' (RFC 1123 2.1, and the
+ * underscore of container networks). */
 static int is_name(const char *name)
 {
     apr_size_t len;
@@ -115,7 +115,7 @@ static int is_name(const char *name)
             return 0;
         }
         name += len;
-    } while (*name == '.' && *++name); /* one dot may end it: the name is absolute */
+    } while (*name == '.' && *++name); /* a trailing dot marks an absolute name */
     return *name == '\0';
 }
 
@@ -224,7 +224,7 @@ static const char *target_print(const void *variable, const mirror_value_rule_t 
     return ((const mirror_target_t *)variable)->url;
 }
 
-/* User info may have a password. */
+/* User info may contain a password. */
 static const char *target_mask(const char *text, apr_pool_t *pool)
 {
     const char *at = strrchr(text, '@');
