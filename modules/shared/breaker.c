@@ -12,7 +12,7 @@
 
 APLOG_USE_MODULE(proxy_mirror);
 
-/* No `retry` and no `connect_timeout` is longer than a week (attributes/attributes.c). */
+/* The maximum of `retry` and `connect_timeout` is a week each (attributes/attributes.c). */
 #define MIRROR_LONGEST apr_time_from_sec(2 * 7 * 24 * 3600 + 60)
 
 /* Return whether the mirror is still down at `now`. `until` is in shared memory: a time later than
@@ -76,7 +76,7 @@ void mirror_breaker_down(mirror_lane_t *lane, apr_interval_time_t retry, const c
                          apr_status_t rv, struct server_rec *server)
 {
     apr_uint64_t until = (apr_uint64_t)(mirror_clock_now() + retry);
-    /* A retry of 0 means that every copy is a probe. */
+    /* with a retry of 0 every copy is a probe */
     apr_uint64_t was = apr_atomic_xchg64(&lane->mirror->slot->down_until, until);
 
     if (was == 0) {

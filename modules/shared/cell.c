@@ -52,7 +52,7 @@ apr_uint64_t mirror_cell_unfinished(mirror_cell_t *cell)
     return seen > ended ? seen - ended : 0;
 }
 
-/* In thousandths of a copy, so that ranks are compared as integers. */
+/* Return the size of a bucket in thousandths of a copy, so that ranks are compared as integers. */
 static apr_uint64_t bucket_size(const mirror_cell_t *sum, int bucket)
 {
     const apr_uint64_t most = MIRROR_CELL_COUNT_MAX / 1024;

@@ -24,7 +24,7 @@ APLOG_USE_MODULE(proxy_mirror);
 
 #define KEPT    "mod_proxy_mirror:segment"
 #define VERSION 4
-#define SPARE   16 /* worker slots for children that the MPM forks before it has seen others end */
+#define SPARE   16 /* worker slots for children that the MPM forks before earlier ones have ended */
 #define SEGMENT mirror_table_segment_t
 
 /* The retained data (ap_retained_data_get), private to the parent. */
@@ -65,7 +65,7 @@ static apr_uint32_t worker_slots_needed(void)
     return 1 + (apr_uint32_t)daemons + SPARE;
 }
 
-/* Bytes from the header to the end. */
+/* Return the bytes from the header to the end. */
 static apr_uint64_t size_needed(apr_uint64_t slots, apr_uint64_t worker_slots)
 {
     return MIRROR_TABLE_HEADER_SIZE + slots * MIRROR_TABLE_SLOT_SIZE +

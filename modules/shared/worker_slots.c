@@ -24,12 +24,12 @@ APLOG_USE_MODULE(proxy_mirror);
 
 #define LOWER    MIRROR_TABLE_LOWER
 #define UPPER    MIRROR_TABLE_UPPER
-#define FIRST    (MIRROR_TABLE_SHARED + 1) /* the worker slots of one child each */
+#define FIRST    (MIRROR_TABLE_SHARED + 1) /* the first worker slot of a single child */
 #define ATTEMPTS 100 /* maximum attempts at a word that other processes change */
 
 /* ---- settling ---- */
 
-/* Slots below this number were used at some time: of later loads than that of this child, too. */
+/* Return the number of slots ever used, also of loads that are newer than this child's. */
 static apr_uint32_t slots_used(const mirror_table_t *table)
 {
     const mirror_table_segment_t *segment = table->segment;
