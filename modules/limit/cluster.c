@@ -16,7 +16,7 @@
 #include "base/clock.h"
 #include "limit/redis_window.h"
 
-/* How often one question follows a redirect, and how often it tries anything. */
+/* Maximum of redirections per lookup, and maximum of attempts. */
 #define HOPS_MAX  5
 #define TRIES_MAX 32
 /* The delay before a retry at a node that is temporarily unable to reply. */
@@ -38,7 +38,7 @@ typedef struct cluster_t {
     mirror_redis_connection_t *connection; /* NULL = not connected */
 } cluster_t;
 
-/* One question on its way. */
+/* A pending lookup. */
 typedef struct lookup_t {
     mirror_limit_answer_t *answer;
     apr_int64_t wanted;
@@ -46,7 +46,7 @@ typedef struct lookup_t {
     node_t node; /* current node */
     int asking;  /* after ASK: the node is not the owner yet */
     int hops;
-    int lost; /* nodes that were of no use */
+    int lost; /* number of failed nodes */
 } lookup_t;
 
 /* The next step of a lookup. */
@@ -59,7 +59,7 @@ static node_t node_of(const char *text)
     mirror_authority_t authority;
     node_t node;
 
-    mirror_authority_split(&authority, text); /* which the attribute's rule has accepted */
+    mirror_authority_split(&authority, text); /* valid: the attribute's rule has accepted it */
     apr_snprintf(node.host, sizeof(node.host), "%.*s", (int)authority.length, authority.host);
     node.port = authority.port;
     return node;
@@ -94,7 +94,7 @@ static void *cluster_open(const mirror_t *mirror, const mirror_settings_t *setti
                                                              settings->name, NULL),
                                                  settings, pool);
     mirror_redis_login_set(&cluster->login, mirror, settings, given_up, pool);
-    cluster->login.database = 0; /* a cluster has no other */
+    cluster->login.database = 0; /* a cluster has only database 0 */
     cluster->seed_count = nodes->nelts;
     cluster->seeds = apr_pcalloc(pool, nodes->nelts * sizeof(node_t));
     for (i = 0; i < nodes->nelts; i++) {
@@ -161,7 +161,7 @@ static next_e lose_node(cluster_t *cluster, lookup_t *lookup, next_e then)
     cluster->seed = (cluster->seed + 1) % cluster->seed_count;
     cluster->owner.port = 0;
     lookup->asking = 0;
-    /* Each seed may be lost, and each may send us once to an owner that is. */
+    /* Each seed may fail, and each may redirect once to a failed owner. */
     return ++lookup->lost > 2 * cluster->seed_count ? NEXT_FAIL : then;
 }
 

@@ -55,7 +55,7 @@ static void redis_close(void *state)
     }
 }
 
-/* One attempt. *stale: another one, on a fresh connection, may do better. */
+/* Make one attempt. *stale: 1 if a retry on a fresh connection may succeed. */
 static apr_status_t attempt(mirror_limit_answer_t *answer, redis_t *redis, apr_int64_t wanted,
                             apr_time_t deadline, int *stale)
 {

@@ -232,7 +232,7 @@ const char *mirror_redis_connection_url(const char *host, apr_port_t port, apr_p
                         (unsigned)port);
 }
 
-/* A connected socket, to an address that lets us. */
+/* Look up the server and connect the socket of the wire. */
 static apr_status_t connect_socket(mirror_redis_connection_t *redis, apr_time_t deadline,
                                    char fault[MIRROR_REDIS_FAULT])
 {

@@ -17,7 +17,7 @@
 
 struct mirror_redis_reader_t {
     redisReader *hiredis;
-    apr_size_t bytes; /* of the reply that is being read */
+    apr_size_t bytes; /* bytes of the current reply */
     int used;         /* of the array */
     mirror_redis_reply_t replies[1 + MIRROR_REDIS_ELEMENTS];
 };
@@ -116,7 +116,7 @@ static void free_nothing(void *reply)
     (void)reply;
 }
 
-/* hiredis's functions are not const, but it does not write to them. */
+/* hiredis does not write to the functions, though its type is not const. */
 static const redisReplyObjectFunctions functions = {
     .createString = create_string,
     .createArray = create_array,
