@@ -11,7 +11,7 @@
 #include "settings/settings.h"
 #include "shared/table.h"
 
-#define TRIES    10000 /* each but the last lost to another change that succeeded */
+#define TRIES    10000 /* each failed attempt means that another change succeeded */
 #define LIST_MAX 4096  /* bytes of a list of attributes */
 
 const char *mirror_settings_change_list(const mirror_settings_t *before,
@@ -206,7 +206,7 @@ void mirror_settings_change_apply(mirror_settings_change_t *result,
     apr_pool_create(&attempt.pool, pool);
     apr_pool_create(&ptemp, pool);
     for (tries = 0; !ended && tries < TRIES; tries++) {
-        apr_pool_clear(attempt.pool); /* of the attempt before, and its settings */
+        apr_pool_clear(attempt.pool); /* pool of the previous attempt and its settings */
         apr_pool_clear(ptemp);
         memset(result, 0, sizeof(*result));
         ended = try_once(&attempt, ptemp);

@@ -253,7 +253,7 @@ const char *mirror_override_form(mirror_override_t *override, const char *name, 
     return mirror_attributes_set_form(&override->given, name, text, pool);
 }
 
-/* A password that was given stays given: the file's may become another one at a reload. */
+/* A given password stays in the override, because a reload may change the file's password. */
 void mirror_override_tidy(mirror_override_t *override, const mirror_t *mirror, apr_pool_t *pool)
 {
     const mirror_attribute_t *row;

@@ -123,14 +123,14 @@ static void discard(mirror_lane_t *lane, apr_uint64_t version, const char *why, 
         !mirror_store_drop(&mirror->slot->version, version)) {
         return;
     }
-    if (moment == AT_START) { /* before the reload it could */
+    if (moment == AT_START) { /* it was valid before the reload */
         ap_log_error(APLOG_MARK, APLOG_NOTICE, 0, ap_server_conf,
                      "PM0912: mirror %s is as the configuration file says again, and not as it was "
                      "set in the manager: "
                      "that cannot be in force any more: %s",
                      mirror->name, why);
     }
-    else { /* no manager of this load has stored that */
+    else { /* no manager of this load has stored it */
         ap_log_error(APLOG_MARK, APLOG_ERR, 0, ap_server_conf,
                      "PM0911: mirror %s is as the configuration file says: what is stored in "
                      "shared memory as set in "
@@ -167,7 +167,7 @@ static const mirror_settings_t *renew(mirror_lane_t *lane, moment_e moment)
     mirror_store_read(&stored, &mirror->slot->version,
                       mirror_table_store(lane->child->registry->table, mirror->slot), ptemp);
     if (stored.config != mirror->config) {
-        stored.text = NULL; /* it was set over another line than that of this child */
+        stored.text = NULL; /* it was stored for another configuration than this child's */
     }
     wrong = make_stored(&made, lane, &stored, ptemp);
     if (wrong) {
