@@ -75,8 +75,7 @@ mirror_outcome_e mirror_admit(mirror_admit_t *admitted, mirror_lane_t *lane,
     admitted->charged = 0;
     admitted->probe = 0;
     if (apr_atomic_read32(&lane->child->unstarted)) {
-        /* Copies that wait for the sender may have taken all the room, so that no push starts it.
-         * */
+        /* If pending copies use all the room, no push starts the sender. */
         mirror_queue_wake(lane->child->queue);
     }
     if (apr_atomic_inc32(&lane->pending) >=

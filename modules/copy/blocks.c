@@ -14,10 +14,10 @@
 struct mirror_blocks_t {
     apr_size_t size;
     apr_uint32_t most;
-    apr_uint32_t count; /* atomic: blocks that are kept */
+    apr_uint32_t count; /* atomic: number of cached blocks */
     /* atomic: minimum of cached blocks since the last trim; these were not needed */
     apr_uint32_t spare;
-    void **slots; /* atomic, each; NULL: empty */
+    void **slots; /* each atomic; NULL = empty */
 };
 
 /* Remove the block from a slot. NULL = the slot is empty. */

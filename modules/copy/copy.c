@@ -24,16 +24,16 @@
 /* The maximum of bytes that mirror_copy_complete() appends: a Content-Length of 19 digits, and the
  * empty line. */
 #define MIRROR_HEAD_TAIL 48
-/* An announced body up to this size lies in the block. */
+/* The maximum size of an announced body in the copy's own block, bytes. */
 #define MIRROR_START_MAX 8192
-/* Further blocks: the first one of a body of unknown length, and the largest. */
+/* The sizes of further blocks: the first one of a body of unknown length, and the largest. */
 #define MIRROR_BLOCK_MIN 8192
 #define MIRROR_BLOCK_MAX 65536
 /* The overhead of malloc per block, bytes. */
 #define MIRROR_BLOCK_COST 16
-/* Blocks that are written to a file at a time. */
+/* The maximum of blocks per write to a file. */
 #define MIRROR_IOVECS 16
-/* Blocks that are kept to be used again, at most; and the part of the memory that they may be. */
+/* The maximum of cached blocks, and their maximum part of the memory. */
 #define MIRROR_BLOCKS_KEPT 256
 #define MIRROR_KEPT_PART   4
 
@@ -109,8 +109,8 @@ static apr_size_t block_cost(apr_size_t size)
     return sizeof(mirror_block_t) + size + MIRROR_BLOCK_COST;
 }
 
-/* Return the bytes still expected after `len` bytes: the announced ones, or else as many as the
- * blocks have room for, up to one large block. */
+/* Return the number of bytes to make room for, of which `len` are present: the announced rest, or
+ * else the capacity of the blocks again, up to one large block. */
 static apr_off_t expected(const mirror_copy_t *copy, apr_size_t len)
 {
     apr_off_t before = copy->body_len - (apr_off_t)len;
@@ -152,7 +152,7 @@ static void free_block(const mirror_copy_t *copy, mirror_block_t *block)
     }
 }
 
-/* One more block, for which the copy was charged. 0: there is no memory. */
+/* Allocate one more block, which was already charged. Returns 0 if out of memory. */
 static int add_block(mirror_copy_t *copy, apr_size_t size)
 {
     mirror_block_t *block = create_block(copy->lane->child, size);

@@ -16,7 +16,7 @@
 
 APLOG_USE_MODULE(proxy_mirror);
 
-/* Bytes of lines that were pushed and not yet taken, per child. */
+/* The maximum of bytes in pushed lines that were not yet taken, per child. */
 #define WAITING_MAX (1024 * 1024)
 /* The interval of writes; and the number of intervals without a lost line that end an episode. */
 #define TICK        apr_time_from_sec(1)
@@ -41,7 +41,7 @@ struct mirror_logs_t {
     void *baton;
     apr_uint64_t waiting; /* atomic: bytes of lines in the queue */
     int count;
-    child_log_t *logs; /* by the index of the log */
+    child_log_t *logs; /* indexed by log */
 
     /* the sender's */
     mirror_loop_t *loop;

@@ -91,7 +91,7 @@ static apr_size_t escape_one(char *out, apr_size_t *used, const char *text, apr_
     return *used;
 }
 
-/* `text` as the inside of a JSON string, as much of it as fits into `room` bytes. Returns the
+/* Print as much of `text` as fits into `room` bytes, escaped for a JSON string. Returns the
  * length. */
 static apr_size_t escape(char *out, apr_size_t room, const char *text, apr_size_t len)
 {
@@ -109,7 +109,7 @@ static apr_size_t escape(char *out, apr_size_t room, const char *text, apr_size_
     return n;
 }
 
-/* {"status": 200, "ms": 1.234}, or null if there is no status. Returns the length. */
+/* Print {"status": 200, "ms": 1.234}, or null without a status. Returns the length. */
 static apr_size_t print_answer(char *out, apr_size_t room, int status, apr_interval_time_t took)
 {
     took = took > 0 ? took : 0;

@@ -11,8 +11,8 @@
 
 #define PIECE 4096 /* PIPE_BUF on Linux */
 
-/* The length of the whole lines that one write may have; all that is left of a line that was
- * written in part. */
+/* Return the length of the whole lines that one write may have. If a line was partly written, that
+ * is all of its rest. */
 static apr_size_t next_piece(const mirror_log_writer_t *writer)
 {
     const char *data = writer->buffer + writer->begin;

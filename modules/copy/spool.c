@@ -21,28 +21,29 @@ APLOG_USE_MODULE(proxy_mirror);
 
 /* A reason of rejections that is not an error of the file system. */
 #define FAULT_SIZE 0
-/* A file that is longer is closed by another thread: it would take more than half a millisecond. */
+/* Longer files are closed by the closer thread: closing takes more than half a millisecond. */
 #define MIRROR_LONG_FILE (8 << 20)
 
 /* The spools of one child. */
 struct mirror_spools_t {
     mirror_child_t *child;
     server_rec *server;
-    const char *dir;    /* NULL: no temporary folder was found */
+    const char *dir;    /* NULL = no temporary folder was found */
     mirror_pot_t bytes; /* in all files */
     mirror_pot_t files; /* open ones */
     mirror_closer_t *closer;
     apr_uint32_t refused; /* atomic: rejected bodies that were not logged yet */
-    apr_uint32_t fault;   /* atomic: why the last one was: an apr_status_t, or FAULT_SIZE */
+    apr_uint32_t fault;   /* atomic: reason of the last rejection: an apr_status_t, or FAULT_SIZE */
 };
 
 struct mirror_spool_t {
-    mirror_queue_item_t item; /* on its way to the closer; first, so that an item is its spool */
+    /* queue link to the closer; first member, so an item can be cast to its spool */
+    mirror_queue_item_t item;
     mirror_lane_t *lane;
     apr_pool_t *pool; /* request thread, then the copy's owner, then the closer */
     apr_file_t *file;
     apr_off_t length;
-    apr_uint64_t charged; /* of the bytes in all files */
+    apr_uint64_t charged; /* bytes charged for all files */
 };
 
 /* ---- a file without a name ---- */
@@ -66,7 +67,7 @@ static apr_status_t open_unnamed(int *fd, const char *dir, apr_pool_t *pool)
     }
 #endif
     name = apr_pstrcat(pool, dir, "/proxy-mirror.XXXXXX", NULL);
-    /* apr_file_mktemp would let a program inherit it that is just being started */
+    /* a program that starts at the same time would inherit a file of apr_file_mktemp */
     *fd = mkostemp(name, O_CLOEXEC);
     if (*fd < 0) {
         return errno;
@@ -272,8 +273,8 @@ int mirror_spool_has_room(mirror_lane_t *lane, apr_off_t bytes)
     return 1;
 }
 
-/* apr_file_writev_full() writes a part twice if a call ends within one, as on a disk that gets
- * full. */
+/* Write all bytes. apr_file_writev_full() may write a part twice after a short write, as on a disk
+ * that becomes full. */
 static apr_status_t write_all(apr_file_t *file, const struct iovec *iov, int n)
 {
     apr_size_t done;
@@ -371,7 +372,7 @@ apr_status_t mirror_spool_read(mirror_spool_t *spool, apr_off_t offset, char *bu
 
 void mirror_spool_end(mirror_spool_t *spool)
 {
-    /* A child that has ended starts no thread any more. */
+    /* An ending child starts no threads. */
     if (spool && spool->length > MIRROR_LONG_FILE &&
         !apr_atomic_read32(&spool->lane->child->closed)) {
         mirror_closer_push(spool->lane->child->spools->closer, &spool->item);
