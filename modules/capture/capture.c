@@ -39,8 +39,8 @@ extern module AP_MODULE_DECLARE_DATA proxy_mirror_module;
 /* A client's request. */
 typedef struct capture_t {
     mirror_entries_t entries;
-    ap_filter_rec_t *body_filter; /* where the body is seen; valid while entries wait for it */
-    int reading;                  /* the body filter is asking for more */
+    ap_filter_rec_t *body_filter; /* filter that reads the body; valid while entries wait for it */
+    int reading;                  /* 1 while the body filter reads */
 } capture_t;
 
 /* The data of a request, the client's or the target of an internal redirect; in its
@@ -52,7 +52,7 @@ typedef struct note_t {
 
 /* The filters; set while the hooks are registered, and not changed afterwards. */
 static struct {
-    ap_filter_rec_t *body;     /* next to httpd's own, below all that could change the body */
+    ap_filter_rec_t *body;     /* above httpd's own, below all filters that can change the body */
     ap_filter_rec_t *replay;   /* above all others */
     ap_filter_rec_t *response; /* errors and internal redirects pass this filter, too */
     ap_filter_rec_t *nothing;  /* discards output; topmost filter while read_rest() reads */
@@ -175,7 +175,7 @@ static apr_status_t input_filter(ap_filter_t *f, apr_bucket_brigade *bb, ap_inpu
     capture->reading = 1;
     rv = ap_get_brigade(f->next, bb, mode, block, readbytes);
     capture->reading = within;
-    /* httpd reads the lines of chunks and trailers by the same way, from within. */
+    /* httpd reads the lines of chunks and trailers through this filter, recursively */
     if (within || (mode != AP_MODE_READBYTES && mode != AP_MODE_GETLINE)) {
         return rv;
     }
@@ -193,8 +193,9 @@ static apr_status_t input_filter(ap_filter_t *f, apr_bucket_brigade *bb, ap_inpu
 
 /* ---- the response ---- */
 
-/* With a response under way, a body that is malformed or too long shows only here: httpd sends an
- * error bucket down the response's way, and an end up the body's. */
+/* Return whether the brigade has an error of the client. If the response has begun, a malformed or
+ * oversized body is detected only here: httpd sends an error bucket through the output filters, and
+ * an end of the body through the input filters. */
 static int has_client_error(apr_bucket_brigade *bb)
 {
     apr_bucket *e;
@@ -238,7 +239,7 @@ static void read_rest(capture_t *capture, request_rec *r)
     apr_off_t limit = ap_get_limit_req_body(r);
     int more = f != NULL;
 
-    if (limit > 0 && capture->entries.length > limit) { /* httpd would log that */
+    if (limit > 0 && capture->entries.length > limit) { /* httpd would log this */
         mirror_entries_body_broken(&capture->entries);
     }
     nothing = ap_add_output_filter_handle(filters.nothing, NULL, r, r->connection);
@@ -278,7 +279,7 @@ static apr_status_t output_filter(ap_filter_t *f, apr_bucket_brigade *bb)
 
 /* ---- the decision ---- */
 
-/* The lane of the mirror; NULL: it has no cell, is off, and does not even see a request. */
+/* Return the lane of the mirror; NULL = it has no cell, so it is off and gets no requests. */
 static mirror_lane_t *lane_of(mirror_child_t *child, const apr_array_header_t *mirrors, int i)
 {
     mirror_lane_t *lane = &child->lanes[APR_ARRAY_IDX(mirrors, i, const mirror_t *)->index];
@@ -322,7 +323,7 @@ static void add_filters(capture_t *capture, request_rec *r)
     }
 }
 
-/* The pool of a request that was never logged. */
+/* A cleanup: the pool of a request without log_transaction is destroyed. */
 static apr_status_t abandon(void *data)
 {
     mirror_entries_abandon(&((capture_t *)data)->entries);
@@ -445,7 +446,7 @@ static int has_bypassed(const capture_t *capture, const request_rec *last)
            !find_filter(last->output_filters, filters.response);
 }
 
-/* httpd logs with the first request at hand, but %{...}e reads the last. */
+/* httpd logs with the first request, but %{...}e reads the last one. */
 static int log_transaction(request_rec *r)
 {
     request_rec *last;

@@ -26,8 +26,8 @@ struct mirror_head_line_t {
     const char *value;
 };
 
-/* The next element of a comma separated list (RFC 9110 5.6.1); 0 at its end. Empty ones are
- * skipped. */
+/* Find the next element of a comma separated list (RFC 9110 5.6.1), skipping empty ones. Returns 0
+ * at the end. */
 static int next_element(const char **rest, const char **element, apr_size_t *len)
 {
     const char *end;
@@ -127,7 +127,7 @@ static int read_line(mirror_head_t *head, mirror_head_line_t *line, const apr_ta
     switch (line->kind) {
     case MIRROR_HEADER_HOST:
         if (head->append[MIRROR_HEADER_FORWARDED_HOST]) {
-            return 0; /* exactly one, the first */
+            return 0; /* exactly one Host: the first */
         }
         head->append[MIRROR_HEADER_FORWARDED_HOST] = line->value;
         break;
@@ -177,7 +177,7 @@ static void read_lines(mirror_head_t *head, const request_rec *r, const char *id
     }
 }
 
-/* The Host of a request without that header: HTTP/1.0, perhaps with an absolute URI. */
+/* Return the Host of a request without that header: HTTP/1.0, perhaps with an absolute URI. */
 static const char *host_without_header(const request_rec *r, const request_rec *first)
 {
     const apr_uri_t *uri = &first->parsed_uri;
@@ -247,7 +247,7 @@ mirror_head_t *mirror_head_read(request_rec *r, const request_rec *first, const 
 
 /* ---- edits ---- */
 
-/* The headers of a copy as they would be sent, but for Host and X-Proxy-Mirror. */
+/* Return the headers of a copy as sent, except Host and X-Proxy-Mirror. */
 static apr_table_t *table_of(const mirror_head_t *head, apr_pool_t *pool)
 {
     apr_table_t *table = apr_table_make(pool, head->line_count + MIRROR_HEADER_LISTS);
@@ -324,7 +324,7 @@ static char *put_string(char *p, const char *s)
     return put(p, s, strlen(s));
 }
 
-/* A value that would end its line becomes one that does not. */
+/* Write a value. Bytes that would end the line are replaced. */
 static char *put_value(char *p, const char *value, apr_size_t len)
 {
     char *start = p, *c;

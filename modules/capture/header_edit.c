@@ -27,7 +27,7 @@ typedef void action_t(apr_table_t *headers, edit_run_t *run);
 
 struct mirror_header_edit_t {
     action_t *action;
-    int every; /* edit*: every match, not just the first */
+    int every; /* edit*: replace every match, not only the first */
     const char *name;
     ap_regex_t *regex;           /* edit's */
     const ap_expr_info_t *value; /* NULL = the action has no value */
@@ -40,7 +40,7 @@ static int is_control(char c)
     return apr_iscntrl(c) && c != '\t';
 }
 
-/* The value; NULL if it fails. `match` and `source` are mirror_expr_string()'s. */
+/* Evaluate the value; NULL if that fails. `match`, `source`: see mirror_expr_string(). */
 static const char *value_of(const edit_run_t *run, ap_regmatch_t *match, const char *source)
 {
     const char *text =

@@ -12,7 +12,7 @@
 
 #define GAMMA APR_UINT64_C(0x9e3779b97f4a7c15)
 
-/* 2^64 / 1e9, rounded down: a billionth of all numbers. */
+/* 2^64 / 10^9, rounded down: a billionth of the range. */
 #define BILLIONTH APR_UINT64_C(18446744073)
 
 static apr_uint64_t mix(apr_uint64_t n)

@@ -15,7 +15,7 @@
 
 /* ---- the client's target ---- */
 
-/* An absolute URI's (RFC 9112 3.2.2) own origin form. */
+/* Return the origin form of an absolute URI (RFC 9112 3.2.2). */
 static const char *origin_form(const mirror_method_t *method, apr_pool_t *pool, const char *uri)
 {
     const char *path =
@@ -35,8 +35,8 @@ static const char *origin_form(const mirror_method_t *method, apr_pool_t *pool, 
     return mirror_method_is(method, "OPTIONS") ? "*" : "/"; /* RFC 9112 3.2.4 */
 }
 
-/* `uri` with everything that must not be in a request line percent-encoded; httpd lets such through
- * with HttpProtocolOptions Unsafe. */
+/* Percent-encode characters of `uri` that are not allowed in a request line; httpd accepts such
+ * characters with HttpProtocolOptions Unsafe. */
 static const char *encoded(apr_pool_t *pool, const char *uri)
 {
     static const char hex[] = "0123456789ABCDEF";
