@@ -22,7 +22,7 @@
  * write. */
 #define MIRROR_WRITES 16
 #define MIRROR_PIECE  65536
-/* The next round of the loop. */
+/* the next round of the loop */
 #define MIRROR_SOON 1
 
 enum { PART_HEAD, PART_START, PART_SPOOL, PART_REST, PART_NONE };
@@ -39,7 +39,7 @@ static void end(mirror_connection_t *c, mirror_connection_end_e how)
     c->shared->ended(c->shared->baton, c, how);
 }
 
-/* The mirror closed it, or reset it. */
+/* Handle a close or reset by the mirror. */
 static void break_off(mirror_connection_t *c)
 {
     if (mirror_response_begun(&c->response) || c->unreadable) {
@@ -92,7 +92,7 @@ static int gather(mirror_connection_t *c, struct iovec *iov)
     return n;
 }
 
-/* The length of the part, or block, that we are in. */
+/* Return the length of the current part or block. */
 static apr_off_t part_length(const mirror_connection_t *c)
 {
     switch (c->part) {
@@ -107,7 +107,7 @@ static apr_off_t part_length(const mirror_connection_t *c)
     }
 }
 
-/* Go on to the next part, or block, or copy, that there is. */
+/* Advance to the next part, block or copy. */
 static void next_part(mirror_connection_t *c)
 {
     const mirror_copy_t *copy = c->sending;

@@ -21,7 +21,7 @@ APLOG_USE_MODULE(proxy_mirror);
 
 /* The minimum interval of queries of a mirror, so that copies are batched. */
 #define MIRROR_PACE apr_time_from_msec(5)
-/* Between a failure and the next try; it doubles from one to the other. */
+/* The minimum pause between a failure and the next try; it doubles with each failure. */
 #define MIRROR_PAUSE_MIN apr_time_from_msec(100)
 #define MIRROR_PAUSE_MAX apr_time_from_sec(1)
 /* The time after the deadline when a helper is given up. Only a lookup can delay it that long. */
@@ -30,7 +30,7 @@ APLOG_USE_MODULE(proxy_mirror);
 typedef struct gate_t gate_t;
 
 typedef struct ask_t {
-    mirror_queue_item_t item; /* first, so that an item is its question */
+    mirror_queue_item_t item; /* first member, so an item can be cast to its query */
     mirror_helpers_task_t task;
     gate_t *gate;
     const mirror_limit_provider_t *provider;
@@ -50,17 +50,17 @@ struct gate_t {
 
     const mirror_limit_provider_t *provider; /* NULL = not opened */
     void *state;
-    apr_pool_t *memory; /* of the state; handed to the helper with it */
-    apr_uint32_t id;    /* limit_id of the settings it was opened for */
+    apr_pool_t *memory; /* pool of the state; the helper owns it with the state */
+    apr_uint32_t id;    /* limit_id of the settings of the state */
 
     ask_t ask;
     unsigned under_way : 1;
     unsigned given_up : 1;     /* the result of the pending query is no longer needed */
     apr_interval_time_t pause; /* 0: it does not fail */
     apr_time_t retry_at;
-    mirror_timer_t timer; /* of the question that is under way, or that waits for a helper */
+    mirror_timer_t timer; /* timeout of the pending query, or of the wait for a helper */
     apr_time_t asked_at;
-    mirror_timer_t pace; /* until the next question */
+    mirror_timer_t pace; /* interval to the next query */
 };
 
 struct mirror_gates_t {
@@ -81,7 +81,7 @@ static void end_copies(gate_t *gate, mirror_list_t *copies, apr_int64_t n, mirro
     }
 }
 
-/* Of the first `n`, let `granted` go on and end the others as `outcome`. */
+/* Pass on `granted` of the first `n` copies, and end the others with `outcome`. */
 static void decide(gate_t *gate, mirror_list_t *copies, apr_int64_t n, apr_int64_t granted,
                    mirror_outcome_e outcome)
 {
@@ -195,7 +195,7 @@ static void give_up(void *baton)
     gate_t *gate = baton;
 
     if (!gate->under_way) {
-        if (gate->waiting.count > 0) { /* they fall back with the next dispatch */
+        if (gate->waiting.count > 0) { /* they fall back in the next dispatch */
             note_failure(gate, gate->waiting.first->settings, "no helper thread was free in time");
         }
         return;
@@ -267,7 +267,7 @@ static int must_wait(gate_t *gate)
     return 1;
 }
 
-/* The loop's next dispatch is all that it takes. */
+/* Wakes the loop for its next dispatch. */
 static void pace_over(void *baton)
 {
     (void)baton;
@@ -327,7 +327,7 @@ static void close_state(gate_t *gate)
     }
 }
 
-/* Have the state for these settings. */
+/* Open the state for these settings, unless it is open. */
 static void open_state(gate_t *gate, const mirror_settings_t *settings)
 {
     if (gate->provider && gate->id == settings->limit_id) {

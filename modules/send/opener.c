@@ -75,7 +75,7 @@ static void open_connection(mirror_connection_t *c)
 
 /* ---- the task ---- */
 
-/* The rest of the chain fails as `c` did, or is not tried as the child stops. */
+/* Fail the rest of the chain like `c`; also if the child stops. */
 static void fail_as(mirror_connection_t *next, const mirror_connection_t *c)
 {
     next->status = c->status;

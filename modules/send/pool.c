@@ -191,7 +191,7 @@ static int is_refused(mirror_pool_t *pool, const mirror_connection_t *c, const m
         return 1;
     }
     if (how == MIRROR_REFUSED && pool->failed && pool->down_as == MIRROR_OUTCOME_TLS_FAILED) {
-        return 1; /* a connection of before, which ended for the same reason */
+        return 1; /* an older connection, which ended for the same reason */
     }
     if (how == MIRROR_ANSWERED) {
         pool->proven = 1;
@@ -272,7 +272,7 @@ static void copy_answered(void *baton, mirror_connection_t *c, mirror_copy_t *co
     copy_ended(c->owner, c, copy, MIRROR_ANSWERED);
 }
 
-/* mirror_connections_t's `ended`. */
+/* The `ended` callback of mirror_connections_t. */
 static void connection_ended(void *baton, mirror_connection_t *c, mirror_connection_end_e how)
 {
     mirror_send_t *send = baton;

@@ -17,7 +17,7 @@
 
 APLOG_USE_MODULE(proxy_mirror);
 
-/* Connections in one task of a helper. */
+/* The maximum of connections per task. */
 #define MIRROR_CHAIN_MAX 32
 /* One of this many helpers goes to the pool with the longest wait. */
 #define MIRROR_FED_IN_TURN 4

@@ -72,7 +72,7 @@ static mirror_pool_t *create(mirror_send_t *send, const mirror_copy_t *copy)
     return pool;
 }
 
-/* Another pool of the mirror that still has this host. */
+/* Return an ending pool of the mirror that has this host. */
 static mirror_pool_t *find_ending(mirror_send_t *send, const mirror_copy_t *copy)
 {
     mirror_pool_t *pool = send->all;

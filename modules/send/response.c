@@ -159,8 +159,8 @@ static apr_status_t status_line(mirror_response_t *r)
 
 /* ---- headers ---- */
 
-/* The next element of a comma separated list, without the white space round it. 0 at the end. Empty
- * ones are skipped (RFC 9110 5.6.1.2). */
+/* Find the next element of a comma separated list, without surrounding white space, skipping empty
+ * ones (RFC 9110 5.6.1.2). Returns 0 at the end. */
 static int next_element(const char **list, const char **element, apr_size_t *len)
 {
     const char *end;
@@ -178,7 +178,7 @@ static int next_element(const char **list, const char **element, apr_size_t *len
     return 1;
 }
 
-/* `word` in lower case. */
+/* Compare without case. `word`: in lower case. */
 static int is_word(const char *text, apr_size_t len, const char *word)
 {
     apr_size_t i;
@@ -189,7 +189,7 @@ static int is_word(const char *text, apr_size_t len, const char *word)
     return i == len && !word[i];
 }
 
-/* Several values must be the same (RFC 9112 6.3, 5). */
+/* Multiple values must be equal (RFC 9112 6.3, 5). */
 static apr_status_t content_length(mirror_response_t *r, const char *value)
 {
     const char *element;
@@ -251,8 +251,8 @@ static apr_status_t connection(mirror_response_t *r, const char *value)
     return APR_SUCCESS;
 }
 
-/* A header field or a trailer, with all lines that it was folded into; each line's end is replaced
- * by the white space that begins the next (RFC 9112 5, 5.2). */
+/* Interpret a header field or trailer, with its continuation lines. Each line end was replaced by
+ * the white space of the next line (RFC 9112 5, 5.2). */
 static apr_status_t field(mirror_response_t *r)
 {
     const char *value;
@@ -287,7 +287,7 @@ static apr_status_t field(mirror_response_t *r)
     return APR_SUCCESS;
 }
 
-/* The head is complete: how is the body delimited? (RFC 9112 6.3) */
+/* Determine the framing of the body after the head is complete (RFC 9112 6.3). */
 static apr_status_t end_of_head(mirror_response_t *r)
 {
     if (r->coded && (r->length >= 0 || r->http10)) {
@@ -350,7 +350,7 @@ static apr_status_t chunk_line(mirror_response_t *r)
 
 /* ---- reading ---- */
 
-/* `line` is free for the next one. */
+/* Clear `line` for the next line. */
 static void forget_line(mirror_response_t *r)
 {
     r->line_kept = 0;

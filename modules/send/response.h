@@ -64,7 +64,7 @@ apr_status_t mirror_response_read(apr_size_t *used, mirror_response_t *response,
                                   apr_size_t len);
 
 /* Handle the close of the connection (RFC 9112 8). APR_SUCCESS: the response is complete, perhaps
- * by the close (RFC 9112 6.3). APR_EOF: no byte was received. APR_EGENERAL: the response is
+ * by the close (RFC 9112 6.3). APR_EOF: the response has not begun. APR_EGENERAL: the response is
  * incomplete or invalid. */
 apr_status_t mirror_response_end(mirror_response_t *response);
 

@@ -29,9 +29,10 @@ typedef struct mirror_send_t {
     mirror_pool_t *touched;    /* dirty pools; the next dispatch processes them */
     int wants_helper;          /* number of pools that wait for a helper */
     apr_uint64_t helper_turns; /* the last turn number of a waiting pool */
-    apr_uint32_t fed;          /* number of helpers given to waiting pools */
-    int held;                  /* number of copies, waiting or in flight */
-    int waiting;               /* of these, copies without a connection */
+    /* number of choices between a reached pool and the one with the longest wait */
+    apr_uint32_t fed;
+    int held;    /* number of copies, waiting or in flight */
+    int waiting; /* of these, copies without a connection */
 } mirror_send_t;
 
 #endif

@@ -40,7 +40,7 @@ APLOG_USE_MODULE(proxy_mirror);
 /* The number of ticks without a rejected copy that end an episode. */
 #define MIRROR_TICK        apr_time_from_sec(1)
 #define MIRROR_QUIET_TICKS 10
-/* How much longer than the drain may last the thread is waited for, at the end of the child. */
+/* The maximum wait for the thread at the end of the child, beyond the drain timeout. */
 #define DRAIN_GRACE apr_time_from_msec(500)
 
 enum { STATE_NEW, STATE_STARTING, STATE_RUNNING, STATE_DONE };
@@ -58,11 +58,12 @@ struct mirror_sender_t {
     apr_uint32_t state;    /* atomic */
     apr_uint32_t stopping; /* atomic: send pending copies until the deadline */
     apr_uint32_t given_up; /* atomic: the deadline is over, or no copy is left */
-    apr_uint32_t failed;   /* atomic: the thread could not be started, and that was logged */
-    apr_uint64_t retry_at; /* atomic: of that, by mirror_clock_now() */
-    apr_time_t deadline;   /* of the drain; written before `stopping` */
-    int left_behind;       /* tasks of helpers when the thread ended; written before DONE */
-    pthread_t thread;      /* written before it runs */
+    apr_uint32_t failed;   /* atomic: 1 if the thread could not be started, and that was logged */
+    apr_uint64_t retry_at; /* atomic: time of the next try (mirror_clock_now()) */
+    apr_time_t deadline;   /* deadline of the drain; written before `stopping` */
+    /* pending tasks of helpers at the end of the thread; written before DONE */
+    int left_behind;
+    pthread_t thread; /* written before the thread runs */
 
     /* the sender thread's */
     mirror_send_t send;
