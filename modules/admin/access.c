@@ -26,9 +26,10 @@
 
 APLOG_USE_MODULE(proxy_mirror);
 
-#define FILE_MAX 1024 /* characters of a file's name in the log */
+#define FILE_MAX 1024 /* maximum length of a file name in the log */
 
-/* The client for the log: user and address, and that of the proxy that mod_remoteip believes. */
+/* Return the client for the log: user and address, and the address of the proxy that mod_remoteip
+ * trusts. */
 static const char *client_of(request_rec *r)
 {
     int proxied = strcmp(r->useragent_ip, r->connection->client_ip) != 0;
@@ -157,7 +158,8 @@ static int is_in_names(const apr_array_header_t *names, const char *host)
     return 0;
 }
 
-/* ServerName, a ServerAlias without wildcards, or the name in <VirtualHost name:port>. */
+/* Return whether the name is ServerName, a ServerAlias without wildcards, or the name in
+ * <VirtualHost name:port>. */
 static int is_name_of(const server_rec *server, const char *host)
 {
     const server_addr_rec *address;

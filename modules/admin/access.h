@@ -22,8 +22,8 @@ int mirror_access_is_configured(request_rec *r);
 /* Check the same. Returns NULL, or the reason of a rejection, which was logged. */
 const char *mirror_access_refuse_handler(request_rec *r);
 
-/* Check that the request has a user, or that its Host is a name of this server or an address.
- * Returns NULL, or the reason of a rejection. */
+/* Check the Host of a request without a user: it must be a name of this server, localhost, an
+ * address, or missing. Returns NULL, or the reason of a rejection. */
 const char *mirror_access_refuse_host(request_rec *r);
 
 /* Log that a request was rejected with 403, and the reason. `mirror`: name of the requested mirror;

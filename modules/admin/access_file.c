@@ -57,8 +57,8 @@ static apr_status_t open_found(request_rec *r, const char *folder, const char *n
     return rv;
 }
 
-/* translate_name, when the sections of the URI are merged and no access file was read yet: if one
- * of them gives manager or status, no access file is read at all. */
+/* The translate_name hook: the sections of the URI are merged, and no access file was read yet. If
+ * one of the sections assigns manager or status, no access file is read. */
 static int close_location(request_rec *r)
 {
     if (mirror_access_is_ours(r)) {
@@ -67,8 +67,7 @@ static int close_location(request_rec *r)
     return DECLINED;
 }
 
-/* An access file of a request that was redirected to this one, or that includes it, has influenced
- * this one, too. */
+/* An access file also influences requests that are redirected from, or included by, its request. */
 const char *mirror_access_file_refuse(const request_rec *r)
 {
     const char *path = NULL;

@@ -183,7 +183,7 @@ static const char *edit_fields(mirror_override_t *override, const change_t *chan
     return wrong;
 }
 
-/* mirror_settings_edit_t's `edit`. */
+/* The `edit` of mirror_settings_edit_t. */
 static const char *edit(mirror_override_t *override, const mirror_t *mirror, void *baton,
                         apr_pool_t *pool)
 {

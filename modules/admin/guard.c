@@ -12,7 +12,7 @@
 
 #include "admin/guard.h"
 
-#define SIGN "mod_proxy_mirror:sign" /* a note of the client's own request: the name of a header */
+#define SIGN "mod_proxy_mirror:sign" /* note of the client's own request: name of a header */
 
 /* ---- the client ---- */
 
@@ -36,8 +36,8 @@ static int is_loopback(const apr_sockaddr_t *address)
 
 /* ---- the page ---- */
 
-/* Host and port of an origin (RFC 6454 6.2), or of a Host header, which is of the scheme of the
- * request; *port is 0 if it cannot be read. */
+/* Split host and port of an origin (RFC 6454 6.2), or of a Host header, which has the scheme of the
+ * request. *port is 0 if it is malformed. */
 static const char *split(apr_port_t *port, const char *authority, apr_port_t default_port,
                          apr_pool_t *pool)
 {
@@ -60,7 +60,7 @@ static int is_same_origin(request_rec *r, const char *origin)
     if (!rest || !own) {
         return 0;
     }
-    /* Where TLS ends in front of httpd, the schemes may differ. */
+    /* If TLS ends in front of httpd, the schemes may differ. */
     default_port = !ap_cstr_casecmpn(origin, "https:", 6) ? 443 : 80;
     host = split(&port, rest + 3, default_port, r->pool);
     own = split(&own_port, own, !ap_cstr_casecmp(scheme, "https") ? 443 : default_port, r->pool);

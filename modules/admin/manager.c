@@ -73,7 +73,7 @@ static int answer_mirror(request_rec *r, const mirror_registry_t *registry, cons
     return mirror_json_send(r, HTTP_OK, gen);
 }
 
-/* A method that the resource has not. */
+/* Reject a method that the resource does not support. */
 static int refuse_method(request_rec *r, const char *allowed)
 {
     apr_table_setn(r->headers_out, "Allow", allowed);
@@ -164,7 +164,7 @@ static int is_change(const request_rec *r)
            r->method_number == M_DELETE || r->method_number == M_POST;
 }
 
-/* A request of the resource of one mirror. */
+/* Handle a request for one mirror. */
 static int handle_mirror(request_rec *r, const mirror_registry_t *registry, const char *location,
                          const char *name, int may_change)
 {
@@ -266,7 +266,7 @@ int mirror_manager_handler(request_rec *r)
         return rv;
     }
     if (may_change && is_change(r)) {
-        return handle(r, may_change); /* which reads the body, or leaves it to httpd */
+        return handle(r, may_change); /* reads the body, or leaves it to httpd */
     }
     rv = ap_discard_request_body(r);
     if (rv != OK) {

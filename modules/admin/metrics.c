@@ -18,7 +18,7 @@ typedef struct metrics_t {
     mirror_totals_t totals;
 } metrics_t;
 
-/* The bounds of the histogram's buckets in seconds, as they are printed; all are bounds of
+/* The bounds of the histogram's buckets in seconds, as printed; each is one of
  * mirror_cell_latency_ms. */
 static const struct {
     const char *le;
@@ -30,7 +30,7 @@ static const struct {
 
 /* ---- the metrics ---- */
 
-/* mirror="name"; in a value of a label, backslash, quote and newline are escaped. */
+/* Return the label mirror="name"; backslash, quote and newline are escaped. */
 static const char *label_of(const char *name, apr_pool_t *pool)
 {
     char *label = apr_palloc(pool, 2 * strlen(name) + sizeof("mirror=\"\""));

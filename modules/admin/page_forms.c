@@ -16,7 +16,7 @@
 typedef struct form_t {
     request_rec *r;
     const mirror_view_t *view;
-    const char *begin; /* the form's element, open for more attributes */
+    const char *begin; /* start tag of the form, open for more attributes */
     const char *nonce; /* its hidden field */
 } form_t;
 
@@ -26,7 +26,7 @@ static void open_form(const form_t *form, const char *attributes, const char *ac
               "<input type=\"hidden\" name=\"action\" value=\"", action, "\">", NULL);
 }
 
-/* The one that fits is shown. */
+/* Only the matching one is visible. */
 static void put_switch(const form_t *form)
 {
     int enabled = form->view->settings->enabled;

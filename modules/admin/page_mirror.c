@@ -115,7 +115,7 @@ static void put_figures(request_rec *r, const mirror_view_t *view)
 
 /* ---- the limit ---- */
 
-/* The width of the bar, of 1000. */
+/* Return the width of the bar, 0 to 1000. */
 static int bar_width(const mirror_view_t *view)
 {
     apr_int64_t used = view->limit.used;

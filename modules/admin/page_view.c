@@ -10,7 +10,7 @@
 
 /* ---- words ---- */
 
-/* textures: lines up, lines down, dots, lines across, lines upright, a grid */
+/* textures: rising lines, falling lines, dots, horizontal lines, vertical lines, a grid */
 #define PLAIN   ""
 #define UP      "M-1 9 9 -1M-1 1 1 -1M7 9 9 7"
 #define DOWN    "M-1 -1 9 9M-1 7 1 9M7 -1 9 1"

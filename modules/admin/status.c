@@ -53,7 +53,7 @@ static void put_lines(request_rec *r, int i, const mirror_t *mirror, const char 
 
 /* ---- the page ---- */
 
-/* All outcomes that there were, as "limited 5, unreachable 2". */
+/* Print all outcomes with a count, as "limited 5, unreachable 2". */
 static void put_outcomes(request_rec *r, const mirror_cell_t *sum)
 {
     const char *before = "";
