@@ -52,7 +52,7 @@ static int is_error_log(apr_file_t *console)
            shown.st_ino == logged.st_ino;
 }
 
-/* Each line of the error log. */
+/* Called for each line of the error log. */
 static void error_log(const ap_errorlog_info *info, const char *text)
 {
     void *console = NULL;

@@ -37,7 +37,7 @@ APLOG_USE_MODULE(proxy_mirror);
 
 /* A ProxyMirror line. */
 typedef struct config_line_t {
-    mirror_t mirror; /* first, so that a mirror is its line */
+    mirror_t mirror; /* first member, so a mirror can be cast to its line */
     server_rec *server;
     mirror_settings_t given; /* by the line itself */
 } config_line_t;
@@ -72,7 +72,7 @@ static const char *complain(cmd_parms *cmd, const char *wrong)
 static const char *set_off(cmd_parms *cmd, mirror_scope_t *dir, const char *args)
 {
     if (*args) {
-        /* no value: it may be a password */
+        /* without the value, which may be a password */
         args = apr_pstrmemdup(cmd->pool, args, strcspn(args, "= "));
         return complain(cmd, apr_pstrcat(cmd->pool, "off: nothing may follow; got ",
                                          mirror_value_quote(args, cmd->pool), NULL));
@@ -219,8 +219,7 @@ const command_rec mirror_directives_commands[] = {
 
 /* ---- check_config ---- */
 
-/* Lay the layers of a mirror's settings over each other and check them. Returns 0 if something is
- * wrong. */
+/* Merge the layers of a mirror's settings and check them. Returns 0 if there is an error. */
 static int resolve_settings(config_line_t *line, apr_pool_t *pconf, apr_pool_t *plog)
 {
     const mirror_scope_server_t *server =

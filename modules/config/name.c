@@ -29,7 +29,7 @@ const char *mirror_name_server(const struct server_rec *server, apr_pool_t *pcon
                         (unsigned)port);
 }
 
-/* A name that is not among `names`: server, scope and host, and a number if that is taken. */
+/* Return a name that is not in `names`: server, scope and host, and a number if that is taken. */
 static const char *make_name(const mirror_t *mirror, apr_hash_t *names, apr_pool_t *pconf)
 {
     const char *source =

@@ -38,8 +38,8 @@ static const char *refuse_id(const char *text)
 
 static const struct {
     const char *directive;
-    apr_size_t offset; /* of its member of mirror_registry_t */
-    int is_int;        /* the member is an int, and not of the rule's type */
+    apr_size_t offset; /* offset in mirror_registry_t */
+    int is_int;        /* 1 if the member is an int, not the rule's type */
     mirror_value_rule_t rule;
 } values[] = {
     { "ProxyMirrorMemory",
@@ -142,7 +142,7 @@ static char *random_hex(apr_pool_t *pconf)
     return hex;
 }
 
-/* Made once for the life of the parent process. */
+/* Return a random text that is generated once for the life of the parent process. */
 static const char *kept_hex(const char *key, apr_pool_t *pconf)
 {
     char *kept = ap_retained_data_get(key);

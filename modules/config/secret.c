@@ -25,13 +25,13 @@ APLOG_USE_MODULE(proxy_mirror);
 #define ATTRIBUTE  "redis_password="
 
 typedef struct retained_t {
-    int load; /* of the configuration; 0: never */
+    int load; /* number of the load of the configuration; 0 = never */
     char secret[SECRET_MAX + 1];
 } retained_t;
 
 /* ---- the program ---- */
 
-/* httpd reads its configuration twice at the start; these count as one. */
+/* Return the number of this load. The two passes at the start count as one. */
 static int this_load(void)
 {
     int generation = ap_state_query(AP_SQ_CONFIG_GEN);

@@ -22,7 +22,7 @@ APLOG_USE_MODULE(proxy_mirror);
 /* A ProxyMirror line. */
 typedef struct section_line_t {
     const char *place;      /* equal for lines whose sections replace each other */
-    const void *scope;      /* the same for lines of one section */
+    const void *scope;      /* equal for lines of one section */
     const mirror_t *mirror; /* NULL: off */
     const char *file;
     int line;
