@@ -140,7 +140,7 @@ static int post_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, s
     return OK;
 }
 
-/* The parent: a child was started, or has ended, of itself or killed. */
+/* Parent: a child was started, or has ended by itself or by a signal. */
 static void child_status(server_rec *s, pid_t pid, ap_generation_t generation, int slot,
                          mpm_child_status status)
 {
@@ -198,8 +198,8 @@ static int may_take_its_time(const mirror_child_t *child)
 
     if (ap_mpm_query(AP_MPMQ_IS_THREADED, &threaded) == APR_SUCCESS &&
         threaded == AP_MPMQ_NOT_SUPPORTED) {
-        /* A child of prefork ends within the handler of a signal, which is then blocked, unless it
-         * is graceful. */
+        /* A signal handler ends a child of prefork, with the signal blocked, unless the end is
+         * graceful. */
         return pthread_sigmask(SIG_BLOCK, NULL, &blocked) != 0 ||
                (!sigismember(&blocked, SIGTERM) && !sigismember(&blocked, SIGHUP));
     }
@@ -210,7 +210,7 @@ static int may_take_its_time(const mirror_child_t *child)
 #endif
 }
 
-/* Pre-cleanup of the child's pool: no request is served any more. */
+/* Pre-cleanup of the child's pool, after the last request. */
 static apr_status_t child_end(void *baton)
 {
     mirror_child_t *child = baton;
@@ -241,7 +241,7 @@ static void child_init(apr_pool_t *pchild, server_rec *s)
     if (!registry->table) {
         return;
     }
-    pool = mirror_memory_pool_create("mirror_child"); /* main thread; then only read */
+    pool = mirror_memory_pool_create("mirror_child"); /* main thread; later read-only */
     child = apr_pcalloc(pool, sizeof(*child));
     child->registry = registry;
     mirror_copy_start(child, pool);
