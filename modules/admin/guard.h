@@ -14,9 +14,9 @@ void mirror_guard_register_hooks(void);
 /* ---- request threads ---- */
 
 /* Check the head of a request for a change. The client must be an authenticated user or connect
- * from loopback, and not on behalf of another client, as reported by mod_remoteip or a header of a
- * proxy. If the browser sends the origin of the request, it must be this server. Returns NULL, or
- * the reason of a rejection. */
+ * from loopback. A loopback client must not act for another client, as reported by mod_remoteip or
+ * a header of a proxy. If the browser sends the origin of the request, it must be this server.
+ * Returns NULL, or the reason of a rejection. */
 const char *mirror_guard_refuse(request_rec *r);
 
 /* Check only the client, as the page does to decide about forms. */

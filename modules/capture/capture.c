@@ -193,9 +193,9 @@ static apr_status_t input_filter(ap_filter_t *f, apr_bucket_brigade *bb, ap_inpu
 
 /* ---- the response ---- */
 
-/* Return whether the brigade has an error of the client. If the response has begun, a malformed or
- * oversized body is detected only here: httpd sends an error bucket through the output filters, and
- * an end of the body through the input filters. */
+/* Return whether the brigade has an error of the client. If the response has begun, only this
+ * brigade shows a malformed or oversized body: httpd sends an error bucket to the output filters,
+ * and an end of the body to the input filters. */
 static int has_client_error(apr_bucket_brigade *bb)
 {
     apr_bucket *e;

@@ -12,8 +12,8 @@
 /* Replace "exec:/path/to/program arguments" by the first line of the program's output. Other
  * secrets and NULL are unchanged. The program runs once per load of the configuration, as the user
  * who starts httpd. Returns NULL, or an error message in `pool`. If the program fails on a reload,
- * the error is logged, the previous secret stays (an empty one if there was none), and NULL is
- * returned. */
+ * the error is logged and NULL is returned. The previous secret stays, an empty one if there was
+ * none. */
 const char *mirror_secret_resolve(const char **secret, const char *name, apr_pool_t *pool,
                                   apr_pool_t *plog);
 

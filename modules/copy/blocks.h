@@ -2,7 +2,7 @@
  *
  * copy/blocks.h - a cache of large memory blocks.
  *
- * The first use of a block that malloc has just obtained from the system causes page faults, which
+ * The first use of a block that malloc has just obtained from the system causes page faults. These
  * cost more than all other work on a body in memory. So a child caches some used blocks. The last
  * one is reused first, because it is probably in the CPU cache. Blocks that were not needed for a
  * while are freed. Cached blocks do not count as memory of copies. The cache has no lock: a thread

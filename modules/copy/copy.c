@@ -109,8 +109,8 @@ static apr_size_t block_cost(apr_size_t size)
     return sizeof(mirror_block_t) + size + MIRROR_BLOCK_COST;
 }
 
-/* Return the number of bytes to make room for, of which `len` are present: the announced rest, or
- * else the capacity of the blocks again, up to one large block. */
+/* Return the number of bytes to make room for, including the `len` present ones: the announced
+ * rest. If the length is unknown: the capacity of the blocks again, up to one large block. */
 static apr_off_t expected(const mirror_copy_t *copy, apr_size_t len)
 {
     apr_off_t before = copy->body_len - (apr_off_t)len;
