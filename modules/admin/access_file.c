@@ -22,17 +22,23 @@
 #define CLOSED "mod_proxy_mirror:closed" /* the URI for which no access file is read */
 #define FOUND  "mod_proxy_mirror:found"  /* the path of the first access file found */
 
+/* Whether no access file is read for the request. Not if its URI was rewritten: no <Location>
+ * applies then. */
+static int is_closed(const request_rec *r)
+{
+    const char *closed = apr_table_get(r->notes, CLOSED);
+
+    return closed && !strcmp(closed, r->uri);
+}
+
 /* Record a search: httpd calls this hook first for each folder that may have an access file. The
  * file counts as found, unless open_found() below reports that it is missing: a hook of another
  * module may open it. */
 static apr_status_t search(request_rec *r, const char *folder, const char *name,
                            ap_configfile_t **file, const char **path)
 {
-    const char *closed = apr_table_get(r->notes, CLOSED);
-
     (void)file;
-    if (closed &&
-        !strcmp(closed, r->uri)) { /* not if the URI was rewritten: no <Location> applies then */
+    if (is_closed(r)) {
         *path = ap_make_full_path(r->pool, folder, name);
         return APR_ENOENT;
     }
@@ -67,6 +73,24 @@ static int close_location(request_rec *r)
     return DECLINED;
 }
 
+/* The map_to_storage hook, before the folders of the path are searched. httpd remembers what it has
+ * found, and a redirected or included request inherits that. A request that a closed one leads to
+ * must not inherit the absence of access files: it would be served without its own. */
+static int search_anew(request_rec *r)
+{
+    const request_rec *from = r->prev ? r->prev : r->main;
+
+    if (from && apr_table_get(from->notes, CLOSED) && !is_closed(r)) {
+        void **walk = ap_get_request_note((request_rec *)from, AP_NOTE_DIRECTORY_WALK);
+
+        r->htaccess = NULL;
+        if (walk) {
+            *walk = NULL;
+        }
+    }
+    return DECLINED;
+}
+
 /* An access file also influences requests that are redirected from, or included by, its request. */
 const char *mirror_access_file_refuse(const request_rec *r)
 {
@@ -90,6 +114,7 @@ const char *mirror_access_file_refuse(const request_rec *r)
 void mirror_access_file_register_hooks(void)
 {
     ap_hook_translate_name(close_location, NULL, NULL, APR_HOOK_REALLY_FIRST);
+    ap_hook_map_to_storage(search_anew, NULL, NULL, APR_HOOK_REALLY_FIRST);
     ap_hook_open_htaccess(search, NULL, NULL, APR_HOOK_REALLY_FIRST);
     ap_hook_open_htaccess(open_found, NULL, NULL, APR_HOOK_LAST);
 }

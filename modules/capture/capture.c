@@ -239,7 +239,7 @@ static void read_rest(capture_t *capture, request_rec *r)
     apr_off_t limit = ap_get_limit_req_body(r);
     int more = f != NULL;
 
-    if (limit > 0 && capture->entries.length > limit) { /* httpd would log this */
+    if (limit > 0 && capture->entries.length > limit) { /* httpd logs it at level info */
         mirror_entries_body_broken(&capture->entries);
     }
     nothing = ap_add_output_filter_handle(filters.nothing, NULL, r, r->connection);

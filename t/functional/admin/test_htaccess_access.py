@@ -160,3 +160,48 @@ def test_user_of_an_access_file_is_none(httpd, mirror):
     refused(h.get("/manager/mirrors", [EVE, "Host: evil.example.com"]), 403, "Host: ")
     refused(h.request("PATCH", "/manager/mirrors/m", [JSON, EVE, "Host: localhost", "Via: 1.1 x"], b'{"count": 2}'), 403,
             "change: an authenticated user")
+
+
+OWN_FILE = """AddHandler cgi-script .sh
+<Files "secret.html">
+Require all denied
+</Files>
+"""
+
+
+@pytest.mark.parametrize("where", ["", "deep/"])
+@pytest.mark.parametrize("conf, path, user", [
+    ("ErrorDocument 401 /{where}run.sh", "/manager/mirrors", True),
+    ("ErrorDocument 403 /{where}run.sh", "/none", False),
+    ("DirectoryIndex /{where}run.sh", "/manager/", False),
+    ("ErrorDocument 401 /{where}secret.html", "/manager/mirrors", True),
+    ("DirectoryIndex /{where}secret.html", "/manager/", False)])
+def test_access_file_of_what_a_location_leads_to(httpd, mirror, conf, path, user, where):
+    """It is read for the target: programs run, and what it denies stays denied."""
+    def configure(h: Httpd) -> str:
+        h.write("users", "ann:{SHA}qUqP5cyxm6YcTAhz05Hph5gvu9M=\n")
+        os.makedirs(h.path("htdocs/manager"), exist_ok=True)
+        os.makedirs(h.path("htdocs/deep"), exist_ok=True)
+        h.write(f"htdocs/{where}.htaccess", OWN_FILE)
+        h.write(f"htdocs/{where}secret.html", "hidden-words")
+        h.write(f"htdocs/{where}run.sh", "#!/bin/sh\n# hidden-words\nprintf 'Content-Type: text/plain\\n\\nrun\\n'\n")
+        os.chmod(h.path(f"htdocs/{where}run.sh"), 0o755)
+        access = USER.replace("{root}", h.root) if user else ""
+        return (f'TypesConfig /dev/null\nAddType text/plain .sh\n{conf.format(where=where)}\n<Directory "{h.root}/htdocs">\n'
+                f"Options All\nAllowOverride All\n</Directory>\n{LOCATION}\nSetHandler proxy-mirror-manager\n{access}\n</Location>\n"
+                f'<Location "/none">\nSetHandler proxy-mirror-status\nRequire all denied\n</Location>\n{to(mirror)}')
+    h = httpd(configure, modules=[*MODULES, "cgid"], expect=["AH0161[78]", "AH01630", "AH01797"])
+    got = h.get(path, ["Host: localhost"])
+    assert b"hidden-words" not in got.body and (b"run" in got.body or "secret" in conf), got.raw
+    assert b"hidden-words" not in h.get(f"/{where}secret.html").body
+
+
+def test_access_file_of_a_variant_of_a_location(httpd, mirror):
+    def configure(h: Httpd) -> str:
+        h.write("htdocs/.htaccess", OWN_FILE)
+        h.write("htdocs/st.sh", "#!/bin/sh\n# hidden-words\nprintf 'Content-Type: text/plain\\n\\nrun\\n'\n")
+        os.chmod(h.path("htdocs/st.sh"), 0o755)
+        return (f'TypesConfig /dev/null\nAddType text/plain .sh\n<Directory "{h.root}/htdocs">\nOptions All MultiViews\n'
+                f'AllowOverride All\n</Directory>\n<Location "/st">\nSetHandler proxy-mirror-status\n</Location>\n{to(mirror)}')
+    h = httpd(configure, modules=[*MODULES, "cgid", "negotiation"])
+    assert b"hidden-words" not in h.get("/st", ["Host: localhost"]).body
