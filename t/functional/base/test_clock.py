@@ -53,7 +53,7 @@ def clock(control) -> Clock:
 
 
 @pytest.fixture
-def httpd(httpd, clock, preload):
+def httpd(clock, preload, httpd):
     """Whose wall clock the test sets. That it does is looked at first."""
     def make(conf, env=None, **options) -> Httpd:
         options.setdefault("children", 1)

@@ -44,7 +44,7 @@ def threads(control) -> Threads:
 
 
 @pytest.fixture
-def httpd(httpd, threads, preload):
+def httpd(threads, preload, httpd):
     """With one child, whose threads can be made to fail."""
     def make(conf, **options) -> Httpd:
         env = {"HTTPD_PRELOAD": preload, "TEST_THREADS": threads.path}

@@ -15,7 +15,7 @@ DOWN = r"PM\d+: mirror m is down"
 
 
 @pytest.fixture
-def httpd(httpd, names, preload):
+def httpd(names, preload, httpd):
     """Of which all look-ups are answered by the file. It ends before those that hang are let go."""
     def make(conf, **options) -> Httpd:
         options.setdefault("children", 1)

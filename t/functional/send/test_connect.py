@@ -31,7 +31,7 @@ def behind(control) -> str:
 
 
 @pytest.fixture
-def httpd(httpd, names, faults, behind, preload):
+def httpd(names, faults, behind, preload, httpd):
     def make(conf, **options) -> Httpd:
         options.setdefault("children", 1)
         variables = {"HTTPD_PRELOAD": preload, "TEST_NAMES": names.path,
