@@ -92,15 +92,19 @@ static const ap_expr_info_t *handler_of(const request_rec *r)
     return core->expr_handler;
 }
 
+int mirror_access_is_handler(const char *name)
+{
+    return !ap_cstr_casecmp(name, "proxy-mirror-manager") ||
+           !ap_cstr_casecmp(name, "proxy-mirror-status");
+}
+
 int mirror_access_is_ours(request_rec *r)
 {
-    static const char ours[] = "proxy-mirror-";
     const ap_expr_info_t *handler = handler_of(r);
     const char *error = NULL;
     const char *name = handler ? ap_expr_str_exec(r, handler, &error) : NULL;
 
-    return name && !error && !ap_cstr_casecmpn(name, ours, sizeof(ours) - 1) &&
-           is_of_server(r->server, handler);
+    return name && !error && mirror_access_is_handler(name) && is_of_server(r->server, handler);
 }
 
 int mirror_access_is_configured(request_rec *r)

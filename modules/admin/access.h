@@ -12,6 +12,9 @@
 
 /* ---- request threads ---- */
 
+/* Return whether this is the name of the handler of manager or status, in any case. */
+int mirror_access_is_handler(const char *name);
+
 /* Return whether SetHandler in the server configuration assigns manager or status to a request. The
  * request has no handler yet. */
 int mirror_access_is_ours(request_rec *r);

@@ -5,7 +5,7 @@
  *
  * The effects of an access file are neither listed nor undone. If a <Location> assigns manager or
  * status, httpd finds no access file for the request. Otherwise the request is rejected if httpd
- * found one.
+ * found one. A request for which none is read is served by manager or status, or not at all.
  */
 #include <string.h>
 
@@ -17,6 +17,7 @@
 
 #include "admin/access.h"
 #include "admin/access_file.h"
+#include "attributes/value.h"
 
 /* Notes of a request. A fast redirect keeps the notes of both requests. */
 #define CLOSED "mod_proxy_mirror:closed" /* the URI for which no access file is read */
@@ -73,22 +74,55 @@ static int close_location(request_rec *r)
     return DECLINED;
 }
 
+/* Forget the result of the directory walk of a request. */
+static void forget_walk(request_rec *r)
+{
+    void **walk = r ? ap_get_request_note(r, AP_NOTE_DIRECTORY_WALK) : NULL;
+
+    if (walk) {
+        *walk = NULL;
+    }
+}
+
 /* The map_to_storage hook, before the folders of the path are searched. httpd remembers what it has
- * found, and a redirected or included request inherits that. A request that a closed one leads to
- * must not inherit the absence of access files: it would be served without its own. */
+ * found, and a redirected or included request inherits that, over any number of steps. A request
+ * that a closed one leads to must not inherit the absence of access files: it would be served
+ * without its own. */
 static int search_anew(request_rec *r)
 {
-    const request_rec *from = r->prev ? r->prev : r->main;
+    const request_rec *from = r;
 
-    if (from && apr_table_get(from->notes, CLOSED) && !is_closed(r)) {
-        void **walk = ap_get_request_note((request_rec *)from, AP_NOTE_DIRECTORY_WALK);
-
+    if (is_closed(r)) {
+        return DECLINED;
+    }
+    do {
+        from = from->prev ? from->prev : from->main;
+    } while (from && !apr_table_get(from->notes, CLOSED));
+    if (from) {
         r->htaccess = NULL;
-        if (walk) {
-            *walk = NULL;
-        }
+        forget_walk(r->prev);
+        forget_walk(r->main);
     }
     return DECLINED;
+}
+
+/* The fixups hook, when all sections and modules have set the handler. Nothing but manager and status
+ * may serve a closed request: the access files that were not read may protect what another handler
+ * (mod_dav, SetHandler None in a <Directory>) would serve. A redirect serves nothing. */
+static int reject_other_handlers(request_rec *r)
+{
+    if (!is_closed(r) || r->proxyreq ||
+        (r->handler &&
+         (mirror_access_is_handler(r->handler) || !strcmp(r->handler, "redirect-handler")))) {
+        return DECLINED;
+    }
+    mirror_access_log(r, NULL,
+                      apr_psprintf(r->pool,
+                                   "SetHandler: must be proxy-mirror-manager or "
+                                   "proxy-mirror-status for all requests of its section, got %s; "
+                                   "no .htaccess file was read for this request",
+                                   r->handler ? mirror_value_quote(r->handler, r->pool) : "none"));
+    return HTTP_FORBIDDEN;
 }
 
 /* An access file also influences requests that are redirected from, or included by, its request. */
@@ -115,6 +149,7 @@ void mirror_access_file_register_hooks(void)
 {
     ap_hook_translate_name(close_location, NULL, NULL, APR_HOOK_REALLY_FIRST);
     ap_hook_map_to_storage(search_anew, NULL, NULL, APR_HOOK_REALLY_FIRST);
+    ap_hook_fixups(reject_other_handlers, NULL, NULL, APR_HOOK_REALLY_LAST);
     ap_hook_open_htaccess(search, NULL, NULL, APR_HOOK_REALLY_FIRST);
     ap_hook_open_htaccess(open_found, NULL, NULL, APR_HOOK_LAST);
 }
