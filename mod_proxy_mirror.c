@@ -99,9 +99,10 @@ static int post_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, s
     reload = ap_mpm_query(AP_MPMQ_GENERATION, &generation) == APR_SUCCESS && generation > 0;
     rv = mirror_table_open(&registry->table, pconf, s, registry->slots);
     if (rv != APR_SUCCESS) {
-        ap_log_error(APLOG_MARK, APLOG_EMERG, rv, s,
-                     "PM0001: no shared memory for %d mirrors (ProxyMirrorSlots); %s",
-                     registry->slots, reload ? "nothing is mirrored" : "httpd does not start");
+        ap_log_error(
+            APLOG_MARK, APLOG_EMERG, rv, s,
+            "PM0001: shared memory for %d mirrors (ProxyMirrorSlots) cannot be created; %s",
+            registry->slots, reload ? "no requests are copied" : "httpd does not start");
         registry->table = NULL;
         return reload ? OK : HTTP_INTERNAL_SERVER_ERROR;
     }
@@ -112,7 +113,7 @@ static int post_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, s
         if (missing) {
             ap_log_error(APLOG_MARK, APLOG_ERR, 0, s, "PM0700: mirror %s (%s:%d): %s; %s",
                          mirror->name, mirror->file, mirror->line, missing,
-                         reload ? "it is off" : "httpd does not start");
+                         reload ? "the mirror is off" : "httpd does not start");
             if (!reload) {
                 return HTTP_INTERNAL_SERVER_ERROR;
             }
@@ -121,10 +122,10 @@ static int post_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, s
         rv = mirror_table_slot(&mirror->slot, registry->table, mirror->name);
         if (rv != APR_SUCCESS) {
             ap_log_error(APLOG_MARK, APLOG_ERR, rv, s,
-                         "PM0002: mirror %s (%s:%d): all %d slots of shared memory "
-                         "(ProxyMirrorSlots) are taken; %s",
+                         "PM0002: mirror %s (%s:%d): all %d slots in shared memory "
+                         "(ProxyMirrorSlots) are in use; %s",
                          mirror->name, mirror->file, mirror->line, registry->slots,
-                         reload ? "it is off until a later reload finds room"
+                         reload ? "the mirror is off until a reload finds a free slot"
                                 : "httpd does not start");
             mirror->slot = NULL;
             if (!reload) {
@@ -252,7 +253,8 @@ static void child_init(apr_pool_t *pchild, server_rec *s)
     rv = mirror_table_claim(&child->worker_slot, registry->table);
     if (rv != APR_SUCCESS) {
         ap_log_error(APLOG_MARK, APLOG_ERR, rv, s,
-                     "PM0003: no worker slot in shared memory; this child mirrors nothing");
+                     "PM0003: no worker slot in shared memory is available; this child process "
+                     "copies no requests");
         return;
     }
     child->lanes = apr_pcalloc(pool, registry->mirrors->nelts * sizeof(mirror_lane_t));
@@ -271,7 +273,8 @@ static void child_init(apr_pool_t *pchild, server_rec *s)
     }
     if (rv != APR_SUCCESS) {
         ap_log_error(APLOG_MARK, APLOG_ERR, rv, s,
-                     "PM0004: no pollset, or no mutex; this child mirrors nothing");
+                     "PM0004: a pollset or a mutex cannot be created; this child process copies no "
+                     "requests");
         mirror_table_release(registry->table, child->worker_slot);
         return;
     }

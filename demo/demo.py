@@ -27,7 +27,7 @@ REQUESTS = [
     ("GET", [], None, "/hello?name=world", b""),
     ("POST with a body", ["-H", "Content-Type: application/json", "-d", '{"color": "green", "count": 3}'], None,
      "/hello/form", b'{"color": "green", "count": 3}'),
-    ("PUT, chunked: its length is not known beforehand", ["-T", "-", "-H", "Content-Type: text/plain"],
+    ("PUT, chunked, of unknown length", ["-T", "-", "-H", "Content-Type: text/plain"],
      b"one line\nand another\n", "/hello/stream", b"one line\nand another\n"),
 ]
 
@@ -196,7 +196,7 @@ def show(number, request, proxy, mirror):
         lines = [copy["line"], *(f"{k}: {v}" for k, v in copy["headers"])]
         if copy["body"]:
             lines += ["", *copy["body"].decode().splitlines()]
-    side_by_side((f"the client got, in {took:.0f} ms", answer.splitlines()), ("the mirror received", lines))
+    side_by_side((f"the client received, in {took:.0f} ms", answer.splitlines()), ("the mirror received", lines))
     return bool(copy) and copy["line"] == f"{title.split()[0].rstrip(',')} {uri} HTTP/1.1" and copy["body"] == body
 
 
@@ -207,7 +207,7 @@ def status(proxy):
     while True:
         head, _, text = curl([url]).partition("\n\n")
         if " 200 " not in head.splitlines()[0]:
-            sys.exit(f"demo: {url} was answered\n{head}\n\n{text}")
+            sys.exit(f"demo: unexpected response of {url}\n{head}\n\n{text}")
         answer = json.loads(text)
         if time.monotonic() > end or answer["mirrors"][0]["outcomes"]["mirrored"] >= len(REQUESTS):
             return url, answer
@@ -231,7 +231,7 @@ def compact(value, indent):
 
 
 def keep(proxy, origin, mirror):
-    heading("It runs until Ctrl-C (KEEP=1)")
+    heading("Running until Ctrl-C (KEEP=1)")
     print(f"    mirrored   http://127.0.0.1:{proxy.port}/hello\n"
           f"    page       http://127.0.0.1:{proxy.port}/mirrors\n"
           f"    status     http://127.0.0.1:{proxy.port}/mirror-status/mirrors\n"
@@ -253,10 +253,10 @@ def run(proxy, origin, mirror):
     print("Three requests go through a proxy, which sends a copy of each to a mirror:\n\n"
           f"    client ──► httpd :{proxy.port} ──► origin :{origin.server_port}\n"
           f"                 └── copy ──► mirror :{mirror.server_port}"
-          f"   (takes {MIRROR_TAKES * 1000:.0f} ms to answer, and nobody waits for it)")
+          f"   (takes {MIRROR_TAKES * 1000:.0f} ms to respond; no client waits for it)")
     good = [show(n, request, proxy, mirror) for n, request in enumerate(REQUESTS, 1)]
     url, answer = status(proxy)
-    heading("What the module counted")
+    heading("Counters of the module")
     print(style("2", f"    $ curl {url}\n"))
     print("    " + compact(answer, 4))
     if all(good) and answer["mirrors"][0]["outcomes"]["mirrored"] == len(REQUESTS):
@@ -264,7 +264,7 @@ def run(proxy, origin, mirror):
         if os.environ.get("KEEP", "0") not in ("", "0"):
             keep(proxy, origin, mirror)
         else:
-            print("KEEP=1 ./bootstrap demo leaves it running, for requests of your own.")
+            print("KEEP=1 ./bootstrap demo keeps it running for your own requests.")
         return True
     print(f"\ndemo: a copy is missing or differs\n{proxy.log()}", file=sys.stderr)
     return False
@@ -274,9 +274,9 @@ def main():
     sys.stdout.reconfigure(errors="replace")
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))               # as Ctrl-C: by way of `finally`
     if not shutil.which("curl"):
-        sys.exit("demo: curl is needed")
-    origin = Server("origin", "This is the origin's answer.\n")
-    mirror = Server("mirror", "Nobody reads this.\n", MIRROR_TAKES)
+        sys.exit("demo: curl is required")
+    origin = Server("origin", "This is the response of the origin.\n")
+    mirror = Server("mirror", "This response is discarded.\n", MIRROR_TAKES)
     proxy = Proxy(origin, mirror)
     try:
         return 0 if run(proxy, origin, mirror) else 1

@@ -117,8 +117,7 @@ int mirror_access_is_configured(request_rec *r)
 const char *mirror_access_refuse_handler(request_rec *r)
 {
     const ap_expr_info_t *handler = handler_of(r);
-    const char *how =
-        "not by SetHandler (but by AddHandler, AddType, ForceType, RewriteRule or the like)";
+    const char *how = "by AddHandler, AddType, ForceType, RewriteRule or a similar directive";
 
     if (mirror_access_is_configured(r)) {
         return NULL;
@@ -128,15 +127,14 @@ const char *mirror_access_refuse_handler(request_rec *r)
                            ap_escape_logitem(r->pool, handler->filename ? handler->filename : "?"),
                            handler->line_number);
     }
-    ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, r,
-                  "PM0921: %s of %s is refused to %s: the handler %s was given %s; only SetHandler "
-                  "in the server "
-                  "configuration can give it, in <Location>, <Directory>, <Files> or <If>",
-                  mirror_value_quote(r->method, r->pool), mirror_value_quote(r->uri, r->pool),
-                  client_of(r), r->handler, how);
-    return "SetHandler: one in the server configuration is needed for this handler; got it in "
-           "another way, which the error "
-           "log names";
+    ap_log_rerror(
+        APLOG_MARK, APLOG_ERR, 0, r,
+        "PM0921: %s of %s by %s was rejected: the handler %s was set %s; it must be set by "
+        "SetHandler in the server configuration, in <Location>, <Directory>, <Files> or <If>",
+        mirror_value_quote(r->method, r->pool), mirror_value_quote(r->uri, r->pool), client_of(r),
+        r->handler, how);
+    return "SetHandler: must be in the server configuration for this handler (the error log names "
+           "the actual source)";
 }
 
 /* ---- the Host ---- */
@@ -190,18 +188,17 @@ const char *mirror_access_refuse_host(request_rec *r)
         is_name_of(r->server, host)) {
         return NULL;
     }
-    return apr_psprintf(
-        r->pool,
-        "Host: localhost, an address, ServerName or a ServerAlias without wildcards is needed from "
-        "a client without a user; got %s",
-        mirror_value_quote(host, r->pool));
+    return apr_psprintf(r->pool,
+                        "Host: must be localhost, an address, ServerName or a ServerAlias without "
+                        "wildcards for a client without a user, got %s",
+                        mirror_value_quote(host, r->pool));
 }
 
 /* ---- the log ---- */
 
 void mirror_access_log(request_rec *r, const char *mirror, const char *why)
 {
-    ap_log_rerror(APLOG_MARK, APLOG_NOTICE, 0, r, "PM0920: %s of %s%s is refused to %s: %s",
+    ap_log_rerror(APLOG_MARK, APLOG_NOTICE, 0, r, "PM0920: %s of %s%s by %s was rejected: %s",
                   mirror_value_quote(r->method, r->pool), mirror ? "mirror " : "",
                   mirror ? mirror : mirror_value_quote(r->uri, r->pool), client_of(r), why);
 }

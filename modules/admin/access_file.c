@@ -136,13 +136,12 @@ const char *mirror_access_file_refuse(const request_rec *r)
             r = r->prev ? r->prev : r->main;
         }
     }
-    return path
-               ? apr_psprintf(r->pool,
-                              "SetHandler: must be in a <Location> whose path the client requests, "
-                              "or AllowOverride must be None in each folder on the way; httpd "
-                              "found %s",
-                              path)
-               : NULL;
+    return path ? apr_psprintf(r->pool,
+                               "SetHandler: must be in a <Location> for the requested path, or "
+                               "AllowOverride must be None for each folder of the path, got a "
+                               "request for which httpd found %s",
+                               path)
+                : NULL;
 }
 
 void mirror_access_file_register_hooks(void)

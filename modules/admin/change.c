@@ -80,7 +80,7 @@ static int read_body(const char **text, apr_size_t *size, const change_t *change
     int status = mirror_body_read(text, size, change->r);
 
     if (status == HTTP_REQUEST_ENTITY_TOO_LARGE) {
-        return refuse(change, status, "body: at most 65536 bytes are possible; got more");
+        return refuse(change, status, "body: must be at most 65536 bytes, got more");
     }
     return status == OK ? DECLINED : status;
 }
@@ -96,8 +96,9 @@ static int read_json(change_t *change)
 
     if (!mirror_body_is(r, JSON) && (r->method_number != M_PATCH || !mirror_body_is(r, PATCH))) {
         return refuse(change, HTTP_UNSUPPORTED_MEDIA_TYPE,
-                      r->method_number == M_PATCH ? "Content-Type: " JSON " or " PATCH " is needed"
-                                                  : "Content-Type: " JSON " is needed");
+                      r->method_number == M_PATCH
+                          ? "Content-Type: must be " JSON " or " PATCH ", got another or none"
+                          : "Content-Type: must be " JSON ", got another or none");
     }
     status = read_body(&text, &size, change);
     if (status != DECLINED) {
@@ -114,13 +115,12 @@ static int read_action(change_t *change)
 
     if (!mirror_guard_is_nonce(apr_table_get(change->fields, "nonce"), change->registry->nonce)) {
         return refuse(change, HTTP_FORBIDDEN,
-                      "nonce: that of the page as it is now is needed, so load the page again; got "
-                      "another one");
+                      "nonce: must be that of the current page, got another one (reload the page)");
     }
     change->reset = action && !strcmp(action, "reset");
     if (action && !change->reset && strcmp(action, "set")) {
         return refuse(change, HTTP_BAD_REQUEST,
-                      apr_psprintf(change->r->pool, "action: set or reset is needed; got %s",
+                      apr_psprintf(change->r->pool, "action: must be set or reset, got %s",
                                    mirror_value_quote(action, change->r->pool)));
     }
     apr_table_unset(change->fields, "nonce");
@@ -136,7 +136,7 @@ static int read_form(change_t *change)
 
     if (!mirror_body_is(change->r, FORM)) {
         return refuse(change, HTTP_UNSUPPORTED_MEDIA_TYPE,
-                      "Content-Type: " FORM " is needed with POST");
+                      "Content-Type: must be " FORM " for POST, got another or none");
     }
     status = read_body(&text, &size, change);
     if (status != DECLINED) {
@@ -145,7 +145,7 @@ static int read_form(change_t *change)
     change->fields = mirror_body_fields(change->r, text, size);
     return change->fields ? read_action(change)
                           : refuse(change, HTTP_BAD_REQUEST,
-                                   "body: a form, each field once, is needed; got another one");
+                                   "body: must be a form with each field once, got another body");
 }
 
 static int read_change(change_t *change)
@@ -218,8 +218,8 @@ static void tell(const change_t *change, const mirror_settings_t *before,
     int proxied = strcmp(r->useragent_ip, r->connection->client_ip) != 0;
 
     ap_log_rerror(
-        APLOG_MARK, APLOG_NOTICE, 0, r, "PM0900: mirror %s is changed%s by %s from %s%s%s: %s",
-        change->mirror->name, change->reset ? ", back to the configuration file," : "",
+        APLOG_MARK, APLOG_NOTICE, 0, r, "PM0900: mirror %s was changed%s by %s from %s%s%s: %s",
+        change->mirror->name, change->reset ? " (reset to the configuration file)" : "",
         r->user ? mirror_value_quote(r->user, r->pool) : "a client without a user", r->useragent_ip,
         proxied ? " through " : "", proxied ? r->connection->client_ip : "",
         mirror_settings_change_list(before, after, r->pool));
@@ -271,7 +271,7 @@ int mirror_change_handle(request_rec *r, const mirror_registry_t *registry, cons
     }
     if (!mirror->slot) {
         return refuse(&change, HTTP_SERVICE_UNAVAILABLE,
-                      "mirror: it is off, as the error log says; nothing can be changed");
+                      "mirror: cannot be changed while it is off (see the error log)");
     }
     status = read_change(&change);
     if (status != DECLINED) {

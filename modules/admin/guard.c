@@ -123,17 +123,14 @@ const char *mirror_guard_refuse_client(request_rec *r)
     /* both the connection and mod_remoteip's address of the client, which a local proxy reports,
      * must be loopback */
     if (!is_loopback(r->connection->client_addr) || !is_loopback(r->useragent_addr)) {
-        return "change: an authenticated user, or a connection from loopback, is needed; got "
-               "neither";
+        return "change: must come from an authenticated user or a loopback connection, got neither";
     }
     sign = sign_of_client(r);
-    return sign
-               ? apr_psprintf(
-                     r->pool,
-                     "change: an authenticated user, or a client on this machine, is needed; got a "
-                     "request that was passed on, as its header %s tells",
-                     sign)
-               : NULL;
+    return sign ? apr_psprintf(r->pool,
+                               "change: must come from an authenticated user or a client on this "
+                               "machine, got a forwarded request (it has the header %s)",
+                               sign)
+                : NULL;
 }
 
 const char *mirror_guard_refuse(request_rec *r)
@@ -147,7 +144,7 @@ const char *mirror_guard_refuse(request_rec *r)
     }
     if ((origin && !is_same_origin(r, origin)) ||
         (site && ap_cstr_casecmp(site, "same-origin") && ap_cstr_casecmp(site, "none"))) {
-        return "Origin: a page of this server is needed; got another one's";
+        return "Origin: must be this server, got another one";
     }
     return NULL;
 }

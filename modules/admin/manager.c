@@ -82,7 +82,7 @@ static int refuse_method(request_rec *r, const char *allowed)
         return OK;
     }
     return mirror_json_error(r, HTTP_METHOD_NOT_ALLOWED,
-                             apr_psprintf(r->pool, "method: one of %s is needed; got %s", allowed,
+                             apr_psprintf(r->pool, "method: must be one of %s, got %s", allowed,
                                           mirror_value_quote(r->method, r->pool)));
 }
 
@@ -206,10 +206,11 @@ static int handle(request_rec *r, int may_change)
     }
     if (*rest != '\0' && strcmp(rest, "/") != 0 &&
         !begins_with_path(rest, RESOURCE, sizeof(RESOURCE) - 1)) {
-        return mirror_json_error(
-            r, HTTP_NOT_FOUND,
-            apr_psprintf(r->pool, "%s: no such resource; there are " RESOURCE " and " METRICS,
-                         rest));
+        return mirror_json_error(r, HTTP_NOT_FOUND,
+                                 apr_psprintf(r->pool,
+                                              "%s: no such resource; the resources are " RESOURCE
+                                              " and " METRICS,
+                                              rest));
     }
     if (registry->table != NULL) {
         mirror_table_reap_ended(registry->table);

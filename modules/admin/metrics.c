@@ -91,8 +91,7 @@ static void put_counters(request_rec *r, const metrics_t *all, int count)
     static const char *const classes[] = { "1xx", "2xx", "3xx", "4xx", "5xx" };
     int i, n;
 
-    put_head(r, requests, "counter",
-             "Requests in the scope of the mirror, by what became of their copies.");
+    put_head(r, requests, "counter", "Requests in the scope of the mirror, by outcome.");
     for (i = 0; i < count; i++) {
         for (n = 0; n < MIRROR_OUTCOME_COUNT; n++) {
             put_value(r, requests, &all[i], "outcome", mirror_outcome_name((mirror_outcome_e)n),
@@ -100,7 +99,7 @@ static void put_counters(request_rec *r, const metrics_t *all, int count)
         }
     }
     put_head(r, responses, "counter",
-             "Answers of the mirror, by the class of their status; 1xx are interim ones.");
+             "Responses of the mirror, by status class; 1xx are interim responses.");
     for (i = 0; i < count; i++) {
         for (n = 0; n < 5; n++) {
             put_value(r, responses, &all[i], "class", classes[n], all[i].totals.sum.responses[n]);
@@ -137,12 +136,13 @@ static const struct {
     const char *name, *help;
     apr_uint64_t (*value)(const metrics_t *one);
 } gauges[] = {
-    { "proxy_mirror_queued", "Copies that wait to be sent.", queued },
-    { "proxy_mirror_in_flight", "Copies on a connection to the mirror, not yet answered.",
+    { "proxy_mirror_queued", "Copies that wait for a connection.", queued },
+    { "proxy_mirror_in_flight", "Copies that were sent and have no complete response yet.",
       in_flight },
     { "proxy_mirror_connections", "Open connections to the mirror.", connections },
-    { "proxy_mirror_memory_bytes", "Memory that copies for the mirror take.", memory },
-    { "proxy_mirror_up", "1 if copies are sent, 0 while the mirror counts as down.", up },
+    { "proxy_mirror_memory_bytes", "Memory of copies.", memory },
+    { "proxy_mirror_up",
+      "0 while the mirror counts as down or has no slot of shared memory, otherwise 1.", up },
 };
 
 static void put_gauges(request_rec *r, const metrics_t *all, int count)
@@ -190,7 +190,7 @@ static void put_histogram(request_rec *r, const metrics_t *all, int count)
     int i;
 
     put_head(r, name, "histogram",
-             "How long a mirrored copy took, from its connection to the end of the answer.");
+             "Time from the connection to the end of the response, for mirrored copies.");
     for (i = 0; i < count; i++) {
         const mirror_cell_t *sum = &all[i].totals.sum;
         apr_uint64_t total = count_all(sum);

@@ -19,7 +19,7 @@
     "'self'; "                                                                                     \
     "form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
 
-#define LOST "Copies that were wanted but did not arrive"
+#define LOST "Selected copies that did not arrive"
 
 /* ---- files: which the Makefile turns into bytes ---- */
 
@@ -109,19 +109,16 @@ static void put_head(request_rec *r, const mirror_page_visit_t *visit, const cha
               "/page_chart.js\" defer></script>\n<script src=\"", location,
               "/page.js\" defer></script>\n</head>\n<body data-location=\"", location,
               "\">\n<header>\n<h1>Mirrors of <span class=\"host\">", host, "</span></h1>\n", NULL);
-    ap_rputs("<p>This server sends copies of requests to the mirrors below and throws their "
-             "answers away. "
-             "Clients never wait for a mirror.</p>\n"
-             "<p class=\"pulse\"><noscript>These figures are those of when the page was loaded. "
-             "</noscript>"
-             "<span id=\"pulse\"></span> <a id=\"reload\" href=\"",
+    ap_rputs("<p>This server sends copies of requests to the mirrors below and discards their "
+             "responses. Clients never wait for a mirror.</p>\n<p class=\"pulse\"><noscript>The "
+             "figures are those of the time when the page was loaded. </noscript><span "
+             "id=\"pulse\"></span> <a id=\"reload\" href=\"",
              r);
-    ap_rvputs(
-        r, location,
-        "/\">Load the page anew</a></p>\n<p id=\"news\" class=\"unseen\" role=\"status\"></p>\n",
-        NULL);
+    ap_rvputs(r, location,
+              "/\">Reload the page</a></p>\n<p id=\"news\" class=\"unseen\" role=\"status\"></p>\n",
+              NULL);
     if (visit->refusal != NULL) {
-        ap_rvputs(r, "<p class=\"refusal\">You can look, but change nothing from here. ",
+        ap_rvputs(r, "<p class=\"refusal\">You cannot change mirrors from here. ",
                   ap_escape_html(r->pool, visit->refusal), ".</p>\n", NULL);
     }
     if (visit->failed != NULL) {
@@ -161,10 +158,9 @@ static void put_overview(request_rec *r, const mirror_view_t *views, int count)
         "<th scope=\"col\" class=\"n live\">Copied / s</th>"
         "<th scope=\"col\" class=\"n live\" title=\"" LOST "\">Lost / s</th>"
         "<th scope=\"col\" class=\"n wide\">Copied</th>"
-        "<th scope=\"col\" class=\"n wide\" title=\"" LOST "\">Lost</th>"
-        "<th scope=\"col\" class=\"n wide\" title=\"Half of all copies were answered in this time "
-        "or less\">"
-        "Typical answer</th></tr></thead>\n<tbody>\n",
+        "<th scope=\"col\" class=\"n wide\" title=\"" LOST
+        "\">Lost</th><th scope=\"col\" class=\"n wide\" title=\"Half of all copies had a response "
+        "within this time (median)\">Typical response</th></tr></thead>\n<tbody>\n",
         r);
     for (i = 0; i < count; i++) {
         put_overview_row(r, &views[i]);
@@ -198,17 +194,17 @@ static void put_footer(request_rec *r, const mirror_page_visit_t *visit, const c
 {
     ap_rputs("<footer>\n", r);
     if (visit->nonce == NULL && visit->refusal == NULL) {
-        ap_rputs("<p>This page only shows. To change mirrors, use the location with "
+        ap_rputs("<p>This page is read only. To change mirrors, use the location with "
                  "<code>SetHandler proxy-mirror-manager</code>.</p>\n",
                  r);
     }
-    ap_rvputs(
-        r,
-        "<p>Totals count since httpd was started, over all its processes. For programs: <a href=\"",
-        location, "/mirrors\">JSON</a>, <a href=\"", location,
-        "/metrics\">metrics</a>. mod_proxy_mirror " PROXY_MIRROR_VERSION
-        ".</p>\n</footer>\n</body>\n</html>\n",
-        NULL);
+    ap_rvputs(r,
+              "<p>Totals are counted since the start of httpd, for all child processes. For "
+              "programs: <a href=\"",
+              location, "/mirrors\">JSON</a>, <a href=\"", location,
+              "/metrics\">metrics</a>. mod_proxy_mirror " PROXY_MIRROR_VERSION
+              ".</p>\n</footer>\n</body>\n</html>\n",
+              NULL);
 }
 
 int mirror_page_send(request_rec *r, const mirror_registry_t *registry,
@@ -232,7 +228,7 @@ int mirror_page_send(request_rec *r, const mirror_registry_t *registry,
         put_overview(r, views, count);
     }
     else {
-        ap_rputs("<p>No mirror is configured. A <code>ProxyMirror</code> line makes one.</p>\n", r);
+        ap_rputs("<p>No mirror is configured. Add a <code>ProxyMirror</code> line.</p>\n", r);
     }
     for (i = 0; i < count; i++) {
         mirror_page_put_mirror(r, &views[i], visit->nonce, location);

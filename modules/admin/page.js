@@ -225,9 +225,9 @@ async function json_of(answer) {
 /* Why a response without JSON of the manager has none. */
 function stranger(answer) {
     if (answer.ok || answer.type === "opaqueredirect" || answer.status === 401) {
-        return "you are signed out, or something else responds in place of the manager; load the page anew";
+        return "you are signed out, or something else responds in place of the manager; reload the page";
     }
-    return `the server answers ${answer.status}`;
+    return `the server responds with status ${answer.status}`;
 }
 
 /* The list of mirrors. */
@@ -266,17 +266,17 @@ function update(list) {
     answered = clock.format(new Date());
     reload.classList.toggle("wanted", !same);
     pulse.parentNode.classList.toggle("bad", !same);
-    write(pulse, same ? `Live: figures of ${answered}` : "Mirrors were added or removed since.");
+    write(pulse, same ? `Live: figures of ${answered}` : "Mirrors were added or removed.");
 }
 
 async function ask() {
     try {
         update(await get_mirrors());
     } catch (error) {
-        const why = error.name === "AbortError" || error instanceof TypeError ? "no answer" : error.message;
+        const why = error.name === "AbortError" || error instanceof TypeError ? "no response" : error.message;
         pulse.parentNode.classList.add("bad");
         reload.classList.add("wanted");
-        write(pulse, `Not live${answered ? ` since ${answered}` : ""}: ${why}. It is tried again.`);
+        write(pulse, `Not live${answered ? ` since ${answered}` : ""}: ${why}. Retrying.`);
     }
 }
 
@@ -302,12 +302,12 @@ async function post(form, button) {
         answer = await fetch(form.getAttribute("action"), { ...OURS, method: "POST", body: fields });
         json = await json_of(answer);
     } catch {
-        return "The server did not answer, so it is not known whether that was done.";
+        return "The server did not respond; the change may have been made or not.";
     }
     if (answer.ok && json?.name === mirror) {
         return null;
     }
-    return json?.error ?? `Nothing shows that this was done: ${stranger(answer)}.`;
+    return json?.error ?? `The change was not confirmed: ${stranger(answer)}.`;
 }
 
 async function change(form, button) {
@@ -323,7 +323,7 @@ async function change(form, button) {
         }
         await ask();
     }
-    write(said, error === null ? `${button.textContent}: done, in force now.` : `${button.textContent}: ${error}`);
+    write(said, error === null ? `${button.textContent}: done, now in effect.` : `${button.textContent}: ${error}`);
     if (!button.offsetParent) { // it has gone, as another fits now; stay near for the keyboard
         form.parentNode.querySelector("form:not([hidden]) button").focus();
     }

@@ -189,7 +189,7 @@ class Chart {
         this.line.setAttribute("visibility", bin === null ? "hidden" : "visible");
         if (bin === null || !this.rates) {
             const filling = this.full ? "" : "The chart fills while this page is open. ";
-            write(this.readout, `${filling}Point at the chart, or use the arrow keys in it, to read a moment.`);
+            write(this.readout, `${filling}Point at the chart, or use the arrow keys, to read the values of a moment.`);
             return;
         }
         const x = this.left + ((bin + 0.5) / Chart.BINS) * this.width;
@@ -200,7 +200,7 @@ class Chart {
             .filter(([, rates]) => rates[bin] > 0)
             .map(([outcome, rates]) => `${this.label_of(outcome)} ${rate_text(rates[bin])}/s`);
         const known = Object.values(this.rates).some((rates) => !Number.isNaN(rates[bin]));
-        const what = parts.length ? parts.join(", ") : known ? "no requests" : "not seen by this page";
+        const what = parts.length ? parts.join(", ") : known ? "no requests" : "no data";
         write(this.readout, `${ago_text((Chart.BINS - bin) * BIN)}: ${what}`);
     }
 

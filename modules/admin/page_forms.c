@@ -33,14 +33,14 @@ static void put_switch(const form_t *form)
 
     open_form(form, apr_pstrcat(form->r->pool, " data-field=\"enabled\"", HIDDEN(!enabled), NULL),
               "set");
-    ap_rputs("<button name=\"enabled\" value=\"false\" title=\"Make no more "
-             "copies\">Disable</button></form>\n",
-             form->r);
+    ap_rputs(
+        "<button name=\"enabled\" value=\"false\" title=\"Stop copying\">Disable</button></form>\n",
+        form->r);
     open_form(form, apr_pstrcat(form->r->pool, " data-field=\"disabled\"", HIDDEN(enabled), NULL),
               "set");
-    ap_rputs("<button name=\"enabled\" value=\"true\" title=\"Make copies "
-             "again\">Enable</button></form>\n",
-             form->r);
+    ap_rputs(
+        "<button name=\"enabled\" value=\"true\" title=\"Resume copying\">Enable</button></form>\n",
+        form->r);
 }
 
 static void put_sample(const form_t *form)
@@ -85,8 +85,7 @@ static void put_reset(const form_t *form)
               apr_pstrcat(form->r->pool, " data-field=\"overridden\"",
                           HIDDEN(!form->view->settings->overridden), NULL),
               "reset");
-    ap_rputs("<button>Reset</button><small>to what the configuration file says</small></form>\n",
-             form->r);
+    ap_rputs("<button>Reset</button><small>to the configuration file</small></form>\n", form->r);
 }
 
 void mirror_page_put_forms(request_rec *r, const mirror_view_t *view, const char *nonce,
@@ -102,7 +101,7 @@ void mirror_page_put_forms(request_rec *r, const mirror_view_t *view, const char
     form.nonce = apr_pstrcat(r->pool, "<input type=\"hidden\" name=\"nonce\" value=\"",
                              ap_escape_html(r->pool, nonce), "\">", NULL);
     ap_rvputs(r, "<section class=\"change\" aria-label=\"Change ", name,
-              "\">\n<h3>Change <small>in force with the next request, without a "
+              "\">\n<h3>Change <small>applies to the next request, without a "
               "restart</small></h3>\n<div>\n",
               NULL);
     put_switch(&form);

@@ -50,7 +50,7 @@ static void put_meaning(request_rec *r, const mirror_view_t *view)
         ap_rvputs(r, "<span data-when=\"", mirror_view_state_name((mirror_view_state_e)i), "\"",
                   HIDDEN(i != (int)view->state), ">", mirror_page_states[i].meaning, NULL);
         if (i == MIRROR_VIEW_DOWN) {
-            ap_rputs(" Next try: ", r);
+            ap_rputs(" Next retry: ", r);
             put_time(r, "down_until", view->down_until);
         }
         ap_rputs("</span>", r);
@@ -68,7 +68,7 @@ static void put_heading(request_rec *r, const mirror_view_t *view)
     ap_rvputs(r, "<div class=\"heading\"><h2>", ap_escape_html(p, mirror->name), "</h2>", NULL);
     mirror_page_put_state(r, view->state);
     ap_rvputs(r, "<span class=\"changed\" data-field=\"overridden\"",
-              HIDDEN(!view->settings->overridden), ">Changed while running</span></div>\n", NULL);
+              HIDDEN(!view->settings->overridden), ">Changed by the manager</span></div>\n", NULL);
     put_meaning(r, view);
     ap_rvputs(r, "<p class=\"route\">Requests for <code>",
               ap_escape_html(p, mirror->scope[0] ? mirror->scope : "/"), "</code> on <code>",
@@ -94,22 +94,21 @@ static void put_figures(request_rec *r, const mirror_view_t *view)
     const mirror_cell_t *sum = &view->totals.sum;
 
     ap_rputs("<dl class=\"figures\">\n", r);
-    put_figure(r, "p50", "Typical answer",
-               "Half of all copies were answered in this time or less (the median)",
+    put_figure(r, "p50", "Typical response",
+               "Half of all copies had a response within this time (median)",
                mirror_page_ms(p, mirror_cell_quantile(sum, 0.5)));
-    put_figure(r, "p90", "90% answered in", "Nine of ten copies were answered in this time or less",
+    put_figure(r, "p90", "90% within", "Nine of ten copies had a response within this time",
                mirror_page_ms(p, mirror_cell_quantile(sum, 0.9)));
-    put_figure(r, "p99", "99% answered in", "99 of 100 copies were answered in this time or less",
+    put_figure(r, "p99", "99% within", "99 of 100 copies had a response within this time",
                mirror_page_ms(p, mirror_cell_quantile(sum, 0.99)));
-    put_figure(r, "queued", "Waiting", "Copies that wait to be sent",
+    put_figure(r, "queued", "Queued", "Copies that wait for a connection",
                mirror_page_count(p, view->totals.queued));
-    put_figure(r, "in_flight", "On the way",
-               "Copies that are being sent, or whose answer is not there yet",
+    put_figure(r, "in_flight", "In flight",
+               "Copies that were sent and have no complete response yet",
                mirror_page_count(p, sum->in_flight));
     put_figure(r, "connections", "Connections", "Open connections to the mirror",
                mirror_page_count(p, sum->connections));
-    put_figure(r, "bytes", "Memory", "What copies take in memory now",
-               mirror_page_bytes(p, sum->bytes));
+    put_figure(r, "bytes", "Memory", "Current memory of copies", mirror_page_bytes(p, sum->bytes));
     ap_rputs("</dl>\n", r);
 }
 
@@ -149,7 +148,7 @@ static void put_limit(request_rec *r, const mirror_view_t *view)
               ">Used up. The next window opens: ", NULL);
     put_time(r, "closed_until", view->limit.closed_until);
     ap_rvputs(r, "</span> <span data-field=\"fallback\"", HIDDEN(!view->limit.fallback),
-              ">Redis does not answer: limit_fallback is in force.</span></p>\n</section>\n", NULL);
+              ">Redis does not respond: limit_fallback applies.</span></p>\n</section>\n", NULL);
 }
 
 /* ---- outcomes ---- */
@@ -177,16 +176,14 @@ static void put_outcomes(request_rec *r, const mirror_view_t *view)
 {
     int i;
 
-    ap_rvputs(r,
-              "<div class=\"what\">\n<figure class=\"chart live\">"
-              "<figcaption>Requests per second, by what became of their copies</figcaption>"
-              "<div data-field=\"chart\"></div></figure>\n"
-              "<table class=\"outcomes\">\n<caption class=\"unseen\">What became of the "
-              "copies</caption>\n<thead><tr>"
-              "<th scope=\"col\">What became of the copies</th><th scope=\"col\" class=\"n "
-              "live\">per second</th>"
-              "<th scope=\"col\" class=\"n\">total</th></tr></thead>\n<tbody>\n",
-              NULL);
+    ap_rvputs(
+        r,
+        "<div class=\"what\">\n<figure class=\"chart live\"><figcaption>Requests per second, by "
+        "outcome</figcaption><div data-field=\"chart\"></div></figure>\n<table "
+        "class=\"outcomes\">\n<caption class=\"unseen\">Outcomes of the "
+        "copies</caption>\n<thead><tr><th scope=\"col\">Outcome</th><th scope=\"col\" class=\"n "
+        "live\">per second</th><th scope=\"col\" class=\"n\">total</th></tr></thead>\n<tbody>\n",
+        NULL);
     for (i = 0; i < MIRROR_OUTCOME_COUNT; i++) {
         put_outcome(r, view, (mirror_outcome_e)i);
     }
@@ -199,7 +196,7 @@ static void put_responses(request_rec *r, const mirror_view_t *view)
     static const char *const classes[] = { "1xx", "2xx", "3xx", "4xx", "5xx" };
     int i;
 
-    ap_rputs("<p class=\"responses\">Statuses that the mirror answered with:", r);
+    ap_rputs("<p class=\"responses\">Statuses of the mirror's responses:", r);
     for (i = 0; i < 5; i++) {
         apr_uint64_t n = view->totals.sum.responses[i];
 
@@ -215,9 +212,9 @@ static void put_settings(request_rec *r, const mirror_settings_t *settings)
 {
     const mirror_attribute_t *row;
 
-    ap_rputs("<details><summary>All settings</summary>\n<table class=\"settings\">"
-             "<caption class=\"unseen\">Settings in force</caption>\n<thead class=\"unseen\"><tr>"
-             "<th scope=\"col\">Attribute</th><th scope=\"col\">Value</th></tr></thead>\n<tbody>\n",
+    ap_rputs("<details><summary>All settings</summary>\n<table class=\"settings\"><caption "
+             "class=\"unseen\">Current settings</caption>\n<thead class=\"unseen\"><tr><th "
+             "scope=\"col\">Attribute</th><th scope=\"col\">Value</th></tr></thead>\n<tbody>\n",
              r);
     for (row = mirror_attributes; row->name != NULL; row++) {
         const char *value;

@@ -21,57 +21,61 @@
 
 const mirror_page_outcome_t mirror_page_outcomes[MIRROR_OUTCOME_COUNT] = {
     [MIRROR_OUTCOME_MIRRORED] = { "sent", PLAIN, "Copied",
-                                  "The mirror got the copy and answered it in full." },
-    [MIRROR_OUTCOME_DISABLED] = { "chosen", PLAIN, "Switched off",
+                                  "The complete response of the mirror was read." },
+    [MIRROR_OUTCOME_DISABLED] = { "chosen", PLAIN, "Disabled",
                                   "The mirror was disabled, so no copy was made." },
     [MIRROR_OUTCOME_FILTERED] = { "chosen", UP, "Filtered out",
-                                  "The settings methods, expr or status leave such requests out." },
+                                  "The setting methods, expr or status excluded the request." },
     [MIRROR_OUTCOME_SAMPLED_OUT] = { "chosen", DOTS, "Not in the sample",
-                                     "Only a share of the requests is copied, and this one was not "
-                                     "in it." },
-    [MIRROR_OUTCOME_LOOPED] = { "chosen", GRID, "Came back",
-                                "It was itself a copy that this server had sent." },
-    [MIRROR_OUTCOME_UPGRADE] = { "chosen", UPRIGHT, "Websocket", "Websockets are never copied." },
+                                     "Only a share of the requests is copied (sample_ratio); this "
+                                     "one is not in it." },
+    [MIRROR_OUTCOME_LOOPED] = { "chosen", GRID, "Loop",
+                                "The request was a copy that this server had sent." },
+    [MIRROR_OUTCOME_UPGRADE] = { "chosen", UPRIGHT, "Websocket",
+                                 "Websocket handshakes are never copied." },
     [MIRROR_OUTCOME_LIMITED] = { "limit", ACROSS, "Over the limit",
-                                 "As many copies as the limit allows had left in this time "
-                                 "window." },
+                                 "The limit of this time window was used up." },
     [MIRROR_OUTCOME_TOO_LARGE] = { "room", PLAIN, "Body too large",
                                    "The body was longer than max_body allows." },
     [MIRROR_OUTCOME_INCOMPLETE] = { "room", DOTS, "Body incomplete",
-                                    "The client broke the request off." },
+                                    "The client aborted the request, or the body was not "
+                                    "available." },
     [MIRROR_OUTCOME_QUEUE_FULL] = { "room", GRID, "Queue full",
-                                    "Too many copies were waiting: the mirror is slower than "
-                                    "requests come in." },
+                                    "Too many copies were pending: the mirror is slower than the "
+                                    "requests arrive." },
     [MIRROR_OUTCOME_MEMORY_FULL] = { "room", DOWN, "Memory full",
                                      "The memory or disk for copies (ProxyMirrorMemory, "
                                      "ProxyMirrorSpool) was used up." },
-    [MIRROR_OUTCOME_UNREACHABLE] = { "failed", UP, "Not reachable",
-                                     "The mirror's name was not found, or nothing accepts "
-                                     "connections there." },
+    [MIRROR_OUTCOME_UNREACHABLE] = { "failed", UP, "Unreachable",
+                                     "The DNS lookup or the connection failed, or the mirror still "
+                                     "counted as down." },
     [MIRROR_OUTCOME_TLS_FAILED] = { "failed", GRID, "TLS failed",
-                                    "No encrypted connection: the handshake or a certificate was "
-                                    "not accepted." },
-    [MIRROR_OUTCOME_TIMED_OUT] = { "failed", DOTS, "Too slow",
-                                   "The answer was not complete within the timeout." },
-    [MIRROR_OUTCOME_BROKEN] = { "failed", DOWN, "Broken off",
-                                "The mirror closed the connection, or its answer was not HTTP." },
-    [MIRROR_OUTCOME_LIMIT_FAILED] = { "limit", DOWN, "Redis silent",
-                                      "Redis, where the limit is counted, did not answer." },
-    [MIRROR_OUTCOME_SHUT_DOWN] = { "failed", UPRIGHT, "Server stopped",
-                                   "A process of this server ended before the copy was sent." },
+                                    "The TLS handshake failed or timed out, or a certificate was "
+                                    "rejected." },
+    [MIRROR_OUTCOME_TIMED_OUT] = { "failed", DOTS, "Timed out",
+                                   "No complete response arrived within the timeout." },
+    [MIRROR_OUTCOME_BROKEN] = { "failed", DOWN, "Broken",
+                                "The mirror closed the connection, or its response was not valid "
+                                "HTTP." },
+    [MIRROR_OUTCOME_LIMIT_FAILED] = { "limit", DOWN, "Redis failed",
+                                      "Redis, which counts the limit, did not respond." },
+    [MIRROR_OUTCOME_SHUT_DOWN] = { "failed", UPRIGHT, "Shut down",
+                                   "The child process ended before the copy was sent." },
 };
 
 const mirror_page_state_t mirror_page_states[MIRROR_VIEW_STATES] = {
     [MIRROR_VIEW_UP] = { "\xe2\x97\x8f", "Up", "Copies are being sent." },
-    [MIRROR_VIEW_READY] = { "\xe2\x97\x8b", "Ready", "Nothing was sent yet." },
+    [MIRROR_VIEW_READY] = { "\xe2\x97\x8b", "Ready", "No copy was sent yet." },
     [MIRROR_VIEW_LIMITED] = { "\xe2\x97\x86", "Limit reached",
-                              "No more copies until the next time window." },
+                              "No copies are sent until the next time window." },
     [MIRROR_VIEW_DOWN] = { "\xe2\x96\xb2", "Down",
-                           "It cannot be reached. Copies are dropped; it is tried again." },
+                           "The mirror is unreachable. Copies are dropped until a retry "
+                           "succeeds." },
     [MIRROR_VIEW_DISABLED] = { "\xe2\x96\xa0", "Disabled",
-                               "No copies are made. Clients notice nothing of it." },
+                               "No copies are made. Clients are not affected." },
     [MIRROR_VIEW_OFF] = { "\xe2\x96\xa1", "Off",
-                          "It sees no request: the error log says why (ProxyMirrorSlots)." },
+                          "The mirror receives no copies; the error log has the reason "
+                          "(ProxyMirrorSlots)." },
 };
 
 /* ---- one mirror ---- */

@@ -107,10 +107,9 @@ static void put_begin(request_rec *r, int table)
     ap_rputs("<hr />\n<h1>Proxy Mirror Status</h1>\n\n", r);
     ap_rputs(table ? "<table "
                      "border=\"0\">\n<tr><th>Mirror</th><th>Server</th><th>Scope</th><th>Host</"
-                     "th><th>State</th>"
-                     "<th>Seen</th><th>Mirrored</th><th>Other outcomes</th><th>Queued</th><th>In "
-                     "flight</th>"
-                     "<th>Conns</th><th>p50 ms</th><th>p99 ms</th></tr>\n"
+                     "th><th>State</th><th>Seen</th><th>Mirrored</th><th>Other "
+                     "outcomes</th><th>Queued</th><th>In flight</th><th>Connections</th><th>p50 "
+                     "ms</th><th>p99 ms</th></tr>\n"
                    : "<p>Mirror | server | scope | host | state | seen | mirrored | other outcomes "
                      "| queued | in flight | "
                      "connections | p50 ms | p99 ms</p>\n<ul>\n",

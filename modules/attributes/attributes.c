@@ -19,28 +19,31 @@
 #define YEAR     (365 * 24 * 3600)
 #define GIGABYTE ((apr_int64_t)1 << 30)
 
-#define RULE(type, min, max, needed, choices, refuse)                                              \
+#define RULE(type, min, max, allowed, choices, refuse)                                             \
     {                                                                                              \
-        &mirror_value_##type, min, max, needed, choices, refuse                                    \
+        &mirror_value_##type, min, max, allowed, choices, refuse                                   \
     }
-#define BOOL RULE(bool, 0, 0, "true or false (in a directive also on or off) is needed", NULL, NULL)
-#define NUMBER(min, max, text)                                                                     \
-    RULE(number, min, max, "a whole number, " text ", is needed", NULL, NULL)
-#define SIZE(max, text)                                                                            \
-    RULE(size, 0, max, "a size such as 64K or 1M, " text ", is needed", NULL, NULL)
+
+#define BOOL RULE(bool, 0, 0, "must be true or false (in a directive, also on or off)", NULL, NULL)
+
+#define NUMBER(min, max, text) RULE(number, min, max, "must be an integer from " text, NULL, NULL)
+
+#define SIZE(max, text) RULE(size, 0, max, "must be a size such as 64K or 1M, " text, NULL, NULL)
+
 #define TIME(min, text)                                                                            \
-    RULE(time, min, WEEK,                                                                          \
-         "a time such as 500ms, 2s or 1.5min, " text " and at most 168h, is needed", NULL, NULL)
-#define CHOICE(words, text)            RULE(choice, 0, 0, text " is needed", words, NULL)
+    RULE(time, min, WEEK, "must be a time such as 500ms, 2s or 1.5min, from " text " to 168h",     \
+         NULL, NULL)
+#define CHOICE(words, text)            RULE(choice, 0, 0, "must be " text, words, NULL)
 #define STRING(min, max, refuse, text) RULE(string, min, max, text, NULL, refuse)
-#define TARGET                         RULE(target, 0, 0, TARGET_NEEDED, NULL, NULL)
+#define TARGET                         RULE(target, 0, 0, TARGET_ALLOWED, NULL, NULL)
 #define SECRET(max, text)              RULE(secret, 1, max, text, NULL, NULL)
 #define LIST(min, max, refuse, text)   RULE(list, min, max, text, NULL, refuse)
-#define EXPR(text)                     RULE(string, 1, 4096, text " of 1 to 4096 characters is needed", NULL, NULL)
-#define TARGET_NEEDED                                                                              \
-    "http:// or https:// with a host name, IPv4 address or [IPv6 address], and optionally a "      \
-    "port, 1 to 65535, or "                                                                        \
-    "in a directive unix:/path|http://name, is needed"
+
+#define EXPR(text) RULE(string, 1, 4096, "must be " text " of 1 to 4096 characters", NULL, NULL)
+
+#define TARGET_ALLOWED                                                                             \
+    "must be http:// or https:// with a host name, IPv4 address or [IPv6 address] and an "         \
+    "optional port from 1 to 65535, or in a directive unix:/path|http://name"
 
 static const char *refuse_name(const char *text);
 
@@ -53,9 +56,9 @@ static const char *const fallback_words[] = { "local", "mirror", "drop", NULL };
 
 #define RATIO                                                                                      \
     RULE(ratio, 0, MIRROR_RATIO_ALL,                                                               \
-         "a number, 0 to 1 (in a directive also 0% to 100%), is needed", NULL, NULL)
+         "must be a number from 0 to 1 (in a directive, also 0% to 100%)", NULL, NULL)
 #define HOST_HEADER                                                                                \
-    RULE(host, 0, 0, "preserve, target, or a host name or address and perhaps a port, is needed",  \
+    RULE(host, 0, 0, "must be preserve, target, or a host name or address with an optional port",  \
          host_words, NULL)
 #define LIMITED "enable_limit_count=true"
 #define REMOTE  "policy=redis|redis-cluster"
@@ -64,19 +67,20 @@ const mirror_attribute_t mirror_attributes[] = {
     { "host", FIELD(target), TARGET, NULL, MIRROR_ATTRIBUTE_NO_WORD | MIRROR_ATTRIBUTE_NO_DEFAULT,
       NULL },
     { "name", FIELD(name),
-      STRING(1, 64, refuse_name, "letters, digits, '.', '_' and '-', 1 to 64 of them, are needed"),
-      NULL, MIRROR_ATTRIBUTE_NO_DEFAULT | MIRROR_ATTRIBUTE_NO_JSON, NULL },
+      STRING(1, 64, refuse_name, "must be 1 to 64 letters, digits, '.', '_' or '-'"), NULL,
+      MIRROR_ATTRIBUTE_NO_DEFAULT | MIRROR_ATTRIBUTE_NO_JSON, NULL },
     { "enabled", FIELD(enabled), BOOL, "true", 0, NULL },
     { "expr", FIELD(expr), EXPR("an expression"), NULL, 0, NULL },
     { "sample_ratio", FIELD(sample_ratio), RATIO, "1", 0, NULL },
     { "sample_key", FIELD(sample_key), EXPR("a string expression"), NULL, 0, "sample_ratio" },
     { "methods", FIELD(methods),
-      LIST(1, 64, mirror_value_refuse_method, "methods such as GET,POST, in capitals, are needed"),
+      LIST(1, 64, mirror_value_refuse_method,
+           "must be a list of methods in upper case, such as GET,POST"),
       NULL, 0, NULL },
     { "body", FIELD(body), BOOL, "on", 0, NULL },
     { "max_body", FIELD(max_body), SIZE(1024 * GIGABYTE, "at most 1024G"), "1M", 0, "body=true" },
     { "path", FIELD(path),
-      STRING(1, 4096, mirror_value_refuse_path, "a path that starts with / is needed"), NULL, 0,
+      STRING(1, 4096, mirror_value_refuse_path, "must be a path that starts with /"), NULL, 0,
       NULL },
     { "path_concat_mode", FIELD(path_concat_mode), CHOICE(path_words, "replace or prefix"),
       "replace", 0, "path" },
@@ -84,17 +88,18 @@ const mirror_attribute_t mirror_attributes[] = {
     { "uri", FIELD(uri), CHOICE(uri_words, "client or backend"), "client", 0, NULL },
     { "when", FIELD(when), CHOICE(when_words, "response or request"), "response", 0, NULL },
     { "status", FIELD(status),
-      LIST(1, 404, mirror_value_refuse_status, "statuses such as 2xx,404, 200 to 599, are needed"),
+      LIST(1, 404, mirror_value_refuse_status,
+           "must be a list of statuses from 200 to 599, such as 2xx,404"),
       NULL, 0, NULL },
     { "copies", FIELD(copies), NUMBER(1, 100, "1 to 100"), "1", 0, NULL },
-    { "connect_timeout", FIELD(connect_timeout), TIME(MILLISECOND, "more than 0"), "2s", 0, NULL },
-    { "timeout", FIELD(timeout), TIME(MILLISECOND, "more than 0"), "10s", 0, NULL },
-    { "keepalive", FIELD(keepalive), TIME(0, "0 or more"), "60s", 0, NULL },
+    { "connect_timeout", FIELD(connect_timeout), TIME(MILLISECOND, "1ms"), "2s", 0, NULL },
+    { "timeout", FIELD(timeout), TIME(MILLISECOND, "1ms"), "10s", 0, NULL },
+    { "keepalive", FIELD(keepalive), TIME(0, "0"), "60s", 0, NULL },
     { "max_connections", FIELD(max_connections), NUMBER(1, 65535, "1 to 65535"), "64", 0, NULL },
     { "pipeline", FIELD(pipeline), NUMBER(1, 100, "1 to 100"), "1", 0, NULL },
     { "max_queue", FIELD(max_queue), NUMBER(0, APR_INT32_MAX, "0 to 2147483647"), "1024", 0, NULL },
-    { "retry", FIELD(retry), TIME(0, "0 or more"), "10s", 0, NULL },
-    { "ttl", FIELD(ttl), TIME(0, "0 or more"), "60s", 0, NULL },
+    { "retry", FIELD(retry), TIME(0, "0"), "10s", 0, NULL },
+    { "ttl", FIELD(ttl), TIME(0, "0"), "60s", 0, NULL },
     { "enable_limit_count", FIELD(enable_limit_count), BOOL, "false", 0, NULL },
     { "count", FIELD(count), NUMBER(1, APR_INT32_MAX, "1 to 2147483647"), "1", 0, LIMITED },
     { "time_window", FIELD(time_window), NUMBER(1, YEAR, "1 to 31536000 (seconds)"), "60", 0,
@@ -106,25 +111,25 @@ const mirror_attribute_t mirror_attributes[] = {
       "local", 0, REMOTE },
     { "redis_host", FIELD(redis_host),
       STRING(1, 253, mirror_limit_settings_refuse_host,
-             "a host name, IPv4 or IPv6 address is needed"),
+             "must be a host name, an IPv4 address or an IPv6 address"),
       NULL, 0, "policy=redis" },
     { "redis_port", FIELD(redis_port), NUMBER(1, 65535, "1 to 65535"), "6379", 0, "policy=redis" },
     { "redis_username", FIELD(redis_username),
-      STRING(1, 255, NULL, "a user name, 1 to 255 characters, is needed"), NULL, 0, REMOTE },
+      STRING(1, 255, NULL, "must be a user name of 1 to 255 characters"), NULL, 0, REMOTE },
     { "redis_password", FIELD(redis_password),
-      SECRET(1024, "a password, or exec:/path/to/program, is needed"), NULL, 0, REMOTE },
-    { "redis_database", FIELD(redis_database), NUMBER(0, APR_INT32_MAX, "0 or more"), "0", 0,
+      SECRET(1024, "must be a password or exec:/path/to/program"), NULL, 0, REMOTE },
+    { "redis_database", FIELD(redis_database), NUMBER(0, APR_INT32_MAX, "0 to 2147483647"), "0", 0,
       "policy=redis" },
     { "redis_timeout", FIELD(redis_timeout), NUMBER(1, 3600000, "1 to 3600000 (milliseconds)"),
       "1000", 0, REMOTE },
     { "redis_ssl", FIELD(redis_ssl), BOOL, "false", 0, REMOTE },
     { "redis_key_prefix", FIELD(redis_key_prefix),
-      STRING(0, 255, NULL, "at most 255 characters are needed"), "proxy-mirror:v1:", 0, REMOTE },
+      STRING(0, 255, NULL, "must be at most 255 characters"), "proxy-mirror:v1:", 0, REMOTE },
     { "redis_cluster_nodes", FIELD(redis_cluster_nodes),
-      LIST(2, 1000, mirror_limit_settings_refuse_node, "two or more host:port are needed"), NULL, 0,
+      LIST(2, 1000, mirror_limit_settings_refuse_node, "must be two or more host:port"), NULL, 0,
       "policy=redis-cluster" },
     { "redis_cluster_name", FIELD(redis_cluster_name),
-      STRING(1, 255, NULL, "a name, 1 to 255 characters, is needed"), NULL, 0,
+      STRING(1, 255, NULL, "must be a name of 1 to 255 characters"), NULL, 0,
       "policy=redis-cluster" },
     { NULL, 0, { NULL, 0, 0, NULL, NULL, NULL }, NULL, 0, NULL }
 };
@@ -298,21 +303,21 @@ static const char *set_word(mirror_settings_t *settings, const char *word, unsig
     const mirror_attribute_t *row = mirror_attributes_find(name);
 
     if (!value) {
-        return apr_pstrcat(pool, "attributes: attribute=value is needed; got ",
+        return apr_pstrcat(pool, "attributes: must be attribute=value, got ",
                            mirror_value_quote(word, pool), NULL);
     }
     if (!row) {
-        return apr_pstrcat(pool, "attributes: one of ", list_names(forbidden, pool),
-                           " is needed; got ", mirror_value_quote(name, pool), NULL);
+        return apr_pstrcat(pool, "attributes: must be one of ", list_names(forbidden, pool),
+                           ", got ", mirror_value_quote(name, pool), NULL);
     }
     if (row->flags & forbidden & MIRROR_ATTRIBUTE_NO_DEFAULT) {
-        return about(row, "is each mirror's own, so it cannot be given as a default", pool);
+        return about(row, "must be set for each mirror, not as a default", pool);
     }
     if (row->flags & forbidden) {
-        return about(row, "is given by the URL, the first word, and not as an attribute", pool);
+        return about(row, "must be set by the URL, the first argument, not as an attribute", pool);
     }
     if (settings->set & mirror_attributes_bit(row)) {
-        return about(row, "may be given once; got it twice", pool);
+        return about(row, "must be set once, got it twice", pool);
     }
     return set_text(settings, row, value + 1, pool);
 }
@@ -336,7 +341,7 @@ const char *mirror_attributes_next_word(const char **word, const char **line, ap
         if (quote && *p == quote) {
             quote = 0;
             if (p[1] && !apr_isspace(p[1])) {
-                return apr_pstrcat(pool, "a blank is needed behind a closing quote; got ",
+                return apr_pstrcat(pool, "quotes: must be followed by a space, got ",
                                    quote_name(start, pool), NULL);
             }
         }
@@ -352,9 +357,8 @@ const char *mirror_attributes_next_word(const char **word, const char **line, ap
     }
     *out = '\0';
     *line = p;
-    return quote
-               ? apr_pstrcat(pool, "a closing quote is needed; got ", quote_name(start, pool), NULL)
-               : NULL;
+    return quote ? apr_pstrcat(pool, "quotes: must be closed, got ", quote_name(start, pool), NULL)
+                 : NULL;
 }
 
 const char *mirror_attributes_set_line(mirror_settings_t *settings, const char *line,
@@ -378,11 +382,12 @@ const char *mirror_attributes_find_json(const mirror_attribute_t **row, const ch
 {
     *row = mirror_attributes_find(name);
     if (!*row) {
-        return apr_pstrcat(pool, "attributes: one of ", list_names(MIRROR_ATTRIBUTE_NO_JSON, pool),
-                           " is needed; got ", mirror_value_quote(name, pool), NULL);
+        return apr_pstrcat(pool, "attributes: must be one of ",
+                           list_names(MIRROR_ATTRIBUTE_NO_JSON, pool), ", got ",
+                           mirror_value_quote(name, pool), NULL);
     }
     return (*row)->flags & MIRROR_ATTRIBUTE_NO_JSON
-               ? about(*row, "can be set in the configuration file only", pool)
+               ? about(*row, "must be set in the configuration file", pool)
                : NULL;
 }
 

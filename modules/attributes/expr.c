@@ -43,7 +43,7 @@ static const char *refuse_unscannable(const char *text)
             depth--;
         }
         else if (depth && (*text == '"' || *text == '\'')) {
-            return "in %{...:...} a quote needs a backslash before it";
+            return "a quote in %{...:...} must be preceded by a backslash";
         }
     }
     return NULL;
@@ -90,13 +90,13 @@ static void tell(request_rec *r, mirror_lane_t *lane, mirror_expr_e which, const
 {
     static const char *const names[] = { "expr", "sample_key", "ProxyMirrorHeader" };
     static const char *const results[] = { "the request is not copied", "the request is not copied",
-                                           "the header stays as it is" };
+                                           "the header is not changed" };
 
     if (apr_atomic_xchg32(&lane->told[which], 1) == 0) {
-        ap_log_rerror(
-            APLOG_MARK, APLOG_ERR, 0, r,
-            "PM0310: mirror %s: %s: the expression fails: %s; %s, and this is not logged again",
-            lane->mirror->name, names[which], why, results[which]);
+        ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, r,
+                      "PM0310: mirror %s: %s: evaluation of the expression failed: %s; %s; further "
+                      "failures are not logged",
+                      lane->mirror->name, names[which], why, results[which]);
     }
 }
 
@@ -111,7 +111,7 @@ int mirror_expr_holds(request_rec *r, const ap_expr_info_t *expr, mirror_lane_t 
     holds = ap_expr_exec(r, expr, &why);
     r->log = log;
     if (why || holds < 0) {
-        tell(r, lane, which, why ? why : "no reason is given");
+        tell(r, lane, which, why ? why : "no reason given");
         return 0;
     }
     return holds;
@@ -128,7 +128,7 @@ const char *mirror_expr_string(request_rec *r, const ap_expr_info_t *expr, ap_re
                    : ap_expr_str_exec(r, expr, &why);
     r->log = log;
     if (why || !string) {
-        tell(r, lane, which, why ? why : "no reason is given");
+        tell(r, lane, which, why ? why : "no reason given");
         return NULL;
     }
     return string;

@@ -29,14 +29,14 @@ const char *mirror_limit_settings_refuse_node(const char *text)
     apr_size_t i;
 
     if (mirror_authority_split(&node, text) || !node.port) {
-        return "one has no valid port";
+        return "a node has no valid port";
     }
     for (i = 0; i < node.length; i++) {
         if (!apr_isalnum(node.host[i]) && !strchr(node.is_bracketed ? ":." : "._-", node.host[i])) {
-            return "one has a malformed host";
+            return "a node has a malformed host";
         }
     }
-    return !node.length || node.length > 255 ? "one has a malformed host" : NULL;
+    return !node.length || node.length > 255 ? "a node has a malformed host" : NULL;
 }
 
 /* ---- identity ---- */

@@ -19,7 +19,7 @@ static const char *refuse_status_of_request(const mirror_settings_t *settings, a
 {
     (void)pool;
     return settings->status && settings->when == MIRROR_WHEN_REQUEST
-               ? "status: when=response is needed with it; got when=request"
+               ? "status: must be used with when=response, got when=request"
                : NULL;
 }
 
@@ -32,8 +32,8 @@ static const char *need_server(const mirror_settings_t *settings, apr_pool_t *po
 {
     (void)pool;
     return has_policy(settings, "redis") && !settings->redis_host
-               ? "redis_host: a host name, IPv4 or IPv6 address is needed with policy=redis; got "
-                 "nothing"
+               ? "redis_host: must be a host name, an IPv4 address or an IPv6 address with "
+                 "policy=redis, got nothing"
                : NULL;
 }
 
@@ -44,12 +44,12 @@ static const char *need_cluster(const mirror_settings_t *settings, apr_pool_t *p
         return NULL;
     }
     if (!settings->redis_cluster_nodes) {
-        return "redis_cluster_nodes: two or more host:port are needed with policy=redis-cluster; "
-               "got nothing";
+        return "redis_cluster_nodes: must be two or more host:port with policy=redis-cluster, got "
+               "nothing";
     }
     return settings->redis_cluster_name
                ? NULL
-               : "redis_cluster_name: a name is needed with policy=redis-cluster; got nothing";
+               : "redis_cluster_name: must be a name with policy=redis-cluster, got nothing";
 }
 
 /* A generated name may differ between nodes, and with it the counter. */
@@ -57,9 +57,9 @@ static const char *need_name(const mirror_settings_t *settings, apr_pool_t *pool
 {
     return settings->enable_limit_count && !has_policy(settings, "local") &&
                    !mirror_attributes_is_set(settings, mirror_attributes_find("name"))
-               ? apr_pstrcat(pool, "name: a name is needed with policy=",
+               ? apr_pstrcat(pool, "name: must be set with policy=",
                              mirror_limit_settings_policies[settings->policy],
-                             ", as nodes share the count by it; got nothing", NULL)
+                             ", got nothing (nodes share a count by name)", NULL)
                : NULL;
 }
 
@@ -67,7 +67,7 @@ static const char *need_password(const mirror_settings_t *settings, apr_pool_t *
 {
     (void)pool;
     return settings->redis_username && !settings->redis_password
-               ? "redis_password: a password is needed with redis_username; got nothing"
+               ? "redis_password: must be a password if redis_username is set, got nothing"
                : NULL;
 }
 

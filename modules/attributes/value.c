@@ -13,10 +13,11 @@
 #include "attributes/value.h"
 
 #define NOT_UTF8                                                                                   \
-    "it is not UTF-8; write other bytes as %XX in a path, by their codes in a regular expression"
+    "it is not UTF-8; write other bytes as %XX in a path, or as escape sequences in a regular "    \
+    "expression"
 #define GIVEN_MAX 64 /* maximum length of user input that a message repeats */
 
-#define REFUSED "" /* see the rule's `needed` */
+#define REFUSED "" /* see the rule's `allowed` */
 
 /* ---- bool ---- */
 
@@ -151,7 +152,7 @@ static const char *secret_read_json(void *variable, const mirror_value_rule_t *r
         return REFUSED;
     }
     return strncmp(text, "exec:", 5) ? string_read(variable, rule, text, pool)
-                                     : "only the configuration file can give a program";
+                                     : "a program can be set only in the configuration file";
 }
 
 const mirror_value_type_t mirror_value_secret = {
@@ -232,8 +233,8 @@ static const char *given_in_json(const mirror_value_rule_t *rule, yajl_val json,
 static const char *message(const mirror_value_rule_t *rule, const char *name, const char *given,
                            const char *why, apr_pool_t *pool)
 {
-    return *why ? apr_psprintf(pool, "%s: %s; got %s (%s)", name, rule->needed, given, why)
-                : apr_psprintf(pool, "%s: %s; got %s", name, rule->needed, given);
+    return *why ? apr_psprintf(pool, "%s: %s, got %s (%s)", name, rule->allowed, given, why)
+                : apr_psprintf(pool, "%s: %s, got %s", name, rule->allowed, given);
 }
 
 const char *mirror_value_from_text(void *variable, const mirror_value_rule_t *rule,

@@ -24,10 +24,10 @@ struct mirror_value_rule_t {
     const mirror_value_type_t *type;
     /* bounds; number: the value; size: bytes; time: microseconds; string: length; list: words */
     apr_int64_t min, max;
-    const char *needed; /* error message, "a whole number, 1 or more, is needed" */
+    const char *allowed; /* error message, "must be an integer from 1 to 100" */
     /* choice: the allowed words in the order of their numbers; NULL at the end */
     const char *const *choices;
-    /* string: returns NULL if `text` is valid, else the reason; "" = see `needed` */
+    /* string: returns NULL if `text` is valid, else the reason; "" = see `allowed` */
     const char *(*refuse)(const char *text);
 };
 
@@ -86,7 +86,7 @@ const char *mirror_value_refuse_status(const char *text);
 const char *mirror_value_refuse_path(const char *text);
 
 /* Parse `text` into `variable`; allocations are in `pool`. Returns NULL, or an error message such
- * as "count: a whole number, 1 or more, is needed; got 0". On error the variable is unchanged. */
+ * as "count: must be an integer from 1 to 100, got 0". On error the variable is unchanged. */
 const char *mirror_value_from_text(void *variable, const mirror_value_rule_t *rule,
                                    const char *name, const char *text, apr_pool_t *pool);
 

@@ -9,7 +9,7 @@
 #include "attributes/value.h"
 #include "base/mirror.h"
 
-#define REFUSED "" /* see the rule's `needed` */
+#define REFUSED "" /* see the rule's `allowed` */
 
 const char *mirror_value_refuse_method(const char *text)
 {

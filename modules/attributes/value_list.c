@@ -9,7 +9,7 @@
 
 #include "attributes/value.h"
 
-#define REFUSED "" /* see the rule's `needed` */
+#define REFUSED "" /* see the rule's `allowed` */
 
 /* Append one word. Returns NULL, or the reason of the rejection. */
 static const char *add(apr_array_header_t *list, const mirror_value_rule_t *rule, const char *word)
@@ -17,11 +17,11 @@ static const char *add(apr_array_header_t *list, const mirror_value_rule_t *rule
     const char *p;
 
     if (!*word) {
-        return "one is empty";
+        return "an item is empty";
     }
     for (p = word; *p; p++) {
         if (apr_iscntrl(*p) || *p == ',') {
-            return "one has a comma or a control character";
+            return "an item has a comma or a control character";
         }
     }
     APR_ARRAY_PUSH(list, const char *) = word;
@@ -48,7 +48,7 @@ static const char *list_read(void *variable, const mirror_value_rule_t *rule, co
         len = strcspn(text, ",");
         why = add(list, rule, apr_pstrmemdup(pool, text, len));
         if (!why && text[len] == ',' && !text[len + 1]) {
-            why = "one is empty";
+            why = "an item is empty";
         }
     }
     return why ? why : finish(variable, rule, list);

@@ -11,7 +11,7 @@
 #include "base/utf8.h"
 #include "attributes/value.h"
 
-#define REFUSED "" /* see the rule's `needed` */
+#define REFUSED "" /* see the rule's `allowed` */
 
 static int is_within(apr_int64_t value, const mirror_value_rule_t *rule)
 {

@@ -12,7 +12,7 @@
 
 #include "attributes/value.h"
 
-#define REFUSED  "" /* see the rule's `needed` */
+#define REFUSED  "" /* see the rule's `allowed` */
 #define DECIMALS 9  /* 1 is 10^9 */
 #define EXPONENT 99 /* maximum; beyond it, any value but 0 is too large or too small */
 
@@ -89,7 +89,7 @@ static const char *finish(void *variable, const mirror_value_rule_t *rule, const
         return REFUSED;
     }
     if (!value && number->digits) {
-        return "it is less than a billionth, and not 0";
+        return "it is not 0 but rounds to 0";
     }
     *(apr_int64_t *)variable = value;
     return NULL;

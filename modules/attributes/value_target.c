@@ -62,17 +62,17 @@ static const char *read_socket(mirror_target_t *target, const char **text, apr_p
     path = *text + UNIX_LENGTH;
     for (p = path; *p && *p != '|'; p++) {
         if (apr_iscntrl(*p)) {
-            return "the path of its socket is malformed";
+            return "the path of the socket has a control character";
         }
     }
     if (*path != '/' || p == path + 1) {
-        return "the path of its socket is not absolute";
+        return "the path of the socket is not absolute";
     }
     if (!*p) {
-        return "its socket has no |http:// behind it";
+        return "the path of the socket is not followed by |http://";
     }
     if ((apr_size_t)(p - path) > PATH_MAX_LENGTH) {
-        return "the path of its socket is too long";
+        return "the path of the socket is too long";
     }
     target->socket = apr_pstrmemdup(pool, path, (apr_size_t)(p - path));
     *text = p + 1;
@@ -146,7 +146,7 @@ static const char *read_host(mirror_target_t *target, const char *host, int brac
     if (bracketed) {
         if (inet_pton(AF_INET6, host, &v6) != 1 ||
             !inet_ntop(AF_INET6, &v6, address, sizeof(address))) {
-            return "what is in brackets is no IPv6 address";
+            return "the text in brackets is not an IPv6 address";
         }
         target->hostname = apr_pstrdup(pool, address);
         return NULL;
@@ -155,10 +155,10 @@ static const char *read_host(mirror_target_t *target, const char *host, int brac
         return "it has no host";
     }
     if (!is_name(host)) {
-        return "its host name is malformed";
+        return "the host name is malformed";
     }
     if (ends_in_number(host) && inet_pton(AF_INET, host, &v4) != 1) {
-        return "its IPv4 address is malformed";
+        return "the IPv4 address is malformed";
     }
     target->named = !ends_in_number(host) && !target->socket;
     lower = apr_pstrdup(pool, host);
@@ -183,7 +183,7 @@ static const char *target_read(void *variable, const mirror_value_rule_t *rule, 
         return why;
     }
     if (target.socket && strcmp(target.scheme, "http")) {
-        return "a socket is for http:// alone";
+        return "a socket requires http://";
     }
     if ((why = mirror_authority_split(&authority, text)) ||
         (why = read_host(&target, apr_pstrmemdup(pool, authority.host, authority.length),
@@ -211,7 +211,7 @@ static const char *target_read_json(void *variable, const mirror_value_rule_t *r
         return "";
     }
     if (has_socket(YAJL_GET_STRING(json))) {
-        return "only the configuration file can give a socket";
+        return "a socket can be set only in the configuration file";
     }
     return target_read(variable, rule, YAJL_GET_STRING(json), pool);
 }

@@ -20,15 +20,15 @@ static const char *read_port(apr_port_t *port, const char *text)
     }
     for (; mirror_ascii_is_digit(text[1 + digits]); digits++) {
         if (digits == PORT_DIGITS) {
-            return "its port is malformed";
+            return "the port is malformed";
         }
         value = value * 10 + (text[1 + digits] - '0');
     }
     if (*text != ':' || digits == 0 || text[1 + digits]) {
-        return "its port is malformed";
+        return "the port is malformed";
     }
     if (value < 1 || value > 65535) {
-        return "its port is out of range";
+        return "the port is out of range";
     }
     *port = (apr_port_t)value;
     return NULL;
@@ -43,7 +43,7 @@ const char *mirror_authority_split(mirror_authority_t *authority, const char *te
     if (authority->is_bracketed) {
         end = strchr(text, ']');
         if (!end) {
-            return "its bracket is not closed";
+            return "the bracket is not closed";
         }
         authority->length = (apr_size_t)(end - authority->host);
         return read_port(&authority->port, end + 1);
@@ -51,7 +51,7 @@ const char *mirror_authority_split(mirror_authority_t *authority, const char *te
     authority->length = strcspn(text, ":");
     end = text + authority->length;
     if (*end && strchr(end + 1, ':')) {
-        return "an IPv6 address needs brackets";
+        return "an IPv6 address must be in brackets";
     }
     return read_port(&authority->port, end);
 }

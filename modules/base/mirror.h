@@ -29,7 +29,7 @@
 #include <apr_version.h>
 
 #if !APR_VERSION_AT_LEAST(1, 7, 0)
-#error "APR 1.7.0 or later is needed (64 bit atomics)"
+#error "APR: must be 1.7.0 or later (64 bit atomics)"
 #endif
 
 /* ---- outcomes: the list for counters, JSON, metrics and manual ---- */

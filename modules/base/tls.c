@@ -282,7 +282,7 @@ const char *mirror_tls_missing(const char *what, struct server_rec *server, cons
     conn_rec *c;
 
     if (!ap_ssl_has_outgoing_handlers()) {
-        return apr_psprintf(pool, "%s needs mod_ssl; LoadModule ssl_module is missing", what);
+        return apr_psprintf(pool, "%s requires mod_ssl; LoadModule ssl_module is missing", what);
     }
     /* Only mod_ssl can report whether TLS is on, and only for a connection; an unconnected one is
      * sufficient. */
@@ -299,8 +299,8 @@ const char *mirror_tls_missing(const char *what, struct server_rec *server, cons
     c->local_addr = c->client_addr;
     if (ap_run_ssl_bind_outgoing(c, find_directives(s, url, pool), 1) != OK) {
         return apr_psprintf(
-            pool, "%s needs SSLProxyEngine on, in its server or in a <Proxy \"%s\"> section", what,
-            url);
+            pool, "%s requires SSLProxyEngine on, in its server or in a <Proxy \"%s\"> section",
+            what, url);
     }
     return NULL;
 }

@@ -230,13 +230,12 @@ static const char *read_name(mirror_header_edit_t *edit, char *name, apr_pool_t 
         name[--len] = '\0';
     }
     if (!len || *ap_scan_http_token(name)) {
-        return apr_pstrcat(pool, "name: a header name is needed; got ",
+        return apr_pstrcat(pool, "name: must be a header name, got ",
                            mirror_value_quote(name, pool), NULL);
     }
     if (mirror_header_name_is_fixed(name)) {
         return apr_pstrcat(
-            pool,
-            "name: a header that the module leaves alone is needed (host_header sets Host); got ",
+            pool, "name: must be a header that can be changed (to set Host, use host_header), got ",
             mirror_value_quote(name, pool), NULL);
     }
     edit->name = name;
@@ -276,7 +275,7 @@ static const char *read_value(mirror_header_edit_t *edit, const char *text, apr_
     }
     return why ? apr_psprintf(
                      pool,
-                     "value: a string expression without control characters is needed; got %s (%s)",
+                     "value: must be a string expression without control characters, got %s (%s)",
                      mirror_value_quote(text, pool), why)
                : NULL;
 }
@@ -284,28 +283,25 @@ static const char *read_value(mirror_header_edit_t *edit, const char *text, apr_
 static const char *read_regex(mirror_header_edit_t *edit, const char *text, apr_pool_t *pool)
 {
     edit->regex = ap_pregcomp(pool, text, AP_REG_EXTENDED);
-    return edit->regex
-               ? NULL
-               : apr_pstrcat(pool, "edit: a regular expression that compiles is needed; got ",
-                             mirror_value_quote(text, pool), NULL);
+    return edit->regex ? NULL
+                       : apr_pstrcat(pool, "edit: must be a valid regular expression, got ",
+                                     mirror_value_quote(text, pool), NULL);
 }
 
 /* Check the number of words. Returns NULL or an error message. `args`: rest of the arguments. */
 static const char *check_count(const char *action, int needed, int found, const char *args,
                                apr_pool_t *pool)
 {
-    static const char *const what[] = {
-        "a header name is", "a header name and a value are",
-        "a header name, a regular expression and a replacement are"
-    };
+    static const char *const what[] = { "a header name", "a header name and a value",
+                                        "a header name, a regular expression and a replacement" };
 
     if (found < needed) {
-        return apr_psprintf(pool, "%s: %s needed; got %d of %d", action, what[needed - 1], found,
+        return apr_psprintf(pool, "%s: must have %s, got %d of %d", action, what[needed - 1], found,
                             needed);
     }
     return *args ? apr_psprintf(pool,
-                                "%s: %s needed (in quotes if there are blanks in it), and nothing "
-                                "more; got %s",
+                                "%s: must have %s, got %s in addition (quote an argument that "
+                                "contains spaces)",
                                 action, what[needed - 1], mirror_value_quote(args, pool))
                  : NULL;
 }
@@ -323,7 +319,7 @@ const char *mirror_header_edit_parse(mirror_header_edit_t **out, const char *arg
     }
     if (i == ACTIONS) {
         return apr_pstrcat(
-            pool, "action: one of set, append, merge, add, unset, edit, edit* is needed; got ",
+            pool, "action: must be one of set, append, merge, add, unset, edit, edit*, got ",
             mirror_value_quote(action, pool), NULL);
     }
     for (; *args && count < actions[i].words + 1; count++) {

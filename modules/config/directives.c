@@ -74,11 +74,11 @@ static const char *set_off(cmd_parms *cmd, mirror_scope_t *dir, const char *args
     if (*args) {
         /* without the value, which may be a password */
         args = apr_pstrmemdup(cmd->pool, args, strcspn(args, "= "));
-        return complain(cmd, apr_pstrcat(cmd->pool, "off: nothing may follow; got ",
+        return complain(cmd, apr_pstrcat(cmd->pool, "off: must be the only argument, got ",
                                          mirror_value_quote(args, cmd->pool), NULL));
     }
     if (dir->mirrors) {
-        return complain(cmd, "off: cannot stand in one scope with a mirror");
+        return complain(cmd, "off: must not be in the same scope as a mirror");
     }
     dir->off = 1;
     mirror_section_add(cmd, dir, NULL);
@@ -101,7 +101,7 @@ static const char *set_mirror(cmd_parms *cmd, void *config, const char *args)
         return complain(cmd, wrong);
     }
     if (!word) {
-        return complain(cmd, "URL: a URL, or off, is needed; got nothing");
+        return complain(cmd, "URL: must be a URL or off, got nothing");
     }
     if (!ap_cstr_casecmp(word, "off")) {
         for (; apr_isspace(*args); args++) {
@@ -109,7 +109,7 @@ static const char *set_mirror(cmd_parms *cmd, void *config, const char *args)
         return set_off(cmd, dir, args);
     }
     if (dir->off) {
-        return complain(cmd, "URL: cannot stand in one scope with ProxyMirror off");
+        return complain(cmd, "URL: must not be in the same scope as ProxyMirror off");
     }
     wrong = mirror_attributes_set_url(&given, word, cmd->pool);
     if (!wrong) {
@@ -140,7 +140,7 @@ static const char *set_defaults(cmd_parms *cmd, void *unused, const char *args)
     wrong = mirror_attributes_set_line(
         &given, args, MIRROR_ATTRIBUTE_NO_WORD | MIRROR_ATTRIBUTE_NO_DEFAULT, cmd->pool);
     if (!wrong && !given.set) {
-        wrong = "attribute: attribute=value is needed; got nothing";
+        wrong = "attributes: must be attribute=value, got nothing";
     }
     if (!wrong) {
         wrong = mirror_rules_compile(&given, NULL, cmd->pool, cmd->temp_pool);
@@ -187,33 +187,32 @@ static const char *set_header(cmd_parms *cmd, void *config, const char *args)
 const command_rec mirror_directives_commands[] = {
     AP_INIT_RAW_ARGS(
         "ProxyMirror", set_mirror, NULL, RSRC_CONF | ACCESS_CONF,
-        "URL of a server that gets a copy of each request, and attribute=value ...; or off"),
+        "URL of a server that receives a copy of each request, then attribute=value ...; or off"),
     AP_INIT_RAW_ARGS(
         "ProxyMirrorHeader", set_header, NULL, RSRC_CONF | ACCESS_CONF,
         "set|append|merge|add|unset|edit|edit* header [regex] [value]: changes a header of copies"),
     AP_INIT_RAW_ARGS("ProxyMirrorDefaults", set_defaults, NULL, RSRC_CONF,
                      "attribute=value ...: defaults for the mirrors of this server"),
-    AP_INIT_TAKE1(
-        "ProxyMirrorMemory", mirror_registry_set, NULL, RSRC_CONF,
-        "The most memory that copies may take in one child process, 1M to 1024G (default 64M)"),
+    AP_INIT_TAKE1("ProxyMirrorMemory", mirror_registry_set, NULL, RSRC_CONF,
+                  "Maximum memory for copies in one child process, 1M to 1024G (default 64M)"),
     AP_INIT_TAKE12("ProxyMirrorSpool", mirror_registry_spool, NULL, RSRC_CONF,
-                   "Where bodies over 64 KiB wait, and the most they may take there (default the "
-                   "temporary folder)"),
+                   "Folder for pending bodies over 64 KiB, and their maximum total size (default "
+                   "the temporary folder)"),
     AP_INIT_TAKE1("ProxyMirrorThreads", mirror_registry_set, NULL, RSRC_CONF,
-                  "The most helper threads of a child process, 4 to 256 (default 8)"),
+                  "Maximum number of helper threads of a child process, 4 to 256 (default 8)"),
     AP_INIT_TAKE1("ProxyMirrorSlots", mirror_registry_set, NULL, RSRC_CONF,
-                  "The most mirrors that shared memory has room for, 1 to 65536 (default 256)"),
-    AP_INIT_TAKE1(
-        "ProxyMirrorDrainTimeout", mirror_registry_set, NULL, RSRC_CONF,
-        "How long a child that stops keeps sending what it has captured, 0 to 1h (default 5s)"),
+                  "Maximum number of mirrors in shared memory, 1 to 65536 (default 256)"),
+    AP_INIT_TAKE1("ProxyMirrorDrainTimeout", mirror_registry_set, NULL, RSRC_CONF,
+                  "Maximum time that a stopping child process sends its pending copies, 0 to 1h "
+                  "(default 5s)"),
     AP_INIT_ITERATE("ProxyMirrorAllowHost", mirror_registry_allow, NULL, RSRC_CONF,
                     "name or name:port ...: hosts that the manager may set (default those of the "
                     "configuration)"),
-    AP_INIT_TAKE1(
-        "ProxyMirrorId", mirror_registry_set, NULL, RSRC_CONF,
-        "This instance in the loop guard; the same for all nodes of a fleet (default random)"),
+    AP_INIT_TAKE1("ProxyMirrorId", mirror_registry_set, NULL, RSRC_CONF,
+                  "Identifier of this instance for loop detection; the same on all nodes of a "
+                  "fleet (default random)"),
     AP_INIT_TAKE1("ProxyMirrorLog", set_log, NULL, RSRC_CONF,
-                  "A file, or '|' and a program, that gets one line of JSON for each copy"),
+                  "File, or '|' and a program, that receives one line of JSON for each copy"),
     { NULL, { NULL }, NULL, 0, RAW_ARGS, NULL }
 };
 
@@ -309,10 +308,10 @@ int mirror_directives_check(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *pte
         const mirror_t *mirror =
             APR_ARRAY_IDX(registry->mirrors, registry->slots, const mirror_t *);
 
-        ap_log_perror(APLOG_MARK, APLOG_STARTUP | APLOG_ERR, 0, plog,
-                      "PM0103: %s:%d: ProxyMirror: at most %d mirrors, as ProxyMirrorSlots says, "
-                      "are possible; got %d",
-                      mirror->file, mirror->line, registry->slots, registry->mirrors->nelts);
+        ap_log_perror(
+            APLOG_MARK, APLOG_STARTUP | APLOG_ERR, 0, plog,
+            "PM0103: %s:%d: ProxyMirror: must be at most %d mirrors (ProxyMirrorSlots), got %d",
+            mirror->file, mirror->line, registry->slots, registry->mirrors->nelts);
         ok = 0;
     }
     mirror_registry_complete(registry, pconf);

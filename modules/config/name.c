@@ -68,9 +68,8 @@ int mirror_name_resolve(const apr_array_header_t *mirrors, apr_pool_t *pconf, ap
 
         if (first) {
             ap_log_perror(APLOG_MARK, APLOG_STARTUP | APLOG_ERR, 0, plog,
-                          "PM0102: %s:%d: ProxyMirror name: a name that no other mirror has is "
-                          "needed; got \"%s\", which "
-                          "is that of %s:%d",
+                          "PM0102: %s:%d: ProxyMirror name: must be unique, got \"%s\", which is "
+                          "also the name of the mirror in %s:%d",
                           mirror->file, mirror->line, mirror->name, first->file, first->line);
             ok = 0;
         }

@@ -46,24 +46,24 @@ static const struct {
       FIELD(memory),
       0,
       { &mirror_value_size, MEGABYTE, 1024 * 1024 * MEGABYTE,
-        "a size such as 64M, 1M to 1024G, is needed", NULL, NULL } },
+        "must be a size such as 64M, from 1M to 1024G", NULL, NULL } },
     { "ProxyMirrorThreads",
       FIELD(threads),
       1,
-      { &mirror_value_number, 4, 256, "a whole number, 4 to 256, is needed", NULL, NULL } },
+      { &mirror_value_number, 4, 256, "must be an integer from 4 to 256", NULL, NULL } },
     { "ProxyMirrorSlots",
       FIELD(slots),
       1,
-      { &mirror_value_number, 1, 65536, "a whole number, 1 to 65536, is needed", NULL, NULL } },
+      { &mirror_value_number, 1, 65536, "must be an integer from 1 to 65536", NULL, NULL } },
     { "ProxyMirrorDrainTimeout",
       FIELD(drain_timeout),
       0,
-      { &mirror_value_time, 0, HOUR, "a time such as 500ms or 5s, 0 to 1h, is needed", NULL,
+      { &mirror_value_time, 0, HOUR, "must be a time such as 500ms or 5s, from 0 to 1h", NULL,
         NULL } },
     { "ProxyMirrorId",
       FIELD(id),
       0,
-      { &mirror_value_string, 1, 64, "1 to 64 letters, digits or !#$%&'*+-.^_`|~ are needed", NULL,
+      { &mirror_value_string, 1, 64, "must be 1 to 64 letters, digits or !#$%&'*+-.^_`|~", NULL,
         refuse_id } },
 };
 
@@ -94,7 +94,7 @@ const char *mirror_registry_spool(cmd_parms *cmd, void *unused, const char *dir,
     static const mirror_value_rule_t rule = { &mirror_value_size,
                                               MEGABYTE,
                                               1024 * 1024 * MEGABYTE,
-                                              "a size such as 256M, 1M to 1024G, is needed",
+                                              "must be a size such as 256M, from 1M to 1024G",
                                               NULL,
                                               NULL };
     mirror_registry_t *registry = mirror_scope_get_registry(cmd->pool);
@@ -106,11 +106,9 @@ const char *mirror_registry_spool(cmd_parms *cmd, void *unused, const char *dir,
         wrong = mirror_value_from_text(&most, &rule, cmd->cmd->name, size, cmd->pool);
     }
     if (!wrong && (why = mirror_spool_refuse(dir, cmd->pool))) {
-        wrong = apr_psprintf(
-            cmd->pool,
-            "%s: the absolute path of a folder that files can be made in is needed; got %s"
-            " (%s)",
-            cmd->cmd->name, mirror_value_quote(dir, cmd->pool), why);
+        wrong = apr_psprintf(cmd->pool,
+                             "%s: must be the absolute path of a writable folder, got %s (%s)",
+                             cmd->cmd->name, mirror_value_quote(dir, cmd->pool), why);
     }
     if (!wrong) {
         registry->spool_dir = apr_pstrdup(cmd->pool, dir);

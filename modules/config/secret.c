@@ -74,7 +74,7 @@ static const char *run_program(char *line, const char *command, apr_pool_t *pool
     int code;
 
     if (apr_tokenize_to_argv(command, &argv, pool) != APR_SUCCESS || !argv[0]) {
-        return "is no program";
+        return "is not a program";
     }
     rv = apr_procattr_create(&attributes, pool);
     if (rv == APR_SUCCESS) {
@@ -96,10 +96,10 @@ static const char *run_program(char *line, const char *command, apr_pool_t *pool
     apr_file_close(proc.out);
     rv = apr_proc_wait(&proc, &code, &why, APR_WAIT);
     if (rv != APR_CHILD_DONE || !APR_PROC_CHECK_EXIT(why)) {
-        return "was ended by a signal";
+        return "was terminated by a signal";
     }
     if (code != 0) {
-        return apr_psprintf(pool, "ended with %d", code);
+        return apr_psprintf(pool, "exited with status %d", code);
     }
     return *line ? NULL : "printed nothing";
 }
@@ -120,13 +120,12 @@ static const char *renew(retained_t *retained, const char *command, const char *
     /* without arguments */
     program = mirror_value_quote(apr_pstrmemdup(pool, command, strcspn(command, " ")), pool);
     if (this_load() == 1) {
-        return apr_psprintf(pool,
-                            "%s: a program that prints a password is needed; got %s, which %s",
+        return apr_psprintf(pool, "%s: must be a program that prints a password, got %s, which %s",
                             name, program, why);
     }
     ap_log_perror(APLOG_MARK, APLOG_ERR, 0, plog, "PM0610: %s: %s %s; %s", name, program, why,
-                  *retained->secret ? "the password of before is kept"
-                                    : "Redis will refuse to count");
+                  *retained->secret ? "the previous password remains in use"
+                                    : "Redis will reject the login");
     return NULL;
 }
 

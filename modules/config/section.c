@@ -125,8 +125,8 @@ void mirror_section_check(apr_pool_t *pconf, apr_pool_t *plog)
 
         if (later->scope != line->scope && (line->mirror || later->mirror)) {
             ap_log_perror(APLOG_MARK, APLOG_STARTUP | APLOG_WARNING, 0, plog,
-                          "PM0104: %s:%d: ProxyMirror %s: a later section for the same place "
-                          "(%s:%d) replaces this line, which has no effect",
+                          "PM0104: %s:%d: ProxyMirror %s: has no effect because a later section "
+                          "for the same scope (%s:%d) overrides it",
                           line->file, line->line, line->mirror ? line->mirror->name : "off",
                           later->file, later->line);
         }

@@ -123,17 +123,16 @@ static void watch_losses(mirror_logs_t *logs, child_log_t *log)
     log->told += lost;
     if (lost > 0) {
         if (!log->on) {
-            ap_log_error(
-                APLOG_MARK, APLOG_WARNING, log->writer.rv, logs->server,
-                "PM0800: ProxyMirrorLog %s does not take what is written; lines are dropped",
-                log->log->name);
+            ap_log_error(APLOG_MARK, APLOG_WARNING, log->writer.rv, logs->server,
+                         "PM0800: ProxyMirrorLog %s cannot be written to; lines are dropped",
+                         log->log->name);
         }
         log->on = 1;
         log->quiet = 0;
     }
     else if (log->on && ++log->quiet >= QUIET_TICKS) {
         ap_log_error(APLOG_MARK, APLOG_NOTICE, 0, logs->server,
-                     "PM0801: ProxyMirrorLog %s takes what is written again; %" APR_UINT64_T_FMT
+                     "PM0801: ProxyMirrorLog %s can be written to again; %" APR_UINT64_T_FMT
                      " lines were dropped",
                      log->log->name, log->told);
         log->on = 0;
@@ -218,7 +217,7 @@ void mirror_log_close(mirror_logs_t *logs, apr_interval_time_t patience)
         watch_losses(logs, log);
         if (log->on) {
             ap_log_error(APLOG_MARK, APLOG_NOTICE, 0, logs->server,
-                         "PM0802: ProxyMirrorLog %s: the child process ends; %" APR_UINT64_T_FMT
+                         "PM0802: ProxyMirrorLog %s: the child process exits; %" APR_UINT64_T_FMT
                          " lines were dropped",
                          log->log->name, log->told);
         }

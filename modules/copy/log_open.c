@@ -33,11 +33,11 @@ static const char *refuse_name(const char *name, const char *path, apr_pool_t *p
         return "";
     }
     if (apr_stat(&info, path, APR_FINFO_TYPE, ptemp) == APR_SUCCESS && info.filetype == APR_DIR) {
-        return ", a folder";
+        return " (it is a folder)";
     }
     if (apr_stat(&info, ap_make_dirstr_parent(ptemp, path), APR_FINFO_TYPE, ptemp) != APR_SUCCESS ||
         info.filetype != APR_DIR) {
-        return ", whose folder is not there";
+        return " (its folder does not exist)";
     }
     return NULL;
 }
@@ -50,9 +50,9 @@ const char *mirror_log_make(mirror_log_t **log, mirror_registry_t *registry, con
     int i;
 
     if (wrong) {
-        return apr_psprintf(
-            pconf, "file: a file in a folder that exists, or \"|program\", is needed; got %s%s",
-            mirror_value_quote(name, pconf), wrong);
+        return apr_psprintf(pconf,
+                            "file: must be a file in an existing folder or \"|program\", got %s%s",
+                            mirror_value_quote(name, pconf), wrong);
     }
     for (i = 0; i < registry->logs->nelts; i++) {
         *log = APR_ARRAY_IDX(registry->logs, i, mirror_log_t *);

@@ -148,16 +148,16 @@ const char *mirror_spool_refuse(const char *dir, apr_pool_t *pool)
     apr_status_t rv;
 
     if (*dir != '/') {
-        return "it is no absolute path";
+        return "it is not an absolute path";
     }
     rv = apr_stat(&info, dir, APR_FINFO_TYPE, pool);
     if (rv == APR_SUCCESS && info.filetype != APR_DIR) {
-        return "it is no folder";
+        return "it is not a folder";
     }
     if (rv == APR_SUCCESS) {
         rv = try_dir(dir, pool);
     }
-    return is_lasting(rv) ? apr_pstrcat(pool, "no file can be made there: ",
+    return is_lasting(rv) ? apr_pstrcat(pool, "files cannot be created there: ",
                                         apr_strerror(rv, reason, sizeof(reason)), NULL)
                           : NULL;
 }
@@ -183,9 +183,8 @@ void mirror_spool_start(mirror_child_t *child, apr_pool_t *pool, struct server_r
     }
     if (rv != APR_SUCCESS) {
         ap_log_error(APLOG_MARK, APLOG_ERR, rv, spools->server,
-                     "PM0500: this child can make no files in %s (ProxyMirrorSpool); requests with "
-                     "a body over 64 KiB are"
-                     " copied only while memory has room for it",
+                     "PM0500: this child process cannot create files in %s (ProxyMirrorSpool); a "
+                     "request with a body over 64 KiB is copied only if the body fits into memory",
                      spools->dir ? spools->dir : "any temporary folder");
     }
     child->spools = spools;
@@ -216,12 +215,13 @@ apr_uint32_t mirror_spool_take_refused(mirror_child_t *child, char *what, apr_si
 
     if (fault == FAULT_SIZE) {
         apr_snprintf(what, size,
-                     "long bodies take the %" APR_UINT64_T_FMT " bytes of ProxyMirrorSpool%s",
+                     "bodies over 64 KiB use all %" APR_UINT64_T_FMT " bytes of ProxyMirrorSpool%s",
                      spools->bytes.size,
-                     spools->bytes.common > 0 ? ", or those of one mirror its share of them" : "");
+                     spools->bytes.common > 0 ? ", or the bodies of one mirror use its share" : "");
     }
     else {
-        apr_snprintf(what, size, "a long body cannot be kept in %s (ProxyMirrorSpool): %s",
+        apr_snprintf(what, size,
+                     "a body over 64 KiB cannot be written to %s (ProxyMirrorSpool): %s",
                      spools->dir ? spools->dir : "any temporary folder",
                      apr_strerror(fault, reason, sizeof(reason)));
     }
@@ -362,8 +362,7 @@ apr_status_t mirror_spool_read(mirror_spool_t *spool, apr_off_t offset, char *bu
         mirror_spools_t *spools = spool->lane->child->spools;
 
         ap_log_error(APLOG_MARK, APLOG_ERR, rv, spools->server,
-                     "PM0501: a body that was kept in %s (ProxyMirrorSpool) cannot be read",
-                     spools->dir);
+                     "PM0501: a body in %s (ProxyMirrorSpool) cannot be read", spools->dir);
     }
     return rv;
 }

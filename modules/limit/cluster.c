@@ -251,7 +251,7 @@ static apr_status_t cluster_ask(mirror_limit_answer_t *answer, void *state, apr_
         }
     }
     if (!*answer->fault) {
-        apr_cpystrn(answer->fault, "redis_timeout was over before a node could be asked",
+        apr_cpystrn(answer->fault, "redis_timeout expired before a request was sent to a node",
                     sizeof(answer->fault));
     }
     return APR_EGENERAL;

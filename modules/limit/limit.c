@@ -60,7 +60,7 @@ void mirror_limit_silence_began(const mirror_t *mirror, const mirror_settings_t 
     if (apr_atomic_cas64(&mirror->slot->limit_silent, (apr_uint64_t)mirror_clock_now(), 0) == 0) {
         ap_log_error(
             APLOG_MARK, APLOG_WARNING, 0, server,
-            "PM0600: mirror %s: the limit cannot be asked for: %s; limit_fallback=%s is in force",
+            "PM0600: mirror %s: the limit cannot be checked: %s; limit_fallback=%s applies",
             mirror->name, fault, words[settings->limit_fallback]);
     }
 }
@@ -72,7 +72,7 @@ void mirror_limit_silence_ended(const mirror_t *mirror, struct server_rec *serve
 
     if (since != 0 && apr_atomic_cas64(&mirror->slot->limit_silent, 0, since) == since) {
         ap_log_error(APLOG_MARK, APLOG_NOTICE, 0, server,
-                     "PM0601: mirror %s: the limit can be asked for again, after %" APR_TIME_T_FMT
+                     "PM0601: mirror %s: the limit can be checked again after %" APR_TIME_T_FMT
                      " ms",
                      mirror->name, apr_time_as_msec(ago > 0 ? ago : 0));
     }

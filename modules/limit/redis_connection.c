@@ -65,7 +65,7 @@ void mirror_redis_connection_refuse(char fault[MIRROR_REDIS_FAULT],
         text[strcspn(text, " ")] = '\0';
     }
     put_fault(fault, redis->host, redis->port,
-              reply->type == MIRROR_REDIS_ERROR ? "it says" : "a reply of a wrong type", text);
+              reply->type == MIRROR_REDIS_ERROR ? "error" : "a reply of a wrong type", text);
 }
 
 /* ---- bytes ---- */
@@ -188,10 +188,10 @@ static apr_status_t require_ok(mirror_redis_connection_t *redis, int argc, const
     if (rv == APR_SUCCESS &&
         (reply->type != MIRROR_REDIS_STATUS || strcmp(reply->text, "OK") != 0)) {
         /* only the first word: Redis may repeat arguments */
-        apr_cpystrn(code, reply->type == MIRROR_REDIS_ERROR ? reply->text : "a wrong reply",
+        apr_cpystrn(code, reply->type == MIRROR_REDIS_ERROR ? reply->text : "an unexpected reply",
                     sizeof(code));
         code[strspn(code, "ABCDEFGHIJKLMNOPQRSTUVWXYZ_")] = '\0';
-        put_fault(fault, redis->host, redis->port, argv[0], *code ? code : "is refused");
+        put_fault(fault, redis->host, redis->port, argv[0], *code ? code : "rejected");
         rv = APR_EGENERAL;
     }
     return rv;
@@ -245,7 +245,7 @@ static apr_status_t connect_socket(mirror_redis_connection_t *redis, apr_time_t 
     target.port = redis->port;
     rv = mirror_address_look_up(&addresses, &target);
     if (rv != APR_SUCCESS) {
-        return put_error(fault, redis->host, redis->port, "look-up", rv);
+        return put_error(fault, redis->host, redis->port, "lookup", rv);
     }
     rv = mirror_address_connect(&redis->wire, &tried, addresses, deadline);
     mirror_address_drop(addresses);

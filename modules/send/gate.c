@@ -202,7 +202,7 @@ static void give_up(void *baton)
     }
     gate->given_up = 1;
     note_failure(gate, gate->asked.first->settings,
-                 "there is no answer in time, nor an end of the attempt to get one");
+                 "the request timed out and its helper thread is still blocked");
     fall_back(gate, &gate->asked, gate->asked.count);
 }
 
@@ -293,7 +293,7 @@ static void ask_remote(gate_t *gate, apr_int64_t n)
     ask->task.baton = ask;
     rv = mirror_helpers_push(send->helpers, &ask->task, MIRROR_HELPERS_ASK);
     if (rv != APR_SUCCESS) {
-        note_failure(gate, settings, "no helper thread could be had");
+        note_failure(gate, settings, "no helper thread is available");
         fall_back(gate, &gate->waiting, n);
         return;
     }

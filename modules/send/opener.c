@@ -22,7 +22,7 @@ static apr_status_t look_up(mirror_connection_t *c)
     apr_status_t rv = mirror_address_look_up(&c->addresses, target);
 
     if (rv != APR_SUCCESS) {
-        c->failed_at = apr_pstrcat(c->pool, "look-up of ", target->hostname, NULL);
+        c->failed_at = apr_pstrcat(c->pool, "lookup of ", target->hostname, NULL);
     }
     return rv;
 }

@@ -186,8 +186,8 @@ static int is_refused(mirror_pool_t *pool, const mirror_connection_t *c, const m
         return 0;
     }
     if (how == MIRROR_REFUSED && means_refusal(pool, c, copy)) {
-        set_down(pool, MIRROR_OUTCOME_TLS_FAILED, "TLS, which it broke off without an answer,",
-                 APR_SUCCESS);
+        set_down(pool, MIRROR_OUTCOME_TLS_FAILED,
+                 "TLS (connection closed by the mirror without a response)", APR_SUCCESS);
         return 1;
     }
     if (how == MIRROR_REFUSED && pool->failed && pool->down_as == MIRROR_OUTCOME_TLS_FAILED) {
@@ -260,8 +260,8 @@ static void copy_ended(mirror_pool_t *pool, mirror_connection_t *c, mirror_copy_
     }
     fault = mirror_response_fault(&c->response);
     ap_log_error(APLOG_MARK, APLOG_DEBUG, 0, pool->send->server,
-                 "PM0411: mirror %s: a copy ended: %s", pool->lane->mirror->name,
-                 fault ? fault : "the connection was closed before the end of the answer");
+                 "PM0411: mirror %s: a copy failed: %s", pool->lane->mirror->name,
+                 fault ? fault : "the connection was closed before the end of the response");
     mirror_pool_end_copy(pool, copy, MIRROR_OUTCOME_BROKEN);
 }
 
@@ -314,7 +314,7 @@ static void open_failed(mirror_pool_t *pool, mirror_connection_t *c)
     else if (c->failure == MIRROR_OUTCOME_MEMORY_FULL) {
         if (mirror_pool_pause(pool)) {
             ap_log_error(APLOG_MARK, APLOG_WARNING, c->status, pool->send->server,
-                         "PM0412: mirror %s: %s failed for want of descriptors, ports or memory",
+                         "PM0412: mirror %s: %s failed: out of descriptors, ports or memory",
                          pool->lane->mirror->name, c->failed_at);
         }
         if (pool->open + pool->opening == 0) {
@@ -332,7 +332,7 @@ static void open_succeeded(mirror_pool_t *pool, mirror_connection_t *c)
         mirror_address_keep(c->addresses);
         pool->addresses = c->addresses;
         ap_log_error(APLOG_MARK, APLOG_DEBUG, 0, pool->send->server,
-                     "PM0413: mirror %s: its address was looked up", pool->lane->mirror->name);
+                     "PM0413: mirror %s: address lookup succeeded", pool->lane->mirror->name);
     }
     if (!c->wire.transport->tls) {
         set_up(pool);
@@ -341,7 +341,7 @@ static void open_succeeded(mirror_pool_t *pool, mirror_connection_t *c)
     if (rv != APR_SUCCESS) {
         c->status = rv;
         c->failure = MIRROR_OUTCOME_MEMORY_FULL;
-        c->failed_at = "watching a connection";
+        c->failed_at = "adding a connection to the pollset";
         open_failed(pool, c);
         return;
     }

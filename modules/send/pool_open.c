@@ -229,10 +229,10 @@ void mirror_pool_open_missing(mirror_pool_t *pool)
         rv = start_task(pool, part);
         if (rv != APR_SUCCESS) {
             if (mirror_pool_pause(pool)) {
-                ap_log_error(APLOG_MARK, APLOG_ERR, rv, send->server,
-                             "PM0410: mirror %s: no helper thread could be had; the copies that "
-                             "wait are dropped",
-                             pool->lane->mirror->name);
+                ap_log_error(
+                    APLOG_MARK, APLOG_ERR, rv, send->server,
+                    "PM0410: mirror %s: no helper thread is available; pending copies are dropped",
+                    pool->lane->mirror->name);
             }
             mirror_pool_end_waiting(pool, MIRROR_OUTCOME_MEMORY_FULL);
             return;

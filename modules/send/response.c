@@ -117,7 +117,7 @@ static apr_size_t take_line(mirror_response_t *r, const char *data, apr_size_t l
     if (taken < len) {
         *whole = data[taken] == '\n';
         if (!*whole) {
-            fail(r, r->cr ? "a CR that is not followed by LF" : "a control character");
+            fail(r, r->cr ? "a CR without LF" : "a control character");
         }
         r->cr = 0;
         taken++;
@@ -142,15 +142,15 @@ static apr_status_t status_line(mirror_response_t *r)
     if (strncmp(line, "HTTP/1.", 7) || (line[7] != '0' && line[7] != '1') || line[8] != ' ' ||
         !mirror_ascii_is_digit(line[9]) || !mirror_ascii_is_digit(line[10]) ||
         !mirror_ascii_is_digit(line[11]) || (line[12] != ' ' && line[12] != '\0')) {
-        return fail(r, "no status line of HTTP/1.1 or HTTP/1.0");
+        return fail(r, "no HTTP/1.1 or HTTP/1.0 status line");
     }
     r->http10 = line[7] == '0';
     status = (line[9] - '0') * 100 + (line[10] - '0') * 10 + (line[11] - '0');
     if (status == 101) {
-        return fail(r, "101, which nobody asked for");
+        return fail(r, "a status 101 without an Upgrade request");
     }
     if (status < 100 || status > 599) {
-        return fail(r, "a status out of 100 to 599");
+        return fail(r, "a status outside 100 to 599");
     }
     r->status = (apr_uint16_t)status;
     r->state = HEADER;
@@ -201,19 +201,19 @@ static apr_status_t content_length(mirror_response_t *r, const char *value)
 
         for (i = 0; i < len; i++) {
             if (!mirror_ascii_is_digit(element[i]) || length > MIRROR_RESPONSE_LENGTH_MAX / 10) {
-                return fail(r, "a Content-Length that is no length");
+                return fail(r, "an invalid Content-Length");
             }
             length = length * 10 + (element[i] - '0');
         }
         if (length > MIRROR_RESPONSE_LENGTH_MAX) {
-            return fail(r, "a Content-Length that is no length");
+            return fail(r, "an invalid Content-Length");
         }
         if (r->length >= 0 && r->length != length) {
-            return fail(r, "two different Content-Lengths");
+            return fail(r, "two different Content-Length values");
         }
         r->length = length;
     }
-    return n ? APR_SUCCESS : fail(r, "a Content-Length that is no length");
+    return n ? APR_SUCCESS : fail(r, "an invalid Content-Length");
 }
 
 /* RFC 9112 6.1: chunked at most once; 7.1: without parameters. If chunked is not the last coding,
@@ -268,7 +268,7 @@ static apr_status_t field(mirror_response_t *r)
         return APR_SUCCESS; /* the name is longer than the kept bytes, so it is irrelevant */
     }
     if (name_len == 0 || r->line[name_len] != ':') {
-        return fail(r, "a line that is no header");
+        return fail(r, "an invalid header line");
     }
     value = r->line + name_len + 1;
     if (r->state == TRAILER) {
@@ -297,7 +297,7 @@ static apr_status_t end_of_head(mirror_response_t *r)
     }
     if (r->status < 200) {
         if (r->interim == MIRROR_RESPONSE_INTERIM_MAX) {
-            return fail(r, "too many interim answers");
+            return fail(r, "too many interim responses");
         }
         r->interim++;
         begin_head(r);
@@ -340,7 +340,7 @@ static apr_status_t chunk_line(mirror_response_t *r)
     }
     p += strspn(p, " \t"); /* some servers pad the size */
     if (*p ? *p != ';' : r->cut) {
-        return fail(r, "a chunk size that is no number");
+        return fail(r, "an invalid chunk size");
     }
     r->left = size;
     r->state = size > 0 ? CHUNK : TRAILER;
@@ -449,7 +449,7 @@ apr_status_t mirror_response_end(mirror_response_t *r)
     if (!mirror_response_begun(r)) {
         return APR_EOF;
     }
-    return r->state == FAULT ? APR_EGENERAL : fail(r, "an answer that was broken off");
+    return r->state == FAULT ? APR_EGENERAL : fail(r, "an incomplete response");
 }
 
 int mirror_response_begun(const mirror_response_t *r)

@@ -92,7 +92,7 @@ static int episode_tick(mirror_episode_t *episode, apr_uint32_t refused, server_
     }
     else if (episode->on && ++episode->quiet >= MIRROR_QUIET_TICKS) {
         ap_log_error(APLOG_MARK, APLOG_NOTICE, 0, server,
-                     "PM0421: there is room again after: %s; %" APR_UINT64_T_FMT
+                     "PM0421: space is available again after: %s; %" APR_UINT64_T_FMT
                      " copies were dropped",
                      what, episode->refused);
         episode->on = 0;
@@ -110,10 +110,10 @@ static void on_tick(void *baton)
     int i, on;
 
     apr_snprintf(what, sizeof(what),
-                 "copies take the %" APR_INT64_T_FMT " bytes of ProxyMirrorMemory%s, or descriptors"
-                 " or ports have run out",
+                 "copies use all %" APR_INT64_T_FMT
+                 " bytes of ProxyMirrorMemory%s, or no descriptors or ports are left",
                  child->registry->memory,
-                 child->memory.common > 0 ? ", or those of one mirror its share of them" : "");
+                 child->memory.common > 0 ? ", or the copies of one mirror use its share" : "");
     on = episode_tick(&sender->memory, apr_atomic_xchg32(&child->refused, 0), sender->server, what);
     refused = mirror_spool_take_refused(child, what, sizeof(what));
     on |= episode_tick(&sender->spool, refused, sender->server, what);
@@ -292,8 +292,9 @@ static int start_thread(mirror_sender_t *sender)
         return 1;
     }
     if (apr_atomic_xchg32(&sender->failed, 1) == 0) {
-        ap_log_error(APLOG_MARK, APLOG_ERR, rv, sender->server,
-                     "PM0424: the sender thread could not be started; copies wait until it can");
+        ap_log_error(
+            APLOG_MARK, APLOG_ERR, rv, sender->server,
+            "PM0424: the sender thread cannot be started; copies remain pending until it can");
     }
     apr_atomic_set64(&sender->retry_at, (apr_uint64_t)(mirror_clock_now() + MIRROR_TICK));
     apr_atomic_xchg32(&sender->state, STATE_NEW);

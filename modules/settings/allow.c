@@ -67,9 +67,8 @@ const char *mirror_allow_add(apr_array_header_t **allow, const char *text, const
 
     if (!read_pattern(&pattern, text, pool)) {
         return apr_psprintf(pool,
-                            "%s: a host name or address, with * at its front or without, and "
-                            "perhaps a port, such as "
-                            "mirror.example.com:8080 or *.example.com, is needed; got %s",
+                            "%s: must be a host name or address, optionally with a leading * and a "
+                            "port, such as mirror.example.com:8080 or *.example.com, got %s",
                             name, mirror_value_quote(text, pool));
     }
     if (!*allow) {
@@ -153,7 +152,7 @@ static int is_configured_node(const mirror_settings_t *settings, const char *nod
 static const char *refuse(const char *name, const char *host, apr_port_t port, apr_pool_t *pool)
 {
     return apr_psprintf(
-        pool, "%s: a host that ProxyMirrorAllowHost allows is needed; got %s", name,
+        pool, "%s: must be a host that ProxyMirrorAllowHost allows, got %s", name,
         mirror_value_quote(
             apr_psprintf(pool, strchr(host, ':') ? "[%s]:%u" : "%s:%u", host, (unsigned)port),
             pool));
@@ -185,8 +184,7 @@ const char *mirror_allow_settings(const mirror_registry_t *registry, const mirro
              !allows_host(registry, apr_pstrmemdup(pool, authority.host, authority.length),
                           authority.port))) {
             return apr_psprintf(
-                pool,
-                "redis_cluster_nodes: hosts that ProxyMirrorAllowHost allows are needed; got %s",
+                pool, "redis_cluster_nodes: must be hosts that ProxyMirrorAllowHost allows, got %s",
                 mirror_value_quote(node, pool));
         }
     }

@@ -124,7 +124,7 @@ static int read_stored(mirror_settings_t **before, mirror_store_text_t *stored,
 
     if (apr_atomic_read64(&mirror->slot->config) != mirror->config) {
         return end(attempt, MIRROR_CHANGE_RELOADED,
-                   "mirror: httpd has just read its configuration anew; ask again");
+                   "mirror: httpd has just reloaded its configuration; retry the request");
     }
     mirror_store_read(stored, &mirror->slot->version,
                       mirror_table_store(attempt->registry->table, mirror->slot), pool);
@@ -156,12 +156,14 @@ static int store(const attempt_t *attempt, const mirror_store_text_t *stored, co
         forget(slot, attempt->result->before, attempt->result->after);
         return end(attempt, MIRROR_CHANGE_MADE, NULL);
     }
-    return APR_STATUS_IS_EAGAIN(rv) ? 0
-           : rv == APR_ENOSPC
-               ? end(attempt, MIRROR_CHANGE_BAD,
-                     "attributes: all that is set of a mirror is at most 65535 bytes; got more")
-               : end(attempt, MIRROR_CHANGE_BUSY,
-                     "mirror: another change of it hangs; ask again later");
+    if (APR_STATUS_IS_EAGAIN(rv)) {
+        return 0;
+    }
+    if (rv == APR_ENOSPC) {
+        return end(attempt, MIRROR_CHANGE_BAD,
+                   "attributes: must be at most 65535 bytes in total, got more");
+    }
+    return end(attempt, MIRROR_CHANGE_BUSY, "mirror: another change has not finished; retry later");
 }
 
 /* Returns 0 if another change was faster. */
@@ -180,7 +182,7 @@ static int try_once(const attempt_t *attempt, apr_pool_t *pool)
     apr_pool_cleanup_register(attempt->pool, before, give_back, apr_pool_cleanup_null);
     if (asked->expects && !asked->expects(before, asked->baton)) {
         return end(attempt, MIRROR_CHANGE_UNEXPECTED,
-                   "If-Match: the ETag of the mirror as it is now is needed; got another");
+                   "If-Match: must be the current ETag of the mirror, got another");
     }
     wrong = edit(&text, attempt, stored.text, before, pool);
     if (!wrong) {
@@ -213,6 +215,6 @@ void mirror_settings_change_apply(mirror_settings_change_t *result,
     }
     apr_pool_destroy(ptemp);
     if (!ended) {
-        end(&attempt, MIRROR_CHANGE_BUSY, "mirror: too many others change it; ask again later");
+        end(&attempt, MIRROR_CHANGE_BUSY, "mirror: too many concurrent changes; retry later");
     }
 }

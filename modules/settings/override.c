@@ -81,7 +81,7 @@ static const char *refuse_text(const char *text, apr_size_t size)
 
     for (i = 0; i < size; i++) {
         if (text[i] == '\0' || (quoted && size - i > 5 && !memcmp(text + i, "\\u0000", 6))) {
-            return "body: a JSON object of attributes is needed; got a NUL in it";
+            return "body: must be a JSON object of attributes, got a NUL in it";
         }
         if (text[i] == '"') {
             quoted = !quoted;
@@ -90,14 +90,14 @@ static const char *refuse_text(const char *text, apr_size_t size)
             i += text[i] == '\\';
         }
         else if (text[i] == '/') {
-            return "body: a JSON object of attributes is needed; got no JSON (there is a / outside "
-                   "of strings)";
+            return "body: must be a JSON object of attributes, got invalid JSON (a / outside of a "
+                   "string)";
         }
         else if (text[i] == '}' || text[i] == ']') {
             depth--;
         }
         else if ((text[i] == '{' || text[i] == '[') && ++depth > DEPTH_MAX) {
-            return "body: a JSON object of attributes, nested at most 16 deep, is needed; got a "
+            return "body: must be a JSON object of attributes, nested at most 16 deep, got a "
                    "deeper one";
         }
     }
@@ -119,7 +119,7 @@ static const char *refuse_twice(yajl_val json, apr_pool_t *pool)
         const char *name = json->u.object.keys[i];
 
         if (apr_hash_get(names, name, APR_HASH_KEY_STRING)) {
-            return apr_pstrcat(pool, "attributes: each may be given once; got ",
+            return apr_pstrcat(pool, "attributes: must be set once each, got ",
                                mirror_value_quote(name, pool), " twice", NULL);
         }
         apr_hash_set(names, name, APR_HASH_KEY_STRING, name);
@@ -145,12 +145,13 @@ const char *mirror_override_read_json(yajl_val *json, const char *text, apr_size
     }
     *json = yajl_tree_parse(apr_pstrmemdup(pool, text, size), fault, sizeof(fault));
     if (!*json) {
-        return apr_psprintf(pool, "body: a JSON object of attributes is needed; got no JSON (%s)",
+        return apr_psprintf(pool,
+                            "body: must be a JSON object of attributes, got invalid JSON (%s)",
                             *fault ? first_line(fault) : "it is empty");
     }
     apr_pool_cleanup_register(pool, *json, free_json, apr_pool_cleanup_null);
     if (!YAJL_IS_OBJECT(*json)) {
-        return "body: a JSON object of attributes is needed; got JSON that is no object";
+        return "body: must be a JSON object of attributes, got JSON that is not an object";
     }
     return refuse_twice(*json, pool);
 }
@@ -168,7 +169,7 @@ static const char *reset(mirror_override_t *override, const mirror_attribute_t *
                          apr_pool_t *pool)
 {
     if (row->flags & MIRROR_ATTRIBUTE_NO_DEFAULT) {
-        return apr_psprintf(pool, "%s: %s; got nothing", row->name, row->rule.needed);
+        return apr_psprintf(pool, "%s: %s, got nothing", row->name, row->rule.allowed);
     }
     mirror_attributes_unset(&override->given, row);
     override->reset |= mirror_attributes_bit(row);
@@ -321,7 +322,8 @@ const char *mirror_override_refuse_password(const mirror_override_t *override,
     }
     way = other_way(&settings, before, pool);
     return way ? apr_psprintf(
-                     pool, "redis_password: it is needed anew with a change of %s; got nothing new",
+                     pool,
+                     "redis_password: must be set again in a change of %s, got no new password",
                      way)
                : NULL;
 }

@@ -23,9 +23,8 @@ void mirror_settings_reload(const mirror_t *mirror, const mirror_registry_t *reg
     if (mirror_store_drop_others(&slot->version, mirror_table_store(registry->table, slot),
                                  mirror->config)) {
         ap_log_error(APLOG_MARK, APLOG_NOTICE, 0, server,
-                     "PM0910: mirror %s is as the configuration file says again, and not as it was "
-                     "set in the manager: "
-                     "its line, or a default that it uses, has changed",
+                     "PM0910: mirror %s is reset to the configuration file; its changes by the "
+                     "manager are discarded because its line or a default that it uses has changed",
                      mirror->name);
     }
 }

@@ -28,12 +28,12 @@ static void read_statuses(mirror_rules_t *rules, const apr_array_header_t *list)
     }
 }
 
-static const char *parse(const ap_expr_info_t **expr, const char *name, const char *needed,
+static const char *parse(const ap_expr_info_t **expr, const char *name, const char *allowed,
                          const char *text, unsigned flags, apr_pool_t *pool, apr_pool_t *ptemp)
 {
     const char *why = text ? mirror_expr_parse(expr, text, flags, pool, ptemp) : NULL;
 
-    return why ? apr_psprintf(pool, "%s: %s is needed; got %s (%s)", name, needed,
+    return why ? apr_psprintf(pool, "%s: must be %s, got %s (%s)", name, allowed,
                               mirror_value_quote(text, pool), why)
                : NULL;
 }

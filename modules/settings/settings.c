@@ -125,16 +125,14 @@ static void discard(mirror_lane_t *lane, apr_uint64_t version, const char *why, 
     }
     if (moment == AT_START) { /* it was valid before the reload */
         ap_log_error(APLOG_MARK, APLOG_NOTICE, 0, ap_server_conf,
-                     "PM0912: mirror %s is as the configuration file says again, and not as it was "
-                     "set in the manager: "
-                     "that cannot be in force any more: %s",
+                     "PM0912: mirror %s is reset to the configuration file; its changes by the "
+                     "manager are discarded: they are no longer valid: %s",
                      mirror->name, why);
     }
     else { /* no manager of this load has stored it */
         ap_log_error(APLOG_MARK, APLOG_ERR, 0, ap_server_conf,
-                     "PM0911: mirror %s is as the configuration file says: what is stored in "
-                     "shared memory as set in "
-                     "the manager cannot be in force: %s",
+                     "PM0911: mirror %s is reset to the configuration file; its changes by the "
+                     "manager in shared memory are invalid: %s",
                      mirror->name, why);
     }
 }

@@ -81,8 +81,8 @@ void mirror_breaker_down(mirror_lane_t *lane, apr_interval_time_t retry, const c
 
     if (was == 0) {
         ap_log_error(APLOG_MARK, APLOG_WARNING, rv, server,
-                     "PM0400: mirror %s is down: %s failed; its copies are dropped, and one is "
-                     "tried every %" APR_TIME_T_FMT " ms",
+                     "PM0400: mirror %s is down: %s failed; copies are dropped, with a retry every "
+                     "%" APR_TIME_T_FMT " ms",
                      lane->mirror->name, what, apr_time_as_msec(retry));
     }
 }

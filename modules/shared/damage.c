@@ -43,11 +43,11 @@ const char *mirror_table_damage(const mirror_table_segment_t *segment)
     apr_uint32_t i, worker_slots;
 
     if (header_is_damaged(segment)) {
-        return "its header";
+        return "the header";
     }
     for (i = 0; i < segment->slots_used; i++) {
         if (apr_atomic_read64(&mirror_table_slot_at(segment, i)->canary) != MIRROR_TABLE_MAGIC) {
-            return "what children share of a mirror";
+            return "a mirror slot";
         }
     }
     worker_slots = apr_atomic_read32(&segment->header->worker_slots_used);
@@ -55,7 +55,7 @@ const char *mirror_table_damage(const mirror_table_segment_t *segment)
         worker_slots < segment->worker_slots_max ? worker_slots : segment->worker_slots_max;
     for (i = MIRROR_TABLE_SHARED + 1; i < worker_slots; i++) {
         if (worker_slot_is_damaged(segment, &segment->worker_slots[i])) {
-            return "the list of children";
+            return "the list of child processes";
         }
     }
     return NULL;
@@ -68,11 +68,9 @@ int mirror_table_report_damage(mirror_table_segment_t *segment, struct server_re
     if (what && !segment->told) {
         segment->told = 1;
         ap_log_error(APLOG_MARK, APLOG_ERR, 0, server,
-                     "PM0202: the shared memory of mirrors is damaged: %s was written to by "
-                     "something else than "
-                     "this module; the next restart makes it anew, also a graceful one: all counts "
-                     "then begin at 0, and "
-                     "mirrors are as the configuration file says",
+                     "PM0202: the shared memory of mirrors is damaged: code outside this module "
+                     "has overwritten %s; the next restart or reload creates it again, resets all "
+                     "counters to 0 and all mirrors to the configuration file",
                      what);
     }
     return segment->told; /* even if the data was overwritten since */

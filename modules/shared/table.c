@@ -145,10 +145,10 @@ static apr_status_t replace(SEGMENT **former, kept_t *kept, server_rec *s, int s
         return rv;
     }
     if (!damaged) {
-        ap_log_error(APLOG_MARK, APLOG_WARNING, 0, s,
-                     "PM0200: the shared memory of mirrors is made anew, as ProxyMirrorSlots has "
-                     "grown or the module "
-                     "is of another version; all counts begin at 0");
+        ap_log_error(
+            APLOG_MARK, APLOG_WARNING, 0, s,
+            "PM0200: the shared memory of mirrors is created again because ProxyMirrorSlots was "
+            "increased or the module has another version; all counters are reset to 0");
     }
     if (readable) {
         kept->segment->load = before.segment->load;

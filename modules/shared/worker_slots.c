@@ -272,10 +272,10 @@ apr_status_t mirror_table_claim(int *worker_slot, mirror_table_t *table)
         }
         mirror_table_reap_ended(table);
     }
-    ap_log_error(APLOG_MARK, APLOG_WARNING, 0, table->server,
-                 "PM0201: none of the %u worker slots in shared memory is free; this child "
-                 "shares one",
-                 (unsigned)table->segment->worker_slots_max - FIRST);
+    ap_log_error(
+        APLOG_MARK, APLOG_WARNING, 0, table->server,
+        "PM0201: all %u worker slots in shared memory are in use; this child process shares one",
+        (unsigned)table->segment->worker_slots_max - FIRST);
     *worker_slot = MIRROR_TABLE_SHARED;
     return APR_SUCCESS;
 }

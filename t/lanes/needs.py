@@ -15,7 +15,7 @@ def dotted(version):
 def missing(module):
     """What there is to say against it, if anything."""
     name, wanted = VERSIONS.get(module, (module, ()))
-    least = "%s %s or later is needed" % (name, dotted(wanted)) if wanted else "%s is needed" % name
+    least = "%s %s or later is required" % (name, dotted(wanted)) if wanted else "%s is required" % name
     try:
         found = getattr(importlib.import_module(module), "__version__", "0")
     except ImportError:
@@ -27,7 +27,7 @@ def missing(module):
 def main():
     said = [one for one in map(missing, sys.argv[1:]) if one]
     if "pytest" in sys.argv[1:] and sys.version_info < PYTHON:
-        said.insert(0, "Python %s or later is needed; found %s" % (dotted(PYTHON), dotted(sys.version_info[:3])))
+        said.insert(0, "Python %s or later is required; found %s" % (dotted(PYTHON), dotted(sys.version_info[:3])))
     for one in said:
         print("%s: %s" % (sys.executable, one), file=sys.stderr)
     return 1 if said else 0

@@ -84,9 +84,9 @@ def test_access_file_lets_nobody_into_a_folder(httpd, mirror, access, text, stat
         got = h.get(path, [EVE, "Host: localhost"])
         assert got.status in (301, 401, 403, 500) and b"mirrors" not in got.body.lower()
         if got.status == 403 and b'"error"' in got.body:
-            refused(got, 403, "SetHandler: must be in a <Location> whose path the client requests",
+            refused(got, 403, "SetHandler: must be in a <Location> for the requested path",
                     f"httpd found {h.root}/htdocs/.htaccess")
-            assert h.log_lines(f'PM0920: "GET" of "{path}.* is refused .*SetHandler: must be in a <Location>')
+            assert h.log_lines(f'PM0920: "GET" of "{path}.* was rejected: SetHandler: must be in a <Location>')
     if "granted" in access + text and status == 403:
         assert h.log_lines("PM0920")
     assert not h.log_lines("PM0900") and h.mirror()["overridden"] is False
@@ -106,7 +106,7 @@ def test_access_file_that_leads_to_the_manager(httpd, mirror, access, text, path
     got = h.get(path, ["Host: localhost"])
     assert b'"mirrors"' not in got.body and (got.status in (403, 404) or got.body.startswith(b"["))
     if "granted" in access:
-        assert h.log_lines("PM0920: .*SetHandler: must be in a <Location> whose path the client requests")
+        assert h.log_lines("PM0920: .*SetHandler: must be in a <Location> for the requested path")
         assert h.get("/manager/mirrors", ["Host: localhost"]).status == 200
 
 
@@ -141,7 +141,7 @@ def test_ordinary_access_file_keeps_nobody_out(httpd, mirror):
     assert h.get("/manager/mirrors").status == 401
     got = h.request("PATCH", "/manager/mirrors/m", [JSON, ANN, "Host: other.example.com"], b'{"count": 2}')
     assert changed(got)["attributes"]["count"] == 2
-    assert h.log_lines('PM0900: mirror m is changed by "ann"')
+    assert h.log_lines('PM0900: mirror m was changed by "ann"')
     assert b"<html" in h.get("/manager/", [ANN]).body
     assert [m["name"] for m in json.loads(h.get("/manager/mirrors", [ANN]).body)["mirrors"]] == ["m"]
     assert b"Proxy Mirror Status" in h.get("/server-status", [ANN]).body
@@ -159,4 +159,4 @@ def test_user_of_an_access_file_is_none(httpd, mirror):
     assert h.get("/manager/mirrors", [EVE, "Host: localhost"]).status == 200
     refused(h.get("/manager/mirrors", [EVE, "Host: evil.example.com"]), 403, "Host: ")
     refused(h.request("PATCH", "/manager/mirrors/m", [JSON, EVE, "Host: localhost", "Via: 1.1 x"], b'{"count": 2}'), 403,
-            "change: an authenticated user")
+            "change: must come from an authenticated user")

@@ -66,11 +66,11 @@ def test_access_file(httpd, mirror, way, handler):
     paths = ["/user/a.x", "/user/a.x/", "/user/a.x/mirrors", "/user/a.x/mirrors/m", "/user/a.x/metrics", "/user/a.x/page.js"]
     for path in paths:
         for host in ("localhost", "evil.example.com"):
-            refused(h.get(path, [f"Host: {host}"]), 403, "SetHandler: one in the server configuration is needed")
+            refused(h.get(path, [f"Host: {host}"]), 403, "SetHandler: must be in the server configuration for this handler")
     for method in ("PUT", "PATCH", "DELETE", "POST"):
         refused(h.request(method, paths[3], [JSON, "Host: localhost"], b'{"count": 2}'), 403)
     assert h.mirror()["overridden"] is False
-    assert len(h.log_lines(f"PM0921: .*handler {handler} was given .* only SetHandler in the server configuration")) == 16
+    assert len(h.log_lines(f"PM0921: .*handler {handler} was set .* must be set by SetHandler in the server configuration")) == 16
     assert not h.log_lines("PM0900")
 
 
@@ -94,7 +94,7 @@ def test_access_file_that_leads_to_another(httpd, mirror, text, path, handler):
     assert b"mirrors" not in got.body.lower(), got
     if not text.startswith("Action"):           # which replaces the handler
         assert got.status in (403, 404)
-        assert h.log_lines(f"PM0921: .*handler {handler} was given")
+        assert h.log_lines(f"PM0921: .*handler {handler} was set")
     got = h.request("PATCH", path, [JSON, "Host: localhost"], b'{"count": 2}')
     assert h.mirror()["overridden"] is False and not h.log_lines("PM0900")
 
@@ -134,10 +134,10 @@ RewriteRule ^p$ http://127.0.0.1:{h.port}/manager/mirrors/m [P]
 def test_log_names_the_file_and_the_line(httpd, mirror):
     h = start(httpd, mirror, "#\nSetHandler proxy-mirror-manager")
     refused(h.get("/user/a.x", ["Host: localhost"]), 403)
-    assert h.log_lines(f"PM0921: .*by SetHandler in {h.root}/htdocs/user/.htaccess, line 2; only SetHandler")
+    assert h.log_lines(f"PM0921: .*by SetHandler in {h.root}/htdocs/user/.htaccess, line 2; it must be set by SetHandler")
     access_file(h, "AddHandler proxy-mirror-manager .x")
     refused(h.get("/user/a.x", ["Host: localhost"]), 403)
-    assert h.log_lines("PM0921: .*not by SetHandler .but by AddHandler, AddType, ForceType, RewriteRule or the like.; only")
+    assert h.log_lines("PM0921: .*was set by AddHandler, AddType, ForceType, RewriteRule or a similar directive; it must")
 
 
 # ---- the server configuration ----
@@ -233,7 +233,7 @@ def test_other_ways_in_the_server_configuration(httpd, mirror, conf):
     """None but SetHandler; the log says so."""
     h = start(httpd, mirror, "", conf)
     refused(h.get("/user/a.x/mirrors", ["Host: localhost"]), 403, "SetHandler: ")
-    assert h.log_lines("PM0921: .*not by SetHandler .* only SetHandler in the server configuration can give it, in <Location>")
+    assert h.log_lines("PM0921: .* was set by AddHandler, .*; it must be set by SetHandler in the server configuration, in <Location>")
 
 
 def test_no_mirrors_on_a_page_of_mod_status_that_an_access_file_has_made(httpd, mirror):

@@ -125,7 +125,7 @@ def test_survives_graceful_restarts_until_the_line_changes(httpd, origin, mirror
     assert one["overridden"] is False and one["attributes"]["count"] == 2 and one["attributes"]["timeout"] == "8s"
     assert h.get("/o/a").status == 200
     assert h.ended(3) == {"disabled": 2, "mirrored": 1}
-    wait_for("a line in the log", lambda: h.log_lines("PM0910: mirror m is as the configuration file says again"))
+    wait_for("a line in the log", lambda: h.log_lines("PM0910: mirror m is reset to the configuration file; "))
     h.conf = conf("count=2")
     h.configure()
     h.graceful()
@@ -155,7 +155,7 @@ def test_a_change_is_not_lost_where_slots_are_made_anew(httpd, mirror):
         h.configure()
         h.graceful()
         client.send(b'{"count": 9}')
-        refused(client.answer("PATCH"), 409, "mirror: httpd has just read its configuration anew; ask again")
+        refused(client.answer("PATCH"), 409, "mirror: httpd has just reloaded its configuration; retry the request")
     assert attributes(h)["count"] == 3
     assert patch(h, {"count": 9})["attributes"]["count"] == 9
 
@@ -250,7 +250,7 @@ def test_expressions_of_the_file_are_not_restricted(httpd, origin, mirror):
     put(h, {"host": mirror.url, "expr": before, "max_queue": 3})
     assert h.get("/o/a").status == 200
     assert h.ended(1) == {"mirrored": 1}
-    refused(call(h, "PATCH", "m", {"expr": before + " "}), 400, "expr: an expression is needed")
+    refused(call(h, "PATCH", "m", {"expr": before + " "}), 400, "expr: must be an expression")
 
 
 def test_every_change_is_a_line_in_the_log(httpd, mirror):
@@ -259,9 +259,9 @@ def test_every_change_is_a_line_in_the_log(httpd, mirror):
     patch(h, {"count": 10})                     # no change
     delete(h)
     first, second = h.log_lines(r"\[proxy_mirror:notice\].* PM0900: ")
-    assert "mirror m is changed by a client without a user from 127.0.0.1: " in first
+    assert "mirror m was changed by a client without a user from 127.0.0.1: " in first
     assert "count from 2 to 10" in first and 'expr from nothing to "-n \'%{REQUEST_URI}\'"' in first
-    assert "back to the configuration file" in second and "count from 10 to 2" in second
+    assert "m was changed (reset to the configuration file) by " in second and "count from 10 to 2" in second
 
 
 def test_other_methods(httpd, mirror):

@@ -38,7 +38,7 @@ def test_attributes_are_utf8(attribute):
             server.clean()
         assert said.returncode == 1
         name = attribute.strip(b'"').split(b"=")[0].decode()
-        assert f" {name}: " in said.stderr and "(it is not UTF-8; write other bytes as %XX in a path, by their codes in" in said.stderr
+        assert f" {name}: " in said.stderr and "(it is not UTF-8; write other bytes as %XX in a path, or as escape sequences in" in said.stderr
         assert "\\xe" in said.stderr or "\\xc0" in said.stderr or "\\xf4" in said.stderr
 
 

@@ -26,9 +26,9 @@ def test_another_host_by_tls(httpd, origin, mirror, https, authority):
 
 def test_tls_needs_what_it_needs_at_startup(httpd, mirror):
     h = httpd(MANAGER + ALLOW + to(mirror))
-    refused(call(h, "PATCH", "m", {"host": "https://localhost"}), 400, "an https:// mirror needs mod_ssl")
+    refused(call(h, "PATCH", "m", {"host": "https://localhost"}), 400, "an https:// mirror requires mod_ssl")
     refused(call(h, "PATCH", "m", {"enable_limit_count": True, "policy": "redis", "redis_host": "localhost", "redis_ssl": True}),
-            400, "redis_ssl=true needs mod_ssl")
+            400, "redis_ssl=true requires mod_ssl")
     h = httpd(MANAGER + ALLOW + to(mirror), modules=["ssl"])
     refused(call(h, "PATCH", "m", {"host": "https://localhost"}), 400, "SSLProxyEngine")
     assert h.mirror()["overridden"] is False
@@ -64,7 +64,7 @@ def test_a_mirror_that_is_off(httpd, mirror):
     h.conf = MANAGER + ALLOW + 'ProxyMirror "https://localhost" name=m\n' + to(mirror, name="n")
     h.configure()
     h.graceful()
-    refused(call(h, "PATCH", "m", {"count": 2}), 503, "mirror: it is off")
+    refused(call(h, "PATCH", "m", {"count": 2}), 503, "mirror: cannot be changed while it is off")
     assert changed(call(h, "PATCH", "n", {"count": 2}))["attributes"]["count"] == 2
     assert attributes(h, "m")["host"] == "https://localhost"
 
@@ -110,11 +110,11 @@ def test_delete_cures_what_cannot_be_in_force(httpd, mirror):
     h = httpd(MANAGER + to(mirror), children=1)
     patch(h, {"path": "/remarkable"})
     overwrite_shared(h.pids()[0], b'"path":"/remarkable"', b'"pxth":"/remarkable"')
-    refused(call(h, "PATCH", "m", {"count": 2}), 500, "attributes: one of ", '"pxth"')
+    refused(call(h, "PATCH", "m", {"count": 2}), 500, "attributes: must be one of ", '"pxth"')
     one = delete(h)
     assert one["overridden"] is False and "path" not in one["attributes"]
     assert h.mirror() == one
-    assert h.log_lines("PM0900: mirror m is changed, back to the configuration file, by ")
+    assert h.log_lines("PM0900: mirror m was changed [(]reset to the configuration file[)] by ")
     assert patch(h, {"count": 2})["attributes"]["count"] == 2
 
 

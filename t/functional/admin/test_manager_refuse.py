@@ -23,52 +23,52 @@ def same(httpd, mirror):
 
 @pytest.mark.smoke
 @pytest.mark.parametrize("data, error", [
-    ({"count": 0}, "count: a whole number, 1 to 2147483647, is needed; got 0"),
-    ({"count": "5"}, 'count: a whole number, 1 to 2147483647, is needed; got "5"'),
-    ({"count": 1.5}, "count: a whole number, 1 to 2147483647, is needed; got 1.5"),
-    ({"count": True}, "count: a whole number, 1 to 2147483647, is needed; got true"),
+    ({"count": 0}, "count: must be an integer from 1 to 2147483647, got 0"),
+    ({"count": "5"}, 'count: must be an integer from 1 to 2147483647, got "5"'),
+    ({"count": 1.5}, "count: must be an integer from 1 to 2147483647, got 1.5"),
+    ({"count": True}, "count: must be an integer from 1 to 2147483647, got true"),
     ({"count": [1]}, "got a list"),
     ({"count": {"a": 1}}, "got an object"),
-    ({"enabled": "true"}, 'enabled: true or false (in a directive also on or off) is needed; got "true"'),
+    ({"enabled": "true"}, 'enabled: must be true or false (in a directive, also on or off), got "true"'),
     ({"enabled": 1}, "enabled: "),
-    ({"timeout": 5}, "timeout: a time such as"),
+    ({"timeout": 5}, "timeout: must be a time such as"),
     ({"timeout": "5 s"}, "timeout: "),
-    ({"max_body": 100}, "max_body: a size such as"),
+    ({"max_body": 100}, "max_body: must be a size such as"),
     ({"methods": "GET"}, "methods: "),
     ({"methods": []}, "methods: "),
     ({"methods": ["GET", 1]}, "methods: "),
     ({"sample_ratio": 1.01}, "sample_ratio: "),
     ({"sample_ratio": "50%"}, "sample_ratio: "),
-    ({"when": "never"}, "when: response or request is needed"),
+    ({"when": "never"}, "when: must be response or request"),
     ({"path": "x"}, "path: "),
     ({"path": "/\u0000x"}, "NUL"),
     ({"path": "/\n"}, "path: "),
-    ({"expr": "%{"}, "expr: an expression is needed"),
-    ({"expr": "file('/etc/passwd') == ''"}, "expr: an expression is needed"),
+    ({"expr": "%{"}, "expr: must be an expression"),
+    ({"expr": "file('/etc/passwd') == ''"}, "expr: must be an expression"),
     ({"sample_key": "%{file:/etc/passwd}"}, "sample_key: "),
     ({"expr": "-U '/o/a'"}, "(-U not available in restricted context)"),
     ({"expr": "-F '/etc/passwd'"}, "(-F not available in restricted context)"),
     ({"expr": "-A %{REQUEST_URI}"}, "(-A not available in restricted context)"),
     ({"expr": "! ( true && ( -n 'a' || !-F %{tolower:%{REQUEST_URI}}))"}, "(-F not available in restricted context)"),
     ({"expr": "-s '/etc/passwd'"}, "not available in restricted context"),
-    ({"path": "/\udc00"}, 'path: a path that starts with /'),
+    ({"path": "/\udc00"}, 'path: must be a path that starts with /'),
     ({"redis_password": "\udc00"}, "it is not UTF-8"),
     ({"methods": ["\udc00"]}, "it is not UTF-8"),
     ({"expr": "'\udc00' == ''"}, "it is not UTF-8"),
     ({"expr": "!" * 4096}, "expr: "),
-    ({"name": "x"}, "name: can be set in the configuration file only"),
+    ({"name": "x"}, "name: must be set in the configuration file"),
     ({"name": "m"}, "name: "),
-    ({"nonsense": 1}, "attributes: one of host, enabled,"),
-    ({"host": "http://127.0.0.1:80/x"}, "host: http:// or https://"),
+    ({"nonsense": 1}, "attributes: must be one of host, enabled,"),
+    ({"host": "http://127.0.0.1:80/x"}, "host: must be http:// or https://"),
     ({"host": "http://u:secret@127.0.0.1"}, "***@127.0.0.1"),
-    ({"host": "unix:/tmp/x|http://127.0.0.1"}, "only the configuration file can give a socket"),
-    ({"host": "http://elsewhere.example.com"}, "host: a host that ProxyMirrorAllowHost allows is needed; got "
+    ({"host": "unix:/tmp/x|http://127.0.0.1"}, "a socket can be set only in the configuration file"),
+    ({"host": "http://elsewhere.example.com"}, "host: must be a host that ProxyMirrorAllowHost allows, got "
                                                 '"elsewhere.example.com:80"'),
-    ({"redis_password": "exec:/bin/true"}, "only the configuration file can give a program"),
-    ({"redis_host": "10.0.0.1"}, "redis_host: a host that ProxyMirrorAllowHost allows is needed"),
-    ({"redis_cluster_nodes": ["10.0.0.1:1", "127.0.0.1:2"]}, "redis_cluster_nodes: hosts that ProxyMirrorAllowHost"),
+    ({"redis_password": "exec:/bin/true"}, "a program can be set only in the configuration file"),
+    ({"redis_host": "10.0.0.1"}, "redis_host: must be a host that ProxyMirrorAllowHost allows"),
+    ({"redis_cluster_nodes": ["10.0.0.1:1", "127.0.0.1:2"]}, "redis_cluster_nodes: must be hosts that ProxyMirrorAllowHost"),
     ({"policy": "redis", "enable_limit_count": True}, "redis_host: "),
-    ({"status": ["200"], "when": "request"}, "status: when=response is needed with it; got when=request"),
+    ({"status": ["200"], "when": "request"}, "status: must be used with when=response, got when=request"),
     ({"enabled": False, "count": 0}, "count: "),
 ])
 def test_bad_values(same, data, error):
@@ -79,30 +79,30 @@ def test_bad_values(same, data, error):
 
 
 @pytest.mark.parametrize("body, words", [
-    (b"", ["body: a JSON object of attributes is needed; got no JSON"]),
-    (b"{", ["body: a JSON object", "no JSON"]),
-    (b"[]", ["no object"]),
-    (b'"x"', ["no object"]),
-    (b"null", ["no object"]),
-    (b'{"count": 2} {"count": 3}', ["no JSON"]),
-    (b'{"count": 2,}', ["no JSON"]),
-    (b"{'count': 2}", ["no JSON"]),
-    (b'{"count": 02}', ["no JSON"]),
-    (b'{"path": "/\xff"}', ["no JSON"]),
+    (b"", ["body: must be a JSON object of attributes, got invalid JSON"]),
+    (b"{", ["body: must be a JSON object", "invalid JSON"]),
+    (b"[]", ["not an object"]),
+    (b'"x"', ["not an object"]),
+    (b"null", ["not an object"]),
+    (b'{"count": 2} {"count": 3}', ["invalid JSON"]),
+    (b'{"count": 2,}', ["invalid JSON"]),
+    (b"{'count': 2}", ["invalid JSON"]),
+    (b'{"count": 02}', ["invalid JSON"]),
+    (b'{"path": "/\xff"}', ["invalid JSON"]),
     (b'{"path": "/\xc0\xaf"}', ["not UTF-8"]),
     (b'{"path": "/\xed\xa0\x80"}', ["not UTF-8"]),
     (b'{"path": "/\\ude00"}', ["not UTF-8"]),
-    (b'{"count": 2, "count": 3}', ["attributes: each may be given once", '"count" twice']),
+    (b'{"count": 2, "count": 3}', ["attributes: must be set once each", '"count" twice']),
     (b'{"count": 2\0}', ["NUL"]),
     (b'{"count\\u0000": 2}', ["NUL"]),
     (b'{"path": "/\\\\u0000"}', []),
     (b"[" * 17 + b"]" * 17, ["16"]),
     (b'{"count":' * 17 + b"1" + b"}" * 17, ["16"]),
     (b"[" * 60000, ["16"]),
-    (b'{"count": 2 /* two */}', ["no JSON"]),
-    (b'{"count": 2} // two', ["no JSON"]),
-    (b'{/*"*/"path": "/a\\u0000b"}', ["no JSON"]),
-    (b'{/*"*/"count": ' + b"[" * 30000 + b"]" * 30000 + b"}", ["no JSON"]),
+    (b'{"count": 2 /* two */}', ["invalid JSON"]),
+    (b'{"count": 2} // two', ["invalid JSON"]),
+    (b'{/*"*/"path": "/a\\u0000b"}', ["invalid JSON"]),
+    (b'{/*"*/"count": ' + b"[" * 30000 + b"]" * 30000 + b"}", ["invalid JSON"]),
     (b'{"path": "/*\\"//*/"}', []),
 ])
 def test_bad_bodies(httpd, mirror, body, words):
@@ -141,7 +141,7 @@ def test_a_body_may_be_long_and_chunked(httpd, mirror):
     ("POST", []), ("POST", ["Content-Type: text/plain"])])
 def test_other_types(same, method, headers):
     refused(call(same, method, "m", {"host": attributes(same)["host"], "enabled": False}, headers), 415,
-            "Content-Type: application/")
+            "Content-Type: must be application/")
 
 
 # ---- hosts ----
@@ -198,7 +198,7 @@ def test_bad_patterns_stop_the_start(httpd, mirror, pattern):
     h.conf = f"ProxyMirrorAllowHost \"{pattern}\"\n" if '"' not in pattern else f"ProxyMirrorAllowHost '{pattern}'\n"
     h.configure()
     said = h.test_configuration()
-    assert said.returncode and "ProxyMirrorAllowHost: a host name or address" in said.stderr
+    assert said.returncode and "ProxyMirrorAllowHost: must be a host name or address" in said.stderr
 
 
 def test_a_host_that_is_not_allowed_any_more_is_dropped(httpd, mirror):
@@ -208,7 +208,7 @@ def test_a_host_that_is_not_allowed_any_more_is_dropped(httpd, mirror):
     h.configure()
     h.graceful()
     assert h.mirror()["overridden"] is False and attributes(h)["host"] == mirror.url
-    assert len(h.log_lines("PM0912: mirror m is as the configuration file says again.*ProxyMirrorAllowHost")) == 1
+    assert len(h.log_lines("PM0912: mirror m is reset to the configuration file; .*ProxyMirrorAllowHost")) == 1
 
 
 # ---- passwords ----
@@ -223,7 +223,7 @@ REDIS = "enable_limit_count=false policy=redis redis_host=10.0.0.1 redis_usernam
 def test_another_server_needs_the_password_anew(httpd, mirror, data):
     h = httpd(MANAGER + ANY + to(mirror, REDIS))
     before = h.mirror()
-    refused(call(h, "PATCH", "m", data), 400, "redis_password: it is needed anew")
+    refused(call(h, "PATCH", "m", data), 400, "redis_password: must be set again")
     refused(call(h, "PUT", "m", {**before["attributes"], **data}), 400, "redis_password: ")
     assert h.mirror() == before
     one = patch(h, {**data, "redis_password": "n3w"})
@@ -252,7 +252,7 @@ def test_a_password_is_kept_and_removed(httpd, mirror):
     patch(h, {"redis_password": "other"})
     assert call(h, "GET", "m", None, ()).header("ETag") != first
     assert h.mirror()["overridden"] is True
-    refused(call(h, "PATCH", "m", {"redis_password": None}), 400, "redis_password: a password is needed with redis_username")
+    refused(call(h, "PATCH", "m", {"redis_password": None}), 400, "redis_password: must be a password if redis_username is set")
     assert "redis_password" not in patch(h, {"redis_password": None, "redis_username": None})["attributes"]
     assert json.loads(call(h, "DELETE", "m", None, ()).body)["attributes"]["redis_password"] == "***"
     assert call(h, "GET", "m", None, ()).header("ETag") == first

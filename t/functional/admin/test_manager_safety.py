@@ -128,7 +128,7 @@ def test_from_elsewhere_a_user_is_needed(httpd, mirror):
     h = httpd(PROXY_PROTOCOL + MANAGER + to(mirror), modules=["remoteip"], expect=[NOTHING_SENT])
     h.module = None                             # whose status is asked without the PROXY protocol
     for method in ("PUT", "PATCH", "DELETE", "POST"):
-        refused(from_elsewhere(h, method, []), 403, "change: an authenticated user, or a connection from loopback")
+        refused(from_elsewhere(h, method, []), 403, "change: must come from an authenticated user or a loopback connection, got neither")
     refused(from_elsewhere(h, "PATCH", ["X-Forwarded-For: 127.0.0.1"]), 403)
     got = from_elsewhere(h, "GET", [])
     assert got.status == 200 and b'"overridden": false' in got.body
@@ -151,10 +151,10 @@ def test_a_request_that_was_passed_on_is_not_local(same, sign):
     """A proxy on this machine connects from loopback for anybody, and a mirror may lead back to httpd."""
     for method in ("PUT", "PATCH", "DELETE", "POST"):
         refused(call(same, method, "m", {"count": 2}, [JSON, sign]), 403, "change: ",
-                f"header {sign.split(':')[0]} tells")
+                f"it has the header {sign.split(':')[0]})")
     assert same.get("/manager/mirrors", [sign]).status == 200       # who may read is Require's matter
     assert b"<form" not in same.get("/manager", [sign]).body
-    assert len(same.log_lines("PM0920: .* mirror m is refused to a client without a user from 127.0.0.1: change: ")) == 4
+    assert len(same.log_lines("PM0920: .* mirror m by a client without a user from 127.0.0.1 was rejected: change: ")) == 4
 
 
 def test_a_user_may_come_through_a_proxy(httpd, mirror):
@@ -173,7 +173,7 @@ def test_a_copy_changes_nothing(httpd, mirror):
     got = h.request("DELETE", "/manager/mirrors/staging", [JSON])
     assert got.status in (403, 404, 405)
     h.ended(1, "staging")
-    wait_for("the copy", lambda: h.log_lines('PM0920: "DELETE" of mirror staging is refused .*X-Proxy-Mirror'))
+    wait_for("the copy", lambda: h.log_lines('PM0920: "DELETE" of mirror staging by .* was rejected: .*X-Proxy-Mirror'))
     assert not h.log_lines("PM0900")
 
 
@@ -182,7 +182,7 @@ def test_a_user_may_change_from_elsewhere(httpd, mirror):
     h.module = None
     assert from_elsewhere(h, "PATCH", []).status == 401
     assert changed(from_elsewhere(h, "PATCH", [ANN]))["attributes"]["count"] == 2
-    assert h.log_lines('PM0900: mirror m is changed by "ann" from 192.0.2.1 through 127.0.0.1: count from 1 to 2')
+    assert h.log_lines('PM0900: mirror m was changed by "ann" from 192.0.2.1 through 127.0.0.1: count from 1 to 2')
 
 
 # ---- forms ----
@@ -200,9 +200,9 @@ def test_form(httpd, mirror):
     assert now["sample_ratio"] == 0.125
     refused(post(h, {"nonce": one, "count": "0"}), 400, "count: ")
     refused(post(h, {"nonce": one, "nonsense": "0"}), 400, "attributes: ")
-    refused(post(h, {"nonce": one, "host": "unix:/x|http://a"}), 400, "only the configuration file can give a socket")
-    refused(post(h, {"nonce": one, "redis_password": "exec:/x"}), 400, "only the configuration file can give a program")
-    refused(post(h, {"nonce": one, "action": "explode"}), 400, "action: set or reset is needed")
+    refused(post(h, {"nonce": one, "host": "unix:/x|http://a"}), 400, "a socket can be set only in the configuration file")
+    refused(post(h, {"nonce": one, "redis_password": "exec:/x"}), 400, "a program can be set only in the configuration file")
+    refused(post(h, {"nonce": one, "action": "explode"}), 400, "action: must be set or reset")
     refused(call(h, "POST", "m", f"nonce={one}&path=/%ff".encode(), [FORM]), 400, "body: ")
     refused(call(h, "POST", "m", f"nonce={one}&path=/%00x".encode(), [FORM]), 400, "body: ")
     refused(call(h, "POST", "m", f"nonce={one}&count=1&count=2".encode(), [FORM]), 400, "body: ")
@@ -226,7 +226,7 @@ def test_a_nonce_is_stale_after_a_reload(same):
     before = nonce(same)
     same.graceful()
     assert nonce(same) != before
-    refused(post(same, {"count": "2", "nonce": before}), 403, "load the page again")
+    refused(post(same, {"count": "2", "nonce": before}), 403, "nonce: must be that of the current page, got another one (reload the page)")
 
 
 def test_all_children_have_the_same_nonce(httpd, mirror):
@@ -257,11 +257,11 @@ def test_reading_needs_no_more_than_require(httpd, mirror):
 def test_each_refusal_is_one_line(httpd, mirror):
     h = httpd(lambda h: PROXY_PROTOCOL + MANAGER + to(mirror), modules=["remoteip"])
     h.module = None
-    head = "PM0920: .PATCH. of mirror m is refused to a client without a user from "
+    head = "PM0920: .PATCH. of mirror m by a client without a user from "
     for count, (headers, words) in enumerate([
-            ([], "192.0.2.1 through 127.0.0.1: change: an authenticated user"),
-            (["Origin: http://evil.example.com"], "192.0.2.1 through 127.0.0.1: change: "),
-            (["X-Forwarded-For: 1.2.3.4"], "192.0.2.1 through 127.0.0.1: change: ")], 1):
+            ([], "192.0.2.1 through 127.0.0.1 was rejected: change: must come from an authenticated user"),
+            (["Origin: http://evil.example.com"], "192.0.2.1 through 127.0.0.1 was rejected: change: "),
+            (["X-Forwarded-For: 1.2.3.4"], "192.0.2.1 through 127.0.0.1 was rejected: change: ")], 1):
         refused(from_elsewhere(h, "PATCH", headers), 403)
         assert len(h.log_lines(head + words)) == len(h.log_lines("PM0920")) == count
 
@@ -269,9 +269,9 @@ def test_each_refusal_is_one_line(httpd, mirror):
 def test_refusals_of_users_and_forms_are_logged(httpd, mirror):
     h = httpd(lambda h: MANAGER + user(h) + to(mirror), modules=USER_MODULES)
     refused(call(h, "DELETE", "m", None, [ANN, "Origin: http://evil.example.com"]), 403)
-    assert h.log_lines('PM0920: "DELETE" of mirror m is refused to "ann" from 127.0.0.1: Origin: a page of this server')
+    assert h.log_lines('PM0920: "DELETE" of mirror m by "ann" from 127.0.0.1 was rejected: Origin: must be this server')
     assert post(h, {"nonce": "0" * 32, "count": "2"}, (ANN, BROWSER)).status == 403
-    assert h.log_lines('PM0920: "POST" of mirror m is refused to "ann" from 127.0.0.1: nonce: ')
+    assert h.log_lines('PM0920: "POST" of mirror m by "ann" from 127.0.0.1 was rejected: nonce: ')
     assert len(h.log_lines("PM0920")) == 2
 
 

@@ -218,7 +218,7 @@ def test_read_only_page_has_no_forms(httpd, mirror):
     h = httpd(to(mirror) + "\n" + manager())
     page = page_of(h)
     assert not page.all("form") and not page.all("input") and not page.all("button")
-    assert "This page only shows" in page.one("footer").text
+    assert "This page is read only" in page.one("footer").text
     assert page_of(h, "/manage").all("form")
 
 
@@ -234,7 +234,7 @@ def test_who_may_change_nothing_is_told(httpd, mirror):
         bodies[address] = pagelab.parse(got.body)
     assert bodies["127.0.0.1"].all("form") and not bodies["127.0.0.1"].all(class_="refusal")
     assert not bodies["192.0.2.1"].all("form")
-    assert "an authenticated user, or a connection from loopback, is needed" in bodies["192.0.2.1"].one(class_="refusal").text
+    assert "must come from an authenticated user or a loopback connection" in bodies["192.0.2.1"].one(class_="refusal").text
 
 
 def test_forms_carry_the_nonce(httpd, mirror):
@@ -269,7 +269,7 @@ def test_forms_change_a_mirror(httpd, origin, mirror):
     assert got.status == 303
     assert re.search(r"/manage/?$", got.header("Location")[0])
     article = page_of(h, "/manage").one("article")
-    assert "Disabled" in article.one(class_="state").shown and "Changed while running" in article.shown
+    assert "Disabled" in article.one(class_="state").shown and "Changed by the manager" in article.shown
     assert h.get("/o/a").status == 200
     assert h.ended(1) == {"disabled": 1}
     for button, typed in (("Enable", {}), ("Set share", {"sample_ratio": "12.5%"}),
@@ -281,7 +281,7 @@ def test_forms_change_a_mirror(httpd, origin, mirror):
     assert h.mirror()["attributes"]["enable_limit_count"] is False
     assert press(h, "Reset").status == 303
     assert h.mirror()["attributes"] == before and not h.mirror()["overridden"]
-    assert "Changed while running" not in page_of(h, "/manage").one("article").shown
+    assert "Changed by the manager" not in page_of(h, "/manage").one("article").shown
 
 
 def test_refused_form_is_told_on_the_page(httpd, mirror):
@@ -308,7 +308,7 @@ def test_form_of_another_site_is_told_on_the_page(httpd, mirror):
     h = httpd(manager() + to(mirror))
     got = h.request("POST", "/manage/mirrors/m", [*FORM, "Accept: text/html", "Origin: http://evil.example.com"], b"count=2")
     assert got.status == 403
-    assert "Origin: a page of this server is needed" in pagelab.parse(got.body).one(role="alert").shown
+    assert "Origin: must be this server" in pagelab.parse(got.body).one(role="alert").shown
 
 
 def test_share_is_shown_exactly(httpd, mirror):

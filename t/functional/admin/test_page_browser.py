@@ -135,8 +135,8 @@ def test_down_is_shown_and_told(httpd, origin, mirror, recorder, open_page):
     wait_text(page, STATE, "Ready")
     assert h.get("/o/a").status == 200
     wait_text(page, STATE, "Down")
-    assert "Next try" in page.text("#m-m .meaning")
-    wait_text(page, '[data-outcome="unreachable"]', "Not reachable")
+    assert "Next retry" in page.text("#m-m .meaning")
+    wait_text(page, '[data-outcome="unreachable"]', "Unreachable")
     page.wait("the news", """document.getElementById("news").textContent === "m: Down" """)
     assert page.value("document.title").startswith("1 down")
     assert page.text("tr[data-mirror=other] .state") == "○ Ready"
@@ -234,13 +234,13 @@ def test_disable_stops_the_copies(httpd, origin, mirror, open_page):
         page.wait("copies", f"""parseInt(document.querySelector('{figure("outcome:mirrored")}').textContent) > 5""")
         press(page, "Disable")
         wait_text(page, STATE, "Disabled")
-        wait_text(page, '[data-outcome="disabled"]', "Switched off")
+        wait_text(page, '[data-outcome="disabled"]', "Disabled")
         h.wait_idle()
         before = len(mirror.requests)
         seen = h.mirror()["seen"]
         wait_for("more requests", lambda: h.mirror()["seen"] > seen + 20)
         assert len(mirror.requests) == before
-        wait_text(page, '#m-m .heading [data-field="overridden"]', "Changed while running")
+        wait_text(page, '#m-m .heading [data-field="overridden"]', "Changed by the manager")
         press(page, "Enable")
         wait_text(page, STATE, "Up")
         mirror.wait(before + 5)
@@ -344,25 +344,25 @@ def test_session_that_has_ended_is_told(httpd, mirror, browser, required, more):
     log_in(page)
     wait_text(page, "#pulse", "Live")
     press(page, "Disable")
-    assert page.text(figure("answer")) == "Disable: done, in force now."
+    assert page.text(figure("answer")) == "Disable: done, now in effect."
     press(page, "Enable")
-    changes = len(h.log_lines('PM0900: mirror m is changed by "ann"'))
+    changes = len(h.log_lines('PM0900: mirror m was changed by "ann"'))
     assert changes == 2
     other = browser.open(f"{url}/logout", beside=page)
     wait_text(page, "#pulse", "Not live since")
     wait_text(page, "#pulse", "you are signed out")
     press(page, "Disable")
-    assert "you are signed out" in page.text(figure("answer")) and "done, in force" not in page.text(figure("answer"))
+    assert "you are signed out" in page.text(figure("answer")) and "done, now" not in page.text(figure("answer"))
     assert page.value(f"""document.querySelector('{figure("answer")}').className""") == "failed"
     assert h.mirror()["attributes"]["enabled"] and len(h.log_lines("PM0900")) == changes
     # A response without a session takes the cookie away (mod_session_cookie), and could come after that of the login.
     page.value("window.network = window.fetch; window.fetch = () => Promise.reject(new TypeError('held by the test'))")
-    wait_text(page, "#pulse", "no answer")
+    wait_text(page, "#pulse", "no response")
     log_in(other)
     page.value("window.fetch = window.network")
     wait_text(page, "#pulse", "Live")
     press(page, "Disable")
-    assert page.text(figure("answer")) == "Disable: done, in force now."
+    assert page.text(figure("answer")) == "Disable: done, now in effect."
     assert not h.mirror()["attributes"]["enabled"]
     page.close()
 

@@ -107,5 +107,5 @@ def test_a_mirror_without_a_slot_is_off_everywhere(httpd, mirror):
     assert h.mirror("two")["state"]["name"] == "off"
     assert auto_of(h)["ProxyMirror[0]Status"] == "off"
     page = h.get("/manage/").body.decode()
-    assert 'data-mirror="two" data-state="off"' in page and "It sees no request" in page
+    assert 'data-mirror="two" data-state="off"' in page and "The mirror receives no copies" in page
     assert b'proxy_mirror_up{mirror="two"} 0' in h.get("/manage/metrics").body

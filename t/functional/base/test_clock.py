@@ -113,7 +113,7 @@ def test_mirror_that_is_down_stays_down(proxy, recorder, clock, step):
 def test_pause_for_want_of_ports_ends(proxy, mirror, clock, faults, step):
     faults.set(mirror.port, errno.EADDRNOTAVAIL, 1)
     h = proxy(mirror, env={"TEST_CONNECT": faults.path},
-              expect=["PM0412: mirror m", "PM0420: .* ports have run out"])
+              expect=["PM0412: mirror m", "PM0420: .* ports are left"])
     assert h.get("/o/a").status == 200
     assert h.ended(1) == {"memory_full": 1}
     clock.step(step)

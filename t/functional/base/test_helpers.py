@@ -12,7 +12,7 @@ from redislab import Redis, needs_redis, redis, wrk    # noqa: F401, the fixture
 
 PRELOADS = ("threads",)
 DOWN = r"PM\d+: mirror \w+ is down"
-NO_HELPER = "PM0410: mirror m: no helper thread could be had"
+NO_HELPER = "PM0410: mirror m: no helper thread is available"
 NO_SENDER = "PM0424: "
 INSTRUMENTED = bool(os.environ.get("HTTPD_PRELOAD") or os.environ.get("HTTPD_WRAPPER"))
 ALWAYS = 1 << 30
@@ -101,7 +101,7 @@ def test_limits_without_threads(httpd, origin, mirror, threads, redis, times):
               expect=["PM0600: "])
     assert h.get("/o/a").status == 200
     assert h.ended(1) == {"limit_failed": 1}
-    assert len(h.log_lines("PM0600: mirror m: .*no helper thread could be had")) == 1
+    assert len(h.log_lines("PM0600: mirror m: .*no helper thread is available")) == 1
     if times == ALWAYS:
         get_until(h, "a fifth failure", lambda: threads.count("helper", "failed") >= 5)
         assert not mirror.requests

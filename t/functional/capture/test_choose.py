@@ -312,33 +312,33 @@ URL = 'ProxyMirror "http://127.0.0.1:9"'
 
 @pytest.mark.unstarted
 @pytest.mark.parametrize("line, message", [
-    *((f"{URL} sample_ratio={value}", rf"sample_ratio: a number, 0 to 1 .* is needed; got {shown}") for value, shown in (
+    *((f"{URL} sample_ratio={value}", rf"sample_ratio: must be a number from 0 to 1 .*, got {shown}") for value, shown in (
         ("-0.1", "-0.1"), ("1.1", "1.1"), ("101%", '"101%"'), ("1.0000001", "1.0000001"), ("x", '"x"'), ("%", '"%"'),
         ("50%%", '"50%%"'), ("1e-1", "1e-1"), ("0x1", '"0x1"'), ("", '""'), (".", '"."'), ("nan", '"nan"'),
-        ("0.00000000001", r"0.00000000001 \(it is less than a billionth"))),
-    (URL + ' "expr=%{HTTP:X} =="', r"expr: an expression is needed; got \"%{HTTP:X} ==\" \(syntax error"),
-    (f'{URL} expr=', r'expr: an expression of 1 to 4096 characters is needed; got ""'),
-    (f'ProxyMirrorDefaults "expr=nosuch(1)"', r"ProxyMirrorDefaults expr: an expression is needed"),
-    (f'{URL} sample_ratio=.5 "sample_key=%{{nosuch:x}}"', r"sample_key: a string expression is needed; got .*nosuch"),
-    (f"{URL} methods=", r'methods: methods such as GET,POST, in capitals, are needed; got ""'),
-    (f"{URL} methods=GET,,POST", r'methods: .*; got "GET,,POST" \(one is empty'),
-    (f"{URL} methods=get", r'methods: .*; got "get" \(methods are case-sensitive'),
+        ("0.00000000001", r"0.00000000001 \(it is not 0 but rounds to 0\)"))),
+    (URL + ' "expr=%{HTTP:X} =="', r"expr: must be an expression, got \"%{HTTP:X} ==\" \(syntax error"),
+    (f'{URL} expr=', r'expr: must be an expression of 1 to 4096 characters, got ""'),
+    (f'ProxyMirrorDefaults "expr=nosuch(1)"', r"ProxyMirrorDefaults expr: must be an expression"),
+    (f'{URL} sample_ratio=.5 "sample_key=%{{nosuch:x}}"', r"sample_key: must be a string expression, got .*nosuch"),
+    (f"{URL} methods=", r'methods: must be a list of methods in upper case, such as GET,POST, got ""'),
+    (f"{URL} methods=GET,,POST", r'methods: .*, got "GET,,POST" \(an item is empty'),
+    (f"{URL} methods=get", r'methods: .*, got "get" \(methods are case-sensitive'),
     (f"{URL} methods=TRACE", r"methods: .*never copied"),
-    (f"{URL} 'methods=GET /'", r"methods: .* are needed; got"),
-    (f"{URL} path=x", r'path: a path that starts with / is needed; got "x"'),
-    (f"{URL} path=", r'path: a path that starts with / is needed; got ""'),
+    (f"{URL} 'methods=GET /'", r"methods: must be .*, got"),
+    (f"{URL} path=x", r'path: must be a path that starts with /, got "x"'),
+    (f"{URL} path=", r'path: must be a path that starts with /, got ""'),
     (f"{URL} path=/a?b", r"path: .* got \"/a\?b\" \(it has a query"),
     (f"{URL} path=/a#b", r"path: .* \(it has a fragment"),
-    (f"{URL} path=/a path_concat_mode=suffix", r'path_concat_mode: replace or prefix is needed; got "suffix"'),
-    (f"{URL} 'host_header=a b'", r"host_header: preserve, target, or a host .* got \"a b\""),
-    (f"{URL} host_header=a:0", r"host_header: .*its port is out of range"),
+    (f"{URL} path=/a path_concat_mode=suffix", r'path_concat_mode: must be replace or prefix, got "suffix"'),
+    (f"{URL} 'host_header=a b'", r"host_header: must be preserve, target, or a host .* got \"a b\""),
+    (f"{URL} host_header=a:0", r"host_header: .*the port is out of range"),
     (f"{URL} host_header=a/b", r"host_header: .*it has a path"),
-    (f"{URL} uri=both", r'uri: client or backend is needed; got "both"'),
-    (f"{URL} status=", r'status: statuses such as 2xx,404, 200 to 599, are needed; got ""'),
-    *((f"{URL} status={value}", rf'status: .* are needed; got "{value}"')
+    (f"{URL} uri=both", r'uri: must be client or backend, got "both"'),
+    (f"{URL} status=", r'status: must be a list of statuses from 200 to 599, such as 2xx,404, got ""'),
+    *((f"{URL} status={value}", rf'status: must be .*, got "{value}"')
       for value in ("2XX", "1xx", "600", "99", "2x", "2x4", "200,6xx", "20", "2000")),
-    (f"{URL} status=200 when=request", r"status: when=response is needed with it; got when=request"),
-    *((f"{URL} copies={value}", rf"copies: a whole number, 1 to 100, is needed; got {value}") for value in (0, 101, 1.5)),
+    (f"{URL} status=200 when=request", r"status: must be used with when=response, got when=request"),
+    *((f"{URL} copies={value}", rf"copies: must be an integer from 1 to 100, got {value}") for value in (0, 101, 1.5)),
 ])
 def test_bad_configuration(line, message):
     said = message_of(line)

@@ -322,23 +322,23 @@ def test_forwarded_headers_are_those_of_the_primary(httpd, origin, mirror):
 
 @pytest.mark.unstarted
 @pytest.mark.parametrize("line, message", [
-    ("", "action: one of set, append, merge, add, unset, edit, edit\\* is needed; got \"\""),
-    ("setifempty X-A b", 'action: one of .*; got "setifempty"'), ("echo X-A", 'got "echo"'),
-    ("set", "set: a header name and a value are needed; got 0 of 2"), ("set X-A", "got 1 of 2"),
-    ("unset", "unset: a header name is needed; got 0 of 1"), ("edit X-A b", "edit: .* a replacement are needed; got 2 of 3"),
-    ("set X-A b c", 'set: .* nothing more; got "c"'), ("set X-A b early", 'got "early"'), ("unset X-A b", 'got "b"'),
-    ("edit* X-A b c d", r'edit\*: .*; got "d"'),
-    ('set "X A" b', 'name: a header name is needed; got "X A"'), ('set "" b', 'name: .* got ""'), ("set : b", 'got ":"'),
-    ('set "X\x01A" b', r'name: .* got "X\\+x01A"'), ('set X-Ä b', "name: a header name"),
-    *((f"set {name} b", rf"name: a header that the module leaves alone is needed .*; got \"{name}\"") for name in (
+    ("", "action: must be one of set, append, merge, add, unset, edit, edit\\*, got \"\""),
+    ("setifempty X-A b", 'action: must be one of .*, got "setifempty"'), ("echo X-A", 'got "echo"'),
+    ("set", "set: must have a header name and a value, got 0 of 2"), ("set X-A", "got 1 of 2"),
+    ("unset", "unset: must have a header name, got 0 of 1"), ("edit X-A b", "edit: must have .* a replacement, got 2 of 3"),
+    ("set X-A b c", 'set: must have a header name and a value, got "c" in addition \\(quote'), ("set X-A b early", 'got "early"'), ("unset X-A b", 'got "b"'),
+    ("edit* X-A b c d", r'edit\*: must have .*, got "d" in addition'),
+    ('set "X A" b', 'name: must be a header name, got "X A"'), ('set "" b', 'name: .* got ""'), ("set : b", 'got ":"'),
+    ('set "X\x01A" b', r'name: .* got "X\\+x01A"'), ('set X-Ä b', "name: must be a header name"),
+    *((f"set {name} b", rf"name: must be a header that can be changed .*, got \"{name}\"") for name in (
         "Host", "Content-Length", "transfer-encoding", "Connection", "X-Proxy-Mirror", "Upgrade", "Expect", "TE")),
-    ('set X-A "b\x01"', r"value: a string expression without control characters .*\(it has a control character\)"),
+    ('set X-A "b\x01"', r"value: must be a string expression without control characters, got .* \(it has a control character\)"),
     ('set X-A "b\tc"', "value: .*control character"), ('edit X-A a "b\\nc"', "value: .*an escaped control character"),
     ('set X-A "a\\r\\nEvil: 1"', "value: .*an escaped control character"), ('set X-A "a\\012"', "an escaped control"),
     ('set X-A "%{HTTP:X"', "value: .*Unterminated"), ('set X-A "%{nosuch:x}"', "value: .*nosuch"),
-    ('set X-A "a\\\\"', r"value: .*\(it ends with a backslash"), ("set X-A \"%{HTTP:a'b}\"", "value: .*in %{...:...} a quote"),
-    ("edit X-A ( b", r'edit: a regular expression that compiles is needed; got "\("'),
-    ("edit* X-A [ b", r'edit: a regular expression that compiles is needed; got "\["'),
+    ('set X-A "a\\\\"', r"value: .*\(it ends with a backslash"), ("set X-A \"%{HTTP:a'b}\"", "value: .*a quote in %{...:...} must"),
+    ("edit X-A ( b", r'edit: must be a valid regular expression, got "\("'),
+    ("edit* X-A [ b", r'edit: must be a valid regular expression, got "\["'),
 ])
 def test_bad_header(line, message):
     h = Httpd(f"ProxyMirrorHeader {line}")

@@ -46,7 +46,7 @@ BAD = [
     *((mirror(f"max_connections={value}"), ["max_connections", "1 to 65535", value])
       for value in ("0", "65536", "-1", "1.5", "x", "1k", "0x10", "99999999999999999999")),
     *((mirror(f"pipeline={value}"), ["pipeline", "1 to 100", value]) for value in ("0", "101", "-1", "1.5", "x")),
-    *((mirror(f"max_queue={value}"), ["max_queue", "whole number", value])
+    *((mirror(f"max_queue={value}"), ["max_queue", "integer from", value])
       for value in ("-1", "1.5", "x", "10K", "99999999999999999999")),
     # sizes
     *((mirror(f"max_body={value}"), ["max_body", "size", value])
@@ -74,7 +74,7 @@ BAD = [
     ("ProxyMirror off now", ["off", "now"]),
     (f'ProxyMirror "{URL}"\nProxyMirror off', ["off", "scope"]),
     (f'ProxyMirror off\nProxyMirror "{URL}"', ["off", "scope"]),
-    (mirror("name=same") + "\n" + mirror("name=same"), ["name", "same", "no other mirror"]),
+    (mirror("name=same") + "\n" + mirror("name=same"), ["name", "same", "unique"]),
     (mirror("name=same") + f'\n<Location "/x">\n{mirror("name=same")}\n</Location>', ["name", "same"]),
     # ProxyMirrorDefaults
     ("ProxyMirrorDefaults", ["ProxyMirrorDefaults", "attribute=value", "nothing"]),
@@ -87,13 +87,13 @@ BAD = [
     *((f"ProxyMirrorMemory {value}", ["ProxyMirrorMemory", "size", value])
       for value in ("0", "x", "-1M", "1.5M", "64MB", "1023K")),
     *((f"ProxyMirrorSpool /tmp {value}", ["ProxyMirrorSpool", "size", value]) for value in ("0", "x", "-1M", "1023K")),
-    *((f"ProxyMirrorSpool {value}", ["ProxyMirrorSpool", "absolute path of a folder", value.strip('"'), why])
-      for value, why in (("tmp", "no absolute path"), ("/dev/null", "no folder"),
-                         ("/no/such/folder", "No such file"), ("/proc", "no file can be made"))),
+    *((f"ProxyMirrorSpool {value}", ["ProxyMirrorSpool", "must be the absolute path of a writable folder", value.strip('"'), why])
+      for value, why in (("tmp", "not an absolute path"), ("/dev/null", "not a folder"),
+                         ("/no/such/folder", "No such file"), ("/proc", "files cannot be created"))),
     ("ProxyMirrorSpool", ["ProxyMirrorSpool", "arguments"]),
     ("ProxyMirrorSpool /tmp 1M 1M", ["ProxyMirrorSpool", "arguments"]),
     *((f"ProxyMirrorThreads {value}", ["ProxyMirrorThreads", "4 to", value]) for value in ("3", "0", "-1", "x", "4.5")),
-    *((f"ProxyMirrorSlots {value}", ["ProxyMirrorSlots", "whole number", value]) for value in ("0", "-1", "x", "1.5")),
+    *((f"ProxyMirrorSlots {value}", ["ProxyMirrorSlots", "integer from", value]) for value in ("0", "-1", "x", "1.5")),
     *((f"ProxyMirrorDrainTimeout {value}", ["ProxyMirrorDrainTimeout", "time", value])
       for value in ("-1", "x", "5y", "2h")),
     *((f"ProxyMirrorId {value}", ["ProxyMirrorId", "letters, digits", value.strip('"')[:60]])
@@ -104,7 +104,7 @@ BAD = [
     ("ProxyMirrorSlots 1\n" + mirror("") + "\n" + mirror(""), ["ProxyMirrorSlots", "at most 1", "got 2"]),
     # ProxyMirrorLog
     *((f'ProxyMirrorLog "{file}"', ["ProxyMirrorLog file", "|program", file, why]) for file, why in (
-        ("|", "|"), ("|| ", "|"), ("/nowhere/at/all", "folder is not there"), ("/tmp", "a folder"))),
+        ("|", "|"), ("|| ", "|"), ("/nowhere/at/all", "its folder does not exist"), ("/tmp", "a folder"))),
     ("ProxyMirrorLog", ["ProxyMirrorLog", "one argument"]),
     ('ProxyMirrorLog ""', ["ProxyMirrorLog", "one argument"]),
     ("ProxyMirrorLog logs/a logs/b", ["ProxyMirrorLog", "one argument"]),
@@ -266,7 +266,7 @@ def test_more_mirrors_than_slots_on_a_reload(httpd, origin, mirror):
     assert said.returncode != 0 and "ProxyMirrorSlots" in said.stderr
     h.conf = "ProxyMirrorSlots 9\n" + mirror_line(mirror, "one") + "\n" + mirror_line(mirror, "two")
     h.configure()
-    h.expected.append(r"PM\d+: .*made anew")
+    h.expected.append(r"PM\d+: .*created again")
     h.graceful()
     assert list(h.mirrors()) == ["one", "two"]
     assert h.get("/index.html").status == 200

@@ -53,7 +53,7 @@ def warnings(h) -> list[tuple[str, str]]:
     assert said.returncode == 0, said.stderr
     lines = h.read("httpd.conf").splitlines()
     return [(name, lines[int(n) - 1].strip()) for n, name in
-            re.findall(r"PM0104: \S+:(\d+): ProxyMirror (\S+): a later section for the same place", said.stderr)]
+            re.findall(r"PM0104: \S+:(\d+): ProxyMirror (\S+): has no effect because a later section for the same scope", said.stderr)]
 
 
 @pytest.mark.unstarted

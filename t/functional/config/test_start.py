@@ -44,14 +44,14 @@ def dangling(h) -> str:
 
 # what only a start can see: the configuration, modules, a limit of memory, what is said; whether `httpd -t` sees it as well
 REFUSED = {
-    "no mod_ssl": (HTTPS, [], None, r"PM0700: mirror m \(.*httpd\.conf:\d+\): an https:// mirror needs mod_ssl; .*", True),
-    "no mod_ssl for Redis": (REDIS, [], None, "PM0700: mirror m .* redis_ssl=true needs mod_ssl; .*", True),
-    "the engine is off": (f"SSLProxyEngine off\n{HTTPS}", ["ssl"], None, "PM0700: mirror m .* needs SSLProxyEngine on", True),
-    "no engine": (HTTPS, ["ssl"], None, "PM0700: mirror m .* needs SSLProxyEngine on", False),
+    "no mod_ssl": (HTTPS, [], None, r"PM0700: mirror m \(.*httpd\.conf:\d+\): an https:// mirror requires mod_ssl; .*", True),
+    "no mod_ssl for Redis": (REDIS, [], None, "PM0700: mirror m .* redis_ssl=true requires mod_ssl; .*", True),
+    "the engine is off": (f"SSLProxyEngine off\n{HTTPS}", ["ssl"], None, "PM0700: mirror m .* requires SSLProxyEngine on", True),
+    "no engine": (HTTPS, ["ssl"], None, "PM0700: mirror m .* requires SSLProxyEngine on", False),
     "a log": (dangling, [], None, "PM0005: ProxyMirrorLog logs/mirror cannot be opened; httpd does not start: No such file",
               False),
     "no memory": ('ProxyMirrorSlots 65536\nProxyMirror "http://localhost:9"', [], 600,
-                  "PM0001: no shared memory .* httpd does not start: Cannot allocate memory", False),
+                  "PM0001: shared memory for 65536 mirrors .ProxyMirrorSlots. cannot be created; httpd does not start: Cannot allocate memory", False),
 }
 
 
@@ -69,7 +69,7 @@ def test_refused_start(lab, why):
     test = h.test_configuration()
     assert (test.returncode != 0) == tested, test.stderr
     if tested:
-        assert_says(test.stderr, r"PM0105: \S+httpd\.conf:\d+: ProxyMirror m: .* needs ")
+        assert_says(test.stderr, r"PM0105: \S+httpd\.conf:\d+: ProxyMirror m: .* requires ")
 
 
 @pytest.mark.parametrize("log", ["/dev/stderr", "/proc/self/fd/2", "logs/error_log", "syslog"])
@@ -109,5 +109,5 @@ def test_reload_that_cannot_be(lab, origin, mirror):
         assert h.test_configuration().returncode != 0
         assert control(h, "graceful").returncode == 0
         wait_for("the reload", lambda: len(h.log_lines("resuming normal operations")) == 2)
-        assert h.log_lines("PM0700: .* it is off")
+        assert h.log_lines("PM0700: .* the mirror is off")
         assert h.get("/o/a").status == 200

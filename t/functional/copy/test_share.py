@@ -7,7 +7,7 @@ from httpdlab import Httpd, location, scaled, to, wait_for
 from large import Large, files_in, upload
 from recorder import ok
 
-FULL = r"PM0420: (long bodies take|a long body cannot be kept|copies take|mirror hung: )"
+FULL = r"PM0420: (bodies over 64 KiB use|a body over 64 KiB cannot be written|copies use|mirror hung: )"
 MEGABYTE = 1 << 20
 
 

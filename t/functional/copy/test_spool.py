@@ -17,7 +17,7 @@ from tlslab import server, strict
 from wire import reset
 
 PATIENT = "max_body=200M timeout=2min connect_timeout=1min"
-SPOOL = r"PM0420: (long bodies take|a long body cannot be kept)"
+SPOOL = r"PM0420: (bodies over 64 KiB use|a body over 64 KiB cannot be written)"
 INSTRUMENTED = bool(os.environ.get("HTTPD_PRELOAD") or os.environ.get("HTTPD_WRAPPER"))
 
 
@@ -291,7 +291,7 @@ def test_size_is_a_bound(proxy, origin, mirror, chunked):
     assert origin.requests[0].digest == digest_of(3 * MEGABYTE)
     assert mirror.connections == 0
     assert not spooled(h)
-    assert "take the 1048576 bytes" in wait_for("a line in the log", lambda: refused(h))[0]
+    assert "use all 1048576 bytes" in wait_for("a line in the log", lambda: refused(h))[0]
     assert upload(h, "/o/b", MEGABYTE, chunked).status == 200
     assert h.ended(2) == {"memory_full": 1, "mirrored": 1}
     assert mirror.requests[0].digest == digest_of(MEGABYTE)
@@ -348,7 +348,7 @@ def test_out_of_descriptors(proxy, mirror):
 
 
 def test_folder_that_children_may_not_write_to(proxy, origin, mirror):
-    h = proxy(mirror, expect=[SPOOL, r"PM0500: this child can make no files in \S*/spool \(ProxyMirrorSpool\)"])
+    h = proxy(mirror, expect=[SPOOL, r"PM0500: this child process cannot create files in \S*/spool \(ProxyMirrorSpool\)"])
     assert upload(h, "/o/first", MEGABYTE).status == 200
     assert h.ended(1) == {"mirrored": 1}
     if os.geteuid() == 0:

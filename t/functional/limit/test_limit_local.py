@@ -163,31 +163,31 @@ def complaints(attributes: str, name: str = "name=m") -> tuple[int, str]:
 
 @pytest.mark.unstarted
 @pytest.mark.parametrize("attributes, message", [
-    (LIMIT + "count=0", "count: a whole number, 1 to 2147483647, is needed; got 0"),
-    (LIMIT + "count=2147483648", "count: a whole number, 1 to 2147483647, is needed; got 2147483648"),
-    (LIMIT + "count=1.5", "count: a whole number, 1 to 2147483647, is needed; got 1.5"),
-    (LIMIT + "time_window=0", "time_window: a whole number, 1 to 31536000 (seconds), is needed; got 0"),
-    (LIMIT + "time_window=31536001", "time_window: a whole number, 1 to 31536000 (seconds), is needed; got 31536001"),
-    (LIMIT + "time_window=60s", 'time_window: a whole number, 1 to 31536000 (seconds), is needed; got "60s"'),
-    (LIMIT + "policy=memcached", 'policy: local, redis or redis-cluster is needed; got "memcached"'),
-    (REDIS + "limit_fallback=no", 'limit_fallback: local, mirror or drop is needed; got "no"'),
-    (REDIS + "redis_port=0", "redis_port: a whole number, 1 to 65535, is needed; got 0"),
-    (REDIS + "redis_port=65536", "redis_port: a whole number, 1 to 65535, is needed; got 65536"),
-    (REDIS + "redis_database=-1", "redis_database: a whole number, 0 or more, is needed; got -1"),
-    (REDIS + "redis_timeout=0", "redis_timeout: a whole number, 1 to 3600000 (milliseconds), is needed; got 0"),
-    (REDIS + "redis_username=u", "redis_password: a password is needed with redis_username; got nothing"),
-    (LIMIT + "policy=redis redis_host=a/b", 'redis_host: a host name, IPv4 or IPv6 address is needed; got "a/b"'),
-    (LIMIT + "policy=redis", "redis_host: a host name, IPv4 or IPv6 address is needed with policy=redis; got nothing"),
+    (LIMIT + "count=0", "count: must be an integer from 1 to 2147483647, got 0"),
+    (LIMIT + "count=2147483648", "count: must be an integer from 1 to 2147483647, got 2147483648"),
+    (LIMIT + "count=1.5", "count: must be an integer from 1 to 2147483647, got 1.5"),
+    (LIMIT + "time_window=0", "time_window: must be an integer from 1 to 31536000 (seconds), got 0"),
+    (LIMIT + "time_window=31536001", "time_window: must be an integer from 1 to 31536000 (seconds), got 31536001"),
+    (LIMIT + "time_window=60s", 'time_window: must be an integer from 1 to 31536000 (seconds), got "60s"'),
+    (LIMIT + "policy=memcached", 'policy: must be local, redis or redis-cluster, got "memcached"'),
+    (REDIS + "limit_fallback=no", 'limit_fallback: must be local, mirror or drop, got "no"'),
+    (REDIS + "redis_port=0", "redis_port: must be an integer from 1 to 65535, got 0"),
+    (REDIS + "redis_port=65536", "redis_port: must be an integer from 1 to 65535, got 65536"),
+    (REDIS + "redis_database=-1", "redis_database: must be an integer from 0 to 2147483647, got -1"),
+    (REDIS + "redis_timeout=0", "redis_timeout: must be an integer from 1 to 3600000 (milliseconds), got 0"),
+    (REDIS + "redis_username=u", "redis_password: must be a password if redis_username is set, got nothing"),
+    (LIMIT + "policy=redis redis_host=a/b", 'redis_host: must be a host name, an IPv4 address or an IPv6 address, got "a/b"'),
+    (LIMIT + "policy=redis", "redis_host: must be a host name, an IPv4 address or an IPv6 address with policy=redis, got nothing"),
     (LIMIT + "policy=redis-cluster redis_cluster_name=c",
-     "redis_cluster_nodes: two or more host:port are needed with policy=redis-cluster; got nothing"),
+     "redis_cluster_nodes: must be two or more host:port with policy=redis-cluster, got nothing"),
     (LIMIT + "policy=redis-cluster redis_cluster_nodes=a:1,b:2",
-     "redis_cluster_name: a name is needed with policy=redis-cluster; got nothing"),
+     "redis_cluster_name: must be a name with policy=redis-cluster, got nothing"),
     (LIMIT + "policy=redis-cluster redis_cluster_name=c redis_cluster_nodes=a:1",
-     'redis_cluster_nodes: two or more host:port are needed; got "a:1"'),
+     'redis_cluster_nodes: must be two or more host:port, got "a:1"'),
     (LIMIT + "policy=redis-cluster redis_cluster_name=c redis_cluster_nodes=a:1,b",
-     'redis_cluster_nodes: two or more host:port are needed; got "a:1,b" (one has no valid port)'),
+     'redis_cluster_nodes: must be two or more host:port, got "a:1,b" (a node has no valid port)'),
     (LIMIT + "policy=redis-cluster redis_cluster_name=c redis_cluster_nodes=a:1,b:0",
-     'redis_cluster_nodes: two or more host:port are needed; got "a:1,b:0" (one has no valid port)'),
+     'redis_cluster_nodes: must be two or more host:port, got "a:1,b:0" (a node has no valid port)'),
 ])
 def test_bad_input_stops_the_start(attributes, message):
     returncode, stderr = complaints(attributes)
@@ -200,7 +200,7 @@ def test_bad_input_stops_the_start(attributes, message):
 def test_redis_needs_a_name(attributes):
     returncode, stderr = complaints(attributes, name="")
     assert returncode != 0
-    assert "name: a name is needed with policy=" in stderr
+    assert "name: must be set with policy=" in stderr
 
 
 @pytest.mark.unstarted

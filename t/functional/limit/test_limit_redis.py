@@ -17,7 +17,7 @@ from redislab import LONG, needs_redis, patient, redis, wrk, wrk_until_limited  
 pytestmark = needs_redis
 
 KEY = "proxy-mirror:v1:m"
-SILENT = r"PM0600: .*limit_fallback=\w+ is in force"
+SILENT = r"PM0600: .*limit_fallback=\w+ applies"
 
 
 def attributes(port: int, more: str = "") -> str:
@@ -240,7 +240,7 @@ def test_exec_prints_the_password_once_for_each_load(httpd, origin, mirror, redi
     assert h.ended(1) == {"mirrored": 1}
     assert h.read("told") == "x\n"
     write_program(h, "raise SystemExit(3)")
-    h.expected.append("PM0610: redis_password: .*ended with 3; the password of before is kept")
+    h.expected.append("PM0610: redis_password: .*exited with status 3; the previous password remains in use")
     h.graceful()
     h.get("/o/a")
     assert h.ended(2) == {"mirrored": 2}
@@ -248,8 +248,8 @@ def test_exec_prints_the_password_once_for_each_load(httpd, origin, mirror, redi
 
 
 @pytest.mark.parametrize("script, why", [
-    ("raise SystemExit(3)", "ended with 3"), ("pass", "printed nothing"),
-    ("import os; os.kill(os.getpid(), 9)", "was ended by a signal"), (None, "cannot be run")])
+    ("raise SystemExit(3)", "exited with status 3"), ("pass", "printed nothing"),
+    ("import os; os.kill(os.getpid(), 9)", "was terminated by a signal"), (None, "cannot be run")])
 def test_without_a_password_of_exec_there_is_no_start(origin, mirror, script, why):
     def conf(h: Httpd) -> str:
         if script:
@@ -259,7 +259,7 @@ def test_without_a_password_of_exec_there_is_no_start(origin, mirror, script, wh
     result = h.test_configuration()
     h.clean()
     assert result.returncode != 0
-    assert "redis_password: a program that prints a password is needed; got " in result.stderr
+    assert "redis_password: must be a program that prints a password, got " in result.stderr
     assert why in result.stderr
 
 
@@ -360,7 +360,7 @@ def test_a_redis_whose_name_is_not_known_is_no_answer(httpd, origin, mirror):
               expect=[SILENT], env={"RES_OPTIONS": "timeout:1 attempts:1"})
     h.get_many(["/o/a"] * 3)
     assert h.ended(3) == {"mirrored": 2, "limited": 1}
-    assert h.log_lines("PM0600: .*redis.invalid:1: look-up")
+    assert h.log_lines("PM0600: .*redis.invalid:1: lookup")
 
 
 @pytest.mark.parametrize("password", ["a b", 'a"b', "p'w", "p\u00e4ss", "x" * 500, "a=b,c", "100%{x}", "exec"])

@@ -15,7 +15,7 @@ pytestmark = needs_redis
 
 KEY = "proxy-mirror:v1:m"
 DOWN = r"PM0600: mirror m: "
-SHAKE = DOWN + r"the limit cannot be asked for: Redis localhost:\d+: TLS handshake"
+SHAKE = DOWN + r"the limit cannot be checked: Redis localhost:\d+: TLS handshake"
 
 
 def attributes(port: int, more: str = "", host: str = "localhost") -> str:
@@ -244,7 +244,7 @@ def test_section_alone_switches_it_on(proxy, authority, server):
 
 
 REFUSED = r"AH00016: Configuration Failed"
-MISSING = r"PM0700: mirror m \(.*httpd\.conf:\d+\): redis_ssl=true needs "
+MISSING = r"PM0700: mirror m \(.*httpd\.conf:\d+\): redis_ssl=true requires "
 CLUSTER = ("enable_limit_count=true policy=redis-cluster redis_ssl=true redis_cluster_name=c "
            "redis_cluster_nodes=localhost:6379,localhost:6380")
 
@@ -271,7 +271,7 @@ def test_without_the_engine_a_reload_switches_the_mirror_off(proxy, origin, mirr
     h.graceful()
     h.get("/o/a")
     assert h.ended(1, "other") == {"mirrored": 1}
-    assert "it is off" in h.log_lines(MISSING)[0]
+    assert "the mirror is off" in h.log_lines(MISSING)[0]
     assert len(mirror.requests) == 2
 
 

@@ -15,8 +15,8 @@ from recorder import fill
 
 PRELOADS = "names", "connect", "behind"
 DOWN = r"PM\d+: mirror m is down"
-LACKS = ["PM0412: mirror m: .* for want of descriptors, ports or memory",
-         "PM0420: .* ports have run out"]
+LACKS = ["PM0412: mirror m: .* failed: out of descriptors, ports or memory",
+         "PM0420: .* ports are left"]
 local = pytest.mark.parametrize("error", [errno.EADDRNOTAVAIL, errno.EAGAIN, errno.EMFILE,
                                           errno.ENOBUFS])
 

@@ -373,7 +373,7 @@ def test_process_without_descriptors_does_not_spin(httpd, origin, mirror):
     gate = mirror.hold()
     h = httpd(location("/o/", origin, to(mirror, "timeout=1min")), children=1,
               wrapper=("prlimit", f"--nofile={limit}:{limit}"),
-              expect=[r"PM\d+: mirror m: .* for want of descriptors, ports or memory"])
+              expect=[r"PM\d+: mirror m: .* failed: out of descriptors, ports or memory"])
     (pid,) = h.pids()
     clients = [h.client()]
     assert clients[0].get("/o/first").status == 200

@@ -115,7 +115,7 @@ def test_one_probe_at_a_time(proxy, recorder):
 
 @pytest.mark.skipif(not THREADED, reason="a child has one connection")
 def test_open_connection_that_answers_ends_down(proxy, mirror):
-    """A second connection is refused while the first one waits for its answer: when that comes, the
+    """A second connection rejected while the first one waits for its answer: when that comes, the
     first one has to do."""
     gate = mirror.hold()
     h = proxy(mirror, "retry=1h", children=1, expect=[DOWN])

@@ -357,7 +357,7 @@ def test_it_can_be_changed_at_run_time(httpd, origin, mirror):
     go = together(mirror, all_at_once(WELL * 4))
     h = httpd(MANAGER + location("/o/", origin, to(mirror, "max_connections=1")), children=1)
     assert attributes(h)["pipeline"] == 1
-    refused(call(h, "PATCH", "m", {"pipeline": 101}), 400, "pipeline: a whole number, 1 to 100, is needed; got 101")
+    refused(call(h, "PATCH", "m", {"pipeline": 101}), 400, "pipeline: must be an integer from 1 to 100, got 101")
     patch(h, {"pipeline": 4})
     assert attributes(h)["pipeline"] == 4
     send_row(h, mirror, go)

@@ -256,7 +256,7 @@ def test_virtual_hosts_have_their_own(httpd, origin, https, authority, stranger)
 
 
 REFUSED = r"AH00016: Configuration Failed"
-MISSING = r"PM\d+: mirror m \(.*httpd\.conf:\d+\): an https:// mirror needs "
+MISSING = r"PM\d+: mirror m \(.*httpd\.conf:\d+\): an https:// mirror requires "
 
 
 def test_without_the_engine_httpd_does_not_start(proxy, mirror):
@@ -281,7 +281,7 @@ def test_without_the_engine_a_reload_switches_the_mirror_off(proxy, origin, reco
     assert h.get("/o/a").status == 200
     assert h.ended(1, "other") == {"mirrored": 1}
     assert mirror.connections == 0
-    assert "it is off" in h.log_lines(MISSING)[0]
+    assert "the mirror is off" in h.log_lines(MISSING)[0]
 
 
 # ---- handshakes that take their time ----

@@ -62,7 +62,7 @@ START_TEST(test_rows)
 
     for (row = mirror_attributes; row->name; row++) {
         ck_assert_ptr_eq(mirror_attributes_find(row->name), row);
-        ck_assert_ptr_ne(row->rule.needed, NULL);
+        ck_assert_ptr_ne(row->rule.allowed, NULL);
         ck_assert_msg(row->rule.min <= row->rule.max, "%s: min and max", row->name);
         for (other = mirror_attributes; other < row; other++) {
             ck_assert_msg(other->offset + other->rule.type->size <= row->offset ||
@@ -135,16 +135,16 @@ END_TEST
 
 START_TEST(test_words)
 {
-    ck_assert_wrong(set("enabled"), "attributes: attribute=value is needed; got \"enabled\"");
-    ck_assert_ptr_ne(strstr(set("=1"), "attributes: one of name, enabled, expr, "), NULL);
+    ck_assert_wrong(set("enabled"), "attributes: must be attribute=value, got \"enabled\"");
+    ck_assert_ptr_ne(strstr(set("=1"), "attributes: must be one of name, enabled, expr, "), NULL);
     ck_assert_ptr_ne(strstr(set("=1"), ", retry, ttl, "), NULL);
-    ck_assert_ptr_ne(strstr(set("=1"), " is needed; got \"\""), NULL);
+    ck_assert_ptr_ne(strstr(set("=1"), ", got \"\""), NULL);
     ck_assert_wrong(set("host=http://b"),
-                    "host: is given by the URL, the first word, and not as an attribute");
-    ck_assert_wrong(set("retry=1 ttl=1 retry=1"), "retry: may be given once; got it twice");
+                    "host: must be set by the URL, the first argument, not as an attribute");
+    ck_assert_wrong(set("retry=1 ttl=1 retry=1"), "retry: must be set once, got it twice");
     ck_assert_wrong(
         mirror_attributes_set_line(&settings, "name=b", MIRROR_ATTRIBUTE_NO_DEFAULT, pool),
-        "name: is each mirror's own, so it cannot be given as a default");
+        "name: must be set for each mirror, not as a default");
     /* no value is repeated where it may be that of a password */
     ck_assert_ptr_eq(strstr(set("word=secret"), "secret"), NULL);
     ck_assert_ptr_eq(strstr(set("word='secret"), "secret"), NULL);
@@ -167,10 +167,10 @@ START_TEST(test_quotes)
     }
     ck_assert_right(mirror_attributes_next_word(&word, &line, pool));
     ck_assert_ptr_eq(word, NULL);
-    ck_assert_wrong(set("name=\"a"), "a closing quote is needed; got \"name\"");
-    ck_assert_wrong(set("\"name=a"), "a closing quote is needed; got \"\\\"name\"");
-    ck_assert_wrong(set("\"name=a\\\""), "a closing quote is needed; got \"\\\"name\"");
-    ck_assert_wrong(set("name='a'b"), "a blank is needed behind a closing quote; got \"name\"");
+    ck_assert_wrong(set("name=\"a"), "quotes: must be closed, got \"name\"");
+    ck_assert_wrong(set("\"name=a"), "quotes: must be closed, got \"\\\"name\"");
+    ck_assert_wrong(set("\"name=a\\\""), "quotes: must be closed, got \"\\\"name\"");
+    ck_assert_wrong(set("name='a'b"), "quotes: must be followed by a space, got \"name\"");
 }
 END_TEST
 
@@ -209,32 +209,30 @@ START_TEST(test_json_is_strict)
     for (i = 0; i < sizeof(number) / sizeof(*number); i++) {
         ck_assert_wrong(set_json("max_connections", number[i]),
                         apr_pstrcat(pool,
-                                    "max_connections: a whole number, 1 to 65535, is needed; got ",
+                                    "max_connections: must be an integer from 1 to 65535, got ",
                                     number[i], NULL));
         ck_assert(settings.set == 0);
     }
     ck_assert_wrong(set_json("max_connections", "[1]"),
-                    "max_connections: a whole number, 1 to 65535, is needed; got a list");
+                    "max_connections: must be an integer from 1 to 65535, got a list");
     ck_assert_wrong(set_json("max_connections", "{}"),
-                    "max_connections: a whole number, 1 to 65535, is needed; got an object");
-    ck_assert_wrong(set_json("host", "\"unix:/run/m.sock|http://h\""),
-                    "host: http:// or https:// with a host name, IPv4 address or [IPv6 address], "
-                    "and optionally a port, "
-                    "1 to 65535, or in a directive unix:/path|http://name, is needed; got "
-                    "\"unix:/run/m.sock|http://h\" "
-                    "(only the configuration file can give a socket)");
+                    "max_connections: must be an integer from 1 to 65535, got an object");
+    ck_assert_wrong(
+        set_json("host", "\"unix:/run/m.sock|http://h\""),
+        "host: must be http:// or https:// with a host name, IPv4 address or [IPv6 address] and an "
+        "optional port from 1 to 65535, or in a directive unix:/path|http://name, got "
+        "\"unix:/run/m.sock|http://h\" (a socket can be set only in the configuration file)");
     ck_assert_wrong(set_json("body", "\"on\""),
-                    "body: true or false (in a directive also on or off) is needed; got \"on\"");
+                    "body: must be true or false (in a directive, also on or off), got \"on\"");
     ck_assert_wrong(set_json("body", "1"),
-                    "body: true or false (in a directive also on or off) is needed; got 1");
+                    "body: must be true or false (in a directive, also on or off), got 1");
     ck_assert_wrong(set_json("ttl", "5"),
-                    "ttl: a time such as 500ms, 2s or 1.5min, 0 or more and at most 168h, is "
-                    "needed; got 5");
+                    "ttl: must be a time such as 500ms, 2s or 1.5min, from 0 to 168h, got 5");
     ck_assert_wrong(set_json("max_body", "5"),
-                    "max_body: a size such as 64K or 1M, at most 1024G, is needed; got 5");
+                    "max_body: must be a size such as 64K or 1M, at most 1024G, got 5");
     ck_assert_wrong(set_json("when", "\"a\\nb\""),
-                    "when: response or request is needed; got \"a\\x0ab\"");
-    ck_assert_wrong(set_json("name", "\"a\""), "name: can be set in the configuration file only");
+                    "when: must be response or request, got \"a\\x0ab\"");
+    ck_assert_wrong(set_json("name", "\"a\""), "name: must be set in the configuration file");
     ck_assert_ptr_ne(strstr(set_json("nam", "\"a\""), "one of host, enabled, "), NULL);
 }
 END_TEST
@@ -275,7 +273,7 @@ START_TEST(test_relations)
     mirror_relations_check(faults, &settings);
     ck_assert_int_eq(faults->nelts, 1);
     ck_assert_str_eq(APR_ARRAY_IDX(faults, 0, const char *),
-                     "status: when=response is needed with it; got when=request");
+                     "status: must be used with when=response, got when=request");
 }
 END_TEST
 

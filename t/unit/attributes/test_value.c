@@ -22,11 +22,11 @@ START_TEST(test_bool)
         ck_assert_int_eq(settings.body, 0);
     }
     ck_assert_wrong(set("body=1"),
-                    "body: true or false (in a directive also on or off) is needed; got \"1\"");
+                    "body: must be true or false (in a directive, also on or off), got \"1\"");
     ck_assert_wrong(set("body="),
-                    "body: true or false (in a directive also on or off) is needed; got \"\"");
+                    "body: must be true or false (in a directive, also on or off), got \"\"");
     ck_assert_wrong(set("body=truee"),
-                    "body: true or false (in a directive also on or off) is needed; got \"truee\"");
+                    "body: must be true or false (in a directive, also on or off), got \"truee\"");
 }
 END_TEST
 
@@ -45,15 +45,15 @@ START_TEST(test_number)
     for (i = 0; i < sizeof(bad) / sizeof(*bad); i++) {
         ck_assert_wrong(set(apr_pstrcat(pool, "max_connections=", bad[i], NULL)),
                         apr_pstrcat(pool,
-                                    "max_connections: a whole number, 1 to 65535, is needed; got ",
+                                    "max_connections: must be an integer from 1 to 65535, got ",
                                     bad[i], NULL));
         ck_assert(settings.set == 0 && settings.max_connections == 0);
     }
     for (i = 0; i < sizeof(odd) / sizeof(*odd); i++) {
-        ck_assert_wrong(
-            set(apr_pstrcat(pool, "max_connections='", odd[i], "'", NULL)),
-            apr_pstrcat(pool, "max_connections: a whole number, 1 to 65535, is needed; got \"",
-                        quoted[i], "\"", NULL));
+        ck_assert_wrong(set(apr_pstrcat(pool, "max_connections='", odd[i], "'", NULL)),
+                        apr_pstrcat(pool,
+                                    "max_connections: must be an integer from 1 to 65535, got \"",
+                                    quoted[i], "\"", NULL));
     }
 }
 END_TEST
@@ -97,8 +97,7 @@ START_TEST(test_size)
     for (i = 0; i < sizeof(bad) / sizeof(*bad); i++) {
         ck_assert_wrong(
             set(apr_pstrcat(pool, "max_body='", bad[i], "'", NULL)),
-            apr_pstrcat(pool,
-                        "max_body: a size such as 64K or 1M, at most 1024G, is needed; got \"",
+            apr_pstrcat(pool, "max_body: must be a size such as 64K or 1M, at most 1024G, got \"",
                         bad[i], "\"", NULL));
     }
 }
@@ -138,8 +137,8 @@ START_TEST(test_time)
                                        "9223372036854775808",
                                        "1.0000000000s" };
     static const char *const fine[] = { "0.1ms", "0.0005s", "0.123456789h" };
-    const char *needed = "timeout: a time such as 500ms, 2s or 1.5min, more than 0 and at most "
-                         "168h, is needed; got \"";
+    const char *allowed =
+        "timeout: must be a time such as 500ms, 2s or 1.5min, from 1ms to 168h, got \"";
     apr_size_t i;
 
     for (i = 0; i < sizeof(good) / sizeof(*good); i++) {
@@ -151,11 +150,11 @@ START_TEST(test_time)
     }
     for (i = 0; i < sizeof(bad) / sizeof(*bad); i++) {
         ck_assert_wrong(set(apr_pstrcat(pool, "timeout='", bad[i], "'", NULL)),
-                        apr_pstrcat(pool, needed, bad[i], "\"", NULL));
+                        apr_pstrcat(pool, allowed, bad[i], "\"", NULL));
     }
     for (i = 0; i < sizeof(fine) / sizeof(*fine); i++) {
         ck_assert_wrong(set(apr_pstrcat(pool, "timeout=", fine[i], NULL)),
-                        apr_pstrcat(pool, needed, fine[i],
+                        apr_pstrcat(pool, allowed, fine[i],
                                     "\" (it is not a whole number of milliseconds)", NULL));
     }
     ck_assert_right(set("keepalive=0 retry=0 ttl=0"));
@@ -166,20 +165,18 @@ START_TEST(test_choice_and_string)
 {
     ck_assert_right(set("when=response"));
     ck_assert_int_eq(settings.when, MIRROR_WHEN_RESPONSE);
-    ck_assert_wrong(set("when=Request"), "when: response or request is needed; got \"Request\"");
+    ck_assert_wrong(set("when=Request"), "when: must be response or request, got \"Request\"");
     ck_assert_right(set("name=AZaz09._-"));
     ck_assert_right(set("name=0123456789012345678901234567890123456789012345678901234567890123"));
     ck_assert_wrong(set("name=01234567890123456789012345678901234567890123456789012345678901234"),
-                    "name: letters, digits, '.', '_' and '-', 1 to 64 of them, are needed; got "
+                    "name: must be 1 to 64 letters, digits, '.', '_' or '-', got "
                     "\"0123456789012345678901234567890123456789012345678901234567890123\"...");
-    ck_assert_wrong(
-        set("name="),
-        "name: letters, digits, '.', '_' and '-', 1 to 64 of them, are needed; got \"\"");
-    ck_assert_wrong(
-        set("name=a/b"),
-        "name: letters, digits, '.', '_' and '-', 1 to 64 of them, are needed; got \"a/b\"");
+    ck_assert_wrong(set("name="),
+                    "name: must be 1 to 64 letters, digits, '.', '_' or '-', got \"\"");
+    ck_assert_wrong(set("name=a/b"),
+                    "name: must be 1 to 64 letters, digits, '.', '_' or '-', got \"a/b\"");
     ck_assert_wrong(set("name=\"a\x01\x7f\xc3\xbf\\\"\""),
-                    "name: letters, digits, '.', '_' and '-', 1 to 64 of them, are needed; got "
+                    "name: must be 1 to 64 letters, digits, '.', '_' or '-', got "
                     "\"a\\x01\\x7f\\xc3\\xbf\\\"\" (it has a control character)");
 }
 END_TEST
@@ -245,18 +242,18 @@ static const struct {
     { "ftp://h", "" },
     { "httpss://h", "" },
     { " http://h", "" },
-    { "unix:", " (the path of its socket is not absolute)" },
-    { "unix:|http://h", " (the path of its socket is not absolute)" },
-    { "unix:/|http://h", " (the path of its socket is not absolute)" },
-    { "unix:m.sock|http://h", " (the path of its socket is not absolute)" },
-    { "unix:/run/m.sock", " (its socket has no |http:// behind it)" },
-    { "unix:/run/\nm.sock|http://h", " (the path of its socket is malformed)" },
+    { "unix:", " (the path of the socket is not absolute)" },
+    { "unix:|http://h", " (the path of the socket is not absolute)" },
+    { "unix:/|http://h", " (the path of the socket is not absolute)" },
+    { "unix:m.sock|http://h", " (the path of the socket is not absolute)" },
+    { "unix:/run/m.sock", " (the path of the socket is not followed by |http://)" },
+    { "unix:/run/\nm.sock|http://h", " (the path of the socket has a control character)" },
     { "unix:/run/m.sock|", "" },
     { "unix:/run/m.sock|h", "" },
     { "unix:/run/m.sock|unix:/run/m.sock|http://h", "" },
     { "unix:/run/m.sock|http://", " (it has no host)" },
     { "unix:/run/m.sock|http://h/", " (it has a path)" },
-    { "unix:/run/m.sock|https://h", " (a socket is for http:// alone)" },
+    { "unix:/run/m.sock|https://h", " (a socket requires http://)" },
     { "http://", " (it has no host)" },
     { "http://:80", " (it has no host)" },
     { "http://h/", " (it has a path)" },
@@ -265,57 +262,56 @@ static const struct {
     { "http:///p", " (it has a path)" },
     { "http://h?q", " (it has a query)" },
     { "http://h#f", " (it has a fragment)" },
-    { "http://h:0", " (its port is out of range)" },
-    { "http://h:65536", " (its port is out of range)" },
-    { "http://h:", " (its port is malformed)" },
-    { "http://h:-1", " (its port is malformed)" },
-    { "http://h:8a", " (its port is malformed)" },
-    { "http://h:100000", " (its port is malformed)" },
-    { "http://[::1]:", " (its port is malformed)" },
-    { "http://[::1]80", " (its port is malformed)" },
-    { "http://[::1", " (its bracket is not closed)" },
-    { "http://[]", " (what is in brackets is no IPv6 address)" },
-    { "http://[h]", " (what is in brackets is no IPv6 address)" },
-    { "http://[1.2.3.4]", " (what is in brackets is no IPv6 address)" },
-    { "http://[fe80::1%eth0]", " (what is in brackets is no IPv6 address)" },
-    { "http://::1", " (an IPv6 address needs brackets)" },
-    { "http://h]", " (its host name is malformed)" },
-    { "http://h h", " (its host name is malformed)" },
-    { "http://h%41", " (its host name is malformed)" },
-    { "http://a..b", " (its host name is malformed)" },
-    { "http://.", " (its host name is malformed)" },
-    { "http://.a", " (its host name is malformed)" },
-    { "http://-a", " (its host name is malformed)" },
-    { "http://a-.b", " (its host name is malformed)" },
-    { "http://h,g", " (its host name is malformed)" },
-    { "http://1.2.3", " (its IPv4 address is malformed)" },
-    { "http://1.2.3.256", " (its IPv4 address is malformed)" },
-    { "http://1.2.3.4.", " (its IPv4 address is malformed)" },
-    { "http://2130706433", " (its IPv4 address is malformed)" },
-    { "http://0x7f000001", " (its IPv4 address is malformed)" },
-    { "http://127.0x1", " (its IPv4 address is malformed)" },
+    { "http://h:0", " (the port is out of range)" },
+    { "http://h:65536", " (the port is out of range)" },
+    { "http://h:", " (the port is malformed)" },
+    { "http://h:-1", " (the port is malformed)" },
+    { "http://h:8a", " (the port is malformed)" },
+    { "http://h:100000", " (the port is malformed)" },
+    { "http://[::1]:", " (the port is malformed)" },
+    { "http://[::1]80", " (the port is malformed)" },
+    { "http://[::1", " (the bracket is not closed)" },
+    { "http://[]", " (the text in brackets is not an IPv6 address)" },
+    { "http://[h]", " (the text in brackets is not an IPv6 address)" },
+    { "http://[1.2.3.4]", " (the text in brackets is not an IPv6 address)" },
+    { "http://[fe80::1%eth0]", " (the text in brackets is not an IPv6 address)" },
+    { "http://::1", " (an IPv6 address must be in brackets)" },
+    { "http://h]", " (the host name is malformed)" },
+    { "http://h h", " (the host name is malformed)" },
+    { "http://h%41", " (the host name is malformed)" },
+    { "http://a..b", " (the host name is malformed)" },
+    { "http://.", " (the host name is malformed)" },
+    { "http://.a", " (the host name is malformed)" },
+    { "http://-a", " (the host name is malformed)" },
+    { "http://a-.b", " (the host name is malformed)" },
+    { "http://h,g", " (the host name is malformed)" },
+    { "http://1.2.3", " (the IPv4 address is malformed)" },
+    { "http://1.2.3.256", " (the IPv4 address is malformed)" },
+    { "http://1.2.3.4.", " (the IPv4 address is malformed)" },
+    { "http://2130706433", " (the IPv4 address is malformed)" },
+    { "http://0x7f000001", " (the IPv4 address is malformed)" },
+    { "http://127.0x1", " (the IPv4 address is malformed)" },
 };
 
 START_TEST(test_bad_host)
 {
-    const char *needed =
-        "host: http:// or https:// with a host name, IPv4 address or [IPv6 address], and "
-        "optionally a "
-        "port, 1 to 65535, or in a directive unix:/path|http://name, is needed; got ";
+    const char *allowed =
+        "host: must be http:// or https:// with a host name, IPv4 address or [IPv6 address] and an "
+        "optional port from 1 to 65535, or in a directive unix:/path|http://name, got ";
     apr_size_t i;
 
     for (i = 0; i < sizeof(bad_hosts) / sizeof(*bad_hosts); i++) {
         ck_assert_wrong(set_url(bad_hosts[i].text),
-                        apr_pstrcat(pool, needed, mirror_value_quote(bad_hosts[i].text, pool),
+                        apr_pstrcat(pool, allowed, mirror_value_quote(bad_hosts[i].text, pool),
                                     bad_hosts[i].why, NULL));
         ck_assert(settings.set == 0 && !settings.target.url);
     }
     ck_assert_wrong(set_url("http://me:secret@h"),
-                    apr_pstrcat(pool, needed, "\"http://***@h\" (it has user info)", NULL));
-    ck_assert_wrong(set_url("me:secret@h"), apr_pstrcat(pool, needed, "\"***@h\"", NULL));
+                    apr_pstrcat(pool, allowed, "\"http://***@h\" (it has user info)", NULL));
+    ck_assert_wrong(set_url("me:secret@h"), apr_pstrcat(pool, allowed, "\"***@h\"", NULL));
     ck_assert_wrong(
         set_url("http://h\r\nX: y"),
-        apr_pstrcat(pool, needed, "\"http://h\\x0d\\x0aX: y\" (its port is malformed)", NULL));
+        apr_pstrcat(pool, allowed, "\"http://h\\x0d\\x0aX: y\" (the port is malformed)", NULL));
 }
 END_TEST
 
@@ -371,7 +367,7 @@ START_TEST(test_encoding)
                                          "\xe2\x82",
                                          "\xc3",
                                          "\xff" };
-    mirror_value_rule_t rule = { &mirror_value_string, 0, 100, "a text is needed", NULL, NULL };
+    mirror_value_rule_t rule = { &mirror_value_string, 0, 100, "must be a text", NULL, NULL };
     apr_size_t i;
 
     for (i = 0; i < sizeof(right) / sizeof(*right); i++) {
@@ -382,9 +378,8 @@ START_TEST(test_encoding)
                       mirror_value_quote(wrong[i], pool));
     }
     ck_assert_str_eq(mirror_value_refuse_encoding(&rule, "text", "caf\xe9", pool),
-                     "text: a text is needed; got \"caf\\xe9\" (it is not UTF-8; write other bytes "
-                     "as %XX in a path, by "
-                     "their codes in a regular expression)");
+                     "text: must be a text, got \"caf\\xe9\" (it is not UTF-8; write other bytes "
+                     "as %XX in a path, or as escape sequences in a regular expression)");
     rule.type = &mirror_value_secret;
     ck_assert_right(mirror_value_refuse_encoding(&rule, "text", "caf\xe9", pool));
 }

@@ -30,22 +30,22 @@ static const row_t rows[] = {
 };
 
 static const char *const refused[][2] = {
-    { "a:", "its port is malformed" },
-    { "a:x", "its port is malformed" },
-    { "a:1x", "its port is malformed" },
-    { "a:-1", "its port is malformed" },
-    { "a: 1", "its port is malformed" },
-    { "a:000001", "its port is malformed" },
-    { "a:123456789012345678901234567890", "its port is malformed" },
-    { "a:0", "its port is out of range" },
-    { "a:65536", "its port is out of range" },
-    { "a:99999", "its port is out of range" },
-    { "::1", "an IPv6 address needs brackets" },
-    { "a:1:2", "an IPv6 address needs brackets" },
-    { "[::1", "its bracket is not closed" },
-    { "[::1]6379", "its port is malformed" },
-    { "[::1]:", "its port is malformed" },
-    { "[::1]:1:2", "its port is malformed" },
+    { "a:", "the port is malformed" },
+    { "a:x", "the port is malformed" },
+    { "a:1x", "the port is malformed" },
+    { "a:-1", "the port is malformed" },
+    { "a: 1", "the port is malformed" },
+    { "a:000001", "the port is malformed" },
+    { "a:123456789012345678901234567890", "the port is malformed" },
+    { "a:0", "the port is out of range" },
+    { "a:65536", "the port is out of range" },
+    { "a:99999", "the port is out of range" },
+    { "::1", "an IPv6 address must be in brackets" },
+    { "a:1:2", "an IPv6 address must be in brackets" },
+    { "[::1", "the bracket is not closed" },
+    { "[::1]6379", "the port is malformed" },
+    { "[::1]:", "the port is malformed" },
+    { "[::1]:1:2", "the port is malformed" },
 };
 
 static const row_t last[] = {

@@ -135,14 +135,13 @@ START_TEST(what_does_not_parse_is_refused)
     static const struct {
         const char *line, *wrong;
     } cases[] = {
-        { "expr=bad", "expr: an expression is needed; got \"bad\" (syntax error)" },
-        { "sample_key=bad",
-          "sample_key: a string expression is needed; got \"bad\" (syntax error)" },
+        { "expr=bad", "expr: must be an expression, got \"bad\" (syntax error)" },
+        { "sample_key=bad", "sample_key: must be a string expression, got \"bad\" (syntax error)" },
         { "\"expr=a\\\\\"",
-          "expr: an expression is needed; got \"a\\\\\" (it ends with a backslash)" },
+          "expr: must be an expression, got \"a\\\\\" (it ends with a backslash)" },
         { "\"sample_key=%{HTTP:it's}\"",
-          "sample_key: a string expression is needed; got \"%{HTTP:it's}\" (in %{...:...} "
-          "a quote needs a backslash before it)" },
+          "sample_key: must be a string expression, got \"%{HTTP:it's}\" (a quote in %{...:...} "
+          "must be preceded by a backslash)" },
     };
     static const char *const good[] = { "%{A} == 'b' && %{HTTP:x} == \"y\"",
                                         "%{HTTP:it\\'s}",

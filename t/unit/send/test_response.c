@@ -163,14 +163,14 @@ static const struct {
     { BYTES("HTTP/1.1 100\r\nContent-Length: 1\r\n\r\n" OK "\r\nabc"), APR_SUCCESS, 200 },
 };
 
-static const char no_status[] = "no status line of HTTP/1.1 or HTTP/1.0";
-static const char no_header[] = "a line that is no header";
-static const char no_length[] = "a Content-Length that is no length";
+static const char no_status[] = "no HTTP/1.1 or HTTP/1.0 status line";
+static const char no_header[] = "an invalid header line";
+static const char no_length[] = "an invalid Content-Length";
 static const char control[] = "a control character";
-static const char lone_cr[] = "a CR that is not followed by LF";
+static const char lone_cr[] = "a CR without LF";
 static const char both[] = "Transfer-Encoding and Content-Length";
 static const char no_size[] = "a chunk without a size";
-static const char bad_size[] = "a chunk size that is no number";
+static const char bad_size[] = "an invalid chunk size";
 static const char large_chunk[] = "a chunk that is too large";
 static const char long_chunk[] = "a chunk that is longer than its size";
 
@@ -202,11 +202,11 @@ static const struct {
     { BYTES("\n\n" OK), no_status },
     { BYTES("HTTP/1.1 100 Continue\r\n\r\n\r\n" OK), no_status },
     { BYTES("\r\nHTTP/1.1 100 Continue\r\n\r\n\r\n" OK), no_status },
-    { BYTES("HTTP/1.1 600 x\r\n"), "a status out of 100 to 599" },
-    { BYTES("HTTP/1.1 099 x\r\n"), "a status out of 100 to 599" },
+    { BYTES("HTTP/1.1 600 x\r\n"), "a status outside 100 to 599" },
+    { BYTES("HTTP/1.1 099 x\r\n"), "a status outside 100 to 599" },
     { BYTES("<html>\n"), no_status },
-    { BYTES("HTTP/1.1 101 Switching\r\n"), "101, which nobody asked for" },
-    { BYTES("HTTP/1.1 100\r\n\r\nHTTP/1.1 101\r\n"), "101, which nobody asked for" },
+    { BYTES("HTTP/1.1 101 Switching\r\n"), "a status 101 without an Upgrade request" },
+    { BYTES("HTTP/1.1 100\r\n\r\nHTTP/1.1 101\r\n"), "a status 101 without an Upgrade request" },
     /* bytes that have no place in a head */
     { BYTES("\0\0\0"), control },
     { BYTES("HTTP/1.1 200 O\0K\r\n"), control },
@@ -261,8 +261,8 @@ static const struct {
     { BYTES(OK "Content-Length: 18446744073709551617\r\n\r\n"), no_length },
     { BYTES(OK "Content-Length: 99999999999999999999999999\r\n\r\n"), no_length },
     { BYTES(OK "Content-Length: 3\r\nContent-Length: 4\r\n\r\nabc"),
-      "two different Content-Lengths" },
-    { BYTES(OK "Content-Length: 3, 4\r\n\r\nabc"), "two different Content-Lengths" },
+      "two different Content-Length values" },
+    { BYTES(OK "Content-Length: 3, 4\r\n\r\nabc"), "two different Content-Length values" },
     { BYTES("HTTP/1.1 204 N\r\nContent-Length: x\r\n\r\n"), no_length },
     /* Transfer-Encoding */
     { BYTES(OK "Transfer-Encoding: chunked\r\nContent-Length: 3\r\n\r\n"), both },
@@ -346,7 +346,7 @@ static const struct {
     { CHUNKED "0\r\n", "A: b\r\n", MIRROR_RESPONSE_HEADERS_MAX, "", 0, "\r\n", many_headers, 0 },
     { "", "HTTP/1.1 100\r\n\r\n", MIRROR_RESPONSE_INTERIM_MAX, "", 0, NONE "\r\n", NULL, 1 },
     { "", "HTTP/1.1 100\r\n\r\n", MIRROR_RESPONSE_INTERIM_MAX + 1, "", 0, NONE "\r\n",
-      "too many interim answers", 0 },
+      "too many interim responses", 0 },
     { CHUNKED, "", 0, "0;", MIRROR_RESPONSE_CHUNK_LINE_MAX - 4, "\r\n\r\n", NULL, 1 },
     { CHUNKED, "", 0, "0;", MIRROR_RESPONSE_CHUNK_LINE_MAX - 3, "\r\n\r\n", long_size, 0 },
     { CHUNKED, "1;" A4096 "\r\nx\r\n", 1, "", 0, "", long_size, 0 },
@@ -419,7 +419,7 @@ START_TEST(test_closed)
     ck_assert_int_eq(mirror_response_end(&r), closed[_i].end);
     ck_assert_int_eq(mirror_response_keepalive(&r), 0);
     ck_assert_pstr_eq(mirror_response_fault(&r),
-                      closed[_i].end == APR_EGENERAL ? "an answer that was broken off" : NULL);
+                      closed[_i].end == APR_EGENERAL ? "an incomplete response" : NULL);
     ck_assert_int_eq(mirror_response_end(&r), closed[_i].end);
 }
 END_TEST

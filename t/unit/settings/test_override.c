@@ -103,18 +103,18 @@ END_TEST
 START_TEST(bodies_that_are_none)
 {
     static const char *const bodies[][2] = {
-        { "", "no JSON" },
+        { "", "invalid JSON" },
         { "{\"count\": 1, \"count\": 1}", "twice" },
         { "{\"path\": \"/\\u0000\"}", "NUL" },
         { "{\"\\\\\\u0000\": 1}", "NUL" },
         { "{\"x\": [[[[[[[[[[[[[[[[1]]]]]]]]]]]]]]]]}", "16" },
-        { "{\"x\": [[[[[[[[[[[[[[[1]]]]]]]]]]]]]]]}", "attributes: one of" },
-        { "{\"x\": \"[[[[[[[[[[[[[[[[[[[[[[\\\"[[[[[[[[[[[[[\"}", "attributes: one of" },
-        { "[1]", "no object" },
-        { "{\"count\": 5} x", "no JSON" },
-        { "{\"count\": 5} // five", "no JSON" },
-        { "{/*\"*/\"x\": [[[[[[[[[[[[[[[[[1]]]]]]]]]]]]]]]]]}", "no JSON" },
-        { "{/*\"*/\"path\": \"/a\\u0000b\"}", "no JSON" },
+        { "{\"x\": [[[[[[[[[[[[[[[1]]]]]]]]]]]]]]]}", "attributes: must be one of" },
+        { "{\"x\": \"[[[[[[[[[[[[[[[[[[[[[[\\\"[[[[[[[[[[[[[\"}", "attributes: must be one of" },
+        { "[1]", "not an object" },
+        { "{\"count\": 5} x", "invalid JSON" },
+        { "{\"count\": 5} // five", "invalid JSON" },
+        { "{/*\"*/\"x\": [[[[[[[[[[[[[[[[[1]]]]]]]]]]]]]]]]]}", "invalid JSON" },
+        { "{/*\"*/\"path\": \"/a\\u0000b\"}", "invalid JSON" },
     };
     unsigned i;
 
