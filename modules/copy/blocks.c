@@ -20,6 +20,15 @@ struct mirror_blocks_t {
     void **slots; /* each atomic; NULL = empty */
 };
 
+/* Return the number of cached blocks. A thread that fills a slot counts it afterwards, so another one
+ * may have emptied it and counted that before: the count is then negative for a moment. */
+static apr_uint32_t count_of(mirror_blocks_t *blocks)
+{
+    apr_uint32_t count = apr_atomic_read32(&blocks->count);
+
+    return count <= blocks->most ? count : 0;
+}
+
 /* Remove the block from a slot. NULL = the slot is empty. */
 static void *empty_slot(mirror_blocks_t *blocks, apr_uint32_t n)
 {
@@ -27,8 +36,10 @@ static void *empty_slot(mirror_blocks_t *blocks, apr_uint32_t n)
     void *block = apr_atomic_casptr(slot, NULL, NULL) ? apr_atomic_xchgptr(slot, NULL) : NULL;
 
     if (block) {
-        apr_uint32_t left = apr_atomic_add32(&blocks->count, (apr_uint32_t)-1) - 1;
+        apr_uint32_t left;
 
+        apr_atomic_add32(&blocks->count, (apr_uint32_t)-1);
+        left = count_of(blocks);
         if (left < apr_atomic_read32(&blocks->spare)) {
             apr_atomic_set32(&blocks->spare, left);
         }
@@ -48,10 +59,10 @@ mirror_blocks_t *mirror_blocks_create(apr_pool_t *pool, apr_size_t size, apr_uin
 
 void *mirror_blocks_take(mirror_blocks_t *blocks)
 {
-    apr_uint32_t n = apr_atomic_read32(&blocks->count);
+    apr_uint32_t n = count_of(blocks);
     void *block = NULL;
 
-    for (n = n < blocks->most ? n : blocks->most; n > 0 && !block; n--) {
+    for (; n > 0 && !block; n--) {
         block = empty_slot(blocks, n - 1);
     }
     return block ? block : malloc(blocks->size);
@@ -59,9 +70,9 @@ void *mirror_blocks_take(mirror_blocks_t *blocks)
 
 void mirror_blocks_give(mirror_blocks_t *blocks, void *block)
 {
-    apr_uint32_t n, i, first = apr_atomic_read32(&blocks->count);
+    apr_uint32_t n, i, first = count_of(blocks);
 
-    for (i = 0; i < blocks->most && apr_atomic_read32(&blocks->count) < blocks->most; i++) {
+    for (i = 0; i < blocks->most && count_of(blocks) < blocks->most; i++) {
         n = (first + i) % blocks->most;
         if (!apr_atomic_casptr((void *)&blocks->slots[n], block, NULL)) {
             apr_atomic_inc32(&blocks->count);
@@ -81,6 +92,6 @@ apr_uint32_t mirror_blocks_trim(mirror_blocks_t *blocks)
         spare -= block != NULL;
         free(block);
     }
-    apr_atomic_set32(&blocks->spare, apr_atomic_read32(&blocks->count));
-    return apr_atomic_read32(&blocks->count);
+    apr_atomic_set32(&blocks->spare, count_of(blocks));
+    return count_of(blocks);
 }
