@@ -194,6 +194,23 @@ const char *mirror_access_refuse_host(request_rec *r)
                         mirror_value_quote(host, r->pool));
 }
 
+/* ---- ErrorDocument ---- */
+
+/* httpd does not check Require for a document of ErrorDocument that has the same sections as the
+ * rejected request: a client without access would receive it. */
+const char *mirror_access_refuse_error(const request_rec *r, int *status)
+{
+    const request_rec *prev;
+
+    for (prev = r->prev; prev; prev = prev->prev) {
+        if (prev->status != HTTP_OK) {
+            *status = prev->status;
+            return "ErrorDocument: must be no page of manager or status";
+        }
+    }
+    return NULL;
+}
+
 /* ---- the log ---- */
 
 void mirror_access_log(request_rec *r, const char *mirror, const char *why)

@@ -29,6 +29,10 @@ const char *mirror_access_refuse_handler(request_rec *r);
  * address, or missing. Returns NULL, or the reason of a rejection. */
 const char *mirror_access_refuse_host(request_rec *r);
 
+/* Check that the request is not for a document of ErrorDocument. Returns NULL, or the reason of a
+ * rejection and the status of the request that failed. */
+const char *mirror_access_refuse_error(const request_rec *r, int *status);
+
 /* Log that a request was rejected with 403, and the reason. `mirror`: name of the requested mirror;
  * NULL = none. */
 void mirror_access_log(request_rec *r, const char *mirror, const char *why);

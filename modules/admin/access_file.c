@@ -93,6 +93,9 @@ static int search_anew(request_rec *r)
     const request_rec *from = r;
 
     if (is_closed(r)) {
+        if (r->proxyreq) { /* a URL is requested: httpd searches no folders at all */
+            apr_table_unset(r->notes, CLOSED);
+        }
         return DECLINED;
     }
     do {
@@ -106,14 +109,48 @@ static int search_anew(request_rec *r)
     return DECLINED;
 }
 
+/* The fixups hook before mod_dir and mod_speling. Manager and status serve no file. What is in the
+ * folder of a closed request is hidden: mod_dir and mod_speling would redirect to its names, and
+ * mod_include would insert size and time of a file. */
+static int hide_file(request_rec *r)
+{
+    if (is_closed(r)) {
+        memset(&r->finfo, 0, sizeof(r->finfo));
+        r->finfo.filetype = APR_UNKFILE; /* neither missing, nor a file or folder */
+    }
+    return DECLINED;
+}
+
+/* Let the handler that SetHandler assigns serve the request, if another module has replaced it. */
+static int restore_handler(request_rec *r)
+{
+    const core_dir_config *core = ap_get_core_module_config(r->per_dir_config);
+    const char *error = NULL, *name;
+    char *handler;
+
+    if (!mirror_access_is_ours(r)) {
+        return 0;
+    }
+    name = ap_expr_str_exec(r, core->expr_handler, &error);
+    if (!name || error) {
+        return 0;
+    }
+    handler = apr_pstrdup(r->pool, name);
+    ap_str_tolower(handler);
+    r->handler = handler;
+    r->proxyreq = PROXYREQ_NONE;
+    return 1;
+}
+
 /* The fixups hook, when all sections and modules have set the handler. Nothing but manager and status
  * may serve a closed request: the access files that were not read may protect what another handler
- * (mod_dav, SetHandler None in a <Directory>) would serve. A redirect serves nothing. */
+ * (mod_dav, SetHandler None in a <Directory>, RewriteRule with [P] there) would serve, or lead to
+ * (RewriteRule there). mod_dav looks up the target of a copy by a subrequest, and writes to its file
+ * if it is not rejected. */
 static int reject_other_handlers(request_rec *r)
 {
-    if (!is_closed(r) || r->proxyreq ||
-        (r->handler &&
-         (mirror_access_is_handler(r->handler) || !strcmp(r->handler, "redirect-handler")))) {
+    if (!is_closed(r) || (!r->proxyreq && r->handler && mirror_access_is_handler(r->handler)) ||
+        (!r->main && restore_handler(r))) {
         return DECLINED;
     }
     mirror_access_log(r, NULL,
@@ -146,8 +183,11 @@ const char *mirror_access_file_refuse(const request_rec *r)
 
 void mirror_access_file_register_hooks(void)
 {
+    static const char *const before_folders[] = { "mod_dir.c", "mod_speling.c", NULL };
+
     ap_hook_translate_name(close_location, NULL, NULL, APR_HOOK_REALLY_FIRST);
     ap_hook_map_to_storage(search_anew, NULL, NULL, APR_HOOK_REALLY_FIRST);
+    ap_hook_fixups(hide_file, NULL, before_folders, APR_HOOK_MIDDLE);
     ap_hook_fixups(reject_other_handlers, NULL, NULL, APR_HOOK_REALLY_LAST);
     ap_hook_open_htaccess(search, NULL, NULL, APR_HOOK_REALLY_FIRST);
     ap_hook_open_htaccess(open_found, NULL, NULL, APR_HOOK_LAST);

@@ -226,13 +226,18 @@ static int handle(request_rec *r, int may_change)
     return r->method_number == M_GET ? answer_list(r, registry) : refuse_method(r, READ);
 }
 
-/* Send 403 if the request is rejected; return DECLINED if it is accepted. */
+/* Send 403, or the status for which this is an ErrorDocument, if the request is rejected; return
+ * DECLINED if it is accepted. */
 static int refuse(request_rec *r)
 {
     const char *why = mirror_access_refuse_handler(r);
+    int status = HTTP_FORBIDDEN;
 
     if (why == NULL) {
         why = mirror_access_file_refuse(r);
+        if (why == NULL) {
+            why = mirror_access_refuse_error(r, &status);
+        }
         if (why == NULL) {
             why = mirror_access_refuse_host(r);
         }
@@ -241,7 +246,7 @@ static int refuse(request_rec *r)
         }
         mirror_access_log(r, NULL, why);
     }
-    return mirror_json_error(r, HTTP_FORBIDDEN, why);
+    return mirror_json_error(r, status, why);
 }
 
 /* Disable compression. It would reveal the nonce of a page through its length (BREACH), and change

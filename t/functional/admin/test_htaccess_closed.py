@@ -7,9 +7,9 @@ import os
 import pytest
 
 from httpdlab import Httpd, to
-from managerlab import USER_MODULES
+from managerlab import MANAGER, USER_MODULES, patch
 
-MODULES = [*USER_MODULES, "authz_host", "mime", "dir", "include", "negotiation", "cgid", "dav", "dav_fs", "access_compat"]
+MODULES = [*USER_MODULES, "authz_host", "mime", "dir", "include", "negotiation", "cgid", "dav", "dav_fs", "access_compat", "speling"]
 NOTES = ["AH0161[78]", "AH01630", "AH01797", "PM0920", "AH0058[0-9]"]
 SECRET = "hidden-words"
 SCRIPT = f"#!/bin/sh\n# {SECRET}\nprintf 'Content-Type: text/plain\\n\\nrun\\n'\n"
@@ -45,9 +45,7 @@ def start(httpd, mirror, conf: str, files: dict[str, str], folder: str = "") -> 
 @pytest.mark.parametrize("conf, path", [
     (USER + "ErrorDocument 401 /{where}run.sh", "/st"),
     (STATUS.replace("SetH", "Require all denied\nSetH") + "ErrorDocument 403 /{where}run.sh", "/st"),
-    (STATUS + "DirectoryIndex /{where}run.sh", "/st/"),
-    (USER + "ErrorDocument 401 /{where}secret.html", "/st"),
-    (STATUS + "DirectoryIndex /{where}secret.html", "/st/")])
+    (USER + "ErrorDocument 401 /{where}secret.html", "/st")])
 def test_target_has_its_access_file(httpd, mirror, conf, path, where):
     files = {f"{where}.htaccess": OWN, f"{where}secret.html": SECRET, f"{where}run.sh": SCRIPT, "st/x": ""}
     h = start(httpd, mirror, conf.replace("{where}", where), files)
@@ -77,17 +75,53 @@ def test_target_after_two_steps_has_its_access_file(httpd, mirror, page):
     ('SetHandler proxy-mirror-status\n<Directory "{root}/htdocs/app">\nSetHandler None\n</Directory>', "", "/app/secret.html"),
     ('SetHandler proxy-mirror-status\n<FilesMatch "[.]html$">\nSetHandler None\n</FilesMatch>', "", "/app/secret.html"),
     ('<If "! -f %{REQUEST_FILENAME}">\nSetHandler proxy-mirror-status\n</If>', "", "/app/secret.html"),
-    ('<Location "/app">\nSetHandler proxy-mirror-stat\n</Location>', "", "/app/secret.html"),
-    ('<Location "/app">\nSetHandler proxy-mirror-status\n</Location>', "RewriteEngine On\nRewriteRule ^app/ - [H=default-handler]",
-     "/app/secret.html")])
+    ('<Location "/app">\nSetHandler proxy-mirror-stat\n</Location>', "", "/app/secret.html")])
 def test_no_other_handler_serves_it(httpd, mirror, conf, folder, path):
     h = start(httpd, mirror, conf, {"app/.htaccess": DENIED, "app/secret.html": SECRET}, folder)
     got = h.get(path, ["Host: localhost"])
     assert got.status == 403 and SECRET.encode() not in got.body, got.raw
 
 
+@pytest.mark.parametrize("rule", ["^st/(.*)$ {origin}/$1 [P]", "^st/(.*)$ /other/$1 [L]", "^st/ - [H=default-handler]",
+                                  "^(?!other/) /other/f"])
+def test_rule_of_a_folder_is_not_in_force(httpd, recorder, mirror, rule):
+    """Without the module, the access file keeps the client out before the rule is in force."""
+    origin = recorder()
+    h = start(httpd, mirror, STATUS, {"st/.htaccess": DENIED, "st/f": SECRET, "other/f": SECRET,
+                                      "other/.htaccess": "Require expr \"%{ENV:REDIRECT_STATUS} == '200'\"\n"},
+              "RewriteEngine On\nRewriteRule " + rule.replace("{origin}", origin.url))
+    assert b": no such resource" in h.get("/st/f", ["Host: localhost"]).body
+    assert h.get("/st/mirrors", ["Host: localhost"]).status == 200
+    assert h.get("/other/f", ["Host: localhost"]).status == 403
+    assert not origin.requests
+
+
+def test_its_folder_is_hidden(httpd, mirror):
+    """mod_dir, mod_speling and mod_include do not reveal what the folder has."""
+    h = start(httpd, mirror, STATUS, {"st/.htaccess": DENIED, "st/sub/x": "", "st/index.html": SECRET, "st/hidden-words": "x" * 4321,
+                                      "a.shtml": '<!--#fsize virtual="/st/hidden-words" -->'},
+              "CheckSpelling On\nCheckBasenameMatch On\nAddOutputFilter INCLUDES .shtml")
+    for path in ("/st/hidden-word", "/st/sub"):
+        got = h.get(path, ["Host: localhost"])
+        assert got.status == 404 and SECRET.encode() not in got.raw, got.raw
+    for path in ("/st", "/st/"):
+        got = h.get(path, ["Host: localhost"])
+        assert got.status == 200 and b"<html" in got.body, got.raw
+    assert b"4.2K" not in h.get("/a.shtml", ["Host: localhost"]).body
+
+
+@pytest.mark.parametrize("status, access", [(401, USER), (403, STATUS.replace("SetH", "Require all denied\nSetH"))])
+@pytest.mark.parametrize("page", ["/st/", "/st/mirrors", "/st/metrics"])
+def test_page_of_an_error_is_none_of_ours(httpd, mirror, status, access, page):
+    """httpd does not check Require again for it."""
+    h = start(httpd, mirror, f"{access}ErrorDocument {status} {page}", {})
+    got = h.get("/st", ["Host: localhost"])
+    assert got.status == status and b"ErrorDocument: must be no page" in got.body, got.raw
+    assert (status == 401) == bool(got.header("WWW-Authenticate"))
+
+
 def test_mod_dav_does_not_serve_it(httpd, mirror):
-    """It takes all methods but GET and POST, whatever SetHandler says; and looks up where a copy goes to."""
+    """It takes all methods but GET and POST, whatever SetHandler says; and looks up where a copy goes to. The manager has them back."""
     files = {".htaccess": "<LimitExcept GET POST>\nRequire all denied\n</LimitExcept>\n", "st/.htaccess": DENIED, "st/f": SECRET,
              "src": "x"}
     h = start(httpd, mirror, STATUS, files, "Dav On")
@@ -96,9 +130,14 @@ def test_mod_dav_does_not_serve_it(httpd, mirror):
                                   ("COPY", "/st/f", [f"Destination: http://localhost:{h.port}/pub"]),
                                   ("COPY", "/src", [f"Destination: http://localhost:{h.port}/st/f"])):
         got = h.request(method, path, [host, *headers], b"x" if method == "PUT" else b"")
-        assert got.status in (403, 502), (method, got.raw)
+        assert got.status == (405 if path.startswith("/st") else 403), (method, got.raw)
     with open(h.path("htdocs/st/f"), encoding="ascii") as f:
         assert f.read() == SECRET
     assert sorted(os.listdir(h.path("htdocs/st"))) == [".htaccess", "f"] and not os.path.exists(h.path("htdocs/pub"))
     assert h.get("/st/mirrors", [host]).status == 200
-    assert h.log_lines("PM0920: .*SetHandler: must be proxy-mirror-manager or proxy-mirror-status for all requests")
+
+
+def test_dav_of_the_document_root_leaves_the_manager_its_methods(httpd, mirror):
+    h = start(httpd, mirror, MANAGER.replace('ProxyPass "!"', ""), {}, "Dav On")
+    patch(h, {"sample_ratio": 0.5})
+    assert h.request("OPTIONS", "/manager/mirrors", ["Host: localhost"]).header("Allow") == ["GET, HEAD"]
