@@ -71,6 +71,8 @@ typedef enum { MIRROR_WHEN_RESPONSE, MIRROR_WHEN_REQUEST } mirror_when_e;
 
 typedef enum { MIRROR_PATH_REPLACE, MIRROR_PATH_PREFIX } mirror_path_e;
 
+typedef enum { MIRROR_ROLE_MIRROR, MIRROR_ROLE_REFERENCE } mirror_role_e;
+
 typedef enum { MIRROR_URI_CLIENT, MIRROR_URI_BACKEND } mirror_uri_e;
 
 typedef enum {
@@ -136,6 +138,16 @@ typedef struct mirror_settings_t {
     const char *redis_key_prefix;
     apr_array_header_t *redis_cluster_nodes;
     const char *redis_cluster_name;
+    int compare;               /* bit n: mirror_part_e n is compared; 0 = off */
+    apr_int64_t compare_ratio; /* billionths */
+    apr_int64_t compare_max_body;
+    apr_interval_time_t compare_timeout;
+    const char *compare_group;
+    int compare_arrays; /* 1 = unordered */
+    apr_int64_t compare_examples;
+    int role;                          /* mirror_role_e */
+    const char *compare_reference;     /* name of a mirror; NULL = the reference of the scope */
+    apr_array_header_t *compare_rules; /* of "FIELD ACTION VALUE"; NULL = none */
     /* no attribute: identity of the limit, set by mirror_limit_settings_identify() */
     apr_uint32_t limit_id;
     /* no attribute: compiled expressions and statuses, set by mirror_rules_compile() */
@@ -165,7 +177,9 @@ typedef struct mirror_t {
     const char *server;       /* name and port of the server, "www.example.com:80" */
     struct server_rec *vhost; /* the server */
     const char *scope;        /* path of the section, "/limited"; "" for a whole server */
-    const char *file;         /* configuration file of the line */
+    /* directives of the section (settings/scope.h); NULL for a whole server */
+    const struct mirror_scope_t *section;
+    const char *file; /* configuration file of the line */
     int line;
     int index;                   /* index in the registry and in a child's lanes, from 0 */
     mirror_settings_t *settings; /* the file's; for those in force see mirror_settings_acquire() */
@@ -179,6 +193,7 @@ typedef struct mirror_registry_t {
     apr_array_header_t *mirrors; /* of mirror_t *, by index */
     apr_array_header_t *logs;    /* of mirror_log_t *, by index */
     apr_int64_t memory;          /* ProxyMirrorMemory, bytes */
+    apr_int64_t compare_memory;  /* ProxyMirrorCompareMemory, bytes */
     /* ProxyMirrorSpool; NULL = the temporary folder, found by each child */
     const char *spool_dir;
     apr_int64_t spool_size; /* bytes */
@@ -201,6 +216,7 @@ typedef enum {
     MIRROR_EXPR_EXPR,
     MIRROR_EXPR_SAMPLE_KEY,
     MIRROR_EXPR_HEADER,
+    MIRROR_EXPR_COMPARE_GROUP,
     MIRROR_EXPR_COUNT
 } mirror_expr_e;
 
@@ -216,12 +232,13 @@ typedef struct mirror_pot_t {
 typedef struct mirror_lane_t {
     mirror_t *mirror;
     mirror_child_t *child;
-    mirror_cell_t *cell;  /* NULL = no slot in shared memory; the mirror is off */
-    apr_uint32_t pending; /* atomic: admitted copies that have not ended */
-    apr_uint32_t refused; /* atomic: copies rejected for lack of room since the last log message */
-    apr_uint64_t memory;  /* atomic: bytes of its copies; private, unlike the cell's */
-    apr_uint64_t spooled; /* atomic: bytes in files of its copies */
-    apr_uint64_t files;   /* atomic: number of these files */
+    mirror_cell_t *cell;   /* NULL = no slot in shared memory; the mirror is off */
+    apr_uint32_t pending;  /* atomic: admitted copies that have not ended */
+    apr_uint32_t refused;  /* atomic: copies rejected for lack of room since the last log message */
+    apr_uint64_t memory;   /* atomic: bytes of its copies; private, unlike the cell's */
+    apr_uint64_t spooled;  /* atomic: bytes in files of its copies */
+    apr_uint64_t files;    /* atomic: number of these files */
+    apr_uint64_t compared; /* atomic: bytes of responses that wait to be compared */
     /* atomic: 1 once a failing expression was logged */
     apr_uint32_t told[MIRROR_EXPR_COUNT];
     /* Request threads only. Held to read or replace `current` and count a reference: */
@@ -238,11 +255,15 @@ struct mirror_child_t {
     /* atomic: 1 if the sender could not be started; waking `queue` retries */
     apr_uint32_t unstarted;
     mirror_spools_t *spools;
-    struct mirror_logs_t *logs;     /* NULL = none configured */
-    struct mirror_blocks_t *blocks; /* blocks of long bodies; see copy/copy.c */
-    int worker_slot;                /* index of its worker slot in shared memory */
-    int graceful;                   /* main thread: 1 if the MPM announced a graceful end */
-    mirror_pot_t memory;            /* bytes of ProxyMirrorMemory */
+    struct mirror_logs_t *logs;         /* NULL = none configured */
+    struct mirror_blocks_t *blocks;     /* blocks of long bodies; see copy/copy.c */
+    struct mirror_comparer_t *comparer; /* compare/comparer.h */
+    struct mirror_queue_t *pairs;       /* of pairs, to the comparer; compare/pair.h */
+    apr_uint32_t pairs_pending;         /* atomic: complete pairs that are not compared yet */
+    int worker_slot;                    /* index of its worker slot in shared memory */
+    int graceful;                       /* main thread: 1 if the MPM announced a graceful end */
+    mirror_pot_t memory;                /* bytes of ProxyMirrorMemory */
+    mirror_pot_t compare_memory;        /* bytes of ProxyMirrorCompareMemory */
     /* atomic: copies rejected for lack of memory since the last log message */
     apr_uint32_t refused;
     /* atomic: descriptors of spools and of connections to mirrors and Redis */

@@ -1,0 +1,20 @@
+/* Licensed under the Apache License, Version 2.0; see LICENSE.
+ *
+ * base/date.h - times in texts of clients and mirrors: any bytes, not ended by a NUL.
+ */
+#ifndef MIRROR_BASE_DATE_H
+#define MIRROR_BASE_DATE_H
+
+#include <apr_time.h>
+
+/* ---- any thread ---- */
+
+/* Read a date and time of RFC 3339 5.6 (a blank may stand for the T; up to 9 digits of a fraction),
+ * or an HTTP date (RFC 9110 5.6.7), as microseconds since 1970. Returns 0 if `text` is neither:
+ * then *time is unchanged. */
+int mirror_date_read(apr_time_t *time, const char *text, apr_size_t len);
+
+/* The same for a time of RFC 3339 alone. */
+int mirror_date_read_rfc3339(apr_time_t *time, const char *text, apr_size_t len);
+
+#endif
