@@ -1,0 +1,466 @@
+/* Licensed under the Apache License, Version 2.0; see LICENSE.
+ *
+ * compare/headers.c - two blocks of header fields. See compare/headers.h.
+ *
+ * Both blocks are read into fields that are sorted by name; then the fields of each name are
+ * compared. Two values are equal if their bytes are, or their meaning (compare/header_list.h). If
+ * they are not, but what is steady of them is, the difference is noise. Rules come last: they
+ * forgive what is left.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include <apr_strings.h>
+
+#include "base/ascii.h"
+#include "compare/header_list.h"
+#include "compare/headers.h"
+#include "compare/name.h"
+#include "settings/compare_rule.h"
+
+#define PREFIX "header/"
+/* Expires relative to Date. */
+#define EXPIRES_WITHIN apr_time_from_sec(2)
+/* Values of one name that a rule sees one by one; each may take the time that a rule may take. */
+#define PAIRS_MAX 32
+/* Actions that may forgive a difference. */
+#define FORGIVING                                                                                  \
+    (MIRROR_RULE_IGNORE | MIRROR_RULE_PRESENCE | MIRROR_RULE_MATCH | MIRROR_RULE_MASK |            \
+     MIRROR_RULE_WITHIN)
+
+typedef struct field_t {
+    const char *text; /* PREFIX and the name in lower case: the row's field */
+    mirror_header_form_t value;
+    int at; /* its place in the block */
+} field_t;
+
+/* Fields of one block, or those of one name. */
+typedef struct fields_t {
+    field_t *list;
+    int count;
+} fields_t;
+
+typedef struct compare_t {
+    mirror_rows_t *rows;
+    int *failed;
+    const mirror_headers_options_t *options;
+    fields_t a, b;
+    apr_pool_t *pool;
+} compare_t;
+
+static const char *name_of(const field_t *field)
+{
+    return field->text + strlen(PREFIX);
+}
+
+/* ---- read a block ---- */
+
+static int is_blank(char c)
+{
+    return c == ' ' || c == '\t';
+}
+
+/* The end of the line that begins at `at`, and of those folded to it (RFC 9112 5.2). */
+static const char *field_end(const char *at, const char *end)
+{
+    const char *lf;
+
+    do {
+        lf = memchr(at, '\n', end - at);
+        at = lf ? lf + 1 : end;
+    } while (at < end && is_blank(*at));
+    return at;
+}
+
+/* Copy a value without the blanks around it; each fold becomes one blank. */
+static mirror_header_form_t unfold(const char *at, const char *end, apr_pool_t *pool)
+{
+    char *start = apr_palloc(pool, end - at + 1), *to = start;
+    mirror_header_form_t value;
+
+    while (at < end) {
+        for (; at < end && is_blank(*at); at++) {
+        }
+        for (; at < end && *at != '\n'; at++) {
+            *to++ = *at;
+        }
+        for (; to > start && (is_blank(to[-1]) || to[-1] == '\r'); to--) {
+        }
+        at += at < end;
+        if (to > start) {
+            *to++ = ' ';
+        }
+    }
+    to -= to > start;
+    *to = '\0';
+    value.data = start;
+    value.len = to - start;
+    return value;
+}
+
+/* Read the field in `at` to `end`. Returns 0 if it has no colon, or its name is no token. */
+static int read_field(field_t *field, const char *at, const char *end, apr_pool_t *pool)
+{
+    const char *colon = memchr(at, ':', end - at), *name_end = colon;
+    char *text, *to;
+
+    if (!colon) {
+        return 0;
+    }
+    for (; name_end > at && is_blank(name_end[-1]); name_end--) { /* as mod_proxy does */
+    }
+    text = apr_palloc(pool, strlen(PREFIX) + (name_end - at) + 1);
+    memcpy(text, PREFIX, strlen(PREFIX));
+    for (to = text + strlen(PREFIX); at < name_end; at++) {
+        if (!mirror_ascii_is_token_char(*at)) {
+            return 0;
+        }
+        *to++ = mirror_ascii_lower(*at);
+    }
+    *to = '\0';
+    field->text = text;
+    field->value = unfold(colon + 1, end, pool);
+    return *name_of(field) != '\0';
+}
+
+static int by_name(const void *a, const void *b)
+{
+    const field_t *fa = a, *fb = b;
+    int order = strcmp(fa->text, fb->text);
+
+    return order ? order : fa->at - fb->at;
+}
+
+/* Read the fields of a block, up to an empty line, sorted by name. */
+static fields_t read_block(const char *block, apr_size_t len, apr_pool_t *pool)
+{
+    apr_array_header_t *list = apr_array_make(pool, 32, sizeof(field_t));
+    const char *at = len ? block : "", *end = at + len;
+    fields_t fields;
+    field_t field;
+
+    while (at < end && list->nelts < MIRROR_HEADERS_FIELDS_MAX) {
+        const char *next = field_end(at, end);
+
+        if (*at == '\n' || (*at == '\r' && at + 1 < end && at[1] == '\n')) {
+            break;
+        }
+        if (read_field(&field, at, next, pool)) {
+            field.at = list->nelts;
+            APR_ARRAY_PUSH(list, field_t) = field;
+        }
+        at = next;
+    }
+    fields.list = (field_t *)list->elts;
+    fields.count = list->nelts;
+    qsort(fields.list, fields.count, sizeof(*fields.list), by_name);
+    return fields;
+}
+
+/* The fields of the name at `first`. */
+static fields_t fields_at(const fields_t *fields, int first)
+{
+    fields_t same = { fields->list + first, 0 };
+
+    for (; first < fields->count && !strcmp(fields->list[first].text, same.list->text); first++) {
+        same.count++;
+    }
+    return same;
+}
+
+static fields_t fields_named(const fields_t *fields, const char *name)
+{
+    fields_t none = { NULL, 0 };
+    int i;
+
+    for (i = 0; i < fields->count; i++) {
+        if (!strcmp(name_of(&fields->list[i]), name)) {
+            return fields_at(fields, i);
+        }
+    }
+    return none;
+}
+
+/* As the bodies were decoded, Accept-Encoding does not count in Vary. A field that has nothing else
+ * is as good as none. */
+static void drop_accept_encoding(fields_t *fields, apr_pool_t *pool)
+{
+    int i, count = 0;
+
+    for (i = 0; i < fields->count; i++) {
+        field_t field = fields->list[i];
+
+        if (!strcmp(name_of(&field), "vary")) {
+            field.value = mirror_header_form_without(&field.value, "accept-encoding", pool);
+            if (field.value.len == 0) {
+                continue;
+            }
+        }
+        fields->list[count++] = field;
+    }
+    fields->count = count;
+}
+
+/* ---- the value of a name ---- */
+
+/* The forms of the values of a name, in the order in which they are compared; `form` may be NULL. */
+static apr_array_header_t *forms_of(const fields_t *fields, const mirror_header_list_row_t *type,
+                                    mirror_header_form_fn *form, apr_pool_t *pool)
+{
+    apr_array_header_t *forms = apr_array_make(pool, fields->count, sizeof(mirror_header_form_t));
+    int i;
+
+    for (i = 0; i < fields->count; i++) {
+        const mirror_header_form_t *value = &fields->list[i].value;
+
+        APR_ARRAY_PUSH(forms, mirror_header_form_t) = form ? form(value, pool) : *value;
+    }
+    if (type->flags & MIRROR_HEADER_LIST_EACH) {
+        qsort(forms->elts, forms->nelts, sizeof(mirror_header_form_t), mirror_header_form_order);
+    }
+    return forms;
+}
+
+/* Repeated fields are one list (RFC 9110 5.3). */
+static mirror_header_form_t join(const apr_array_header_t *forms, apr_pool_t *pool)
+{
+    const mirror_header_form_t *list = (const mirror_header_form_t *)forms->elts;
+    mirror_header_form_t all;
+    apr_size_t len = 1;
+    char *to;
+    int i;
+
+    for (i = 0; i < forms->nelts; i++) {
+        len += list[i].len + 2;
+    }
+    all.data = to = apr_palloc(pool, len);
+    for (i = 0; i < forms->nelts; i++) {
+        if (i > 0) {
+            *to++ = ',';
+            *to++ = ' ';
+        }
+        memcpy(to, list[i].data, list[i].len);
+        to += list[i].len;
+    }
+    *to = '\0';
+    all.len = to - all.data;
+    return all;
+}
+
+/* All values of a name, in one form. */
+static mirror_header_form_t form_of(const fields_t *fields, const mirror_header_list_row_t *type,
+                                    mirror_header_form_fn *form, apr_pool_t *pool)
+{
+    int each = type->flags & MIRROR_HEADER_LIST_EACH;
+    mirror_header_form_t all = join(forms_of(fields, type, each ? form : NULL, pool), pool);
+
+    return each || !form ? all : form(&all, pool);
+}
+
+static int is_same(const compare_t *c, const mirror_header_list_row_t *type,
+                   mirror_header_form_fn *form, const fields_t *a, const fields_t *b)
+{
+    mirror_header_form_t fa = form_of(a, type, form, c->pool), fb = form_of(b, type, form, c->pool);
+
+    return !mirror_header_form_order(&fa, &fb);
+}
+
+static apr_time_t date_of(const fields_t *fields)
+{
+    fields_t date = fields_named(fields, "date");
+
+    return date.count ? mirror_header_form_time(&date.list->value) : 0;
+}
+
+/* Whether two dates are equal relative to the Date of their side; without it, as they are. */
+static int is_same_relative(const compare_t *c, const fields_t *a, const fields_t *b)
+{
+    apr_time_t ta = mirror_header_form_time(&a->list->value);
+    apr_time_t tb = mirror_header_form_time(&b->list->value);
+    apr_time_t da = date_of(&c->a), db = date_of(&c->b), difference;
+
+    if (!ta || !tb || a->count > 1 || b->count > 1) {
+        return 0;
+    }
+    difference = da && db ? (ta - da) - (tb - db) : ta - tb;
+    return difference >= -EXPIRES_WITHIN && difference <= EXPIRES_WITHIN;
+}
+
+static int is_noise(const compare_t *c, const mirror_header_list_row_t *type, const fields_t *a,
+                    const fields_t *b)
+{
+    return (type->flags & MIRROR_HEADER_LIST_RELATIVE && is_same_relative(c, a, b)) ||
+           (type->steady && is_same(c, type, type->steady, a, b));
+}
+
+static int are_volatile(const compare_t *c, const mirror_header_list_row_t *type, const fields_t *a,
+                        const fields_t *b)
+{
+    mirror_header_form_t va = form_of(a, type, NULL, c->pool);
+    mirror_header_form_t vb = form_of(b, type, NULL, c->pool);
+
+    return mirror_name_are_volatile(va.data, va.len, vb.data, vb.len, c->options->now);
+}
+
+/* ---- rules ---- */
+
+static const mirror_compare_rule_t *next_rule(const compare_t *c, unsigned actions,
+                                              const char *name, const mirror_compare_rule_t *after)
+{
+    return c->options->rules
+               ? mirror_compare_rule_header(c->options->rules, actions, name, strlen(name), after)
+               : NULL;
+}
+
+/* Whether the rule makes two values equal, as they are or in their forms. */
+static int is_pair_equal_by(int *failed, const mirror_compare_rule_t *rule,
+                            const mirror_header_form_t *va, const mirror_header_form_t *vb,
+                            const mirror_header_form_t *fa, const mirror_header_form_t *fb)
+{
+    if (!mirror_header_form_order(fa, fb) ||
+        mirror_compare_rule_equal(failed, rule, va->data, va->len, vb->data, vb->len)) {
+        return 1;
+    }
+    return !*failed && (va->data != fa->data || vb->data != fb->data) &&
+           mirror_compare_rule_equal(failed, rule, fa->data, fa->len, fb->data, fb->len);
+}
+
+static int are_equal_by(int *failed, const mirror_compare_rule_t *rule,
+                        const apr_array_header_t *values[2], const apr_array_header_t *forms[2])
+{
+    int i;
+
+    for (i = 0; i < values[0]->nelts; i++) {
+        if (!is_pair_equal_by(failed, rule, &APR_ARRAY_IDX(values[0], i, mirror_header_form_t),
+                              &APR_ARRAY_IDX(values[1], i, mirror_header_form_t),
+                              &APR_ARRAY_IDX(forms[0], i, mirror_header_form_t),
+                              &APR_ARRAY_IDX(forms[1], i, mirror_header_form_t))) {
+            return 0;
+        }
+    }
+    return 1;
+}
+
+/* Let the rule see the values of a name one by one; joined, if their numbers differ or are large. */
+static int is_equal_by(const compare_t *c, const mirror_compare_rule_t *rule,
+                       const mirror_header_list_row_t *type, mirror_header_form_fn *form,
+                       const fields_t *const sides[2])
+{
+    const apr_array_header_t *values[2], *forms[2];
+    int i, failed = 0, equal;
+
+    for (i = 0; i < 2; i++) {
+        apr_array_header_t *raw = forms_of(sides[i], type, NULL, c->pool);
+        apr_array_header_t *formed = forms_of(sides[i], type, form, c->pool);
+
+        if (sides[0]->count != sides[1]->count || sides[0]->count > PAIRS_MAX) {
+            mirror_header_form_t all = join(raw, c->pool), all_formed = join(formed, c->pool);
+
+            raw->nelts = formed->nelts = 1;
+            APR_ARRAY_IDX(raw, 0, mirror_header_form_t) = all;
+            APR_ARRAY_IDX(formed, 0, mirror_header_form_t) = all_formed;
+        }
+        values[i] = raw;
+        forms[i] = formed;
+    }
+    equal = are_equal_by(&failed, rule, values, forms);
+    *c->failed += failed;
+    return equal;
+}
+
+/* Whether a rule forgives a difference. If a side has no field of the name, only `ignore` does. */
+static int is_forgiven(const compare_t *c, const mirror_header_list_row_t *type,
+                       mirror_header_form_fn *form, const fields_t *a, const fields_t *b)
+{
+    const fields_t *const sides[2] = { a, b };
+    int are_both = a->count && b->count;
+    const char *name = name_of(a->count ? a->list : b->list);
+    const mirror_compare_rule_t *rule = NULL;
+
+    while ((rule = next_rule(c, FORGIVING, name, rule)) != NULL) {
+        mirror_rule_action_e action = mirror_compare_rule_action(rule);
+
+        if (action == MIRROR_RULE_IGNORE ||
+            (are_both &&
+             (action == MIRROR_RULE_PRESENCE || is_equal_by(c, rule, type, form, sides)))) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
+/* ---- compare ---- */
+
+/* Compare the fields of one name; one of the sides may have none. */
+static void compare_name(const compare_t *c, const fields_t *a, const fields_t *b)
+{
+    const field_t *first = a->count ? a->list : b->list;
+    const mirror_header_list_row_t *type = mirror_header_list_find(name_of(first));
+    mirror_kind_e kind = !a->count   ? MIRROR_KIND_EXTRA
+                         : !b->count ? MIRROR_KIND_MISSING
+                                     : MIRROR_KIND_VALUE;
+    mirror_header_form_fn *form;
+    int built_in, is_listed;
+
+    if (kind == MIRROR_KIND_VALUE && is_same(c, type, type->meaning, a, b)) {
+        return;
+    }
+    is_listed = !next_rule(c, MIRROR_RULE_COMPARE, name_of(first), NULL);
+    if (is_listed && (type->flags & MIRROR_HEADER_LIST_SKIP ||
+                      (type->flags & MIRROR_HEADER_LIST_CODING && c->options->decoded))) {
+        return;
+    }
+    built_in = kind == MIRROR_KIND_VALUE && is_listed && is_noise(c, type, a, b);
+    form = is_listed && type->steady && !built_in ? type->steady : type->meaning;
+    if (is_forgiven(c, type, form, a, b)) {
+        c->rows->ignored += !built_in; /* if it is set, the built-in list forgives it already */
+        return;
+    }
+    mirror_rows_add(c->rows, MIRROR_PART_HEADER, kind, first->text,
+                    kind == MIRROR_KIND_VALUE && are_volatile(c, type, a, b), built_in);
+    if (!is_listed) {
+        mirror_rows_matter(c->rows, kind, first->text);
+    }
+}
+
+void mirror_headers_compare(mirror_rows_t *rows, int *failed,
+                            const mirror_headers_options_t *options, const char *a,
+                            apr_size_t a_len, const char *b, apr_size_t b_len, apr_pool_t *pool)
+{
+    compare_t c = { rows, failed, options, { NULL, 0 }, { NULL, 0 }, pool };
+    int i = 0, j = 0;
+
+    *failed = 0;
+    c.a = read_block(a, a_len, pool);
+    c.b = read_block(b, b_len, pool);
+    if (options->decoded) {
+        drop_accept_encoding(&c.a, pool);
+        drop_accept_encoding(&c.b, pool);
+    }
+    while (i < c.a.count || j < c.b.count) {
+        int order = i == c.a.count   ? 1
+                    : j == c.b.count ? -1
+                                     : strcmp(c.a.list[i].text, c.b.list[j].text);
+        fields_t none = { NULL, 0 };
+        fields_t of_a = order <= 0 ? fields_at(&c.a, i) : none;
+        fields_t of_b = order >= 0 ? fields_at(&c.b, j) : none;
+
+        compare_name(&c, &of_a, &of_b);
+        i += of_a.count;
+        j += of_b.count;
+    }
+}
+
+const char *mirror_headers_find(const char *block, apr_size_t len, const char *name,
+                                apr_pool_t *pool)
+{
+    static const mirror_header_list_row_t plain = { "", 0, NULL, NULL };
+    fields_t fields = read_block(block, len, pool), found;
+    char *lower = apr_pstrdup(pool, name), *c;
+
+    for (c = lower; *c; c++) {
+        *c = mirror_ascii_lower(*c);
+    }
+    found = fields_named(&fields, lower);
+    return found.count ? form_of(&found, &plain, NULL, pool).data : NULL;
+}

@@ -1,0 +1,91 @@
+/* Licensed under the Apache License, Version 2.0; see LICENSE.
+ *
+ * compare/rows.c - the differences of one pair of responses. See compare/rows.h.
+ */
+#include <string.h>
+
+#include "compare/rows.h"
+
+void mirror_rows_clear(mirror_rows_t *rows)
+{
+    rows->count = 0;
+    rows->more = 0;
+    rows->ignored = 0;
+}
+
+/* Bytes of `text` that fit, whole UTF-8 characters. */
+static apr_size_t fitting(const char *text)
+{
+    apr_size_t len = strlen(text);
+
+    if (len > MIRROR_FIELD_MAX) {
+        for (len = MIRROR_FIELD_MAX; len > 0 && ((unsigned char)text[len] & 0xc0) == 0x80; len--) {
+        }
+    }
+    return len;
+}
+
+static mirror_row_t *find(mirror_rows_t *rows, mirror_kind_e kind, const char *field,
+                          apr_size_t len)
+{
+    int i;
+
+    for (i = 0; i < rows->count; i++) {
+        mirror_row_t *row = &rows->list[i];
+
+        if (row->kind == kind && !strncmp(row->field, field, len) && !row->field[len]) {
+            return row;
+        }
+    }
+    return NULL;
+}
+
+void mirror_rows_add(mirror_rows_t *rows, mirror_part_e part, mirror_kind_e kind, const char *field,
+                     int volatile_shape, int built_in)
+{
+    apr_size_t len = fitting(field);
+    mirror_row_t *row = find(rows, kind, field, len);
+
+    if (row) {
+        row->volatile_shape &= volatile_shape != 0;
+        row->built_in &= built_in != 0;
+        return;
+    }
+    if (rows->count == MIRROR_ROWS_MAX) {
+        rows->more++;
+        return;
+    }
+    row = &rows->list[rows->count++];
+    row->part = (unsigned char)part;
+    row->kind = (unsigned char)kind;
+    row->volatile_shape = volatile_shape != 0;
+    row->built_in = built_in != 0;
+    row->matters = 0;
+    memcpy(row->field, field, len);
+    row->field[len] = '\0';
+}
+
+void mirror_rows_matter(mirror_rows_t *rows, mirror_kind_e kind, const char *field)
+{
+    mirror_row_t *row = find(rows, kind, field, fitting(field));
+
+    if (row) {
+        row->matters = 1;
+    }
+}
+
+const mirror_row_t *mirror_rows_find(const mirror_rows_t *rows, mirror_kind_e kind,
+                                     const char *field)
+{
+    return find((mirror_rows_t *)rows, kind, field, fitting(field));
+}
+
+int mirror_rows_differences(const mirror_rows_t *rows)
+{
+    int i, n = rows->more;
+
+    for (i = 0; i < rows->count; i++) {
+        n += !rows->list[i].built_in;
+    }
+    return n;
+}

@@ -1,0 +1,61 @@
+/* Licensed under the Apache License, Version 2.0; see LICENSE.
+ *
+ * compare/rows.h - the differences of one pair of responses, as rows of field and kind.
+ *
+ * A row counts a response, not an element: the same field and kind is added once. The text of a
+ * field is the one that ProxyMirrorCompare takes: "status", "header/NAME" in lower case, "body", or
+ * "body/" and an RFC 6901 pointer in which '*' stands for an array index or a name that looks like
+ * an id.
+ */
+#ifndef MIRROR_COMPARE_ROWS_H
+#define MIRROR_COMPARE_ROWS_H
+
+#include <apr.h>
+
+#include "base/comparison.h"
+
+/* Bytes of a field's text, without its NUL. */
+#define MIRROR_FIELD_MAX 120
+/* Rows of one pair; further ones are counted in `more`. */
+#define MIRROR_ROWS_MAX 64
+
+typedef struct mirror_row_t {
+    unsigned char part; /* mirror_part_e */
+    unsigned char kind; /* mirror_kind_e */
+    /* both values have the same shape of ids or times (compare/name.h), so it may be noise */
+    unsigned char volatile_shape;
+    /* only the built-in list forgives it: no difference, but noise */
+    unsigned char built_in;
+    /* a rule `compare` is for it, so it is never guessed to be noise */
+    unsigned char matters;
+    char field[MIRROR_FIELD_MAX + 1];
+} mirror_row_t;
+
+typedef struct mirror_rows_t {
+    int count;
+    int more;    /* rows beyond MIRROR_ROWS_MAX */
+    int ignored; /* differences that rules of the configuration forgive */
+    mirror_row_t list[MIRROR_ROWS_MAX];
+} mirror_rows_t;
+
+/* ---- any thread: the owner ---- */
+
+/* Forget all rows. */
+void mirror_rows_clear(mirror_rows_t *rows);
+
+/* Add a row; a text that is too long is cut at a character's border. If the row exists, its
+ * volatile_shape and built_in stay set only if both are. */
+void mirror_rows_add(mirror_rows_t *rows, mirror_part_e part, mirror_kind_e kind, const char *field,
+                     int volatile_shape, int built_in);
+
+/* Note that a rule `compare` is for the row of this field and kind, if there is one. */
+void mirror_rows_matter(mirror_rows_t *rows, mirror_kind_e kind, const char *field);
+
+/* The row of this field and kind; NULL: there is none. */
+const mirror_row_t *mirror_rows_find(const mirror_rows_t *rows, mirror_kind_e kind,
+                                     const char *field);
+
+/* How many rows are differences, without those of the built-in list. */
+int mirror_rows_differences(const mirror_rows_t *rows);
+
+#endif

@@ -1,0 +1,231 @@
+/* Licensed under the Apache License, Version 2.0; see LICENSE.
+ *
+ * compare/tree_descend.c - nodes that differ, from the roots down, as rows. See
+ * compare/tree_state.h.
+ *
+ * Each item that is popped differs, so it ends in a row, in a difference that a rule forgives, or in
+ * items of children that differ. The stack never has more items than there are nodes in both texts.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "compare/tree_state.h"
+#include "compare/name.h"
+
+/* ---- the item at hand ---- */
+
+static const mirror_node_t *node_at(const mirror_tree_run_t *run, int side, apr_uint32_t index)
+{
+    return index == MIRROR_NODE_NONE ? NULL : &run->context->texts[side].nodes[index];
+}
+
+static void take_step(mirror_tree_run_t *run, const mirror_tree_item_t *item,
+                      const mirror_node_t *node)
+{
+    mirror_step_t *step;
+
+    run->depth = item->depth;
+    if (item->depth == 0) {
+        return;
+    }
+    step = &run->steps[item->depth - 1];
+    step->name = node->name;
+    step->len = node->name_len;
+    step->index = node->name ? 0 : item->index;
+    run->shown[item->depth - 1] = item->is_starred ? MIRROR_SHOWN_STAR : MIRROR_SHOWN_UNKNOWN;
+}
+
+const mirror_compare_rule_t *mirror_tree_descend_rule(const mirror_tree_run_t *run,
+                                                      unsigned actions,
+                                                      const mirror_compare_rule_t *after)
+{
+    const apr_array_header_t *rules = run->options->rules;
+
+    if (!rules || rules->nelts == 0) {
+        return NULL;
+    }
+    return mirror_compare_rule_body(rules, actions, run->steps, run->depth, after);
+}
+
+void mirror_tree_descend_add(mirror_tree_run_t *run, mirror_kind_e kind, int is_volatile)
+{
+    char field[MIRROR_FIELD_MAX + 1];
+
+    mirror_tree_path(field, run);
+    mirror_rows_add(run->rows, MIRROR_PART_BODY, kind, field, is_volatile, 0);
+    if (mirror_tree_descend_rule(run, MIRROR_RULE_COMPARE, NULL)) {
+        mirror_rows_matter(run->rows, kind, field);
+    }
+}
+
+int mirror_tree_descend_differ(const mirror_node_t *a, const mirror_node_t *b)
+{
+    return a->hash != b->hash || a->repeats != b->repeats || a->is_repeated != b->is_repeated;
+}
+
+/* ---- items ---- */
+
+void mirror_tree_descend_push(mirror_tree_run_t *run, const mirror_node_t *a,
+                              const mirror_node_t *b, apr_uint32_t index, int is_starred)
+{
+    mirror_tree_context_t *context = run->context;
+    mirror_tree_item_t *item;
+
+    if (!mirror_tree_grow((void **)&context->items, &context->item_room, context->item_count + 1,
+                          sizeof(*item))) {
+        run->out_of_memory = 1;
+        return;
+    }
+    item = &context->items[context->item_count++];
+    item->a = a ? (apr_uint32_t)(a - context->texts[0].nodes) : MIRROR_NODE_NONE;
+    item->b = b ? (apr_uint32_t)(b - context->texts[1].nodes) : MIRROR_NODE_NONE;
+    item->index = index;
+    item->depth = (unsigned char)(run->depth + 1);
+    item->is_starred = is_starred != 0;
+}
+
+static apr_uint32_t place_of(const mirror_tree_item_t *item)
+{
+    return item->a != MIRROR_NODE_NONE ? item->a : MIRROR_TREE_NODES_MAX + item->b;
+}
+
+/* What the primary has is popped first, in its order, then what the mirror alone has. */
+static int by_place(const void *x, const void *y)
+{
+    apr_uint32_t a = place_of(x), b = place_of(y);
+
+    return (a < b) - (a > b);
+}
+
+/* ---- values ---- */
+
+static int has_text(const mirror_node_t *node)
+{
+    return node->value && node->kind != MIRROR_NODE_NULL;
+}
+
+/* Whether a rule makes two values equal that differ: two of one type that are no containers, or the
+ * texts as a whole. */
+static int is_equal_by_rule(mirror_tree_run_t *run, const mirror_node_t *a, const mirror_node_t *b)
+{
+    const unsigned actions = MIRROR_RULE_MATCH | MIRROR_RULE_MASK | MIRROR_RULE_WITHIN;
+    const mirror_tree_text_t *texts = run->context->texts;
+    const mirror_compare_rule_t *rule = NULL;
+    int are_values = a->kind == b->kind && has_text(a) && has_text(b);
+
+    if (!are_values && run->depth > 0) {
+        return 0;
+    }
+    while (run->failed < MIRROR_TREE_FAILED_MAX &&
+           (rule = mirror_tree_descend_rule(run, actions, rule)) != NULL) {
+        int failed = 0;
+        int is_equal = are_values
+                           ? mirror_compare_rule_equal(&failed, rule, a->value, a->value_len,
+                                                       b->value, b->value_len)
+                           : mirror_compare_rule_equal(&failed, rule, texts[0].text, texts[0].len,
+                                                       texts[1].text, texts[1].len);
+
+        run->failed += failed;
+        if (is_equal) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
+static int is_volatile(const mirror_tree_run_t *run, const mirror_node_t *a, const mirror_node_t *b)
+{
+    if (a->kind == MIRROR_NODE_NUMBER ? !mirror_tree_number_is_integer(a->value, a->value_len) ||
+                                            !mirror_tree_number_is_integer(b->value, b->value_len)
+                                      : a->kind != MIRROR_NODE_STRING) {
+        return 0;
+    }
+    return mirror_name_are_volatile(a->value, a->value_len, b->value, b->value_len,
+                                    run->options->now) &&
+           !mirror_tree_descend_rule(run, MIRROR_RULE_COMPARE, NULL);
+}
+
+/* ---- containers ---- */
+
+static void look_at_objects(mirror_tree_run_t *run, const mirror_node_t *a, const mirror_node_t *b)
+{
+    int is_map = a->count > MIRROR_TREE_MEMBERS_NAMED || b->count > MIRROR_TREE_MEMBERS_NAMED;
+    const mirror_node_t *x = node_at(run, 0, a->first), *y = node_at(run, 1, b->first);
+
+    while (x || y) {
+        int order = !x ? 1 : !y ? -1 : mirror_tree_hash_order(x, y);
+
+        if (order != 0 || mirror_tree_descend_differ(x, y)) {
+            mirror_tree_descend_push(run, order <= 0 ? x : NULL, order >= 0 ? y : NULL, 0, is_map);
+        }
+        x = order <= 0 ? node_at(run, 0, x->next) : x;
+        y = order >= 0 ? node_at(run, 1, y->next) : y;
+    }
+}
+
+static void look_at_pair(mirror_tree_run_t *run, const mirror_node_t *a, const mirror_node_t *b)
+{
+    if (a->is_repeated != b->is_repeated) {
+        mirror_tree_descend_add(run, MIRROR_KIND_DUPLICATE, 0);
+    }
+    if (a->hash == b->hash && a->repeats == b->repeats) {
+        return;
+    }
+    if (a->hash != b->hash && is_equal_by_rule(run, a, b)) {
+        run->rows->ignored++;
+    }
+    else if (a->kind != b->kind) {
+        int is_null = a->kind == MIRROR_NODE_NULL || b->kind == MIRROR_NODE_NULL;
+
+        mirror_tree_descend_add(run, is_null ? MIRROR_KIND_NULL : MIRROR_KIND_TYPE, 0);
+    }
+    else if (a->kind == MIRROR_NODE_OBJECT) {
+        look_at_objects(run, a, b);
+    }
+    else if (a->kind == MIRROR_NODE_ARRAY) {
+        mirror_tree_array(run, a, b);
+    }
+    else {
+        mirror_tree_descend_add(run, MIRROR_KIND_VALUE, is_volatile(run, a, b));
+    }
+}
+
+static void look_at(mirror_tree_run_t *run, const mirror_tree_item_t *item)
+{
+    const mirror_node_t *a = node_at(run, 0, item->a), *b = node_at(run, 1, item->b);
+    unsigned forgiving = MIRROR_RULE_IGNORE | (a && b ? MIRROR_RULE_PRESENCE : 0);
+
+    take_step(run, item, a ? a : b);
+    if (mirror_tree_descend_rule(run, forgiving, NULL)) {
+        run->rows->ignored++;
+    }
+    else if (!a || !b) {
+        mirror_tree_descend_add(run, a ? MIRROR_KIND_MISSING : MIRROR_KIND_EXTRA, 0);
+    }
+    else {
+        look_at_pair(run, a, b);
+    }
+}
+
+void mirror_tree_descend(mirror_tree_run_t *run)
+{
+    mirror_tree_context_t *context = run->context;
+    mirror_tree_item_t item = { 0, 0, 0, 0, 0 };
+    unsigned before = 0;
+
+    context->item_count = 0;
+    if (!mirror_tree_descend_differ(node_at(run, 0, 0), node_at(run, 1, 0))) {
+        return;
+    }
+    for (;;) {
+        look_at(run, &item);
+        if (context->item_count > before + 1) {
+            qsort(context->items + before, context->item_count - before, sizeof(item), by_place);
+        }
+        if (context->item_count == 0 || run->out_of_memory) {
+            return;
+        }
+        before = --context->item_count;
+        item = context->items[before];
+    }
+}
