@@ -158,9 +158,9 @@ static void put_latency(yajl_gen gen, const mirror_cell_t *sum)
 {
     put_key(gen, "latency_ms");
     yajl_gen_map_open(gen);
-    put_ms(gen, "p50", mirror_cell_quantile(sum, 0.5));
-    put_ms(gen, "p90", mirror_cell_quantile(sum, 0.9));
-    put_ms(gen, "p99", mirror_cell_quantile(sum, 0.99));
+    put_ms(gen, "p50", mirror_cell_quantile(sum->latency, 0.5));
+    put_ms(gen, "p90", mirror_cell_quantile(sum->latency, 0.9));
+    put_ms(gen, "p99", mirror_cell_quantile(sum->latency, 0.99));
     yajl_gen_map_close(gen);
 }
 

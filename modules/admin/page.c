@@ -145,7 +145,7 @@ static void put_overview_row(request_rec *r, const mirror_view_t *view)
               "</td><td class=\"n wide\" data-field=\"lost\">",
               mirror_page_count(p, mirror_page_lost(view)),
               "</td><td class=\"n wide\" data-field=\"p50\">",
-              mirror_page_ms(p, mirror_cell_quantile(sum, 0.5)), "</td></tr>\n", NULL);
+              mirror_page_ms(p, mirror_cell_quantile(sum->latency, 0.5)), "</td></tr>\n", NULL);
 }
 
 static void put_overview(request_rec *r, const mirror_view_t *views, int count)

@@ -96,11 +96,11 @@ static void put_figures(request_rec *r, const mirror_view_t *view)
     ap_rputs("<dl class=\"figures\">\n", r);
     put_figure(r, "p50", "Typical response",
                "Half of all copies had a response within this time (median)",
-               mirror_page_ms(p, mirror_cell_quantile(sum, 0.5)));
+               mirror_page_ms(p, mirror_cell_quantile(sum->latency, 0.5)));
     put_figure(r, "p90", "90% within", "Nine of ten copies had a response within this time",
-               mirror_page_ms(p, mirror_cell_quantile(sum, 0.9)));
+               mirror_page_ms(p, mirror_cell_quantile(sum->latency, 0.9)));
     put_figure(r, "p99", "99% within", "99 of 100 copies had a response within this time",
-               mirror_page_ms(p, mirror_cell_quantile(sum, 0.99)));
+               mirror_page_ms(p, mirror_cell_quantile(sum->latency, 0.99)));
     put_figure(r, "queued", "Queued", "Copies that wait for a connection",
                mirror_page_count(p, view->totals.queued));
     put_figure(r, "in_flight", "In flight",

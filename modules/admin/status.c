@@ -71,7 +71,7 @@ static void put_outcomes(request_rec *r, const mirror_cell_t *sum)
 
 static void put_quantile(request_rec *r, const mirror_cell_t *sum, double q)
 {
-    double ms = mirror_cell_quantile(sum, q);
+    double ms = mirror_cell_quantile(sum->latency, q);
 
     if (ms < 0) {
         ap_rputs("-", r);

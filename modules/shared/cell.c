@@ -16,15 +16,20 @@
 static const apr_interval_time_t latency_us[MIRROR_CELL_BUCKETS - 1] = { BOUNDS(BOUND_US) };
 const double mirror_cell_latency_ms[MIRROR_CELL_BUCKETS - 1] = { BOUNDS(BOUND_MS) };
 
-void mirror_cell_count_answer(mirror_cell_t *cell, int status, int interim,
-                              apr_interval_time_t took)
+int mirror_cell_bucket(apr_interval_time_t took)
 {
     int bucket = 0;
 
     while (bucket < MIRROR_CELL_BUCKETS - 1 && latency_us[bucket] < took) {
         bucket++;
     }
-    apr_atomic_inc64(&cell->latency[bucket]);
+    return bucket;
+}
+
+void mirror_cell_count_answer(mirror_cell_t *cell, int status, int interim,
+                              apr_interval_time_t took)
+{
+    apr_atomic_inc64(&cell->latency[mirror_cell_bucket(took)]);
     apr_atomic_add64(&cell->latency_us, took > 0 ? (apr_uint64_t)took : 0);
     if (interim > 0) {
         apr_atomic_add64(&cell->responses[0], (apr_uint64_t)interim);
@@ -52,28 +57,55 @@ apr_uint64_t mirror_cell_unfinished(mirror_cell_t *cell)
     return seen > ended ? seen - ended : 0;
 }
 
+/* `chosen` less what was read of `decided` before. */
+static apr_uint64_t undecided(mirror_cell_t *cell, apr_uint64_t decided)
+{
+    apr_uint64_t chosen = mirror_cell_bounded(apr_atomic_read64(&cell->chosen));
+
+    decided = mirror_cell_bounded(decided);
+    return chosen > decided ? chosen - decided : 0;
+}
+
+apr_uint64_t mirror_cell_undecided(mirror_cell_t *cell)
+{
+    return undecided(cell, apr_atomic_read64(&cell->decided));
+}
+
+apr_uint64_t mirror_cell_decide_rest(mirror_cell_t *cell)
+{
+    apr_uint64_t decided = apr_atomic_read64(&cell->decided);
+    apr_uint64_t rest = undecided(cell, decided);
+
+    if (rest == 0) {
+        return 0;
+    }
+    return apr_atomic_cas64(&cell->decided, mirror_cell_bounded(decided) + rest, decided) == decided
+               ? rest
+               : 0;
+}
+
 /* Return the size of a bucket in thousandths of a copy, so that ranks are compared as integers. */
-static apr_uint64_t bucket_size(const mirror_cell_t *sum, int bucket)
+static apr_uint64_t bucket_size(const apr_uint64_t *latency, int bucket)
 {
     const apr_uint64_t most = MIRROR_CELL_COUNT_MAX / 1024;
 
-    return 1000 * (sum->latency[bucket] < most ? sum->latency[bucket] : most);
+    return 1000 * (latency[bucket] < most ? latency[bucket] : most);
 }
 
-double mirror_cell_quantile(const mirror_cell_t *sum, double q)
+double mirror_cell_quantile(const apr_uint64_t latency[MIRROR_CELL_BUCKETS], double q)
 {
     apr_uint64_t before = 0, all = 0, rank;
     int i;
 
     for (i = 0; i < MIRROR_CELL_BUCKETS; i++) {
-        all += bucket_size(sum, i);
+        all += bucket_size(latency, i);
     }
     if (all == 0) {
         return -1;
     }
     rank = all / 1000 * (apr_uint64_t)(q * 1000 + 0.5);
     for (i = 0; i < MIRROR_CELL_BUCKETS - 1; i++) {
-        apr_uint64_t here = bucket_size(sum, i);
+        apr_uint64_t here = bucket_size(latency, i);
 
         if (here > 0 && before + here >= rank) {
             double low = i > 0 ? mirror_cell_latency_ms[i - 1] : 0;

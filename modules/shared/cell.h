@@ -28,6 +28,10 @@ struct mirror_cell_t {
     apr_uint64_t in_flight;   /* gauge */
     apr_uint64_t connections; /* gauge */
     apr_uint64_t bytes;       /* gauge: memory of its copies, bytes */
+    /* pairs of responses: chosen for comparison, counted first; and compared or skipped, counted
+     * last */
+    apr_uint64_t chosen;
+    apr_uint64_t decided;
 };
 
 /* The maximum of a count. A larger number in shared memory is not a count and is read as 0. */
@@ -41,6 +45,11 @@ struct mirror_cell_t {
 void mirror_cell_count_answer(mirror_cell_t *cell, int status, int interim,
                               apr_interval_time_t took);
 
+/* ---- any thread; no shared memory ---- */
+
+/* The bucket of a latency in microseconds. */
+int mirror_cell_bucket(apr_interval_time_t took);
+
 /* ---- any thread of any process ---- */
 
 /* Return the count `n`, or 0 if `n` is larger than MIRROR_CELL_COUNT_MAX. */
@@ -50,8 +59,15 @@ apr_uint64_t mirror_cell_bounded(apr_uint64_t n);
  * counting. */
 apr_uint64_t mirror_cell_unfinished(mirror_cell_t *cell);
 
+/* How many pairs of the cell are chosen and not decided. */
+apr_uint64_t mirror_cell_undecided(mirror_cell_t *cell);
+
+/* Decide those of a child that has ended. Returns how many they are: the caller counts them as
+ * MIRROR_SKIP_SHUT_DOWN. Of several callers, one gets them. */
+apr_uint64_t mirror_cell_decide_rest(mirror_cell_t *cell);
+
 /* Return the latency in ms of quantile `q` (0 to 1), interpolated within its bucket; -1 without
  * counts. */
-double mirror_cell_quantile(const mirror_cell_t *sum, double q);
+double mirror_cell_quantile(const apr_uint64_t latency[MIRROR_CELL_BUCKETS], double q);
 
 #endif

@@ -11,13 +11,12 @@
 #include <unistd.h>
 
 #include <apr_atomic.h>
-#include <apr_time.h>
 
 #include "shared/store.h"
 
 #define WORD        sizeof(apr_uint64_t)
 #define NAP         1000 /* microseconds */
-#define NAPS        5000
+#define WAIT        apr_time_from_sec(5)
 #define ATTEMPTS    1000 /* maximum attempts of a reader */
 #define FEW         10   /* maximum attempts of the parent */
 #define LOWER(word) ((apr_uint32_t)(word))
@@ -183,11 +182,12 @@ int mirror_store_is_alive(apr_uint32_t pid)
     return pid > 0 && pid <= 0x7fffffff && (kill((pid_t)pid, 0) == 0 || errno != ESRCH);
 }
 
-static apr_status_t lock_up(apr_uint64_t *mine, mirror_store_lock_t *lock)
+apr_status_t mirror_store_lock_take(apr_uint64_t *mine, mirror_store_lock_t *lock,
+                                    apr_interval_time_t wait)
 {
-    int naps;
+    apr_interval_time_t waited;
 
-    for (naps = 0; naps < NAPS; naps++) {
+    for (waited = 0; waited < wait; waited += NAP) {
         apr_uint64_t seen = apr_atomic_read64(lock);
 
         if (!mirror_store_is_alive(LOWER(seen))) {
@@ -201,7 +201,7 @@ static apr_status_t lock_up(apr_uint64_t *mine, mirror_store_lock_t *lock)
     return APR_TIMEUP;
 }
 
-static void unlock(mirror_store_lock_t *lock, apr_uint64_t mine)
+void mirror_store_lock_give(mirror_store_lock_t *lock, apr_uint64_t mine)
 {
     apr_atomic_cas64(lock, (apr_uint64_t)UPPER(mine) << 32, mine);
 }
@@ -211,7 +211,7 @@ void mirror_store_lock_release(mirror_store_lock_t *lock, apr_uint32_t pid)
     apr_uint64_t seen = apr_atomic_read64(lock);
 
     if (LOWER(seen) == pid) {
-        unlock(lock, seen);
+        mirror_store_lock_give(lock, seen);
     }
 }
 
@@ -230,7 +230,7 @@ apr_status_t mirror_store_write(apr_uint64_t *version, mirror_store_t *store,
     if (strlen(text) >= MIRROR_STORE_SIZE) {
         return APR_ENOSPC;
     }
-    rv = lock_up(&mine, lock);
+    rv = mirror_store_lock_take(&mine, lock, WAIT);
     if (rv != APR_SUCCESS) {
         return rv;
     }
@@ -244,6 +244,6 @@ apr_status_t mirror_store_write(apr_uint64_t *version, mirror_store_t *store,
             rv = APR_EAGAIN;
         }
     }
-    unlock(lock, mine);
+    mirror_store_lock_give(lock, mine);
     return rv;
 }

@@ -19,6 +19,7 @@
 #include <apr.h>
 #include <apr_errno.h>
 #include <apr_pools.h>
+#include <apr_time.h>
 
 /* The maximum size of a text, with its NUL, in bytes. */
 #define MIRROR_STORE_SIZE 65536
@@ -75,6 +76,14 @@ void mirror_store_read(mirror_store_text_t *text, apr_uint64_t *version, mirror_
 int mirror_store_drop(apr_uint64_t *version, apr_uint64_t expected);
 
 /* ---- any thread of a child ---- */
+
+/* Take the lock, also from another thread of this process; *mine is for giving it back. Waits at
+ * most about `wait`. APR_TIMEUP: another process or thread has it. */
+apr_status_t mirror_store_lock_take(apr_uint64_t *mine, mirror_store_lock_t *lock,
+                                    apr_interval_time_t wait);
+
+/* Give the lock back; nothing happens if it is another's by now. */
+void mirror_store_lock_give(mirror_store_lock_t *lock, apr_uint64_t mine);
 
 /* Store `text` (NULL = none) and `config` if the version is still `expected`. Errors: APR_EAGAIN if
  * it is not; APR_ENOSPC if the text is too long; APR_TIMEUP if the lock was not available within

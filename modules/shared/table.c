@@ -23,7 +23,7 @@
 APLOG_USE_MODULE(proxy_mirror);
 
 #define KEPT    "mod_proxy_mirror:segment"
-#define VERSION 4
+#define VERSION 5
 #define SPARE   16 /* worker slots for children that the MPM forks before earlier ones have ended */
 #define SEGMENT mirror_table_segment_t
 
@@ -44,7 +44,7 @@ static void layout_of(apr_uint32_t layout[6])
     layout[2] = MIRROR_TABLE_HEADER_SIZE + MIRROR_TABLE_WORKER_SLOT_SIZE;
     layout[3] = MIRROR_TABLE_SLOT_SIZE;
     layout[4] = MIRROR_TABLE_CELL_SIZE;
-    layout[5] = MIRROR_TABLE_STORE_SIZE;
+    layout[5] = (apr_uint32_t)(MIRROR_TABLE_STORE_SIZE + MIRROR_TABLE_FINDINGS_SIZE);
 }
 
 static int has_this_layout(const kept_t *kept)
@@ -70,7 +70,8 @@ static apr_uint64_t size_needed(apr_uint64_t slots, apr_uint64_t worker_slots)
 {
     return MIRROR_TABLE_HEADER_SIZE + slots * MIRROR_TABLE_SLOT_SIZE +
            MIRROR_TABLE_ALIGNED(worker_slots * MIRROR_TABLE_WORKER_SLOT_SIZE) +
-           worker_slots * slots * MIRROR_TABLE_CELL_SIZE + slots * MIRROR_TABLE_STORE_SIZE;
+           worker_slots * slots * MIRROR_TABLE_CELL_SIZE +
+           slots * (MIRROR_TABLE_STORE_SIZE + MIRROR_TABLE_FINDINGS_SIZE);
 }
 
 /* Set the addresses of the parts. apr_shm prepends a size, which it never reads, so `base` is not
@@ -87,6 +88,7 @@ static void lay_out(SEGMENT *segment, void *base)
         MIRROR_TABLE_ALIGNED(segment->worker_slots_max * MIRROR_TABLE_WORKER_SLOT_SIZE);
     segment->stores = segment->cells + (apr_size_t)segment->worker_slots_max * segment->slots_max *
                                            MIRROR_TABLE_CELL_SIZE;
+    segment->findings = segment->stores + segment->slots_max * MIRROR_TABLE_STORE_SIZE;
 }
 
 /* Create a segment and retain it in place of the former one, which the caller then owns. */
@@ -223,6 +225,25 @@ mirror_store_t *mirror_table_store(mirror_table_t *table, const mirror_slot_t *s
     return mirror_table_store_at(table->segment, index_of(table, slot));
 }
 
+mirror_findings_t *mirror_table_findings(mirror_table_t *table, const mirror_slot_t *slot)
+{
+    return mirror_table_findings_at(table->segment, index_of(table, slot));
+}
+
+mirror_findings_t *mirror_table_findings_used(mirror_table_t *table, const mirror_slot_t *slot)
+{
+    mirror_slot_t *same = mirror_table_slot_at(table->segment, index_of(table, slot));
+
+    return apr_atomic_read64(&same->compares) != 0 ? mirror_table_findings(table, slot) : NULL;
+}
+
+void mirror_table_note_findings(mirror_slot_t *slot)
+{
+    if (apr_atomic_read64(&slot->compares) == 0) {
+        apr_atomic_set64(&slot->compares, 1);
+    }
+}
+
 mirror_store_lock_t *mirror_table_store_lock(mirror_table_t *table)
 {
     return &table->segment->header->lock;
@@ -246,14 +267,21 @@ apr_uint32_t mirror_table_worker_slots(mirror_table_t *table)
 static void clear(mirror_table_t *table, mirror_slot_t *slot)
 {
     apr_uint32_t worker_slots = mirror_table_worker_slots(table), worker_slot;
+    apr_uint64_t compares = apr_atomic_read64(&slot->compares);
 
     for (worker_slot = 0; worker_slot < worker_slots; worker_slot++) {
         mirror_cell_t *cell = mirror_table_cell(table, (int)worker_slot, slot);
 
-        apr_atomic_set64(&cell->seen,
-                         0); /* first, for mirror_cell_unfinished() in another process */
+        compares |= apr_atomic_read64(&cell->chosen);
+        /* first, for mirror_cell_unfinished() and the like in another process */
+        apr_atomic_set64(&cell->seen, 0);
+        apr_atomic_set64(&cell->chosen, 0);
         memset(cell, 0, sizeof(*cell));
     }
+    if (compares != 0) {
+        memset(mirror_table_findings(table, slot), 0, mirror_findings_size());
+    }
+    apr_atomic_set64(&slot->compares, 0);
     apr_atomic_set64(&slot->config, 0);
     apr_atomic_set64(&slot->down_until, 0);
     apr_atomic_set64(&slot->down_drops, 0);
@@ -292,8 +320,17 @@ static apr_uint32_t find(const SEGMENT *segment, const char *name)
     return i;
 }
 
-/* Move the text of a mirror from the former segment to its new slot. */
-static void move_text(mirror_table_t *table, mirror_slot_t *slot, const char *name)
+static void move_findings(mirror_table_t *table, mirror_slot_t *slot, apr_uint32_t former)
+{
+    if (apr_atomic_read64(&mirror_table_slot_at(table->former, former)->compares) != 0) {
+        mirror_findings_move(mirror_table_findings(table, slot),
+                             mirror_table_findings_at(table->former, former));
+        mirror_table_note_findings(slot);
+    }
+}
+
+/* A new slot gets what was stored and found for its mirror in the segment before. */
+static void move_former(mirror_table_t *table, mirror_slot_t *slot, const char *name)
 {
     SEGMENT *former = table->former;
     apr_uint32_t i = former ? find(former, name) : 0;
@@ -302,6 +339,7 @@ static void move_text(mirror_table_t *table, mirror_slot_t *slot, const char *na
         mirror_store_move(&slot->version, mirror_table_store(table, slot),
                           &mirror_table_slot_at(former, i)->version,
                           mirror_table_store_at(former, i));
+        move_findings(table, slot, i);
     }
 }
 
@@ -329,6 +367,6 @@ apr_status_t mirror_table_slot(mirror_slot_t **slot, mirror_table_t *table, cons
     }
     segment->mirrors[i].load = table->load;
     apr_cpystrn(segment->mirrors[i].name, name, sizeof(segment->mirrors[i].name));
-    move_text(table, *slot, name);
+    move_former(table, *slot, name);
     return APR_SUCCESS;
 }

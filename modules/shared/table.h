@@ -13,6 +13,8 @@
  *                   no free one
  *     cells         for each worker slot, one per slot
  *     stores        one per slot: the manager's override of the mirror (shared/store.h)
+ *     findings      one area per slot: results of comparisons (shared/findings.h); untouched, and
+ *                   so without memory, if the mirror does not compare
  *
  * A child may write anything here. Sizes, and the assignment of slots to mirrors, are in private
  * memory of each process (shared/table_state.h). Counts are bounded where they are read. If the
@@ -31,6 +33,7 @@
 #define MIRROR_SHARED_TABLE_H
 
 #include "shared/cell.h"
+#include "shared/findings.h"
 #include "shared/store.h"
 
 /* The state of one mirror, shared by all children. */
@@ -50,6 +53,8 @@ struct mirror_slot_t {
     apr_uint64_t limit_shared; /* as last reported by another server: count and end of the window */
     /* time (mirror_clock_now()) since which that server has not responded; 0 = it responds */
     apr_uint64_t limit_silent;
+
+    apr_uint64_t compares; /* atomic: 1: its findings may be in use (mirror_table_note_findings) */
 };
 
 /* Sums over all children. */
@@ -62,7 +67,7 @@ typedef struct mirror_totals_t {
 
 /* Find the segment of an earlier load, or create one with `slots` slots. A segment with another
  * layout version, with fewer slots, or with damage is replaced, and one line is logged. Counts then
- * start at 0, and later counts of older children are not visible. Overrides are kept if only the
+ * start at 0, and later counts of older children are not visible. Overrides and findings are kept if only the
  * number of slots grows. `server` provides the log and its process pool. The segment lives as long
  * as the process; *table is allocated in pconf. Errors: those of apr_shm_create(), APR_ENOMEM. */
 apr_status_t mirror_table_open(mirror_table_t **table, apr_pool_t *pconf, struct server_rec *server,
@@ -99,6 +104,16 @@ void mirror_table_release(mirror_table_t *table, int worker_slot);
 mirror_cell_t *mirror_table_cell(mirror_table_t *table, int worker_slot, const mirror_slot_t *slot);
 
 /* ---- any thread ---- */
+
+/* The findings of a slot, for who writes them. Touches no memory of them. */
+mirror_findings_t *mirror_table_findings(mirror_table_t *table, const mirror_slot_t *slot);
+
+/* The same for readers; NULL: nothing was ever compared. */
+mirror_findings_t *mirror_table_findings_used(mirror_table_t *table, const mirror_slot_t *slot);
+
+/* Note that the findings of a slot are in use. A comparer calls this before it writes to them, as
+ * does whoever counts a pair as skipped; it costs a read. */
+void mirror_table_note_findings(mirror_slot_t *slot);
 
 /* Return whether no newer configuration was loaded since this process started. */
 int mirror_table_is_newest(const mirror_table_t *table);

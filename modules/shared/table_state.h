@@ -26,6 +26,7 @@
 #define MIRROR_TABLE_WORKER_SLOT_SIZE sizeof(mirror_table_worker_slot_t)
 #define MIRROR_TABLE_CELL_SIZE        MIRROR_TABLE_ALIGNED(sizeof(mirror_cell_t))
 #define MIRROR_TABLE_STORE_SIZE       MIRROR_TABLE_ALIGNED(sizeof(mirror_store_t))
+#define MIRROR_TABLE_FINDINGS_SIZE    MIRROR_TABLE_ALIGNED(mirror_findings_size())
 
 /* ---- in shared memory ---- */
 
@@ -63,6 +64,7 @@ typedef struct mirror_table_segment_t {
     mirror_table_worker_slot_t *worker_slots;
     char *cells;
     char *stores;
+    char *findings;
     apr_size_t size; /* bytes from the header to the end */
     apr_uint32_t slots_max;
     apr_uint32_t worker_slots_max;
@@ -93,6 +95,12 @@ static inline mirror_store_t *mirror_table_store_at(const mirror_table_segment_t
                                                     apr_uint32_t index)
 {
     return (mirror_store_t *)(segment->stores + index * MIRROR_TABLE_STORE_SIZE);
+}
+
+static inline mirror_findings_t *mirror_table_findings_at(const mirror_table_segment_t *segment,
+                                                          apr_uint32_t index)
+{
+    return (mirror_findings_t *)(segment->findings + index * MIRROR_TABLE_FINDINGS_SIZE);
 }
 
 static inline mirror_cell_t *mirror_table_cell_at(const mirror_table_segment_t *segment,

@@ -46,6 +46,8 @@ void mirror_totals_sum(mirror_totals_t *totals, mirror_table_t *table, const mir
         add_up(sum->responses, cell->responses, 5);
         add_up(sum->latency, cell->latency, MIRROR_CELL_BUCKETS);
         add_up(&sum->latency_us, &cell->latency_us, 1);
+        add_up(&sum->decided, &cell->decided, 1);
+        add_up(&sum->chosen, &cell->chosen, 1);
     }
     make_whole(sum);
     open = mirror_cell_unfinished(sum);

@@ -40,6 +40,18 @@ static apr_uint32_t slots_used(const mirror_table_t *table)
                                        : segment->slots_max;
 }
 
+/* Pairs that are chosen and not decided were lost. */
+static void reap_pairs(mirror_table_t *table, mirror_cell_t *cell, apr_uint32_t i)
+{
+    apr_uint64_t lost = mirror_cell_decide_rest(cell);
+
+    if (lost > 0) {
+        mirror_table_note_findings(mirror_table_slot_at(table->segment, i));
+        mirror_findings_skip(mirror_table_findings_at(table->segment, i), MIRROR_SKIP_SHUT_DOWN,
+                             lost);
+    }
+}
+
 static void reap_cells(mirror_table_t *table, apr_uint32_t worker_slot)
 {
     apr_uint32_t slots = slots_used(table), i;
@@ -51,6 +63,21 @@ static void reap_cells(mirror_table_t *table, apr_uint32_t worker_slot)
         apr_atomic_set64(&cell->connections, 0);
         apr_atomic_set64(&cell->bytes, 0);
         apr_atomic_add64(&cell->outcomes[MIRROR_OUTCOME_SHUT_DOWN], mirror_cell_unfinished(cell));
+        reap_pairs(table, cell, i);
+    }
+}
+
+/* The locks of stores and findings that the process `pid` had; it has ended. */
+static void release_locks(mirror_table_t *table, apr_uint32_t pid)
+{
+    mirror_table_segment_t *segment = table->segment;
+    apr_uint32_t i;
+
+    mirror_store_lock_release(&segment->header->lock, pid);
+    for (i = 0; i < segment->slots_used; i++) {
+        if (apr_atomic_read64(&mirror_table_slot_at(segment, i)->compares) != 0) {
+            mirror_findings_release(mirror_table_findings_at(segment, i), pid);
+        }
     }
 }
 
@@ -182,7 +209,7 @@ void mirror_table_child_ended(mirror_table_t *table, apr_int64_t pid)
     if (i >= 0) {
         remove_child(segment->children, i);
     }
-    mirror_store_lock_release(&segment->header->lock, (apr_uint32_t)pid);
+    release_locks(table, (apr_uint32_t)pid);
     reap(table, (apr_uint32_t)pid);
     mirror_table_report_damage(segment, table->server);
 }
@@ -193,15 +220,32 @@ static int is_ours(const mirror_table_segment_t *segment, apr_uint32_t pid)
     return find_child(segment->children, pid) >= 0;
 }
 
-void mirror_table_tidy(mirror_table_t *table)
+static void tidy_locks(mirror_table_segment_t *segment)
 {
-    mirror_table_segment_t *segment = table->segment;
-    apr_uint32_t holder = LOWER(apr_atomic_read64(&segment->header->lock));
-    apr_uint32_t worker_slots = mirror_table_worker_slots(table), i;
+    apr_uint32_t holder = LOWER(apr_atomic_read64(&segment->header->lock)), i;
 
     if (holder != 0 && !is_ours(segment, holder)) {
         mirror_store_lock_release(&segment->header->lock, holder);
     }
+    for (i = 0; i < segment->slots_used; i++) {
+        mirror_findings_t *area = mirror_table_findings_at(segment, i);
+
+        if (apr_atomic_read64(&mirror_table_slot_at(segment, i)->compares) == 0) {
+            continue;
+        }
+        holder = mirror_findings_holder(area);
+        if (holder != 0 && !is_ours(segment, holder)) {
+            mirror_findings_release(area, holder);
+        }
+    }
+}
+
+void mirror_table_tidy(mirror_table_t *table)
+{
+    mirror_table_segment_t *segment = table->segment;
+    apr_uint32_t worker_slots = mirror_table_worker_slots(table), i;
+
+    tidy_locks(segment);
     for (i = FIRST; i < worker_slots; i++) {
         apr_uint32_t reaper = LOWER(apr_atomic_read64(&segment->worker_slots[i].reaper));
         apr_uint64_t owner = apr_atomic_read64(&segment->worker_slots[i].owner);
@@ -228,7 +272,7 @@ static void reap_former_self(mirror_table_t *table, apr_uint32_t self)
             unlock(&table->segment->worker_slots[i]);
         }
     }
-    mirror_store_lock_release(&table->segment->header->lock, self);
+    release_locks(table, self);
     reap(table, self);
 }
 

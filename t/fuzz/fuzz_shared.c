@@ -4,10 +4,11 @@
  * root, makes of it.
  *
  * The input is a list of steps: write bytes somewhere in the segment, let a child end, read the
- * configuration anew, sum up. Whatever was written: no access outside of the segment, an end, one
+ * configuration anew, sum up, compare. Whatever was written: no access outside of the segment, an end, one
  * line in the log for each segment that is found damaged, counts that add up, and slots that are
  * the mirrors' own. A segment lies between poisoned memory.
  */
+#include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,7 +20,9 @@
 
 #include <apr_general.h>
 
+#include "base/utf8.h"
 #include "settings/settings.h"
+#include "shared/findings_state.h"
 #include "shared/table_state.h"
 
 #if defined(__SANITIZE_ADDRESS__) || defined(__clang__)
@@ -38,8 +41,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 #define HEAD               256 /* bytes of a text that are written to */
 #define WORKER_SLOTS       18  /* with one daemon */
 #define ARENA                                                                                      \
-    (64 + 64 + 64 + MANY * (256 + WORKER_SLOTS * 1024 + 2 * MIRROR_STORE_SIZE + 128) +             \
+    (64 + 64 + 64 +                                                                                \
+     MANY * (256 + WORKER_SLOTS * 1024 + 2 * MIRROR_STORE_SIZE + 128 +                             \
+             MIRROR_TABLE_ALIGNED(sizeof(mirror_findings_t))) +                                    \
      WORKER_SLOTS * 64)
+#define AREA_HEAD offsetof(mirror_findings_t, tables.pairs)
 
 /* ---- httpd and APR, as far as needed ---- */
 
@@ -98,11 +104,12 @@ static apr_status_t give_back(void *shm)
 }
 
 /* Of a segment of the last input only what can have been written to is cleared: texts have a head,
- * and zeros behind it. */
+ * and zeros behind it; findings as a whole. */
 APR_DECLARE(apr_status_t)
 apr_shm_create(apr_shm_t **shm, apr_size_t size, const char *name, apr_pool_t *pool)
 {
-    apr_size_t places = 2 * ((size - 1) / (2 * MIRROR_STORE_SIZE)), texts, i;
+    apr_size_t each = MIRROR_TABLE_STORE_SIZE + MIRROR_TABLE_FINDINGS_SIZE;
+    apr_size_t places = 2 * ((size - 1) / each), texts, i;
     unsigned n = made++ % 3;
 
     (void)name;
@@ -111,8 +118,10 @@ apr_shm_create(apr_shm_t **shm, apr_size_t size, const char *name, apr_pool_t *p
     (*shm)->base = arenas[n];
     (*shm)->size = size;
     ASAN_UNPOISON_MEMORY_REGION(arenas[n], size);
-    texts = size - 64 - places / 2 * MIRROR_TABLE_STORE_SIZE;
+    texts = size - 64 - places / 2 * each;
     memset(arenas[n], 0, texts);
+    memset(arenas[n] + texts + places / 2 * MIRROR_TABLE_STORE_SIZE, 0,
+           places / 2 * MIRROR_TABLE_FINDINGS_SIZE + 64);
     for (i = 0; i < places; i++) {
         memset(arenas[n] + texts + i / 2 * MIRROR_TABLE_STORE_SIZE +
                    i % 2 * sizeof(mirror_store_place_t),
@@ -154,12 +163,52 @@ static unsigned take(input_t *input)
     return *input->data++;
 }
 
+/* Bytes of the input, or so many of one byte, from `at` on. */
+static void write_to(char *at, const char *end, input_t *input, int fill)
+{
+    apr_size_t n = fill ? take(input) * 256 + 8 : take(input) % 32 + 1;
+
+    n = n < (apr_size_t)(end - at) ? n : (apr_size_t)(end - at);
+    if (fill) {
+        memset(at, (int)take(input), n);
+    }
+    for (; !fill && n > 0; n--) {
+        *at++ = (char)take(input);
+    }
+}
+
+static mirror_findings_t *area_of(const state_t *state, unsigned n)
+{
+    mirror_table_segment_t *segment = state->registry.table->segment;
+
+    return mirror_table_findings_at(segment, n % segment->slots_max);
+}
+
+/* To the counters and groups of a slot's findings, to the table of rows, or of findings; and say
+ * that there are some. */
+static void scribble_findings(const state_t *state, input_t *input)
+{
+    unsigned what = take(input), place = take(input) << 8 | take(input);
+    mirror_findings_t *area = area_of(state, what >> 3);
+    char *at = what & 1   ? (char *)area
+               : what & 2 ? (char *)area->tables.rows
+                          : (char *)area->tables.findings;
+    char *end = what & 1   ? (char *)area + AREA_HEAD
+                : what & 2 ? (char *)area->tables.findings
+                           : (char *)(area + 1);
+
+    mirror_table_slot_at(state->registry.table->segment,
+                         (what >> 3) % state->registry.table->segment->slots_max)
+        ->compares = 1;
+    write_to(at + (apr_size_t)place * 8 % (apr_size_t)(end - at), end, input, what & 4);
+}
+
 /* Bytes of the input, or so many of one byte, to anywhere in header, slots, worker slots and cells, or in
  * a text's head. */
 static void scribble(const state_t *state, input_t *input, int fill)
 {
     mirror_table_segment_t *segment = state->registry.table->segment;
-    apr_size_t to = take(input), n;
+    apr_size_t to = take(input);
     char *at, *end;
 
     if (to & 0x80) {
@@ -174,14 +223,7 @@ static void scribble(const state_t *state, input_t *input, int fill)
         end = segment->stores;
     }
     at += (to << 8 | take(input)) * 8 % (apr_size_t)(end - at);
-    n = fill ? take(input) * 256 + 8 : take(input) % 32 + 1;
-    n = n < (apr_size_t)(end - at) ? n : (apr_size_t)(end - at);
-    if (fill) {
-        memset(at, (int)take(input), n);
-    }
-    for (; !fill && n > 0; n--) {
-        *at++ = (char)take(input);
-    }
+    write_to(at, end, input, fill);
 }
 
 /* Read the configuration: `chosen` has a bit for each mirror, one for their settings, and two for a
@@ -253,7 +295,7 @@ static void sum_up(const state_t *state, unsigned mirror)
         ended += totals.sum.outcomes[n];
     }
     REQUIRE(totals.sum.seen == totals.queued + totals.sum.in_flight + ended);
-    ms = mirror_cell_quantile(&totals.sum, 0.99);
+    ms = mirror_cell_quantile(totals.sum.latency, 0.99);
     REQUIRE(ms == -1 || (ms >= 0 && ms <= 60000));
 }
 
@@ -270,6 +312,69 @@ static void read_texts(const state_t *state)
             mirror_store_read(&text, &slot->version, mirror_table_store(table, slot), state->pool);
             REQUIRE(!text.text || strlen(text.text) < MIRROR_STORE_SIZE);
         }
+    }
+}
+
+static void look_at_findings(mirror_findings_t *area, apr_pool_t *pool)
+{
+    apr_uint64_t compared = 0;
+    mirror_findings_view_t view;
+    int i, k;
+
+    mirror_findings_view(&view, area, pool);
+    for (i = 0; i < view.group_count; i++) {
+        REQUIRE(mirror_utf8_is_valid(view.groups[i].group));
+        compared += view.groups[i].compared;
+    }
+    REQUIRE(compared == view.compared || view.compared > MIRROR_CELL_COUNT_MAX);
+    REQUIRE(view.row_count <= MIRROR_FINDINGS_ROWS && view.pair_count <= MIRROR_FINDINGS_PAIRS);
+    for (i = 0; i < view.row_count; i++) {
+        REQUIRE(mirror_utf8_is_valid(view.rows[i].field) && view.rows[i].group);
+        REQUIRE(view.rows[i].part < MIRROR_PART_COUNT && view.rows[i].kind < MIRROR_KIND_COUNT);
+        REQUIRE(i == 0 || view.rows[i - 1].count >= view.rows[i].count);
+    }
+    for (i = 0; i < view.finding_count; i++) {
+        REQUIRE(view.findings[i].row_count <= MIRROR_FINDINGS_SET && view.findings[i].group);
+        for (k = 0; k < view.findings[i].example_count; k++) {
+            REQUIRE(mirror_utf8_is_valid(view.findings[i].examples[k].path));
+            REQUIRE(view.findings[i].examples[k].status[0] < 1000);
+        }
+    }
+}
+
+/* Add responses of rows that the input has; look, or begin anew. */
+static void act_as_comparer(const state_t *state, input_t *input)
+{
+    unsigned what = take(input);
+    mirror_findings_t *area = area_of(state, what >> 3);
+    char field[2] = { 0 };
+    mirror_noted_row_t rows[80];
+    mirror_noted_t noted;
+    int i;
+
+    memset(rows, 0, sizeof(rows));
+    memset(&noted, 0, sizeof(noted));
+    apr_atomic_set64(&area->lock, 0); /* nobody is to be waited for */
+    field[0] = (char)take(input);
+    noted.rows = rows;
+    noted.count = (int)(take(input) % 80);
+    for (i = 0; i < noted.count; i++) {
+        rows[i].kind = (mirror_kind_e)(i % (MIRROR_KIND_COUNT + 1));
+        rows[i].part = (mirror_part_e)(i / 16);
+        rows[i].side = (mirror_side_e)(take(input) % 8);
+        rows[i].volatile_shape = rows[i].built_in = what & 1;
+        rows[i].field = i % 3 ? field : "body";
+    }
+    noted.verdict = (mirror_verdict_e)(take(input) % (MIRROR_VERDICT_COUNT + 1));
+    noted.group = noted.path = field;
+    noted.examples = (int)(what >> 4);
+    noted.time = 1;
+    mirror_findings_add(area, &noted);
+    mirror_findings_time(area, (apr_interval_time_t)what << 40, -1);
+    look_at_findings(area, state->pool);
+    if (what & 2) {
+        REQUIRE(mirror_findings_reset(area, what) == APR_SUCCESS);
+        look_at_findings(area, state->pool);
     }
 }
 
@@ -307,6 +412,12 @@ static void step(state_t *state, input_t *input)
         break;
     case 4:
         what & 8 ? act_as_child(state) : read_texts(state);
+        break;
+    case 6:
+        scribble_findings(state, input);
+        break;
+    case 7:
+        act_as_comparer(state, input);
         break;
     default:
         scribble(state, input, 0);

@@ -44,6 +44,26 @@ static pid_t fill_in_child(mirror_table_t *table, int n)
     return pid;
 }
 
+/* A child compares, and others look at that. */
+static void compare(mirror_findings_t *area)
+{
+    mirror_findings_counts_t counts;
+    mirror_findings_view_t view;
+    mirror_noted_t noted;
+    int i;
+
+    memset(&noted, 0, sizeof(noted));
+    noted.group = "g";
+    noted.verdict = MIRROR_VERDICT_DIFFERENT;
+    noted.more = 1;
+    mirror_findings_add(area, &noted);
+    mirror_findings_counts(&counts, area);
+    mirror_findings_view(&view, area, pool);
+    for (i = 0; i < view.row_count; i++) {
+        ck_assert_uint_le(strlen(view.rows[i].field), MIRROR_FINDINGS_TEXT);
+    }
+}
+
 /* All that the parent does with a segment until it makes the next one; children sum up. */
 static void use(mirror_table_t *table, mirror_slot_t *slot, pid_t pid)
 {
@@ -54,6 +74,9 @@ static void use(mirror_table_t *table, mirror_slot_t *slot, pid_t pid)
     mirror_table_reap_ended(table);
     mirror_store_drop_others(&slot->version, mirror_table_store(table, slot), 1);
     mirror_store_read(&text, &slot->version, mirror_table_store(table, slot), pool);
+    if (mirror_table_findings_used(table, slot)) {
+        compare(mirror_table_findings(table, slot));
+    }
 }
 
 static void put_text(mirror_table_t *table, mirror_slot_t *slot, apr_uint64_t config,
@@ -210,7 +233,7 @@ START_TEST(numbers_that_nobody_counted_are_not_summed_up)
     memset(cell, 0xff, sizeof(*cell));
     totals = sum_of(table, slot);
     ck_assert_uint_eq(totals.sum.seen + totals.sum.bytes + totals.sum.latency_us, 0);
-    ck_assert_double_eq(mirror_cell_quantile(&totals.sum, 0.5), -1);
+    ck_assert_double_eq(mirror_cell_quantile(totals.sum.latency, 0.5), -1);
     for (i = 0; i < (int)(sizeof(*cell) / sizeof(apr_uint64_t)); i++) {
         ((apr_uint64_t *)cell)[i] = MIRROR_CELL_COUNT_MAX;
     }
@@ -218,7 +241,7 @@ START_TEST(numbers_that_nobody_counted_are_not_summed_up)
     table->segment->header->worker_slots_used = 2;
     totals = sum_of(table, slot);
     ck_assert_uint_eq(totals.sum.bytes, MIRROR_CELL_COUNT_MAX);
-    ck_assert_double_eq_tol(mirror_cell_quantile(&totals.sum, 0.5), 30, 1e-9);
+    ck_assert_double_eq_tol(mirror_cell_quantile(totals.sum.latency, 0.5), 30, 1e-9);
 }
 END_TEST
 

@@ -180,16 +180,16 @@ START_TEST(quantiles_are_interpolated)
     mirror_cell_t cell;
 
     memset(&cell, 0, sizeof(cell));
-    ck_assert_double_eq(mirror_cell_quantile(&cell, 0.5), -1);
+    ck_assert_double_eq(mirror_cell_quantile(cell.latency, 0.5), -1);
     cell.latency[0] = 10; /* to 0.1 ms */
-    ck_assert_double_eq_tol(mirror_cell_quantile(&cell, 0.5), 0.05, 1e-9);
-    ck_assert_double_eq_tol(mirror_cell_quantile(&cell, 0), 0, 1e-9);
-    ck_assert_double_eq_tol(mirror_cell_quantile(&cell, 1), 0.1, 1e-9);
+    ck_assert_double_eq_tol(mirror_cell_quantile(cell.latency, 0.5), 0.05, 1e-9);
+    ck_assert_double_eq_tol(mirror_cell_quantile(cell.latency, 0), 0, 1e-9);
+    ck_assert_double_eq_tol(mirror_cell_quantile(cell.latency, 1), 0.1, 1e-9);
     cell.latency[6] = 80; /* 0.7 to 1 ms */
-    ck_assert_double_eq_tol(mirror_cell_quantile(&cell, 0.5), 0.7 + 0.3 * 35 / 80, 1e-9);
+    ck_assert_double_eq_tol(mirror_cell_quantile(cell.latency, 0.5), 0.7 + 0.3 * 35 / 80, 1e-9);
     cell.latency[MIRROR_CELL_BUCKETS - 1] = 10; /* over 60 s */
-    ck_assert_double_eq_tol(mirror_cell_quantile(&cell, 0.9), 1, 1e-9);
-    ck_assert_double_eq_tol(mirror_cell_quantile(&cell, 0.99), 60000, 1e-9);
+    ck_assert_double_eq_tol(mirror_cell_quantile(cell.latency, 0.9), 1, 1e-9);
+    ck_assert_double_eq_tol(mirror_cell_quantile(cell.latency, 0.99), 60000, 1e-9);
 }
 END_TEST
 

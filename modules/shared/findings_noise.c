@@ -1,0 +1,67 @@
+/* Licensed under the Apache License, Version 2.0; see LICENSE.
+ *
+ * shared/findings_noise.c - which rows are noise. See shared/findings.h.
+ *
+ * With a reference it is a sign test: if the mirror behaves as the old version does, mirror and
+ * reference can be exchanged, so each of them stands alone as often as the other.
+ */
+#include "shared/findings_state.h"
+
+#define GUESS_MIN 50 /* responses */
+
+static apr_uint64_t at_most(apr_uint64_t n, apr_uint64_t most)
+{
+    return n < most ? n : most;
+}
+
+int mirror_findings_is_evident(apr_uint64_t a, apr_uint64_t b)
+{
+    apr_uint64_t alone, all;
+
+    a = at_most(a, MIRROR_CELL_COUNT_MAX);
+    b = at_most(b, MIRROR_CELL_COUNT_MAX);
+    if (a <= b) {
+        return 0;
+    }
+    alone = a - b;
+    all = a + b;
+    if (5 * alone <= all) {
+        return 0;
+    }
+    return alone >= 45 || alone * alone >= 9 * all; /* 45 alone > 9 all: so it is beyond 45, too */
+}
+
+/* Whether `n` is at least 99 % of `all`. */
+static int is_nearly(apr_uint64_t n, apr_uint64_t all)
+{
+    return n >= all - all / 100;
+}
+
+static int is_guessed(const mirror_findings_row_t *row, apr_uint64_t examined)
+{
+    apr_uint64_t count = mirror_cell_bounded(row->count);
+
+    return (row->what & 0xff) == MIRROR_KIND_VALUE && row->matters == 0 && count >= GUESS_MIN &&
+           is_nearly(row->volatile_shapes, count) && is_nearly(count, examined);
+}
+
+const char *mirror_findings_noise(const mirror_findings_row_t *row, apr_uint64_t examined)
+{
+    apr_uint64_t beside = 0;
+    int side;
+
+    if (row->count == 0) {
+        return "built_in";
+    }
+    for (side = MIRROR_SIDE_MIRROR_ALONE; side < MIRROR_SIDE_COUNT; side++) {
+        beside |= mirror_cell_bounded(row->sides[side]);
+    }
+    if (beside != 0) {
+        return mirror_findings_is_evident(
+                   mirror_cell_bounded(row->sides[MIRROR_SIDE_MIRROR_ALONE]),
+                   mirror_cell_bounded(row->sides[MIRROR_SIDE_REFERENCE_ALONE]))
+                   ? NULL
+                   : "reference";
+    }
+    return is_guessed(row, examined) ? "guessed" : NULL;
+}

@@ -1,0 +1,353 @@
+/* Licensed under the Apache License, Version 2.0; see LICENSE.
+ *
+ * shared/findings_rows.c - the tables of an area: groups, rows, pairs, findings. See
+ * shared/findings_state.h.
+ *
+ * All here is called by who has the lock, which does not keep others from writing: no loop depends
+ * on what is read, and an index is one that was counted here, or bounded.
+ */
+#include <string.h>
+
+#include "shared/findings_state.h"
+
+#define GET         MIRROR_WORD_GET
+#define SET         MIRROR_WORD_SET
+#define ADD         MIRROR_WORD_ADD
+#define OWN_GROUPS  MIRROR_FINDINGS_MORE_GROUP
+#define OWN_ROWS    (MIRROR_FINDINGS_ROWS - MIRROR_FINDINGS_GROUPS)
+#define OTHER_PAIRS (MIRROR_FINDINGS_PAIRS - 1)
+#define OTHER_SETS  (MIRROR_FINDINGS_FINDINGS - 1)
+#define WORD        sizeof(apr_uint64_t)
+#define STATUS(n)   ((n) > 0 && (n) <= 999 ? (apr_uint64_t)(n) : 0)
+
+/* ---- words ---- */
+
+/* FNV-1a, never 0. */
+static apr_uint64_t hash_of(apr_uint64_t hash, const apr_uint64_t *words, int n)
+{
+    const unsigned char *bytes = (const unsigned char *)words;
+    apr_size_t i;
+
+    hash ^= APR_UINT64_C(0xcbf29ce484222325);
+    for (i = 0; i < (apr_size_t)n * WORD; i++) {
+        hash = (hash ^ bytes[i]) * APR_UINT64_C(0x100000001b3);
+    }
+    return hash != 0 ? hash : 1;
+}
+
+static int are_equal(apr_uint64_t *words, const apr_uint64_t *others, int n)
+{
+    int i = 0;
+
+    while (i < n && GET(words[i]) == others[i]) {
+        i++;
+    }
+    return i == n;
+}
+
+static void put(apr_uint64_t *words, const apr_uint64_t *others, int n)
+{
+    int i;
+
+    for (i = 0; i < n; i++) {
+        SET(words[i], others[i]);
+    }
+}
+
+static void empty(void *entry, apr_size_t size)
+{
+    apr_uint64_t *words = entry;
+    apr_size_t i;
+
+    for (i = 0; i < size / WORD; i++) {
+        SET(words[i], 0);
+    }
+}
+
+/* ---- groups ---- */
+
+static int enter_group(mirror_findings_tables_t *tables, const char *name)
+{
+    apr_uint64_t text[MIRROR_FINDINGS_TEXT_WORDS], hash;
+    int i;
+
+    mirror_findings_text_fill(text, MIRROR_FINDINGS_TEXT, name);
+    hash = hash_of(0, text, MIRROR_FINDINGS_TEXT_WORDS);
+    for (i = 0; i < OWN_GROUPS && strcmp((char *)text, MIRROR_FINDINGS_MORE) != 0; i++) {
+        int number = (int)((hash + (unsigned)i) % OWN_GROUPS);
+        mirror_findings_group_t *group = &tables->groups[number];
+        apr_uint64_t other = GET(group->hash);
+
+        if (other == 0) {
+            empty(group, sizeof(*group));
+            put(group->text, text, MIRROR_FINDINGS_TEXT_WORDS);
+            SET(group->hash, hash);
+            return number;
+        }
+        if (other == hash && are_equal(group->text, text, MIRROR_FINDINGS_TEXT_WORDS)) {
+            return number;
+        }
+    }
+    return MIRROR_FINDINGS_MORE_GROUP;
+}
+
+static void count_group(mirror_findings_group_t *group, mirror_verdict_e verdict)
+{
+    ADD(group->compared, 1);
+    if (verdict == MIRROR_VERDICT_DIFFERENT) {
+        ADD(group->different, 1);
+    }
+    if (verdict == MIRROR_VERDICT_UNEXAMINED) {
+        ADD(group->unexamined, 1);
+    }
+}
+
+/* ---- rows ---- */
+
+static void begin_row(mirror_findings_tables_t *tables, mirror_findings_row_t *row,
+                      apr_uint64_t what, const apr_uint64_t *text, apr_uint64_t hash)
+{
+    empty(row, sizeof(*row));
+    SET(row->what, what);
+    put(row->text, text, MIRROR_FINDINGS_TEXT_WORDS);
+    ADD(tables->rows_used, 1);
+    SET(row->hash, hash);
+}
+
+/* The entry of a row; a new one if `most` are not yet in use. -1: there is none. */
+static int find_row(mirror_findings_tables_t *tables, apr_uint64_t what, const char *field,
+                    apr_uint64_t most)
+{
+    apr_uint64_t text[MIRROR_FINDINGS_TEXT_WORDS], hash;
+    int i;
+
+    mirror_findings_text_fill(text, MIRROR_FINDINGS_TEXT, field);
+    hash = hash_of(what, text, MIRROR_FINDINGS_TEXT_WORDS);
+    for (i = 0; i < MIRROR_FINDINGS_ROWS; i++) {
+        int number = (int)((hash + (unsigned)i) % MIRROR_FINDINGS_ROWS);
+        mirror_findings_row_t *row = &tables->rows[number];
+        apr_uint64_t other = GET(row->hash);
+
+        if (other == 0) {
+            if (GET(tables->rows_used) >= most) {
+                return -1;
+            }
+            begin_row(tables, row, what, text, hash);
+            return number;
+        }
+        if (other == hash && GET(row->what) == what &&
+            are_equal(row->text, text, MIRROR_FINDINGS_TEXT_WORDS)) {
+            return number;
+        }
+    }
+    return -1;
+}
+
+static apr_uint64_t what_of(int group, unsigned part, unsigned kind)
+{
+    return (apr_uint64_t)group << 16 | part << 8 | kind;
+}
+
+/* The entry of a row, or that of all further rows of its group (*own is 0). -1: there is none. */
+static int enter_row(int *own, mirror_findings_tables_t *tables, int group,
+                     const mirror_noted_row_t *noted)
+{
+    int row = -1;
+
+    *own = 0;
+    if ((unsigned)noted->part < MIRROR_PART_COUNT && (unsigned)noted->kind < MIRROR_KIND_COUNT) {
+        row = find_row(tables, what_of(group, noted->part, noted->kind), noted->field, OWN_ROWS);
+        *own = row >= 0;
+    }
+    return row >= 0 ? row
+                    : find_row(tables, what_of(group, MIRROR_PART_BODY, MIRROR_KIND_VALUE),
+                               MIRROR_FINDINGS_MORE, MIRROR_FINDINGS_ROWS);
+}
+
+static void count_row(mirror_findings_row_t *row, const mirror_noted_row_t *noted, int own,
+                      apr_time_t now)
+{
+    mirror_side_e side =
+        (unsigned)noted->side < MIRROR_SIDE_COUNT ? noted->side : MIRROR_SIDE_TWO_WAY;
+
+    if (GET(row->count) == 0 && (noted->built_in == 0 || GET(row->built_in) == 0)) {
+        SET(row->first, now);
+        SET(row->last, now);
+    }
+    ADD(row->sides[side], 1);
+    if (side == MIRROR_SIDE_REFERENCE_ALONE) { /* the mirror has no difference */
+        return;
+    }
+    SET(row->last, now);
+    if (noted->built_in) { /* the same field can differ by more than its list forgives */
+        ADD(row->built_in, 1);
+        return;
+    }
+    ADD(row->count, 1);
+    if (noted->volatile_shape && own) { /* further rows are never guessed to be noise */
+        ADD(row->volatile_shapes, 1);
+    }
+    if (noted->matters) {
+        SET(row->matters, 1);
+    }
+}
+
+void mirror_findings_rows_enter(mirror_findings_set_t *set, int index[MIRROR_FINDINGS_NOTED],
+                                mirror_findings_tables_t *tables, const mirror_noted_t *noted)
+{
+    apr_uint64_t counted[MIRROR_FINDINGS_BITS] = { 0 };
+    int i, own;
+
+    memset(set, 0, sizeof(*set));
+    set->group = enter_group(tables, noted->group);
+    set->more = set->truncated = noted->more > 0 || noted->count > MIRROR_FINDINGS_NOTED;
+    for (i = 0; i < noted->count && i < MIRROR_FINDINGS_NOTED; i++) {
+        const mirror_noted_row_t *row = &noted->rows[i];
+        apr_uint64_t bit;
+
+        index[i] = enter_row(&own, tables, set->group, row);
+        set->truncated |= !own;
+        if (index[i] < 0) {
+            set->more |= !row->built_in && row->side != MIRROR_SIDE_REFERENCE_ALONE;
+            continue;
+        }
+        bit = (apr_uint64_t)1 << index[i] % 64;
+        if (!(counted[index[i] / 64] & bit)) {
+            count_row(&tables->rows[index[i]], row, own, noted->time);
+        }
+        counted[index[i] / 64] |= bit;
+        set->rows[index[i] / 64] |=
+            row->built_in || row->side == MIRROR_SIDE_REFERENCE_ALONE ? 0 : bit;
+    }
+}
+
+int mirror_findings_rows_is_noise(mirror_findings_tables_t *tables, int row)
+{
+    mirror_findings_group_t *group;
+    mirror_findings_row_t copy;
+    apr_uint64_t compared, unexamined;
+
+    mirror_findings_copy(&copy, &tables->rows[row], sizeof(copy));
+    group = &tables->groups[(copy.what >> 16) % MIRROR_FINDINGS_GROUPS];
+    compared = mirror_cell_bounded(GET(group->compared)) + 1;
+    unexamined = mirror_cell_bounded(GET(group->unexamined));
+    return mirror_findings_noise(&copy, compared > unexamined ? compared - unexamined : 0) != NULL;
+}
+
+/* ---- pairs of statuses ---- */
+
+static void count_pair(mirror_findings_tables_t *tables, const int status[2])
+{
+    apr_uint64_t statuses = STATUS(status[0]) << 16 | STATUS(status[1]);
+    int i;
+
+    for (i = statuses == 0 ? OTHER_PAIRS : 0; i < OTHER_PAIRS; i++) {
+        apr_uint64_t other = GET(tables->pairs[i].statuses);
+
+        if (other == 0) {
+            SET(tables->pairs[i].count, 0);
+            SET(tables->pairs[i].statuses, statuses);
+            other = statuses;
+        }
+        if (other == statuses) {
+            break;
+        }
+    }
+    ADD(tables->pairs[i].count, 1);
+}
+
+/* ---- findings ---- */
+
+/* The finding of this set; a new one if there is room; or that of all other sets. */
+static mirror_findings_finding_t *enter_finding(mirror_findings_tables_t *tables,
+                                                const mirror_findings_set_t *set, apr_time_t now)
+{
+    apr_uint64_t hash = hash_of((apr_uint64_t)set->group << 1 | (unsigned)set->more, set->rows,
+                                MIRROR_FINDINGS_BITS);
+    mirror_findings_finding_t *finding = tables->findings;
+    apr_uint64_t other;
+    int i;
+
+    for (i = 0; i < OTHER_SETS; i++, finding++) {
+        other = GET(finding->hash);
+        if (other == 0) {
+            break;
+        }
+        if (other == hash && GET(finding->group) == (apr_uint64_t)set->group &&
+            GET(finding->more) == (apr_uint64_t)set->more &&
+            are_equal(finding->rows, set->rows, MIRROR_FINDINGS_BITS)) {
+            return finding;
+        }
+    }
+    if (GET(finding->hash) == 0) {
+        empty(finding, sizeof(*finding));
+        SET(finding->group, i < OTHER_SETS ? set->group : MIRROR_FINDINGS_MORE_GROUP);
+        SET(finding->more, i < OTHER_SETS ? set->more : 1);
+        SET(finding->first, now);
+        put(finding->rows, set->rows, i < OTHER_SETS ? MIRROR_FINDINGS_BITS : 0);
+        SET(finding->hash, i < OTHER_SETS ? hash : 1);
+    }
+    return finding;
+}
+
+static void put_text(apr_uint64_t *words, apr_size_t max, const char *text)
+{
+    apr_uint64_t filled[MIRROR_FINDINGS_TEXT_WORDS];
+
+    mirror_findings_text_fill(filled, max, text);
+    put(words, filled, (int)MIRROR_FINDINGS_WORDS(max));
+}
+
+/* The first example stays; the others are the newest ones. `before`: responses counted before. */
+static void put_example(mirror_findings_finding_t *finding, const mirror_noted_t *noted,
+                        apr_uint64_t before)
+{
+    int most =
+        noted->examples < MIRROR_FINDINGS_EXAMPLES ? noted->examples : MIRROR_FINDINGS_EXAMPLES;
+    mirror_findings_example_t *example = finding->examples;
+
+    if (most < 1 || (most == 1 && GET(example->time) != 0)) {
+        return;
+    }
+    if (GET(example->time) != 0) {
+        example += 1 + (before - 1) % (apr_uint64_t)(most - 1);
+    }
+    SET(example->time, 0);
+    SET(example->status, STATUS(noted->status[0]) << 16 | STATUS(noted->status[1]));
+    put_text(example->method, MIRROR_FINDINGS_METHOD, noted->method);
+    put_text(example->path, MIRROR_FINDINGS_TEXT, noted->path);
+    put_text(example->request_id, MIRROR_FINDINGS_ID, noted->request_id);
+    SET(example->time, noted->time > 0 ? noted->time : 1);
+}
+
+static void count_finding(mirror_findings_tables_t *tables, const mirror_findings_set_t *set,
+                          const mirror_noted_t *noted, mirror_verdict_e verdict)
+{
+    mirror_findings_finding_t *finding = enter_finding(tables, set, noted->time);
+
+    put_example(finding, noted, GET(finding->count));
+    SET(finding->last, noted->time);
+    ADD(finding->count, 1);
+    if (verdict == MIRROR_VERDICT_DIFFERENT) {
+        ADD(finding->different, 1);
+    }
+}
+
+void mirror_findings_rows_count(mirror_findings_tables_t *tables, const mirror_findings_set_t *set,
+                                const mirror_noted_t *noted, mirror_verdict_e verdict)
+{
+    apr_uint64_t rows = 0;
+    int i;
+
+    count_group(&tables->groups[set->group], verdict);
+    if (noted->status[0] != noted->status[1]) {
+        count_pair(tables, noted->status);
+    }
+    for (i = 0; i < MIRROR_FINDINGS_BITS; i++) {
+        rows |= set->rows[i];
+    }
+    if ((rows != 0 || set->more) &&
+        (verdict == MIRROR_VERDICT_DIFFERENT || verdict == MIRROR_VERDICT_NOISE)) {
+        count_finding(tables, set, noted, verdict);
+    }
+}

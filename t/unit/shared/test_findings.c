@@ -1,0 +1,465 @@
+/* Licensed under the Apache License, Version 2.0; see LICENSE.
+ *
+ * test_findings.c - what comparing has found: what is noise, what is kept, and what is read of it.
+ */
+#include "findings.h"
+#include "suite.h"
+
+static mirror_found_row_t row_of(const mirror_findings_view_t *view, const char *field)
+{
+    mirror_found_row_t none = { 0 };
+    int i;
+
+    for (i = 0; i < view->row_count; i++) {
+        if (strcmp(view->rows[i].field, field) == 0) {
+            return view->rows[i];
+        }
+    }
+    return none;
+}
+
+/* ---- the sign test ---- */
+
+static const struct {
+    apr_uint64_t a, b;
+    int evident;
+} evidence[] = {
+    { 0, 0, 0 },
+    { 8, 0, 0 },
+    { 9, 0, 1 },
+    { 0, 9, 0 },
+    { 9, 1, 0 },
+    { 12, 1, 1 },
+    { 50, 50, 0 },
+    { 65, 35, 1 },
+    { 64, 36, 0 },
+    { 600, 400, 0 }, /* 20 % */
+    { 601, 399, 1 },
+    { 820, 180, 1 }, /* 90 % true in the old version, 50 % in the new one */
+    { 500, 520, 0 },
+    { MIRROR_CELL_COUNT_MAX, 0, 1 },
+    { MIRROR_CELL_COUNT_MAX, MIRROR_CELL_COUNT_MAX, 0 },
+    { MIRROR_CELL_COUNT_MAX, MIRROR_CELL_COUNT_MAX / 4 * 3, 0 },
+    { MIRROR_CELL_COUNT_MAX, MIRROR_CELL_COUNT_MAX / 2, 1 },
+    { ~(apr_uint64_t)0, 0, 1 },
+    { ~(apr_uint64_t)0, ~(apr_uint64_t)0, 0 },
+};
+
+START_TEST(evidence_is_what_the_sign_test_says)
+{
+    ck_assert_int_eq(mirror_findings_is_evident(evidence[_i].a, evidence[_i].b),
+                     evidence[_i].evident);
+}
+END_TEST
+
+START_TEST(evidence_is_the_same_in_floating_point)
+{
+    unsigned a, b;
+
+    for (a = 0; a < 400; a++) {
+        for (b = 0; b < 400; b++) {
+            double d = (double)a - b, s = (double)a + b;
+
+            ck_assert_int_eq(mirror_findings_is_evident(a, b),
+                             s > 0 && d >= 0 && d * d >= 9 * s && 5 * d > s);
+        }
+    }
+}
+END_TEST
+
+/* ---- noise ---- */
+
+START_TEST(without_a_reference_a_difference_is_one_at_once)
+{
+    ck_assert_int_eq(add_row("g", "body/a", MIRROR_KIND_VALUE, MIRROR_SIDE_TWO_WAY),
+                     MIRROR_VERDICT_DIFFERENT);
+    view_area();
+    ck_assert_uint_eq(view.compared, 1);
+    ck_assert_uint_eq(view.verdicts[MIRROR_VERDICT_DIFFERENT], 1);
+    ck_assert_int_eq(view.finding_count, 1);
+    ck_assert_int_eq(view.findings[0].noise, 0);
+    ck_assert_int_eq(view.findings[0].row_count, 1);
+    ck_assert_ptr_eq(view.findings[0].rows[0], &view.rows[0]);
+    ck_assert_str_eq(view.rows[0].field, "body/a");
+    ck_assert_str_eq(view.rows[0].group, "g");
+    ck_assert_ptr_eq(view.rows[0].noise, NULL);
+    ck_assert_int_eq(view.since, 1000);
+}
+END_TEST
+
+START_TEST(with_a_reference_it_takes_nine_to_tell)
+{
+    int i;
+
+    for (i = 1; i <= 20; i++) {
+        ck_assert_int_eq(add_row("g", "body/a", MIRROR_KIND_VALUE, MIRROR_SIDE_MIRROR_ALONE),
+                         i < 9 ? MIRROR_VERDICT_NOISE : MIRROR_VERDICT_DIFFERENT);
+        view_area();
+        ck_assert_int_eq(view.findings[0].noise, i < 9);
+        ck_assert_int_eq(view.rows[0].noise != NULL, i < 9);
+    }
+    ck_assert_uint_eq(view.groups[0].different, 12);
+    ck_assert_uint_eq(view.rows[0].sides[MIRROR_SIDE_MIRROR_ALONE], 20);
+}
+END_TEST
+
+START_TEST(sides_without_evidence_are_noise)
+{
+    static const mirror_side_e sides[] = { MIRROR_SIDE_PRIMARY_ALONE, MIRROR_SIDE_ALL_DIFFER };
+    int i;
+
+    for (i = 0; i < 200; i++) {
+        ck_assert_int_eq(add_row("g", "body/now", MIRROR_KIND_TYPE, sides[_i]),
+                         MIRROR_VERDICT_NOISE);
+    }
+    view_area();
+    ck_assert_str_eq(view.rows[0].noise, "reference");
+    ck_assert_int_eq(view.findings[0].noise, 1);
+}
+END_TEST
+
+/* Half of each, as a flag that is random in all three. */
+START_TEST(a_fair_coin_is_noise)
+{
+    int i;
+
+    for (i = 0; i < 2000; i++) {
+        add_row("g", "body/flag", MIRROR_KIND_VALUE,
+                i % 2 ? MIRROR_SIDE_MIRROR_ALONE : MIRROR_SIDE_REFERENCE_ALONE);
+    }
+    view_area();
+    ck_assert_uint_eq(view.verdicts[MIRROR_VERDICT_NOISE], 1000);
+    ck_assert_uint_eq(view.verdicts[MIRROR_VERDICT_SAME], 1000);
+    ck_assert_uint_eq(view.rows[0].count, 1000);
+    ck_assert_str_eq(view.rows[0].noise, "reference");
+}
+END_TEST
+
+START_TEST(another_kind_of_a_noisy_field_is_a_row_of_its_own)
+{
+    int i;
+
+    for (i = 0; i < 100; i++) {
+        add_row("g", "body/now", MIRROR_KIND_VALUE, MIRROR_SIDE_ALL_DIFFER);
+    }
+    for (i = 0; i < 100; i++) {
+        add_row("g", "body/now", MIRROR_KIND_TYPE, MIRROR_SIDE_MIRROR_ALONE);
+    }
+    view_area();
+    ck_assert_uint_eq(view.verdicts[MIRROR_VERDICT_DIFFERENT], 92);
+    ck_assert_int_eq(view.row_count, 2);
+    ck_assert_int_eq(view.finding_count, 2);
+    ck_assert_int_eq(view.findings[0].noise + view.findings[1].noise, 1);
+}
+END_TEST
+
+static mirror_verdict_e add_volatile(mirror_kind_e kind, int is_volatile, int matters)
+{
+    mirror_noted_row_t row = noted_row("body/id", kind, MIRROR_SIDE_TWO_WAY);
+
+    row.volatile_shape = is_volatile;
+    row.matters = matters;
+    return add_rows("g", &row, 1);
+}
+
+START_TEST(what_always_looks_like_an_id_is_guessed_to_be_noise)
+{
+    int i;
+
+    for (i = 1; i <= 100; i++) {
+        ck_assert_int_eq(add_volatile(MIRROR_KIND_VALUE, 1, 0),
+                         i < 50 ? MIRROR_VERDICT_DIFFERENT : MIRROR_VERDICT_NOISE);
+    }
+    view_area();
+    ck_assert_str_eq(view.rows[0].noise, "guessed");
+    ck_assert_int_eq(view.findings[0].noise, 1);
+    ck_assert_int_eq(add_volatile(MIRROR_KIND_VALUE, 1, 1), MIRROR_VERDICT_DIFFERENT);
+    view_area();
+    ck_assert_ptr_eq(view.rows[0].noise, NULL);
+    ck_assert_int_eq(view.findings[0].noise, 0);
+}
+END_TEST
+
+START_TEST(what_is_not_looked_into_keeps_nothing_from_being_guessed)
+{
+    int i;
+
+    for (i = 0; i < 60; i++) {
+        add_volatile(MIRROR_KIND_VALUE, 1, 0);
+        add_verdict("g", MIRROR_VERDICT_UNEXAMINED);
+    }
+    view_area();
+    ck_assert_str_eq(view.rows[0].noise, "guessed");
+}
+END_TEST
+
+START_TEST(nothing_else_is_guessed)
+{
+    static const mirror_kind_e kinds[] = { MIRROR_KIND_VALUE, MIRROR_KIND_MISSING, MIRROR_KIND_TYPE,
+                                           MIRROR_KIND_VALUE };
+    int i;
+
+    for (i = 0; i < 200; i++) {
+        /* one in 20 looks otherwise; and, in the last round, is equal */
+        ck_assert_int_eq(add_volatile(kinds[_i], _i > 0 || i % 20 != 0, 0),
+                         _i == 3 && i >= 49 && i < 60 ? MIRROR_VERDICT_NOISE
+                                                      : MIRROR_VERDICT_DIFFERENT);
+        if (_i == 3 && i == 59) {
+            break;
+        }
+    }
+    for (i = 0; i < 4; i++) {
+        add_verdict("g", MIRROR_VERDICT_SAME);
+    }
+    view_area();
+    ck_assert_ptr_eq(view.rows[0].noise, NULL);
+}
+END_TEST
+
+START_TEST(what_the_built_in_list_forgives_is_no_finding)
+{
+    mirror_noted_row_t rows[2] = { noted_row("header/date", MIRROR_KIND_VALUE, 0),
+                                   noted_row("body/a", MIRROR_KIND_VALUE, 0) };
+    mirror_noted_t noted = noted_of("g", rows, 1, MIRROR_VERDICT_SAME);
+
+    rows[0].built_in = 1;
+    rows[0].part = MIRROR_PART_HEADER;
+    ck_assert_int_eq(mirror_findings_add(area, &noted), MIRROR_VERDICT_SAME);
+    view_area();
+    ck_assert_str_eq(view.rows[0].noise, "built_in");
+    ck_assert_int_eq(view.finding_count, 0);
+    add_rows("g", rows, 2);
+    view_area();
+    ck_assert_int_eq(view.finding_count, 1);
+    ck_assert_int_eq(view.findings[0].row_count, 1);
+    ck_assert_str_eq(view.findings[0].rows[0]->field, "body/a");
+    rows[0].built_in = 0;
+    add_rows("g", rows, 1);
+    view_area();
+    ck_assert_ptr_eq(row_of(&view, "header/date").noise, NULL);
+    ck_assert_uint_eq(row_of(&view, "header/date").count, 1);
+    ck_assert_uint_eq(row_of(&view, "body/a").count, 1);
+}
+END_TEST
+
+/* ---- counts ---- */
+
+START_TEST(counters_count_and_are_never_set_back)
+{
+    mirror_findings_counts_t counts;
+    int status[2] = { 200, 500 };
+    mirror_noted_row_t row = noted_row("status", MIRROR_KIND_STATUS, MIRROR_SIDE_TWO_WAY);
+    mirror_noted_t noted = noted_of("g", &row, 1, MIRROR_VERDICT_DIFFERENT);
+
+    row.part = MIRROR_PART_STATUS;
+    memcpy(noted.status, status, sizeof(status));
+    mirror_findings_add(area, &noted);
+    add_verdict("g", MIRROR_VERDICT_SAME);
+    mirror_findings_skip(area, MIRROR_SKIP_BUSY, 7);
+    mirror_findings_skip(area, MIRROR_SKIP_NONE, 7);
+    mirror_findings_skip(area, MIRROR_SKIP_BUSY, ~(apr_uint64_t)0);
+    mirror_findings_time(area, 1500, 400);
+    mirror_findings_time(area, 1500, 2000);
+    view_area();
+    ck_assert_uint_eq(view.compared, 2);
+    ck_assert_uint_eq(view.skips[MIRROR_SKIP_BUSY], 7);
+    ck_assert_int_eq(view.pair_count, 1);
+    ck_assert_int_eq(view.pairs[0].primary, 200);
+    ck_assert_int_eq(view.pairs[0].mirror, 500);
+    ck_assert_uint_eq(view.latency.primary[mirror_cell_bucket(1500)], 2);
+    ck_assert_uint_eq(view.latency.faster[mirror_cell_bucket(1100)], 1);
+    ck_assert_uint_eq(view.latency.slower[mirror_cell_bucket(500)], 1);
+    ck_assert_int_eq(mirror_findings_reset(area, 5000), APR_SUCCESS);
+    view_area();
+    ck_assert_int_eq(view.since, 5000);
+    ck_assert_uint_eq(view.compared + view.skips[MIRROR_SKIP_BUSY], 0);
+    ck_assert_int_eq(view.pair_count + view.group_count + view.row_count + view.finding_count, 0);
+    add_verdict("g", MIRROR_VERDICT_SAME);
+    view_area();
+    ck_assert_uint_eq(view.compared, 1);
+    mirror_findings_counts(&counts, area);
+    ck_assert_uint_eq(counts.verdicts[MIRROR_VERDICT_SAME], 2);
+    ck_assert_uint_eq(counts.verdicts[MIRROR_VERDICT_DIFFERENT], 1);
+    ck_assert_uint_eq(counts.skips[MIRROR_SKIP_BUSY], 7);
+    ck_assert_uint_eq(counts.kinds[MIRROR_PART_STATUS][MIRROR_KIND_STATUS], 1);
+    ck_assert_uint_eq(counts.primary_us, 3000);
+}
+END_TEST
+
+START_TEST(an_area_that_nobody_has_used_is_empty)
+{
+    mirror_findings_counts_t counts;
+
+    mirror_findings_view(&view, NULL, pool);
+    ck_assert_uint_eq(view.compared, 0);
+    ck_assert_int_eq(view.row_count, 0);
+    mirror_findings_counts(&counts, NULL);
+    ck_assert_uint_eq(counts.primary_us, 0);
+    view_area();
+    ck_assert_int_eq(view.since, 0);
+}
+END_TEST
+
+/* ---- bounds ---- */
+
+START_TEST(more_rows_than_there_is_room_for_are_one)
+{
+    char field[40];
+    int i;
+
+    for (i = 0; i < 1000; i++) {
+        apr_snprintf(field, sizeof(field), "body/%d", i);
+        add_row(i % 2 ? "g" : "h", field, MIRROR_KIND_VALUE, MIRROR_SIDE_TWO_WAY);
+    }
+    add_row("g", "body/1", MIRROR_KIND_VALUE, MIRROR_SIDE_TWO_WAY);
+    view_area();
+    ck_assert_int_eq(view.row_count, MIRROR_FINDINGS_ROWS - MIRROR_FINDINGS_GROUPS + 2);
+    ck_assert_uint_eq(view.truncated_fields, 1000 - MIRROR_FINDINGS_ROWS + MIRROR_FINDINGS_GROUPS);
+    ck_assert_str_eq(view.rows[0].field, "(more)");
+    ck_assert_str_eq(view.rows[1].field, "(more)");
+    ck_assert_uint_eq(view.rows[0].count + view.rows[1].count, view.truncated_fields);
+    ck_assert_uint_eq(row_of(&view, "body/1").count, 2); /* old rows still count */
+    ck_assert_int_eq(view.finding_count, MIRROR_FINDINGS_FINDINGS);
+    ck_assert_int_eq(view.findings[0].more, 1); /* all other sets */
+    ck_assert_int_eq(view.findings[0].row_count, 0);
+}
+END_TEST
+
+START_TEST(each_group_has_room_for_its_further_rows)
+{
+    char name[40];
+    int i, more = 0;
+
+    for (i = 0; i < 3000; i++) {
+        mirror_noted_row_t row = noted_row(name, MIRROR_KIND_VALUE, MIRROR_SIDE_TWO_WAY);
+        char group[20];
+
+        apr_snprintf(name, sizeof(name), "body/%d", i);
+        apr_snprintf(group, sizeof(group), "group %d", i % 80);
+        add_rows(group, &row, 1);
+    }
+    view_area();
+    for (i = 0; i < view.row_count; i++) {
+        more += strcmp(view.rows[i].field, "(more)") == 0;
+    }
+    ck_assert_int_eq(more, MIRROR_FINDINGS_GROUPS);
+    ck_assert_int_eq(view.row_count, MIRROR_FINDINGS_ROWS);
+}
+END_TEST
+
+START_TEST(groups_add_up_whatever_there_is_room_for)
+{
+    apr_uint64_t sum = 0, different = 0;
+    char name[20];
+    int i;
+
+    for (i = 0; i < 300; i++) {
+        apr_snprintf(name, sizeof(name), "group %d", i % 100);
+        add_verdict(name, i % 3 ? MIRROR_VERDICT_SAME : MIRROR_VERDICT_DIFFERENT);
+    }
+    add_verdict("(more)", MIRROR_VERDICT_SAME);
+    view_area();
+    for (i = 0; i < view.group_count; i++) {
+        sum += view.groups[i].compared;
+        different += view.groups[i].different;
+    }
+    ck_assert_int_eq(view.group_count, MIRROR_FINDINGS_GROUPS);
+    ck_assert_str_eq(view.groups[0].group, "(more)");
+    ck_assert_uint_eq(view.groups[0].compared, view.truncated_groups);
+    ck_assert_uint_eq(view.truncated_groups, 37 * 3 + 1);
+    ck_assert_uint_eq(sum, 301);
+    ck_assert_uint_eq(different, 100);
+}
+END_TEST
+
+START_TEST(more_pairs_than_there_is_room_for_are_one)
+{
+    int i;
+
+    for (i = 0; i < 100; i++) {
+        mirror_noted_t noted = noted_of("g", NULL, 0, MIRROR_VERDICT_DIFFERENT);
+
+        noted.status[0] = i < 90 ? 200 : -i;
+        noted.status[1] = i < 90 ? 300 + i : 1 << 20;
+        mirror_findings_add(area, &noted);
+    }
+    view_area();
+    ck_assert_int_eq(view.pair_count, MIRROR_FINDINGS_PAIRS);
+    ck_assert_int_eq(view.pairs[0].primary + view.pairs[0].mirror, 0);
+    ck_assert_uint_eq(view.pairs[0].count, 100 - MIRROR_FINDINGS_PAIRS + 1);
+}
+END_TEST
+
+START_TEST(a_set_of_rows_is_one_finding_in_any_order)
+{
+    mirror_noted_row_t rows[12];
+    char fields[12][20];
+    int i;
+
+    for (i = 0; i < 12; i++) {
+        apr_snprintf(fields[i], sizeof(fields[i]), "body/%d", i);
+        rows[i] = noted_row(fields[i], MIRROR_KIND_VALUE,
+                            i < 10 ? MIRROR_SIDE_ALL_DIFFER : MIRROR_SIDE_TWO_WAY);
+    }
+    add_rows("g", rows, 12);
+    rows[0] = rows[11];
+    rows[11] = noted_row(fields[0], MIRROR_KIND_VALUE, MIRROR_SIDE_ALL_DIFFER);
+    add_rows("g", rows, 12);
+    add_rows("h", rows, 12);
+    view_area();
+    ck_assert_int_eq(view.finding_count, 2);
+    ck_assert_uint_eq(view.findings[0].count, 2);
+    ck_assert_int_eq(view.findings[0].row_count, MIRROR_FINDINGS_SET);
+    ck_assert_int_eq(view.findings[0].more, 1);
+    ck_assert_int_eq(view.findings[0].noise, 0);
+    ck_assert_ptr_eq(view.findings[0].rows[0]->noise, NULL); /* differences come first */
+    ck_assert_ptr_eq(view.findings[0].rows[1]->noise, NULL);
+    ck_assert_str_eq(view.findings[0].rows[2]->noise, "reference");
+}
+END_TEST
+
+START_TEST(rows_that_are_not_told_may_be_differences)
+{
+    mirror_noted_row_t row = noted_row("body/a", MIRROR_KIND_VALUE, MIRROR_SIDE_ALL_DIFFER);
+    mirror_noted_t noted = noted_of("g", &row, 1, MIRROR_VERDICT_DIFFERENT);
+
+    noted.more = 1;
+    ck_assert_int_eq(mirror_findings_add(area, &noted), MIRROR_VERDICT_DIFFERENT);
+    view_area();
+    ck_assert_int_eq(view.findings[0].noise, 0);
+    ck_assert_int_eq(view.findings[0].more, 1);
+    ck_assert_uint_eq(view.truncated_fields, 1);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("findings");
+    TCase *tcase = tcase_create("findings");
+
+    apr_initialize();
+    tcase_add_checked_fixture(tcase, make_area, drop_area);
+    tcase_set_timeout(tcase, 60);
+    tcase_add_loop_test(tcase, evidence_is_what_the_sign_test_says, 0,
+                        (int)(sizeof(evidence) / sizeof(*evidence)));
+    tcase_add_test(tcase, evidence_is_the_same_in_floating_point);
+    tcase_add_test(tcase, without_a_reference_a_difference_is_one_at_once);
+    tcase_add_test(tcase, with_a_reference_it_takes_nine_to_tell);
+    tcase_add_loop_test(tcase, sides_without_evidence_are_noise, 0, 2);
+    tcase_add_test(tcase, a_fair_coin_is_noise);
+    tcase_add_test(tcase, another_kind_of_a_noisy_field_is_a_row_of_its_own);
+    tcase_add_test(tcase, what_always_looks_like_an_id_is_guessed_to_be_noise);
+    tcase_add_test(tcase, what_is_not_looked_into_keeps_nothing_from_being_guessed);
+    tcase_add_loop_test(tcase, nothing_else_is_guessed, 0, 4);
+    tcase_add_test(tcase, what_the_built_in_list_forgives_is_no_finding);
+    tcase_add_test(tcase, counters_count_and_are_never_set_back);
+    tcase_add_test(tcase, an_area_that_nobody_has_used_is_empty);
+    tcase_add_test(tcase, more_rows_than_there_is_room_for_are_one);
+    tcase_add_test(tcase, each_group_has_room_for_its_further_rows);
+    tcase_add_test(tcase, groups_add_up_whatever_there_is_room_for);
+    tcase_add_test(tcase, more_pairs_than_there_is_room_for_are_one);
+    tcase_add_test(tcase, a_set_of_rows_is_one_finding_in_any_order);
+    tcase_add_test(tcase, rows_that_are_not_told_may_be_differences);
+    suite_add_tcase(suite, tcase);
+    return suite_run(suite);
+}
