@@ -23,6 +23,7 @@
 #include "admin/manager.h"
 #include "admin/status.h"
 #include "base/tls.h"
+#include "compare/comparer.h"
 #include "config/console.h"
 #include "config/directives.h"
 #include "copy/copy.h"
@@ -177,6 +178,9 @@ static void keep_code_loaded(void)
  * until all its children have ended. */
 #define ABRUPT_DRAIN apr_time_from_msec(200)
 
+/* How much longer the comparer may take. */
+#define COMPARE_DRAIN apr_time_from_msec(200)
+
 #if AP_MODULE_MAGIC_AT_LEAST(20120211, 110)
 /* Main thread of a child of event or worker, while it may still serve requests; or of prefork,
  * which never reports a graceful end. */
@@ -222,6 +226,7 @@ static apr_status_t child_end(void *baton)
         patience = ABRUPT_DRAIN;
     }
     left_behind = !mirror_sender_stop(child, patience);
+    left_behind |= !mirror_comparer_stop(child, COMPARE_DRAIN);
     child->registry->child = NULL;
     apr_atomic_set32(&child->closed, 1);
     if (left_behind || mirror_spool_may_be_closing(child)) {
@@ -270,6 +275,9 @@ static void child_init(apr_pool_t *pchild, server_rec *s)
     }
     if (rv == APR_SUCCESS) {
         rv = mirror_sender_create(child, pool, s);
+    }
+    if (rv == APR_SUCCESS) {
+        rv = mirror_comparer_create(child, pool, s);
     }
     if (rv != APR_SUCCESS) {
         ap_log_error(APLOG_MARK, APLOG_ERR, rv, s,

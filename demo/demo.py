@@ -2,7 +2,7 @@
 
 A private httpd with conf/demo.conf, on free ports of the loopback interface and in a temporary folder; origin and mirror
 are small servers in this process. KEEP=1 leaves them running until Ctrl-C. MODULE, HTTPD and HTTPD_MODDIR come from
-make. Ends with 1 if a copy did not arrive as it should."""
+make. Ends with 1 if a copy did not arrive as it should, or the difference between the responses was not found."""
 import http.server
 import json
 import os
@@ -87,7 +87,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         threading.Event().wait(self.server.takes)
         answer = self.server.answer.encode()
         self.send_response(200)
-        self.send_header("Content-Type", "text/plain")
+        self.send_header("Content-Type", "application/json")
         self.send_header("Content-Length", str(len(answer)))
         self.end_headers()
         self.wfile.write(answer)
@@ -214,6 +214,22 @@ def status(proxy):
         threading.Event().wait(0.05)
 
 
+def comparison(proxy):
+    """What differs between the responses of origin and mirror, once all are compared; whether it is what is to be found."""
+    url = f"http://127.0.0.1:{proxy.port}/mirror-status/mirrors/demo/comparison"
+    end = time.monotonic() + 10
+    while (answer := json.loads(curl([url]).partition("\n\n")[2]))["compared"] < len(REQUESTS) and time.monotonic() < end:
+        threading.Event().wait(0.05)
+    heading("Comparison of the responses")
+    print(style("2", f"    $ curl {url}\n"))
+    print(f"    {answer['verdicts']['different']} of {answer['compared']} responses differ:")
+    for found in answer["findings"]:
+        print(f"    {found['group']:20} {', '.join(row['field'] + ' ' + row['kind'] for row in found['rows'])}")
+    print("\n    The price is a number at the origin, and a string at the mirror. The order of the members does not count.")
+    return all([row["field"] for row in found["rows"]] == ["body/item/price"] for found in answer["findings"]) and (
+        answer["verdicts"]["different"] == len(REQUESTS))
+
+
 def compact(value, indent):
     """JSON for reading: what has no part with parts of its own fills lines, the rest has a line for each part."""
     nested = isinstance(value, (dict, list)) and any(
@@ -259,14 +275,15 @@ def run(proxy, origin, mirror):
     heading("Counters of the module")
     print(style("2", f"    $ curl {url}\n"))
     print("    " + compact(answer, 4))
-    if all(good) and answer["mirrors"][0]["outcomes"]["mirrored"] == len(REQUESTS):
+    found = comparison(proxy)
+    if found and all(good) and answer["mirrors"][0]["outcomes"]["mirrored"] == len(REQUESTS):
         heading(f"All {len(REQUESTS)} requests reached the mirror: same method, same URI, same body.")
         if os.environ.get("KEEP", "0") not in ("", "0"):
             keep(proxy, origin, mirror)
         else:
             print("KEEP=1 ./bootstrap demo keeps it running for your own requests.")
         return True
-    print(f"\ndemo: a copy is missing or differs\n{proxy.log()}", file=sys.stderr)
+    print(f"\ndemo: a copy is missing or differs, or the comparison did not find the difference\n{proxy.log()}", file=sys.stderr)
     return False
 
 
@@ -275,8 +292,8 @@ def main():
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))               # as Ctrl-C: by way of `finally`
     if not shutil.which("curl"):
         sys.exit("demo: curl is required")
-    origin = Server("origin", "This is the response of the origin.\n")
-    mirror = Server("mirror", "This response is discarded.\n", MIRROR_TAKES)
+    origin = Server("origin", '{"item": {"name": "cup", "price": 12.5}}\n')
+    mirror = Server("mirror", '{"item":{"price":"12.50","name":"cup"}}\n', MIRROR_TAKES)
     proxy = Proxy(origin, mirror)
     try:
         return 0 if run(proxy, origin, mirror) else 1

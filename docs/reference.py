@@ -13,7 +13,11 @@ from xml.etree.ElementTree import Element
 
 MANUAL = "docs/mod_proxy_mirror.xml"
 VERSION = "mod_proxy_mirror 0.1.0 and later"
-GIGABYTE, SECOND = 1 << 30, 1000000
+SIZES = ((1 << 30, "G"), (1 << 20, "M"), (1 << 10, "K"))
+TIMES = ((3600000000, "h"), (60000000, "min"), (1000000, "s"), (1000, "ms"))
+# Tables of words: the id of the table, the member of the output of docs/tables, and the word for one.
+WORDS = (("table-outcomes", "outcomes", "outcome"), ("table-verdicts", "verdicts", "verdict"),
+         ("table-skips", "skips", "reason to skip"), ("table-kinds", "kinds", "kind of difference"))
 
 
 def words(element: Element | None) -> str:
@@ -51,16 +55,23 @@ def is_rows(table: Element) -> list[Element]:
 
 # ---- what the tables say of an attribute
 
+def in_units(value: int, units: tuple) -> str:
+    """A size or time in the largest unit that has a whole number of it; 0 has no unit."""
+    return next((f"{value // size}{unit}" for size, unit in units if value and value % size == 0),
+                str(value))
+
+
 def range_of(attribute: dict) -> list[str | Element]:
     low, high = attribute["min"], attribute["max"]
     choices = [part for word in attribute["choices"] for part in (", ", code(word))][1:]
     texts = {
         "number": f"{low} to {high}",
-        "size": f"at most {high // GIGABYTE}G",
-        "time": f"{'1ms' if low else '0'} to {high // SECOND // 3600}h",
+        "size": f"at most {in_units(high, SIZES)}",
+        "time": f"{in_units(low, TIMES)} to {in_units(high, TIMES)}",
         "string": f"{low} to {high} characters" if low else f"at most {high} characters",
         "secret": f"{low} to {high} characters",
         "list": f"{low} to {high} items",
+        "texts": f"at most {high} strings",
         "ratio": "0 to 1, or 0% to 100%",
     }
     if attribute["type"] == "host":
@@ -184,11 +195,12 @@ class Join:
             r.insert(1, cell(self.metrics.get(words(r[0]), "?")))
         self.compare("metric", named, list(self.metrics))
 
-    def check_outcomes(self) -> None:
-        rows = is_rows(self.root.find(".//table[@id='table-outcomes']"))
-        self.compare("outcome", [words(r[0]) for r in rows], self.tables["outcomes"])
-        self.problems += [f"{MANUAL}: outcome {words(r[0])} has no meaning"
-                          for r in rows if not words(r[1])]
+    def check_words(self) -> None:
+        for name, member, kind in WORDS:
+            rows = is_rows(self.root.find(f".//table[@id='{name}']"))
+            self.compare(kind, [words(r[0]) for r in rows], self.tables[member])
+            self.problems += [f"{MANUAL}: {kind} {words(r[0])} has no meaning"
+                              for r in rows if not words(r[1])]
 
     def check_links(self) -> None:
         ids = {e.get("id") for e in self.root.iter() if e.get("id")}
@@ -210,6 +222,6 @@ def load(top: str, program: str) -> tuple[Element, list[str]]:
     join.fill_attributes()
     join.fill_directives()
     join.fill_metrics()
-    join.check_outcomes()
+    join.check_words()
     join.check_links()
     return root, join.problems

@@ -3,8 +3,8 @@
  * tables.c - print the tables that the documentation is generated from, as JSON. Not installed.
  *
  * docs/generate.py reads the output. Every name, type, default and range in it is an entry of a
- * table of the module: mirror_attributes, mirror_directives_commands, the outcomes, and the
- * metrics as mirror_metrics_answer() prints them.
+ * table of the module: mirror_attributes, mirror_directives_commands, the outcomes, the
+ * vocabulary of the comparison, and the metrics as mirror_metrics_answer() prints them.
  *
  * The program links the module's objects without httpd. The functions of httpd that the output
  * needs are below; all others stay unresolved (Makefile.am) and are never called.
@@ -21,6 +21,7 @@
 
 #include "admin/metrics.h"
 #include "attributes/attributes.h"
+#include "base/comparison.h"
 #include "base/mirror.h"
 #include "config/directives.h"
 
@@ -86,7 +87,8 @@ static const char *type_name(const mirror_value_type_t *type)
         { &mirror_value_choice, "choice" }, { &mirror_value_string, "string" },
         { &mirror_value_target, "target" }, { &mirror_value_list, "list" },
         { &mirror_value_secret, "secret" }, { &mirror_value_ratio, "ratio" },
-        { &mirror_value_host, "host" },
+        { &mirror_value_host, "host" },     { &mirror_value_set, "set" },
+        { &mirror_value_texts, "texts" },
     };
     size_t i;
 
@@ -147,11 +149,44 @@ static void put_metrics(apr_pool_t *pool)
     mirror_metrics_answer(r, registry);
 }
 
+typedef const char *name_fn(int n);
+
+static const char *outcome_name(int n)
+{
+    return mirror_outcome_name((mirror_outcome_e)n);
+}
+
+static const char *verdict_name(int n)
+{
+    return mirror_verdict_name((mirror_verdict_e)n);
+}
+
+static const char *skip_name(int n)
+{
+    return mirror_skip_name((mirror_skip_e)n);
+}
+
+static const char *kind_name(int n)
+{
+    return mirror_kind_name((mirror_kind_e)n);
+}
+
+static void put_names(const char *key, name_fn *name, int count)
+{
+    int i;
+
+    put(key);
+    yajl_gen_array_open(json);
+    for (i = 0; i < count; i++) {
+        put(name(i));
+    }
+    yajl_gen_array_close(json);
+}
+
 static void put_tables(apr_pool_t *pool)
 {
     const mirror_attribute_t *attribute;
     const command_rec *directive;
-    int i;
 
     yajl_gen_map_open(json);
     put("attributes");
@@ -166,12 +201,10 @@ static void put_tables(apr_pool_t *pool)
         put_directive(directive);
     }
     yajl_gen_array_close(json);
-    put("outcomes");
-    yajl_gen_array_open(json);
-    for (i = 0; i < MIRROR_OUTCOME_COUNT; i++) {
-        put(mirror_outcome_name((mirror_outcome_e)i));
-    }
-    yajl_gen_array_close(json);
+    put_names("outcomes", outcome_name, MIRROR_OUTCOME_COUNT);
+    put_names("verdicts", verdict_name, MIRROR_VERDICT_COUNT);
+    put_names("skips", skip_name, MIRROR_SKIP_COUNT);
+    put_names("kinds", kind_name, MIRROR_KIND_COUNT);
     put("metrics");
     yajl_gen_array_open(json);
     put_metrics(pool);

@@ -33,7 +33,8 @@ MAY_DIFFER = [
     (r'"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ"', '"DATE"'),
     (r"\[pid \d+:tid \d+\]", "[pid PID:tid TID]"),
     (r" (after|in) 0\.\d{6} s$", r" \1 less than a second"),
-    (r'^\{"p50":[\d.]+,"p90":[\d.]+,"p99":[\d.]+\}$', '{"p50":MS,"p90":MS,"p99":MS}'),
+    (r'^\{"p50":-?[\d.]+,"p90":-?[\d.]+,"p99":-?[\d.]+\}$', '{"p50":MS,"p90":MS,"p99":MS}'),
+    (r"\b[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\b", "UUID"),
     (r"^    X-Proxy-Mirror: [0-9a-f]{32}$", "    X-Proxy-Mirror: ID"),
 ]
 # Where sample_ratio draws by chance: the guide, and its counters that may be others. They still have to add up.
@@ -208,7 +209,8 @@ def main():
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     with Shell(arguments.shell) as shell:
         wrong = follow(f"{HERE}/README.md", shell, False)
-        shell.write("listen.py", open(f"{HERE}/listen.py").read())
+        for name in ("listen.py", "items.py"):
+            shell.write(name, open(f"{HERE}/{name}").read())
         wrong += follow(arguments.guide, shell, arguments.write)
     guide = os.path.basename(arguments.guide)
     print(f"follow: {guide}: " + (f"{wrong} differences" if wrong else "all came as it is printed"))

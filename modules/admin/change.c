@@ -16,16 +16,25 @@
 #include "admin/access.h"
 #include "admin/body.h"
 #include "admin/change.h"
+#include "admin/comparison.h"
 #include "admin/guard.h"
 #include "admin/json.h"
 #include "admin/page.h"
 #include "settings/change.h"
+#include "settings/compare_rule.h"
+#include "settings/settings.h"
 
 APLOG_USE_MODULE(proxy_mirror);
 
 #define FORM  "application/x-www-form-urlencoded"
 #define JSON  "application/json"
 #define PATCH "application/merge-patch+json"
+
+/* What a change does, as in the field "action" of a form. */
+typedef enum { SET, RESET, ADD_RULE, REMOVE_RULE, RESTART_COMPARISON, ACTIONS } action_e;
+
+static const char *const actions[ACTIONS] = { "set", "reset", "add_rule", "remove_rule",
+                                              "restart_comparison" };
 
 typedef struct change_t {
     request_rec *r;
@@ -34,7 +43,7 @@ typedef struct change_t {
     const char *location;
     yajl_val json;       /* of PUT and PATCH */
     apr_table_t *fields; /* of a form */
-    int reset;           /* back to the file */
+    int action;          /* action_e; of anything but a form SET or RESET */
 } change_t;
 
 /* ---- refusals ---- */
@@ -112,17 +121,23 @@ static int read_json(change_t *change)
 static int read_action(change_t *change)
 {
     const char *action = apr_table_get(change->fields, "action");
+    int i = SET;
 
     if (!mirror_guard_is_nonce(apr_table_get(change->fields, "nonce"), change->registry->nonce)) {
         return refuse(change, HTTP_FORBIDDEN,
                       "nonce: must be that of the current page, got another one (reload the page)");
     }
-    change->reset = action && !strcmp(action, "reset");
-    if (action && !change->reset && strcmp(action, "set")) {
+    while (action && i < ACTIONS && strcmp(action, actions[i])) {
+        i++;
+    }
+    if (i == ACTIONS) {
         return refuse(change, HTTP_BAD_REQUEST,
-                      apr_psprintf(change->r->pool, "action: must be set or reset, got %s",
+                      apr_psprintf(change->r->pool,
+                                   "action: must be set, reset, add_rule, remove_rule or "
+                                   "restart_comparison, got %s",
                                    mirror_value_quote(action, change->r->pool)));
     }
+    change->action = i;
     apr_table_unset(change->fields, "nonce");
     apr_table_unset(change->fields, "action");
     return DECLINED;
@@ -154,7 +169,7 @@ static int read_change(change_t *change)
 
     switch (change->r->method_number) {
     case M_DELETE:
-        change->reset = 1;
+        change->action = RESET;
         status = ap_discard_request_body(change->r);
         return status == OK ? DECLINED : status;
     case M_POST:
@@ -183,12 +198,74 @@ static const char *edit_fields(mirror_override_t *override, const change_t *chan
     return wrong;
 }
 
+/* Return a rule in its canonical form; as it is if it is none. */
+static const char *canonical(const char *text, apr_pool_t *pool)
+{
+    mirror_compare_rule_t *rule;
+
+    return mirror_compare_rule_parse(&rule, text, pool) ? text : mirror_compare_rule_text(rule);
+}
+
+/* The rule that says the contrary of this one: that a field is ignored, or matters. NULL: none. */
+static const char *contrary_of(const mirror_compare_rule_t *rule, apr_pool_t *pool)
+{
+    const char *text = mirror_compare_rule_text(rule), *action = ap_strrchr_c(text, ' ');
+
+    switch (mirror_compare_rule_action(rule)) {
+    case MIRROR_RULE_IGNORE:
+        return apr_pstrcat(pool, apr_pstrmemdup(pool, text, (apr_size_t)(action - text)),
+                           " compare", NULL);
+    case MIRROR_RULE_COMPARE:
+        return apr_pstrcat(pool, apr_pstrmemdup(pool, text, (apr_size_t)(action - text)), " ignore",
+                           NULL);
+    default:
+        return NULL;
+    }
+}
+
+/* Add a rule to compare_rules as they are then, or remove it. */
+static const char *edit_rules(mirror_override_t *override, const change_t *change, apr_pool_t *pool)
+{
+    const char *asked = apr_table_get(change->fields, "rule");
+    apr_array_header_t *rules = apr_array_make(pool, 8, sizeof(const char *));
+    const char *wrong, *text, *contrary;
+    mirror_settings_t settings;
+    mirror_compare_rule_t *rule;
+    int i;
+
+    wrong = mirror_compare_rule_parse(&rule, asked ? asked : "", pool);
+    if (wrong) {
+        return apr_pstrcat(pool, "rule: ", wrong, NULL);
+    }
+    text = mirror_compare_rule_text(rule);
+    contrary = change->action == ADD_RULE ? contrary_of(rule, pool) : NULL;
+    mirror_override_apply(&settings, override, change->mirror);
+    for (i = 0; settings.compare_rules && i < settings.compare_rules->nelts; i++) {
+        const char *present = APR_ARRAY_IDX(settings.compare_rules, i, const char *);
+        const char *form = canonical(present, pool);
+
+        if (strcmp(form, text) && (!contrary || strcmp(form, contrary))) {
+            APR_ARRAY_PUSH(rules, const char *) = present;
+        }
+    }
+    if (change->action == ADD_RULE) {
+        APR_ARRAY_PUSH(rules, const char *) = text;
+    }
+    rules = rules->nelts ? rules : NULL;
+    text = mirror_value_to_text(&rules, &mirror_attributes_find("compare_rules")->rule, pool);
+    return mirror_override_form(override, "compare_rules", text ? text : "[]", change->mirror,
+                                pool);
+}
+
 /* The `edit` of mirror_settings_edit_t. */
 static const char *edit(mirror_override_t *override, const mirror_t *mirror, void *baton,
                         apr_pool_t *pool)
 {
     const change_t *change = baton;
 
+    if (change->action != SET) {
+        return edit_rules(override, change, pool);
+    }
     return change->fields ? edit_fields(override, change, pool)
            : change->r->method_number == M_PUT
                ? mirror_override_put(override, change->json, mirror, pool)
@@ -219,7 +296,7 @@ static void tell(const change_t *change, const mirror_settings_t *before,
 
     ap_log_rerror(
         APLOG_MARK, APLOG_NOTICE, 0, r, "PM0900: mirror %s was changed%s by %s from %s%s%s: %s",
-        change->mirror->name, change->reset ? " (reset to the configuration file)" : "",
+        change->mirror->name, change->action == RESET ? " (reset to the configuration file)" : "",
         r->user ? mirror_value_quote(r->user, r->pool) : "a client without a user", r->useragent_ip,
         proxied ? " through " : "", proxied ? r->connection->client_ip : "",
         mirror_settings_change_list(before, after, r->pool));
@@ -234,7 +311,9 @@ static int answer(const change_t *change, const mirror_settings_t *settings)
 
     if (change->fields && is_for_people(r)) {
         apr_table_setn(r->headers_out, "Location",
-                       apr_pstrcat(r->pool, ap_escape_uri(r->pool, change->location), "/", NULL));
+                       apr_pstrcat(r->pool, ap_escape_uri(r->pool, change->location), "/",
+                                   change->action > RESET ? "#c-" : "",
+                                   change->action > RESET ? change->mirror->name : "", NULL));
         return HTTP_SEE_OTHER;
     }
     gen = mirror_json_create(r->pool);
@@ -257,10 +336,19 @@ static int refuse_change(const change_t *change, const mirror_settings_change_t 
     return refuse(change, statuses[result->outcome], result->why);
 }
 
+static int restart(const change_t *change)
+{
+    request_rec *r = change->r;
+    const char *why = mirror_comparison_restart(r, change->registry, change->mirror);
+
+    return why ? refuse(change, HTTP_SERVICE_UNAVAILABLE, why)
+               : answer(change, mirror_settings_borrow(change->registry, change->mirror, r->pool));
+}
+
 int mirror_change_handle(request_rec *r, const mirror_registry_t *registry, const mirror_t *mirror,
                          const char *location)
 {
-    change_t change = { r, registry, mirror, location, NULL, NULL, 0 };
+    change_t change = { r, registry, mirror, location, NULL, NULL, SET };
     const char *why = mirror_guard_refuse(r);
     mirror_settings_change_t result;
     mirror_settings_edit_t asked;
@@ -277,7 +365,10 @@ int mirror_change_handle(request_rec *r, const mirror_registry_t *registry, cons
     if (status != DECLINED) {
         return status;
     }
-    asked.edit = change.reset ? NULL : edit;
+    if (change.action == RESTART_COMPARISON) {
+        return restart(&change);
+    }
+    asked.edit = change.action == RESET ? NULL : edit;
     asked.expects = is_expected;
     asked.baton = &change;
     mirror_settings_change_apply(&result, registry, mirror, &asked, r->pool);

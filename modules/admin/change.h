@@ -8,7 +8,11 @@
  *
  *     nonce      the nonce of the page: random, new with each load of the configuration, the same
  *                in all children
- *     action     "set" (the default) or "reset": drop the override, so the file applies
+ *     action     "set" (the default); "reset": drop the override, so the file applies; "add_rule" or
+ *                "remove_rule": a rule of compare_rules; "restart_comparison": forget what comparing
+ *                has found
+ *     rule       for "add_rule" and "remove_rule": FIELD ACTION [VALUE]. A rule that ignores a field
+ *                replaces one by which it matters, and the reverse
  *     etag       the ETag on which the form is based (mirror_json_etag(), with its quotes); if
  *                it has changed, the response is 412; optional
  *     ATTRIBUTE  repeatable, for "set": the value as in a directive (host: the URL); an empty

@@ -33,14 +33,14 @@ yajl_gen mirror_json_create(apr_pool_t *pool)
     return gen;
 }
 
-static void put_key(yajl_gen gen, const char *key)
+void mirror_json_put_key(yajl_gen gen, const char *key)
 {
     yajl_gen_string(gen, (const unsigned char *)key, strlen(key));
 }
 
 /* Print a text in UTF-8 (RFC 8259 8.1). Values from a URI or a configuration file may have any
  * encoding. */
-static void put_text(yajl_gen gen, const char *text, apr_pool_t *pool)
+void mirror_json_put_text(yajl_gen gen, const char *text, apr_pool_t *pool)
 {
     if (!mirror_utf8_is_valid(text)) {
         char *ascii = apr_pstrdup(pool, text);
@@ -51,43 +51,43 @@ static void put_text(yajl_gen gen, const char *text, apr_pool_t *pool)
         }
         text = ascii;
     }
-    put_key(gen, text);
+    mirror_json_put_key(gen, text);
 }
 
-static void put_count(yajl_gen gen, const char *key, apr_uint64_t n)
+void mirror_json_put_count(yajl_gen gen, const char *key, apr_uint64_t n)
 {
-    put_key(gen, key);
+    mirror_json_put_key(gen, key);
     yajl_gen_integer(gen, (long long)n);
 }
 
 /* ---- one mirror ---- */
 
-static void put_time(yajl_gen gen, const char *key, apr_time_t t)
+void mirror_json_put_time(yajl_gen gen, const char *key, apr_time_t t)
 {
     char iso[32];
     apr_time_exp_t x;
 
-    put_key(gen, key);
+    mirror_json_put_key(gen, key);
     if (t == 0 || apr_time_exp_gmt(&x, t) != APR_SUCCESS) {
         yajl_gen_null(gen);
         return;
     }
     apr_snprintf(iso, sizeof(iso), "%04d-%02d-%02dT%02d:%02d:%02dZ", x.tm_year + 1900, x.tm_mon + 1,
                  x.tm_mday, x.tm_hour, x.tm_min, x.tm_sec);
-    put_key(gen, iso);
+    mirror_json_put_key(gen, iso);
 }
 
 static void put_limit(yajl_gen gen, const mirror_view_t *view)
 {
-    put_key(gen, "limit");
+    mirror_json_put_key(gen, "limit");
     if (!view->has_limit) {
         yajl_gen_null(gen);
         return;
     }
     yajl_gen_map_open(gen);
-    put_count(gen, "used", (apr_uint64_t)view->limit.used);
-    put_time(gen, "closed_until", view->limit.closed_until);
-    put_key(gen, "fallback");
+    mirror_json_put_count(gen, "used", (apr_uint64_t)view->limit.used);
+    mirror_json_put_time(gen, "closed_until", view->limit.closed_until);
+    mirror_json_put_key(gen, "fallback");
     yajl_gen_bool(gen, view->limit.fallback);
     yajl_gen_map_close(gen);
 }
@@ -96,15 +96,15 @@ static void put_state(yajl_gen gen, const mirror_view_t *view)
 {
     const mirror_totals_t *totals = &view->totals;
 
-    put_key(gen, "state");
+    mirror_json_put_key(gen, "state");
     yajl_gen_map_open(gen);
-    put_key(gen, "name");
-    put_key(gen, mirror_view_state_name(view->state));
-    put_count(gen, "queued", totals->queued);
-    put_count(gen, "in_flight", totals->sum.in_flight);
-    put_count(gen, "connections", totals->sum.connections);
-    put_count(gen, "bytes", totals->sum.bytes);
-    put_time(gen, "down_until", view->down_until);
+    mirror_json_put_key(gen, "name");
+    mirror_json_put_key(gen, mirror_view_state_name(view->state));
+    mirror_json_put_count(gen, "queued", totals->queued);
+    mirror_json_put_count(gen, "in_flight", totals->sum.in_flight);
+    mirror_json_put_count(gen, "connections", totals->sum.connections);
+    mirror_json_put_count(gen, "bytes", totals->sum.bytes);
+    mirror_json_put_time(gen, "down_until", view->down_until);
     put_limit(gen, view);
     yajl_gen_map_close(gen);
 }
@@ -113,10 +113,10 @@ static void put_outcomes(yajl_gen gen, const mirror_cell_t *sum)
 {
     int i;
 
-    put_key(gen, "outcomes");
+    mirror_json_put_key(gen, "outcomes");
     yajl_gen_map_open(gen);
     for (i = 0; i < MIRROR_OUTCOME_COUNT; i++) {
-        put_count(gen, mirror_outcome_name((mirror_outcome_e)i), sum->outcomes[i]);
+        mirror_json_put_count(gen, mirror_outcome_name((mirror_outcome_e)i), sum->outcomes[i]);
     }
     yajl_gen_map_close(gen);
 }
@@ -126,22 +126,22 @@ static void put_responses(yajl_gen gen, const mirror_cell_t *sum)
     static const char *const names[] = { "1xx", "2xx", "3xx", "4xx", "5xx" };
     int i;
 
-    put_key(gen, "responses");
+    mirror_json_put_key(gen, "responses");
     yajl_gen_map_open(gen);
     for (i = 0; i < 5; i++) {
-        put_count(gen, names[i], sum->responses[i]);
+        mirror_json_put_count(gen, names[i], sum->responses[i]);
     }
     yajl_gen_map_close(gen);
 }
 
 /* Print milliseconds with at most three decimals; null if there is no measurement. */
-static void put_ms(yajl_gen gen, const char *key, double ms)
+void mirror_json_put_ms(yajl_gen gen, const char *key, double ms)
 {
     apr_int64_t us = (apr_int64_t)(ms * 1000 + 0.5);
     char number[32];
     int len;
 
-    put_key(gen, key);
+    mirror_json_put_key(gen, key);
     if (ms < 0) {
         yajl_gen_null(gen);
         return;
@@ -156,11 +156,11 @@ static void put_ms(yajl_gen gen, const char *key, double ms)
 
 static void put_latency(yajl_gen gen, const mirror_cell_t *sum)
 {
-    put_key(gen, "latency_ms");
+    mirror_json_put_key(gen, "latency_ms");
     yajl_gen_map_open(gen);
-    put_ms(gen, "p50", mirror_cell_quantile(sum->latency, 0.5));
-    put_ms(gen, "p90", mirror_cell_quantile(sum->latency, 0.9));
-    put_ms(gen, "p99", mirror_cell_quantile(sum->latency, 0.99));
+    mirror_json_put_ms(gen, "p50", mirror_cell_quantile(sum->latency, 0.5));
+    mirror_json_put_ms(gen, "p90", mirror_cell_quantile(sum->latency, 0.9));
+    mirror_json_put_ms(gen, "p99", mirror_cell_quantile(sum->latency, 0.99));
     yajl_gen_map_close(gen);
 }
 
@@ -172,18 +172,18 @@ void mirror_json_mirror(yajl_gen gen, const mirror_registry_t *registry, const m
 
     mirror_view_make(&view, registry, mirror, settings, pool);
     yajl_gen_map_open(gen);
-    put_key(gen, "name");
-    put_text(gen, mirror->name, pool);
-    put_key(gen, "server");
-    put_text(gen, mirror->server, pool);
-    put_key(gen, "scope");
-    put_text(gen, mirror->scope, pool);
-    put_key(gen, "overridden");
+    mirror_json_put_key(gen, "name");
+    mirror_json_put_text(gen, mirror->name, pool);
+    mirror_json_put_key(gen, "server");
+    mirror_json_put_text(gen, mirror->server, pool);
+    mirror_json_put_key(gen, "scope");
+    mirror_json_put_text(gen, mirror->scope, pool);
+    mirror_json_put_key(gen, "overridden");
     yajl_gen_bool(gen, settings->overridden);
-    put_key(gen, "attributes");
+    mirror_json_put_key(gen, "attributes");
     mirror_attributes_print(gen, settings, pool);
     put_state(gen, &view);
-    put_count(gen, "seen", sum->seen);
+    mirror_json_put_count(gen, "seen", sum->seen);
     put_outcomes(gen, sum);
     put_responses(gen, sum);
     put_latency(gen, sum);
@@ -228,8 +228,8 @@ int mirror_json_error(request_rec *r, int status, const char *text)
     yajl_gen gen = mirror_json_create(r->pool);
 
     yajl_gen_map_open(gen);
-    put_key(gen, "error");
-    put_text(gen, text, r->pool);
+    mirror_json_put_key(gen, "error");
+    mirror_json_put_text(gen, text, r->pool);
     yajl_gen_map_close(gen);
     return mirror_json_send(r, status, gen);
 }

@@ -15,6 +15,14 @@
 /* Create an empty document, with line breaks, in `pool`. */
 yajl_gen mirror_json_create(apr_pool_t *pool);
 
+/* Add a key; a text, with '?' for bytes that are not UTF-8; a key with a count; with a time in UTC (0 =
+ * null); with milliseconds of at most three decimals (negative = null). */
+void mirror_json_put_key(yajl_gen gen, const char *key);
+void mirror_json_put_text(yajl_gen gen, const char *text, apr_pool_t *pool);
+void mirror_json_put_count(yajl_gen gen, const char *key, apr_uint64_t n);
+void mirror_json_put_time(yajl_gen gen, const char *key, apr_time_t t);
+void mirror_json_put_ms(yajl_gen gen, const char *key, double ms);
+
 /* Append the object of a mirror with these settings, and its current state and counts. */
 void mirror_json_mirror(yajl_gen gen, const mirror_registry_t *registry, const mirror_t *mirror,
                         const mirror_settings_t *settings, apr_pool_t *pool);

@@ -18,6 +18,7 @@
 #include "admin/access.h"
 #include "admin/access_file.h"
 #include "admin/change.h"
+#include "admin/comparison.h"
 #include "admin/json.h"
 #include "admin/manager.h"
 #include "admin/metrics.h"
@@ -27,11 +28,12 @@
 #include "settings/settings.h"
 #include "shared/table.h"
 
-#define MANAGER  "proxy-mirror-manager"
-#define STATUS   "proxy-mirror-status" /* the same, read-only */
-#define RESOURCE "/mirrors"
-#define METRICS  "/metrics"
-#define READ     "GET, HEAD"
+#define MANAGER    "proxy-mirror-manager"
+#define STATUS     "proxy-mirror-status" /* the same, read-only */
+#define RESOURCE   "/mirrors"
+#define METRICS    "/metrics"
+#define COMPARISON "/comparison"
+#define READ       "GET, HEAD"
 
 /* ---- responses ---- */
 
@@ -126,22 +128,51 @@ static int plain_location(request_rec *r)
     return longest;
 }
 
+/* Return whether the first `len` bytes of a path end with "/mirrors/" and a name. */
+static int ends_with_mirror(const char *uri, apr_size_t len)
+{
+    const apr_size_t resource = sizeof(RESOURCE) - 1;
+
+    while (len > 0 && uri[len - 1] != '/') {
+        len--;
+    }
+    return len > resource && memcmp(uri + len - 1 - resource, RESOURCE, resource) == 0;
+}
+
+/* The path without "/comparison" or "/comparison/verdict" behind the name of a mirror. */
+static const char *without_comparison(const char *uri, apr_pool_t *pool)
+{
+    static const char *const ends[] = { COMPARISON, COMPARISON "/verdict" };
+    apr_size_t len = strlen(uri), i;
+
+    for (i = 0; i < sizeof(ends) / sizeof(*ends); i++) {
+        apr_size_t end = strlen(ends[i]);
+
+        if (len > end && strcmp(uri + len - end, ends[i]) == 0 &&
+            ends_with_mirror(uri, len - end)) {
+            return apr_pstrmemdup(pool, uri, len - end);
+        }
+    }
+    return uri;
+}
+
 /* Return the end of the location for other sections: the last "/mirrors" that is followed by one
  * name or nothing; otherwise the whole URI. */
 static int guessed_location(request_rec *r)
 {
-    const char *name = ap_strrchr_c(r->uri, '/');
-    apr_size_t before = name != NULL ? (apr_size_t)(name - r->uri) : 0;
+    const char *uri = without_comparison(r->uri, r->pool);
+    const char *name = ap_strrchr_c(uri, '/');
+    apr_size_t before = name != NULL ? (apr_size_t)(name - uri) : 0;
     const apr_size_t len = sizeof(RESOURCE) - 1;
 
     if (name != NULL && (strcmp(name, RESOURCE) == 0 || strcmp(name, METRICS) == 0)) {
         return (int)before;
     }
-    if (before >= len && memcmp(r->uri + before - len, RESOURCE, len) == 0) {
+    if (before >= len && memcmp(uri + before - len, RESOURCE, len) == 0) {
         return (int)(before - len);
     }
     return (int)(name != NULL && (name[1] == '\0' || mirror_page_has_file(name)) ? before
-                                                                                 : strlen(r->uri));
+                                                                                 : strlen(uri));
 }
 
 static const mirror_t *find_mirror(const mirror_registry_t *registry, const char *name)
@@ -168,11 +199,24 @@ static int is_change(const request_rec *r)
 static int handle_mirror(request_rec *r, const mirror_registry_t *registry, const char *location,
                          const char *name, int may_change)
 {
-    const mirror_t *mirror = find_mirror(registry, name);
+    const char *rest = ap_strchr_c(name, '/');
+    const mirror_t *mirror;
+
+    if (rest != NULL && begins_with_path(rest, COMPARISON, sizeof(COMPARISON) - 1)) {
+        name = apr_pstrmemdup(r->pool, name, (apr_size_t)(rest - name));
+        rest += sizeof(COMPARISON) - 1;
+    }
+    else {
+        rest = NULL;
+    }
+    mirror = find_mirror(registry, name);
 
     if (mirror == NULL) {
         return mirror_json_error(r, HTTP_NOT_FOUND,
                                  apr_psprintf(r->pool, "%s: no such mirror", name));
+    }
+    if (rest != NULL) {
+        return mirror_comparison_handle(r, registry, mirror, rest, may_change);
     }
     if (may_change && is_change(r)) {
         return mirror_change_handle(r, registry, mirror, location);

@@ -16,6 +16,8 @@ typedef struct metrics_t {
     const char *label; /* mirror="name" */
     int up;
     mirror_totals_t totals;
+    int compares; /* its responses were compared at some time; then: */
+    mirror_findings_counts_t findings;
 } metrics_t;
 
 /* The bounds of the histogram's buckets in seconds, as printed; each is one of
@@ -47,6 +49,17 @@ static const char *label_of(const char *name, apr_pool_t *pool)
     return label;
 }
 
+static void collect_findings(metrics_t *one, const mirror_registry_t *registry,
+                             const mirror_t *mirror)
+{
+    mirror_findings_t *findings = registry->table && mirror->slot
+                                      ? mirror_table_findings_used(registry->table, mirror->slot)
+                                      : NULL;
+
+    one->compares = findings != NULL;
+    mirror_findings_counts(&one->findings, findings);
+}
+
 static metrics_t *collect(request_rec *r, const mirror_registry_t *registry)
 {
     metrics_t *all = apr_pcalloc(r->pool, (apr_size_t)registry->mirrors->nelts * sizeof(*all));
@@ -62,6 +75,7 @@ static metrics_t *collect(request_rec *r, const mirror_registry_t *registry)
         all[i].label = label_of(mirror->name, r->pool);
         mirror_view_make(&view, registry, mirror, NULL, r->pool);
         all[i].totals = view.totals;
+        collect_findings(&all[i], registry, mirror);
         all[i].up = view.state != MIRROR_VIEW_OFF && !view.down_until;
     }
     return all;
@@ -158,50 +172,115 @@ static void put_gauges(request_rec *r, const metrics_t *all, int count)
     }
 }
 
-/* Return the number of copies that took at most `ms`. All buckets have bounds of the histogram in
- * shared memory. */
-static apr_uint64_t count_until(const mirror_cell_t *sum, double ms)
+/* Return the number of times in the histogram that are at most `ms`, which is a bound of its buckets. */
+static apr_uint64_t count_until(const apr_uint64_t *latency, double ms)
 {
     apr_uint64_t n = 0;
     int i;
 
     for (i = 0; i < MIRROR_CELL_BUCKETS - 1 && mirror_cell_latency_ms[i] <= ms; i++) {
-        n += sum->latency[i];
+        n += latency[i];
     }
     return n;
 }
 
-static apr_uint64_t count_all(const mirror_cell_t *sum)
+static apr_uint64_t count_all(const apr_uint64_t *latency)
 {
     apr_uint64_t n = 0;
     int i;
 
     for (i = 0; i < MIRROR_CELL_BUCKETS; i++) {
-        n += sum->latency[i];
+        n += latency[i];
     }
     return n;
 }
 
+/* Print a histogram of one mirror; `us` is the sum of its times. */
+static void put_buckets(request_rec *r, const char *name, const metrics_t *one,
+                        const apr_uint64_t *latency, apr_uint64_t us)
+{
+    const char *bucket = apr_pstrcat(r->pool, name, "_bucket", NULL);
+    apr_uint64_t total = count_all(latency);
+    unsigned n;
+
+    for (n = 0; n < sizeof(buckets) / sizeof(buckets[0]); n++) {
+        put_value(r, bucket, one, "le", buckets[n].le, count_until(latency, buckets[n].ms));
+    }
+    put_value(r, bucket, one, "le", "+Inf", total);
+    ap_rprintf(r, "%s_sum{%s} %" APR_UINT64_T_FMT ".%06d\n", name, one->label, us / 1000000,
+               (int)(us % 1000000));
+    ap_rprintf(r, "%s_count{%s} %" APR_UINT64_T_FMT "\n", name, one->label, total);
+}
+
 static void put_histogram(request_rec *r, const metrics_t *all, int count)
 {
-    static const char name[] = "proxy_mirror_duration_seconds",
-                      bucket[] = "proxy_mirror_duration_seconds_bucket";
-    unsigned n;
+    static const char name[] = "proxy_mirror_duration_seconds";
     int i;
 
     put_head(r, name, "histogram",
              "Time from the connection to the end of the response, for mirrored copies.");
     for (i = 0; i < count; i++) {
-        const mirror_cell_t *sum = &all[i].totals.sum;
-        apr_uint64_t total = count_all(sum);
+        put_buckets(r, name, &all[i], all[i].totals.sum.latency, all[i].totals.sum.latency_us);
+    }
+}
 
-        for (n = 0; n < sizeof(buckets) / sizeof(buckets[0]); n++) {
-            put_value(r, bucket, &all[i], "le", buckets[n].le, count_until(sum, buckets[n].ms));
+/* ---- comparison: only of mirrors whose responses were compared ---- */
+
+static void put_comparisons(request_rec *r, const metrics_t *all, int count)
+{
+    static const char compared[] = "proxy_mirror_comparisons_total",
+                      skipped[] = "proxy_mirror_comparisons_skipped_total";
+    int i, n;
+
+    put_head(r, compared, "counter", "Compared pairs of responses, by their verdict.");
+    for (i = 0; i < count; i++) {
+        for (n = 0; all[i].compares && n < MIRROR_VERDICT_COUNT; n++) {
+            put_value(r, compared, &all[i], "verdict", mirror_verdict_name((mirror_verdict_e)n),
+                      all[i].findings.verdicts[n]);
         }
-        put_value(r, bucket, &all[i], "le", "+Inf", total);
-        ap_rprintf(r, "%s_sum{%s} %" APR_UINT64_T_FMT ".%06d\n", name, all[i].label,
-                   sum->latency_us / 1000000, (int)(sum->latency_us % 1000000));
-        ap_rprintf(r, "%s_count{%s} %" APR_UINT64_T_FMT "\n", name, all[i].label, total);
+    }
+    put_head(r, skipped, "counter", "Pairs of responses that were not compared, by the reason.");
+    for (i = 0; i < count; i++) {
+        for (n = 0; all[i].compares && n < MIRROR_SKIP_COUNT; n++) {
+            put_value(r, skipped, &all[i], "reason", mirror_skip_name((mirror_skip_e)n),
+                      all[i].findings.skips[n]);
+        }
+    }
+}
+
+/* Only those that there were: most parts have few kinds. */
+static void put_differences(request_rec *r, const metrics_t *all, int count)
+{
+    static const char name[] = "proxy_mirror_differences_total";
+    int i, part, kind;
+
+    put_head(r, name, "counter", "Responses that differ, by part and kind of the difference.");
+    for (i = 0; i < count; i++) {
+        for (part = 0; all[i].compares && part < MIRROR_PART_COUNT; part++) {
+            for (kind = 0; kind < MIRROR_KIND_COUNT; kind++) {
+                apr_uint64_t n = all[i].findings.kinds[part][kind];
+
+                if (n > 0) {
+                    ap_rprintf(r, "%s{%s,part=\"%s\",kind=\"%s\"} %" APR_UINT64_T_FMT "\n", name,
+                               all[i].label, mirror_part_name((mirror_part_e)part),
+                               mirror_kind_name((mirror_kind_e)kind), n);
+                }
+            }
+        }
+    }
+}
+
+static void put_primary(request_rec *r, const metrics_t *all, int count)
+{
+    static const char name[] = "proxy_mirror_primary_duration_seconds";
+    int i;
+
+    put_head(r, name, "histogram",
+             "How long the primary took for a compared request, to the end of its response.");
+    for (i = 0; i < count; i++) {
+        if (all[i].compares) {
+            put_buckets(r, name, &all[i], all[i].findings.primary, all[i].findings.primary_us);
+        }
     }
 }
 
@@ -215,5 +294,8 @@ int mirror_metrics_answer(request_rec *r, const mirror_registry_t *registry)
     put_counters(r, all, registry->mirrors->nelts);
     put_gauges(r, all, registry->mirrors->nelts);
     put_histogram(r, all, registry->mirrors->nelts);
+    put_comparisons(r, all, registry->mirrors->nelts);
+    put_differences(r, all, registry->mirrors->nelts);
+    put_primary(r, all, registry->mirrors->nelts);
     return OK;
 }

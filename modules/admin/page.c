@@ -11,6 +11,7 @@
 #include <http_protocol.h>
 
 #include "admin/page.h"
+#include "admin/page_comparison.h"
 #include "admin/page_mirror.h"
 #include "admin/page_view.h"
 
@@ -25,6 +26,14 @@
 
 static const unsigned char page_css[] = {
 #include "admin/page.css.inc"
+};
+
+static const unsigned char page_comparison_css[] = {
+#include "admin/page_comparison.css.inc"
+};
+
+static const unsigned char page_comparison_js[] = {
+#include "admin/page_comparison.js.inc"
 };
 
 static const unsigned char page_js[] = {
@@ -46,6 +55,10 @@ static const struct {
     apr_size_t len;
 } files[] = {
     { "/page.css", "text/css; charset=utf-8", page_css, sizeof(page_css) },
+    { "/page_comparison.css", "text/css; charset=utf-8", page_comparison_css,
+      sizeof(page_comparison_css) },
+    { "/page_comparison.js", "text/javascript; charset=utf-8", page_comparison_js,
+      sizeof(page_comparison_js) },
     { "/page.js", "text/javascript; charset=utf-8", page_js, sizeof(page_js) },
     { "/page_chart.js", "text/javascript; charset=utf-8", page_chart_js, sizeof(page_chart_js) },
     { "/page.svg", "image/svg+xml", page_svg, sizeof(page_svg) },
@@ -105,12 +118,15 @@ static void put_head(request_rec *r, const mirror_page_visit_t *visit, const cha
               "<meta name=\"color-scheme\" content=\"light dark\">\n<title>Mirrors of ",
               host, "</title>\n<link rel=\"icon\" href=\"", location,
               "/page.svg\">\n<link rel=\"stylesheet\" href=\"", location,
-              "/page.css\">\n<script src=\"", location,
+              "/page.css\">\n<link rel=\"stylesheet\" href=\"", location,
+              "/page_comparison.css\">\n<script src=\"", location,
               "/page_chart.js\" defer></script>\n<script src=\"", location,
+              "/page_comparison.js\" defer></script>\n<script src=\"", location,
               "/page.js\" defer></script>\n</head>\n<body data-location=\"", location,
               "\">\n<header>\n<h1>Mirrors of <span class=\"host\">", host, "</span></h1>\n", NULL);
-    ap_rputs("<p>This server sends copies of requests to the mirrors below and discards their "
-             "responses. Clients never wait for a mirror.</p>\n<p class=\"pulse\"><noscript>The "
+    ap_rputs("<p>This server sends copies of requests to the mirrors below. Clients receive "
+             "nothing of their responses, and never wait for a mirror.</p>\n<p "
+             "class=\"pulse\"><noscript>The "
              "figures are those of the time when the page was loaded. </noscript><span "
              "id=\"pulse\"></span> <a id=\"reload\" href=\"",
              r);
@@ -207,6 +223,26 @@ static void put_footer(request_rec *r, const mirror_page_visit_t *visit, const c
               NULL);
 }
 
+/* Send only the sections about comparing, each in an article of its mirror. */
+static int send_comparisons(request_rec *r, const mirror_view_t *views, int count,
+                            const mirror_page_visit_t *visit, const char *location)
+{
+    int i;
+
+    ap_rvputs(r,
+              "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
+              "<title>Comparison</title>\n</head>\n<body data-location=\"",
+              location, "\">\n", NULL);
+    for (i = 0; i < count; i++) {
+        ap_rvputs(r, "<article data-mirror=\"", ap_escape_html(r->pool, views[i].mirror->name),
+                  "\">\n", NULL);
+        mirror_page_put_comparison(r, &views[i], visit->nonce, location);
+        ap_rputs("</article>\n", r);
+    }
+    ap_rputs("</body>\n</html>\n", r);
+    return OK;
+}
+
 int mirror_page_send(request_rec *r, const mirror_registry_t *registry,
                      const mirror_page_visit_t *visit)
 {
@@ -221,6 +257,9 @@ int mirror_page_send(request_rec *r, const mirror_registry_t *registry,
                          NULL, r->pool);
     }
     set_headers(r, "text/html; charset=utf-8");
+    if (!visit->failed && r->args && !strcmp(r->args, "comparison")) {
+        return send_comparisons(r, views, count, visit, location);
+    }
     put_head(r, visit, location);
     put_textures(r);
     ap_rputs("<main>\n", r);

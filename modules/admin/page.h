@@ -27,7 +27,7 @@ typedef struct mirror_page_visit_t {
 
 /* ---- request threads ---- */
 
-/* Send the page. */
+/* Send the page; with the query "comparison" only its sections about comparing. */
 int mirror_page_send(request_rec *r, const mirror_registry_t *registry,
                      const mirror_page_visit_t *visit);
 

@@ -4,7 +4,7 @@
  *
  * Each second it asks for the JSON of all mirrors, writes the figures where the server has written them before
  * (data-field), shows the words that fit (data-when), and has page_chart.js draw a chart. Forms are posted as they would be
- * without it, but the page stays. Nothing is ever written as HTML.
+ * without it, but the page stays. Nothing is ever written as HTML. What comparing has found is in page_comparison.js.
  */
 "use strict";
 
@@ -204,6 +204,7 @@ class News {
 /* ---- asking ---- */
 
 const mirrors = new Map();
+const comparisons = new Comparisons(location_path);
 const news = new News(document.getElementById("news"));
 let answered = null; // when it last did
 
@@ -271,7 +272,9 @@ function update(list) {
 
 async function ask() {
     try {
-        update(await get_mirrors());
+        const list = await get_mirrors();
+        update(list);
+        await comparisons.refresh(list);
     } catch (error) {
         const why = error.name === "AbortError" || error instanceof TypeError ? "no response" : error.message;
         pulse.parentNode.classList.add("bad");
@@ -311,6 +314,7 @@ async function post(form, button) {
 }
 
 async function change(form, button) {
+    const label = button.textContent;
     const said = form.closest("section").querySelector("[role=status]");
     button.disabled = true;
     write(said, "");
@@ -323,9 +327,13 @@ async function change(form, button) {
         }
         await ask();
     }
-    write(said, error === null ? `${button.textContent}: done, now in effect.` : `${button.textContent}: ${error}`);
+    write(said, error === null ? `${label}: done, now in effect.` : `${label}: ${error}`);
+    if (error !== null) {
+        said.scrollIntoView({ block: "nearest" });
+    }
     if (!button.offsetParent) { // it has gone, as another fits now; stay near for the keyboard
-        form.parentNode.querySelector("form:not([hidden]) button").focus();
+        const near = form.isConnected ? form.parentNode : said.closest("section");
+        near.querySelector("form:not([hidden]) button, summary")?.focus();
     }
 }
 

@@ -5,8 +5,10 @@
 #include <string.h>
 
 #include <apr_strings.h>
+#include <httpd.h>
 
 #include "admin/page_view.h"
+#include "base/utf8.h"
 
 /* ---- words ---- */
 
@@ -100,6 +102,68 @@ apr_uint64_t mirror_page_lost(const mirror_view_t *view)
     return lost;
 }
 
+/* ---- texts of others ---- */
+
+/* Characters that are invisible, or change how others are shown. */
+static int is_inert(apr_uint32_t c)
+{
+    static const struct {
+        apr_uint32_t first, last;
+    } ranges[] = {
+        { 0x00, 0x1f },     { 0x7f, 0x9f },     { 0xad, 0xad },        { 0x61c, 0x61c },
+        { 0x180e, 0x180e }, { 0x200b, 0x200f }, { 0x2028, 0x202e },    { 0x2060, 0x206f },
+        { 0xfeff, 0xfeff }, { 0xfff9, 0xffff }, { 0xe0000, 0x10ffff },
+    };
+    apr_size_t i;
+
+    for (i = 0; i < sizeof(ranges) / sizeof(*ranges); i++) {
+        if (c >= ranges[i].first && c <= ranges[i].last) {
+            return 0;
+        }
+    }
+    return 1;
+}
+
+static apr_uint32_t decode(const unsigned char *s, apr_size_t len)
+{
+    static const unsigned char first[] = { 0, 0x7f, 0x1f, 0x0f, 0x07 };
+    apr_uint32_t c = s[0] & first[len];
+    apr_size_t i;
+
+    for (i = 1; i < len; i++) {
+        c = c << 6 | (s[i] & 0x3f);
+    }
+    return c;
+}
+
+const char *mirror_page_text(apr_pool_t *p, const char *text)
+{
+    const unsigned char *s = (const unsigned char *)text;
+    apr_size_t left = strlen(text), len;
+    char *inert = apr_palloc(p, 10 * left + 1), *to = inert;
+
+    for (; left > 0; s += len, left -= len) {
+        apr_uint32_t c;
+
+        len = mirror_utf8_length(s, left);
+        c = len ? decode(s, len) : 0xfffd;
+        if (len == 0) {
+            len = 1;
+            memcpy(to, "\xef\xbf\xbd", 3);
+            to += 3;
+        }
+        else if (is_inert(c)) {
+            memcpy(to, s, len);
+            to += len;
+        }
+        else {
+            to += apr_snprintf(to, 10, "\\u%04x", c);
+        }
+    }
+    *to = '\0';
+    return ap_escape_html(p, inert);
+}
+
 /* ---- figures ---- */
 
 const char *mirror_page_count(apr_pool_t *p, apr_uint64_t n)
@@ -118,6 +182,19 @@ const char *mirror_page_count(apr_pool_t *p, apr_uint64_t n)
     }
     *out = '\0';
     return text;
+}
+
+const char *mirror_page_share(apr_pool_t *p, apr_uint64_t n, apr_uint64_t all)
+{
+    int tenths = n >= all ? 1000 : (int)((double)n * 1000 / (double)all);
+
+    if (n < all && tenths > 999) {
+        tenths = 999;
+    }
+    if (n > 0 && tenths == 0) {
+        return "under 0.1%";
+    }
+    return apr_psprintf(p, tenths % 10 ? "%d.%d%%" : "%d%%", tenths / 10, tenths % 10);
 }
 
 const char *mirror_page_ms(apr_pool_t *p, double ms)

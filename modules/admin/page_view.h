@@ -38,6 +38,13 @@ extern const mirror_page_state_t mirror_page_states[MIRROR_VIEW_STATES];
 /* Return the number of lost copies. */
 apr_uint64_t mirror_page_lost(const mirror_view_t *view);
 
+/* Return a text of anybody for HTML, in `p`: escaped, and characters that are invisible or change how
+ * others are shown in hexadecimal digits. */
+const char *mirror_page_text(apr_pool_t *p, const char *text);
+
+/* Return "98.7%", in `p`: the share of `n` in `all`, rounded down, so only all of them are 100%. */
+const char *mirror_page_share(apr_pool_t *p, apr_uint64_t n, apr_uint64_t all);
+
 /* Format for display, in `p`: a number with commas, "12,345"; milliseconds, "0.42 ms", a dash if
  * negative; bytes, "1.5 MB"; billionths as a percentage, "12.5%"; a time in UTC,
  * "2026-01-31T12:00:00Z". */

@@ -49,7 +49,10 @@ static const char *refuse_name(const char *text);
 
 static const char *const path_words[] = { "replace", "prefix", NULL }; /* mirror_path_e */
 static const char *const host_words[] = { "preserve", "target", NULL };
-static const char *const uri_words[] = { "client", "backend", NULL };    /* mirror_uri_e */
+static const char *const uri_words[] = { "client", "backend", NULL };          /* mirror_uri_e */
+static const char *const part_words[] = { "status", "headers", "body", NULL }; /* mirror_part_e */
+static const char *const role_words[] = { "mirror", "reference", NULL };       /* mirror_role_e */
+static const char *const array_words[] = { "ordered", "unordered", NULL };
 static const char *const when_words[] = { "response", "request", NULL }; /* mirror_when_e */
 /* mirror_fallback_e */
 static const char *const fallback_words[] = { "local", "mirror", "drop", NULL };
@@ -60,8 +63,11 @@ static const char *const fallback_words[] = { "local", "mirror", "drop", NULL };
 #define HOST_HEADER                                                                                \
     RULE(host, 0, 0, "must be preserve, target, or a host name or address with an optional port",  \
          host_words, NULL)
-#define LIMITED "enable_limit_count=true"
-#define REMOTE  "policy=redis|redis-cluster"
+#define SET(words, text) RULE(set, 0, 0, "must be " text, words, NULL)
+#define TEXTS(max, text) RULE(texts, 0, max, "must be " text, NULL, NULL)
+#define COMPARED         "compare"
+#define LIMITED          "enable_limit_count=true"
+#define REMOTE           "policy=redis|redis-cluster"
 
 const mirror_attribute_t mirror_attributes[] = {
     { "host", FIELD(target), TARGET, NULL, MIRROR_ATTRIBUTE_NO_WORD | MIRROR_ATTRIBUTE_NO_DEFAULT,
@@ -131,6 +137,26 @@ const mirror_attribute_t mirror_attributes[] = {
     { "redis_cluster_name", FIELD(redis_cluster_name),
       STRING(1, 255, NULL, "must be a name of 1 to 255 characters"), NULL, 0,
       "policy=redis-cluster" },
+    { "compare", FIELD(compare), SET(part_words, "off, all, or a list of status, headers and body"),
+      "off", 0, NULL },
+    { "compare_ratio", FIELD(compare_ratio), RATIO, "1", 0, COMPARED },
+    { "compare_max_body", FIELD(compare_max_body), SIZE(16 * 1024 * 1024, "at most 16M"), "256K", 0,
+      COMPARED },
+    { "compare_timeout", FIELD(compare_timeout),
+      RULE(time, APR_USEC_PER_SEC, 600 * (apr_int64_t)APR_USEC_PER_SEC,
+           "must be a time such as 30s, from 1s to 10min", NULL, NULL),
+      "30s", 0, COMPARED },
+    { "compare_group", FIELD(compare_group), EXPR("a string expression"), NULL, 0, COMPARED },
+    { "compare_arrays", FIELD(compare_arrays), CHOICE(array_words, "ordered or unordered"),
+      "ordered", 0, COMPARED },
+    { "compare_examples", FIELD(compare_examples), NUMBER(0, 10, "0 to 10"), "3", 0, COMPARED },
+    { "role", FIELD(role), CHOICE(role_words, "mirror or reference"), "mirror", 0, NULL },
+    { "compare_reference", FIELD(compare_reference),
+      STRING(1, 64, refuse_name, "must be the name of a mirror with role=reference"), NULL, 0,
+      COMPARED },
+    { "compare_rules", FIELD(compare_rules),
+      TEXTS(256, "at most 256 rules such as \"body/now ignore\" in a JSON array"), NULL, 0,
+      COMPARED },
     { NULL, 0, { NULL, 0, 0, NULL, NULL, NULL }, NULL, 0, NULL }
 };
 

@@ -88,9 +88,11 @@ static const struct ap_logconf silence = { NULL, -1 };
 
 static void tell(request_rec *r, mirror_lane_t *lane, mirror_expr_e which, const char *why)
 {
-    static const char *const names[] = { "expr", "sample_key", "ProxyMirrorHeader" };
+    static const char *const names[] = { "expr", "sample_key", "ProxyMirrorHeader",
+                                         "compare_group" };
     static const char *const results[] = { "the request is not copied", "the request is not copied",
-                                           "the header is not changed" };
+                                           "the header is not changed",
+                                           "the group is that of method and path" };
 
     if (apr_atomic_xchg32(&lane->told[which], 1) == 0) {
         ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, r,

@@ -55,8 +55,9 @@ static const char *bool_print(const void *variable, const mirror_value_rule_t *r
     return *(const int *)variable ? "true" : "false";
 }
 
-static void bool_print_json(yajl_gen json, const void *variable)
+static void bool_print_json(yajl_gen json, const void *variable, const mirror_value_rule_t *rule)
 {
+    (void)rule;
     yajl_gen_bool(json, *(const int *)variable);
 }
 
@@ -304,7 +305,7 @@ void mirror_value_to_json(yajl_gen json, const void *variable, const mirror_valu
                           apr_pool_t *pool)
 {
     if (rule->type->print_json) {
-        rule->type->print_json(json, variable);
+        rule->type->print_json(json, variable, rule);
     }
     else {
         const char *text = rule->type->print(variable, rule, pool);

@@ -42,7 +42,7 @@ struct mirror_value_type_t {
                              apr_pool_t *pool);
     /* Return the canonical text; NULL if there is no value. */
     const char *(*print)(const void *variable, const mirror_value_rule_t *rule, apr_pool_t *pool);
-    void (*print_json)(yajl_gen json, const void *variable);
+    void (*print_json)(yajl_gen json, const void *variable, const mirror_value_rule_t *rule);
     /* If read_json and print_json are NULL, the value is a JSON string of the same text. */
     /* returns the part of a rejected text that may be shown; NULL = all */
     const char *(*mask)(const char *text, apr_pool_t *pool);
@@ -59,6 +59,10 @@ struct mirror_value_type_t {
  *     list    apr_array_header_t *  of const char *; words separated by commas; JSON: an array of
  *                                   strings; min and max of the rule bound the number of words,
  *                                   `refuse` checks each word
+ *     set     int                   bit n = word n of the rule; words separated by commas, "all", or
+ *                                   "off"; JSON: an array of strings
+ *     texts   apr_array_header_t *  of const char *, which may contain commas; NULL = no value; a JSON
+ *                                   array of strings, as text too; min, max and `refuse` as for list
  *     secret  const char *          as string, but shown as "***"; in a directive also
  *                                   exec:/path/to/program
  *     ratio   apr_int64_t           billionths; decimals, in a directive also with %
@@ -73,6 +77,8 @@ extern const mirror_value_type_t mirror_value_choice;
 extern const mirror_value_type_t mirror_value_string;
 extern const mirror_value_type_t mirror_value_target;
 extern const mirror_value_type_t mirror_value_list;
+extern const mirror_value_type_t mirror_value_set;
+extern const mirror_value_type_t mirror_value_texts;
 extern const mirror_value_type_t mirror_value_secret;
 extern const mirror_value_type_t mirror_value_ratio;
 extern const mirror_value_type_t mirror_value_host;

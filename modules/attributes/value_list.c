@@ -82,11 +82,12 @@ static const char *list_print(const void *variable, const mirror_value_rule_t *r
     return list ? apr_array_pstrcat(pool, list, ',') : NULL;
 }
 
-static void list_print_json(yajl_gen json, const void *variable)
+static void list_print_json(yajl_gen json, const void *variable, const mirror_value_rule_t *rule)
 {
     const apr_array_header_t *list = *(apr_array_header_t *const *)variable;
     int i;
 
+    (void)rule;
     yajl_gen_array_open(json);
     for (i = 0; i < list->nelts; i++) {
         const char *word = APR_ARRAY_IDX(list, i, const char *);

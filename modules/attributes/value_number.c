@@ -70,8 +70,9 @@ static const char *number_print(const void *variable, const mirror_value_rule_t 
     return apr_psprintf(pool, "%" APR_INT64_T_FMT, *(const apr_int64_t *)variable);
 }
 
-static void number_print_json(yajl_gen json, const void *variable)
+static void number_print_json(yajl_gen json, const void *variable, const mirror_value_rule_t *rule)
 {
+    (void)rule;
     yajl_gen_integer(json, *(const apr_int64_t *)variable);
 }
 

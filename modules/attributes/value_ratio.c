@@ -146,10 +146,11 @@ static const char *ratio_print(const void *variable, const mirror_value_rule_t *
     return apr_pstrdup(pool, print(text, sizeof(text), *(const apr_int64_t *)variable));
 }
 
-static void ratio_print_json(yajl_gen json, const void *variable)
+static void ratio_print_json(yajl_gen json, const void *variable, const mirror_value_rule_t *rule)
 {
     char text[24];
 
+    (void)rule;
     print(text, sizeof(text), *(const apr_int64_t *)variable);
     yajl_gen_number(json, text, strlen(text));
 }

@@ -28,8 +28,10 @@
 
 #include "base/clock.h"
 #include "base/filter.h"
+#include "capture/candidates.h"
 #include "capture/choose.h"
 #include "capture/entries.h"
+#include "capture/primary.h"
 #include "copy/log.h"
 #include "settings/scope.h"
 #include "settings/settings.h"
@@ -279,31 +281,6 @@ static apr_status_t output_filter(ap_filter_t *f, apr_bucket_brigade *bb)
 
 /* ---- the decision ---- */
 
-/* Return the lane of the mirror; NULL = it has no cell, so it is off and gets no requests. */
-static mirror_lane_t *lane_of(mirror_child_t *child, const apr_array_header_t *mirrors, int i)
-{
-    mirror_lane_t *lane = &child->lanes[APR_ARRAY_IDX(mirrors, i, const mirror_t *)->index];
-
-    return lane->cell ? lane : NULL;
-}
-
-/* Acquire references to the settings in force of all mirrors. Returns the maximum number of
- * copies. */
-static apr_size_t acquire_settings(const mirror_settings_t **settings, mirror_child_t *child,
-                                   const apr_array_header_t *mirrors)
-{
-    apr_size_t count = 0;
-    int i;
-
-    for (i = 0; i < mirrors->nelts; i++) {
-        mirror_lane_t *lane = lane_of(child, mirrors, i);
-
-        settings[i] = lane ? mirror_settings_acquire(lane) : NULL;
-        count += lane ? (apr_size_t)settings[i]->copies : 0;
-    }
-    return count;
-}
-
 /* Put the filters that are still needed, and not there, on the way of `r`. */
 static void add_filters(capture_t *capture, request_rec *r)
 {
@@ -321,11 +298,13 @@ static void add_filters(capture_t *capture, request_rec *r)
     if (capture->entries.live && !find_filter(r->output_filters, filters.response)) {
         ap_add_output_filter_handle(filters.response, capture, r, r->connection);
     }
+    mirror_primary_add(&capture->entries, r);
 }
 
 /* A cleanup: the pool of a request without log_transaction is destroyed. */
 static apr_status_t abandon(void *data)
 {
+    mirror_primary_abandon(&((capture_t *)data)->entries);
     mirror_entries_abandon(&((capture_t *)data)->entries);
     return APR_SUCCESS;
 }
@@ -347,16 +326,14 @@ static void decide(request_rec *r, request_rec *first, const mirror_scope_t *sco
     const mirror_registry_t *registry = mirror_scope_registry(r->server);
     mirror_child_t *child = registry->child;
     mirror_choice_t choice = { 0 };
-    const mirror_settings_t **settings;
+    mirror_candidates_t candidates;
     capture_t *capture;
     apr_size_t count;
-    int i;
 
     if (!child || apr_atomic_read32(&child->closed)) {
         return;
     }
-    settings = apr_palloc(r->pool, (apr_size_t)mirrors->nelts * sizeof(*settings));
-    count = acquire_settings(settings, child, mirrors);
+    count = mirror_candidates_acquire(&candidates, child, mirrors, r->pool);
     if (!count) {
         return;
     }
@@ -364,6 +341,7 @@ static void decide(request_rec *r, request_rec *first, const mirror_scope_t *sco
     choice.first = first;
     choice.id = registry->id;
     choice.edits = mirror_scope_headers(scope);
+    choice.rules = mirror_scope_rules(scope);
     choice.subject.log = mirror_log_if_open(mirror_scope_log(r->server));
     capture = apr_pcalloc(r->pool, sizeof(*capture) + count * sizeof(*capture->entries.list));
     capture->entries.list = (mirror_entry_t *)(capture + 1);
@@ -371,12 +349,7 @@ static void decide(request_rec *r, request_rec *first, const mirror_scope_t *sco
     capture->entries.request_time =
         choice.subject.log ? mirror_clock_from_wall(first->request_time) : 0;
     make_note(first)->capture = capture;
-    for (i = 0; i < mirrors->nelts; i++) {
-        if (settings[i]) {
-            mirror_entries_see(&capture->entries, &choice, lane_of(child, mirrors, i), settings[i]);
-            mirror_settings_drop(settings[i]);
-        }
-    }
+    mirror_candidates_see(&candidates, &capture->entries, &choice);
     if (capture->entries.live) {
         capture->entries.length = choice.head->chunked ? -1 : choice.head->content_length;
         capture->entries.bodiless = is_bodiless(first, choice.head);
@@ -464,6 +437,7 @@ static int log_transaction(request_rec *r)
     if (has_bypassed(capture, last)) {
         mirror_entries_answered(&capture->entries, last->status);
     }
+    mirror_primary_last_call(&capture->entries, last);
     mirror_entries_last_call(&capture->entries);
     outcomes = mirror_entries_outcomes(&capture->entries, r->pool);
     apr_table_setn(r->subprocess_env, "PROXY_MIRROR", outcomes);
@@ -484,6 +458,7 @@ void mirror_capture_register_hooks(apr_pool_t *p)
         mirror_filter_output("proxy_mirror_nothing", swallow, AP_FTYPE_RESOURCE - 1, p);
     filters.response =
         mirror_filter_output("proxy_mirror_response", output_filter, AP_FTYPE_PROTOCOL, p);
+    mirror_primary_register(p);
     ap_hook_post_read_request(post_read_request, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_type_checker(type_checker, NULL, NULL, APR_HOOK_REALLY_FIRST);
     ap_hook_handler(handler, NULL, before_cache, APR_HOOK_REALLY_FIRST);

@@ -160,3 +160,22 @@ mirror_outcome_e mirror_choose(mirror_choice_t *choice, mirror_lane_t *lane,
     }
     return choose_body(choice, settings);
 }
+
+int mirror_choose_compares(mirror_choice_t *choice, mirror_lane_t *lane,
+                           const mirror_settings_t *settings)
+{
+    const mirror_rules_t *rules = settings->rules;
+    apr_int64_t ratio = settings->compare_ratio;
+    const char *key;
+
+    if (ratio >= MIRROR_RATIO_ALL) {
+        return 1;
+    }
+    if (!rules || !rules->sample_key) {
+        return mirror_sample_random(&lane->child->sample, ratio);
+    }
+    key =
+        mirror_expr_string(choice->r, rules->sample_key, NULL, NULL, lane, MIRROR_EXPR_SAMPLE_KEY);
+    /* whole millionths, so that the product fits */
+    return key && mirror_sample_key(key, settings->sample_ratio / 1000 * (ratio / 1000) / 1000);
+}

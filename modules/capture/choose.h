@@ -42,6 +42,8 @@ typedef struct mirror_choice_t {
     /* the client's request: r, or the request that was internally redirected to r */
     const request_rec *first;
     const char *id; /* id of this server, for loop detection */
+    /* of mirror_compare_rule_t *, settings/compare_rule.h; NULL = none */
+    const apr_array_header_t *rules;
     /* of mirror_header_edit_t *, capture/header_edit.h; NULL = none */
     const apr_array_header_t *edits;
     mirror_method_t method;         /* the client's; read on demand */
@@ -62,5 +64,10 @@ int mirror_choose_sees(const request_rec *r);
  * choice->head read, or the outcome, which is not counted here. */
 mirror_outcome_e mirror_choose(mirror_choice_t *choice, mirror_lane_t *lane,
                                const mirror_settings_t *settings);
+
+/* Return whether the response to this copied request is compared: compare_ratio of the sample, by
+ * the same key. */
+int mirror_choose_compares(mirror_choice_t *choice, mirror_lane_t *lane,
+                           const mirror_settings_t *settings);
 
 #endif

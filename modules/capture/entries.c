@@ -6,6 +6,7 @@
 #include <apr_strings.h>
 #include <httpd.h>
 
+#include "attributes/expr.h"
 #include "base/clock.h"
 #include "capture/entries.h"
 #include "copy/log.h"
@@ -148,6 +149,14 @@ void mirror_entries_body_append(mirror_entries_t *entries, const char *data, apr
 
 /* ---- the log ---- */
 
+/* The id of mod_unique_id, as in the access log, or else the client's. NULL = none. */
+static const char *request_id_of(const mirror_choice_t *choice)
+{
+    const char *id = apr_table_get(choice->r->subprocess_env, "UNIQUE_ID");
+
+    return id ? id : apr_table_get(choice->r->headers_in, "X-Request-Id");
+}
+
 /* Return the log data of the request, read on demand. The id is mod_unique_id's, as in the access
  * log, or else the client's. */
 static const mirror_log_subject_t *subject_of(mirror_choice_t *choice)
@@ -159,12 +168,44 @@ static const mirror_log_subject_t *subject_of(mirror_choice_t *choice)
         subject->method = choice->method.name;
         subject->method_len = choice->method.len;
         subject->uri = choice->first->unparsed_uri ? choice->first->unparsed_uri : "";
-        subject->request_id = apr_table_get(choice->r->subprocess_env, "UNIQUE_ID");
-        if (!subject->request_id) {
-            subject->request_id = apr_table_get(choice->r->headers_in, "X-Request-Id");
-        }
+        subject->request_id = request_id_of(choice);
     }
     return subject;
+}
+
+/* ---- pairs to compare ---- */
+
+static void pair_up(mirror_entries_t *entries, mirror_entry_t *entry, mirror_choice_t *choice,
+                    mirror_lane_t *lane, const mirror_settings_t *settings)
+{
+    const mirror_rules_t *rules = settings->rules;
+    const request_rec *first = choice->first;
+    mirror_pair_subject_t subject = { 0 };
+
+    if (!mirror_choose_compares(choice, lane, settings)) {
+        return;
+    }
+    if (rules && rules->compare_group) {
+        subject.group = mirror_expr_string(choice->r, rules->compare_group, NULL, NULL, lane,
+                                           MIRROR_EXPR_COMPARE_GROUP);
+    }
+    subject.method = choice->method.name;
+    subject.method_len = choice->method.len;
+    subject.path = first->parsed_uri.path ? first->parsed_uri.path : first->uri;
+    subject.request_id = request_id_of(choice);
+    subject.time = first->request_time;
+    subject.rules = choice->rules;
+    entry->pair = mirror_pair_create(lane, settings, &subject);
+    if (entry->pair) {
+        entry->copy->pair = entry->pair;
+        entry->copy->answer = &entry->pair->mirror;
+        entry->copy->pair_end = mirror_pair_end_mirror;
+        entries->pairs++;
+        entries->primary_skip = MIRROR_SKIP_NONE;
+        if (entries->primary_max < settings->compare_max_body) {
+            entries->primary_max = settings->compare_max_body;
+        }
+    }
 }
 
 /* ---- the decision ---- */
@@ -188,6 +229,9 @@ static void begin(mirror_entries_t *entries, mirror_entry_t *entry, mirror_choic
     if (choice->subject.log) {
         mirror_copy_log(entry->copy, mirror_log_line_create(subject_of(choice), lane->mirror->name),
                         choice->subject.log);
+    }
+    if (settings->compare && !entry->further && settings->role == MIRROR_ROLE_MIRROR) {
+        pair_up(entries, entry, choice, lane, settings);
     }
     mirror_head_write(entry->copy, choice->head, shape);
     entries->live++;
@@ -223,6 +267,35 @@ void mirror_entries_see(mirror_entries_t *entries, mirror_choice_t *choice, mirr
                 mirror_log_refused(lane, subject_of(choice), outcome);
             }
         }
+    }
+}
+
+void mirror_entries_refer(mirror_entries_t *entries, const mirror_entry_t *of,
+                          mirror_choice_t *choice, mirror_lane_t *lane,
+                          const mirror_settings_t *settings)
+{
+    mirror_outcome_e outcome = mirror_choose(choice, lane, settings);
+    mirror_entry_t *entry = &entries->list[entries->count++];
+    mirror_shape_t shape;
+
+    mirror_pair_refer(of->pair);
+    apr_atomic_inc64(&lane->cell->seen);
+    entry->outcome = outcome;
+    if (outcome == MIRROR_OUTCOME_NONE) {
+        mirror_shape_make(&shape, &choice->targets, &choice->method, settings, choice->r,
+                          choice->first);
+        begin(entries, entry, choice, &shape, lane, settings);
+    }
+    else {
+        apr_atomic_inc64(&lane->cell->outcomes[outcome]);
+    }
+    if (entry->copy) {
+        entry->copy->pair = of->pair;
+        entry->copy->answer = &of->pair->reference;
+        entry->copy->pair_end = mirror_pair_end_reference;
+    }
+    else {
+        mirror_pair_end_reference(of->pair, entry->outcome, NULL);
     }
 }
 

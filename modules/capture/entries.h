@@ -11,12 +11,14 @@
 #define MIRROR_CAPTURE_ENTRIES_H
 
 #include "capture/choose.h"
+#include "compare/pair.h"
 #include "copy/copy.h"
 
 /* One copy of a request to one mirror. */
 typedef struct mirror_entry_t {
     mirror_copy_t *copy;      /* atomic; set to NULL before the copy is pushed or ended */
     mirror_outcome_e outcome; /* MIRROR_OUTCOME_NONE = captured */
+    mirror_pair_t *pair;      /* atomic; set to NULL before the primary's half is ended */
     unsigned waits : 1;       /* waits for (more of) the body */
     unsigned further : 1;     /* a further copy for the mirror of the previous entry */
 } mirror_entry_t;
@@ -30,7 +32,14 @@ typedef struct mirror_entries_t {
     apr_interval_time_t took; /* time until the response began, if it is logged */
     apr_time_t request_time;  /* mirror_clock_now() of the request; 0 = no log */
     int live;                 /* entries with a copy */
-    int waiting;              /* entries that wait for the body */
+    /* the primary's response, for pairs; see capture/primary.c */
+    int pairs;          /* entries whose pair waits for it */
+    int primary_status; /* status from the handler; 0 = nothing was received */
+    int primary_over;   /* 1 if no more of it is needed */
+    mirror_skip_e primary_skip;
+    apr_off_t primary_bytes; /* received bytes of its body */
+    apr_off_t primary_max;   /* largest compare_max_body of the pairs, bytes */
+    int waiting;             /* entries that wait for the body */
     int count;
     int room; /* capacity of `list` */
     mirror_entry_t *list;
@@ -42,6 +51,11 @@ typedef struct mirror_entries_t {
  * admitted separately. The lane has a cell. */
 void mirror_entries_see(mirror_entries_t *entries, mirror_choice_t *choice, mirror_lane_t *lane,
                         const mirror_settings_t *settings);
+
+/* Add an entry for a copy to a reference, for the pair of `entry`, which then has a third half. */
+void mirror_entries_refer(mirror_entries_t *entries, const mirror_entry_t *entry,
+                          mirror_choice_t *choice, mirror_lane_t *lane,
+                          const mirror_settings_t *settings);
 
 /* Append bytes of the body; complete it; or mark it as broken, so that it will never be
  * complete. */

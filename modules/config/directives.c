@@ -29,6 +29,8 @@
 #include "config/secret.h"
 #include "config/section.h"
 #include "copy/log.h"
+#include "settings/compare_rule.h"
+#include "settings/peer.h"
 #include "settings/rules.h"
 #include "settings/scope.h"
 #include "settings/settings.h"
@@ -51,6 +53,7 @@ static config_line_t *add_line(cmd_parms *cmd, mirror_scope_t *dir)
 
     line->server = cmd->server;
     line->mirror.scope = mirror_section_describe(cmd->directive->parent, cmd->pool);
+    line->mirror.section = *line->mirror.scope ? dir : NULL;
     line->mirror.file = apr_pstrdup(cmd->pool, cmd->directive->filename);
     line->mirror.line = cmd->directive->line_num;
     line->mirror.index = registry->mirrors->nelts;
@@ -184,6 +187,28 @@ static const char *set_header(cmd_parms *cmd, void *config, const char *args)
     return NULL;
 }
 
+/* ---- ProxyMirrorCompare ---- */
+
+static const char *set_compare(cmd_parms *cmd, void *config, const char *args)
+{
+    mirror_scope_t *dir = config;
+    mirror_compare_rule_t *rule;
+    const char *wrong = ap_check_cmd_context(cmd, NOT_IN_LIMIT | NOT_IN_HTACCESS);
+
+    if (wrong) {
+        return wrong;
+    }
+    wrong = mirror_compare_rule_parse(&rule, args, cmd->pool);
+    if (wrong) {
+        return complain(cmd, wrong);
+    }
+    if (!dir->rules) {
+        dir->rules = apr_array_make(cmd->pool, 2, sizeof(mirror_compare_rule_t *));
+    }
+    APR_ARRAY_PUSH(dir->rules, mirror_compare_rule_t *) = rule;
+    return NULL;
+}
+
 const command_rec mirror_directives_commands[] = {
     AP_INIT_RAW_ARGS(
         "ProxyMirror", set_mirror, NULL, RSRC_CONF | ACCESS_CONF,
@@ -191,10 +216,17 @@ const command_rec mirror_directives_commands[] = {
     AP_INIT_RAW_ARGS(
         "ProxyMirrorHeader", set_header, NULL, RSRC_CONF | ACCESS_CONF,
         "set|append|merge|add|unset|edit|edit* header [regex] [value]: changes a header of copies"),
+    AP_INIT_RAW_ARGS(
+        "ProxyMirrorCompare", set_compare, NULL, RSRC_CONF | ACCESS_CONF,
+        "status|header/name|body[/pointer] ignore|presence|match|mask|within|unordered|"
+        "key|compare|secret [value]: how a field of responses is compared"),
     AP_INIT_RAW_ARGS("ProxyMirrorDefaults", set_defaults, NULL, RSRC_CONF,
                      "attribute=value ...: defaults for the mirrors of this server"),
     AP_INIT_TAKE1("ProxyMirrorMemory", mirror_registry_set, NULL, RSRC_CONF,
                   "Maximum memory for copies in one child process, 1M to 1024G (default 64M)"),
+    AP_INIT_TAKE1("ProxyMirrorCompareMemory", mirror_registry_set, NULL, RSRC_CONF,
+                  "Maximum memory for responses to compare in one child process, 1M to 1024G "
+                  "(default 32M)"),
     AP_INIT_TAKE12("ProxyMirrorSpool", mirror_registry_spool, NULL, RSRC_CONF,
                    "Folder for pending bodies over 64 KiB, and their maximum total size (default "
                    "the temporary folder)"),
@@ -289,6 +321,24 @@ static int has_needs(const mirror_registry_t *registry, apr_pool_t *plog)
     return ok;
 }
 
+/* Whether each mirror that another one names is there. */
+static int has_peers(const mirror_registry_t *registry, apr_pool_t *plog)
+{
+    int ok = 1, i;
+
+    for (i = 0; i < registry->mirrors->nelts; i++) {
+        const mirror_t *mirror = APR_ARRAY_IDX(registry->mirrors, i, const mirror_t *);
+        const char *wrong = mirror_peer_refuse(registry, mirror, mirror->settings, plog);
+
+        if (wrong) {
+            ap_log_perror(APLOG_MARK, APLOG_STARTUP | APLOG_ERR, 0, plog,
+                          "PM0106: %s:%d: ProxyMirror %s", mirror->file, mirror->line, wrong);
+            ok = 0;
+        }
+    }
+    return ok;
+}
+
 int mirror_directives_check(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, server_rec *s)
 {
     mirror_registry_t *registry = mirror_scope_registry(s);
@@ -300,6 +350,7 @@ int mirror_directives_check(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *pte
                                pconf, plog);
     }
     ok &= mirror_name_resolve(registry->mirrors, pconf, plog);
+    ok &= has_peers(registry, plog);
     mirror_section_check(pconf, plog);
     for (i = 0; i < registry->mirrors->nelts; i++) {
         mirror_limit_settings_identify(APR_ARRAY_IDX(registry->mirrors, i, mirror_t *)->settings);

@@ -92,7 +92,7 @@ void mirror_copy_log(mirror_copy_t *copy, mirror_log_line_t *line, const mirror_
 {
     if (line &&
         !mirror_admit_charge_if(copy->lane, &copy->charged, line->size + MIRROR_BLOCK_COST)) {
-        free(line);
+        mirror_log_line_free(line);
         line = NULL;
     }
     if (!line) {
@@ -315,6 +315,11 @@ void mirror_copy_end(mirror_copy_t *copy, mirror_outcome_e outcome)
     apr_atomic_dec32(&lane->pending);
     if (copy->line) {
         copy->line->bytes = (apr_off_t)copy->head_len + copy->body_len;
+    }
+    if (copy->pair) {
+        copy->pair_end(copy->pair, outcome, copy->line);
+    }
+    else if (copy->line) {
         mirror_log_end(lane->child, copy->line, outcome);
     }
     mirror_settings_drop(copy->settings);

@@ -58,6 +58,11 @@ struct mirror_copy_t {
     apr_off_t body_len;      /* received bytes of the body */
     apr_size_t charged;      /* bytes charged to child->memory */
     mirror_log_line_t *line; /* log line; NULL = none */
+    /* comparison of its response (compare/pair.h), and the function that gets its end and its line;
+     * NULL = none */
+    struct mirror_pair_t *pair;
+    struct mirror_answer_t *answer; /* where its response is kept */
+    void (*pair_end)(struct mirror_pair_t *pair, mirror_outcome_e outcome, mirror_log_line_t *line);
 
     apr_time_t started; /* sender: time of the first assignment to a connection; 0 = none */
     unsigned probe : 1; /* tests a mirror that is down */

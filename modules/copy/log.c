@@ -80,12 +80,12 @@ void mirror_log_end(mirror_child_t *child, mirror_log_line_t *line, mirror_outco
     apr_uint64_t before;
 
     if (!mirror_log_tells(outcome) || apr_atomic_read32(&child->closed)) {
-        free(line);
+        mirror_log_line_free(line);
         return;
     }
     if (is_full(logs)) {
         mirror_log_lost(child, line->log);
-        free(line);
+        mirror_log_line_free(line);
         return;
     }
     line->outcome = outcome;
@@ -154,7 +154,7 @@ static int take_lines(mirror_logs_t *logs)
         next = item->next;
         mirror_log_writer_put(&logs->logs[line->log->index].writer, logs->text, len);
         apr_atomic_sub64(&logs->waiting, line->size);
-        free(line);
+        mirror_log_line_free(line);
     }
     return n;
 }

@@ -14,7 +14,10 @@
 #define REQUEST_ID_MAX 128
 #define URI_MAX        MIRROR_LOG_LINE_MAX
 /* room for everything after the URI: numbers, and an id with each byte escaped */
-#define TAIL_MAX 1280
+#define TAIL_MAX 2560
+/* Bytes of an escaped id, and of escaped texts of differences. */
+#define ESCAPED_ID_MAX     960
+#define ESCAPED_FIELDS_MAX 1024
 
 /* ---- request threads ---- */
 
@@ -37,6 +40,8 @@ mirror_log_line_t *mirror_log_line_create(const mirror_log_subject_t *subject, c
     }
     memset(line, 0, sizeof(*line));
     line->log = subject->log;
+    line->verdict = MIRROR_VERDICT_COUNT;
+    line->skip = MIRROR_SKIP_NONE;
     line->mirror = mirror;
     line->size = size;
     line->time = subject->time;
@@ -49,6 +54,12 @@ mirror_log_line_t *mirror_log_line_create(const mirror_log_subject_t *subject, c
         memcpy(line->text + method_len + uri_len, subject->request_id, request_id_len);
     }
     return line;
+}
+
+void mirror_log_line_free(mirror_log_line_t *line)
+{
+    free(line->fields);
+    free(line);
 }
 
 /* ---- printing ---- */
@@ -126,6 +137,47 @@ static apr_size_t print_answer(char *out, apr_size_t room, int status, apr_inter
                             : apr_snprintf(out, room, "null"));
 }
 
+/* The texts of what differs, with commas, as many of them as have room whole. Returns the length. */
+static apr_size_t print_fields(char *out, const mirror_log_line_t *line)
+{
+    char one[ESCAPED_FIELDS_MAX];
+    apr_size_t n = 0, at = 0, len;
+
+    while (at < line->fields_len) {
+        len = escape(one, sizeof(one), line->fields + at, strlen(line->fields + at));
+        if (n + len + 4 > ESCAPED_FIELDS_MAX) {
+            break;
+        }
+        n += (apr_size_t)apr_snprintf(out + n, ESCAPED_FIELDS_MAX - n, "%s\"%.*s\"", n ? ", " : "",
+                                      (int)len, one);
+        at += strlen(line->fields + at) + 1;
+    }
+    return n;
+}
+
+/* What comparing the responses has found; nothing if they were not to be compared. */
+static apr_size_t print_comparison(char *out, apr_size_t room, const mirror_log_line_t *line)
+{
+    apr_size_t n;
+
+    if (line->skip != MIRROR_SKIP_NONE) {
+        return (apr_size_t)apr_snprintf(out, room, ", \"compare\": {\"skipped\": \"%s\"}",
+                                        mirror_skip_name(line->skip));
+    }
+    if (line->verdict == MIRROR_VERDICT_COUNT) {
+        return 0;
+    }
+    n = (apr_size_t)apr_snprintf(out, room, ", \"compare\": {\"verdict\": \"%s\"",
+                                 mirror_verdict_name(line->verdict));
+    if (line->fields) {
+        n += (apr_size_t)apr_snprintf(out + n, room - n, ", \"fields\": [");
+        n += print_fields(out + n, line);
+        out[n++] = ']';
+    }
+    out[n++] = '}';
+    return n;
+}
+
 /* Print everything after the URI. */
 static apr_size_t print_tail(char *out, const mirror_log_line_t *line)
 {
@@ -133,8 +185,8 @@ static apr_size_t print_tail(char *out, const mirror_log_line_t *line)
 
     if (line->request_id_len > 0) {
         n += (apr_size_t)apr_snprintf(out, TAIL_MAX, "\", \"request_id\": \"");
-        n += escape(out + n, TAIL_MAX / 2 + TAIL_MAX / 4,
-                    line->text + line->method_len + line->uri_len, line->request_id_len);
+        n += escape(out + n, ESCAPED_ID_MAX, line->text + line->method_len + line->uri_len,
+                    line->request_id_len);
         out[n++] = '"';
     }
     else {
@@ -145,6 +197,7 @@ static apr_size_t print_tail(char *out, const mirror_log_line_t *line)
     n += (apr_size_t)apr_snprintf(out + n, TAIL_MAX - n, ", \"outcome\": \"%s\", \"response\": ",
                                   mirror_outcome_name(line->outcome));
     n += print_answer(out + n, TAIL_MAX - n, line->status, line->took);
+    n += print_comparison(out + n, TAIL_MAX - n, line);
     n += (apr_size_t)apr_snprintf(out + n, TAIL_MAX - n, ", \"bytes\": %" APR_OFF_T_FMT "}\n",
                                   line->bytes);
     return n;

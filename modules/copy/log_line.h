@@ -9,6 +9,7 @@
 #ifndef MIRROR_COPY_LOG_LINE_H
 #define MIRROR_COPY_LOG_LINE_H
 
+#include "base/comparison.h"
 #include "base/mirror.h"
 #include "base/queue.h"
 
@@ -39,14 +40,21 @@ struct mirror_log_line_t {
     int primary_status;
     int status; /* status of the mirror's response; 0 = no valid response */
     mirror_outcome_e outcome;
+    /* result of the comparison, or the reason to skip it; both NONE = not compared */
+    mirror_verdict_e verdict;
+    mirror_skip_e skip;
+    char *fields; /* texts of the differences, each with its NUL; from malloc(); NULL = none */
+    apr_size_t fields_len;
     /* consecutive in `text`; request_id_len is 0 without an id */
     apr_size_t method_len, uri_len, request_id_len;
     char text[1];
 };
 
-/* Create the line of a copy to the mirror `mirror`. Request threads. The caller owns it and frees
- * it with free(). NULL = out of memory. */
+/* Create the line of a copy to the mirror `mirror`. Request threads. The caller owns it. NULL = out of memory. */
 mirror_log_line_t *mirror_log_line_create(const mirror_log_subject_t *subject, const char *mirror);
+
+/* Free the line. Any thread. */
+void mirror_log_line_free(mirror_log_line_t *line);
 
 /* Print the line as JSON, with a newline, into `buffer` of MIRROR_LOG_LINE_MAX bytes. Any thread.
  * The URI is truncated to the available room. Bytes that are not UTF-8 (RFC 3629) are printed as

@@ -12,6 +12,7 @@
  */
 #include <string.h>
 
+#include "compare/answer.h"
 #include "copy/spool.h"
 #include "send/connection.h"
 
@@ -51,6 +52,35 @@ static void break_off(mirror_connection_t *c)
     else {
         end(c, c->wire.transport->tls && mirror_response_bytes(&c->response) == 0 ? MIRROR_REFUSED
                                                                                   : MIRROR_BROKEN);
+    }
+}
+
+/* ---- responses that are compared ---- */
+
+static void keep_head(void *baton, const char *data, apr_size_t len)
+{
+    mirror_answer_head(baton, data, len);
+}
+
+static void keep_body(void *baton, const char *data, apr_size_t len)
+{
+    mirror_answer_body(baton, data, len);
+}
+
+static void forget(void *baton)
+{
+    mirror_answer_clear(baton);
+}
+
+/* The response to the first copy of the batch is awaited. */
+static void await(mirror_connection_t *c)
+{
+    static const mirror_response_sink_t sink = { keep_head, keep_body, forget };
+
+    mirror_response_init(&c->response, c->copy->no_answer_body);
+    if (c->copy->answer) {
+        forget(c->copy->answer); /* of an attempt before */
+        mirror_response_watch(&c->response, &sink, c->copy->answer);
     }
 }
 
@@ -242,7 +272,7 @@ static int next_copy(mirror_connection_t *c, apr_size_t at, apr_size_t len)
     }
     c->copy = copy->next;
     c->shared->answered(c->shared->baton, c, copy);
-    mirror_response_init(&c->response, c->copy->no_answer_body);
+    await(c);
     return 1;
 }
 
@@ -378,8 +408,8 @@ void mirror_connection_start(mirror_connection_t *c, mirror_copy_t *batch,
 {
     apr_time_t now = mirror_loop_now(c->shared->loop);
 
-    mirror_response_init(&c->response, batch->no_answer_body);
     c->copy = batch;
+    await(c);
     c->sending = batch;
     c->part = PART_HEAD;
     c->offset = 0;

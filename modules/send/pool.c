@@ -10,6 +10,7 @@
 #include <http_log.h>
 
 #include "base/clock.h"
+#include "compare/answer.h"
 #include "copy/log_line.h"
 #include "send/pool.h"
 #include "send/pool_state.h"
@@ -225,6 +226,10 @@ static void answered(mirror_pool_t *pool, const mirror_connection_t *c, mirror_c
     if (copy->line) {
         copy->line->status = status;
         copy->line->took = took;
+    }
+    if (copy->answer) {
+        copy->answer->status = status;
+        copy->answer->took = took;
     }
 }
 

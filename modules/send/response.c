@@ -301,6 +301,9 @@ static apr_status_t end_of_head(mirror_response_t *r)
         }
         r->interim++;
         begin_head(r);
+        if (r->sink) {
+            r->sink->restart(r->baton);
+        }
         return APR_SUCCESS;
     }
     if (r->no_body || r->status == 204 || r->status == 304 || r->length == 0) {
@@ -394,7 +397,7 @@ static void whole_line(mirror_response_t *r)
 static apr_size_t read_line(mirror_response_t *r, const char *data, apr_size_t len)
 {
     apr_size_t taken;
-    int whole;
+    int whole, is_head;
 
     if (r->pending && r->line_size == 0 && *data != ' ' && *data != '\t') {
         if (field(r) != APR_SUCCESS) {
@@ -402,7 +405,11 @@ static apr_size_t read_line(mirror_response_t *r, const char *data, apr_size_t l
         }
         forget_line(r);
     }
+    is_head = r->state == HEADER;
     taken = take_line(r, data, len, &whole);
+    if (r->sink && is_head) {
+        r->sink->head(r->baton, data, taken);
+    }
     if (whole) {
         whole_line(r);
     }
@@ -432,7 +439,12 @@ apr_status_t mirror_response_read(apr_size_t *used, mirror_response_t *r, const 
     while (n < len && r->state != COMPLETE && r->state != FAULT) {
         int counted = r->state == BODY || r->state == UNTIL_CLOSE || r->state == CHUNK;
 
-        n += counted ? skip(r, len - n) : read_line(r, data + n, len - n);
+        apr_size_t taken = counted ? skip(r, len - n) : read_line(r, data + n, len - n);
+
+        if (counted && r->sink) {
+            r->sink->body(r->baton, data + n, taken);
+        }
+        n += taken;
     }
     r->bytes += (apr_int64_t)n;
     *used = n;

@@ -27,14 +27,24 @@
 #define MIRROR_RESPONSE_TRAILER_MAX    16384
 #define MIRROR_RESPONSE_LENGTH_MAX     (APR_INT64_C(1) << 62) /* of a body or a chunk */
 
+/* Receiver of the bytes of a final response. An invalid response has delivered some of its bytes. */
+typedef struct mirror_response_sink_t {
+    /* bytes of header fields with line ends; of the body, without chunk framing */
+    void (*head)(void *baton, const char *data, apr_size_t len);
+    void (*body)(void *baton, const char *data, apr_size_t len);
+    void (*restart)(void *baton); /* the delivered bytes belong to an interim response */
+} mirror_response_sink_t;
+
 typedef struct mirror_response_t {
-    apr_int64_t left;       /* remaining bytes of the body or chunk */
-    apr_int64_t length;     /* Content-Length; -1 = none */
-    apr_int64_t bytes;      /* consumed bytes */
-    const char *fault;      /* NULL = none */
-    apr_uint32_t head;      /* bytes of heads, then of trailers */
-    apr_uint32_t line_size; /* bytes of the current line */
-    apr_uint16_t line_kept; /* bytes of the field or line in `line` */
+    const mirror_response_sink_t *sink; /* NULL = discard the bytes */
+    void *baton;                        /* of the sink */
+    apr_int64_t left;                   /* remaining bytes of the body or chunk */
+    apr_int64_t length;                 /* Content-Length; -1 = none */
+    apr_int64_t bytes;                  /* consumed bytes */
+    const char *fault;                  /* NULL = none */
+    apr_uint32_t head;                  /* bytes of heads, then of trailers */
+    apr_uint32_t line_size;             /* bytes of the current line */
+    apr_uint16_t line_kept;             /* bytes of the field or line in `line` */
     apr_uint16_t status;
     apr_uint16_t headers;
     unsigned char state;
@@ -55,6 +65,14 @@ typedef struct mirror_response_t {
 
 /* Start a response. `no_body`: the request method was HEAD (RFC 9110 9.3.2). */
 void mirror_response_init(mirror_response_t *response, int no_body);
+
+/* Deliver the bytes that are read from here to `sink`, with `baton`. */
+static inline void mirror_response_watch(mirror_response_t *response,
+                                         const mirror_response_sink_t *sink, void *baton)
+{
+    response->sink = sink;
+    response->baton = baton;
+}
 
 /* Parse `len` bytes. APR_INCOMPLETE: all bytes were consumed, more are needed. APR_SUCCESS: the
  * response is complete; *used bytes belong to it. APR_EGENERAL: the response is invalid after *used

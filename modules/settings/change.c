@@ -8,6 +8,7 @@
 
 #include "settings/allow.h"
 #include "settings/change.h"
+#include "settings/peer.h"
 #include "settings/settings.h"
 #include "shared/table.h"
 
@@ -106,6 +107,9 @@ static const char *check(const attempt_t *attempt, const mirror_settings_t *befo
     const char *wrong =
         mirror_allow_settings(attempt->registry, attempt->mirror, after, attempt->pool);
 
+    if (!wrong) {
+        wrong = mirror_peer_refuse(attempt->registry, attempt->mirror, after, attempt->pool);
+    }
     if (!wrong &&
         (strcmp(before->target.url, after->target.url) || before->limit_id != after->limit_id ||
          before->enable_limit_count != after->enable_limit_count)) {

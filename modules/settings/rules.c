@@ -8,6 +8,7 @@
 
 #include "attributes/expr.h"
 #include "attributes/value.h"
+#include "settings/compare_rule.h"
 #include "settings/rules.h"
 
 static void read_statuses(mirror_rules_t *rules, const apr_array_header_t *list)
@@ -46,6 +47,27 @@ static unsigned restriction(const char *text, const mirror_settings_t *trusted,
                : AP_EXPR_FLAG_RESTRICTED;
 }
 
+static const char *read_compare(mirror_rules_t *rules, const apr_array_header_t *texts,
+                                apr_pool_t *pool)
+{
+    int i;
+
+    if (!texts) {
+        return NULL;
+    }
+    rules->compare = apr_array_make(pool, texts->nelts, sizeof(mirror_compare_rule_t *));
+    for (i = 0; i < texts->nelts; i++) {
+        const char *wrong =
+            mirror_compare_rule_parse(&APR_ARRAY_PUSH(rules->compare, mirror_compare_rule_t *),
+                                      APR_ARRAY_IDX(texts, i, const char *), pool);
+
+        if (wrong) {
+            return apr_pstrcat(pool, "compare_rules: ", wrong, NULL);
+        }
+    }
+    return NULL;
+}
+
 const char *mirror_rules_compile(mirror_settings_t *settings, const mirror_settings_t *trusted,
                                  apr_pool_t *pool, apr_pool_t *ptemp)
 {
@@ -53,7 +75,8 @@ const char *mirror_rules_compile(mirror_settings_t *settings, const mirror_setti
     const char *wrong;
 
     settings->rules = NULL;
-    if (!settings->expr && !settings->sample_key && !settings->status) {
+    if (!settings->expr && !settings->sample_key && !settings->status && !settings->compare_group &&
+        !settings->compare_rules) {
         return NULL;
     }
     rules = apr_pcalloc(pool, sizeof(*rules));
@@ -66,6 +89,16 @@ const char *mirror_rules_compile(mirror_settings_t *settings, const mirror_setti
                   restriction(settings->sample_key, trusted, trusted ? trusted->sample_key : NULL) |
                       AP_EXPR_FLAG_STRING_RESULT,
                   pool, ptemp);
+    }
+    if (!wrong) {
+        wrong = parse(
+            &rules->compare_group, "compare_group", "a string expression", settings->compare_group,
+            restriction(settings->compare_group, trusted, trusted ? trusted->compare_group : NULL) |
+                AP_EXPR_FLAG_STRING_RESULT,
+            pool, ptemp);
+    }
+    if (!wrong) {
+        wrong = read_compare(rules, settings->compare_rules, pool);
     }
     if (!wrong) {
         read_statuses(rules, settings->status);

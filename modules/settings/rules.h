@@ -1,6 +1,7 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE.
  *
- * settings/rules.h - compiled forms of the attributes expr, sample_key and status.
+ * settings/rules.h - compiled forms of the attributes expr, sample_key, status, compare_group and
+ * compare_rules.
  */
 #ifndef MIRROR_SETTINGS_RULES_H
 #define MIRROR_SETTINGS_RULES_H
@@ -14,8 +15,10 @@
 #define MIRROR_RULES_STATUS_COUNT 400
 
 typedef struct mirror_rules_t {
-    const ap_expr_info_t *expr;       /* a condition; NULL = none */
-    const ap_expr_info_t *sample_key; /* a string; NULL = none */
+    const ap_expr_info_t *expr;          /* a condition; NULL = none */
+    const ap_expr_info_t *sample_key;    /* a string; NULL = none */
+    const ap_expr_info_t *compare_group; /* a string; NULL = none */
+    apr_array_header_t *compare; /* of mirror_compare_rule_t *, from compare_rules; NULL = none */
     int has_status;
     /* indexed by status less MIRROR_RULES_STATUS_MIN: 1 = copy */
     char status[MIRROR_RULES_STATUS_COUNT];
@@ -23,7 +26,7 @@ typedef struct mirror_rules_t {
 
 /* ---- startup, or whenever settings are made ---- */
 
-/* Compile expr, sample_key and status into settings->rules, in `pool`. `trusted`: settings of the
+/* Compile these attributes into settings->rules, in `pool`. `trusted`: settings of the
  * administrator. An expression that differs from theirs is restricted (AP_EXPR_FLAG_RESTRICTED).
  * NULL = the settings are the administrator's. Returns NULL or an error message. */
 const char *mirror_rules_compile(mirror_settings_t *settings, const mirror_settings_t *trusted,

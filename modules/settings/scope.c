@@ -27,6 +27,7 @@ mirror_registry_t *mirror_scope_get_registry(apr_pool_t *pconf)
     registry->mirrors = apr_array_make(pconf, 8, sizeof(mirror_t *));
     registry->logs = apr_array_make(pconf, 2, sizeof(mirror_log_t *));
     registry->memory = 64 * 1024 * 1024;
+    registry->compare_memory = 32 * 1024 * 1024;
     registry->spool_size = MIRROR_SCOPE_SPOOL_SIZE;
     registry->threads = 8;
     registry->slots = 256;
@@ -62,21 +63,28 @@ void *mirror_scope_create(apr_pool_t *p, char *dir)
     return apr_pcalloc(p, sizeof(mirror_scope_t));
 }
 
+static apr_array_header_t *append(apr_pool_t *p, apr_array_header_t *outer,
+                                  apr_array_header_t *inner)
+{
+    return !inner ? outer : !outer ? inner : apr_array_append(p, outer, inner);
+}
+
 /* Also called for requests. Scopes are immutable, so `base` or `over` is returned if it is equal to
- * the result. Mirrors are replaced; header edits are appended to those of the outer scope. */
+ * the result. Mirrors are replaced; header edits and rules are appended to those of
+ * the outer scope. */
 void *mirror_scope_merge(apr_pool_t *p, void *base, void *over)
 {
     const mirror_scope_t *outer = base, *inner = over;
     const mirror_scope_t *mirrors = inner->mirrors || inner->off ? inner : outer;
+    const mirror_scope_t *other = mirrors == inner ? outer : inner;
     mirror_scope_t *merged;
 
-    if (mirrors == inner ? !outer->headers : !inner->headers) {
+    if (!other->headers && !other->rules) {
         return mirrors == inner ? over : base;
     }
     merged = apr_pmemdup(p, mirrors, sizeof(*merged));
-    merged->headers = !inner->headers   ? outer->headers
-                      : !outer->headers ? inner->headers
-                                        : apr_array_append(p, outer->headers, inner->headers);
+    merged->headers = append(p, outer->headers, inner->headers);
+    merged->rules = append(p, outer->rules, inner->rules);
     return merged;
 }
 
@@ -103,6 +111,20 @@ const apr_array_header_t *mirror_scope_mirrors(const mirror_scope_t *scope)
 const apr_array_header_t *mirror_scope_headers(const mirror_scope_t *scope)
 {
     return scope->headers;
+}
+
+const apr_array_header_t *mirror_scope_rules(const mirror_scope_t *scope)
+{
+    return scope->rules;
+}
+
+const apr_array_header_t *mirror_scope_rules_of(const mirror_t *mirror, apr_pool_t *pool)
+{
+    const mirror_scope_t *server =
+        ap_get_module_config(mirror->vhost->lookup_defaults, &proxy_mirror_module);
+    apr_array_header_t *outer = server ? server->rules : NULL;
+
+    return mirror->section ? append(pool, outer, mirror->section->rules) : outer;
 }
 
 const mirror_log_t *mirror_scope_log(const server_rec *s)

@@ -20,6 +20,7 @@ typedef struct mirror_scope_t {
     apr_array_header_t *mirrors; /* of mirror_t *; NULL = none */
     int off;                     /* 1 after ProxyMirror off */
     apr_array_header_t *headers; /* of mirror_header_edit_t *; NULL = none */
+    apr_array_header_t *rules;   /* of mirror_compare_rule_t *; NULL = none */
 } mirror_scope_t;
 
 /* The directives of a server. */
@@ -57,6 +58,13 @@ const apr_array_header_t *mirror_scope_mirrors(const mirror_scope_t *scope);
 
 /* Return the header edits of a scope, of mirror_header_edit_t *; NULL = none. */
 const apr_array_header_t *mirror_scope_headers(const mirror_scope_t *scope);
+
+/* Return the rules for comparing responses of a scope, of mirror_compare_rule_t *; NULL = none. */
+const apr_array_header_t *mirror_scope_rules(const mirror_scope_t *scope);
+
+/* Return those of the mirror's server and section, as a request has them that is in no section within
+ * that one; NULL = none. The array may be in `pool`. */
+const apr_array_header_t *mirror_scope_rules_of(const mirror_t *mirror, apr_pool_t *pool);
 
 /* Return the ProxyMirrorLog of a server, which may not be open (mirror_log_if_open()); NULL =
  * none. */

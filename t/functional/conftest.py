@@ -7,9 +7,10 @@ from typing import Callable, Iterator
 
 import pytest
 
-pytest.register_assert_rewrite("httpdlab", "recorder", "tlslab", "wire", "copies")
+pytest.register_assert_rewrite("httpdlab", "recorder", "tlslab", "wire", "copies", "comparelab")
 
 from httpdlab import MODULE, Httpd, location, scaled, to    # noqa: E402
+from comparelab import hold, pairs             # noqa: E402, F401, fixtures
 from preloads import control, faults, names, preload    # noqa: E402, F401, fixtures
 from recorder import Recorder                   # noqa: E402
 from tlslab import Authority, TlsRecorder, server, strict   # noqa: E402

@@ -31,13 +31,13 @@ static void teardown(void)
 }
 
 /* What is wrong with `line`, on a ProxyMirror line, in settings that give nothing yet. */
-static const char *set(const char *line)
+static inline const char *set(const char *line)
 {
     memset(&settings, 0, sizeof(settings));
     return mirror_attributes_set_line(&settings, line, MIRROR_ATTRIBUTE_NO_WORD, pool);
 }
 
-static const char *set_url(const char *url)
+static inline const char *set_url(const char *url)
 {
     memset(&settings, 0, sizeof(settings));
     return mirror_attributes_set_url(&settings, url, pool);

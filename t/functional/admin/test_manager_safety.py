@@ -202,7 +202,7 @@ def test_form(httpd, mirror):
     refused(post(h, {"nonce": one, "nonsense": "0"}), 400, "attributes: ")
     refused(post(h, {"nonce": one, "host": "unix:/x|http://a"}), 400, "a socket can be set only in the configuration file")
     refused(post(h, {"nonce": one, "redis_password": "exec:/x"}), 400, "a program can be set only in the configuration file")
-    refused(post(h, {"nonce": one, "action": "explode"}), 400, "action: must be set or reset")
+    refused(post(h, {"nonce": one, "action": "explode"}), 400, "action: must be set, reset, add_rule, remove_rule or restart_comparison")
     refused(call(h, "POST", "m", f"nonce={one}&path=/%ff".encode(), [FORM]), 400, "body: ")
     refused(call(h, "POST", "m", f"nonce={one}&path=/%00x".encode(), [FORM]), 400, "body: ")
     refused(call(h, "POST", "m", f"nonce={one}&count=1&count=2".encode(), [FORM]), 400, "body: ")

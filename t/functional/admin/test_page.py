@@ -14,7 +14,7 @@ from pagelab import manager
 STATUS = "/mirror-status"
 POLICY = {"default-src": "'none'", "script-src": "'self'", "style-src": "'self'", "img-src": "'self'",
           "connect-src": "'self'", "form-action": "'self'", "frame-ancestors": "'none'", "base-uri": "'none'"}
-FILES = ["page.css", "page.js", "page_chart.js", "page.svg"]
+FILES = ["page.css", "page_comparison.css", "page.js", "page_chart.js", "page_comparison.js", "page.svg"]
 FORM = ["Content-Type: application/x-www-form-urlencoded"]
 
 
@@ -34,7 +34,8 @@ def field(element: pagelab.Element, name: str) -> str:
 
 @pytest.mark.smoke
 @pytest.mark.parametrize("path, type_", [("", "text/html"), ("/", "text/html"), ("/page.css", "text/css"),
-                                         ("/page.js", "text/javascript"), ("/page_chart.js", "text/javascript"), ("/page.svg", "image/svg+xml")])
+                                         ("/page.js", "text/javascript"), ("/page_chart.js", "text/javascript"),
+                                         ("/page_comparison.css", "text/css"), ("/page_comparison.js", "text/javascript"), ("/page.svg", "image/svg+xml")])
 def test_headers(httpd, mirror, path, type_):
     h = httpd(to(mirror) + "\n" + manager())
     for where in (STATUS, "/manage"):
@@ -53,7 +54,8 @@ def test_headers(httpd, mirror, path, type_):
 def test_nothing_is_from_elsewhere_or_inline(httpd, mirror):
     h = httpd(to(mirror) + "\n" + manager())
     page = page_of(h, "/manage")
-    assert [script.get("src") for script in page.all("script")] == ["/manage/page_chart.js", "/manage/page.js"]
+    assert [script.get("src") for script in page.all("script")] == ["/manage/page_chart.js", "/manage/page_comparison.js",
+                                                                "/manage/page.js"]
     assert not [script for script in page.all("script") if script.text]
     assert not page.all("style") and not page.all("iframe")
     for element in page:
@@ -160,7 +162,7 @@ def test_all_is_escaped(httpd, mirror):
         {to(mirror, name="other")}
         </If>""")
     body = h.get(STATUS).body
-    assert b"<b>&" not in body and b"<script>" not in body and body.count(b"<script ") == 2
+    assert b"<b>&" not in body and b"<script>" not in body and body.count(b"<script ") == 3
     page = pagelab.parse(body)
     article = page.one("article", id="m-m")
     assert article.one("p", class_="route").all("code")[0].text == f"/{raw}" == h.mirror()["scope"]
@@ -198,7 +200,8 @@ def test_any_location(httpd, mirror, section, path, slashes):
     for slash in slashes:
         page = page_of(h, path + slash)
         assert page.one("body").get("data-location") == path
-        assert page.one("link", rel="stylesheet").get("href") == f"{path}/page.css"
+        assert [one.get("href") for one in page.all("link", rel="stylesheet")] == [f"{path}/page.css",
+                                                                                   f"{path}/page_comparison.css"]
     for file in FILES:
         assert h.get(f"{path}/{file}", ["Host: localhost"]).body == h.get(f"{STATUS}/{file}").body
     assert list(json.loads(h.get(f"{path}/mirrors", ["Host: localhost"]).body)) == ["mirrors"]

@@ -6,7 +6,7 @@ import pytest
 
 from httpdlab import location, to
 
-NAMES = ("BODY", "REPLAY", "RESPONSE", "TLS_IN", "TLS_OUT")
+NAMES = ("BODY", "REPLAY", "RESPONSE", "PRIMARY", "TLS_IN", "TLS_OUT")
 UNKNOWN = ["AH00082"]       # an unknown filter was not added
 
 WAYS = {

@@ -16,10 +16,12 @@ from typing import Iterator
 
 import pytest
 
-from httpdlab import MODULE, TOP, Httpd, free_port, wait_for
+from comparelab import compared, comparison
+from httpdlab import MODULE, TOP, Httpd, free_port, location, to, wait_for
+from managerlab import MANAGER
 
 MANUAL, README, SAMPLE, SHEET = "docs/mod_proxy_mirror.xml", "README.md", "conf/proxy_mirror.conf", "docs/cheatsheet.md"
-LISTEN = f"{TOP}/docs/guides/listen.py"
+LISTEN, ITEMS = f"{TOP}/docs/guides/listen.py", f"{TOP}/docs/guides/items.py"
 # (docs/reference.md has the examples of the manual)
 PAGES = sorted({os.path.relpath(path, TOP) for folder in ("", "docs/", "docs/guides/") for path in glob.glob(f"{TOP}/{folder}*.md")}
                - {"docs/reference.md"})
@@ -104,13 +106,13 @@ def run(command: str, folder: str) -> str:
 
 @pytest.fixture
 def listeners(tmp_path):
-    """Starts listen.py on a free port, with its output in a file of `tmp_path`; returns the port."""
+    """Starts listen.py, or another program, on a free port, with its output in a file of `tmp_path`; returns the port."""
     running = []
 
-    def start(name: str) -> int:
+    def start(name: str, program: str = LISTEN, *arguments: str) -> int:
         port = free_port()
         with open(tmp_path / name, "wb") as out:
-            running.append(subprocess.Popen([sys.executable, LISTEN, str(port)], stdout=out))
+            running.append(subprocess.Popen([sys.executable, program, str(port), *arguments], stdout=out))
 
         def listens() -> bool:
             with socket.socket() as sock:
@@ -180,3 +182,34 @@ def test_scrape_configuration(tmp_path):
     conf, = of_page("docs/monitoring.md", "yaml")
     (tmp_path / "prometheus.yml").write_text(conf)
     assert "SUCCESS" in run("promtool check config prometheus.yml", tmp_path)
+
+
+# ---- the comparison
+
+def test_guide_of_the_comparison(httpd, listeners):
+    """The fault of the new version is found, the offer is noise by the guide's rule, and the fixed version is alike."""
+    page = "docs/guides/is-it-safe.md"
+    conf = of_page(page)[0].replace('sample_ratio=1% "sample_key=%{HTTP:X-User}"', "enabled=true")
+    old, new, fixed = (listeners(f"{name}.log", ITEMS, name) for name in ("old", "new", "fixed"))
+    rule, = re.findall(r"^ *(ProxyMirrorCompare .*)\n", of_page(page)[1], re.M)
+    assert f'"{rule.removeprefix("ProxyMirrorCompare ")}"' in read(page)        # the manager is given the same
+    conf = conf.replace(":8001", f":{old}").replace("        ProxyPass", f"        {rule}\n        ProxyPass")
+    for port, found, verdict in ((new, [("GET /items/*", [("body/stock", "missing", 4)])], "differs"), (fixed, [], "alike")):
+        h = httpd(lambda h: conf.replace(":8002", f":{port}").replace("*:80", f"*:{h.port}"), modules=MODULES)     # noqa: B023
+        for n in range(1, 41):
+            assert h.get(f"/items/{n}", ["Host: localhost"]).status == 200
+        data = compared(h, 40, "items")
+        assert [(f["group"], [(r["field"], r["kind"], r["count"]) for r in f["rows"]]) for f in data["findings"]] == found
+        assert data["verdict"] == verdict and data["verdicts"]["ignored"] == 40 - 4 * (verdict == "differs")
+
+
+def test_sample_of_the_comparison_is_complete(httpd, recorder):
+    """The JSON in comparison.md has the members that the module prints."""
+    mirror = recorder()
+    h = httpd(MANAGER + location("/o/", recorder(), to(mirror, "compare=all")))
+    sample, *rest = (json.loads(text) for text in of_page("docs/comparison.md", "text") if text.startswith("{"))
+    data = comparison(h)
+    assert list(sample) == list(data) and list(sample["verdicts"]) == list(data["verdicts"])
+    assert set(sample["skipped"]) == set(data["skipped"]) and list(sample["latency_ms"]) == list(data["latency_ms"])
+    verdict = h.get("/mirror-status/mirrors/m/comparison/verdict", ["Host: localhost"])
+    assert list(rest[0]) == list(json.loads(verdict.body))

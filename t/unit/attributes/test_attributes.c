@@ -52,7 +52,9 @@ START_TEST(test_defaults)
         "\"count\":1,\"time_window\":60,\"policy\":\"local\",\"limit_fallback\":\"local\",\"redis_"
         "port\":6379,"
         "\"redis_database\":0,\"redis_timeout\":1000,\"redis_ssl\":false,\"redis_key_prefix\":"
-        "\"proxy-mirror:v1:\"}");
+        "\"proxy-mirror:v1:\","
+        "\"compare\":[],\"compare_ratio\":1,\"compare_max_body\":\"256K\",\"compare_timeout\":"
+        "\"30s\",\"compare_arrays\":\"ordered\",\"compare_examples\":3,\"role\":\"mirror\"}");
 }
 END_TEST
 

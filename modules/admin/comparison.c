@@ -1,0 +1,207 @@
+/* Licensed under the Apache License, Version 2.0; see LICENSE.
+ *
+ * admin/comparison.c - the results of comparing, as JSON. See admin/comparison.h.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include <apr_strings.h>
+#include <httpd.h>
+#include <http_config.h>
+#include <http_log.h>
+#include <http_protocol.h>
+
+#include "admin/access.h"
+#include "admin/comparison.h"
+#include "admin/comparison_view.h"
+#include "admin/comparison_json.h"
+#include "admin/guard.h"
+#include "admin/json.h"
+#include "attributes/value.h"
+#include "base/clock.h"
+#include "settings/settings.h"
+#include "shared/table.h"
+
+APLOG_USE_MODULE(proxy_mirror);
+
+/* The caller's defaults of /verdict. */
+#define MIN_DEFAULT MIRROR_FINDINGS_MIN
+
+/* ---- /verdict?min=N&max_different=RATIO ---- */
+
+typedef struct question_t {
+    apr_int64_t min;
+    apr_int64_t max_different; /* billionths */
+} question_t;
+
+static const char *read_parameter(question_t *question, const char *name, const char *value,
+                                  apr_pool_t *pool)
+{
+    static const mirror_value_rule_t min = { &mirror_value_number,
+                                             1,
+                                             APR_INT32_MAX,
+                                             "must be an integer from 1 to 2147483647",
+                                             NULL,
+                                             NULL };
+    static const mirror_value_rule_t ratio = { &mirror_value_ratio,
+                                               0,
+                                               MIRROR_RATIO_ALL,
+                                               "must be a number from 0 to 1, or 0% to 100%",
+                                               NULL,
+                                               NULL };
+
+    if (!strcmp(name, "min")) {
+        return mirror_value_from_text(&question->min, &min, name, value, pool);
+    }
+    if (!strcmp(name, "max_different")) {
+        return mirror_value_from_text(&question->max_different, &ratio, name, value, pool);
+    }
+    return apr_psprintf(pool, "query: must have min and max_different only, got %s",
+                        mirror_value_quote(name, pool));
+}
+
+/* Decode a value. "0.1%" is what a person writes, and means the same as "0.1%25". */
+static const char *decode_value(char *value, apr_pool_t *pool)
+{
+    apr_size_t len = strlen(value);
+    int percent = len > 0 && value[len - 1] == '%';
+
+    if (percent) {
+        value[len - 1] = '\0';
+    }
+    if (ap_unescape_urlencoded(value) != OK) {
+        return NULL;
+    }
+    return percent ? apr_pstrcat(pool, value, "%", NULL) : value;
+}
+
+/* Returns NULL, or what is wrong. */
+static const char *read_query(question_t *question, const char *query, apr_pool_t *pool)
+{
+    char *text = apr_pstrdup(pool, query ? query : ""), *last, *pair;
+    const char *wrong = NULL;
+
+    for (pair = apr_strtok(text, "&", &last); pair && !wrong; pair = apr_strtok(NULL, "&", &last)) {
+        char *value = strchr(pair, '=');
+        const char *decoded;
+
+        if (value) {
+            *value++ = '\0';
+        }
+        else {
+            value = pair + strlen(pair);
+        }
+        decoded = decode_value(value, pool);
+        if (!decoded) {
+            return apr_psprintf(pool, "%s: must be percent-encoded, got %s",
+                                mirror_value_quote(pair, pool), mirror_value_quote(value, pool));
+        }
+        wrong = read_parameter(question, pair, decoded, pool);
+    }
+    return wrong;
+}
+
+static int answer_verdict(request_rec *r, const mirror_findings_view_t *view)
+{
+    question_t question = { MIN_DEFAULT, 0 };
+    const char *wrong = read_query(&question, r->args, r->pool);
+    apr_uint64_t different = view->verdicts[MIRROR_VERDICT_DIFFERENT];
+    mirror_comparison_view_e verdict = MIRROR_COMPARISON_VIEW_ALIKE;
+    yajl_gen gen;
+
+    if (wrong) {
+        return mirror_json_error(r, HTTP_BAD_REQUEST, wrong);
+    }
+    if (view->compared < (apr_uint64_t)question.min) {
+        verdict = MIRROR_COMPARISON_VIEW_COLLECTING;
+    }
+    else if ((double)different * MIRROR_RATIO_ALL >
+             (double)question.max_different * (double)view->compared) {
+        verdict = MIRROR_COMPARISON_VIEW_DIFFERS;
+    }
+    gen = mirror_json_create(r->pool);
+    yajl_gen_map_open(gen);
+    mirror_json_put_key(gen, "verdict");
+    mirror_json_put_key(gen, mirror_comparison_view_name(verdict));
+    mirror_json_put_count(gen, "compared", view->compared);
+    mirror_json_put_count(gen, "different", different);
+    yajl_gen_map_close(gen);
+    return mirror_json_send(r, HTTP_OK, gen);
+}
+
+/* ---- the resource ---- */
+
+static int refuse_method(request_rec *r, const char *allowed)
+{
+    apr_table_setn(r->headers_out, "Allow", allowed);
+    if (r->method_number == M_OPTIONS) {
+        ap_set_content_length(r, 0);
+        return OK;
+    }
+    return mirror_json_error(r, HTTP_METHOD_NOT_ALLOWED,
+                             apr_psprintf(r->pool, "method: must be one of %s, got %s", allowed,
+                                          mirror_value_quote(r->method, r->pool)));
+}
+
+const char *mirror_comparison_restart(request_rec *r, const mirror_registry_t *registry,
+                                      const mirror_t *mirror)
+{
+    mirror_findings_t *findings =
+        mirror->slot ? mirror_table_findings_used(registry->table, mirror->slot) : NULL;
+
+    if (findings &&
+        mirror_findings_reset(findings, mirror_clock_to_wall(mirror_clock_now())) != APR_SUCCESS) {
+        return "comparison: is in use by other requests; try again later";
+    }
+    ap_log_rerror(APLOG_MARK, APLOG_NOTICE, 0, r,
+                  "PM0902: mirror %s: the comparison is started anew by %s from %s", mirror->name,
+                  r->user ? mirror_value_quote(r->user, r->pool) : "a client without a user",
+                  r->useragent_ip);
+    return NULL;
+}
+
+static int start_anew(request_rec *r, const mirror_registry_t *registry, const mirror_t *mirror)
+{
+    const char *why = mirror_guard_refuse(r);
+
+    if (why) {
+        mirror_access_log(r, mirror->name, why);
+        return mirror_json_error(r, HTTP_FORBIDDEN, why);
+    }
+    why = mirror_comparison_restart(r, registry, mirror);
+    if (why) {
+        return mirror_json_error(r, HTTP_SERVICE_UNAVAILABLE, why);
+    }
+    r->status = HTTP_NO_CONTENT;
+    ap_set_content_length(r, 0);
+    return OK;
+}
+
+int mirror_comparison_handle(request_rec *r, const mirror_registry_t *registry,
+                             const mirror_t *mirror, const char *rest, int may_change)
+{
+    static const char read[] = "GET, HEAD";
+    mirror_findings_view_t view;
+
+    if (*rest && strcmp(rest, "/verdict")) {
+        return mirror_json_error(r, HTTP_NOT_FOUND,
+                                 apr_psprintf(r->pool,
+                                              "%s: no such resource; there are /comparison and "
+                                              "/comparison/verdict",
+                                              rest));
+    }
+    if (!*rest && may_change && r->method_number == M_DELETE) {
+        return start_anew(r, registry, mirror);
+    }
+    if (r->method_number != M_GET) {
+        return refuse_method(r, !*rest && may_change ? "GET, HEAD, DELETE" : read);
+    }
+    if (mirror_settings_borrow(registry, mirror, r->pool)->compare) {
+        mirror_comparison_view_look(&view, r, registry, mirror);
+    }
+    else {
+        memset(&view, 0, sizeof(view)); /* whatever was found before */
+    }
+    return *rest ? answer_verdict(r, &view)
+                 : mirror_comparison_json_send(r, registry, mirror, &view);
+}

@@ -1,0 +1,92 @@
+/* Licensed under the Apache License, Version 2.0; see LICENSE.
+ *
+ * admin/comparison_view.c - the findings of a mirror as a whole. See admin/comparison_view.h.
+ */
+#include <string.h>
+
+#include "admin/comparison_view.h"
+#include "settings/settings.h"
+#include "shared/table.h"
+
+static int has_difference(const mirror_findings_view_t *view)
+{
+    int i;
+
+    for (i = 0; i < view->finding_count; i++) {
+        if (!view->findings[i].noise) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
+mirror_comparison_view_e mirror_comparison_view_verdict(const mirror_findings_view_t *view)
+{
+    if (view->compared == 0) {
+        return MIRROR_COMPARISON_VIEW_NOTHING;
+    }
+    if (view->compared < MIRROR_FINDINGS_MIN) {
+        return MIRROR_COMPARISON_VIEW_COLLECTING;
+    }
+    return has_difference(view) ? MIRROR_COMPARISON_VIEW_DIFFERS : MIRROR_COMPARISON_VIEW_ALIKE;
+}
+
+const char *mirror_comparison_view_name(mirror_comparison_view_e verdict)
+{
+    static const char *const names[] = { "nothing", "collecting", "alike", "differs" };
+
+    return names[verdict];
+}
+
+int mirror_comparison_view_difference(double *ms, const mirror_found_latency_t *latency, double q)
+{
+    apr_uint64_t all = 0, before = 0;
+    int i;
+
+    for (i = 0; i < MIRROR_CELL_BUCKETS; i++) {
+        all += latency->faster[i] + latency->slower[i];
+    }
+    for (i = -MIRROR_CELL_BUCKETS; all > 0 && i < MIRROR_CELL_BUCKETS; i++) {
+        int bucket = i < 0 ? -i - 1 : i;
+        int bound = bucket < MIRROR_CELL_BUCKETS - 1 ? bucket : MIRROR_CELL_BUCKETS - 2;
+
+        before += i < 0 ? latency->faster[bucket] : latency->slower[bucket];
+        if ((double)before >= q * (double)all) {
+            *ms = i < 0 ? -mirror_cell_latency_ms[bound] : mirror_cell_latency_ms[bound];
+            return 1;
+        }
+    }
+    return 0;
+}
+
+void mirror_comparison_view_look(mirror_findings_view_t *view, request_rec *r,
+                                 const mirror_registry_t *registry, const mirror_t *mirror)
+{
+    mirror_findings_t *findings = registry->table && mirror->slot
+                                      ? mirror_table_findings_used(registry->table, mirror->slot)
+                                      : NULL;
+
+    if (findings) {
+        mirror_findings_view(view, findings, r->pool);
+    }
+    else {
+        memset(view, 0, sizeof(*view));
+    }
+}
+
+const char *mirror_comparison_view_reference(request_rec *r, const mirror_registry_t *registry,
+                                             const mirror_t *of)
+{
+    const mirror_settings_t *settings = mirror_settings_borrow(registry, of, r->pool);
+    int i;
+
+    for (i = 0; i < registry->mirrors->nelts && !settings->compare_reference; i++) {
+        const mirror_t *mirror = APR_ARRAY_IDX(registry->mirrors, i, const mirror_t *);
+
+        if (mirror->vhost == of->vhost && !strcmp(mirror->scope, of->scope) &&
+            mirror_settings_borrow(registry, mirror, r->pool)->role == MIRROR_ROLE_REFERENCE) {
+            return mirror->name;
+        }
+    }
+    return settings->compare_reference;
+}

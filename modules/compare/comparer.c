@@ -1,0 +1,349 @@
+/* Licensed under the Apache License, Version 2.0; see LICENSE.
+ *
+ * compare/comparer.c - the thread of a child that compares. See compare/comparer.h.
+ *
+ *     pairs (queue)  ──►  waits: a timer  ──►  expired: skipped
+ *                    ──►  done: judged    ──►  findings in shared memory, the line of the log
+ *
+ * After each round the thread naps, and nobody wakes it meanwhile, so that a busy server wakes it
+ * some hundred times a second at most.
+ */
+#include <pthread.h>
+#include <signal.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <apr_atomic.h>
+#include <apr_general.h>
+#include <httpd.h>
+#include <http_log.h>
+
+#include "base/clock.h"
+#include "base/loop.h"
+#include "compare/comparer.h"
+#include "compare/judge.h"
+#include "compare/note.h"
+#include "compare/pair.h"
+#include "copy/share.h"
+
+APLOG_USE_MODULE(proxy_mirror);
+
+/* After a round. */
+#define NAP apr_time_from_msec(5)
+/* The share of a processor that the thread may take, in percent; and for how long it may save. */
+#define SHARE 10
+#define SAVED apr_time_from_msec(100)
+/* Memory is given back when there was nothing to do for so long. */
+#define IDLE apr_time_from_sec(10)
+/* How much lower the priority of the thread is. */
+#define NICE 10
+/* A start of the thread that failed is tried again with a pair that comes later than that. */
+#define RETRY apr_time_from_sec(1)
+/* The end: how much longer than asked for the thread may take. */
+#define GRACE apr_time_from_msec(300)
+
+enum { STATE_NEW, STATE_STARTING, STATE_RUNNING, STATE_DONE };
+
+typedef struct mirror_comparer_t {
+    mirror_child_t *child;
+    server_rec *server;
+    mirror_loop_t *loop;
+    pthread_t thread;
+    apr_uint32_t state;    /* atomic */
+    apr_uint32_t stopping; /* atomic */
+    apr_uint64_t retry_at; /* atomic: mirror_clock_now()'s */
+    apr_uint32_t failed;   /* atomic: the log knows that the thread could not be started */
+    apr_time_t deadline;   /* set before `stopping` */
+
+    /* the thread's */
+    apr_pool_t *pool; /* cleared after each pair */
+    mirror_tree_context_t *json;
+    mirror_timer_t idle;
+    apr_time_t since;           /* of the budget */
+    apr_interval_time_t before; /* processor time that was taken then */
+    apr_interval_time_t saved;
+    mirror_judgement_t judgement;
+    mirror_judgement_t drift;     /* primary and reference */
+    mirror_judgement_t agreement; /* mirror and reference */
+} mirror_comparer_t;
+
+/* ---- the budget ---- */
+
+static apr_interval_time_t processor_time(void)
+{
+    struct timespec spent;
+
+    if (clock_gettime(CLOCK_THREAD_CPUTIME_ID, &spent) != 0) {
+        return 0;
+    }
+    return (apr_interval_time_t)spent.tv_sec * APR_USEC_PER_SEC + spent.tv_nsec / 1000;
+}
+
+/* Whether the thread has taken less than its share. */
+static int has_budget(mirror_comparer_t *comparer)
+{
+    apr_time_t now = mirror_clock_now();
+    apr_interval_time_t spent = processor_time();
+
+    comparer->saved += (now - comparer->since) * SHARE / 100 - (spent - comparer->before);
+    comparer->saved = comparer->saved < SAVED ? comparer->saved : SAVED;
+    comparer->since = now;
+    comparer->before = spent;
+    return comparer->saved > 0;
+}
+
+/* ---- one pair ---- */
+
+/* Why the halves cannot be compared; NONE: they can. */
+static mirror_skip_e skip_of(const mirror_pair_t *pair)
+{
+    apr_interval_time_t late = pair->mirror.ended - pair->primary.ended;
+
+    if (pair->mirror.skip == MIRROR_SKIP_NO_ANSWER || pair->mirror.skip == MIRROR_SKIP_SHUT_DOWN) {
+        return pair->mirror.skip;
+    }
+    if (pair->primary.skip != MIRROR_SKIP_NONE) {
+        return pair->primary.skip;
+    }
+    if (pair->mirror.skip != MIRROR_SKIP_NONE) {
+        return pair->mirror.skip;
+    }
+    if (pair->has_reference && pair->reference.skip != MIRROR_SKIP_NONE) {
+        return pair->reference.skip;
+    }
+    late = late < 0 ? -late : late;
+    return late > pair->settings->compare_timeout ? MIRROR_SKIP_TIMEOUT : MIRROR_SKIP_NONE;
+}
+
+/* Judge the pair; with a reference, also where the mirror stands between the other two. Returns why
+ * there is no verdict. */
+static mirror_skip_e judge(mirror_comparer_t *comparer, const mirror_pair_t *pair,
+                           mirror_note_t *note)
+{
+    mirror_judge_options_t options;
+
+    options.parts = (unsigned)pair->settings->compare;
+    options.rules = &pair->rules;
+    options.unordered = pair->settings->compare_arrays;
+    options.may_examine = has_budget(comparer) && comparer->json != NULL;
+    options.now = mirror_clock_to_wall(mirror_clock_now());
+    options.json = comparer->json;
+    options.pool = comparer->pool;
+    mirror_judge(&comparer->judgement, &options, &pair->primary, &pair->mirror);
+    note->judgement = &comparer->judgement;
+    if (!pair->has_reference || comparer->judgement.skip != MIRROR_SKIP_NONE ||
+        comparer->judgement.verdict == MIRROR_VERDICT_UNEXAMINED) {
+        return comparer->judgement.skip;
+    }
+    mirror_judge(&comparer->drift, &options, &pair->primary, &pair->reference);
+    mirror_judge(&comparer->agreement, &options, &pair->mirror, &pair->reference);
+    note->drift = &comparer->drift;
+    note->agreement = &comparer->agreement;
+    return comparer->drift.skip;
+}
+
+static void compare(mirror_comparer_t *comparer, mirror_pair_t *pair)
+{
+    mirror_note_t note = { NULL, NULL, NULL };
+    mirror_skip_e skip = skip_of(pair);
+
+    apr_atomic_dec32(&comparer->child->pairs_pending);
+    mirror_loop_timer_stop(&pair->timer);
+    if (skip == MIRROR_SKIP_NONE) {
+        skip = judge(comparer, pair, &note);
+    }
+    if (skip == MIRROR_SKIP_NONE) {
+        mirror_note(pair, &note, comparer->pool);
+        mirror_pair_free(pair);
+    }
+    else {
+        mirror_pair_skip(pair, skip);
+    }
+    apr_pool_clear(comparer->pool);
+}
+
+/* ---- waiting ---- */
+
+static void on_timer(void *baton)
+{
+    mirror_pair_expire(baton);
+}
+
+static void wait_for(mirror_comparer_t *comparer, mirror_pair_t *pair)
+{
+    pair->timer.fire = on_timer;
+    pair->timer.baton = pair;
+    mirror_loop_timer_start(comparer->loop, &pair->timer, pair->mirror.ended,
+                            pair->settings->compare_timeout);
+}
+
+/* ---- the thread ---- */
+
+static int take(mirror_comparer_t *comparer)
+{
+    mirror_queue_item_t *item = mirror_queue_take(comparer->child->pairs), *next;
+    int n = 0;
+
+    for (; item; item = next, n++) {
+        mirror_pair_event_t *event = (mirror_pair_event_t *)item;
+
+        next = item->next;
+        if (event == &event->pair->waits) {
+            wait_for(comparer, event->pair);
+        }
+        else if (apr_atomic_read32(&comparer->stopping) &&
+                 mirror_clock_now() >= comparer->deadline) {
+            mirror_loop_timer_stop(&event->pair->timer);
+            mirror_pair_skip(event->pair, MIRROR_SKIP_SHUT_DOWN);
+        }
+        else {
+            compare(comparer, event->pair);
+        }
+    }
+    return n;
+}
+
+static void on_idle(void *baton)
+{
+    mirror_comparer_t *comparer = baton;
+
+    if (comparer->json) {
+        mirror_tree_context_trim(comparer->json);
+    }
+}
+
+static void run(mirror_comparer_t *comparer)
+{
+    apr_interval_time_t wait = 0;
+    apr_status_t rv;
+
+    while (!apr_atomic_read32(&comparer->stopping)) {
+        mirror_loop_round(comparer->loop, wait, &rv);
+        mirror_queue_awake(comparer->child->pairs);
+        if (take(comparer) > 0) {
+            mirror_loop_timer_start(comparer->loop, &comparer->idle, mirror_clock_now(), IDLE);
+            if (!apr_atomic_read32(&comparer->stopping)) {
+                apr_sleep(NAP);
+            }
+            wait = 0;
+            continue;
+        }
+        wait = mirror_queue_sleep(comparer->child->pairs) ? -1 : 0;
+    }
+    take(comparer);
+}
+
+/* The priority of a thread is its own on Linux. */
+static void lower_priority(void)
+{
+#ifdef __linux__
+    setpriority(PRIO_PROCESS, (id_t)syscall(SYS_gettid), NICE);
+    pthread_setname_np(pthread_self(), "mirror-comparer");
+#endif
+}
+
+static void *comparer_main(void *baton)
+{
+    mirror_comparer_t *comparer = baton;
+    unsigned char seed[16];
+
+    lower_priority();
+    apr_atomic_cas32(&comparer->state, STATE_RUNNING, STATE_STARTING);
+    comparer->pool = mirror_memory_pool_create("mirror_comparer"); /* this thread's */
+    if (apr_generate_random_bytes(seed, sizeof(seed)) == APR_SUCCESS) {
+        comparer->json = mirror_tree_context_create(seed);
+    }
+    comparer->since = mirror_clock_now();
+    comparer->saved = SAVED;
+    run(comparer);
+    if (comparer->json) {
+        mirror_tree_context_destroy(comparer->json);
+    }
+    apr_pool_destroy(comparer->pool);
+    apr_atomic_xchg32(&comparer->state, STATE_DONE);
+    return NULL;
+}
+
+/* Start the thread. The state is STARTING. Returns 0 if it could not be started; the state is then
+ * NEW again. */
+static int start_thread(mirror_comparer_t *comparer)
+{
+    sigset_t all, before;
+    int error;
+
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    error = pthread_create(&comparer->thread, NULL, comparer_main, comparer);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    if (!error) {
+        return 1;
+    }
+    if (apr_atomic_xchg32(&comparer->failed, 1) == 0) {
+        ap_log_error(APLOG_MARK, APLOG_ERR, error, comparer->server,
+                     "PM0950: the comparer thread could not be started; responses wait until it "
+                     "can be");
+    }
+    apr_atomic_set64(&comparer->retry_at, (apr_uint64_t)(mirror_clock_now() + RETRY));
+    apr_atomic_xchg32(&comparer->state, STATE_NEW);
+    return 0;
+}
+
+/* The queue's `wake`, on a request thread or the sender. */
+static int wake(void *baton)
+{
+    mirror_comparer_t *comparer = baton;
+
+    if (apr_atomic_read32(&comparer->state) == STATE_NEW &&
+        mirror_clock_now() < (apr_time_t)apr_atomic_read64(&comparer->retry_at)) {
+        return 0;
+    }
+    if (apr_atomic_cas32(&comparer->state, STATE_STARTING, STATE_NEW) == STATE_NEW) {
+        return start_thread(comparer);
+    }
+    mirror_loop_wake(comparer->loop);
+    return 1;
+}
+
+/* ---- start and end of the child ---- */
+
+apr_status_t mirror_comparer_create(mirror_child_t *child, apr_pool_t *pool,
+                                    struct server_rec *server)
+{
+    mirror_comparer_t *comparer = apr_pcalloc(pool, sizeof(*comparer));
+    apr_pool_t *own = mirror_memory_pool_create("mirror_pairs"); /* main thread, then ours */
+    apr_status_t rv = mirror_loop_create(&comparer->loop, own);
+
+    if (rv != APR_SUCCESS) {
+        return rv;
+    }
+    comparer->child = child;
+    comparer->server = server;
+    comparer->idle.fire = on_idle;
+    comparer->idle.baton = comparer;
+    mirror_share_init(&child->compare_memory, (apr_uint64_t)child->registry->compare_memory,
+                      child->registry->mirrors->nelts);
+    child->pairs = mirror_queue_create(pool, wake, comparer);
+    child->comparer = comparer;
+    return APR_SUCCESS;
+}
+
+int mirror_comparer_stop(mirror_child_t *child, apr_interval_time_t patience)
+{
+    mirror_comparer_t *comparer = child->comparer;
+
+    if (apr_atomic_cas32(&comparer->state, STATE_DONE, STATE_NEW) == STATE_NEW) {
+        return 1;
+    }
+    comparer->deadline = mirror_clock_now() + patience;
+    apr_atomic_xchg32(&comparer->stopping, 1);
+    mirror_loop_wake(comparer->loop);
+    while (apr_atomic_read32(&comparer->state) != STATE_DONE) {
+        if (mirror_clock_now() > comparer->deadline + GRACE) {
+            return 0;
+        }
+        apr_sleep(NAP);
+    }
+    return pthread_join(comparer->thread, NULL) == 0;
+}

@@ -1,0 +1,341 @@
+/* Licensed under the Apache License, Version 2.0; see LICENSE.
+ *
+ * compare/judge.c - compare two responses. See compare/judge.h.
+ *
+ *     status    differs: that is all
+ *     bodies    equal bytes in the same coding; or decoded, if a coding is there
+ *     headers   without Content-Encoding, if the bodies were decoded
+ *     bodies    by the media type of the primary: JSON by value, text, bytes
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include <apr_cstr.h>
+
+#include "compare/decode.h"
+#include "compare/glance.h"
+#include "compare/headers.h"
+#include "compare/judge.h"
+#include "settings/compare_rule.h"
+
+#define HAS(options, part) ((options)->parts & (1U << (part)))
+#define FIELD_BODY         "body"
+
+/* One body, decoded if that was possible. */
+typedef struct side_t {
+    const char *coding; /* Content-Encoding; NULL: none */
+    const char *type;   /* Content-Type; NULL: none */
+    const char *data;
+    apr_size_t len;
+    mirror_decoded_t decoded;
+    mirror_decode_e result;
+} side_t;
+
+typedef struct work_t {
+    mirror_judgement_t *out;
+    const mirror_judge_options_t *options;
+    side_t a, b;
+    int same_bytes; /* the bodies, as they were sent */
+    int decoded;    /* both were decoded, or have no coding */
+} work_t;
+
+static int is_json(const char *type)
+{
+    apr_size_t len = type ? strcspn(type, "; \t") : 0;
+
+    return (len == 16 && !apr_cstr_casecmpn(type, "application/json", 16)) ||
+           (len > 5 && !apr_cstr_casecmpn(type + len - 5, "+json", 5));
+}
+
+static int is_text(const char *type)
+{
+    static const char *const texts[] = { "text/", "application/xml", "application/javascript",
+                                         "application/x-www-form-urlencoded", NULL };
+    apr_size_t len = type ? strcspn(type, "; \t") : 0;
+    int i;
+
+    for (i = 0; type && texts[i]; i++) {
+        if (!apr_cstr_casecmpn(type, texts[i], strlen(texts[i]))) {
+            return 1;
+        }
+    }
+    return len > 4 && !apr_cstr_casecmpn(type + len - 4, "+xml", 4);
+}
+
+/* Whether both have the same media type, whatever its parameters are. */
+static int have_same_type(const char *a, const char *b)
+{
+    apr_size_t a_len = a ? strcspn(a, "; \t") : 0, b_len = b ? strcspn(b, "; \t") : 0;
+
+    return a_len == b_len && !apr_cstr_casecmpn(a ? a : "", b ? b : "", a_len);
+}
+
+/* ---- status ---- */
+
+/* Returns 1 if it differs and no rule forgives that. */
+static int compare_status(work_t *work, int a, int b)
+{
+    mirror_rows_t *rows = &work->out->rows;
+
+    if (a == b || !HAS(work->options, MIRROR_PART_STATUS)) {
+        return 0;
+    }
+    if (mirror_compare_rule_status(work->options->rules, MIRROR_RULE_IGNORE | MIRROR_RULE_PRESENCE,
+                                   NULL)) {
+        rows->ignored++;
+        return 0;
+    }
+    mirror_rows_add(rows, MIRROR_PART_STATUS, MIRROR_KIND_STATUS, "status", 0, 0);
+    return 1;
+}
+
+/* ---- bodies ---- */
+
+static void prepare(side_t *side, const mirror_answer_t *answer, apr_pool_t *pool)
+{
+    memset(side, 0, sizeof(*side));
+    side->coding =
+        mirror_headers_find(answer->head.data, answer->head.len, "Content-Encoding", pool);
+    side->type = mirror_headers_find(answer->head.data, answer->head.len, "Content-Type", pool);
+    side->data = answer->body.data ? answer->body.data : "";
+    side->len = answer->body.len;
+    side->result = MIRROR_DECODE_IDENTITY;
+}
+
+static void decode(side_t *side)
+{
+    side->result = mirror_decode(&side->decoded, side->coding, side->data, side->len);
+    if (side->result == MIRROR_DECODE_DONE) {
+        side->data = side->decoded.data ? side->decoded.data : "";
+        side->len = side->decoded.len;
+    }
+}
+
+static int have_same_coding(const side_t *a, const side_t *b)
+{
+    return !apr_cstr_casecmp(a->coding ? a->coding : "", b->coding ? b->coding : "");
+}
+
+static int are_equal(const side_t *a, const side_t *b)
+{
+    return a->len == b->len && !memcmp(a->data, b->data, a->len);
+}
+
+/* Decode what has a coding, unless both are the same as they are. */
+static void decode_both(work_t *work)
+{
+    work->same_bytes = are_equal(&work->a, &work->b);
+    if (work->same_bytes && have_same_coding(&work->a, &work->b)) {
+        return;
+    }
+    if (!work->a.coding && !work->b.coding) {
+        return;
+    }
+    decode(&work->a);
+    decode(&work->b);
+    work->decoded =
+        work->a.result <= MIRROR_DECODE_IDENTITY && work->b.result <= MIRROR_DECODE_IDENTITY;
+}
+
+static void add_body_row(work_t *work, mirror_kind_e kind)
+{
+    mirror_rows_add(&work->out->rows, MIRROR_PART_BODY, kind, FIELD_BODY, 0, 0);
+}
+
+/* Whether one of the rules for whole bodies makes them equal. */
+static int is_forgiven(work_t *work, unsigned actions)
+{
+    const mirror_compare_rule_t *rule = NULL;
+
+    while ((rule = mirror_compare_rule_body(work->options->rules, actions, NULL, 0, rule))) {
+        if (mirror_compare_rule_action(rule) == MIRROR_RULE_IGNORE ||
+            mirror_compare_rule_equal(&work->out->failed, rule, work->a.data, work->a.len,
+                                      work->b.data, work->b.len)) {
+            work->out->rows.ignored++;
+            return 1;
+        }
+    }
+    return 0;
+}
+
+/* Texts, or bytes, that are not equal. */
+static void compare_texts(work_t *work)
+{
+    if (!is_forgiven(work, MIRROR_RULE_PRESENCE | MIRROR_RULE_MATCH | MIRROR_RULE_MASK)) {
+        add_body_row(work, is_text(work->a.type) || is_json(work->a.type) ? MIRROR_KIND_TEXT
+                                                                          : MIRROR_KIND_BYTES);
+    }
+}
+
+static mirror_skip_e compare_json(work_t *work)
+{
+    mirror_tree_options_t options;
+    int same;
+
+    options.rules = work->options->rules;
+    options.unordered = work->options->unordered;
+    options.now = work->options->now;
+    switch (mirror_tree_compare(&work->out->rows, &same, &work->out->failed, work->options->json,
+                                &options, work->a.data, work->a.len, work->b.data, work->b.len)) {
+    case MIRROR_TREE_DONE:
+        return MIRROR_SKIP_NONE;
+    case MIRROR_TREE_NONE:
+        compare_texts(work);
+        return MIRROR_SKIP_NONE;
+    case MIRROR_TREE_TOO_DEEP:
+        return MIRROR_SKIP_TOO_DEEP;
+    case MIRROR_TREE_TOO_MANY:
+        return MIRROR_SKIP_TOO_MANY_NODES;
+    default:
+        return MIRROR_SKIP_MEMORY;
+    }
+}
+
+/* Compare the bodies, which are decoded as far as that is possible. Returns why that cannot be
+ * done. */
+static mirror_skip_e compare_bodies(work_t *work)
+{
+    int a = work->a.result > MIRROR_DECODE_IDENTITY, b = work->b.result > MIRROR_DECODE_IDENTITY;
+
+    if (is_forgiven(work, MIRROR_RULE_IGNORE) ||
+        (work->same_bytes && have_same_coding(&work->a, &work->b))) {
+        return MIRROR_SKIP_NONE;
+    }
+    if (work->a.result == MIRROR_DECODE_NO_MEMORY || work->b.result == MIRROR_DECODE_NO_MEMORY) {
+        return MIRROR_SKIP_MEMORY;
+    }
+    if (work->a.result == MIRROR_DECODE_TOO_LARGE || work->b.result == MIRROR_DECODE_TOO_LARGE) {
+        return MIRROR_SKIP_DECODED_TOO_LARGE;
+    }
+    if (a && b) {
+        return MIRROR_SKIP_UNDECODABLE;
+    }
+    if (a || b) {
+        add_body_row(work, MIRROR_KIND_ENCODING);
+        return MIRROR_SKIP_NONE;
+    }
+    if (are_equal(&work->a, &work->b)) {
+        return MIRROR_SKIP_NONE;
+    }
+    if (!have_same_type(work->a.type, work->b.type)) {
+        add_body_row(work, MIRROR_KIND_CONTENT_TYPE);
+        return MIRROR_SKIP_NONE;
+    }
+    if (is_json(work->a.type)) {
+        return compare_json(work);
+    }
+    compare_texts(work);
+    return MIRROR_SKIP_NONE;
+}
+
+/* ---- all ---- */
+
+static void compare_heads(work_t *work, const mirror_answer_t *a, const mirror_answer_t *b)
+{
+    mirror_headers_options_t options;
+
+    options.rules = work->options->rules;
+    options.decoded = work->decoded;
+    options.now = work->options->now;
+    mirror_headers_compare(&work->out->rows, &work->out->failed, &options, a->head.data,
+                           a->head.len, b->head.data, b->head.len, work->options->pool);
+}
+
+/* What the rows say, if nothing was skipped. */
+static mirror_verdict_e verdict_of(const work_t *work)
+{
+    const mirror_rows_t *rows = &work->out->rows;
+
+    if (mirror_rows_differences(rows) > 0) {
+        return MIRROR_VERDICT_DIFFERENT;
+    }
+    if (rows->ignored > 0) {
+        return MIRROR_VERDICT_IGNORED;
+    }
+    return HAS(work->options, MIRROR_PART_BODY) && !work->same_bytes ? MIRROR_VERDICT_SAME_DECODED
+                                                                     : MIRROR_VERDICT_SAME;
+}
+
+/* Why the bodies cannot be compared, whatever they are. */
+static mirror_skip_e body_skip_of(const work_t *work, const mirror_answer_t *a,
+                                  const mirror_answer_t *b)
+{
+    if (!HAS(work->options, MIRROR_PART_BODY)) {
+        return MIRROR_SKIP_NONE;
+    }
+    return a->body_skip != MIRROR_SKIP_NONE ? a->body_skip : b->body_skip;
+}
+
+static int are_same_bytes(const mirror_bytes_t *a, const mirror_bytes_t *b)
+{
+    return a->len == b->len && (a->len == 0 || !memcmp(a->data, b->data, a->len));
+}
+
+/* Look at the bytes alone: whether all is equal, but for headers that differ by nature. The statuses
+ * are, or a rule forgives them. */
+static void glance(work_t *work, const mirror_answer_t *a, const mirror_answer_t *b)
+{
+    mirror_skip_e skip = body_skip_of(work, a, b);
+
+    work->out->verdict = MIRROR_VERDICT_UNEXAMINED;
+    if (a->status != b->status || (HAS(work->options, MIRROR_PART_HEADER) &&
+                                   !mirror_glance_heads(work->options->rules, a->head.data,
+                                                        a->head.len, b->head.data, b->head.len))) {
+        return;
+    }
+    if (skip != MIRROR_SKIP_NONE) {
+        work->out->skip = skip;
+    }
+    else if (!HAS(work->options, MIRROR_PART_BODY) || are_same_bytes(&a->body, &b->body)) {
+        work->out->verdict = MIRROR_VERDICT_SAME;
+    }
+}
+
+static void examine(work_t *work, const mirror_answer_t *a, const mirror_answer_t *b)
+{
+    mirror_skip_e skip = body_skip_of(work, a, b);
+    int with_body = HAS(work->options, MIRROR_PART_BODY) && skip == MIRROR_SKIP_NONE;
+
+    prepare(&work->a, a, work->options->pool);
+    prepare(&work->b, b, work->options->pool);
+    if (with_body) {
+        decode_both(work);
+    }
+    if (HAS(work->options, MIRROR_PART_HEADER)) {
+        compare_heads(work, a, b);
+    }
+    if (with_body) {
+        skip = compare_bodies(work);
+    }
+    work->out->verdict = verdict_of(work);
+    if (skip != MIRROR_SKIP_NONE && work->out->verdict != MIRROR_VERDICT_DIFFERENT) {
+        work->out->skip = skip;
+    }
+    free(work->a.decoded.data);
+    free(work->b.decoded.data);
+}
+
+void mirror_judge(mirror_judgement_t *judgement, const mirror_judge_options_t *options,
+                  const mirror_answer_t *primary, const mirror_answer_t *mirror)
+{
+    work_t work = { 0 };
+
+    work.out = judgement;
+    work.options = options;
+    judgement->skip = MIRROR_SKIP_NONE;
+    judgement->failed = 0;
+    mirror_rows_clear(&judgement->rows);
+    if ((primary->status == 304) != (mirror->status == 304)) {
+        judgement->skip = MIRROR_SKIP_CONDITIONAL;
+        return;
+    }
+    if (compare_status(&work, primary->status, mirror->status)) {
+        judgement->verdict = MIRROR_VERDICT_DIFFERENT;
+        return;
+    }
+    if (!options->may_examine) {
+        glance(&work, primary, mirror);
+        return;
+    }
+    examine(&work, primary, mirror);
+}

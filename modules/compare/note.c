@@ -1,0 +1,142 @@
+/* Licensed under the Apache License, Version 2.0; see LICENSE.
+ *
+ * compare/note.c - put what was found where people read it. See compare/note.h.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include <apr_atomic.h>
+#include <apr_strings.h>
+
+#include "compare/note.h"
+#include "copy/log_line.h"
+
+/* Bytes of the texts of one line. */
+#define FIELDS_MAX 1024
+
+/* Whether the rows have this field, of any kind. */
+static int has_field(const mirror_rows_t *rows, const char *field)
+{
+    int i;
+
+    for (i = 0; i < rows->count; i++) {
+        if (!strcmp(rows->list[i].field, field)) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
+/* Where a row of primary and mirror, or of primary and reference (`of_drift`), puts the mirror. */
+static mirror_side_e side_of(const mirror_note_t *note, const mirror_row_t *row, int of_drift)
+{
+    const mirror_rows_t *agreement = &note->agreement->rows;
+
+    if (of_drift) {
+        return MIRROR_SIDE_REFERENCE_ALONE;
+    }
+    if (!mirror_rows_find(&note->drift->rows, (mirror_kind_e)row->kind, row->field)) {
+        return MIRROR_SIDE_MIRROR_ALONE;
+    }
+    return note->agreement->skip == MIRROR_SKIP_NONE && !has_field(agreement, row->field)
+               ? MIRROR_SIDE_PRIMARY_ALONE
+               : MIRROR_SIDE_ALL_DIFFER;
+}
+
+static void note_row(mirror_noted_row_t *noted, const mirror_note_t *note, const mirror_row_t *row,
+                     int of_drift)
+{
+    noted->part = (mirror_part_e)row->part;
+    noted->kind = (mirror_kind_e)row->kind;
+    noted->side = note->drift ? side_of(note, row, of_drift) : MIRROR_SIDE_TWO_WAY;
+    noted->volatile_shape = row->volatile_shape;
+    noted->built_in = row->built_in;
+    noted->matters = row->matters;
+    noted->field = row->field;
+}
+
+/* The rows of primary and mirror; and those of primary and reference that these do not have, unless a
+ * status that differs has ended the comparison. Returns how many. */
+static int note_rows(mirror_noted_row_t **out, const mirror_note_t *note, apr_pool_t *pool)
+{
+    const mirror_rows_t *rows = &note->judgement->rows;
+    const mirror_rows_t *drift = note->drift ? &note->drift->rows : NULL;
+    mirror_noted_row_t *noted = apr_pcalloc(pool, 2 * MIRROR_ROWS_MAX * sizeof(*noted));
+    int i, n = 0;
+
+    for (i = 0; i < rows->count; i++) {
+        note_row(&noted[n++], note, &rows->list[i], 0);
+    }
+    if (mirror_rows_find(rows, MIRROR_KIND_STATUS, "status")) {
+        drift = NULL;
+    }
+    for (i = 0; drift && i < drift->count; i++) {
+        const mirror_row_t *row = &drift->list[i];
+
+        if (!mirror_rows_find(rows, (mirror_kind_e)row->kind, row->field)) {
+            note_row(&noted[n++], note, row, 1);
+        }
+    }
+    *out = noted;
+    return n;
+}
+
+/* "body/a value", "header/x missing": what the log's line says, as much as it has room for. */
+static void fill_line(mirror_log_line_t *line, const mirror_rows_t *rows)
+{
+    apr_size_t n = 0;
+    int i;
+
+    line->fields = rows->count > 0 ? malloc(FIELDS_MAX) : NULL;
+    if (!line->fields) {
+        return;
+    }
+
+    for (i = 0; i < rows->count; i++) {
+        const mirror_row_t *row = &rows->list[i];
+        const char *kind = mirror_kind_name((mirror_kind_e)row->kind);
+        apr_size_t size = strlen(row->field) + strlen(kind) + 2;
+
+        if (!row->built_in && n + size <= FIELDS_MAX) {
+            n += (apr_size_t)apr_snprintf(line->fields + n, FIELDS_MAX - n, "%s %s", row->field,
+                                          kind) +
+                 1;
+        }
+    }
+    line->fields_len = n;
+}
+
+void mirror_note(mirror_pair_t *pair, const mirror_note_t *note, apr_pool_t *pool)
+{
+    const mirror_judgement_t *judgement = note->judgement;
+    mirror_lane_t *lane = pair->lane;
+    mirror_findings_t *findings = mirror_pair_findings(lane);
+    mirror_noted_t noted = { 0 };
+    mirror_noted_row_t *rows;
+    mirror_verdict_e verdict;
+
+    if (apr_atomic_read32(&lane->child->closed)) {
+        return;
+    }
+    noted.group = pair->group;
+    noted.verdict = judgement->verdict;
+    noted.status[0] = pair->primary.status;
+    noted.status[1] = pair->mirror.status;
+    noted.count = note_rows(&rows, note, pool);
+    noted.rows = rows;
+    noted.more = judgement->rows.more;
+    noted.examples = (int)pair->settings->compare_examples;
+    noted.time = pair->time;
+    noted.method = pair->method;
+    noted.path = pair->path;
+    noted.request_id = pair->request_id;
+    mirror_findings_time(findings, pair->primary.took, pair->mirror.took);
+    verdict = mirror_findings_add(findings, &noted); /* last: who sees it sees the times, too */
+    apr_atomic_inc64(&lane->cell->decided);
+    if (pair->line) {
+        pair->line->verdict = verdict;
+        if (mirror_rows_differences(&judgement->rows) > 0) {
+            fill_line(pair->line, &judgement->rows);
+        }
+    }
+}

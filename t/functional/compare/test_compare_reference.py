@@ -1,0 +1,136 @@
+"""A reference, which runs the old version: it tells what is noise."""
+from __future__ import annotations
+
+import itertools
+import random
+import uuid
+
+import pytest
+
+from comparelab import JSON, compared, comparison, noise, rows, skipped, verdicts
+from httpdlab import location, to
+from managerlab import MANAGER
+from recorder import answer
+
+
+@pytest.fixture
+def three(httpd, recorder):
+    """Makes an httpd with a primary, a mirror and a reference."""
+    def make(attributes="", reference_attributes="", **options):
+        servers = primary, mirror, reference = recorder(), recorder(), recorder()
+        lines = [to(mirror, f"compare=all {attributes}"), to(reference, f"role=reference {reference_attributes}", "old")]
+        return httpd(MANAGER + location("/o/", primary, *lines), **options), *servers
+    return make
+
+
+def say(server, make) -> None:
+    server.answer = lambda sock, message: answer("200 OK", make(), (JSON,))(sock, message)
+
+
+def test_time_and_id_are_noise(three):
+    h, *servers = three()
+    for server in servers:
+        say(server, lambda: b'{"id": "%s", "a": 1}' % str(uuid.uuid4()).encode())
+    for n in range(50):
+        assert h.get(f"/o/{n}").status == 200
+    data = compared(h, 50)
+    assert verdicts(data) == {"noise": 50} and data["findings"] == [] and data["verdict"] == "alike"
+    assert noise(data) == [("body/id", "value", "reference")] and data["reference"] == "old"
+    assert h.ended(50, "old") == {"mirrored": 50}
+
+
+def test_difference_of_the_mirror_alone(three):
+    h, primary, mirror, reference = three()
+    for server in (primary, reference):
+        say(server, lambda: b'{"a": 1}')
+    say(mirror, lambda: b'{"a": 2}')
+    for n in range(50):
+        assert h.get(f"/o/{n}").status == 200
+    data = compared(h, 50)
+    assert data["verdict"] == "differs" and rows(data) == [("body/a", "value", 50)]
+    (row,) = data["findings"][0]["rows"]
+    assert (row["mirror_alone"], row["reference_alone"]) == (50, 0)
+
+
+def test_coin(three):
+    """A value that is random in all three is noise; one that the old version has in 90 % and the new in 50 % is not."""
+    chance = random.Random(1)
+    h, *servers = three()
+    for server in servers:
+        say(server, lambda: b'{"a": %d}' % chance.randrange(2))
+    for n in range(400):
+        assert h.get(f"/o/{n}").status == 200
+    data = compared(h, 400)
+    assert data["verdict"] == "alike" and noise(data) == [("body/a", "value", "reference")]
+    assert h.request("DELETE", "/manager/mirrors/m/comparison", ["Host: localhost"]).status == 204
+    for server, share in zip(servers, (0.9, 0.5, 0.9)):
+        say(server, lambda share=share: b'{"a": %d}' % (chance.random() < share))
+    for n in range(600):
+        assert h.get(f"/o/{n}").status == 200
+    data = compared(h, 600)
+    (row,) = data["findings"][0]["rows"]
+    assert data["verdict"] == "differs" and row["mirror_alone"] > 3 * row["reference_alone"]
+
+
+def test_counter_is_noise(three):
+    """It grows with each request, so all three differ, or the primary does."""
+    h, *servers = three()
+    count = itertools.count()
+    for server in servers:
+        say(server, lambda: b'{"n": %d}' % next(count))
+    for n in range(40):
+        assert h.get(f"/o/{n}").status == 200
+    assert compared(h, 40)["verdict"] == "alike"
+
+
+def test_type_that_changes_beside_noise(three):
+    h, primary, mirror, reference = three()
+    count = itertools.count()
+    for server in (primary, reference):
+        say(server, lambda: b'{"t": "%d"}' % next(count))
+    say(mirror, lambda: b'{"t": %d}' % next(count))
+    for n in range(40):
+        assert h.get(f"/o/{n}").status == 200
+    data = compared(h, 40)
+    assert data["verdict"] == "differs" and rows(data) == [("body/t", "type", 40)]
+    assert noise(data) == []
+
+
+def test_reference_gets_only_what_is_compared(three):
+    h, *_, reference = three("compare_ratio=0")
+    for n in range(5):
+        assert h.get(f"/o/{n}").status == 200
+    h.ended(5)
+    assert not reference.requests and h.mirror("old")["seen"] == 0
+
+
+def test_post_is_compared_without_the_reference(three):
+    h, primary, mirror, reference = three()
+    for server in (primary, mirror):
+        say(server, lambda: b'{"a": 1}')
+    assert h.request("POST", "/o/a", [], b"x").status == 200
+    assert verdicts(compared(h, 1)) == {"same": 1} and not reference.requests
+
+
+def test_lost_reference(three):
+    h, primary, mirror, reference = three()
+    for server in (primary, mirror):
+        say(server, lambda: b'{"a": 1}')
+    reference.answer = lambda sock, message: False
+    for n in range(3):
+        assert h.get(f"/o/{n}").status == 200
+    data = compared(h, 3)
+    assert skipped(data) == {"no_reference": 3} and comparison(h)["compared"] == 0
+
+
+def test_reference_that_is_none(three, lab):
+    lines = 'ProxyMirror "http://127.0.0.1:1" name=m compare=all compare_reference=%s\nProxyMirror "http://127.0.0.1:2" name=other\n'
+    lines += '<Location "/a">\nProxyMirror "http://127.0.0.1:3" name=far role=reference\n</Location>\n'
+    for name in ("none", "other", "far"):
+        h = lab(lambda _, name=name: lines % name)
+        out = h.test_configuration()
+        assert out.returncode != 0
+        assert "PM0106: " in out.stderr and f'must be the name of a mirror with role=reference in the same section, got "{name}"' in out.stderr
+    h, *_ = three()
+    got = h.request("PATCH", "/manager/mirrors/m", [JSON, "Host: localhost"], b'{"compare_reference": "m"}')
+    assert got.status == 400 and b"compare_reference: must be the name of a mirror" in got.body

@@ -1,0 +1,362 @@
+/* Licensed under the Apache License, Version 2.0; see LICENSE.
+ *
+ * test_judge.c - two responses: what ends the comparison, which verdict comes before which, and what
+ * is said without budget.
+ */
+#include <string.h>
+#include <zlib.h>
+
+#include <apr_strings.h>
+#include <check.h>
+
+#include "compare/judge.h"
+#include "json_pair.h"
+#include "suite.h"
+
+#define STATUS (1U << MIRROR_PART_STATUS)
+#define HEADER (1U << MIRROR_PART_HEADER)
+#define BODY   (1U << MIRROR_PART_BODY)
+#define ALL    (STATUS | HEADER | BODY)
+#define JSON   "Content-Type: application/json\n"
+#define GZIP   "Content-Encoding: gzip\n"
+#define LARGE  (2 * 1024 * 1024)
+
+static mirror_judgement_t judgement;
+static mirror_judge_options_t how;
+static mirror_answer_t a, b;
+
+static apr_status_t free_data(void *data)
+{
+    free(data);
+    return APR_SUCCESS;
+}
+
+/* Copies of the very length, so that a tool sees each byte read beyond. Freed with the pool. */
+static void fill_bytes(mirror_bytes_t *bytes, const char *data, apr_size_t len)
+{
+    bytes->data = len > 0 ? memcpy(malloc(len), data, len) : NULL;
+    bytes->len = bytes->room = len;
+    if (len > 0) {
+        apr_pool_cleanup_register(pool, bytes->data, free_data, apr_pool_cleanup_null);
+    }
+}
+
+static void fill(mirror_answer_t *answer, int status, const char *head, const char *body)
+{
+    memset(answer, 0, sizeof(*answer));
+    answer->status = status;
+    answer->skip = answer->body_skip = MIRROR_SKIP_NONE;
+    fill_bytes(&answer->head, head, strlen(head));
+    fill_bytes(&answer->body, body, strlen(body));
+}
+
+static void prepare(void)
+{
+    setup();
+    memset(&how, 0, sizeof(how));
+    how.parts = ALL;
+    how.may_examine = 1;
+    how.now = options.now;
+    how.json = context;
+    how.pool = pool;
+    fill(&a, 200, "", "");
+    fill(&b, 200, "", "");
+}
+
+/* The verdict, or the reason to skip it, and all rows. */
+static const char *judged(void)
+{
+    const char *text;
+    int i;
+
+    memset(&judgement, 0xaa, sizeof(judgement));
+    how.rules = options.rules;
+    mirror_judge(&judgement, &how, &a, &b);
+    text = judgement.skip != MIRROR_SKIP_NONE ? mirror_skip_name(judgement.skip)
+                                              : mirror_verdict_name(judgement.verdict);
+    for (i = 0; i < judgement.rows.count; i++) {
+        const mirror_row_t *row = &judgement.rows.list[i];
+
+        text = apr_pstrcat(pool, text, i ? ", " : ": ", row->field, " ",
+                           mirror_kind_name((mirror_kind_e)row->kind),
+                           row->built_in ? " (built in)" : "", NULL);
+    }
+    return text;
+}
+
+static void gzip_body(mirror_answer_t *answer, const void *data, apr_size_t len)
+{
+    z_stream z;
+    apr_size_t room;
+    char *out;
+
+    memset(&z, 0, sizeof(z));
+    ck_assert_int_eq(deflateInit2(&z, 6, Z_DEFLATED, 15 + 16, 8, Z_DEFAULT_STRATEGY), Z_OK);
+    room = deflateBound(&z, len);
+    out = apr_palloc(pool, room);
+    z.next_in = (z_const Bytef *)data;
+    z.avail_in = (uInt)len;
+    z.next_out = (Bytef *)out;
+    z.avail_out = (uInt)room;
+    ck_assert_int_eq(deflate(&z, Z_FINISH), Z_STREAM_END);
+    fill_bytes(&answer->body, out, z.total_out);
+    deflateEnd(&z);
+}
+
+/* ---- status ---- */
+
+START_TEST(a_status_that_differs_ends_it)
+{
+    fill(&a, 200, "X-A: 1\n" JSON, "{}");
+    fill(&b, 404, "X-A: 2\n" JSON, "[");
+    ck_assert_str_eq(judged(), "different: status status");
+    b.body_skip = MIRROR_SKIP_TOO_LARGE;
+    ck_assert_str_eq(judged(), "different: status status");
+    how.may_examine = 0;
+    ck_assert_str_eq(judged(), "different: status status");
+    how.may_examine = 1;
+    how.parts = HEADER;
+    ck_assert_str_eq(judged(), "different: header/x-a value");
+}
+END_TEST
+
+START_TEST(a_304_on_one_side_is_conditional)
+{
+    fill(&b, 304, "X-A: 2\n", "");
+    ck_assert_str_eq(judged(), "conditional");
+    fill(&a, 304, "", "");
+    ck_assert_str_eq(judged(), "different: header/x-a extra");
+    fill(&b, 200, "", "x");
+    ck_assert_str_eq(judged(), "conditional");
+    how.parts = BODY;
+    ck_assert_str_eq(judged(), "conditional");
+}
+END_TEST
+
+START_TEST(a_status_that_a_rule_forgives_does_not_end_it)
+{
+    add_rule("status ignore");
+    fill(&b, 500, "", "");
+    ck_assert_str_eq(judged(), "ignored");
+    fill(&b, 500, "", "x");
+    ck_assert_str_eq(judged(), "different: body bytes");
+}
+END_TEST
+
+/* ---- no body ---- */
+
+START_TEST(head_has_no_body)
+{
+    fill(&a, 200, "Content-Length: 5\nContent-Encoding: gzip\n" JSON, "");
+    fill(&b, 200, "Content-Length: 7\nContent-Encoding: gzip\n" JSON, "");
+    ck_assert_str_eq(judged(), "same");
+    fill(&b, 200, JSON, ""); /* as with GET, where the decoded bodies are compared */
+    ck_assert_str_eq(judged(), "same");
+    fill(&b, 200, "Content-Type: text/html\nContent-Encoding: gzip\n", "");
+    ck_assert_str_eq(judged(), "different: header/content-type value");
+}
+END_TEST
+
+/* ---- order of verdicts ---- */
+
+START_TEST(what_is_worse_comes_first)
+{
+    fill(&a, 200, "Date: x\n" JSON, "{\"a\":1,\"b\":1}");
+    fill(&b, 200, "Date: x\n" JSON, "{\"a\":1,\"b\":1}");
+    ck_assert_str_eq(judged(), "same");
+    fill(&b, 200, "Date: y\n" JSON, "{\"a\":1,\"b\":1}");
+    ck_assert_str_eq(judged(), "same: header/date value (built in)");
+    fill(&b, 200, "Date: y\n" JSON, "{\"b\":1,\"a\":1}");
+    ck_assert_str_eq(judged(), "same_decoded: header/date value (built in)");
+    add_rule("body/a ignore");
+    fill(&b, 200, "Date: y\n" JSON, "{\"b\":1,\"a\":2}");
+    ck_assert_str_eq(judged(), "ignored: header/date value (built in)");
+    ck_assert_int_eq(judgement.rows.ignored, 1);
+    fill(&b, 200, "Date: y\n" JSON, "{\"b\":2,\"a\":2}");
+    ck_assert_str_eq(judged(), "different: header/date value (built in), body/b value");
+    how.parts = STATUS;
+    ck_assert_str_eq(judged(), "same");
+}
+END_TEST
+
+START_TEST(a_body_that_is_not_there_is_skipped_unless_a_header_differs)
+{
+    b.body_skip = MIRROR_SKIP_TOO_LARGE;
+    ck_assert_str_eq(judged(), "too_large");
+    a.body_skip = MIRROR_SKIP_STREAMED;
+    ck_assert_str_eq(judged(), "streamed");
+    fill(&a, 200, "Date: x\n", "");
+    fill(&b, 200, "Date: y\n", "");
+    a.body_skip = MIRROR_SKIP_MEMORY;
+    ck_assert_int_eq(strncmp(judged(), "memory", 6), 0);
+    fill(&b, 200, "X-A: 1\n", "");
+    ck_assert_str_eq(judged(), "different: header/date missing, header/x-a extra");
+    how.parts = STATUS | HEADER;
+    ck_assert_str_eq(judged(), "different: header/date missing, header/x-a extra");
+    how.parts = STATUS;
+    ck_assert_str_eq(judged(), "same");
+}
+END_TEST
+
+/* ---- codings ---- */
+
+START_TEST(codings_are_undone)
+{
+    fill(&a, 200, JSON GZIP, "");
+    gzip_body(&a, "{\"a\":1}", 7);
+    fill(&b, 200, JSON, "{\"a\": 1.0}");
+    ck_assert_str_eq(judged(), "same_decoded");
+    fill(&b, 200, JSON, "{\"a\": 2}");
+    ck_assert_str_eq(judged(), "different: body/a value");
+    fill(&b, 200, JSON GZIP, "");
+    gzip_body(&b, "{\"a\":1}", 7);
+    ck_assert_str_eq(judged(), "same");
+    how.parts = HEADER;
+    fill(&b, 200, JSON, "");
+    ck_assert_str_eq(judged(), "different: header/content-encoding missing");
+}
+END_TEST
+
+START_TEST(equal_bytes_in_another_coding_are_not_equal)
+{
+    fill(&a, 200, "Content-Encoding: gzip\n", "abc");
+    fill(&b, 200, "", "abc");
+    ck_assert_str_eq(judged(), "different: header/content-encoding missing, body encoding");
+    fill(&b, 200, "content-encoding: GZIP\n", "abc");
+    how.parts = BODY;
+    ck_assert_str_eq(judged(), "same");
+}
+END_TEST
+
+START_TEST(what_cannot_be_decoded)
+{
+    how.parts = BODY;
+    fill(&a, 200, GZIP, "abc");
+    fill(&b, 200, GZIP, "abd");
+    ck_assert_str_eq(judged(), "undecodable");
+    fill(&b, 200, "Content-Encoding: other\n", "abc");
+    ck_assert_str_eq(judged(), "undecodable");
+    fill(&b, 200, "", "abc");
+    ck_assert_str_eq(judged(), "different: body encoding");
+    fill(&b, 200, GZIP, "");
+    gzip_body(&b, apr_pcalloc(pool, LARGE), LARGE);
+    ck_assert_str_eq(judged(), "decoded_too_large");
+    add_rule("body ignore");
+    ck_assert_str_eq(judged(), "ignored");
+}
+END_TEST
+
+/* ---- types ---- */
+
+static const struct {
+    const char *a_type, *b_type, *a, *b, *rows;
+} types[] = {
+    { "application/json", "application/json; charset=utf-8", "{}", "[]", "body type" },
+    { "APPLICATION/JSON", "application/json", "1", "2", "body value" },
+    { "application/x+json", "application/x+json", "1", "2", "body value" },
+    { "application/jsonx", "application/jsonx", "1", "2", "body bytes" },
+    { "text/plain", "text/plain", "1", "2", "body text" },
+    { "application/xml", "application/xml", "1", "2", "body text" },
+    { "image/svg+xml", "image/svg+xml", "1", "2", "body text" },
+    { "image/png", "image/png", "1", "2", "body bytes" },
+    { "text/plain", "text/html", "1", "2", "body content_type" },
+    { "application/json", "text/html", "{}", "[", "body content_type" },
+    { "application/json", "application/json", "{}", "{", "body syntax" },
+    { "application/json", "application/json", "{", "[", "body text" },
+    { "", "", "1", "2", "body bytes" },
+};
+
+START_TEST(the_type_says_how)
+{
+    how.parts = BODY;
+    fill(&a, 200, apr_psprintf(pool, "Content-Type: %s\n", types[_i].a_type), types[_i].a);
+    fill(&b, 200, apr_psprintf(pool, "Content-Type: %s\n", types[_i].b_type), types[_i].b);
+    ck_assert_str_eq(judged(), apr_psprintf(pool, "different: %s", types[_i].rows));
+    add_rule("body presence");
+    ck_assert(_i == 8 || _i == 9 || !strcmp(judged(), "ignored"));
+}
+END_TEST
+
+START_TEST(json_beyond_the_caps)
+{
+    fill(&a, 200, JSON, repeat("", "[", 200, ""));
+    fill(&b, 200, JSON, "[]");
+    ck_assert_str_eq(judged(), "too_deep");
+    fill(&a, 200, JSON, repeat("[", "1,", MIRROR_TREE_NODES_MAX, "1]"));
+    ck_assert_str_eq(judged(), "too_many_nodes");
+    fill(&b, 200, JSON "X: 1\n", "[]");
+    ck_assert_str_eq(judged(), "different: header/x extra");
+}
+END_TEST
+
+START_TEST(an_expression_that_fails_forgives_nothing)
+{
+    add_rule("body match ^(a+)+$");
+    fill(&a, 200, "Content-Type: text/plain\n", repeat("", "a", 40000, "b"));
+    fill(&b, 200, "Content-Type: text/plain\n", repeat("", "a", 40001, "b"));
+    ck_assert_str_eq(judged(), "different: body text");
+    ck_assert_int_gt(judgement.failed, 0);
+}
+END_TEST
+
+/* ---- no budget ---- */
+
+START_TEST(without_budget_a_glance_is_all)
+{
+    how.may_examine = 0;
+    how.json = NULL;
+    ck_assert_str_eq(judged(), "same");
+    fill(&a, 200, "Date: x\nX-A: 1\n" JSON, "{\"a\":1}");
+    fill(&b, 200, "date: y\r\nX-A: 1\r\n" JSON, "{\"a\":1}");
+    ck_assert_str_eq(judged(), "same");
+    fill(&b, 200, "Date: y\nX-A: 2\n" JSON, "{\"a\":1}");
+    ck_assert_str_eq(judged(), "unexamined");
+    how.parts = STATUS | BODY;
+    ck_assert_str_eq(judged(), "same");
+    fill(&b, 200, "", "{\"a\":1.0}");
+    ck_assert_str_eq(judged(), "unexamined");
+    how.parts = STATUS;
+    ck_assert_str_eq(judged(), "same");
+    how.parts = ALL;
+    add_rule("header/date compare");
+    fill(&b, 200, "Date: y\nX-A: 1\n" JSON, "{\"a\":1}");
+    ck_assert_str_eq(judged(), "unexamined");
+}
+END_TEST
+
+START_TEST(without_budget_a_skip_stays_one)
+{
+    how.may_examine = 0;
+    b.body_skip = MIRROR_SKIP_TOO_LARGE;
+    ck_assert_str_eq(judged(), "too_large");
+    how.parts = STATUS | HEADER;
+    ck_assert_str_eq(judged(), "same");
+    how.parts = ALL;
+    fill(&a, 200, "X-A: 1\n", "");
+    ck_assert_str_eq(judged(), "unexamined");
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("judge");
+    TCase *tcase = tcase_create("all");
+
+    tcase_add_checked_fixture(tcase, prepare, teardown);
+    tcase_add_test(tcase, a_status_that_differs_ends_it);
+    tcase_add_test(tcase, a_304_on_one_side_is_conditional);
+    tcase_add_test(tcase, a_status_that_a_rule_forgives_does_not_end_it);
+    tcase_add_test(tcase, head_has_no_body);
+    tcase_add_test(tcase, what_is_worse_comes_first);
+    tcase_add_test(tcase, a_body_that_is_not_there_is_skipped_unless_a_header_differs);
+    tcase_add_test(tcase, codings_are_undone);
+    tcase_add_test(tcase, equal_bytes_in_another_coding_are_not_equal);
+    tcase_add_test(tcase, what_cannot_be_decoded);
+    tcase_add_loop_test(tcase, the_type_says_how, 0, sizeof(types) / sizeof(*types));
+    tcase_add_test(tcase, json_beyond_the_caps);
+    tcase_add_test(tcase, an_expression_that_fails_forgives_nothing);
+    tcase_add_test(tcase, without_budget_a_glance_is_all);
+    tcase_add_test(tcase, without_budget_a_skip_stays_one);
+    suite_add_tcase(suite, tcase);
+    return suite_run(suite);
+}
