@@ -106,23 +106,23 @@ static int answer_verdict(request_rec *r, const mirror_findings_view_t *view)
     question_t question = { MIN_DEFAULT, 0 };
     const char *wrong = read_query(&question, r->args, r->pool);
     apr_uint64_t different = view->verdicts[MIRROR_VERDICT_DIFFERENT];
-    mirror_comparison_view_e verdict = MIRROR_COMPARISON_VIEW_ALIKE;
+    mirror_overall_e verdict = MIRROR_OVERALL_ALIKE;
     yajl_gen gen;
 
     if (wrong) {
         return mirror_json_error(r, HTTP_BAD_REQUEST, wrong);
     }
     if (view->compared < (apr_uint64_t)question.min) {
-        verdict = MIRROR_COMPARISON_VIEW_COLLECTING;
+        verdict = MIRROR_OVERALL_COLLECTING;
     }
     else if ((double)different * MIRROR_RATIO_ALL >
              (double)question.max_different * (double)view->compared) {
-        verdict = MIRROR_COMPARISON_VIEW_DIFFERS;
+        verdict = MIRROR_OVERALL_DIFFERS;
     }
     gen = mirror_json_create(r->pool);
     yajl_gen_map_open(gen);
     mirror_json_put_key(gen, "verdict");
-    mirror_json_put_key(gen, mirror_comparison_view_name(verdict));
+    mirror_json_put_key(gen, mirror_overall_name(verdict));
     mirror_json_put_count(gen, "compared", view->compared);
     mirror_json_put_count(gen, "different", different);
     yajl_gen_map_close(gen);

@@ -223,8 +223,7 @@ int mirror_comparison_json_send(request_rec *r, const mirror_registry_t *registr
     put_texts(gen, "mirror", mirror->name, r->pool);
     put_texts(gen, "reference", mirror_comparison_view_reference(r, registry, mirror), r->pool);
     mirror_json_put_time(gen, "since", view->since);
-    put_texts(gen, "verdict", mirror_comparison_view_name(mirror_comparison_view_verdict(view)),
-              r->pool);
+    put_texts(gen, "verdict", mirror_overall_name(mirror_findings_overall(view)), r->pool);
     put_verdicts(gen, view);
     mirror_json_put_count(gen, "pending", pending(registry, mirror));
     put_pairs(gen, view);

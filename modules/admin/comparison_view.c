@@ -8,36 +8,6 @@
 #include "settings/settings.h"
 #include "shared/table.h"
 
-static int has_difference(const mirror_findings_view_t *view)
-{
-    int i;
-
-    for (i = 0; i < view->finding_count; i++) {
-        if (!view->findings[i].noise) {
-            return 1;
-        }
-    }
-    return 0;
-}
-
-mirror_comparison_view_e mirror_comparison_view_verdict(const mirror_findings_view_t *view)
-{
-    if (view->compared == 0) {
-        return MIRROR_COMPARISON_VIEW_NOTHING;
-    }
-    if (view->compared < MIRROR_FINDINGS_MIN) {
-        return MIRROR_COMPARISON_VIEW_COLLECTING;
-    }
-    return has_difference(view) ? MIRROR_COMPARISON_VIEW_DIFFERS : MIRROR_COMPARISON_VIEW_ALIKE;
-}
-
-const char *mirror_comparison_view_name(mirror_comparison_view_e verdict)
-{
-    static const char *const names[] = { "nothing", "collecting", "alike", "differs" };
-
-    return names[verdict];
-}
-
 int mirror_comparison_view_difference(double *ms, const mirror_found_latency_t *latency, double q)
 {
     apr_uint64_t all = 0, before = 0;

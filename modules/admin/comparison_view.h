@@ -9,13 +9,6 @@
 
 #include "shared/findings.h"
 
-typedef enum {
-    MIRROR_COMPARISON_VIEW_NOTHING,    /* no pair was compared */
-    MIRROR_COMPARISON_VIEW_COLLECTING, /* fewer than MIRROR_FINDINGS_MIN were */
-    MIRROR_COMPARISON_VIEW_ALIKE,
-    MIRROR_COMPARISON_VIEW_DIFFERS /* there is a finding that is not noise */
-} mirror_comparison_view_e;
-
 /* ---- request threads ---- */
 
 /* Copy what was found about a mirror to r->pool. */
@@ -32,9 +25,5 @@ const char *mirror_comparison_view_reference(request_rec *r, const mirror_regist
 /* Set *ms to the difference in ms, mirror less primary, at rank `q` (0 to 1): the upper bound of its
  * bucket. Returns 0 if there are none. */
 int mirror_comparison_view_difference(double *ms, const mirror_found_latency_t *latency, double q);
-
-/* Return what the findings say of the mirror as a whole, and its name in JSON. */
-mirror_comparison_view_e mirror_comparison_view_verdict(const mirror_findings_view_t *view);
-const char *mirror_comparison_view_name(mirror_comparison_view_e verdict);
 
 #endif

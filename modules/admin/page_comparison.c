@@ -18,10 +18,10 @@
 static const struct {
     const char *sign, *label;
 } states[] = {
-    [MIRROR_COMPARISON_VIEW_NOTHING] = { "\xe2\x97\x8b", "Nothing compared" },
-    [MIRROR_COMPARISON_VIEW_COLLECTING] = { "\xe2\x97\x90", "Collecting" },
-    [MIRROR_COMPARISON_VIEW_ALIKE] = { "\xe2\x97\x8f", "Alike" },
-    [MIRROR_COMPARISON_VIEW_DIFFERS] = { "\xe2\x96\xb2", "Differs" },
+    [MIRROR_OVERALL_NOTHING] = { "\xe2\x97\x8b", "Nothing compared" },
+    [MIRROR_OVERALL_COLLECTING] = { "\xe2\x97\x90", "Collecting" },
+    [MIRROR_OVERALL_ALIKE] = { "\xe2\x97\x8f", "Alike" },
+    [MIRROR_OVERALL_DIFFERS] = { "\xe2\x96\xb2", "Differs" },
 };
 
 /* They stand behind a number. */
@@ -175,14 +175,14 @@ static void put_share(const mirror_page_compared_t *compared)
     ap_rputs(".", r);
 }
 
-static void put_sentence(const mirror_page_compared_t *compared, mirror_comparison_view_e state)
+static void put_sentence(const mirror_page_compared_t *compared, mirror_overall_e state)
 {
     const mirror_findings_view_t *found = compared->found;
     apr_uint64_t unexamined = found->verdicts[MIRROR_VERDICT_UNEXAMINED];
     request_rec *r = compared->r;
 
     ap_rputs("<p class=\"sentence\">", r);
-    if (state == MIRROR_COMPARISON_VIEW_NOTHING) {
+    if (state == MIRROR_OVERALL_NOTHING) {
         ap_rputs("No response was compared yet.", r);
     }
     else {
@@ -196,7 +196,7 @@ static void put_sentence(const mirror_page_compared_t *compared, mirror_comparis
                   unexamined == 1 ? " differs" : " differ",
                   " too, and there was no time to find out where.", NULL);
     }
-    if (state == MIRROR_COMPARISON_VIEW_COLLECTING) {
+    if (state == MIRROR_OVERALL_COLLECTING) {
         ap_rvputs(r, " A verdict needs ", apr_psprintf(r->pool, "%d", MIRROR_FINDINGS_MIN),
                   " responses; these are ", mirror_page_count(r->pool, found->compared), ".", NULL);
     }
@@ -365,13 +365,13 @@ static void put_latencies(const mirror_page_compared_t *compared)
 
 static void put_all(const mirror_page_compared_t *compared, const char *name)
 {
-    mirror_comparison_view_e state = mirror_comparison_view_verdict(compared->found);
+    mirror_overall_e state = mirror_findings_overall(compared->found);
     request_rec *r = compared->r;
 
     ap_rvputs(r, "<section class=\"comparison\" id=\"c-", name, "\" aria-label=\"Comparison of ",
               name, "\">\n<div class=\"compared\">\n<h3>Comparison <span class=\"verdict ",
-              mirror_comparison_view_name(state), "\"><span aria-hidden=\"true\">",
-              states[state].sign, "</span> ", states[state].label, "</span></h3>\n", NULL);
+              mirror_overall_name(state), "\"><span aria-hidden=\"true\">", states[state].sign,
+              "</span> ", states[state].label, "</span></h3>\n", NULL);
     put_sentence(compared, state);
     put_terms(compared);
     mirror_page_put_findings(compared);

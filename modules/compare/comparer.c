@@ -35,6 +35,8 @@ APLOG_USE_MODULE(proxy_mirror);
 /* The share of a processor that the thread may take, in percent; and for how long it may save. */
 #define SHARE 10
 #define SAVED apr_time_from_msec(100)
+/* How long after a comparison the error log is told of another verdict, at most. */
+#define TELL apr_time_from_sec(1)
 /* Memory is given back when there was nothing to do for so long. */
 #define IDLE apr_time_from_sec(10)
 /* How much lower the priority of the thread is. */
@@ -61,6 +63,9 @@ typedef struct mirror_comparer_t {
     apr_pool_t *pool; /* cleared after each pair */
     mirror_tree_context_t *json;
     mirror_timer_t idle;
+    mirror_timer_t tell;
+    int telling;                /* `tell` is started */
+    unsigned char *noted;       /* by mirror index: something was found since the last `tell` */
     apr_time_t since;           /* of the budget */
     apr_interval_time_t before; /* processor time that was taken then */
     apr_interval_time_t saved;
@@ -92,6 +97,59 @@ static int has_budget(mirror_comparer_t *comparer)
     comparer->since = now;
     comparer->before = spent;
     return comparer->saved > 0;
+}
+
+/* ---- the verdict on a mirror, in the error log ---- */
+
+static void tell_of(const mirror_comparer_t *comparer, const mirror_lane_t *lane)
+{
+    mirror_findings_view_t view;
+
+    switch (mirror_findings_news(&view, mirror_pair_findings(lane), comparer->pool)) {
+    case MIRROR_OVERALL_ALIKE:
+        ap_log_error(APLOG_MARK, APLOG_NOTICE, 0, comparer->server,
+                     "PM0951: mirror %s responds like the primary; responses compared: "
+                     "%" APR_UINT64_T_FMT,
+                     lane->mirror->name, view.compared);
+        break;
+    case MIRROR_OVERALL_DIFFERS:
+        ap_log_error(APLOG_MARK, APLOG_NOTICE, 0, comparer->server,
+                     "PM0952: mirror %s responds differently from the primary; responses compared: "
+                     "%" APR_UINT64_T_FMT ", different: %" APR_UINT64_T_FMT,
+                     lane->mirror->name, view.compared, view.verdicts[MIRROR_VERDICT_DIFFERENT]);
+        break;
+    default:
+        break;
+    }
+}
+
+/* Log which verdicts have changed. */
+static void tell(mirror_comparer_t *comparer)
+{
+    int i;
+
+    comparer->telling = 0;
+    for (i = 0; i < comparer->child->registry->mirrors->nelts; i++) {
+        if (comparer->noted[i] && !apr_atomic_read32(&comparer->child->closed)) {
+            comparer->noted[i] = 0;
+            tell_of(comparer, &comparer->child->lanes[i]);
+            apr_pool_clear(comparer->pool);
+        }
+    }
+}
+
+static void on_tell(void *baton)
+{
+    tell(baton);
+}
+
+static void tell_later(mirror_comparer_t *comparer, const mirror_lane_t *lane)
+{
+    comparer->noted[lane->mirror->index] = 1;
+    if (!comparer->telling) {
+        comparer->telling = 1;
+        mirror_loop_timer_start(comparer->loop, &comparer->tell, mirror_clock_now(), TELL);
+    }
 }
 
 /* ---- one pair ---- */
@@ -156,6 +214,7 @@ static void compare(mirror_comparer_t *comparer, mirror_pair_t *pair)
     }
     if (skip == MIRROR_SKIP_NONE) {
         mirror_note(pair, &note, comparer->pool);
+        tell_later(comparer, pair->lane);
         mirror_pair_free(pair);
     }
     else {
@@ -233,6 +292,7 @@ static void run(mirror_comparer_t *comparer)
         wait = mirror_queue_sleep(comparer->child->pairs) ? -1 : 0;
     }
     take(comparer);
+    tell(comparer);
 }
 
 /* The priority of a thread is its own on Linux. */
@@ -322,6 +382,9 @@ apr_status_t mirror_comparer_create(mirror_child_t *child, apr_pool_t *pool,
     comparer->server = server;
     comparer->idle.fire = on_idle;
     comparer->idle.baton = comparer;
+    comparer->tell.fire = on_tell;
+    comparer->tell.baton = comparer;
+    comparer->noted = apr_pcalloc(pool, (apr_size_t)child->registry->mirrors->nelts + 1);
     mirror_share_init(&child->compare_memory, (apr_uint64_t)child->registry->compare_memory,
                       child->registry->mirrors->nelts);
     child->pairs = mirror_queue_create(pool, wake, comparer);

@@ -128,6 +128,7 @@ static void set_back(mirror_findings_t *area, apr_time_t now)
         }
     }
     SET(area->since, now > 0 ? now : 1);
+    SET(area->told, MIRROR_OVERALL_NOTHING);
     SET(area->resetting, 0);
 }
 

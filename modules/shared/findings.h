@@ -144,6 +144,14 @@ typedef struct mirror_findings_view_t {
     apr_uint64_t truncated_fields, truncated_groups;
 } mirror_findings_view_t;
 
+/* The verdict on a mirror. */
+typedef enum {
+    MIRROR_OVERALL_NOTHING,    /* no pair was compared */
+    MIRROR_OVERALL_COLLECTING, /* fewer than MIRROR_FINDINGS_MIN were */
+    MIRROR_OVERALL_ALIKE,
+    MIRROR_OVERALL_DIFFERS /* there is a finding that is not noise */
+} mirror_overall_e;
+
 /* What Prometheus has: counters that no reset changes. */
 typedef struct mirror_findings_counts_t {
     apr_uint64_t verdicts[MIRROR_VERDICT_COUNT];
@@ -184,6 +192,11 @@ mirror_verdict_e mirror_findings_add(mirror_findings_t *area, const mirror_noted
 void mirror_findings_time(mirror_findings_t *area, apr_interval_time_t primary,
                           apr_interval_time_t mirror);
 
+/* Copy all to `pool`, and return the verdict if it is ALIKE or DIFFERS and no process of the server was
+ * told of it since it has changed; else NOTHING. */
+mirror_overall_e mirror_findings_news(mirror_findings_view_t *view, mirror_findings_t *area,
+                                      apr_pool_t *pool);
+
 /* ---- a child: request threads ---- */
 
 /* Empty all tables and begin to count anew. `now` is apr_time_now()'s. Returns APR_TIMEUP if the
@@ -198,6 +211,10 @@ void mirror_findings_view(mirror_findings_view_t *view, mirror_findings_t *area,
 void mirror_findings_counts(mirror_findings_counts_t *counts, mirror_findings_t *area);
 
 /* ---- any thread; no shared memory ---- */
+
+/* Return what the findings say of the mirror as a whole, and its name in JSON. */
+mirror_overall_e mirror_findings_overall(const mirror_findings_view_t *view);
+const char *mirror_overall_name(mirror_overall_e overall);
 
 /* Whether a + b responses in which mirror (a) or reference (b) stood alone tell that the mirror
  * differs: a + b > 0, (a - b) / sqrt(a + b) >= 3 and (a - b) / (a + b) > 0.2. In integers. */

@@ -8,7 +8,7 @@ import time
 import pytest
 
 from comparelab import compare, compared, comparison, documents, exchange, noise, rows, start_anew, texts, verdicts
-from httpdlab import location, to
+from httpdlab import location, to, wait_for
 from managerlab import ANN, JSON, MANAGER, USER_MODULES, patch, refused, user
 from recorder import answer
 from wire import Message
@@ -146,6 +146,33 @@ def test_not_cached(pairs):
     for path in ("", "/verdict"):
         got = resource(h, path=path)
         assert got.header("Cache-Control") == ["no-store"] and got.header("X-Content-Type-Options") == ["nosniff"]
+
+
+# ---- the error log ----
+
+def told(h, *words: str) -> None:
+    """The error log has these changes of the verdict, and no others."""
+    wait_for("the verdict in the log", lambda: len(h.log_lines("PM095[12]: mirror m responds")) >= len(words), 10)
+    lines = h.log_lines("PM095[12]")
+    assert len(lines) == len(words) and all(word in line for word, line in zip(words, lines)), lines
+
+
+def test_verdict_in_the_error_log(pairs):
+    made = pairs(children=2)
+    h = made[0]
+    compare(made, texts(b"a", b"a"), 29)
+    compare(made, texts(b"a", b"a"), 1)
+    told(h, "like the primary; responses compared: 30")
+    compare(made, texts(b"a", b"b"), 5)
+    told(h, "like", "differently from the primary; responses compared: 35, different: 5")
+    compare(made, texts(b"a", b"b"), 5)
+    assert resource(h, "DELETE").status == 204
+    compare(made, texts(b"a", b"b"), 40)
+    told(h, "like", "differently", "differently from the primary; responses compared: 40, different: 40")
+    h.graceful()
+    compare(made, texts(b"a", b"b"), 1)
+    h.stop()
+    told(h, "like", "differently", "differently")
 
 
 # ---- DELETE ----
