@@ -31,13 +31,13 @@ typedef struct action_t {
 static const action_t actions[] = {
     { "ignore", MIRROR_RULE_IGNORE, ANY_PART, NULL },
     { "presence", MIRROR_RULE_PRESENCE, ANY_PART, NULL },
-    { "match", MIRROR_RULE_MATCH, ANY_PART, read_regex },
-    { "mask", MIRROR_RULE_MASK, ANY_PART, read_regex },
-    { "within", MIRROR_RULE_WITHIN, ANY_PART, read_within },
+    { "match", MIRROR_RULE_MATCH, HEADER | BODY, read_regex },
+    { "mask", MIRROR_RULE_MASK, HEADER | BODY, read_regex },
+    { "within", MIRROR_RULE_WITHIN, HEADER | BODY, read_within },
     { "unordered", MIRROR_RULE_UNORDERED, BODY, NULL },
     { "key", MIRROR_RULE_KEY, BODY, read_key },
     { "compare", MIRROR_RULE_COMPARE, HEADER | BODY, NULL },
-    { "secret", MIRROR_RULE_SECRET, ANY_PART, NULL },
+    { "secret", MIRROR_RULE_SECRET, HEADER | BODY, NULL },
 };
 
 #define ACTIONS (sizeof(actions) / sizeof(*actions))

@@ -43,8 +43,8 @@ typedef struct mirror_step_t {
  * Returns NULL, or what is wrong in the form "FIELD: must be status, header/NAME, body or
  * body/POINTER, got ..." (each part names what is allowed and what came): a header name that is no
  * token (RFC 9110 5.6.2), a pointer with a lone '~', with '*' inside a segment, or with over 128
- * segments, an action that is not for this field (unordered and key are for bodies, compare is for
- * headers and bodies), a missing or a surplus value, a regular expression that does not compile or
+ * segments, an action that is not for this field (unordered and key are for bodies, only ignore and
+ * presence for the status), a missing or a surplus value, a regular expression that does not compile or
  * recurses into all of itself, a FIELD over 256 or a VALUE over 1024 bytes, control characters. */
 const char *mirror_compare_rule_parse(mirror_compare_rule_t **rule, const char *text,
                                       apr_pool_t *pool);

@@ -7,7 +7,7 @@
 static const char *const accepted[][2] = {
     { "status ignore", "status ignore" },
     { " \t status\t ignore \t", "status ignore" },
-    { "status match ^(200|204)$", "status match ^(200|204)$" },
+    { "header/a match ^(200|204)$", "header/a match ^(200|204)$" },
     { "header/X-Foo presence", "header/x-foo presence" },
     { "\"header/X-Foo\" presence", "header/x-foo presence" },
     { "header/ETag compare", "header/etag compare" },
@@ -50,14 +50,13 @@ START_TEST(rules_have_a_canonical_text)
 }
 END_TEST
 
-#define FIELD  "FIELD: must be status, header/NAME, body or body/POINTER, got "
-#define STARS  "FIELD: must have * and ** as whole segments, and ~2 for each other *, got "
-#define TILDES "FIELD: must have ~0, ~1 or ~2 for each ~ (0: ~, 1: /, 2: *), got "
-#define TOKEN  "FIELD: must have a token (RFC 9110 5.6.2) after header/, got "
-#define QUOTE  "FIELD: must end with its closing quote, got "
-#define PLAIN  "FIELD: must be UTF-8 without control characters, got "
-#define OF_STATUS                                                                                  \
-    "ACTION: must be one of ignore, presence, match, mask, within or secret for status, got "
+#define FIELD     "FIELD: must be status, header/NAME, body or body/POINTER, got "
+#define STARS     "FIELD: must have * and ** as whole segments, and ~2 for each other *, got "
+#define TILDES    "FIELD: must have ~0, ~1 or ~2 for each ~ (0: ~, 1: /, 2: *), got "
+#define TOKEN     "FIELD: must have a token (RFC 9110 5.6.2) after header/, got "
+#define QUOTE     "FIELD: must end with its closing quote, got "
+#define PLAIN     "FIELD: must be UTF-8 without control characters, got "
+#define OF_STATUS "ACTION: must be one of ignore or presence for status, got "
 #define OF_HEADER                                                                                  \
     "ACTION: must be one of ignore, presence, match, mask, within, compare or secret for header, " \
     "got "
@@ -91,6 +90,8 @@ static const char *const refused[][2] = {
     { "status", OF_STATUS "\"\"" },
     { "status compare", OF_STATUS "\"compare\"" },
     { "status unordered", OF_STATUS "\"unordered\"" },
+    { "status within 1", OF_STATUS "\"within\"" },
+    { "status match ^2", OF_STATUS "\"match\"" },
     { "header/a key /id", OF_HEADER "\"key\"" },
     { "header/a Ignore", OF_HEADER "\"Ignore\"" },
     { "body \"ignore\"", OF_BODY "\"\\\"ignore\\\"\"" },

@@ -146,7 +146,7 @@ START_TEST(finders_go_on_behind_a_rule)
 {
     static const char *const texts[] = {
         "status ignore",      "header/x-a ignore", "header/x-a match x", "header/x-b ignore",
-        "body/a mask x",      "body/* ignore",     "body/a compare",     "status match x",
+        "body/a mask x",      "body/* ignore",     "body/a compare",     "status presence",
         "header/X-A compare", "body/**/a secret",
     };
     apr_array_header_t *rules = rules_of(texts, sizeof(texts) / sizeof(*texts));
@@ -157,7 +157,7 @@ START_TEST(finders_go_on_behind_a_rule)
     ck_assert_ptr_eq(mirror_compare_rule_status(rules, all, NULL), list[0]);
     ck_assert_ptr_eq(mirror_compare_rule_status(rules, all, list[0]), list[7]);
     ck_assert_ptr_null(mirror_compare_rule_status(rules, all, list[7]));
-    ck_assert_ptr_eq(mirror_compare_rule_status(rules, MIRROR_RULE_MATCH, NULL), list[7]);
+    ck_assert_ptr_eq(mirror_compare_rule_status(rules, MIRROR_RULE_PRESENCE, NULL), list[7]);
     ck_assert_ptr_eq(mirror_compare_rule_header(rules, all, "X-a", 3, NULL), list[1]);
     ck_assert_ptr_eq(mirror_compare_rule_header(rules, all, "x-A", 3, list[1]), list[2]);
     ck_assert_ptr_eq(mirror_compare_rule_header(rules, MIRROR_RULE_COMPARE, "x-a", 3, NULL),
