@@ -101,30 +101,45 @@ static const char *read_query(question_t *question, const char *query, apr_pool_
     return wrong;
 }
 
+/* Whether more than `ratio` (billionths) of the pairs are different, if those that there was no time to
+ * look into are as the others whose bytes differ. */
+static int exceeds(const mirror_findings_view_t *view, apr_int64_t ratio)
+{
+    double looked = (double)(mirror_findings_examined(view) - view->verdicts[MIRROR_VERDICT_SAME]);
+    double unequal = looked + (double)view->verdicts[MIRROR_VERDICT_UNEXAMINED];
+
+    return (double)view->verdicts[MIRROR_VERDICT_DIFFERENT] * unequal * MIRROR_RATIO_ALL >
+           (double)ratio * (double)view->compared * looked;
+}
+
 static int answer_verdict(request_rec *r, const mirror_findings_view_t *view)
 {
     question_t question = { MIN_DEFAULT, 0 };
     const char *wrong = read_query(&question, r->args, r->pool);
     apr_uint64_t different = view->verdicts[MIRROR_VERDICT_DIFFERENT];
+    apr_uint64_t examined = mirror_findings_examined(view);
     mirror_overall_e verdict = MIRROR_OVERALL_ALIKE;
     yajl_gen gen;
 
     if (wrong) {
         return mirror_json_error(r, HTTP_BAD_REQUEST, wrong);
     }
-    if (view->compared < (apr_uint64_t)question.min) {
+    if (examined < (apr_uint64_t)question.min) {
         verdict = MIRROR_OVERALL_COLLECTING;
     }
-    else if ((double)different * MIRROR_RATIO_ALL >
-             (double)question.max_different * (double)view->compared) {
+    else if (exceeds(view, question.max_different)) {
         verdict = MIRROR_OVERALL_DIFFERS;
+    }
+    else if (!mirror_findings_is_sample(view)) {
+        verdict = MIRROR_OVERALL_COLLECTING;
     }
     gen = mirror_json_create(r->pool);
     yajl_gen_map_open(gen);
     mirror_json_put_key(gen, "verdict");
     mirror_json_put_key(gen, mirror_overall_name(verdict));
-    mirror_json_put_count(gen, "compared", view->compared);
+    mirror_json_put_count(gen, "compared", examined);
     mirror_json_put_count(gen, "different", different);
+    mirror_json_put_count(gen, "no_answer", view->skips[MIRROR_SKIP_NO_ANSWER]);
     yajl_gen_map_close(gen);
     return mirror_json_send(r, HTTP_OK, gen);
 }

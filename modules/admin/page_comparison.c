@@ -198,7 +198,10 @@ static void put_sentence(const mirror_page_compared_t *compared, mirror_overall_
     }
     if (state == MIRROR_OVERALL_COLLECTING) {
         ap_rvputs(r, " A verdict needs ", apr_psprintf(r->pool, "%d", MIRROR_FINDINGS_MIN),
-                  " responses; these are ", mirror_page_count(r->pool, found->compared), ".", NULL);
+                  unexamined
+                      ? " responses that were looked into, also of those that differ; these are "
+                      : " responses; these are ",
+                  mirror_page_count(r->pool, mirror_findings_examined(found)), ".", NULL);
     }
     put_skipped(compared);
     ap_rputs("</p>\n", r);

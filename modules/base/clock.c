@@ -14,6 +14,14 @@ apr_time_t mirror_clock_now(void)
     return (apr_time_t)now.tv_sec * APR_USEC_PER_SEC + now.tv_nsec / 1000;
 }
 
+apr_time_t mirror_clock_thread(void)
+{
+    struct timespec had = { 0, 0 };
+
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &had);
+    return (apr_time_t)had.tv_sec * APR_USEC_PER_SEC + had.tv_nsec / 1000;
+}
+
 apr_time_t mirror_clock_to_wall(apr_time_t then)
 {
     return apr_time_now() + (then - mirror_clock_now());

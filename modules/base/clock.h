@@ -20,6 +20,10 @@
 /* Return the microseconds since boot, or since another fixed time in the past. */
 apr_time_t mirror_clock_now(void);
 
+/* Return the microseconds of a processor that this thread has had: what it was given, however busy the
+ * machine is. */
+apr_time_t mirror_clock_thread(void);
+
 /* Convert `then`, a time of this clock, to the wall clock. Print the result at once; do not store
  * it. */
 apr_time_t mirror_clock_to_wall(apr_time_t then);

@@ -152,10 +152,29 @@ static int is_in_memory(const apr_bucket *e)
            APR_BUCKET_IS_POOL(e) || APR_BUCKET_IS_MMAP(e);
 }
 
-/* Read a copy of a file's bucket, so that the bucket itself can still be sent without reading. */
+/* Forbid, or allow, the file of a bucket and of its copies to be mapped. Returns what it was. */
+static int allow_map(apr_bucket *e, int may_map)
+{
+#if APR_HAS_MMAP
+    apr_bucket_file *file = e->data;
+    int before = file->can_mmap;
+
+    file->can_mmap = may_map;
+    return before;
+#else
+    (void)e;
+    return may_map;
+#endif
+}
+
+/* Read a copy of a file's bucket, so that the bucket itself can still be sent without reading. Not by
+ * a map: if someone cuts the file meanwhile, a copy out of a map ends the process (SIGBUS), while
+ * httpd's own way, which gives the map to the kernel, only fails. */
 static int read_file(mirror_entries_t *entries, apr_bucket *e, const request_rec *r)
 {
     apr_bucket_brigade *bb = apr_brigade_create(r->pool, e->list);
+    int could_map = allow_map(e, 0);
+    apr_size_t left = e->length;
     apr_bucket *copy;
     const char *data;
     apr_size_t len;
@@ -169,11 +188,13 @@ static int read_file(mirror_entries_t *entries, apr_bucket *e, const request_rec
         ok = apr_bucket_read(copy, &data, &len, APR_BLOCK_READ) == APR_SUCCESS;
         if (ok) {
             change_all(entries, add_to_body, data, len);
+            left -= len;
             apr_bucket_delete(copy);
         }
     }
     apr_brigade_destroy(bb);
-    return ok;
+    allow_map(e, could_map);
+    return ok && left == 0;
 }
 
 static void see_data(mirror_entries_t *entries, apr_bucket *e, const request_rec *r)

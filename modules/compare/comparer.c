@@ -12,7 +12,6 @@
 #include <signal.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <apr_atomic.h>
@@ -76,21 +75,11 @@ typedef struct mirror_comparer_t {
 
 /* ---- the budget ---- */
 
-static apr_interval_time_t processor_time(void)
-{
-    struct timespec spent;
-
-    if (clock_gettime(CLOCK_THREAD_CPUTIME_ID, &spent) != 0) {
-        return 0;
-    }
-    return (apr_interval_time_t)spent.tv_sec * APR_USEC_PER_SEC + spent.tv_nsec / 1000;
-}
-
 /* Whether the thread has taken less than its share. */
 static int has_budget(mirror_comparer_t *comparer)
 {
     apr_time_t now = mirror_clock_now();
-    apr_interval_time_t spent = processor_time();
+    apr_interval_time_t spent = mirror_clock_thread();
 
     comparer->saved += (now - comparer->since) * SHARE / 100 - (spent - comparer->before);
     comparer->saved = comparer->saved < SAVED ? comparer->saved : SAVED;

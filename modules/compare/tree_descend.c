@@ -9,8 +9,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "compare/tree_state.h"
 #include "compare/name.h"
+
+/* What rules may take of a processor in one comparison; from then on none is applied. A single
+ * expression has a limit of its own, but there may be as many values as nodes. */
+#define RULES_TIME apr_time_from_msec(200)
 
 /* ---- the item at hand ---- */
 
@@ -129,6 +134,9 @@ static int is_equal_by_rule(mirror_tree_run_t *run, const mirror_node_t *a, cons
         if (is_equal) {
             return 1;
         }
+        if (mirror_clock_thread() - run->begun > RULES_TIME) {
+            run->failed = MIRROR_TREE_FAILED_MAX;
+        }
     }
     return 0;
 }
@@ -214,6 +222,7 @@ void mirror_tree_descend(mirror_tree_run_t *run)
     unsigned before = 0;
 
     context->item_count = 0;
+    run->begun = mirror_clock_thread();
     if (!mirror_tree_descend_differ(node_at(run, 0, 0), node_at(run, 1, 0))) {
         return;
     }

@@ -121,6 +121,7 @@ typedef struct mirror_tree_run_t {
     const mirror_tree_options_t *options;
     mirror_rows_t *rows;
     int failed;        /* regular expressions */
+    apr_time_t begun;  /* mirror_clock_thread()'s */
     int out_of_memory; /* an item was lost */
     int depth;         /* steps of the item at hand */
     mirror_step_t steps[MIRROR_TREE_DEPTH_MAX + 1];

@@ -11,10 +11,10 @@
  */
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include <apr_strings.h>
 
+#include "base/clock.h"
 #include "base/ascii.h"
 #include "base/utf8.h"
 #include "settings/compare_rule_state.h"
@@ -158,15 +158,6 @@ const char *mirror_compare_rule_regex_read(mirror_regex_t *regex, const char *te
 
 /* ---- running ---- */
 
-/* Microseconds of a processor that this thread has had: a busy machine makes no rule fail. */
-static apr_time_t thread_time(void)
-{
-    struct timespec time = { 0, 0 };
-
-    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
-    return apr_time_from_sec(time.tv_sec) + time.tv_nsec / 1000;
-}
-
 /* Whether the expression matches; where, too, if `match` is not NULL. */
 static int is_match(int *failed, ap_regmatch_t *match, const mirror_regex_t *regex,
                     const char *text, apr_size_t len, int flags)
@@ -206,7 +197,7 @@ static apr_size_t cut_matches(int *failed, char *cut, const mirror_regex_t *rege
 
     while (at < len &&
            is_match(failed, &match, regex, text + at, len - at, at > 0 ? AP_REG_NOTBOL : 0)) {
-        if (count == MATCHES_MAX || thread_time() > end) {
+        if (count == MATCHES_MAX || mirror_clock_thread() > end) {
             *failed = 1;
             break;
         }
@@ -227,7 +218,7 @@ static apr_size_t cut_matches(int *failed, char *cut, const mirror_regex_t *rege
 int mirror_compare_rule_regex_masks(int *failed, const mirror_regex_t *regex, const char *a,
                                     apr_size_t a_len, const char *b, apr_size_t b_len)
 {
-    apr_time_t end = thread_time() + MASK_TIME;
+    apr_time_t end = mirror_clock_thread() + MASK_TIME;
     char *cuts = a_len > regex->max || b_len > regex->max ? NULL : malloc(a_len + b_len + 1);
     int has_failed = 0, equal;
 

@@ -147,7 +147,7 @@ typedef struct mirror_findings_view_t {
 /* The verdict on a mirror. */
 typedef enum {
     MIRROR_OVERALL_NOTHING,    /* no pair was compared */
-    MIRROR_OVERALL_COLLECTING, /* fewer than MIRROR_FINDINGS_MIN were */
+    MIRROR_OVERALL_COLLECTING, /* fewer than MIRROR_FINDINGS_MIN were examined */
     MIRROR_OVERALL_ALIKE,
     MIRROR_OVERALL_DIFFERS /* there is a finding that is not noise */
 } mirror_overall_e;
@@ -211,6 +211,12 @@ void mirror_findings_view(mirror_findings_view_t *view, mirror_findings_t *area,
 void mirror_findings_counts(mirror_findings_counts_t *counts, mirror_findings_t *area);
 
 /* ---- any thread; no shared memory ---- */
+
+/* Return how many pairs were compared, without those that there was no time to look into. */
+apr_uint64_t mirror_findings_examined(const mirror_findings_view_t *view);
+
+/* Whether enough of the pairs whose bytes differ were looked into to tell of those that were not. */
+int mirror_findings_is_sample(const mirror_findings_view_t *view);
 
 /* Return what the findings say of the mirror as a whole, and its name in JSON. */
 mirror_overall_e mirror_findings_overall(const mirror_findings_view_t *view);

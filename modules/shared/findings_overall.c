@@ -5,6 +5,19 @@
  */
 #include "shared/findings_state.h"
 
+apr_uint64_t mirror_findings_examined(const mirror_findings_view_t *view)
+{
+    return view->compared - view->verdicts[MIRROR_VERDICT_UNEXAMINED];
+}
+
+/* Those of the same bytes need no look. */
+int mirror_findings_is_sample(const mirror_findings_view_t *view)
+{
+    return view->verdicts[MIRROR_VERDICT_UNEXAMINED] == 0 ||
+           mirror_findings_examined(view) - view->verdicts[MIRROR_VERDICT_SAME] >=
+               MIRROR_FINDINGS_MIN;
+}
+
 static int has_difference(const mirror_findings_view_t *view)
 {
     int i;
@@ -22,10 +35,13 @@ mirror_overall_e mirror_findings_overall(const mirror_findings_view_t *view)
     if (view->compared == 0) {
         return MIRROR_OVERALL_NOTHING;
     }
-    if (view->compared < MIRROR_FINDINGS_MIN) {
+    if (mirror_findings_examined(view) < MIRROR_FINDINGS_MIN) {
         return MIRROR_OVERALL_COLLECTING;
     }
-    return has_difference(view) ? MIRROR_OVERALL_DIFFERS : MIRROR_OVERALL_ALIKE;
+    if (has_difference(view)) {
+        return MIRROR_OVERALL_DIFFERS;
+    }
+    return mirror_findings_is_sample(view) ? MIRROR_OVERALL_ALIKE : MIRROR_OVERALL_COLLECTING;
 }
 
 const char *mirror_overall_name(mirror_overall_e verdict)

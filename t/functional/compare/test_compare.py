@@ -70,7 +70,7 @@ def test_verdict_for_a_pipeline(pairs, query, status, verdict):
     got = h.get(f"/mirror-status/mirrors/m/comparison/verdict{query}", ["Host: localhost"])
     assert got.status == status, got.raw
     if verdict:
-        assert json.loads(got.body) == {"verdict": verdict, "compared": 40, "different": 20}
+        assert json.loads(got.body) == {"verdict": verdict, "compared": 40, "different": 20, "no_answer": 0}
 
 
 def test_metrics(pairs):
@@ -111,4 +111,4 @@ def test_verdict_for_a_pipeline(pairs, query, status, verdict):
     got = h.get(f"/mirror-status/mirrors/m/comparison/verdict{query}", ["Host: localhost"])
     assert got.status == status, got.raw
     if verdict:
-        assert json.loads(got.body) == {"verdict": verdict, "compared": 40, "different": 20}
+        assert json.loads(got.body) == {"verdict": verdict, "compared": 40, "different": 20, "no_answer": 0}

@@ -278,7 +278,8 @@ def test_bombs(victim):
                          (zlib.compress(bytes(20 * MB)), "deflate")):
         word, found = ask(document(data, f"Content-Encoding: {coding}"), document(b"a"))
         assert (word, [one.split()[0] for one in found]) == ("different", ["header/content-encoding"]), coding
-    assert memory(ask.made[0]) - before < 16 * MB
+    # AddressSanitizer keeps what was freed; one of the bombs is 64 MB
+    assert memory(ask.made[0]) - before < (48 if "asan" in os.environ.get("HTTPD_PRELOAD", "") else 16) * MB
 
 
 def test_bomb_alone_is_skipped(pairs):
@@ -304,6 +305,15 @@ def test_slow_expressions(victim, action):
     many = json.dumps({"a": ["a" * 3000 + "b"] * 200}).encode()
     other = json.dumps({"a": ["a" * 3001 + "c"] * 200}).encode()
     assert ask(document(many), document(other), f"body/a/* {action}") == ("different", ["body/a/* value"])
+
+
+def test_many_values_for_a_slow_expression(pairs):
+    """Each value stays below the limit of an expression; there is one for all of them, too."""
+    made = pairs("compare_max_body=2M")
+    start = time.monotonic()                    # without the limit, 13 s of a processor
+    word, found = judged(made, documents(["x" * 700 + "A"] * 2000, ["x" * 700 + "B"] * 2000), "body/** mask [a-z]+[0-9]")
+    assert (word, found) == ("different", ["body/* value"])
+    assert time.monotonic() - start < scaled(5)
 
 
 # ---- 37: heads ----

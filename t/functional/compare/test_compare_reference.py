@@ -52,6 +52,20 @@ def test_difference_of_the_mirror_alone(three):
     assert (row["mirror_alone"], row["reference_alone"]) == (50, 0)
 
 
+def test_a_few_failures_of_each_group(three):
+    """The old version never fails, so there is nothing to wait for."""
+    h, primary, mirror, reference = three()
+    for server in (primary, reference):
+        say(server, lambda: b'{"a": 1}')
+    mirror.answer = answer("500 Internal Server Error", b"x")
+    for group in "abcdefghij":
+        for n in range(4):
+            assert h.get(f"/o/{group}/{n}").status == 200
+    data = compared(h, 40)
+    assert verdicts(data) == {"different": 40} and data["verdict"] == "differs" and noise(data) == []
+    assert comparison(h, path="/verdict") == {"verdict": "differs", "compared": 40, "different": 40, "no_answer": 0}
+
+
 def test_coin(three):
     """A value that is random in all three is noise; one that the old version has in 90 % and the new in 50 % is not."""
     chance = random.Random(1)

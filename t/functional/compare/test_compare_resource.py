@@ -42,7 +42,7 @@ def test_nothing_yet(pairs):
     assert not any(data["verdicts"].values()) and not any(data["skipped"].values())
     assert data["groups"] == data["findings"] == data["noise"] == data["status"] == []
     assert data["truncated"] == {"fields": 0, "groups": 0}
-    assert verdict(h) == {"verdict": "collecting", "compared": 0, "different": 0}
+    assert verdict(h) == {"verdict": "collecting", "compared": 0, "different": 0, "no_answer": 0}
 
 
 def test_off(httpd, origin, mirror):
@@ -85,6 +85,20 @@ def test_verdicts_of_the_mirror(pairs):
     assert compare(made, same, 30)["verdict"] == "alike"
 
 
+def test_what_was_not_looked_into_is_not_alike(pairs):
+    """A pair that takes all of the budget, and then differences that nobody looks into."""
+    made = pairs("compare_max_body=1M")
+    patch(made[0], {"compare_rules": ["body/** mask [a-z]+[0-9]"]})
+    compare(made, documents(["x" * 700 + "A"] * 300, ["x" * 700 + "B"] * 300))
+    start_anew(made[0])
+    data = compare(made, documents({"price": 1}, {"price": 2}), 40)
+    assert data["verdicts"]["unexamined"] > 10 and data["verdict"] != "alike", data
+    assert verdict(made[0])["verdict"] != "alike"
+    assert verdict(made[0])["compared"] == 40 - data["verdicts"]["unexamined"]
+    same = compare(made, texts(b"a", b"a"), 40)
+    assert same["verdict"] == data["verdict"] and verdict(made[0])["verdict"] != "alike"
+
+
 def test_min_and_max_different(pairs):
     made = pairs()
     compare(made, texts(b"a", b"b"), 2)
@@ -97,7 +111,7 @@ def test_min_and_max_different(pairs):
                         ("?max_different=1", "alike"), ("?max_different=0.05&min=40", "alike"),
                         ("?min=41&max_different=1", "collecting"),
                         ("?max_different=0.0499", "differs")):
-        assert verdict(h, query) == {"verdict": word, "compared": 40, "different": 2}, query
+        assert verdict(h, query) == {"verdict": word, "compared": 40, "different": 2, "no_answer": 0}, query
 
 
 @pytest.mark.parametrize("query, words", [
