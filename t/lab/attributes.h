@@ -37,6 +37,20 @@ static inline const char *set(const char *line)
     return mirror_attributes_set_line(&settings, line, MIRROR_ATTRIBUTE_NO_WORD, pool);
 }
 
+/* What is wrong with a value of JSON, in settings that give nothing yet. */
+static inline const char *set_json(const char *name, const char *json)
+{
+    char error[100];
+    yajl_val value = yajl_tree_parse(json, error, sizeof(error));
+    const char *wrong;
+
+    ck_assert_msg(value != NULL, "%s: %s", json, error);
+    memset(&settings, 0, sizeof(settings));
+    wrong = mirror_attributes_set_json(&settings, name, value, pool);
+    yajl_tree_free(value);
+    return wrong;
+}
+
 static inline const char *set_url(const char *url)
 {
     memset(&settings, 0, sizeof(settings));

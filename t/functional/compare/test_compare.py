@@ -96,19 +96,3 @@ def test_metrics_of_a_mirror_that_does_not_compare(pairs):
     h.ended(1)
     text = h.get("/mirror-status/metrics", ["Host: localhost"]).body.decode()
     assert "proxy_mirror_comparisons_total{" not in text and "# TYPE proxy_mirror_comparisons_total counter" in text
-
-
-@pytest.mark.parametrize("query, status, verdict", [
-    ("", 200, "differs"), ("?min=100", 200, "collecting"), ("?min=1&max_different=50%", 200, "alike"),
-    ("?min=1&max_different=49.9%25", 200, "differs"), ("?max_different=0.5&min=2", 200, "alike"),
-    ("?min=0", 400, None), ("?max_different=%zz", 400, None), ("?most=1", 400, None)])
-def test_verdict_for_a_pipeline(pairs, query, status, verdict):
-    h, primary, mirror = pairs()
-    for n in range(40):
-        both(primary, mirror, b"a", b"b" if n % 2 else b"a")
-        assert h.get("/o/a").status == 200
-        compared(h, n + 1)
-    got = h.get(f"/mirror-status/mirrors/m/comparison/verdict{query}", ["Host: localhost"])
-    assert got.status == status, got.raw
-    if verdict:
-        assert json.loads(got.body) == {"verdict": verdict, "compared": 40, "different": 20, "no_answer": 0}

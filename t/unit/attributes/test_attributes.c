@@ -7,19 +7,6 @@
 #include "attributes/relations.h"
 #include "suite.h"
 
-static const char *set_json(const char *name, const char *json)
-{
-    char error[100];
-    yajl_val value = yajl_tree_parse(json, error, sizeof(error));
-    const char *wrong;
-
-    ck_assert_msg(value != NULL, "%s: %s", json, error);
-    memset(&settings, 0, sizeof(settings));
-    wrong = mirror_attributes_set_json(&settings, name, value, pool);
-    yajl_tree_free(value);
-    return wrong;
-}
-
 /* The settings as JSON. */
 static const char *print(void)
 {

@@ -10,19 +10,6 @@
 #define RULES                                                                                      \
     "compare_rules: must be at most 256 rules such as \"body/now ignore\" in a JSON array, got "
 
-static const char *set_json(const char *name, const char *json)
-{
-    char error[100];
-    yajl_val value = yajl_tree_parse(json, error, sizeof(error));
-    const char *wrong;
-
-    ck_assert_msg(value != NULL, "%s: %s", json, error);
-    memset(&settings, 0, sizeof(settings));
-    wrong = mirror_attributes_set_json(&settings, name, value, pool);
-    yajl_tree_free(value);
-    return wrong;
-}
-
 /* As the page's form and the directive give it. */
 static const char *set_text(const char *name, const char *text)
 {
