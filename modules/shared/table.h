@@ -111,8 +111,8 @@ mirror_findings_t *mirror_table_findings(mirror_table_t *table, const mirror_slo
 /* The same for readers; NULL: nothing was ever compared. */
 mirror_findings_t *mirror_table_findings_used(mirror_table_t *table, const mirror_slot_t *slot);
 
-/* Note that the findings of a slot are in use. A comparer calls this before it writes to them, as
- * does whoever counts a pair as skipped; it costs a read. */
+/* Mark the findings of a slot as used. Required before the first write to them, also before a skipped
+ * pair is counted. If they are marked already, the call costs one read. */
 void mirror_table_note_findings(mirror_slot_t *slot);
 
 /* Return whether no newer configuration was loaded since this process started. */

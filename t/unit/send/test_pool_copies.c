@@ -1,7 +1,7 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE.
  *
- * test_pool_copies.c - which copy is sent next, with which ones behind it, and what becomes of
- * those when it was the last.
+ * test_pool_copies.c - which copy is sent next, which copies are pipelined behind it, and their
+ * outcome if the connection closes after it.
  */
 #include <apr_general.h>
 #include <check.h>
