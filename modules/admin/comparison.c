@@ -146,18 +146,6 @@ static int answer_verdict(request_rec *r, const mirror_findings_view_t *view)
 
 /* ---- the resource ---- */
 
-static int refuse_method(request_rec *r, const char *allowed)
-{
-    apr_table_setn(r->headers_out, "Allow", allowed);
-    if (r->method_number == M_OPTIONS) {
-        ap_set_content_length(r, 0);
-        return OK;
-    }
-    return mirror_json_error(r, HTTP_METHOD_NOT_ALLOWED,
-                             apr_psprintf(r->pool, "method: must be one of %s, got %s", allowed,
-                                          mirror_value_quote(r->method, r->pool)));
-}
-
 const char *mirror_comparison_restart(request_rec *r, const mirror_registry_t *registry,
                                       const mirror_t *mirror)
 {
@@ -209,7 +197,7 @@ int mirror_comparison_handle(request_rec *r, const mirror_registry_t *registry,
         return start_anew(r, registry, mirror);
     }
     if (r->method_number != M_GET) {
-        return refuse_method(r, !*rest && may_change ? "GET, HEAD, DELETE" : read);
+        return mirror_json_refuse_method(r, !*rest && may_change ? "GET, HEAD, DELETE" : read);
     }
     if (mirror_settings_borrow(registry, mirror, r->pool)->compare) {
         mirror_comparison_view_look(&view, r, registry, mirror);

@@ -11,6 +11,7 @@
 #include "admin/json.h"
 #include "admin/view.h"
 #include "attributes/attributes.h"
+#include "attributes/value.h"
 #include "base/utf8.h"
 
 #define ETAG_BYTES 8
@@ -232,4 +233,16 @@ int mirror_json_error(request_rec *r, int status, const char *text)
     mirror_json_put_text(gen, text, r->pool);
     yajl_gen_map_close(gen);
     return mirror_json_send(r, status, gen);
+}
+
+int mirror_json_refuse_method(request_rec *r, const char *allowed)
+{
+    apr_table_setn(r->headers_out, "Allow", allowed);
+    if (r->method_number == M_OPTIONS) {
+        ap_set_content_length(r, 0);
+        return OK;
+    }
+    return mirror_json_error(r, HTTP_METHOD_NOT_ALLOWED,
+                             apr_psprintf(r->pool, "method: must be one of %s, got %s", allowed,
+                                          mirror_value_quote(r->method, r->pool)));
 }

@@ -37,4 +37,9 @@ const char *mirror_json_etag(const mirror_registry_t *registry, const mirror_set
 int mirror_json_send(request_rec *r, int status, yajl_gen gen);
 int mirror_json_error(request_rec *r, int status, const char *text);
 
+/* Reject a method that a resource does not support with 405, or respond to OPTIONS with 200, and send
+ * the header Allow (RFC 9110 10.2.1): `allowed` is a list such as "GET, HEAD". Returns the result of
+ * the handler. */
+int mirror_json_refuse_method(request_rec *r, const char *allowed);
+
 #endif

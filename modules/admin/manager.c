@@ -75,19 +75,6 @@ static int answer_mirror(request_rec *r, const mirror_registry_t *registry, cons
     return mirror_json_send(r, HTTP_OK, gen);
 }
 
-/* Reject a method that the resource does not support. */
-static int refuse_method(request_rec *r, const char *allowed)
-{
-    apr_table_setn(r->headers_out, "Allow", allowed);
-    if (r->method_number == M_OPTIONS) {
-        ap_set_content_length(r, 0);
-        return OK;
-    }
-    return mirror_json_error(r, HTTP_METHOD_NOT_ALLOWED,
-                             apr_psprintf(r->pool, "method: must be one of %s, got %s", allowed,
-                                          mirror_value_quote(r->method, r->pool)));
-}
-
 /* ---- which resource ---- */
 
 static int begins_with_path(const char *uri, const char *path, apr_size_t len)
@@ -224,7 +211,7 @@ static int handle_mirror(request_rec *r, const mirror_registry_t *registry, cons
     if (r->method_number == M_GET) {
         return answer_mirror(r, registry, mirror);
     }
-    return refuse_method(r, may_change ? READ ", PUT, PATCH, DELETE, POST" : READ);
+    return mirror_json_refuse_method(r, may_change ? READ ", PUT, PATCH, DELETE, POST" : READ);
 }
 
 static int handle(request_rec *r, int may_change)
@@ -242,11 +229,12 @@ static int handle(request_rec *r, int may_change)
         location++; /* two slashes would make the rest a host, in links and in Location */
     }
     if (mirror_page_has_file(rest)) {
-        return r->method_number == M_GET ? mirror_page_send_file(r, rest) : refuse_method(r, READ);
+        return r->method_number == M_GET ? mirror_page_send_file(r, rest)
+                                         : mirror_json_refuse_method(r, READ);
     }
     if (strcmp(rest, METRICS) == 0) {
         return r->method_number == M_GET ? mirror_metrics_answer(r, registry)
-                                         : refuse_method(r, READ);
+                                         : mirror_json_refuse_method(r, READ);
     }
     if (*rest != '\0' && strcmp(rest, "/") != 0 &&
         !begins_with_path(rest, RESOURCE, sizeof(RESOURCE) - 1)) {
@@ -261,13 +249,14 @@ static int handle(request_rec *r, int may_change)
     }
     if (*rest == '\0' || strcmp(rest, "/") == 0) {
         return r->method_number == M_GET ? answer_page(r, registry, location, may_change)
-                                         : refuse_method(r, READ);
+                                         : mirror_json_refuse_method(r, READ);
     }
     name = rest + sizeof(RESOURCE) - 1;
     if (*name != '\0' && strcmp(name, "/") != 0) {
         return handle_mirror(r, registry, location, name + 1, may_change);
     }
-    return r->method_number == M_GET ? answer_list(r, registry) : refuse_method(r, READ);
+    return r->method_number == M_GET ? answer_list(r, registry)
+                                     : mirror_json_refuse_method(r, READ);
 }
 
 /* Send 403, or the status for which this is an ErrorDocument, if the request is rejected; return
@@ -322,5 +311,6 @@ int mirror_manager_handler(request_rec *r)
     if (rv != OK) {
         return rv;
     }
-    return may_change || r->method_number == M_GET ? handle(r, may_change) : refuse_method(r, READ);
+    return may_change || r->method_number == M_GET ? handle(r, may_change)
+                                                   : mirror_json_refuse_method(r, READ);
 }
