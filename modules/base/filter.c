@@ -46,3 +46,11 @@ ap_filter_rec_t *mirror_filter_output(const char *name, ap_out_filter_func funct
 #endif
     return filter;
 }
+
+ap_filter_t *mirror_filter_find(ap_filter_t *f, const ap_filter_rec_t *record)
+{
+    while (f && f->frec != record) {
+        f = f->next;
+    }
+    return f;
+}

@@ -20,4 +20,9 @@ ap_filter_rec_t *mirror_filter_input(const char *name, ap_in_filter_func functio
 ap_filter_rec_t *mirror_filter_output(const char *name, ap_out_filter_func function, int type,
                                       apr_pool_t *pool);
 
+/* ---- request threads ---- */
+
+/* Return the filter of `record` in the chain that begins with `f`; NULL = missing. */
+ap_filter_t *mirror_filter_find(ap_filter_t *f, const ap_filter_rec_t *record);
+
 #endif

@@ -29,7 +29,8 @@ apr_size_t mirror_candidates_acquire(mirror_candidates_t *candidates, mirror_chi
 
         candidates->settings[i] = lane->cell ? mirror_settings_acquire(lane) : NULL;
         if (candidates->settings[i]) { /* copies, and one for a reference of their responses */
-            count += (apr_size_t)candidates->settings[i]->copies + 1;
+            count += (apr_size_t)candidates->settings[i]->copies +
+                     (candidates->settings[i]->compare != 0);
         }
     }
     return count;

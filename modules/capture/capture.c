@@ -109,15 +109,6 @@ static const mirror_scope_t *scope_of(const request_rec *r)
     return first;
 }
 
-/* Return the filter in this chain; NULL = missing. */
-static ap_filter_t *find_filter(ap_filter_t *f, const ap_filter_rec_t *handle)
-{
-    while (f && f->frec != handle) {
-        f = f->next;
-    }
-    return f;
-}
-
 /* ---- the body ---- */
 
 /* Return whether the end of the body is not its real end. With Expect, httpd does not read the body
@@ -235,7 +226,7 @@ static apr_status_t swallow(ap_filter_t *f, apr_bucket_brigade *bb)
  * discarded. */
 static void read_rest(capture_t *capture, request_rec *r)
 {
-    ap_filter_t *f = find_filter(r->input_filters, capture->body_filter);
+    ap_filter_t *f = mirror_filter_find(r->input_filters, capture->body_filter);
     ap_filter_t *nothing;
     apr_bucket_brigade *bb = apr_brigade_create(r->pool, r->connection->bucket_alloc);
     apr_off_t limit = ap_get_limit_req_body(r);
@@ -284,7 +275,7 @@ static apr_status_t output_filter(ap_filter_t *f, apr_bucket_brigade *bb)
 /* Put the filters that are still needed, and not there, on the way of `r`. */
 static void add_filters(capture_t *capture, request_rec *r)
 {
-    if (capture->entries.waiting && !find_filter(r->input_filters, capture->body_filter)) {
+    if (capture->entries.waiting && !mirror_filter_find(r->input_filters, capture->body_filter)) {
         ap_filter_t *f =
             ap_add_input_filter_handle(capture->body_filter, capture, r, r->connection);
 
@@ -295,7 +286,7 @@ static void add_filters(capture_t *capture, request_rec *r)
             r->proto_input_filters = f;
         }
     }
-    if (capture->entries.live && !find_filter(r->output_filters, filters.response)) {
+    if (capture->entries.live && !mirror_filter_find(r->output_filters, filters.response)) {
         ap_add_output_filter_handle(filters.response, capture, r, r->connection);
     }
     mirror_primary_add(&capture->entries, r);
@@ -416,7 +407,7 @@ static int post_read_request(request_rec *r)
 static int has_bypassed(const capture_t *capture, const request_rec *last)
 {
     return capture->entries.live && !capture->entries.response_begun &&
-           !find_filter(last->output_filters, filters.response);
+           !mirror_filter_find(last->output_filters, filters.response);
 }
 
 /* httpd logs with the first request, but %{...}e reads the last one. */

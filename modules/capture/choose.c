@@ -106,20 +106,27 @@ static int has_method(mirror_choice_t *choice, const apr_array_header_t *methods
     return 0;
 }
 
-static int is_sampled(const mirror_choice_t *choice, mirror_lane_t *lane,
-                      const mirror_settings_t *settings)
+/* Return whether a request is in a sample: of `random_ratio`, or with sample_key, of `key_ratio`. */
+static int draw(const mirror_choice_t *choice, mirror_lane_t *lane,
+                const mirror_settings_t *settings, apr_int64_t random_ratio, apr_int64_t key_ratio)
 {
     const ap_expr_info_t *expr = settings->rules ? settings->rules->sample_key : NULL;
     const char *key;
 
+    if (!expr) {
+        return mirror_sample_random(&lane->child->sample, random_ratio);
+    }
+    key = mirror_expr_string(choice->r, expr, NULL, NULL, lane, MIRROR_EXPR_SAMPLE_KEY);
+    return key && mirror_sample_key(key, key_ratio);
+}
+
+static int is_sampled(const mirror_choice_t *choice, mirror_lane_t *lane,
+                      const mirror_settings_t *settings)
+{
     if (settings->sample_ratio >= MIRROR_RATIO_ALL || settings->sample_ratio == 0) {
         return settings->sample_ratio != 0;
     }
-    if (!expr) {
-        return mirror_sample_random(&lane->child->sample, settings->sample_ratio);
-    }
-    key = mirror_expr_string(choice->r, expr, NULL, NULL, lane, MIRROR_EXPR_SAMPLE_KEY);
-    return key && mirror_sample_key(key, settings->sample_ratio);
+    return draw(choice, lane, settings, settings->sample_ratio, settings->sample_ratio);
 }
 
 static void read_head(mirror_choice_t *choice, mirror_lane_t *lane)
@@ -164,18 +171,9 @@ mirror_outcome_e mirror_choose(mirror_choice_t *choice, mirror_lane_t *lane,
 int mirror_choose_compares(mirror_choice_t *choice, mirror_lane_t *lane,
                            const mirror_settings_t *settings)
 {
-    const mirror_rules_t *rules = settings->rules;
     apr_int64_t ratio = settings->compare_ratio;
-    const char *key;
 
-    if (ratio >= MIRROR_RATIO_ALL) {
-        return 1;
-    }
-    if (!rules || !rules->sample_key) {
-        return mirror_sample_random(&lane->child->sample, ratio);
-    }
-    key =
-        mirror_expr_string(choice->r, rules->sample_key, NULL, NULL, lane, MIRROR_EXPR_SAMPLE_KEY);
     /* whole millionths, so that the product fits */
-    return key && mirror_sample_key(key, settings->sample_ratio / 1000 * (ratio / 1000) / 1000);
+    return ratio >= MIRROR_RATIO_ALL || draw(choice, lane, settings, ratio,
+                                             settings->sample_ratio / 1000 * (ratio / 1000) / 1000);
 }

@@ -301,21 +301,12 @@ static apr_status_t output_filter(ap_filter_t *f, apr_bucket_brigade *bb)
 
 /* ---- request threads ---- */
 
-static int is_added(const request_rec *r)
-{
-    const ap_filter_t *f = r->output_filters;
-
-    while (f && f->frec != primary_filter) {
-        f = f->next;
-    }
-    return f != NULL;
-}
-
 /* The page of an error is not what the handler has produced. */
 void mirror_primary_add(mirror_entries_t *entries, request_rec *r)
 {
     if (entries->pairs > 0 && !entries->primary_over &&
-        !(r->prev && ap_is_HTTP_ERROR(r->prev->status)) && !is_added(r)) {
+        !(r->prev && ap_is_HTTP_ERROR(r->prev->status)) &&
+        !mirror_filter_find(r->output_filters, primary_filter)) {
         ap_add_output_filter_handle(primary_filter, entries, r, r->connection);
     }
 }
