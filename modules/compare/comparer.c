@@ -185,10 +185,16 @@ static mirror_skip_e judge(mirror_comparer_t *comparer, const mirror_pair_t *pai
         return comparer->judgement.skip;
     }
     mirror_judge(&comparer->drift, &options, &pair->primary, &pair->reference);
-    mirror_judge(&comparer->agreement, &options, &pair->mirror, &pair->reference);
+    if (comparer->drift.skip != MIRROR_SKIP_NONE) {
+        return comparer->drift.skip;
+    }
+    /* needed only if a row is in both */
+    if (comparer->judgement.rows.count > 0 && comparer->drift.rows.count > 0) {
+        mirror_judge(&comparer->agreement, &options, &pair->mirror, &pair->reference);
+    }
     note->drift = &comparer->drift;
     note->agreement = &comparer->agreement;
-    return comparer->drift.skip;
+    return MIRROR_SKIP_NONE;
 }
 
 static void compare(mirror_comparer_t *comparer, mirror_pair_t *pair)

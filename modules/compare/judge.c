@@ -148,8 +148,7 @@ static int is_forgiven(work_t *work, unsigned actions)
     const mirror_compare_rule_t *rule = NULL;
 
     while ((rule = mirror_compare_rule_body(work->options->rules, actions, NULL, 0, rule))) {
-        if (mirror_compare_rule_action(rule) == MIRROR_RULE_IGNORE ||
-            mirror_compare_rule_equal(&work->out->failed, rule, work->a.data, work->a.len,
+        if (mirror_compare_rule_equal(&work->out->failed, rule, work->a.data, work->a.len,
                                       work->b.data, work->b.len)) {
             work->out->rows.ignored++;
             return 1;
@@ -296,9 +295,9 @@ static void examine(work_t *work, const mirror_answer_t *a, const mirror_answer_
     mirror_skip_e skip = body_skip_of(work, a, b);
     int with_body = HAS(work->options, MIRROR_PART_BODY) && skip == MIRROR_SKIP_NONE;
 
-    prepare(&work->a, a, work->options->pool);
-    prepare(&work->b, b, work->options->pool);
     if (with_body) {
+        prepare(&work->a, a, work->options->pool);
+        prepare(&work->b, b, work->options->pool);
         decode_both(work);
     }
     if (HAS(work->options, MIRROR_PART_HEADER)) {
