@@ -7,11 +7,29 @@
 
 #include <string.h>
 
+#include <apr.h>
+
 /* ---- any thread ---- */
 
 static inline int mirror_ascii_is_digit(char c)
 {
     return c >= '0' && c <= '9';
+}
+
+static inline int mirror_ascii_is_blank(char c)
+{
+    return c == ' ' || c == '\t';
+}
+
+/* Return how many digits `text` begins with. */
+static inline apr_size_t mirror_ascii_count_digits(const char *text, apr_size_t len)
+{
+    apr_size_t n = 0;
+
+    while (n < len && mirror_ascii_is_digit(text[n])) {
+        n++;
+    }
+    return n;
 }
 
 static inline char mirror_ascii_lower(char c)

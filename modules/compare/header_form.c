@@ -9,16 +9,10 @@
 #include <string.h>
 
 #include <apr_strings.h>
-#include <apr_tables.h>
 
 #include "base/ascii.h"
 #include "base/date.h"
 #include "compare/header_form.h"
-
-static int is_blank(char c)
-{
-    return c == ' ' || c == '\t';
-}
 
 static int is_equal(const mirror_header_form_t *value, const char *text)
 {
@@ -47,9 +41,9 @@ static mirror_header_form_t trimmed(const char *at, const char *end)
 {
     mirror_header_form_t part;
 
-    for (; at < end && is_blank(*at); at++) {
+    for (; at < end && mirror_ascii_is_blank(*at); at++) {
     }
-    for (; at < end && is_blank(end[-1]); end--) {
+    for (; at < end && mirror_ascii_is_blank(end[-1]); end--) {
     }
     part.data = at;
     part.len = end - at;
@@ -109,7 +103,8 @@ static void make_set(apr_array_header_t *parts, int first)
     parts->nelts = count;
 }
 
-static mirror_header_form_t join(const apr_array_header_t *parts, char separator, apr_pool_t *pool)
+mirror_header_form_t mirror_header_form_join(const apr_array_header_t *parts, char separator,
+                                             apr_pool_t *pool)
 {
     const mirror_header_form_t *list = (const mirror_header_form_t *)parts->elts;
     mirror_header_form_t form;
@@ -161,7 +156,7 @@ mirror_header_form_t mirror_header_form_method_set(const mirror_header_form_t *v
     apr_array_header_t *parts = split(value, ',', pool);
 
     make_set(parts, 0);
-    return join(parts, ',', pool);
+    return mirror_header_form_join(parts, ',', pool);
 }
 
 mirror_header_form_t mirror_header_form_token_set(const mirror_header_form_t *value,
@@ -186,7 +181,7 @@ mirror_header_form_t mirror_header_form_without(const mirror_header_form_t *valu
         }
     }
     parts->nelts = count;
-    return join(parts, ',', pool);
+    return mirror_header_form_join(parts, ',', pool);
 }
 
 /* ---- dates ---- */
@@ -273,7 +268,7 @@ mirror_header_form_t mirror_header_form_media_type(const mirror_header_form_t *v
         list[i] = i == 0 ? lowered(&list[i], pool) : parameter(&list[i], pool);
     }
     make_set(parts, 1);
-    return join(parts, ';', pool);
+    return mirror_header_form_join(parts, ';', pool);
 }
 
 /* ---- cookies (RFC 6265 4.1) ---- */
@@ -322,7 +317,7 @@ static mirror_header_form_t cookie_form(const mirror_header_form_t *value, int i
         at = next ? next + 1 : end;
     }
     make_set(parts, 1);
-    return join(parts, ';', pool);
+    return mirror_header_form_join(parts, ';', pool);
 }
 
 mirror_header_form_t mirror_header_form_cookie(const mirror_header_form_t *value, apr_pool_t *pool)
@@ -407,7 +402,8 @@ mirror_header_form_t mirror_header_form_csp(const mirror_header_form_t *value, a
         if (is_at(at, end, "'nonce-")) {
             memcpy(to, at, 7);
             to += 7;
-            for (at += 7; at < end && *at != '\'' && !is_blank(*at) && *at != ';'; at++) {
+            for (at += 7; at < end && *at != '\'' && !mirror_ascii_is_blank(*at) && *at != ';';
+                 at++) {
             }
         }
         else {
@@ -426,7 +422,7 @@ static const char *skip_value(const char *at, const char *end)
     if (at < end && *at == '"') {
         return skip_quoted(at, end);
     }
-    for (; at < end && !is_blank(*at) && *at != ','; at++) {
+    for (; at < end && !mirror_ascii_is_blank(*at) && *at != ','; at++) {
     }
     return at;
 }

@@ -9,6 +9,7 @@
 #define MIRROR_COMPARE_HEADER_FORM_H
 
 #include <apr_pools.h>
+#include <apr_tables.h>
 #include <apr_time.h>
 
 /* A value, or a form of one. data[len] can be read; it is NUL at the end of a value. */
@@ -49,6 +50,11 @@ apr_time_t mirror_header_form_time(const mirror_header_form_t *value);
 /* The set of tokens without one, which is in lower case. In `pool`. */
 mirror_header_form_t mirror_header_form_without(const mirror_header_form_t *value,
                                                 const char *token, apr_pool_t *pool);
+
+/* Join an array of mirror_header_form_t with a separator and a blank: repeated fields are one list
+ * (RFC 9110 5.3). In `pool`. */
+mirror_header_form_t mirror_header_form_join(const apr_array_header_t *parts, char separator,
+                                             apr_pool_t *pool);
 
 /* Order two mirror_header_form_t by their bytes, for qsort(). */
 int mirror_header_form_order(const void *a, const void *b);

@@ -55,11 +55,6 @@ static const char *name_of(const field_t *field)
 
 /* ---- read a block ---- */
 
-static int is_blank(char c)
-{
-    return c == ' ' || c == '\t';
-}
-
 /* The end of the line that begins at `at`, and of those folded to it (RFC 9112 5.2). */
 static const char *field_end(const char *at, const char *end)
 {
@@ -68,7 +63,7 @@ static const char *field_end(const char *at, const char *end)
     do {
         lf = memchr(at, '\n', end - at);
         at = lf ? lf + 1 : end;
-    } while (at < end && is_blank(*at));
+    } while (at < end && mirror_ascii_is_blank(*at));
     return at;
 }
 
@@ -79,12 +74,12 @@ static mirror_header_form_t unfold(const char *at, const char *end, apr_pool_t *
     mirror_header_form_t value;
 
     while (at < end) {
-        for (; at < end && is_blank(*at); at++) {
+        for (; at < end && mirror_ascii_is_blank(*at); at++) {
         }
         for (; at < end && *at != '\n'; at++) {
             *to++ = *at;
         }
-        for (; to > start && (is_blank(to[-1]) || to[-1] == '\r'); to--) {
+        for (; to > start && (mirror_ascii_is_blank(to[-1]) || to[-1] == '\r'); to--) {
         }
         at += at < end;
         if (to > start) {
@@ -107,7 +102,8 @@ static int read_field(field_t *field, const char *at, const char *end, apr_pool_
     if (!colon) {
         return 0;
     }
-    for (; name_end > at && is_blank(name_end[-1]); name_end--) { /* as mod_proxy does */
+    for (; name_end > at && mirror_ascii_is_blank(name_end[-1]);
+         name_end--) { /* as mod_proxy does */
     }
     text = apr_palloc(pool, strlen(PREFIX) + (name_end - at) + 1);
     memcpy(text, PREFIX, strlen(PREFIX));
@@ -221,38 +217,13 @@ static apr_array_header_t *forms_of(const fields_t *fields, const mirror_header_
     return forms;
 }
 
-/* Repeated fields are one list (RFC 9110 5.3). */
-static mirror_header_form_t join(const apr_array_header_t *forms, apr_pool_t *pool)
-{
-    const mirror_header_form_t *list = (const mirror_header_form_t *)forms->elts;
-    mirror_header_form_t all;
-    apr_size_t len = 1;
-    char *to;
-    int i;
-
-    for (i = 0; i < forms->nelts; i++) {
-        len += list[i].len + 2;
-    }
-    all.data = to = apr_palloc(pool, len);
-    for (i = 0; i < forms->nelts; i++) {
-        if (i > 0) {
-            *to++ = ',';
-            *to++ = ' ';
-        }
-        memcpy(to, list[i].data, list[i].len);
-        to += list[i].len;
-    }
-    *to = '\0';
-    all.len = to - all.data;
-    return all;
-}
-
 /* All values of a name, in one form. */
 static mirror_header_form_t form_of(const fields_t *fields, const mirror_header_list_row_t *type,
                                     mirror_header_form_fn *form, apr_pool_t *pool)
 {
     int each = type->flags & MIRROR_HEADER_LIST_EACH;
-    mirror_header_form_t all = join(forms_of(fields, type, each ? form : NULL, pool), pool);
+    mirror_header_form_t all =
+        mirror_header_form_join(forms_of(fields, type, each ? form : NULL, pool), ',', pool);
 
     return each || !form ? all : form(&all, pool);
 }
@@ -307,9 +278,7 @@ static int are_volatile(const compare_t *c, const mirror_header_list_row_t *type
 static const mirror_compare_rule_t *next_rule(const compare_t *c, unsigned actions,
                                               const char *name, const mirror_compare_rule_t *after)
 {
-    return c->options->rules
-               ? mirror_compare_rule_header(c->options->rules, actions, name, strlen(name), after)
-               : NULL;
+    return mirror_compare_rule_header(c->options->rules, actions, name, strlen(name), after);
 }
 
 /* Whether the rule makes two values equal, as they are or in their forms. */
@@ -354,7 +323,8 @@ static int is_equal_by(const compare_t *c, const mirror_compare_rule_t *rule,
         apr_array_header_t *formed = forms_of(sides[i], type, form, c->pool);
 
         if (sides[0]->count != sides[1]->count || sides[0]->count > PAIRS_MAX) {
-            mirror_header_form_t all = join(raw, c->pool), all_formed = join(formed, c->pool);
+            mirror_header_form_t all = mirror_header_form_join(raw, ',', c->pool),
+                                 all_formed = mirror_header_form_join(formed, ',', c->pool);
 
             raw->nelts = formed->nelts = 1;
             APR_ARRAY_IDX(raw, 0, mirror_header_form_t) = all;

@@ -34,11 +34,22 @@ static int is_upper(char c)
     return c >= 'A' && c <= 'Z';
 }
 
-static apr_size_t count_digits(const char *text, apr_size_t len)
+static int is_hex_digit(char c)
+{
+    return mirror_ascii_hex_digit(c) >= 0;
+}
+
+static int is_base64url_char(char c)
+{
+    return is_lower(c) || is_upper(c) || mirror_ascii_is_digit(c) || c == '-' || c == '_';
+}
+
+/* Return how many bytes at the beginning are of one class. */
+static apr_size_t count_while(int (*is)(char c), const char *text, apr_size_t len)
 {
     apr_size_t n = 0;
 
-    while (n < len && mirror_ascii_is_digit(text[n])) {
+    while (n < len && is(text[n])) {
         n++;
     }
     return n;
@@ -46,12 +57,12 @@ static apr_size_t count_digits(const char *text, apr_size_t len)
 
 static apr_size_t count_hex(const char *text, apr_size_t len)
 {
-    apr_size_t n = 0;
+    return count_while(is_hex_digit, text, len);
+}
 
-    while (n < len && mirror_ascii_hex_digit(text[n]) >= 0) {
-        n++;
-    }
-    return n;
+static apr_size_t count_base64url(const char *text, apr_size_t len)
+{
+    return count_while(is_base64url_char, text, len);
 }
 
 /* Whether the character of `n` bytes is one of U+0000 to U+001F, U+007F to U+009F, U+061C, U+200E,
@@ -113,9 +124,9 @@ static int is_uuid(const char *text, apr_size_t len)
 /* YYYY-MM-DD */
 static int is_date(const char *text, apr_size_t len)
 {
-    return len == DATE_LEN && count_digits(text, 4) == 4 && text[4] == '-' &&
-           count_digits(text + 5, 2) == 2 && text[7] == '-' && count_digits(text + 8, 2) == 2 &&
-           text[5] <= '1' && text[8] <= '3';
+    return len == DATE_LEN && mirror_ascii_count_digits(text, 4) == 4 && text[4] == '-' &&
+           mirror_ascii_count_digits(text + 5, 2) == 2 && text[7] == '-' &&
+           mirror_ascii_count_digits(text + 8, 2) == 2 && text[5] <= '1' && text[8] <= '3';
 }
 
 int mirror_name_is_id(const char *name, apr_size_t len)
@@ -123,9 +134,10 @@ int mirror_name_is_id(const char *name, apr_size_t len)
     if (len == 0) {
         return 0;
     }
-    return len > NAME_MAX_LEN || count_digits(name, len) == len || is_uuid(name, len) ||
-           (len >= HEX_MIN && count_hex(name, len) == len) || is_date(name, len) ||
-           memchr(name, '@', len) || memchr(name, '/', len) || !is_inert(name, len);
+    return len > NAME_MAX_LEN || mirror_ascii_count_digits(name, len) == len ||
+           is_uuid(name, len) || (len >= HEX_MIN && count_hex(name, len) == len) ||
+           is_date(name, len) || memchr(name, '@', len) || memchr(name, '/', len) ||
+           !is_inert(name, len);
 }
 
 /* ---- groups ---- */
@@ -278,22 +290,7 @@ static int is_ulid(const char *value, apr_size_t len)
 static int is_hex(const char *value, apr_size_t len)
 {
     return len >= HEX_MIN && count_hex(value, len) == len &&
-           (len >= HEX_DIGITS || count_digits(value, len) < len);
-}
-
-static int is_base64url_char(char c)
-{
-    return is_lower(c) || is_upper(c) || mirror_ascii_is_digit(c) || c == '-' || c == '_';
-}
-
-static apr_size_t count_base64url(const char *text, apr_size_t len)
-{
-    apr_size_t n = 0;
-
-    while (n < len && is_base64url_char(text[n])) {
-        n++;
-    }
-    return n;
+           (len >= HEX_DIGITS || mirror_ascii_count_digits(value, len) < len);
 }
 
 /* Header and claims are JSON objects, so their base64url begins with "ey". The signature may be
@@ -351,7 +348,7 @@ static int is_number_time(const char *value, apr_size_t len, apr_time_t now)
     apr_int64_t number = 0;
     apr_size_t i;
 
-    if (len == 0 || len > 15 || count_digits(value, len) < len) {
+    if (len == 0 || len > 15 || mirror_ascii_count_digits(value, len) < len) {
         return 0;
     }
     for (i = 0; i < len; i++) {

@@ -9,7 +9,6 @@
 #include <string.h>
 
 #include <apr_atomic.h>
-#include <apr_strings.h>
 
 #include "base/clock.h"
 #include "compare/name.h"

@@ -7,7 +7,6 @@
  * items of children that differ. The stack never has more items than there are nodes in both texts.
  */
 #include <stdlib.h>
-#include <string.h>
 
 #include "base/clock.h"
 #include "compare/tree_state.h"
@@ -44,12 +43,7 @@ const mirror_compare_rule_t *mirror_tree_descend_rule(const mirror_tree_run_t *r
                                                       unsigned actions,
                                                       const mirror_compare_rule_t *after)
 {
-    const apr_array_header_t *rules = run->options->rules;
-
-    if (!rules || rules->nelts == 0) {
-        return NULL;
-    }
-    return mirror_compare_rule_body(rules, actions, run->steps, run->depth, after);
+    return mirror_compare_rule_body(run->options->rules, actions, run->steps, run->depth, after);
 }
 
 void mirror_tree_descend_add(mirror_tree_run_t *run, mirror_kind_e kind, int is_volatile)

@@ -8,6 +8,7 @@
  */
 #include <string.h>
 
+#include "base/ascii.h"
 #include "compare/tree_state.h"
 
 #define DIGITS_MAX   64
@@ -20,11 +21,6 @@ typedef struct number_t {
     apr_int64_t exponent; /* of the last digit, 0s included */
     int is_too_long;
 } number_t;
-
-static int is_digit(char c)
-{
-    return c >= '0' && c <= '9';
-}
 
 static void put_digit(number_t *number, char digit)
 {
@@ -45,7 +41,7 @@ static void put_digit(number_t *number, char digit)
 /* Digits, of a fraction or not. Returns where they end. */
 static const char *take_digits(number_t *number, const char *c, const char *end, int is_fraction)
 {
-    for (; c < end && is_digit(*c); c++) {
+    for (; c < end && mirror_ascii_is_digit(*c); c++) {
         put_digit(number, *c);
         number->exponent -= is_fraction;
     }
@@ -59,7 +55,7 @@ static apr_int64_t take_exponent(const char *c, const char *end)
     int is_negative = c < end && *c == '-';
     apr_int64_t exponent = 0;
 
-    for (c += c < end && (*c == '-' || *c == '+'); c < end && is_digit(*c); c++) {
+    for (c += c < end && (*c == '-' || *c == '+'); c < end && mirror_ascii_is_digit(*c); c++) {
         exponent = exponent < beyond ? 10 * exponent + (*c - '0') : beyond;
     }
     return is_negative ? -exponent : exponent;
@@ -98,7 +94,7 @@ int mirror_tree_number_is_integer(const char *text, apr_size_t len)
 {
     apr_size_t i;
 
-    for (i = len > 0 && text[0] == '-'; i < len && is_digit(text[i]); i++) {
+    for (i = len > 0 && text[0] == '-'; i < len && mirror_ascii_is_digit(text[i]); i++) {
     }
     return i == len;
 }

@@ -14,6 +14,7 @@
 
 #include <yajl/yajl_parse.h>
 
+#include "base/ascii.h"
 #include "base/utf8.h"
 #include "compare/tree_state.h"
 
@@ -51,7 +52,7 @@ static unsigned hex4(const char *c)
     int i;
 
     for (i = 0; i < 4; i++) {
-        n = 16 * n + (unsigned)(c[i] <= '9' ? c[i] - '0' : (c[i] | 0x20) - 'a' + 10);
+        n = 16 * n + (unsigned)mirror_ascii_hex_digit(c[i]);
     }
     return n;
 }

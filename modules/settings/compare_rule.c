@@ -7,6 +7,7 @@
 
 #include <apr_strings.h>
 
+#include "base/ascii.h"
 #include "base/utf8.h"
 #include "attributes/value.h"
 #include "settings/compare_rule_state.h"
@@ -42,14 +43,9 @@ static const action_t actions[] = {
 
 #define ACTIONS (sizeof(actions) / sizeof(*actions))
 
-static int is_blank(char c)
-{
-    return c == ' ' || c == '\t';
-}
-
 static const char *skip_blanks(const char *text)
 {
-    while (is_blank(*text)) {
+    while (mirror_ascii_is_blank(*text)) {
         text++;
     }
     return text;
@@ -101,12 +97,12 @@ static char *read_word(const char **text, apr_pool_t *pool)
 
     if (*start == '"') {
         word = read_quoted(text, pool);
-        if (!word || (**text && !is_blank(**text))) {
+        if (!word || (**text && !mirror_ascii_is_blank(**text))) {
             return NULL;
         }
     }
     else {
-        while (**text && !is_blank(**text)) {
+        while (**text && !mirror_ascii_is_blank(**text)) {
             (*text)++;
         }
         word = apr_pstrmemdup(pool, start, (apr_size_t)(*text - start));
@@ -126,7 +122,7 @@ static char *read_rest(const char *text, apr_pool_t *pool)
         value = read_quoted(&text, pool);
         return value && !*skip_blanks(text) ? value : NULL;
     }
-    while (len > 0 && is_blank(text[len - 1])) {
+    while (len > 0 && mirror_ascii_is_blank(text[len - 1])) {
         len--;
     }
     return apr_pstrmemdup(pool, text, len);
@@ -224,7 +220,8 @@ static const char *quote(const char *text, int is_needed, apr_pool_t *pool)
 /* A value needs quotes if it begins with one, or a blank is at an end. */
 static int is_quoted_value(const char *value)
 {
-    return *value && (*value == '"' || is_blank(*value) || is_blank(value[strlen(value) - 1]));
+    return *value && (*value == '"' || mirror_ascii_is_blank(*value) ||
+                      mirror_ascii_is_blank(value[strlen(value) - 1]));
 }
 
 /* A header's name in lower case, anything else as it came. */

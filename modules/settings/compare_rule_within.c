@@ -23,16 +23,6 @@
 
 /* ---- decimal numbers ---- */
 
-static apr_size_t count_digits(const char *text, apr_size_t len)
-{
-    apr_size_t n = 0;
-
-    while (n < len && mirror_ascii_is_digit(text[n])) {
-        n++;
-    }
-    return n;
-}
-
 /* Read "e-5" as -5; "" is 0. Returns 0 if it is something else. */
 static int read_exponent(int *exponent, const char *text, apr_size_t len)
 {
@@ -50,7 +40,7 @@ static int read_exponent(int *exponent, const char *text, apr_size_t len)
     if (len > 0 && (*text == '-' || *text == '+')) {
         text++, len--;
     }
-    if (len == 0 || count_digits(text, len) < len) {
+    if (len == 0 || mirror_ascii_count_digits(text, len) < len) {
         return 0;
     }
     for (; len > 0; text++, len--) {
@@ -90,9 +80,9 @@ static int read_decimal(mirror_decimal_t *number, const char *text, apr_size_t l
     number->is_negative = *text == '-';
     text += number->is_negative;
     len -= (apr_size_t)number->is_negative;
-    at = whole = count_digits(text, len);
+    at = whole = mirror_ascii_count_digits(text, len);
     if (at < len && text[at] == '.') {
-        fraction = count_digits(text + at + 1, len - at - 1);
+        fraction = mirror_ascii_count_digits(text + at + 1, len - at - 1);
         at += 1 + fraction;
         if (fraction == 0) {
             return 0;
@@ -199,11 +189,12 @@ static apr_time_t as_time(const char *text, apr_size_t whole, apr_size_t fractio
 
 int mirror_compare_rule_within_read(mirror_within_t *within, const char *text)
 {
-    apr_size_t len = strlen(text), whole = count_digits(text, len), fraction = 0, at = whole, i;
+    apr_size_t len = strlen(text), whole = mirror_ascii_count_digits(text, len), fraction = 0,
+               at = whole, i;
 
     memset(within, 0, sizeof(*within));
     if (at < len && text[at] == '.') {
-        fraction = count_digits(text + at + 1, len - at - 1);
+        fraction = mirror_ascii_count_digits(text + at + 1, len - at - 1);
         at += 1 + fraction;
     }
     if (at == len) {
