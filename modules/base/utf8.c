@@ -42,3 +42,20 @@ int mirror_utf8_is_valid(const char *text)
     }
     return 1;
 }
+
+unsigned mirror_utf8_control(const unsigned char *s, apr_size_t len)
+{
+    unsigned code = len == 1 ? s[0] : len == 2 ? (s[0] & 0x1fU) << 6 | (s[1] & 0x3fU) : 0;
+
+    if (code == 0x061c) {
+        return code;
+    }
+    if (len == 3) {
+        code = (s[0] & 0x0fU) << 12 | (s[1] & 0x3fU) << 6 | (s[2] & 0x3fU);
+        return code == 0x200e || code == 0x200f || (code >= 0x2028 && code <= 0x202e) ||
+                       (code >= 0x2066 && code <= 0x2069)
+                   ? code
+                   : 0;
+    }
+    return code < 0x20 || (code >= 0x7f && code <= 0x9f) ? code : 0;
+}

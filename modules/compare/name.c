@@ -65,21 +65,6 @@ static apr_size_t count_base64url(const char *text, apr_size_t len)
     return count_while(is_base64url_char, text, len);
 }
 
-/* Whether the character of `n` bytes is one of U+0000 to U+001F, U+007F to U+009F, U+061C, U+200E,
- * U+200F, U+2028 to U+202E, U+2066 to U+2069. */
-static int is_control(const unsigned char *c, apr_size_t n)
-{
-    if (n == 1) {
-        return c[0] < 0x20 || c[0] == 0x7f;
-    }
-    if (n == 2) {
-        return (c[0] == 0xc2 && c[1] < 0xa0) || (c[0] == 0xd8 && c[1] == 0x9c);
-    }
-    return n == 3 && c[0] == 0xe2 &&
-           ((c[1] == 0x80 && (c[2] == 0x8e || c[2] == 0x8f || (c[2] >= 0xa8 && c[2] <= 0xae))) ||
-            (c[1] == 0x81 && c[2] >= 0xa6 && c[2] <= 0xa9));
-}
-
 /* The bytes of the character at `text`, of which there is at least one byte. *inert is 0 if it must
  * not be printed. */
 static apr_size_t next_character(int *inert, const char *text, apr_size_t len)
@@ -87,7 +72,7 @@ static apr_size_t next_character(int *inert, const char *text, apr_size_t len)
     const unsigned char *c = (const unsigned char *)text;
     apr_size_t n = mirror_utf8_length(c, len);
 
-    *inert = n > 0 && !is_control(c, n);
+    *inert = n > 0 && c[0] && !mirror_utf8_control(c, n);
     return n > 0 ? n : 1;
 }
 

@@ -64,25 +64,6 @@ void mirror_log_line_free(mirror_log_line_t *line)
 
 /* ---- printing ---- */
 
-/* Return the code of a control character, a line separator or a bidirectional control; 0 for
- * others. */
-static unsigned control_of(const unsigned char *s, apr_size_t used)
-{
-    unsigned code = used == 1 ? s[0] : used == 2 ? (s[0] & 0x1fU) << 6 | (s[1] & 0x3fU) : 0;
-
-    if (code == 0x061c) {
-        return code;
-    }
-    if (used == 3) {
-        code = (s[0] & 0x0fU) << 12 | (s[1] & 0x3fU) << 6 | (s[2] & 0x3fU);
-        return code == 0x200e || code == 0x200f || (code >= 0x2028 && code <= 0x202e) ||
-                       (code >= 0x2066 && code <= 0x2069)
-                   ? code
-                   : 0;
-    }
-    return code < 0x20 || (code >= 0x7f && code <= 0x9f) ? code : 0;
-}
-
 /* Print one character of `text` as JSON into `out` (8 bytes are enough). *used: consumed bytes of
  * the text. Returns the printed length. */
 static apr_size_t escape_one(char *out, apr_size_t *used, const char *text, apr_size_t len)
@@ -95,7 +76,7 @@ static apr_size_t escape_one(char *out, apr_size_t *used, const char *text, apr_
         *used = 1;
         return (apr_size_t)apr_snprintf(out, 8, "\\\\x%02x", c);
     }
-    control = control_of((const unsigned char *)text, *used);
+    control = mirror_utf8_control((const unsigned char *)text, *used);
     if (control) {
         return (apr_size_t)apr_snprintf(out, 8, "\\u%04x", control);
     }
