@@ -2,41 +2,20 @@
 from __future__ import annotations
 
 import threading
-from typing import Iterator
 
 import pytest
 
-from browser import Browser, Page
+from browser import Page
+from browserlab import browser, open_page       # noqa: F401, fixtures
 from httpdlab import location, to, wait_for
 from pagelab import manager
 
 pytestmark = pytest.mark.xdist_group("browser")     # they share one, as it takes long to start
 OWN, ANOTHER = pytest.mark.xdist_group("own"), pytest.mark.xdist_group("another")      # but for those that take longest
 
+PAGE = "/manage"
 DOWN = r"PM\d+: mirror m is (down|up)"
 STATE = "#m-m .state [data-when]:not([hidden])"
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    made = Browser()
-    yield made
-    made.close()
-
-
-@pytest.fixture
-def open_page(browser) -> Iterator:
-    """Opens pages; at the end of the test none of them may have complained."""
-    made: list[Page] = []
-
-    def make(h, path: str = "/manage", **options) -> Page:
-        made.append(browser.open(f"http://127.0.0.1:{h.port}{path}", **options))
-        return made[-1]
-    yield make
-    complaints = [complaint for page in made for complaint in page.complaints]
-    for page in made:
-        page.close()
-    assert not complaints, "\n".join(complaints)
 
 
 def figure(name: str, mirror: str = "m") -> str:

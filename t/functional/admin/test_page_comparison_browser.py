@@ -2,11 +2,11 @@
 from __future__ import annotations
 
 import json
-from typing import Iterator
 
 import pytest
 
-from browser import Browser, Page
+from browser import Page
+from browserlab import browser, open_page       # noqa: F401, fixtures
 from comparelab import JSON, both, compared, comparison
 from httpdlab import wait_for
 from recorder import answer
@@ -16,28 +16,6 @@ pytestmark = pytest.mark.xdist_group("browser")
 
 PRICE = "body/items/*/price"
 SECTION = "#m-m .comparison"
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    made = Browser()
-    yield made
-    made.close()
-
-
-@pytest.fixture
-def open_page(browser) -> Iterator:
-    """Opens pages; at the end of the test none of them may have complained."""
-    made: list[Page] = []
-
-    def make(h, path: str = "/manager", **options) -> Page:
-        made.append(browser.open(f"http://127.0.0.1:{h.port}{path}", **options))
-        return made[-1]
-    yield make
-    complaints = [complaint for page in made for complaint in page.complaints]
-    for page in made:
-        page.close()
-    assert not complaints, "\n".join(complaints)
 
 
 def differ(h, primary, mirror, count: int, before: int = 0) -> None:

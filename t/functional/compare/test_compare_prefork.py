@@ -7,24 +7,18 @@ import os
 
 import pytest
 
-import httpdlab
 from comparelab import both, compared, comparison, decided, skipped
-from httpdlab import MODDIR, location, to, wait_for
+from httpdlab import location, to, wait_for
 from managerlab import MANAGER
+from preforklab import PREFORK, strikes, wait_for_another      # noqa: F401, a fixture
 
 PRELOADS = "sigterm", "grow"
-pytestmark = [
-    pytest.mark.skipif(not os.path.exists(f"{MODDIR}/mod_mpm_prefork.so"), reason="this httpd has another MPM built in"),
-    pytest.mark.skipif("tsan" in os.environ.get("HTTPD_PRELOAD", ""),
-                       reason="ThreadSanitizer reports each handler of a signal that allocates, as prefork's own does")]
+pytestmark = PREFORK
 
 
 @pytest.fixture
-def struck(monkeypatch, httpd, recorder, preload):
+def struck(httpd, recorder, strikes):
     """Makes an httpd with one child of prefork; and the file that has it struck while that is there."""
-    monkeypatch.setattr(httpdlab, "MPM", "prefork")
-    monkeypatch.setattr(httpdlab, "THREADED", False)
-
     def make(variable):
         primary, mirror = recorder(), recorder()
         both(primary, mirror, b"x", b"x")
@@ -35,17 +29,11 @@ def struck(monkeypatch, httpd, recorder, preload):
             return (f'{MANAGER}{to(mirror, "compare=all")}\nEnableMMAP off\n' + location("/o/", primary)
                     + '<Location "/mirror-status">\nProxyMirror off\n</Location>\n'
                     + '<Location "/manager">\nProxyMirror off\n</Location>\n')
-        h = httpd(conf, children=1, env={"HTTPD_PRELOAD": preload, "MALLOC_PERTURB_": "165"})
+        h = httpd(conf, children=1, env=strikes)
         assert h.get("/o/first").status == 200
         assert compared(h, 1)["verdicts"]["same"] == 1
         return h, h.write("run/strike", "")
     return make
-
-
-def wait_for_another(h, before: list[int], file: str) -> None:
-    wait_for("the child to be struck", lambda: not os.path.exists(file))
-    wait_for("another child", lambda: h.pids() and h.pids() != before)
-    h.wait_idle()
 
 
 @pytest.mark.skipif("san" in os.environ.get("HTTPD_PRELOAD", ""), reason="a sanitizer has a realloc(3) of its own")

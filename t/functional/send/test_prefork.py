@@ -7,29 +7,22 @@ import time
 
 import pytest
 
-import httpdlab
-from httpdlab import MODDIR, location, to, wait_for
+from httpdlab import location, to, wait_for
+from preforklab import PREFORK, strikes, wait_for_another      # noqa: F401, a fixture
 from wire import chunked, request
 
 PRELOADS = ("sigterm",)         # SIGTERM comes at that moment
-pytestmark = [
-    pytest.mark.skipif(not os.path.exists(f"{MODDIR}/mod_mpm_prefork.so"), reason="this httpd has another MPM built in"),
-    pytest.mark.skipif("tsan" in os.environ.get("HTTPD_PRELOAD", ""),
-                       reason="ThreadSanitizer reports each handler of a signal that allocates, as prefork's own does")]
+pytestmark = PREFORK
 
 
 @pytest.fixture
-def struck(monkeypatch, httpd, origin, mirror, preload):
+def struck(httpd, origin, mirror, strikes):
     """Makes an httpd with one child of prefork; and the file that has it struck while that is there."""
-    monkeypatch.setattr(httpdlab, "MPM", "prefork")
-    monkeypatch.setattr(httpdlab, "THREADED", False)
-
     def make(attributes="", line=""):
         def conf(h):
             h.env["TEST_SIGTERM"] = h.path("run/strike")
             return line + location("/o/", origin, to(mirror, attributes))
-        # what is freed is overwritten at once, so that whoever uses it does not get away with it
-        h = httpd(conf, children=1, env={"HTTPD_PRELOAD": preload, "MALLOC_PERTURB_": "165"})
+        h = httpd(conf, children=1, env=strikes)
         assert h.get("/o/first").status == 200
         assert h.ended(1) == {"mirrored": 1}
         return h, h.write("run/strike", "")
@@ -45,8 +38,7 @@ def until_struck(h, file, request):
             request()
         return not os.path.exists(file)
     wait_for("the child to be struck", is_struck)
-    wait_for("another child", lambda: h.pids() and h.pids() != before)
-    h.wait_idle()
+    wait_for_another(h, before, file)
 
 
 @pytest.mark.smoke
