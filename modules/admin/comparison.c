@@ -20,7 +20,6 @@
 #include "attributes/value.h"
 #include "base/clock.h"
 #include "settings/settings.h"
-#include "shared/table.h"
 
 APLOG_USE_MODULE(proxy_mirror);
 
@@ -149,8 +148,7 @@ static int answer_verdict(request_rec *r, const mirror_findings_view_t *view)
 const char *mirror_comparison_restart(request_rec *r, const mirror_registry_t *registry,
                                       const mirror_t *mirror)
 {
-    mirror_findings_t *findings =
-        mirror->slot ? mirror_table_findings_used(registry->table, mirror->slot) : NULL;
+    mirror_findings_t *findings = mirror_comparison_view_findings(registry, mirror);
 
     if (findings &&
         mirror_findings_reset(findings, mirror_clock_to_wall(mirror_clock_now())) != APR_SUCCESS) {

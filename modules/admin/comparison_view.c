@@ -29,19 +29,18 @@ int mirror_comparison_view_difference(double *ms, const mirror_found_latency_t *
     return 0;
 }
 
+mirror_findings_t *mirror_comparison_view_findings(const mirror_registry_t *registry,
+                                                   const mirror_t *mirror)
+{
+    return registry->table && mirror->slot
+               ? mirror_table_findings_used(registry->table, mirror->slot)
+               : NULL;
+}
+
 void mirror_comparison_view_look(mirror_findings_view_t *view, request_rec *r,
                                  const mirror_registry_t *registry, const mirror_t *mirror)
 {
-    mirror_findings_t *findings = registry->table && mirror->slot
-                                      ? mirror_table_findings_used(registry->table, mirror->slot)
-                                      : NULL;
-
-    if (findings) {
-        mirror_findings_view(view, findings, r->pool);
-    }
-    else {
-        memset(view, 0, sizeof(*view));
-    }
+    mirror_findings_view(view, mirror_comparison_view_findings(registry, mirror), r->pool);
 }
 
 const char *mirror_comparison_view_reference(request_rec *r, const mirror_registry_t *registry,

@@ -11,6 +11,10 @@
 
 /* ---- request threads ---- */
 
+/* Return the findings of a mirror in shared memory; NULL if nothing was ever compared. */
+mirror_findings_t *mirror_comparison_view_findings(const mirror_registry_t *registry,
+                                                   const mirror_t *mirror);
+
 /* Copy what was found about a mirror to r->pool. */
 void mirror_comparison_view_look(mirror_findings_view_t *view, request_rec *r,
                                  const mirror_registry_t *registry, const mirror_t *mirror);

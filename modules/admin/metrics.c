@@ -8,6 +8,7 @@
 #include <http_protocol.h>
 #include <apr_strings.h>
 
+#include "admin/comparison_view.h"
 #include "admin/metrics.h"
 #include "admin/view.h"
 
@@ -52,9 +53,7 @@ static const char *label_of(const char *name, apr_pool_t *pool)
 static void collect_findings(metrics_t *one, const mirror_registry_t *registry,
                              const mirror_t *mirror)
 {
-    mirror_findings_t *findings = registry->table && mirror->slot
-                                      ? mirror_table_findings_used(registry->table, mirror->slot)
-                                      : NULL;
+    mirror_findings_t *findings = mirror_comparison_view_findings(registry, mirror);
 
     one->compares = findings != NULL;
     mirror_findings_counts(&one->findings, findings);
