@@ -246,6 +246,15 @@ static void read_rest(capture_t *capture, request_rec *r)
     apr_brigade_destroy(bb);
 }
 
+/* Before complete copies are pushed: end those whose body ended only because the client reset the
+ * stream. Once the response has been sent, mod_http2 aborts each stream whose body was not read. */
+static void find_reset(capture_t *capture, const conn_rec *c)
+{
+    if (c->aborted) {
+        mirror_entries_reset(&capture->entries);
+    }
+}
+
 /* Interim responses bypass this filter: httpd writes them to the connection's filters. */
 static apr_status_t output_filter(ap_filter_t *f, apr_bucket_brigade *bb)
 {
@@ -258,12 +267,15 @@ static apr_status_t output_filter(ap_filter_t *f, apr_bucket_brigade *bb)
     if (capture->entries.waiting && has_client_error(bb)) {
         mirror_entries_body_broken(&capture->entries);
     }
+    find_reset(capture, f->c);
     if (!capture->entries.response_begun && !APR_BRIGADE_EMPTY(bb)) {
         mirror_entries_answered(&capture->entries, f->r->status);
     }
     if (capture->entries.waiting && f->c->master && !capture->reading && has_end(bb)) {
         read_rest(capture, f->r);
+        find_reset(capture, f->c);
     }
+    mirror_entries_ready(&capture->entries);
     if (capture->entries.response_begun && !capture->entries.waiting) {
         ap_remove_output_filter(f);
     }
@@ -344,6 +356,7 @@ static void decide(request_rec *r, request_rec *first, const mirror_scope_t *sco
     if (capture->entries.live) {
         capture->entries.length = choice.head->chunked ? -1 : choice.head->content_length;
         capture->entries.bodiless = is_bodiless(first, choice.head);
+        capture->entries.doubtful = first->connection->master && capture->entries.length < 0;
         capture->body_filter = choice.body == MIRROR_BODY_REPLAYED ? filters.replay : filters.body;
         mirror_entries_ready(&capture->entries);
         add_filters(capture, r);

@@ -76,7 +76,7 @@ static void push_ready(mirror_entries_t *entries, int last_call)
 
         if (entry->copy && !entry->waits &&
             (last_call || entries->response_begun ||
-             entry->copy->settings->when == MIRROR_WHEN_REQUEST)) {
+             (entry->copy->settings->when == MIRROR_WHEN_REQUEST && !entry->doubtful))) {
             push_entry(entries, entry);
         }
     }
@@ -111,8 +111,22 @@ void mirror_entries_body_complete(mirror_entries_t *entries)
         }
         mirror_copy_complete(entry->copy, 1);
         stop_waiting(entries, entry);
+        entry->doubtful = entries->doubtful;
     }
-    push_ready(entries, 0);
+    if (!entries->doubtful) { /* else with the response, or at the last call */
+        push_ready(entries, 0);
+    }
+}
+
+void mirror_entries_reset(mirror_entries_t *entries)
+{
+    int i;
+
+    for (i = 0; entries->live && i < entries->count; i++) {
+        if (entries->list[i].copy && entries->list[i].doubtful) {
+            end_entry(entries, &entries->list[i], MIRROR_OUTCOME_INCOMPLETE);
+        }
+    }
 }
 
 /* Complete entries that wait for a body of which no byte was received. */

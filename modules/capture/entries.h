@@ -21,12 +21,14 @@ typedef struct mirror_entry_t {
     mirror_pair_t *pair;      /* atomic; set to NULL before the primary's half is ended */
     unsigned waits : 1;       /* waits for (more of) the body */
     unsigned further : 1;     /* a further copy for the mirror of the previous entry */
+    unsigned doubtful : 1;    /* its body has ended, perhaps by a reset of the stream */
 } mirror_entry_t;
 
 /* All entries of a request. */
 typedef struct mirror_entries_t {
     apr_off_t length;      /* announced length of the body, bytes; -1 = unknown */
     unsigned bodiless : 1; /* HTTP/2: a method without body; the end of the stream decides */
+    unsigned doubtful : 1; /* HTTP/2, length unknown: a reset of the stream may end the body */
     int response_begun;
     int status;               /* status of the response, once it has begun */
     apr_interval_time_t took; /* time until the response began, if it is logged */
@@ -62,6 +64,11 @@ void mirror_entries_refer(mirror_entries_t *entries, const mirror_entry_t *entry
 void mirror_entries_body_append(mirror_entries_t *entries, const char *data, apr_size_t len);
 void mirror_entries_body_complete(mirror_entries_t *entries);
 void mirror_entries_body_broken(mirror_entries_t *entries);
+
+/* Mark a body as broken that has ended, if it is doubtful and not pushed yet: the stream was reset.
+ * mod_http2 ends the body first, and marks the connection as aborted next (close_input() and
+ * h2_stream_rst() of h2_stream.c), so a reader may see the end alone. */
+void mirror_entries_reset(mirror_entries_t *entries);
 
 /* Record that the response begins with `status`. */
 void mirror_entries_answered(mirror_entries_t *entries, int status);

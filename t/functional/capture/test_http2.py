@@ -294,6 +294,22 @@ def test_stream_that_is_reset_while_it_is_read(late, origin, mirror):
     assert mirror.connections == 0
 
 
+@pytest.mark.parametrize("fields, outcomes", [((), {"mirrored": 1, "incomplete": 1}), ((("content-length", "4"),), {"mirrored": 2})],
+                         ids=["no length", "length"])
+def test_stream_that_is_reset_before_the_response(late, origin, mirror, fields, outcomes):
+    """mod_http2 ends the body of a stream that is reset. Only a length shows whether it was complete."""
+    late.expected += [r"\[(proxy|proxy_http|http2|core):(error|warn)\]"]
+    gate = origin.hold()
+    with Frames(late.port, scaled(20)) as client:
+        stream = send_together(client, "PUT", "/o/a", b"body", True, *fields)
+        origin.wait(1)
+        client.cancel(stream)
+        client.wait(client.headers("GET", "/index.html", end=True))     # so the reset was seen
+        gate.set()
+        assert late.ended(2) == outcomes
+    assert sorted(copy.start.split()[0] for copy in mirror.requests) == ["GET", "PUT"][:outcomes["mirrored"]]
+
+
 @pytest.mark.long
 @pytest.mark.parametrize("path", ["/index.html", "/o/a"])
 def test_proxy_that_speaks_http2_in_front(httpd, late, mirror, path):
