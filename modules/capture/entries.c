@@ -255,32 +255,57 @@ static void begin(mirror_entries_t *entries, mirror_entry_t *entry, mirror_choic
     }
 }
 
+/* Decide whether a mirror gets copies; make their shape if so. */
+static mirror_outcome_e decide(mirror_shape_t *shape, mirror_choice_t *choice, mirror_lane_t *lane,
+                               const mirror_settings_t *settings)
+{
+    mirror_outcome_e outcome = mirror_choose(choice, lane, settings);
+
+    if (outcome == MIRROR_OUTCOME_NONE) {
+        mirror_shape_make(shape, &choice->targets, &choice->method, settings, choice->r,
+                          choice->first);
+    }
+    return outcome;
+}
+
+/* Count and log a request that was rejected before a copy was created. */
+static void reject(mirror_choice_t *choice, mirror_lane_t *lane, mirror_outcome_e outcome)
+{
+    apr_atomic_inc64(&lane->cell->outcomes[outcome]);
+    if (choice->subject.log && mirror_log_tells(outcome)) {
+        mirror_log_refused(lane, subject_of(choice), outcome);
+    }
+}
+
+/* Add one entry after the decision `outcome`, and begin its copy if it is chosen. `further`: see
+ * mirror_entry_t. */
+static mirror_entry_t *add_entry(mirror_entries_t *entries, int further, mirror_outcome_e outcome,
+                                 mirror_choice_t *choice, const mirror_shape_t *shape,
+                                 mirror_lane_t *lane, const mirror_settings_t *settings)
+{
+    mirror_entry_t *entry = &entries->list[entries->count++];
+
+    apr_atomic_inc64(&lane->cell->seen);
+    entry->further = further != 0;
+    entry->outcome = outcome;
+    if (outcome == MIRROR_OUTCOME_NONE) {
+        begin(entries, entry, choice, shape, lane, settings);
+    }
+    else {
+        reject(choice, lane, outcome);
+    }
+    return entry;
+}
+
 void mirror_entries_see(mirror_entries_t *entries, mirror_choice_t *choice, mirror_lane_t *lane,
                         const mirror_settings_t *settings)
 {
-    mirror_outcome_e outcome = mirror_choose(choice, lane, settings);
     mirror_shape_t shape;
+    mirror_outcome_e outcome = decide(&shape, choice, lane, settings);
     apr_int64_t i;
 
-    if (outcome == MIRROR_OUTCOME_NONE) {
-        mirror_shape_make(&shape, &choice->targets, &choice->method, settings, choice->r,
-                          choice->first);
-    }
     for (i = 0; i < settings->copies && entries->count < entries->room; i++) {
-        mirror_entry_t *entry = &entries->list[entries->count++];
-
-        apr_atomic_inc64(&lane->cell->seen);
-        entry->further = i > 0;
-        entry->outcome = outcome;
-        if (outcome == MIRROR_OUTCOME_NONE) {
-            begin(entries, entry, choice, &shape, lane, settings);
-        }
-        else {
-            apr_atomic_inc64(&lane->cell->outcomes[outcome]);
-            if (choice->subject.log && mirror_log_tells(outcome)) {
-                mirror_log_refused(lane, subject_of(choice), outcome);
-            }
-        }
+        add_entry(entries, i > 0, outcome, choice, &shape, lane, settings);
     }
 }
 
@@ -288,21 +313,12 @@ void mirror_entries_refer(mirror_entries_t *entries, const mirror_entry_t *of,
                           mirror_choice_t *choice, mirror_lane_t *lane,
                           const mirror_settings_t *settings)
 {
-    mirror_outcome_e outcome = mirror_choose(choice, lane, settings);
-    mirror_entry_t *entry = &entries->list[entries->count++];
     mirror_shape_t shape;
+    mirror_outcome_e outcome = decide(&shape, choice, lane, settings);
+    mirror_entry_t *entry;
 
     mirror_pair_refer(of->pair);
-    apr_atomic_inc64(&lane->cell->seen);
-    entry->outcome = outcome;
-    if (outcome == MIRROR_OUTCOME_NONE) {
-        mirror_shape_make(&shape, &choice->targets, &choice->method, settings, choice->r,
-                          choice->first);
-        begin(entries, entry, choice, &shape, lane, settings);
-    }
-    else {
-        apr_atomic_inc64(&lane->cell->outcomes[outcome]);
-    }
+    entry = add_entry(entries, 0, outcome, choice, &shape, lane, settings);
     if (entry->copy) {
         entry->copy->pair = of->pair;
         entry->copy->answer = &of->pair->reference;

@@ -2,13 +2,14 @@
 from __future__ import annotations
 
 import itertools
+import json
 import random
 import uuid
 
 import pytest
 
 from comparelab import JSON, compared, comparison, noise, rows, skipped, verdicts
-from httpdlab import location, to
+from httpdlab import location, to, wait_for
 from managerlab import MANAGER
 from recorder import answer
 
@@ -135,6 +136,17 @@ def test_lost_reference(three):
         assert h.get(f"/o/{n}").status == 200
     data = compared(h, 3)
     assert skipped(data) == {"no_reference": 3} and comparison(h)["compared"] == 0
+
+
+def test_copy_that_the_reference_rejects_is_logged(httpd, recorder):
+    log = "logs/mirror_log"
+    h = httpd(lambda h: f'ProxyMirrorLog "{h.path(log)}"\n' + location(
+        "/o/", recorder(), to(recorder(), "compare=all"), to(recorder(), "role=reference methods=POST max_body=10", "old")))
+    assert h.request("POST", "/o/a", [], b"x" * 11).status == 200
+    wait_for("two lines", lambda: h.read(log).count("\n") == 2)
+    lines = {line["mirror"]: line for line in map(json.loads, h.read(log).splitlines())}
+    assert lines["m"]["outcome"] == "mirrored" and lines["m"]["compare"] == {"skipped": "no_reference"}
+    assert lines["old"]["outcome"] == "too_large" and h.ended(1, "old") == {"too_large": 1}
 
 
 def test_reference_that_is_none(three, lab):
