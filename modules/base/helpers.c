@@ -172,7 +172,7 @@ static void *run_helper(void *baton)
 int mirror_helpers_pending(const mirror_helpers_t *helpers)
 {
     return helpers->pending[MIRROR_HELPERS_CONNECT] + helpers->pending[MIRROR_HELPERS_LOOKUP] +
-           helpers->pending[MIRROR_HELPERS_ASK];
+           helpers->pending[MIRROR_HELPERS_QUERY];
 }
 
 int mirror_helpers_may(const mirror_helpers_t *helpers, mirror_helpers_kind_e kind, int own)
@@ -186,8 +186,8 @@ int mirror_helpers_may(const mirror_helpers_t *helpers, mirror_helpers_kind_e ki
         return 0;
     }
     switch (kind) {
-    case MIRROR_HELPERS_ASK:
-        return helpers->pending[MIRROR_HELPERS_ASK] < usable;
+    case MIRROR_HELPERS_QUERY:
+        return helpers->pending[MIRROR_HELPERS_QUERY] < usable;
     case MIRROR_HELPERS_LOOKUP:
         return own == 0 && lookups < (usable + 1) / 2 && connecting < usable;
     default:
@@ -241,7 +241,7 @@ apr_status_t mirror_helpers_push(mirror_helpers_t *helpers, mirror_helpers_task_
         /* if no helper was started, a running one takes the task later */
         if (helpers->threads > 0) {
             rv = APR_SUCCESS;
-            add_task(kind == MIRROR_HELPERS_ASK ? &helpers->urgent : &helpers->normal, task);
+            add_task(kind == MIRROR_HELPERS_QUERY ? &helpers->urgent : &helpers->normal, task);
         }
     }
     pthread_mutex_unlock(&helpers->mutex);

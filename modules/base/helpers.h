@@ -35,7 +35,7 @@ typedef struct mirror_helpers_task_t mirror_helpers_task_t;
 typedef enum {
     MIRROR_HELPERS_CONNECT, /* connect to known addresses, TLS handshake */
     MIRROR_HELPERS_LOOKUP,  /* the same, after a DNS lookup, which may be slow */
-    MIRROR_HELPERS_ASK,     /* query a limit in Redis */
+    MIRROR_HELPERS_QUERY,   /* query a limit in Redis */
     MIRROR_HELPERS_KINDS
 } mirror_helpers_kind_e;
 
@@ -55,10 +55,10 @@ apr_status_t mirror_helpers_create(mirror_helpers_t **helpers, int max, apr_pool
 /* ---- sender thread ---- */
 
 /* Return whether the budget allows another task of this kind. `own`: pending tasks of the same
- * mirror; 0 for MIRROR_HELPERS_ASK. */
+ * mirror; 0 for MIRROR_HELPERS_QUERY. */
 int mirror_helpers_may(const mirror_helpers_t *helpers, mirror_helpers_kind_e kind, int own);
 
-/* Run `task` on a helper. Queued tasks of the kind MIRROR_HELPERS_ASK run before those of other
+/* Run `task` on a helper. Queued tasks of the kind MIRROR_HELPERS_QUERY run before those of other
  * kinds. The task counts until mirror_helpers_done(). Errors: ENOMEM, or those of pthread_create if
  * no helper can be started and none runs. On error the caller still owns the task, and the task
  * does not count. */

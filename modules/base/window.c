@@ -53,13 +53,13 @@ static apr_int64_t gone_by(apr_uint64_t word, apr_time_t now, apr_interval_time_
     return ticks <= ticks_of(length) ? (apr_int64_t)ticks : -1;
 }
 
-apr_uint64_t mirror_window_next(apr_uint64_t word, apr_time_t now, apr_int64_t wanted,
+apr_uint64_t mirror_window_next(apr_uint64_t word, apr_time_t now, apr_int64_t requested,
                                 apr_int64_t count, apr_interval_time_t length, apr_int64_t *granted)
 {
     int in_force = gone_by(word, now, length) >= 0;
     apr_int64_t left = count - (in_force ? value_of(word) : 0);
 
-    *granted = wanted < left ? wanted : left;
+    *granted = requested < left ? requested : left;
     if (*granted <= 0) {
         *granted = 0;
         return word;
@@ -67,7 +67,7 @@ apr_uint64_t mirror_window_next(apr_uint64_t word, apr_time_t now, apr_int64_t w
     return in_force ? pack(value_of(word) + *granted, word) : pack(*granted, tick_of(now));
 }
 
-apr_int64_t mirror_window_take(apr_uint64_t *word, apr_int64_t wanted, apr_int64_t count,
+apr_int64_t mirror_window_take(apr_uint64_t *word, apr_int64_t requested, apr_int64_t count,
                                apr_interval_time_t length, apr_int64_t *used, apr_time_t *until)
 {
     apr_uint64_t seen, next;
@@ -77,7 +77,7 @@ apr_int64_t mirror_window_take(apr_uint64_t *word, apr_int64_t wanted, apr_int64
     do {
         seen = apr_atomic_read64(word);
         now = mirror_clock_now();
-        next = mirror_window_next(seen, now, wanted, count, length, &granted);
+        next = mirror_window_next(seen, now, requested, count, length, &granted);
     } while (next != seen && apr_atomic_cas64(word, next, seen) != seen);
     *used = value_of(next);
     *until = now + ((apr_int64_t)ticks_of(length) + 1 - gone_by(next, now, length)) * TICK;
@@ -127,7 +127,7 @@ int mirror_window_is_closed(apr_uint64_t *word, apr_uint32_t id, apr_interval_ti
     return 0;
 }
 
-void mirror_window_tell(apr_uint64_t *word, apr_int64_t used, apr_time_t until)
+void mirror_window_report(apr_uint64_t *word, apr_int64_t used, apr_time_t until)
 {
     apr_uint64_t next = pack(used, tick_of(until) + 1);
     apr_uint64_t seen;
@@ -140,7 +140,7 @@ void mirror_window_tell(apr_uint64_t *word, apr_int64_t used, apr_time_t until)
     } while (apr_atomic_cas64(word, next, seen) != seen);
 }
 
-apr_int64_t mirror_window_told(apr_uint64_t word, apr_time_t now, apr_interval_time_t length)
+apr_int64_t mirror_window_reported(apr_uint64_t word, apr_time_t now, apr_interval_time_t length)
 {
     return left_of(word, now, length) ? value_of(word) : 0;
 }

@@ -27,15 +27,15 @@
 
 /* ---- limit_local ---- */
 
-/* Take up to `wanted` (1 or more) of the `count` copies of a window of `length` (microseconds). The
+/* Take up to `requested` (1 or more) of the `count` copies of a window of `length` (microseconds). The
  * first copy starts a window. Returns the number granted. *used: the copies counted in the current
  * window; *until: its end. If `count` or `length` differ from earlier calls, the current window
  * keeps its start and the new values apply. */
-apr_int64_t mirror_window_take(apr_uint64_t *word, apr_int64_t wanted, apr_int64_t count,
+apr_int64_t mirror_window_take(apr_uint64_t *word, apr_int64_t requested, apr_int64_t count,
                                apr_interval_time_t length, apr_int64_t *used, apr_time_t *until);
 
 /* Compute mirror_window_take() for the time `now`. Returns the word that replaces `word`. */
-apr_uint64_t mirror_window_next(apr_uint64_t word, apr_time_t now, apr_int64_t wanted,
+apr_uint64_t mirror_window_next(apr_uint64_t word, apr_time_t now, apr_int64_t requested,
                                 apr_int64_t count, apr_interval_time_t length,
                                 apr_int64_t *granted);
 
@@ -59,9 +59,9 @@ apr_time_t mirror_window_closed_until(apr_uint64_t word, apr_time_t now, apr_uin
 
 /* Record that another server has counted `used` copies of a window that ends at `until`. If a
  * higher count of the same window is already recorded, that one is newer and stays. */
-void mirror_window_tell(apr_uint64_t *word, apr_int64_t used, apr_time_t until);
+void mirror_window_report(apr_uint64_t *word, apr_int64_t used, apr_time_t until);
 
 /* Return the last reported count; 0 if that window is over. */
-apr_int64_t mirror_window_told(apr_uint64_t word, apr_time_t now, apr_interval_time_t length);
+apr_int64_t mirror_window_reported(apr_uint64_t word, apr_time_t now, apr_interval_time_t length);
 
 #endif

@@ -40,8 +40,8 @@ typedef struct cluster_t {
 
 /* A pending lookup. */
 typedef struct lookup_t {
-    mirror_limit_answer_t *answer;
-    apr_int64_t wanted;
+    mirror_limit_result_t *result;
+    apr_int64_t requested;
     apr_time_t deadline;
     node_t node; /* current node */
     int asking;  /* after ASK: the node is not the owner yet */
@@ -130,22 +130,23 @@ static apr_status_t reach(cluster_t *cluster, lookup_t *lookup)
                ? APR_SUCCESS
                : mirror_redis_connection_open(
                      &cluster->connection, lookup->node.host, lookup->node.port, &cluster->login,
-                     now + (lookup->deadline - now) / 2, cluster->pool, lookup->answer->fault);
+                     now + (lookup->deadline - now) / 2, cluster->pool, lookup->result->fault);
 }
 
-static apr_status_t ask_node(const mirror_redis_reply_t **reply, cluster_t *cluster,
-                             lookup_t *lookup)
+static apr_status_t query_node(const mirror_redis_reply_t **reply, cluster_t *cluster,
+                               lookup_t *lookup)
 {
     static const char *const asking[] = { "ASKING" };
     apr_status_t rv = reach(cluster, lookup);
 
     if (rv == APR_SUCCESS && lookup->asking) {
         rv = mirror_redis_connection_command(reply, cluster->connection, 1, asking,
-                                             lookup->deadline, lookup->answer->fault);
+                                             lookup->deadline, lookup->result->fault);
     }
     if (rv == APR_SUCCESS) {
-        rv = mirror_redis_window_ask(reply, cluster->window, cluster->connection, lookup->wanted,
-                                     lookup->asking, lookup->deadline, lookup->answer->fault);
+        rv = mirror_redis_window_query(reply, cluster->window, cluster->connection,
+                                       lookup->requested, lookup->asking, lookup->deadline,
+                                       lookup->result->fault);
     }
     if (rv != APR_SUCCESS) {
         cluster_close(cluster);
@@ -186,14 +187,14 @@ static next_e read_reply(cluster_t *cluster, lookup_t *lookup, const mirror_redi
 {
     node_t to;
 
-    if (mirror_redis_window_read(lookup->answer, cluster->window, reply, lookup->wanted,
+    if (mirror_redis_window_read(lookup->result, cluster->window, reply, lookup->requested,
                                  mirror_clock_now()) == APR_SUCCESS) {
         if (!lookup->asking) {
             cluster->owner = lookup->node;
         }
         return NEXT_DONE;
     }
-    mirror_redis_connection_refuse(lookup->answer->fault, cluster->connection, reply);
+    mirror_redis_connection_refuse(lookup->result->fault, cluster->connection, reply);
     if (mirror_redis_reply_redirect(to.host, sizeof(to.host), &to.port, reply, "MOVED")) {
         return follow(cluster, lookup, &to, 0);
     }
@@ -222,12 +223,12 @@ static next_e go_on(cluster_t *cluster, lookup_t *lookup)
     if (!lookup->asking) {
         lookup->node = cluster->owner.port ? cluster->owner : cluster->seeds[cluster->seed];
     }
-    return ask_node(&reply, cluster, lookup) == APR_SUCCESS ? read_reply(cluster, lookup, reply)
-                                                            : lose_node(cluster, lookup, NEXT_GO);
+    return query_node(&reply, cluster, lookup) == APR_SUCCESS ? read_reply(cluster, lookup, reply)
+                                                              : lose_node(cluster, lookup, NEXT_GO);
 }
 
-static apr_status_t cluster_ask(mirror_limit_answer_t *answer, void *state, apr_int64_t wanted,
-                                apr_time_t deadline)
+static apr_status_t cluster_query(mirror_limit_result_t *result, void *state, apr_int64_t requested,
+                                  apr_time_t deadline)
 {
     cluster_t *cluster = state;
     lookup_t lookup;
@@ -235,8 +236,8 @@ static apr_status_t cluster_ask(mirror_limit_answer_t *answer, void *state, apr_
     int i;
 
     memset(&lookup, 0, sizeof(lookup));
-    lookup.answer = answer;
-    lookup.wanted = wanted;
+    lookup.result = result;
+    lookup.requested = requested;
     lookup.deadline = deadline;
     for (i = 0; i < TRIES_MAX && mirror_clock_now() < deadline; i++) {
         next = go_on(cluster, &lookup);
@@ -250,15 +251,15 @@ static apr_status_t cluster_ask(mirror_limit_answer_t *answer, void *state, apr_
             apr_sleep(WAIT);
         }
     }
-    if (!*answer->fault) {
-        apr_cpystrn(answer->fault, "redis_timeout expired before a request was sent to a node",
-                    sizeof(answer->fault));
+    if (!*result->fault) {
+        apr_cpystrn(result->fault, "redis_timeout expired before a request was sent to a node",
+                    sizeof(result->fault));
     }
     return APR_EGENERAL;
 }
 
 static const mirror_limit_provider_t cluster_provider = { 1, cluster_missing, cluster_open,
-                                                          cluster_ask, cluster_close };
+                                                          cluster_query, cluster_close };
 
 void mirror_limit_redis_cluster_register(apr_pool_t *p)
 {

@@ -48,7 +48,7 @@ void mirror_limit_state(mirror_limit_state_t *state, const mirror_t *mirror,
         state->used = mirror_window_used(apr_atomic_read64(&slot->limit_local), now, length);
     }
     else {
-        state->used = mirror_window_told(apr_atomic_read64(&slot->limit_shared), now, length);
+        state->used = mirror_window_reported(apr_atomic_read64(&slot->limit_shared), now, length);
     }
 }
 

@@ -17,16 +17,16 @@
 #define MIRROR_LIMIT_PROVIDER_VERSION "0"
 #define MIRROR_LIMIT_FAULT            160
 
-typedef struct mirror_limit_answer_t {
-    apr_int64_t granted; /* granted copies, 0 to `wanted` */
+typedef struct mirror_limit_result_t {
+    apr_int64_t granted; /* granted copies, 0 to `requested` */
     apr_int64_t used;    /* copies counted in the window, including the granted ones */
     apr_time_t until;    /* end of the window (mirror_clock_now()) */
     /* on error: the reason, for the log; printable, without passwords */
     char fault[MIRROR_LIMIT_FAULT];
-} mirror_limit_answer_t;
+} mirror_limit_result_t;
 
 typedef struct mirror_limit_provider_t {
-    /* 1 if ask() blocks and so runs on a helper thread. One thread at a time calls open, ask and
+    /* 1 if query() blocks and so runs on a helper thread. One thread at a time calls open, query and
      * close of one state. */
     int remote;
 
@@ -41,11 +41,11 @@ typedef struct mirror_limit_provider_t {
     void *(*open)(const mirror_t *mirror, const mirror_settings_t *settings, apr_uint32_t *given_up,
                   apr_pool_t *pool);
 
-    /* Take up to `wanted` (1 or more) copies of the window, until `deadline` (mirror_clock_now()).
-     * Sender thread, or a helper if `remote`. Returns APR_SUCCESS and *answer, or an error and
-     * answer->fault. */
-    apr_status_t (*ask)(mirror_limit_answer_t *answer, void *state, apr_int64_t wanted,
-                        apr_time_t deadline);
+    /* Take up to `requested` (1 or more) copies of the window, until `deadline` (mirror_clock_now()).
+     * Sender thread, or a helper if `remote`. Returns APR_SUCCESS and *result, or an error and
+     * result->fault. */
+    apr_status_t (*query)(mirror_limit_result_t *result, void *state, apr_int64_t requested,
+                          apr_time_t deadline);
 
     /* Release resources that are not in `pool`. Sender thread. NULL = none. */
     void (*close)(void *state);

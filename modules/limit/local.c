@@ -27,18 +27,18 @@ static void *local_open(const mirror_t *mirror, const mirror_settings_t *setting
     return local;
 }
 
-static apr_status_t local_ask(mirror_limit_answer_t *answer, void *state, apr_int64_t wanted,
-                              apr_time_t deadline)
+static apr_status_t local_query(mirror_limit_result_t *result, void *state, apr_int64_t requested,
+                                apr_time_t deadline)
 {
     local_t *local = state;
 
     (void)deadline;
-    answer->granted = mirror_window_take(&local->slot->limit_local, wanted, local->count,
-                                         local->length, &answer->used, &answer->until);
+    result->granted = mirror_window_take(&local->slot->limit_local, requested, local->count,
+                                         local->length, &result->used, &result->until);
     return APR_SUCCESS;
 }
 
-static const mirror_limit_provider_t local_provider = { 0, NULL, local_open, local_ask, NULL };
+static const mirror_limit_provider_t local_provider = { 0, NULL, local_open, local_query, NULL };
 
 void mirror_limit_local_register(apr_pool_t *p)
 {

@@ -56,7 +56,7 @@ static void redis_close(void *state)
 }
 
 /* Make one attempt. *stale: 1 if a retry on a fresh connection may succeed. */
-static apr_status_t attempt(mirror_limit_answer_t *answer, redis_t *redis, apr_int64_t wanted,
+static apr_status_t attempt(mirror_limit_result_t *result, redis_t *redis, apr_int64_t requested,
                             apr_time_t deadline, int *stale)
 {
     const mirror_redis_reply_t *reply;
@@ -70,18 +70,19 @@ static apr_status_t attempt(mirror_limit_answer_t *answer, redis_t *redis, apr_i
     if (!redis->connection) {
         fresh = 1;
         rv = mirror_redis_connection_open(&redis->connection, redis->host, redis->port,
-                                          &redis->login, deadline, redis->pool, answer->fault);
+                                          &redis->login, deadline, redis->pool, result->fault);
     }
     if (rv == APR_SUCCESS) {
-        rv = mirror_redis_window_ask(&reply, redis->window, redis->connection, wanted, 0, deadline,
-                                     answer->fault);
+        rv = mirror_redis_window_query(&reply, redis->window, redis->connection, requested, 0,
+                                       deadline, result->fault);
         if (rv != APR_SUCCESS) {
             *stale = !fresh && mirror_redis_connection_was_stale(redis->connection);
         }
         else {
-            rv = mirror_redis_window_read(answer, redis->window, reply, wanted, mirror_clock_now());
+            rv = mirror_redis_window_read(result, redis->window, reply, requested,
+                                          mirror_clock_now());
             if (rv != APR_SUCCESS) {
-                mirror_redis_connection_refuse(answer->fault, redis->connection, reply);
+                mirror_redis_connection_refuse(result->fault, redis->connection, reply);
             }
         }
     }
@@ -91,16 +92,16 @@ static apr_status_t attempt(mirror_limit_answer_t *answer, redis_t *redis, apr_i
     return rv;
 }
 
-static apr_status_t redis_ask(mirror_limit_answer_t *answer, void *state, apr_int64_t wanted,
-                              apr_time_t deadline)
+static apr_status_t redis_query(mirror_limit_result_t *result, void *state, apr_int64_t requested,
+                                apr_time_t deadline)
 {
     int stale;
-    apr_status_t rv = attempt(answer, state, wanted, deadline, &stale);
+    apr_status_t rv = attempt(result, state, requested, deadline, &stale);
 
-    return stale ? attempt(answer, state, wanted, deadline, &stale) : rv;
+    return stale ? attempt(result, state, requested, deadline, &stale) : rv;
 }
 
-static const mirror_limit_provider_t redis_provider = { 1, redis_missing, redis_open, redis_ask,
+static const mirror_limit_provider_t redis_provider = { 1, redis_missing, redis_open, redis_query,
                                                         redis_close };
 
 void mirror_limit_redis_register(apr_pool_t *p)

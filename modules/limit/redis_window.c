@@ -9,13 +9,13 @@
 #include "base/window.h"
 #include "limit/redis_window.h"
 
-/* ARGV: wanted copies, copies per window, length of the window in ms. The script counts only
+/* ARGV: requested copies, copies per window, length of the window in ms. The script counts only
  * granted copies and sets the expiry with the first one. It adds a missing expiry, and shortens one
  * that is longer than a window. Returns: granted, used, milliseconds left. */
 static const char script[] =
-    "local wanted, count, window = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])\n"
+    "local requested, count, window = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])\n"
     "local used = tonumber(redis.call('GET', KEYS[1]) or '0')\n"
-    "local granted = math.max(0, math.min(wanted, count - used))\n"
+    "local granted = math.max(0, math.min(requested, count - used))\n"
     "if granted > 0 then used = redis.call('INCRBY', KEYS[1], granted) end\n"
     "local left = redis.call('PTTL', KEYS[1])\n"
     "if left < 0 or left > window then\n"
@@ -47,16 +47,17 @@ mirror_redis_window_t *mirror_redis_window_create(const char *key,
     return window;
 }
 
-apr_status_t mirror_redis_window_ask(const mirror_redis_reply_t **reply,
-                                     const mirror_redis_window_t *window,
-                                     mirror_redis_connection_t *redis, apr_int64_t wanted, int once,
-                                     apr_time_t deadline, char fault[MIRROR_REDIS_FAULT])
+apr_status_t mirror_redis_window_query(const mirror_redis_reply_t **reply,
+                                       const mirror_redis_window_t *window,
+                                       mirror_redis_connection_t *redis, apr_int64_t requested,
+                                       int once, apr_time_t deadline,
+                                       char fault[MIRROR_REDIS_FAULT])
 {
     char numbers[3][24];
     const char *argv[7];
     apr_status_t rv;
 
-    apr_snprintf(numbers[0], sizeof(numbers[0]), "%" APR_INT64_T_FMT, wanted);
+    apr_snprintf(numbers[0], sizeof(numbers[0]), "%" APR_INT64_T_FMT, requested);
     apr_snprintf(numbers[1], sizeof(numbers[1]), "%" APR_INT64_T_FMT, window->count);
     apr_snprintf(numbers[2], sizeof(numbers[2]), "%" APR_INT64_T_FMT,
                  (apr_int64_t)apr_time_as_msec(window->length));
@@ -76,23 +77,23 @@ apr_status_t mirror_redis_window_ask(const mirror_redis_reply_t **reply,
     return rv;
 }
 
-apr_status_t mirror_redis_window_read(mirror_limit_answer_t *answer,
+apr_status_t mirror_redis_window_read(mirror_limit_result_t *result,
                                       const mirror_redis_window_t *window,
-                                      const mirror_redis_reply_t *reply, apr_int64_t wanted,
+                                      const mirror_redis_reply_t *reply, apr_int64_t requested,
                                       apr_time_t now)
 {
     apr_int64_t left;
 
     if (reply->type != MIRROR_REDIS_ARRAY || reply->count != 3 ||
-        !mirror_redis_reply_number(&answer->granted, reply->elements[0]) ||
-        !mirror_redis_reply_number(&answer->used, reply->elements[1]) ||
-        !mirror_redis_reply_number(&left, reply->elements[2]) || answer->granted < 0 ||
-        answer->granted > wanted || answer->used < answer->granted ||
-        answer->used > MIRROR_WINDOW_COUNT_MAX ||
-        (answer->granted < wanted && answer->used < window->count) || left < 0 ||
+        !mirror_redis_reply_number(&result->granted, reply->elements[0]) ||
+        !mirror_redis_reply_number(&result->used, reply->elements[1]) ||
+        !mirror_redis_reply_number(&left, reply->elements[2]) || result->granted < 0 ||
+        result->granted > requested || result->used < result->granted ||
+        result->used > MIRROR_WINDOW_COUNT_MAX ||
+        (result->granted < requested && result->used < window->count) || left < 0 ||
         left > apr_time_as_msec(window->length)) {
         return APR_EGENERAL;
     }
-    answer->until = now + apr_time_from_msec(left);
+    result->until = now + apr_time_from_msec(left);
     return APR_SUCCESS;
 }

@@ -27,21 +27,22 @@ mirror_redis_window_t *mirror_redis_window_create(const char *key,
                                                   const mirror_settings_t *settings,
                                                   apr_pool_t *pool);
 
-/* Parse the script's reply to a request for `wanted` copies. `now`: arrival of the reply. Returns
- * APR_SUCCESS and *answer, or APR_EGENERAL if the reply is not one of the script's. */
-apr_status_t mirror_redis_window_read(mirror_limit_answer_t *answer,
+/* Parse the script's reply to a request for `requested` copies. `now`: arrival of the reply. Returns
+ * APR_SUCCESS and *result, or APR_EGENERAL if the reply is not one of the script's. */
+apr_status_t mirror_redis_window_read(mirror_limit_result_t *result,
                                       const mirror_redis_window_t *window,
-                                      const mirror_redis_reply_t *reply, apr_int64_t wanted,
+                                      const mirror_redis_reply_t *reply, apr_int64_t requested,
                                       apr_time_t now);
 
 /* ---- helper threads ---- */
 
-/* Take up to `wanted` copies of the window. *reply may be an error reply. `once`: the server
+/* Take up to `requested` copies of the window. *reply may be an error reply. `once`: the server
  * accepts one command only (ASKING), so the whole script is sent. Errors and `fault`: those of
  * mirror_redis_connection_command(). */
-apr_status_t mirror_redis_window_ask(const mirror_redis_reply_t **reply,
-                                     const mirror_redis_window_t *window,
-                                     mirror_redis_connection_t *redis, apr_int64_t wanted, int once,
-                                     apr_time_t deadline, char fault[MIRROR_REDIS_FAULT]);
+apr_status_t mirror_redis_window_query(const mirror_redis_reply_t **reply,
+                                       const mirror_redis_window_t *window,
+                                       mirror_redis_connection_t *redis, apr_int64_t requested,
+                                       int once, apr_time_t deadline,
+                                       char fault[MIRROR_REDIS_FAULT]);
 
 #endif

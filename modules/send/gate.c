@@ -3,8 +3,8 @@
  * send/gate.c - the stage between queue and pools. See send/gate.h.
  *
  * Each mirror has a gate. A gate has at most one pending query to a remote strategy, at a minimum
- * interval. `asked` are the copies of that query, `waiting` those of the next one. The sender
- * thread owns everything, except that a helper owns the ask_t and the state of the strategy during
+ * interval. `queried` are the copies of that query, `waiting` those of the next one. The sender
+ * thread owns everything, except that a helper owns the query_t and the state of the strategy during
  * a query.
  */
 #include <httpd.h>
@@ -20,7 +20,7 @@
 APLOG_USE_MODULE(proxy_mirror);
 
 /* The minimum interval of queries of a mirror, so that copies are batched. */
-#define MIRROR_PACE apr_time_from_msec(5)
+#define QUERY_INTERVAL apr_time_from_msec(5)
 /* The minimum pause between a failure and the next try; it doubles with each failure. */
 #define MIRROR_PAUSE_MIN apr_time_from_msec(100)
 #define MIRROR_PAUSE_MAX apr_time_from_sec(1)
@@ -29,43 +29,43 @@ APLOG_USE_MODULE(proxy_mirror);
 
 typedef struct gate_t gate_t;
 
-typedef struct ask_t {
+typedef struct query_t {
     mirror_queue_item_t item; /* first member, so an item can be cast to its query */
     mirror_helpers_task_t task;
     gate_t *gate;
     const mirror_limit_provider_t *provider;
     void *state;
-    apr_int64_t wanted;
+    apr_int64_t requested;
     apr_time_t deadline;
-    mirror_queue_t *answers;
+    mirror_queue_t *results;
     apr_status_t status;
-    mirror_limit_answer_t answer;
-} ask_t;
+    mirror_limit_result_t result;
+} query_t;
 
 struct gate_t {
     mirror_gates_t *limits;
     mirror_lane_t *lane;
     mirror_list_t waiting;
-    mirror_list_t asked;
+    mirror_list_t queried;
 
     const mirror_limit_provider_t *provider; /* NULL = not opened */
     void *state;
     apr_pool_t *memory; /* pool of the state; the helper owns it with the state */
     apr_uint32_t id;    /* limit_id of the settings of the state */
 
-    ask_t ask;
-    unsigned under_way : 1;
+    query_t query;
+    unsigned pending : 1;
     unsigned given_up : 1;     /* the result of the pending query is no longer needed */
     apr_interval_time_t pause; /* 0: it does not fail */
     apr_time_t retry_at;
     mirror_timer_t timer; /* timeout of the pending query, or of the wait for a helper */
-    apr_time_t asked_at;
+    apr_time_t queried_at;
     mirror_timer_t pace; /* interval to the next query */
 };
 
 struct mirror_gates_t {
     mirror_send_t *send;
-    mirror_queue_t *answers;
+    mirror_queue_t *results;
     gate_t *gates; /* by mirror index */
     int held;
     int next; /* the first gate of the next dispatch; rotates for fairness */
@@ -116,19 +116,19 @@ static int is_closed(const gate_t *gate, const mirror_settings_t *settings)
 }
 
 /* Publish a result to all children, and pass on or end the first `n` copies accordingly. */
-static void settle(gate_t *gate, mirror_list_t *copies, apr_int64_t n,
-                   const mirror_limit_answer_t *answer)
+static void apply(gate_t *gate, mirror_list_t *copies, apr_int64_t n,
+                  const mirror_limit_result_t *result)
 {
     mirror_slot_t *slot = gate->lane->mirror->slot;
     const mirror_settings_t *settings = copies->first->settings;
 
     if (gate->provider->remote) {
-        mirror_window_tell(&slot->limit_shared, answer->used, answer->until);
+        mirror_window_report(&slot->limit_shared, result->used, result->until);
     }
-    if (answer->used >= settings->count) {
-        mirror_window_close(&slot->limit_closed, settings->limit_id, answer->until);
+    if (result->used >= settings->count) {
+        mirror_window_close(&slot->limit_closed, settings->limit_id, result->until);
     }
-    decide(gate, copies, n, answer->granted, MIRROR_OUTCOME_LIMITED);
+    decide(gate, copies, n, result->granted, MIRROR_OUTCOME_LIMITED);
 }
 
 /* Apply limit_fallback to the first `n` copies while the strategy does not respond. */
@@ -136,7 +136,7 @@ static void fall_back(gate_t *gate, mirror_list_t *copies, apr_int64_t n)
 {
     mirror_slot_t *slot = gate->lane->mirror->slot;
     const mirror_settings_t *settings = copies->first->settings;
-    mirror_limit_answer_t answer;
+    mirror_limit_result_t result;
 
     if (is_closed(gate, settings)) { /* another child has received a response in the meantime */
         end_copies(gate, copies, n, MIRROR_OUTCOME_LIMITED);
@@ -150,15 +150,15 @@ static void fall_back(gate_t *gate, mirror_list_t *copies, apr_int64_t n)
         decide(gate, copies, n, 0, MIRROR_OUTCOME_LIMIT_FAILED);
         return;
     default:
-        answer.granted = mirror_window_take(&slot->limit_local, n, settings->count,
-                                            apr_time_from_sec(settings->time_window), &answer.used,
-                                            &answer.until);
-        if (answer.used >= settings->count) {
+        result.granted = mirror_window_take(&slot->limit_local, n, settings->count,
+                                            apr_time_from_sec(settings->time_window), &result.used,
+                                            &result.until);
+        if (result.used >= settings->count) {
             /* until the next try at most, when the strategy may respond */
             mirror_window_close(&slot->limit_closed, settings->limit_id,
-                                answer.until < gate->retry_at ? answer.until : gate->retry_at);
+                                result.until < gate->retry_at ? result.until : gate->retry_at);
         }
-        decide(gate, copies, n, answer.granted, MIRROR_OUTCOME_LIMITED);
+        decide(gate, copies, n, result.granted, MIRROR_OUTCOME_LIMITED);
     }
 }
 
@@ -178,42 +178,43 @@ static void note_success(gate_t *gate)
     mirror_limit_silence_ended(gate->lane->mirror, gate->limits->send->server);
 }
 
-/* ---- questions ---- */
+/* ---- queries ---- */
 
 /* helper thread */
-static void run_ask(void *baton)
+static void run_query(void *baton)
 {
-    ask_t *ask = baton;
+    query_t *query = baton;
 
-    ask->status = ask->provider->ask(&ask->answer, ask->state, ask->wanted, ask->deadline);
+    query->status =
+        query->provider->query(&query->result, query->state, query->requested, query->deadline);
     /* The sender owns it from here. */
-    mirror_queue_push(ask->answers, &ask->item);
+    mirror_queue_push(query->results, &query->item);
 }
 
 static void give_up(void *baton)
 {
     gate_t *gate = baton;
 
-    if (!gate->under_way) {
+    if (!gate->pending) {
         if (gate->waiting.count > 0) { /* they fall back in the next dispatch */
             note_failure(gate, gate->waiting.first->settings, "no helper thread was free in time");
         }
         return;
     }
     gate->given_up = 1;
-    note_failure(gate, gate->asked.first->settings,
+    note_failure(gate, gate->queried.first->settings,
                  "the request timed out and its helper thread is still blocked");
-    fall_back(gate, &gate->asked, gate->asked.count);
+    fall_back(gate, &gate->queried, gate->queried.count);
 }
 
-static void take_answer(gate_t *gate)
+static void take_result(gate_t *gate)
 {
-    ask_t *ask = &gate->ask;
+    query_t *query = &gate->query;
 
-    gate->under_way = 0;
-    mirror_helpers_done(gate->limits->send->helpers, MIRROR_HELPERS_ASK);
+    gate->pending = 0;
+    mirror_helpers_done(gate->limits->send->helpers, MIRROR_HELPERS_QUERY);
     mirror_loop_timer_stop(&gate->timer);
-    if (ask->status == APR_SUCCESS) {
+    if (query->status == APR_SUCCESS) {
         note_success(gate);
     }
     if (gate->given_up) {
@@ -221,15 +222,15 @@ static void take_answer(gate_t *gate)
         return;
     }
     /* no copy waits for the result, so there are no settings to apply */
-    if (gate->asked.count == 0) {
+    if (gate->queried.count == 0) {
         return;
     }
-    if (ask->status == APR_SUCCESS) {
-        settle(gate, &gate->asked, gate->asked.count, &ask->answer);
+    if (query->status == APR_SUCCESS) {
+        apply(gate, &gate->queried, gate->queried.count, &query->result);
     }
     else {
-        note_failure(gate, gate->asked.first->settings, ask->answer.fault);
-        fall_back(gate, &gate->asked, gate->asked.count);
+        note_failure(gate, gate->queried.first->settings, query->result.fault);
+        fall_back(gate, &gate->queried, gate->queried.count);
     }
 }
 
@@ -242,9 +243,9 @@ static void start_timer(gate_t *gate, const mirror_settings_t *settings)
 
 /* Return whether the budget allows a helper. If not, the timer ends the waiting copies at the
  * deadline. */
-static int may_ask(gate_t *gate)
+static int may_query(gate_t *gate)
 {
-    if (mirror_helpers_may(gate->limits->send->helpers, MIRROR_HELPERS_ASK, 0)) {
+    if (mirror_helpers_may(gate->limits->send->helpers, MIRROR_HELPERS_QUERY, 0)) {
         return 1;
     }
     if (!gate->timer.ring) {
@@ -256,13 +257,14 @@ static int may_ask(gate_t *gate)
 /* Return whether the next query must wait. If so, a timer wakes the loop for it. */
 static int must_wait(gate_t *gate)
 {
-    apr_interval_time_t left = gate->asked_at + MIRROR_PACE - mirror_clock_now();
+    apr_interval_time_t left = gate->queried_at + QUERY_INTERVAL - mirror_clock_now();
 
     if (left <= 0) {
-        return !may_ask(gate);
+        return !may_query(gate);
     }
     if (!gate->pace.ring) {
-        mirror_loop_timer_start(gate->limits->send->loop, &gate->pace, gate->asked_at, MIRROR_PACE);
+        mirror_loop_timer_start(gate->limits->send->loop, &gate->pace, gate->queried_at,
+                                QUERY_INTERVAL);
     }
     return 1;
 }
@@ -274,42 +276,42 @@ static void pace_over(void *baton)
 }
 
 /* Query the strategy for `n` waiting copies. */
-static void ask_remote(gate_t *gate, apr_int64_t n)
+static void query_remote(gate_t *gate, apr_int64_t n)
 {
     mirror_send_t *send = gate->limits->send;
     const mirror_settings_t *settings = gate->waiting.first->settings;
-    ask_t *ask = &gate->ask;
+    query_t *query = &gate->query;
     apr_status_t rv;
 
-    ask->gate = gate;
-    ask->provider = gate->provider;
-    ask->state = gate->state;
-    ask->wanted = n;
-    gate->asked_at = mirror_clock_now();
-    ask->deadline = gate->asked_at + apr_time_from_msec(settings->redis_timeout);
-    ask->answers = gate->limits->answers;
-    ask->answer.fault[0] = '\0';
-    ask->task.run = run_ask;
-    ask->task.baton = ask;
-    rv = mirror_helpers_push(send->helpers, &ask->task, MIRROR_HELPERS_ASK);
+    query->gate = gate;
+    query->provider = gate->provider;
+    query->state = gate->state;
+    query->requested = n;
+    gate->queried_at = mirror_clock_now();
+    query->deadline = gate->queried_at + apr_time_from_msec(settings->redis_timeout);
+    query->results = gate->limits->results;
+    query->result.fault[0] = '\0';
+    query->task.run = run_query;
+    query->task.baton = query;
+    rv = mirror_helpers_push(send->helpers, &query->task, MIRROR_HELPERS_QUERY);
     if (rv != APR_SUCCESS) {
         note_failure(gate, settings, "no helper thread is available");
         fall_back(gate, &gate->waiting, n);
         return;
     }
-    gate->under_way = 1;
+    gate->pending = 1;
     while (n-- > 0) {
-        mirror_list_add(&gate->asked, mirror_list_take(&gate->waiting));
+        mirror_list_add(&gate->queried, mirror_list_take(&gate->waiting));
     }
     start_timer(gate, settings);
 }
 
-static void ask_local(gate_t *gate, apr_int64_t n)
+static void query_local(gate_t *gate, apr_int64_t n)
 {
-    mirror_limit_answer_t answer;
+    mirror_limit_result_t result;
 
-    gate->provider->ask(&answer, gate->state, n, 0);
-    settle(gate, &gate->waiting, n, &answer);
+    gate->provider->query(&result, gate->state, n, 0);
+    apply(gate, &gate->waiting, n, &result);
 }
 
 /* ---- gates ---- */
@@ -357,7 +359,7 @@ static void dispatch(gate_t *gate)
             end_copies(gate, waiting, n, MIRROR_OUTCOME_LIMITED);
             continue;
         }
-        if (gate->under_way) {
+        if (gate->pending) {
             if (!gate->pause) {
                 return;
             }
@@ -366,13 +368,13 @@ static void dispatch(gate_t *gate)
         }
         open_state(gate, settings);
         if (!gate->provider->remote) {
-            ask_local(gate, n);
+            query_local(gate, n);
         }
         else if (gate->pause && mirror_clock_now() < gate->retry_at) {
             fall_back(gate, waiting, n);
         }
         else if (!must_wait(gate)) {
-            ask_remote(gate, gate->pause ? 1 : n);
+            query_remote(gate, gate->pause ? 1 : n);
         }
         else if (gate->pause) {
             fall_back(gate, waiting, n);
@@ -403,14 +405,14 @@ void mirror_gate_dispatch_all(mirror_gates_t *limits)
     limits->next = limits->send->count ? (limits->next + 1) % limits->send->count : 0;
 }
 
-int mirror_gate_take_answers(mirror_gates_t *limits)
+int mirror_gate_take_results(mirror_gates_t *limits)
 {
-    mirror_queue_item_t *item = mirror_queue_take(limits->answers), *next;
+    mirror_queue_item_t *item = mirror_queue_take(limits->results), *next;
     int n = 0;
 
     for (; item; item = next, n++) {
         next = item->next;
-        take_answer(((ask_t *)item)->gate);
+        take_result(((query_t *)item)->gate);
     }
     return n;
 }
@@ -422,12 +424,12 @@ int mirror_gate_held(const mirror_gates_t *limits)
 
 int mirror_gate_sleep(mirror_gates_t *limits)
 {
-    return mirror_queue_sleep(limits->answers);
+    return mirror_queue_sleep(limits->results);
 }
 
 void mirror_gate_awake(mirror_gates_t *limits)
 {
-    mirror_queue_awake(limits->answers);
+    mirror_queue_awake(limits->results);
 }
 
 /* ---- start and end ---- */
@@ -439,7 +441,7 @@ mirror_gates_t *mirror_gate_create_all(mirror_send_t *send, int (*wake)(void *ba
     int i;
 
     limits->send = send;
-    limits->answers = mirror_queue_create(memory, wake, baton);
+    limits->results = mirror_queue_create(memory, wake, baton);
     limits->gates = apr_pcalloc(memory, (send->count + 1) * sizeof(gate_t));
     for (i = 0; i < send->count; i++) {
         gate_t *gate = &limits->gates[i];
@@ -447,7 +449,7 @@ mirror_gates_t *mirror_gate_create_all(mirror_send_t *send, int (*wake)(void *ba
         gate->limits = limits;
         gate->lane = &send->child->lanes[i];
         mirror_list_init(&gate->waiting);
-        mirror_list_init(&gate->asked);
+        mirror_list_init(&gate->queried);
         gate->timer.fire = give_up;
         gate->timer.baton = gate;
         gate->pace.fire = pace_over;
@@ -463,11 +465,11 @@ void mirror_gate_close_all(mirror_gates_t *limits)
         gate_t *gate = &limits->gates[i];
 
         end_copies(gate, &gate->waiting, gate->waiting.count, MIRROR_OUTCOME_SHUT_DOWN);
-        end_copies(gate, &gate->asked, gate->asked.count, MIRROR_OUTCOME_SHUT_DOWN);
+        end_copies(gate, &gate->queried, gate->queried.count, MIRROR_OUTCOME_SHUT_DOWN);
         mirror_loop_timer_stop(&gate->timer);
         mirror_loop_timer_stop(&gate->pace);
         gate->given_up = 1;
-        if (!gate->under_way) {
+        if (!gate->pending) {
             close_state(gate);
         }
     }

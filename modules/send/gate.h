@@ -32,7 +32,7 @@ mirror_gates_t *mirror_gate_create_all(mirror_send_t *send, int (*wake)(void *ba
 void mirror_gate_put(mirror_gates_t *limits, mirror_copy_t *copy);
 
 /* Take the results from helpers. Returns their number. */
-int mirror_gate_take_answers(mirror_gates_t *limits);
+int mirror_gate_take_results(mirror_gates_t *limits);
 
 /* Query the limits of waiting copies, and pass on granted ones. Call it before
  * mirror_pool_dispatch_all(). */

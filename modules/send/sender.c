@@ -218,7 +218,7 @@ static void run(mirror_sender_t *sender)
             apr_sleep(MIRROR_TICK);
         }
         take_reports(sender);
-        mirror_gate_take_answers(sender->limits);
+        mirror_gate_take_results(sender->limits);
         taken = take_copies(sender);
         mirror_gate_dispatch_all(sender->limits);
         mirror_pool_dispatch_all(&sender->send);
@@ -237,7 +237,7 @@ static void wait_for_helpers(mirror_sender_t *sender)
 
     for (;;) {
         take_reports(sender);
-        mirror_gate_take_answers(sender->limits);
+        mirror_gate_take_results(sender->limits);
         if (mirror_helpers_pending(sender->send.helpers) == 0 || mirror_clock_now() >= end) {
             return;
         }
@@ -251,7 +251,7 @@ static void finish(mirror_sender_t *sender)
 
     apr_atomic_xchg32(&sender->given_up, 1);
     take_copies(sender);
-    mirror_gate_take_answers(sender->limits);
+    mirror_gate_take_results(sender->limits);
     mirror_gate_close_all(sender->limits);
     mirror_pool_close_all(&sender->send);
     wait_for_helpers(sender);

@@ -1,10 +1,10 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE.
  *
- * fuzz_redis.c - what a Redis server says, and what is made of it.
+ * fuzz_redis.c - replies of a Redis server, and how they are parsed.
  *
- * The first byte says how the rest is cut, the second how many places were asked for; the rest is
+ * The first byte says how the rest is cut, the second how many copies were requested; the rest is
  * what the server sent. Whatever it is: no byte beyond what was given, texts that end, elements
- * that are there, and an answer only if it is one that the script can give.
+ * that are there, and a result only if it is one that the script can give.
  */
 #include <stdint.h>
 #include <stdlib.h>
@@ -44,22 +44,23 @@ static void check_reply(const mirror_redis_reply_t *reply, int depth)
     }
 }
 
-static void check_answer(const mirror_redis_reply_t *reply, apr_int64_t wanted)
+static void check_result(const mirror_redis_reply_t *reply, apr_int64_t requested)
 {
-    mirror_limit_answer_t answer;
+    mirror_limit_result_t result;
 
-    if (mirror_redis_window_read(&answer, &window, reply, wanted, 1000) == APR_SUCCESS) {
+    if (mirror_redis_window_read(&result, &window, reply, requested, 1000) == APR_SUCCESS) {
         REQUIRE(reply->type == MIRROR_REDIS_ARRAY);
-        REQUIRE(answer.granted >= 0 && answer.granted <= wanted && answer.used >= answer.granted);
-        REQUIRE(answer.granted == wanted || answer.used >= window.count);
-        REQUIRE(answer.until >= 1000 && answer.until <= 1000 + window.length);
+        REQUIRE(result.granted >= 0 && result.granted <= requested &&
+                result.used >= result.granted);
+        REQUIRE(result.granted == requested || result.used >= window.count);
+        REQUIRE(result.until >= 1000 && result.until <= 1000 + window.length);
     }
 }
 
 /* Read it in parts of at most `most` bytes, each in a block of its exact size. Returns what came of
  * the last one. */
 static apr_status_t read_parts(const char *data, apr_size_t len, apr_size_t most,
-                               apr_int64_t wanted)
+                               apr_int64_t requested)
 {
     mirror_redis_reader_t *reader = mirror_redis_reply_reader_create();
     const mirror_redis_reply_t *reply = NULL;
@@ -78,7 +79,7 @@ static apr_status_t read_parts(const char *data, apr_size_t len, apr_size_t most
         if (rv == APR_SUCCESS) {
             REQUIRE(!mirror_redis_reply_is_begun(reader));
             check_reply(reply, 0);
-            check_answer(reply, wanted);
+            check_result(reply, requested);
         }
         data += part;
         len -= part;
@@ -90,20 +91,20 @@ static apr_status_t read_parts(const char *data, apr_size_t len, apr_size_t most
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static const apr_size_t most[] = { 1, 2, 7, 64, 4096 };
-    apr_int64_t wanted;
+    apr_int64_t requested;
     apr_status_t whole;
 
     if (size < 3) {
         return 0;
     }
-    wanted = 1 + data[1];
-    whole = read_parts((const char *)data + 2, size - 2, size, wanted);
+    requested = 1 + data[1];
+    whole = read_parts((const char *)data + 2, size - 2, size, requested);
     if (whole == APR_SUCCESS) { /* one reply, and nothing behind it */
-        REQUIRE(read_parts((const char *)data + 2, size - 2, most[data[0] % 5], wanted) ==
+        REQUIRE(read_parts((const char *)data + 2, size - 2, most[data[0] % 5], requested) ==
                 APR_SUCCESS);
     }
     else {
-        read_parts((const char *)data + 2, size - 2, most[data[0] % 5], wanted);
+        read_parts((const char *)data + 2, size - 2, most[data[0] % 5], requested);
     }
     return 0;
 }

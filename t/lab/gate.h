@@ -1,6 +1,6 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE.
  *
- * gate.h - the stage of limits of one mirror, and a strategy that answers when the test says so.
+ * gate.h - the stage of limits of one mirror, and a strategy that responds when the test lets it.
  */
 #ifndef GATE_H
 #define GATE_H
@@ -39,7 +39,7 @@ static mirror_child_t child;
 static mirror_lane_t lane;
 static mirror_send_t context;
 static mirror_gates_t *limits;
-static int passed; /* copies that the stage has let go on */
+static int passed; /* copies that the stage has passed on */
 
 /* In place of the pool. */
 void mirror_pool_put(mirror_send_t *p, mirror_copy_t *copy)
@@ -55,10 +55,10 @@ static struct {
     apr_thread_mutex_t *mutex; /* of the rest */
     apr_thread_cond_t *changed;
     int gate_open;
-    int asked; /* how often */
-    apr_int64_t wanted;
+    int queried; /* number of queries */
+    apr_int64_t requested;
     apr_status_t status;
-    mirror_limit_answer_t answer;
+    mirror_limit_result_t result;
     int opened, closed;
 } server;
 
@@ -73,21 +73,21 @@ static void *fake_open(const mirror_t *m, const mirror_settings_t *t, apr_uint32
     return &server;
 }
 
-static apr_status_t fake_ask(mirror_limit_answer_t *answer, void *state, apr_int64_t wanted,
-                             apr_time_t deadline)
+static apr_status_t fake_query(mirror_limit_result_t *result, void *state, apr_int64_t requested,
+                               apr_time_t deadline)
 {
     apr_status_t rv;
 
     (void)state;
     (void)deadline;
     apr_thread_mutex_lock(server.mutex);
-    server.asked++;
-    server.wanted = wanted;
+    server.queried++;
+    server.requested = requested;
     apr_thread_cond_broadcast(server.changed);
     while (!server.gate_open) {
         apr_thread_cond_wait(server.changed, server.mutex);
     }
-    *answer = server.answer;
+    *result = server.result;
     rv = server.status;
     apr_thread_mutex_unlock(server.mutex);
     return rv;
@@ -99,7 +99,7 @@ static void fake_close(void *state)
     server.closed++;
 }
 
-static const mirror_limit_provider_t provider = { 1, NULL, fake_open, fake_ask, fake_close };
+static const mirror_limit_provider_t provider = { 1, NULL, fake_open, fake_query, fake_close };
 
 AP_DECLARE(void *) ap_lookup_provider(const char *group, const char *name, const char *version)
 {
@@ -176,7 +176,7 @@ static void teardown(void)
     ck_assert_uint_eq(lane.pending, 0);
     ck_assert_uint_eq(child.memory.used, 0);
     while (mirror_helpers_pending(context.helpers) > 0) {
-        mirror_gate_take_answers(limits);
+        mirror_gate_take_results(limits);
         apr_thread_yield();
     }
     mirror_gate_close_all(limits);
@@ -202,36 +202,36 @@ static int put(int n)
     return refused;
 }
 
-/* Until it was asked so often. Returns for how many, the last time. */
-static int wait_asked(int times)
+/* Wait for this number of queries. Returns the number of copies that the last one requested. */
+static int wait_queried(int times)
 {
-    int asked, wanted;
+    int queried, requested;
 
     do {
-        mirror_gate_dispatch_all(limits); /* a question may have had to wait */
+        mirror_gate_dispatch_all(limits); /* a query may have had to wait */
         apr_thread_yield();
         apr_thread_mutex_lock(server.mutex);
-        asked = server.asked;
-        wanted = (int)server.wanted;
+        queried = server.queried;
+        requested = (int)server.requested;
         apr_thread_mutex_unlock(server.mutex);
-    } while (asked < times);
-    return wanted;
+    } while (queried < times);
+    return requested;
 }
 
-/* Let the strategy answer the question that is under way, and take that. What waits then asks the
- * next one. */
-static void answer(apr_status_t status, apr_int64_t granted, apr_int64_t used)
+/* Let the strategy respond to the pending query, and take the result. The waiting copies then share
+ * the next query. */
+static void respond(apr_status_t status, apr_int64_t granted, apr_int64_t used)
 {
     apr_thread_mutex_lock(server.mutex);
     server.status = status;
-    server.answer.granted = granted;
-    server.answer.used = used;
-    server.answer.until = mirror_clock_now() + apr_time_from_sec(60);
-    apr_cpystrn(server.answer.fault, "the test says so", sizeof(server.answer.fault));
+    server.result.granted = granted;
+    server.result.used = used;
+    server.result.until = mirror_clock_now() + apr_time_from_sec(60);
+    apr_cpystrn(server.result.fault, "failed by the test", sizeof(server.result.fault));
     apr_thread_mutex_unlock(server.mutex);
     open_gate(1);
-    while (mirror_gate_take_answers(limits) == 0) {
-        mirror_gate_dispatch_all(limits); /* a question may have had to wait */
+    while (mirror_gate_take_results(limits) == 0) {
+        mirror_gate_dispatch_all(limits); /* a query may have had to wait */
         apr_thread_yield();
     }
     open_gate(0);

@@ -149,10 +149,10 @@ static void clear(mirror_helpers_kind_e kind, int n)
 }
 
 /* All tasks are done, and no thread is left. */
-static void finish(int connecting, int asking)
+static void finish(int connecting, int querying)
 {
     clear(MIRROR_HELPERS_CONNECT, connecting);
-    clear(MIRROR_HELPERS_ASK, asking);
+    clear(MIRROR_HELPERS_QUERY, querying);
     ck_assert_int_eq(mirror_helpers_end(helpers), 0);
     ck_assert_int_eq(count_threads(), 0);
     apr_pool_destroy(pool);
@@ -177,16 +177,17 @@ START_TEST(a_task_that_hangs_holds_up_no_other)
 }
 END_TEST
 
-START_TEST(queued_tasks_run_in_their_order_and_questions_first)
+START_TEST(queued_tasks_run_in_their_order_and_queries_first)
 {
     static const int order[] = { 12, 14, 8, 9, 10, 11, 13 };
     job_t jobs[15];
     int i;
 
     for (i = 0; i < 15; i++) {
-        int asks = i == 12 || i == 14;
+        int queries = i == 12 || i == 14;
 
-        ck_assert_int_eq(push(&jobs[i], i, asks ? MIRROR_HELPERS_ASK : MIRROR_HELPERS_CONNECT), 0);
+        ck_assert_int_eq(push(&jobs[i], i, queries ? MIRROR_HELPERS_QUERY : MIRROR_HELPERS_CONNECT),
+                         0);
         if (i < MAX) {
             wait_tasks(i + 1, 0);
         }
@@ -231,7 +232,7 @@ START_TEST(the_first_helper_cannot_be_started)
     open_gate(-1);
     failing = _i;
     for (i = 0; i < _i; i++) {
-        ck_assert_int_eq(push(&jobs[0], i, MIRROR_HELPERS_ASK), EAGAIN);
+        ck_assert_int_eq(push(&jobs[0], i, MIRROR_HELPERS_QUERY), EAGAIN);
         ck_assert_int_eq(mirror_helpers_pending(helpers), 0);
     }
     jobs[0].task.run = NULL; /* nothing has it any more */
@@ -367,16 +368,16 @@ START_TEST(the_budget)
     /* Name servers do not respond: addresses and limits go on. */
     ck_assert_int_eq(fill(MIRROR_HELPERS_LOOKUP, 0), lookups);
     ck_assert_int_eq(fill(MIRROR_HELPERS_CONNECT, 0), usable - lookups);
-    ck_assert_int_eq(fill(MIRROR_HELPERS_ASK, 0), max - usable);
+    ck_assert_int_eq(fill(MIRROR_HELPERS_QUERY, 0), max - usable);
     ck_assert_int_eq(mirror_helpers_pending(helpers), max);
     clear(MIRROR_HELPERS_CONNECT, usable - lookups);
     ck_assert_int_eq(fill(MIRROR_HELPERS_LOOKUP, 0), 0);
     ck_assert_int_eq(fill(MIRROR_HELPERS_CONNECT, 0), usable - lookups);
     clear(MIRROR_HELPERS_CONNECT, usable - lookups);
     clear(MIRROR_HELPERS_LOOKUP, lookups);
-    clear(MIRROR_HELPERS_ASK, max - usable);
+    clear(MIRROR_HELPERS_QUERY, max - usable);
 
-    ck_assert_int_eq(fill(MIRROR_HELPERS_ASK, 0), usable); /* the other way round */
+    ck_assert_int_eq(fill(MIRROR_HELPERS_QUERY, 0), usable); /* the other way round */
     ck_assert_int_eq(fill(MIRROR_HELPERS_CONNECT, 0), max - usable);
     ck_assert_int_eq(fill(MIRROR_HELPERS_LOOKUP, 0), 0);
     clear(MIRROR_HELPERS_CONNECT, max - usable);
@@ -433,7 +434,7 @@ int main(void)
     tcase_add_checked_fixture(tcase, setup, NULL);
     tcase_set_timeout(tcase, 30);
     tcase_add_test(tcase, a_task_that_hangs_holds_up_no_other);
-    tcase_add_test(tcase, queued_tasks_run_in_their_order_and_questions_first);
+    tcase_add_test(tcase, queued_tasks_run_in_their_order_and_queries_first);
     tcase_add_test(tcase, idle_helpers_are_used_again_and_end);
     tcase_add_loop_test(tcase, the_first_helper_cannot_be_started, 1, 4);
     tcase_add_test(tcase, no_helper_can_ever_be_started);

@@ -36,13 +36,13 @@ static void teardown(void)
     apr_pool_destroy(pool);
 }
 
-/* How many of `wanted` places are granted at `now`. */
-static apr_int64_t take(apr_uint64_t *word, apr_time_t now, apr_int64_t wanted, apr_int64_t count,
-                        apr_interval_time_t length)
+/* How many of `requested` copies are granted at `now`. */
+static apr_int64_t take(apr_uint64_t *word, apr_time_t now, apr_int64_t requested,
+                        apr_int64_t count, apr_interval_time_t length)
 {
     apr_int64_t granted = -1;
 
-    *word = mirror_window_next(*word, now, wanted, count, length, &granted);
+    *word = mirror_window_next(*word, now, requested, count, length, &granted);
     return granted;
 }
 
@@ -188,14 +188,14 @@ START_TEST(what_was_told_last_of_a_window_is_the_most)
 {
     apr_uint64_t word = 0;
 
-    mirror_window_tell(&word, 5, 160 * SECOND);
-    mirror_window_tell(&word, 4, 160 * SECOND + TICK); /* it was overtaken */
-    ck_assert_int_eq(mirror_window_told(word, 101 * SECOND, 60 * SECOND), 5);
-    mirror_window_tell(&word, 6, 160 * SECOND - TICK);
-    ck_assert_int_eq(mirror_window_told(word, 101 * SECOND, 60 * SECOND), 6);
-    ck_assert_int_eq(mirror_window_told(word, 161 * SECOND, 60 * SECOND), 0);
-    mirror_window_tell(&word, 1, 230 * SECOND);
-    ck_assert_int_eq(mirror_window_told(word, 171 * SECOND, 60 * SECOND), 1);
+    mirror_window_report(&word, 5, 160 * SECOND);
+    mirror_window_report(&word, 4, 160 * SECOND + TICK); /* it was overtaken */
+    ck_assert_int_eq(mirror_window_reported(word, 101 * SECOND, 60 * SECOND), 5);
+    mirror_window_report(&word, 6, 160 * SECOND - TICK);
+    ck_assert_int_eq(mirror_window_reported(word, 101 * SECOND, 60 * SECOND), 6);
+    ck_assert_int_eq(mirror_window_reported(word, 161 * SECOND, 60 * SECOND), 0);
+    mirror_window_report(&word, 1, 230 * SECOND);
+    ck_assert_int_eq(mirror_window_reported(word, 171 * SECOND, 60 * SECOND), 1);
 }
 END_TEST
 
@@ -315,32 +315,32 @@ END_TEST
 
 /* ---- what Redis says ---- */
 
-typedef struct said_t {
+typedef struct script_reply_t {
     const char *reply;
-    apr_int64_t granted; /* -1: it is no answer */
-} said_t;
+    apr_int64_t granted; /* -1: not a result */
+} script_reply_t;
 
-START_TEST(only_what_the_script_can_reply_is_an_answer)
+START_TEST(only_what_the_script_can_reply_is_a_result)
 {
-    /* 5 of 10 were asked for */
-    static const said_t said[] = { { "*3\r\n:5\r\n:5\r\n:60000\r\n", 5 },
-                                   { "*3\r\n$1\r\n3\r\n$2\r\n10\r\n$1\r\n0\r\n", 3 },
-                                   { "*3\r\n:0\r\n:12\r\n:1\r\n", 0 },
-                                   { "*3\r\n:6\r\n:6\r\n:1\r\n", -1 },
-                                   { "*3\r\n:5\r\n:4\r\n:1\r\n", -1 },
-                                   { "*3\r\n:4\r\n:9\r\n:1\r\n", -1 },
-                                   { "*3\r\n:-1\r\n:10\r\n:1\r\n", -1 },
-                                   { "*3\r\n:5\r\n:5\r\n:60001\r\n", -1 },
-                                   { "*3\r\n:5\r\n:5\r\n:-1\r\n", -1 },
-                                   { "*3\r\n:5\r\n:2147483648\r\n:1\r\n", -1 },
-                                   { "*3\r\n$2\r\n5x\r\n:5\r\n:1\r\n", -1 },
-                                   { "*3\r\n+5\r\n:5\r\n:1\r\n", -1 },
-                                   { "*3\r\n*0\r\n:5\r\n:1\r\n", -1 },
-                                   { "*2\r\n:5\r\n:5\r\n", -1 },
-                                   { "*4\r\n:5\r\n:5\r\n:1\r\n:1\r\n", -1 },
-                                   { ":5\r\n", -1 },
-                                   { "$-1\r\n", -1 },
-                                   { "-ERR no\r\n", -1 } };
+    /* 5 of 10 were requested */
+    static const script_reply_t replies[] = { { "*3\r\n:5\r\n:5\r\n:60000\r\n", 5 },
+                                              { "*3\r\n$1\r\n3\r\n$2\r\n10\r\n$1\r\n0\r\n", 3 },
+                                              { "*3\r\n:0\r\n:12\r\n:1\r\n", 0 },
+                                              { "*3\r\n:6\r\n:6\r\n:1\r\n", -1 },
+                                              { "*3\r\n:5\r\n:4\r\n:1\r\n", -1 },
+                                              { "*3\r\n:4\r\n:9\r\n:1\r\n", -1 },
+                                              { "*3\r\n:-1\r\n:10\r\n:1\r\n", -1 },
+                                              { "*3\r\n:5\r\n:5\r\n:60001\r\n", -1 },
+                                              { "*3\r\n:5\r\n:5\r\n:-1\r\n", -1 },
+                                              { "*3\r\n:5\r\n:2147483648\r\n:1\r\n", -1 },
+                                              { "*3\r\n$2\r\n5x\r\n:5\r\n:1\r\n", -1 },
+                                              { "*3\r\n+5\r\n:5\r\n:1\r\n", -1 },
+                                              { "*3\r\n*0\r\n:5\r\n:1\r\n", -1 },
+                                              { "*2\r\n:5\r\n:5\r\n", -1 },
+                                              { "*4\r\n:5\r\n:5\r\n:1\r\n:1\r\n", -1 },
+                                              { ":5\r\n", -1 },
+                                              { "$-1\r\n", -1 },
+                                              { "-ERR no\r\n", -1 } };
     mirror_settings_t settings;
     mirror_redis_window_t *window;
     apr_size_t i;
@@ -350,18 +350,18 @@ START_TEST(only_what_the_script_can_reply_is_an_answer)
     settings.time_window = 60;
     window = mirror_redis_window_create("k", &settings, pool);
     ck_assert_uint_eq(strlen(window->hash), 40);
-    for (i = 0; i < sizeof(said) / sizeof(*said); i++) {
+    for (i = 0; i < sizeof(replies) / sizeof(*replies); i++) {
         mirror_redis_reader_t *reader = mirror_redis_reply_reader_create();
         const mirror_redis_reply_t *reply = NULL;
-        mirror_limit_answer_t answer;
+        mirror_limit_result_t result;
 
         ck_assert_int_eq(
-            mirror_redis_reply_feed(&reply, reader, said[i].reply, strlen(said[i].reply)),
+            mirror_redis_reply_feed(&reply, reader, replies[i].reply, strlen(replies[i].reply)),
             APR_SUCCESS);
-        ck_assert_msg((mirror_redis_window_read(&answer, window, reply, 5, 0) == APR_SUCCESS) ==
-                          (said[i].granted >= 0),
-                      "%s", said[i].reply);
-        ck_assert(said[i].granted < 0 || answer.granted == said[i].granted);
+        ck_assert_msg((mirror_redis_window_read(&result, window, reply, 5, 0) == APR_SUCCESS) ==
+                          (replies[i].granted >= 0),
+                      "%s", replies[i].reply);
+        ck_assert(replies[i].granted < 0 || result.granted == replies[i].granted);
         mirror_redis_reply_reader_destroy(reader);
     }
 }
@@ -408,7 +408,7 @@ int main(void)
     tcase_add_test(tcase, threads_and_processes_together_get_exactly_count);
     tcase_add_test(tcase, limits_that_differ_have_other_ids);
     tcase_add_test(tcase, nodes_have_a_host_and_a_port);
-    tcase_add_test(tcase, only_what_the_script_can_reply_is_an_answer);
+    tcase_add_test(tcase, only_what_the_script_can_reply_is_a_result);
     tcase_add_test(tcase, a_reply_has_bounds);
     suite_add_tcase(suite, tcase);
     return suite_run(suite);

@@ -46,13 +46,13 @@ static apr_pool_t *pool;
 static mirror_t mirror;
 static mirror_settings_t settings;
 static apr_uint32_t given_up;
-static mirror_limit_answer_t answer;
+static mirror_limit_result_t result;
 static void *state;
 
 static void setup(void)
 {
     apr_pool_create(&pool, NULL);
-    memset(&answer, 0, sizeof(answer));
+    memset(&result, 0, sizeof(result));
     mirror.name = settings.name = "m";
     settings.count = 1;
     settings.time_window = 60;
@@ -73,16 +73,16 @@ static void teardown(void)
 
 START_TEST(without_time_it_says_so)
 {
-    ck_assert_int_ne(provider->ask(&answer, state, 1, mirror_clock_now() - 1), APR_SUCCESS);
-    ck_assert_ptr_nonnull(strstr(answer.fault, "redis_timeout"));
+    ck_assert_int_ne(provider->query(&result, state, 1, mirror_clock_now() - 1), APR_SUCCESS);
+    ck_assert_ptr_nonnull(strstr(result.fault, "redis_timeout"));
 }
 END_TEST
 
 START_TEST(what_a_node_said_is_not_covered_up)
 {
-    ck_assert_int_ne(provider->ask(&answer, state, 1, mirror_clock_now() + apr_time_from_sec(10)),
+    ck_assert_int_ne(provider->query(&result, state, 1, mirror_clock_now() + apr_time_from_sec(10)),
                      APR_SUCCESS);
-    ck_assert_ptr_nonnull(strstr(answer.fault, "127.0.0.1:1: connect: "));
+    ck_assert_ptr_nonnull(strstr(result.fault, "127.0.0.1:1: connect: "));
 }
 END_TEST
 
