@@ -77,7 +77,7 @@ static void make_log(void)
     mirror_loop_create(&loop, pool);
 }
 
-/* What shared memory wants of httpd; it is not asked. */
+/* Functions of httpd that shared memory needs; they are never called. */
 AP_DECLARE(apr_status_t) ap_mpm_query(int query, int *result)
 {
     *result = query;

@@ -4,7 +4,7 @@
  *
  * docs/generate.py reads the output. Every name, type, default and range in it is an entry of a
  * table of the module: mirror_attributes, mirror_directives_commands, the outcomes, the
- * vocabulary of the comparison, and the metrics as mirror_metrics_answer() prints them.
+ * vocabulary of the comparison, and the metrics as mirror_metrics_respond() prints them.
  *
  * The program links the module's objects without httpd. The functions of httpd that the output
  * needs are below; all others stay unresolved (Makefile.am) and are never called.
@@ -33,7 +33,7 @@ module AP_MODULE_DECLARE_DATA proxy_mirror_module = {
     STANDARD20_MODULE_STUFF, NULL, NULL, NULL, NULL, NULL, NULL, 0
 };
 
-/* Add what mirror_metrics_answer() prints to the JSON: one string for each call. */
+/* Add what mirror_metrics_respond() prints to the JSON: one string for each call. */
 AP_DECLARE_NONSTD(int) ap_rprintf(request_rec *r, const char *format, ...)
 {
     va_list args;
@@ -146,7 +146,7 @@ static void put_metrics(apr_pool_t *pool)
     registry->mirrors = apr_array_make(pool, 1, sizeof(mirror_t *));
     r->pool = pool;
     r->headers_out = apr_table_make(pool, 2);
-    mirror_metrics_answer(r, registry);
+    mirror_metrics_respond(r, registry);
 }
 
 typedef const char *name_fn(int n);

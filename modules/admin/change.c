@@ -226,14 +226,14 @@ static const char *contrary_of(const mirror_compare_rule_t *rule, apr_pool_t *po
 /* Add a rule to compare_rules as they are then, or remove it. */
 static const char *edit_rules(mirror_override_t *override, const change_t *change, apr_pool_t *pool)
 {
-    const char *asked = apr_table_get(change->fields, "rule");
+    const char *requested = apr_table_get(change->fields, "rule");
     apr_array_header_t *rules = apr_array_make(pool, 8, sizeof(const char *));
     const char *wrong, *text, *contrary;
     mirror_settings_t settings;
     mirror_compare_rule_t *rule;
     int i;
 
-    wrong = mirror_compare_rule_parse(&rule, asked ? asked : "", pool);
+    wrong = mirror_compare_rule_parse(&rule, requested ? requested : "", pool);
     if (wrong) {
         return apr_pstrcat(pool, "rule: ", wrong, NULL);
     }
@@ -288,8 +288,8 @@ static int is_expected(const mirror_settings_t *before, void *baton)
 
 /* ---- the log ---- */
 
-static void tell(const change_t *change, const mirror_settings_t *before,
-                 const mirror_settings_t *after)
+static void log_change(const change_t *change, const mirror_settings_t *before,
+                       const mirror_settings_t *after)
 {
     request_rec *r = change->r;
     int proxied = strcmp(r->useragent_ip, r->connection->client_ip) != 0;
@@ -304,7 +304,7 @@ static void tell(const change_t *change, const mirror_settings_t *before,
 
 /* ---- responses ---- */
 
-static int answer(const change_t *change, const mirror_settings_t *settings)
+static int respond(const change_t *change, const mirror_settings_t *settings)
 {
     request_rec *r = change->r;
     yajl_gen gen;
@@ -342,7 +342,7 @@ static int restart(const change_t *change)
     const char *why = mirror_comparison_restart(r, change->registry, change->mirror);
 
     return why ? refuse(change, HTTP_SERVICE_UNAVAILABLE, why)
-               : answer(change, mirror_settings_borrow(change->registry, change->mirror, r->pool));
+               : respond(change, mirror_settings_borrow(change->registry, change->mirror, r->pool));
 }
 
 int mirror_change_handle(request_rec *r, const mirror_registry_t *registry, const mirror_t *mirror,
@@ -351,7 +351,7 @@ int mirror_change_handle(request_rec *r, const mirror_registry_t *registry, cons
     change_t change = { r, registry, mirror, location, NULL, NULL, SET };
     const char *why = mirror_guard_refuse(r);
     mirror_settings_change_t result;
-    mirror_settings_edit_t asked;
+    mirror_settings_edit_t requested;
     int status;
 
     if (why) {
@@ -368,15 +368,15 @@ int mirror_change_handle(request_rec *r, const mirror_registry_t *registry, cons
     if (change.action == RESTART_COMPARISON) {
         return restart(&change);
     }
-    asked.edit = change.action == RESET ? NULL : edit;
-    asked.expects = is_expected;
-    asked.baton = &change;
-    mirror_settings_change_apply(&result, registry, mirror, &asked, r->pool);
+    requested.edit = change.action == RESET ? NULL : edit;
+    requested.expects = is_expected;
+    requested.baton = &change;
+    mirror_settings_change_apply(&result, registry, mirror, &requested, r->pool);
     if (result.outcome > MIRROR_CHANGE_NONE) {
         return refuse_change(&change, &result);
     }
     if (result.outcome == MIRROR_CHANGE_MADE) {
-        tell(&change, result.before, result.after);
+        log_change(&change, result.before, result.after);
     }
-    return answer(&change, result.after);
+    return respond(&change, result.after);
 }

@@ -28,12 +28,12 @@ APLOG_USE_MODULE(proxy_mirror);
 
 /* ---- /verdict?min=N&max_different=RATIO ---- */
 
-typedef struct question_t {
+typedef struct parameters_t {
     apr_int64_t min;
     apr_int64_t max_different; /* billionths */
-} question_t;
+} parameters_t;
 
-static const char *read_parameter(question_t *question, const char *name, const char *value,
+static const char *read_parameter(parameters_t *parameters, const char *name, const char *value,
                                   apr_pool_t *pool)
 {
     static const mirror_value_rule_t min = { &mirror_value_number,
@@ -50,10 +50,10 @@ static const char *read_parameter(question_t *question, const char *name, const 
                                                NULL };
 
     if (!strcmp(name, "min")) {
-        return mirror_value_from_text(&question->min, &min, name, value, pool);
+        return mirror_value_from_text(&parameters->min, &min, name, value, pool);
     }
     if (!strcmp(name, "max_different")) {
-        return mirror_value_from_text(&question->max_different, &ratio, name, value, pool);
+        return mirror_value_from_text(&parameters->max_different, &ratio, name, value, pool);
     }
     return apr_psprintf(pool, "query: must have min and max_different only, got %s",
                         mirror_value_quote(name, pool));
@@ -75,7 +75,7 @@ static const char *decode_value(char *value, apr_pool_t *pool)
 }
 
 /* Returns NULL, or what is wrong. */
-static const char *read_query(question_t *question, const char *query, apr_pool_t *pool)
+static const char *read_query(parameters_t *parameters, const char *query, apr_pool_t *pool)
 {
     char *text = apr_pstrdup(pool, query ? query : ""), *last, *pair;
     const char *wrong = NULL;
@@ -95,7 +95,7 @@ static const char *read_query(question_t *question, const char *query, apr_pool_
             return apr_psprintf(pool, "%s: must be percent-encoded, got %s",
                                 mirror_value_quote(pair, pool), mirror_value_quote(value, pool));
         }
-        wrong = read_parameter(question, pair, decoded, pool);
+        wrong = read_parameter(parameters, pair, decoded, pool);
     }
     return wrong;
 }
@@ -111,10 +111,10 @@ static int exceeds(const mirror_findings_view_t *view, apr_int64_t ratio)
            (double)ratio * (double)view->compared * looked;
 }
 
-static int answer_verdict(request_rec *r, const mirror_findings_view_t *view)
+static int respond_verdict(request_rec *r, const mirror_findings_view_t *view)
 {
-    question_t question = { MIN_DEFAULT, 0 };
-    const char *wrong = read_query(&question, r->args, r->pool);
+    parameters_t parameters = { MIN_DEFAULT, 0 };
+    const char *wrong = read_query(&parameters, r->args, r->pool);
     apr_uint64_t different = view->verdicts[MIRROR_VERDICT_DIFFERENT];
     apr_uint64_t examined = mirror_findings_examined(view);
     mirror_overall_e verdict = MIRROR_OVERALL_ALIKE;
@@ -123,10 +123,10 @@ static int answer_verdict(request_rec *r, const mirror_findings_view_t *view)
     if (wrong) {
         return mirror_json_error(r, HTTP_BAD_REQUEST, wrong);
     }
-    if (examined < (apr_uint64_t)question.min) {
+    if (examined < (apr_uint64_t)parameters.min) {
         verdict = MIRROR_OVERALL_COLLECTING;
     }
-    else if (exceeds(view, question.max_different)) {
+    else if (exceeds(view, parameters.max_different)) {
         verdict = MIRROR_OVERALL_DIFFERS;
     }
     else if (!mirror_findings_is_sample(view)) {
@@ -203,6 +203,6 @@ int mirror_comparison_handle(request_rec *r, const mirror_registry_t *registry,
     else {
         memset(&view, 0, sizeof(view)); /* whatever was found before */
     }
-    return *rest ? answer_verdict(r, &view)
+    return *rest ? respond_verdict(r, &view)
                  : mirror_comparison_json_send(r, registry, mirror, &view);
 }

@@ -37,8 +37,8 @@
 
 /* ---- responses ---- */
 
-static int answer_page(request_rec *r, const mirror_registry_t *registry, const char *location,
-                       int may_change)
+static int respond_page(request_rec *r, const mirror_registry_t *registry, const char *location,
+                        int may_change)
 {
     mirror_page_visit_t visit = { location, NULL, NULL, NULL };
 
@@ -46,7 +46,7 @@ static int answer_page(request_rec *r, const mirror_registry_t *registry, const 
                       : mirror_page_send(r, registry, &visit);
 }
 
-static int answer_list(request_rec *r, const mirror_registry_t *registry)
+static int respond_list(request_rec *r, const mirror_registry_t *registry)
 {
     yajl_gen gen = mirror_json_create(r->pool);
     int i;
@@ -65,7 +65,7 @@ static int answer_list(request_rec *r, const mirror_registry_t *registry)
     return mirror_json_send(r, HTTP_OK, gen);
 }
 
-static int answer_mirror(request_rec *r, const mirror_registry_t *registry, const mirror_t *mirror)
+static int respond_mirror(request_rec *r, const mirror_registry_t *registry, const mirror_t *mirror)
 {
     const mirror_settings_t *settings = mirror_settings_borrow(registry, mirror, r->pool);
     yajl_gen gen = mirror_json_create(r->pool);
@@ -209,7 +209,7 @@ static int handle_mirror(request_rec *r, const mirror_registry_t *registry, cons
         return mirror_change_handle(r, registry, mirror, location);
     }
     if (r->method_number == M_GET) {
-        return answer_mirror(r, registry, mirror);
+        return respond_mirror(r, registry, mirror);
     }
     return mirror_json_refuse_method(r, may_change ? READ ", PUT, PATCH, DELETE, POST" : READ);
 }
@@ -233,7 +233,7 @@ static int handle(request_rec *r, int may_change)
                                          : mirror_json_refuse_method(r, READ);
     }
     if (strcmp(rest, METRICS) == 0) {
-        return r->method_number == M_GET ? mirror_metrics_answer(r, registry)
+        return r->method_number == M_GET ? mirror_metrics_respond(r, registry)
                                          : mirror_json_refuse_method(r, READ);
     }
     if (*rest != '\0' && strcmp(rest, "/") != 0 &&
@@ -248,14 +248,14 @@ static int handle(request_rec *r, int may_change)
         mirror_table_reap_ended(registry->table);
     }
     if (*rest == '\0' || strcmp(rest, "/") == 0) {
-        return r->method_number == M_GET ? answer_page(r, registry, location, may_change)
+        return r->method_number == M_GET ? respond_page(r, registry, location, may_change)
                                          : mirror_json_refuse_method(r, READ);
     }
     name = rest + sizeof(RESOURCE) - 1;
     if (*name != '\0' && strcmp(name, "/") != 0) {
         return handle_mirror(r, registry, location, name + 1, may_change);
     }
-    return r->method_number == M_GET ? answer_list(r, registry)
+    return r->method_number == M_GET ? respond_list(r, registry)
                                      : mirror_json_refuse_method(r, READ);
 }
 

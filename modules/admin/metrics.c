@@ -283,7 +283,7 @@ static void put_primary(request_rec *r, const metrics_t *all, int count)
     }
 }
 
-int mirror_metrics_answer(request_rec *r, const mirror_registry_t *registry)
+int mirror_metrics_respond(request_rec *r, const mirror_registry_t *registry)
 {
     const metrics_t *all = collect(r, registry);
 

@@ -11,6 +11,6 @@
 
 /* Send the metrics of all mirrors, summed up over all children. Request threads. A mirror without a
  * slot in shared memory is not up, and its counts are 0. */
-int mirror_metrics_answer(request_rec *r, const mirror_registry_t *registry);
+int mirror_metrics_respond(request_rec *r, const mirror_registry_t *registry);
 
 #endif

@@ -2,14 +2,14 @@
  *
  * page.js - makes the page of the manager live.
  *
- * Each second it asks for the JSON of all mirrors, writes the figures where the server has written them before
+ * Each second it requests the JSON of all mirrors, writes the figures where the server has written them before
  * (data-field), shows the words that fit (data-when), and has page_chart.js draw a chart. Forms are posted as they would be
  * without it, but the page stays. Nothing is ever written as HTML. What comparing has found is in page_comparison.js.
  */
 "use strict";
 
 const PERIOD = 1000; // ms from one question to the next
-const PATIENCE = 5000; // ms that an answer may take
+const PATIENCE = 5000; // ms that a response may take
 const QUIET = 10000; // ms between two announcements of changed states
 
 const LOST = new Set(["room", "failed"]);
@@ -179,7 +179,7 @@ class Mirror {
 
 /* ---- announcing ---- */
 
-/* States that change are told to those who listen, not more often than every few seconds, each mirror once. */
+/* Announces changed states to screen readers, at most every few seconds, each mirror once. */
 class News {
     constructor(element) {
         this.element = element;
@@ -190,10 +190,10 @@ class News {
 
     add(mirror) {
         this.changed.add(mirror);
-        this.timer ??= setTimeout(() => this.tell(), Math.max(0, this.last + QUIET - performance.now()));
+        this.timer ??= setTimeout(() => this.announce(), Math.max(0, this.last + QUIET - performance.now()));
     }
 
-    tell() {
+    announce() {
         this.timer = null;
         this.last = performance.now();
         write(this.element, [...this.changed].map((mirror) => mirror.words).join("; "));
@@ -201,20 +201,20 @@ class News {
     }
 }
 
-/* ---- asking ---- */
+/* ---- polling ---- */
 
 const mirrors = new Map();
 const comparisons = new Comparisons(location_path);
 const news = new News(document.getElementById("news"));
-let answered = null; // when it last did
+let updated = null; // time of the last response
 
 /* What every request has. A redirect is not followed: it leads to something that is not the manager's. */
 const OURS = { headers: { Accept: "application/json" }, cache: "no-store", redirect: "manual" };
 
 /* The JSON of a response; null if it has none: then something else has responded in place of the manager. */
-async function json_of(answer) {
+async function json_of(response) {
     try {
-        return answer.type === "opaqueredirect" ? null : await answer.json();
+        return response.type === "opaqueredirect" ? null : await response.json();
     } catch (error) {
         if (error instanceof SyntaxError) {
             return null;
@@ -224,11 +224,11 @@ async function json_of(answer) {
 }
 
 /* Why a response without JSON of the manager has none. */
-function stranger(answer) {
-    if (answer.ok || answer.type === "opaqueredirect" || answer.status === 401) {
+function stranger(response) {
+    if (response.ok || response.type === "opaqueredirect" || response.status === 401) {
         return "you are signed out, or something else responds in place of the manager; reload the page";
     }
-    return `the server responds with status ${answer.status}`;
+    return `the server responds with status ${response.status}`;
 }
 
 /* The list of mirrors. */
@@ -236,13 +236,13 @@ async function get_mirrors() {
     const abort = new AbortController();
     const timer = setTimeout(() => abort.abort(), PATIENCE);
     try {
-        const answer = await fetch(`${location_path}/mirrors`, { ...OURS, signal: abort.signal });
-        const json = await json_of(answer);
-        if (!answer.ok || !Array.isArray(json?.mirrors)) {
-            throw new Error(json?.error ?? stranger(answer));
+        const response = await fetch(`${location_path}/mirrors`, { ...OURS, signal: abort.signal });
+        const json = await json_of(response);
+        if (!response.ok || !Array.isArray(json?.mirrors)) {
+            throw new Error(json?.error ?? stranger(response));
         }
-        const ahead = Date.parse(answer.headers.get("Date")) - Date.now();
-        skew = Math.abs(ahead) > 2000 ? ahead : 0; // which is told in whole seconds
+        const ahead = Date.parse(response.headers.get("Date")) - Date.now();
+        skew = Math.abs(ahead) > 2000 ? ahead : 0; // Date has whole seconds
         return json.mirrors;
     } finally {
         clearTimeout(timer);
@@ -264,13 +264,13 @@ function update(list) {
     const down = [...mirrors.values()].filter((mirror) => mirror.state === "down").length;
     document.title = down ? `${down} down – ${title}` : title;
     const same = same_mirrors(list);
-    answered = clock.format(new Date());
+    updated = clock.format(new Date());
     reload.classList.toggle("wanted", !same);
     pulse.parentNode.classList.toggle("bad", !same);
-    write(pulse, same ? `Live: figures of ${answered}` : "Mirrors were added or removed.");
+    write(pulse, same ? `Live: figures of ${updated}` : "Mirrors were added or removed.");
 }
 
-async function ask() {
+async function poll() {
     try {
         const list = await get_mirrors();
         update(list);
@@ -279,14 +279,14 @@ async function ask() {
         const why = error.name === "AbortError" || error instanceof TypeError ? "no response" : error.message;
         pulse.parentNode.classList.add("bad");
         reload.classList.add("wanted");
-        write(pulse, `Not live${answered ? ` since ${answered}` : ""}: ${why}. Retrying.`);
+        write(pulse, `Not live${updated ? ` since ${updated}` : ""}: ${why}. Retrying.`);
     }
 }
 
-async function keep_asking() {
+async function keep_polling() {
     const began = performance.now();
-    await ask();
-    setTimeout(keep_asking, Math.max(PERIOD / 4, began + PERIOD - performance.now()));
+    await poll();
+    setTimeout(keep_polling, Math.max(PERIOD / 4, began + PERIOD - performance.now()));
 }
 
 /* ---- changing ---- */
@@ -299,18 +299,18 @@ async function post(form, button) {
         fields.append(button.name, button.value);
     }
     const { mirror } = form.closest("[data-mirror]").dataset;
-    let answer, json;
+    let response, json;
     try {
         // not form.action: that is the field of this name
-        answer = await fetch(form.getAttribute("action"), { ...OURS, method: "POST", body: fields });
-        json = await json_of(answer);
+        response = await fetch(form.getAttribute("action"), { ...OURS, method: "POST", body: fields });
+        json = await json_of(response);
     } catch {
         return "The server did not respond; the change may have been made or not.";
     }
-    if (answer.ok && json?.name === mirror) {
+    if (response.ok && json?.name === mirror) {
         return null;
     }
-    return json?.error ?? `The change was not confirmed: ${stranger(answer)}.`;
+    return json?.error ?? `The change was not confirmed: ${stranger(response)}.`;
 }
 
 async function change(form, button) {
@@ -325,7 +325,7 @@ async function change(form, button) {
         for (const input of form.querySelectorAll("input")) {
             input.defaultValue = input.value; // from here on it follows the figures again
         }
-        await ask();
+        await poll();
     }
     write(said, error === null ? `${label}: done, now in effect.` : `${label}: ${error}`);
     if (error !== null) {
@@ -363,4 +363,4 @@ document.body.classList.add("is-live");
 for (const [name, elements] of parts) {
     mirrors.set(name, new Mirror(name, elements));
 }
-keep_asking();
+keep_polling();

@@ -2,8 +2,8 @@
  *
  * page_chart.js - figures for people, and a chart of the last ten minutes from totals that only grow.
  *
- * Rates are differences of the totals that were seen, so what happens between two answers is in them, however late an
- * answer is. page.js uses what is here; nothing here knows what a mirror is. Nothing is ever written as HTML.
+ * Rates are differences of the totals that were seen, so what happens between two responses is in them, however late a
+ * response is. page.js uses this file, which is independent of mirrors. Nothing is ever written as HTML.
  */
 "use strict";
 
@@ -94,7 +94,7 @@ class Totals {
         return Object.keys(last).filter((outcome) => last[outcome] > first[outcome]);
     }
 
-    /* For each outcome an array of rates, one for each bin from `start` on; NaN where nothing is known. */
+    /* For each outcome an array of rates, one for each bin from `start` on; NaN = no data. */
     rates(outcomes, start, bins) {
         const rates = Object.fromEntries(outcomes.map((outcome) => [outcome, new Float64Array(bins).fill(NaN)]));
         let before = null;

@@ -66,7 +66,7 @@ class Comparisons {
         this.texts = new Map(); // by mirror: the section, as it came last
     }
 
-    /* Ask the server; `mirrors`: the JSON of all. */
+    /* Query the server; `mirrors`: the JSON of all. */
     async refresh(mirrors) {
         const turn = ++this.turn;
         if (!mirrors.some((one) => one.attributes.compare?.length) && !document.querySelector(".comparison")) {
@@ -82,10 +82,10 @@ class Comparisons {
 
     /* The document; null if it is not the manager's. */
     async get() {
-        const answer = await fetch(`${this.path}/?comparison`, {
+        const response = await fetch(`${this.path}/?comparison`, {
             headers: { Accept: "text/html" }, cache: "no-store", redirect: "manual", signal: AbortSignal.timeout(5000),
         });
-        const newer = answer.ok ? new DOMParser().parseFromString(await answer.text(), "text/html") : null;
+        const newer = response.ok ? new DOMParser().parseFromString(await response.text(), "text/html") : null;
         return newer?.body.dataset.location === this.path ? newer : null;
     }
 

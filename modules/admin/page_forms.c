@@ -108,5 +108,5 @@ void mirror_page_put_forms(request_rec *r, const mirror_view_t *view, const char
     put_sample(&form);
     put_limit(&form);
     put_reset(&form);
-    ap_rputs("</div>\n<p role=\"status\" data-field=\"answer\"></p>\n</section>\n", r);
+    ap_rputs("</div>\n<p role=\"status\" data-field=\"result\"></p>\n</section>\n", r);
 }

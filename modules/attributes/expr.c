@@ -86,7 +86,7 @@ const char *mirror_expr_parse(const ap_expr_info_t **expr, const char *text, uns
 /* A request with this configuration logs nothing. */
 static const struct ap_logconf silence = { NULL, -1 };
 
-static void tell(request_rec *r, mirror_lane_t *lane, mirror_expr_e which, const char *why)
+static void log_failure(request_rec *r, mirror_lane_t *lane, mirror_expr_e which, const char *why)
 {
     static const char *const names[] = { "expr", "sample_key", "ProxyMirrorHeader",
                                          "compare_group" };
@@ -94,7 +94,7 @@ static void tell(request_rec *r, mirror_lane_t *lane, mirror_expr_e which, const
                                            "the header is not changed",
                                            "the group is that of method and path" };
 
-    if (apr_atomic_xchg32(&lane->told[which], 1) == 0) {
+    if (apr_atomic_xchg32(&lane->logged[which], 1) == 0) {
         ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, r,
                       "PM0310: mirror %s: %s: evaluation of the expression failed: %s; %s; further "
                       "failures are not logged",
@@ -102,21 +102,21 @@ static void tell(request_rec *r, mirror_lane_t *lane, mirror_expr_e which, const
     }
 }
 
-int mirror_expr_holds(request_rec *r, const ap_expr_info_t *expr, mirror_lane_t *lane,
-                      mirror_expr_e which)
+int mirror_expr_matches(request_rec *r, const ap_expr_info_t *expr, mirror_lane_t *lane,
+                        mirror_expr_e which)
 {
     const struct ap_logconf *log = r->log;
     const char *why = NULL;
-    int holds;
+    int matches;
 
     r->log = &silence;
-    holds = ap_expr_exec(r, expr, &why);
+    matches = ap_expr_exec(r, expr, &why);
     r->log = log;
-    if (why || holds < 0) {
-        tell(r, lane, which, why ? why : "no reason given");
+    if (why || matches < 0) {
+        log_failure(r, lane, which, why ? why : "no reason given");
         return 0;
     }
-    return holds;
+    return matches;
 }
 
 const char *mirror_expr_string(request_rec *r, const ap_expr_info_t *expr, ap_regmatch_t *match,
@@ -130,7 +130,7 @@ const char *mirror_expr_string(request_rec *r, const ap_expr_info_t *expr, ap_re
                    : ap_expr_str_exec(r, expr, &why);
     r->log = log;
     if (why || !string) {
-        tell(r, lane, which, why ? why : "no reason given");
+        log_failure(r, lane, which, why ? why : "no reason given");
         return NULL;
     }
     return string;

@@ -25,8 +25,8 @@ const char *mirror_expr_parse(const ap_expr_info_t **expr, const char *text, uns
 /* ---- request threads; `lane`: lane of the evaluating mirror; `which`: for the log ---- */
 
 /* Return whether the condition is true. If evaluation fails, the result is 0. */
-int mirror_expr_holds(request_rec *r, const ap_expr_info_t *expr, mirror_lane_t *lane,
-                      mirror_expr_e which);
+int mirror_expr_matches(request_rec *r, const ap_expr_info_t *expr, mirror_lane_t *lane,
+                        mirror_expr_e which);
 
 /* Evaluate the string. Returns a string in the request's pool or a static one; NULL if evaluation
  * fails. `match`: AP_MAX_REG_MATCH matches in `source`, available as $0 to $9; NULL = none. */

@@ -32,9 +32,9 @@
 struct mirror_tls_t {
     conn_rec *c;
     const mirror_wire_t *wire;
-    apr_bucket_brigade *plain; /* bytes to or from mod_ssl; empty between calls */
-    apr_bucket_brigade *held;  /* TLS bytes that the socket did not accept */
-    apr_time_t deadline;       /* of the handshake; 0 = it is over, and no call blocks */
+    apr_bucket_brigade *plain;   /* bytes to or from mod_ssl; empty between calls */
+    apr_bucket_brigade *pending; /* TLS bytes that the socket did not accept */
+    apr_time_t deadline;         /* of the handshake; 0 = it is over, and no call blocks */
     /* status of the ended or failed socket; the other direction may still work */
     apr_status_t in;
     apr_status_t out;
@@ -111,12 +111,12 @@ static apr_status_t input_filter(ap_filter_t *f, apr_bucket_brigade *bb, ap_inpu
 }
 
 /* Send as many buffered bytes as the socket accepts. APR_EAGAIN: bytes remain. */
-static apr_status_t send_held(mirror_tls_t *tls)
+static apr_status_t send_pending(mirror_tls_t *tls)
 {
     apr_status_t rv = tls->out;
 
-    while (rv == APR_SUCCESS && !APR_BRIGADE_EMPTY(tls->held)) {
-        apr_bucket *e = APR_BRIGADE_FIRST(tls->held);
+    while (rv == APR_SUCCESS && !APR_BRIGADE_EMPTY(tls->pending)) {
+        apr_bucket *e = APR_BRIGADE_FIRST(tls->pending);
         const char *data;
         apr_size_t len, sent;
 
@@ -150,18 +150,18 @@ static apr_status_t output_filter(ap_filter_t *f, apr_bucket_brigade *bb)
     if (!tls) { /* as above */
         return ap_pass_brigade(f->next, bb);
     }
-    APR_BRIGADE_CONCAT(tls->held, bb);
-    rv = send_held(tls);
+    APR_BRIGADE_CONCAT(tls->pending, bb);
+    rv = send_pending(tls);
     while (APR_STATUS_IS_EAGAIN(rv) && tls->deadline) {
         tls->out = wait_for(tls, APR_POLLOUT);
-        rv = send_held(tls);
+        rv = send_pending(tls);
     }
     if (!APR_STATUS_IS_EAGAIN(rv)) {
         return rv;
     }
     rv = APR_SUCCESS;
-    for (e = APR_BRIGADE_FIRST(tls->held);
-         rv == APR_SUCCESS && e != APR_BRIGADE_SENTINEL(tls->held); e = APR_BUCKET_NEXT(e)) {
+    for (e = APR_BRIGADE_FIRST(tls->pending);
+         rv == APR_SUCCESS && e != APR_BRIGADE_SENTINEL(tls->pending); e = APR_BUCKET_NEXT(e)) {
         rv = apr_bucket_setaside(e, tls->c->pool);
     }
     return rv;
@@ -196,7 +196,7 @@ static apr_status_t tls_read(mirror_wire_t *wire, char *buffer, apr_size_t *len)
 
 static apr_status_t tls_push(mirror_wire_t *wire)
 {
-    return send_held(wire->tls);
+    return send_pending(wire->tls);
 }
 
 /* Write one record at a time. The next record follows when the last one was sent. */
@@ -237,7 +237,7 @@ static void tls_close(mirror_wire_t *wire)
 {
     mirror_tls_t *tls = wire->tls;
 
-    if (tls->out == APR_SUCCESS && !tls->c->aborted && APR_BRIGADE_EMPTY(tls->held)) {
+    if (tls->out == APR_SUCCESS && !tls->c->aborted && APR_BRIGADE_EMPTY(tls->pending)) {
         APR_BRIGADE_INSERT_TAIL(tls->plain, ap_bucket_eoc_create(tls->plain->bucket_alloc));
         ap_pass_brigade(tls->c->output_filters, tls->plain);
         apr_brigade_cleanup(tls->plain);
@@ -323,7 +323,7 @@ static apr_status_t create(mirror_wire_t *wire)
     tls->c = c;
     tls->wire = wire;
     tls->plain = apr_brigade_create(wire->pool, alloc);
-    tls->held = apr_brigade_create(wire->pool, alloc);
+    tls->pending = apr_brigade_create(wire->pool, alloc);
     /* mod_ssl writes here if the mirror renegotiates */
     c->cs = apr_pcalloc(wire->pool, sizeof(*c->cs));
     if (ap_ssl_bind_outgoing(c, find_directives(s, wire->url, wire->pool), 1) != OK) {

@@ -48,7 +48,7 @@ typedef struct capture_t {
 /* The data of a request, the client's or the target of an internal redirect; in its
  * request_config. */
 typedef struct note_t {
-    const mirror_scope_t *asked; /* scope before redirects; NULL = no mirror directives */
+    const mirror_scope_t *scope; /* scope before redirects; NULL = no mirror directives */
     capture_t *capture;          /* of the client's request; NULL = no decision yet */
 } note_t;
 
@@ -102,7 +102,7 @@ static const mirror_scope_t *scope_of(const request_rec *r)
 
     for (; r; r = r->prev) {
         const note_t *note = note_of(r);
-        const mirror_scope_t *scope = note && note->asked ? note->asked : mirror_scope_of(r);
+        const mirror_scope_t *scope = note && note->scope ? note->scope : mirror_scope_of(r);
 
         first = scope ? scope : first;
     }
@@ -269,7 +269,7 @@ static apr_status_t output_filter(ap_filter_t *f, apr_bucket_brigade *bb)
     }
     find_reset(capture, f->c);
     if (!capture->entries.response_begun && !APR_BRIGADE_EMPTY(bb)) {
-        mirror_entries_answered(&capture->entries, f->r->status);
+        mirror_entries_response_begun(&capture->entries, f->r->status);
     }
     if (capture->entries.waiting && f->c->master && !capture->reading && has_end(bb)) {
         read_rest(capture, f->r);
@@ -374,7 +374,7 @@ static int type_checker(request_rec *r)
     const mirror_scope_t *scope = r->main ? NULL : mirror_scope_of(r);
 
     if (scope) {
-        make_note(r)->asked = scope;
+        make_note(r)->scope = scope;
     }
     return DECLINED;
 }
@@ -439,7 +439,7 @@ static int log_transaction(request_rec *r)
         ;
     }
     if (has_bypassed(capture, last)) {
-        mirror_entries_answered(&capture->entries, last->status);
+        mirror_entries_response_begun(&capture->entries, last->status);
     }
     mirror_primary_last_call(&capture->entries, last);
     mirror_entries_last_call(&capture->entries);

@@ -67,7 +67,7 @@ static mirror_choose_body_e body_of(const request_rec *r, const mirror_head_t *h
         return MIRROR_BODY_NONE;
     }
     if (!body_begun(r)) {
-        return MIRROR_BODY_COMES;
+        return MIRROR_BODY_PENDING;
     }
     return head->chunked || head->encoded ? MIRROR_BODY_LOST : MIRROR_BODY_REPLAYED;
 }
@@ -150,7 +150,7 @@ mirror_outcome_e mirror_choose(mirror_choice_t *choice, mirror_lane_t *lane,
         return MIRROR_OUTCOME_FILTERED;
     }
     if (rules && rules->expr &&
-        !mirror_expr_holds(choice->r, rules->expr, lane, MIRROR_EXPR_EXPR)) {
+        !mirror_expr_matches(choice->r, rules->expr, lane, MIRROR_EXPR_EXPR)) {
         return MIRROR_OUTCOME_FILTERED;
     }
     if (!is_sampled(choice, lane, settings)) {

@@ -30,7 +30,7 @@
 /* The availability of a request's body. */
 typedef enum {
     MIRROR_BODY_NONE,
-    MIRROR_BODY_COMES, /* from the client, when the handler reads it */
+    MIRROR_BODY_PENDING, /* from the client, when the handler reads it */
     /* read before the handler; an input filter may replay it to the handler */
     MIRROR_BODY_REPLAYED,
     MIRROR_BODY_LOST /* read before the handler, and perhaps changed */

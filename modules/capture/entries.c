@@ -20,7 +20,7 @@ static void stop_waiting(mirror_entries_t *entries, mirror_entry_t *entry)
 }
 
 /* Set the status of the response to the client in the log line, if it is known. */
-static void tell_primary(const mirror_entries_t *entries, mirror_copy_t *copy)
+static void log_primary(const mirror_entries_t *entries, mirror_copy_t *copy)
 {
     if (copy->line && entries->response_begun) {
         copy->line->primary_status = entries->status;
@@ -36,7 +36,7 @@ static mirror_copy_t *take(mirror_entries_t *entries, mirror_entry_t *entry)
     mirror_copy_t *copy = apr_atomic_xchgptr((void *)&entry->copy, NULL);
 
     entries->live--;
-    tell_primary(entries, copy);
+    log_primary(entries, copy);
     return copy;
 }
 
@@ -272,7 +272,7 @@ static mirror_outcome_e decide(mirror_shape_t *shape, mirror_choice_t *choice, m
 static void reject(mirror_choice_t *choice, mirror_lane_t *lane, mirror_outcome_e outcome)
 {
     apr_atomic_inc64(&lane->cell->outcomes[outcome]);
-    if (choice->subject.log && mirror_log_tells(outcome)) {
+    if (choice->subject.log && mirror_log_has_line(outcome)) {
         mirror_log_refused(lane, subject_of(choice), outcome);
     }
 }
@@ -355,7 +355,7 @@ void mirror_entries_ready(mirror_entries_t *entries)
     push_ready(entries, 0);
 }
 
-void mirror_entries_answered(mirror_entries_t *entries, int status)
+void mirror_entries_response_begun(mirror_entries_t *entries, int status)
 {
     entries->response_begun = 1;
     entries->status = status;

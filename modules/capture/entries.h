@@ -71,7 +71,7 @@ void mirror_entries_body_broken(mirror_entries_t *entries);
 void mirror_entries_reset(mirror_entries_t *entries);
 
 /* Record that the response begins with `status`. */
-void mirror_entries_answered(mirror_entries_t *entries, int status);
+void mirror_entries_response_begun(mirror_entries_t *entries, int status);
 
 /* Push all copies that wait for nothing more. */
 void mirror_entries_ready(mirror_entries_t *entries);

@@ -406,6 +406,6 @@ void mirror_head_write(mirror_copy_t *copy, const mirror_head_t *head, const mir
         p = put_end(p);
     }
     copy->head_len = put_lines(p, head, shape) - copy->head;
-    copy->no_answer_body = mirror_method_is(&head->method, "HEAD");
+    copy->no_response_body = mirror_method_is(&head->method, "HEAD");
     copy->idempotent = mirror_method_is_idempotent(&head->method);
 }

@@ -67,7 +67,7 @@ static const char *in_request_line(apr_pool_t *pool, const char *uri)
 
 /* Return whether mod_proxy sends a request target to backends of this scheme; the others get CGI
  * variables. */
-static int is_asked_by_target(const char *url)
+static int sends_target(const char *url)
 {
     static const char *const schemes[] = { "http", "https", "balancer", "h2",
                                            "h2c",  "ws",    "wss",      "ajp" };
@@ -110,7 +110,7 @@ static const char *proxied_url(request_rec *r, int *raw)
     if (url && !apr_cstr_casecmpn(url, "unix:", 5) && strchr(url, '|')) {
         url = strchr(url, '|') + 1;
     }
-    return url && is_asked_by_target(url) ? url : NULL;
+    return url && sends_target(url) ? url : NULL;
 }
 
 /* Make a path canonical as mod_proxy_http does. */

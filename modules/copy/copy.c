@@ -114,10 +114,10 @@ static apr_size_t block_cost(apr_size_t size)
 static apr_off_t expected(const mirror_copy_t *copy, apr_size_t len)
 {
     apr_off_t before = copy->body_len - (apr_off_t)len;
-    apr_off_t more = copy->announced > before        ? copy->announced - before
-                     : copy->held > MIRROR_BLOCK_MAX ? MIRROR_BLOCK_MAX
-                     : copy->held > 0                ? (apr_off_t)copy->held
-                                                     : MIRROR_BLOCK_MIN;
+    apr_off_t more = copy->announced > before            ? copy->announced - before
+                     : copy->capacity > MIRROR_BLOCK_MAX ? MIRROR_BLOCK_MAX
+                     : copy->capacity > 0                ? (apr_off_t)copy->capacity
+                                                         : MIRROR_BLOCK_MIN;
 
     return more > (apr_off_t)len ? more : (apr_off_t)len;
 }
@@ -126,8 +126,8 @@ static apr_off_t expected(const mirror_copy_t *copy, apr_size_t len)
  * More than half of the largest size is rounded up to it, so the block can be reused. */
 static apr_size_t next_size(const mirror_copy_t *copy, apr_off_t more)
 {
-    apr_size_t most =
-        copy->held < MIRROR_ADMIT_BLOCKS ? MIRROR_ADMIT_BLOCKS - copy->held : MIRROR_BLOCK_MAX;
+    apr_size_t most = copy->capacity < MIRROR_ADMIT_BLOCKS ? MIRROR_ADMIT_BLOCKS - copy->capacity
+                                                           : MIRROR_BLOCK_MAX;
 
     if (most == MIRROR_BLOCK_MAX && more > MIRROR_BLOCK_MAX / 2) {
         return most;
@@ -165,7 +165,7 @@ static int add_block(mirror_copy_t *copy, apr_size_t size)
     block->len = 0;
     *(copy->last ? &copy->last->next : &copy->rest) = block;
     copy->last = block;
-    copy->held += size;
+    copy->capacity += size;
     return 1;
 }
 
@@ -184,7 +184,7 @@ static void drop_blocks(mirror_copy_t *copy)
         free_block(copy, block);
     }
     last->next = NULL;
-    copy->held = kept;
+    copy->capacity = kept;
     copy->charged -= given;
     mirror_share_give(&copy->lane->child->memory, &copy->lane->memory, given);
     apr_atomic_sub64(&copy->lane->cell->bytes, given);
@@ -229,7 +229,7 @@ static int next_block(mirror_copy_t *copy, apr_size_t len)
         copy->last = copy->last->next; /* it was emptied */
         return 1;
     }
-    if (copy->held < MIRROR_ADMIT_BLOCKS) {
+    if (copy->capacity < MIRROR_ADMIT_BLOCKS) {
         return mirror_admit_charge(copy->lane, &copy->charged, block_cost(size)) &&
                add_block(copy, size);
     }

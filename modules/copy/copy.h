@@ -53,7 +53,7 @@ struct mirror_copy_t {
     mirror_spool_t *spool; /* the next part of the body, on disk; NULL = none */
     /* the next part of the body, and the last block in use; NULL = none */
     mirror_block_t *rest, *last;
-    apr_size_t held;         /* capacity of the blocks, bytes */
+    apr_size_t capacity;     /* capacity of the blocks, bytes */
     apr_off_t announced;     /* body length as announced by the client, bytes; 0 = unknown */
     apr_off_t body_len;      /* received bytes of the body */
     apr_size_t charged;      /* bytes charged to child->memory */
@@ -66,12 +66,12 @@ struct mirror_copy_t {
 
     apr_time_t started; /* sender: time of the first assignment to a connection; 0 = none */
     unsigned probe : 1; /* tests a mirror that is down */
-    unsigned no_answer_body : 1; /* HEAD: the response has no body (RFC 9110 9.3.2) */
-    unsigned idempotent : 1;     /* method is idempotent (RFC 9110 9.2.2) */
-    unsigned retried : 1;        /* sender: this is the second and last attempt */
-    unsigned pushed : 1;         /* was pushed to the sender */
-    unsigned in_flight : 1;      /* sender: counted in the cell's in_flight */
-    unsigned in_pool : 1;        /* sender: was given to the mirror's pool */
+    unsigned no_response_body : 1; /* HEAD: the response has no body (RFC 9110 9.3.2) */
+    unsigned idempotent : 1;       /* method is idempotent (RFC 9110 9.2.2) */
+    unsigned retried : 1;          /* sender: this is the second and last attempt */
+    unsigned pushed : 1;           /* was pushed to the sender */
+    unsigned in_flight : 1;        /* sender: counted in the cell's in_flight */
+    unsigned in_pool : 1;          /* sender: was given to the mirror's pool */
 };
 
 /* ---- child start, main thread ---- */

@@ -29,9 +29,9 @@ typedef struct child_log_t {
 
     /* the sender's */
     mirror_log_writer_t writer;
-    apr_uint64_t told; /* lines lost in this episode */
-    int quiet;         /* ticks */
-    int on;            /* lines are being dropped, and the error log reported it */
+    apr_uint64_t dropped; /* lines lost in this episode */
+    int quiet;            /* ticks */
+    int on;               /* lines are being dropped, and the error log reported it */
 } child_log_t;
 
 struct mirror_logs_t {
@@ -56,7 +56,7 @@ const mirror_log_t *mirror_log_if_open(const mirror_log_t *log)
     return log && log->fd >= 0 ? log : NULL;
 }
 
-int mirror_log_tells(mirror_outcome_e outcome)
+int mirror_log_has_line(mirror_outcome_e outcome)
 {
     return outcome != MIRROR_OUTCOME_DISABLED && outcome != MIRROR_OUTCOME_FILTERED &&
            outcome != MIRROR_OUTCOME_SAMPLED_OUT && outcome != MIRROR_OUTCOME_LOOPED &&
@@ -79,7 +79,7 @@ void mirror_log_end(mirror_child_t *child, mirror_log_line_t *line, mirror_outco
     apr_size_t size = line->size;
     apr_uint64_t before;
 
-    if (!mirror_log_tells(outcome) || apr_atomic_read32(&child->closed)) {
+    if (!mirror_log_has_line(outcome) || apr_atomic_read32(&child->closed)) {
         mirror_log_line_free(line);
         return;
     }
@@ -101,7 +101,7 @@ void mirror_log_refused(mirror_lane_t *lane, const mirror_log_subject_t *subject
 {
     mirror_log_line_t *line;
 
-    if (!subject->log || !mirror_log_tells(outcome)) {
+    if (!subject->log || !mirror_log_has_line(outcome)) {
         return;
     }
     line = is_full(lane->child->logs) ? NULL : mirror_log_line_create(subject, lane->mirror->name);
@@ -120,7 +120,7 @@ static void watch_losses(mirror_logs_t *logs, child_log_t *log)
     apr_uint64_t lost = log->writer.lost + apr_atomic_xchg32(&log->lost, 0);
 
     log->writer.lost = 0;
-    log->told += lost;
+    log->dropped += lost;
     if (lost > 0) {
         if (!log->on) {
             ap_log_error(APLOG_MARK, APLOG_WARNING, log->writer.rv, logs->server,
@@ -134,9 +134,9 @@ static void watch_losses(mirror_logs_t *logs, child_log_t *log)
         ap_log_error(APLOG_MARK, APLOG_NOTICE, 0, logs->server,
                      "PM0801: ProxyMirrorLog %s can be written to again; %" APR_UINT64_T_FMT
                      " lines were dropped",
-                     log->log->name, log->told);
+                     log->log->name, log->dropped);
         log->on = 0;
-        log->told = 0;
+        log->dropped = 0;
         log->writer.rv = APR_SUCCESS;
     }
 }
@@ -219,7 +219,7 @@ void mirror_log_close(mirror_logs_t *logs, apr_interval_time_t patience)
             ap_log_error(APLOG_MARK, APLOG_NOTICE, 0, logs->server,
                          "PM0802: ProxyMirrorLog %s: the child process exits; %" APR_UINT64_T_FMT
                          " lines were dropped",
-                         log->log->name, log->told);
+                         log->log->name, log->dropped);
         }
     }
 }

@@ -12,7 +12,7 @@
  * do not fit are dropped and counted, and the error log reports them. Pending lines on their way to
  * the sender are bounded likewise.
  *
- * A request that was deliberately not copied has no line; see mirror_log_tells(). Such decisions
+ * A request that was deliberately not copied has no line; see mirror_log_has_line(). Such decisions
  * cost the same with and without a log.
  */
 #ifndef MIRROR_COPY_LOG_H
@@ -58,7 +58,7 @@ const mirror_log_t *mirror_log_if_open(const mirror_log_t *log);
 
 /* Return whether copies with this outcome have a line. Requests that were deliberately not copied
  * have none: disabled, filtered, sampled_out, looped, upgrade. */
-int mirror_log_tells(mirror_outcome_e outcome);
+int mirror_log_has_line(mirror_outcome_e outcome);
 
 /* Log a rejected copy, if its outcome has a line. */
 void mirror_log_refused(mirror_lane_t *lane, const mirror_log_subject_t *subject,

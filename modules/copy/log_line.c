@@ -108,7 +108,7 @@ static apr_size_t escape(char *out, apr_size_t room, const char *text, apr_size_
 }
 
 /* Print {"status": 200, "ms": 1.234}, or null without a status. Returns the length. */
-static apr_size_t print_answer(char *out, apr_size_t room, int status, apr_interval_time_t took)
+static apr_size_t print_response(char *out, apr_size_t room, int status, apr_interval_time_t took)
 {
     took = took > 0 ? took : 0;
     return (apr_size_t)(status
@@ -174,10 +174,10 @@ static apr_size_t print_tail(char *out, const mirror_log_line_t *line)
         n += (apr_size_t)apr_snprintf(out, TAIL_MAX, "\", \"request_id\": null");
     }
     n += (apr_size_t)apr_snprintf(out + n, TAIL_MAX - n, ", \"primary\": ");
-    n += print_answer(out + n, TAIL_MAX - n, line->primary_status, line->primary_took);
+    n += print_response(out + n, TAIL_MAX - n, line->primary_status, line->primary_took);
     n += (apr_size_t)apr_snprintf(out + n, TAIL_MAX - n, ", \"outcome\": \"%s\", \"response\": ",
                                   mirror_outcome_name(line->outcome));
-    n += print_answer(out + n, TAIL_MAX - n, line->status, line->took);
+    n += print_response(out + n, TAIL_MAX - n, line->status, line->took);
     n += print_comparison(out + n, TAIL_MAX - n, line);
     n += (apr_size_t)apr_snprintf(out + n, TAIL_MAX - n, ", \"bytes\": %" APR_OFF_T_FMT "}\n",
                                   line->bytes);

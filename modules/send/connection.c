@@ -34,7 +34,7 @@ static void end(mirror_connection_t *c, mirror_connection_end_e how)
 {
     mirror_loop_timer_stop(&c->timer);
     mirror_loop_timer_stop(&c->more);
-    c->reusable = how == MIRROR_ANSWERED && !c->writing && !c->surplus &&
+    c->reusable = how == MIRROR_RESPONDED && !c->writing && !c->surplus &&
                   mirror_response_keepalive(&c->response);
     c->used = 1;
     c->shared->ended(c->shared->baton, c, how);
@@ -67,7 +67,7 @@ static void keep_body(void *baton, const char *data, apr_size_t len)
     mirror_answer_body(baton, data, len);
 }
 
-static void forget(void *baton)
+static void clear(void *baton)
 {
     mirror_answer_clear(baton);
 }
@@ -75,11 +75,11 @@ static void forget(void *baton)
 /* The response to the first copy of the batch is awaited. */
 static void await(mirror_connection_t *c)
 {
-    static const mirror_response_sink_t sink = { keep_head, keep_body, forget };
+    static const mirror_response_sink_t sink = { keep_head, keep_body, clear };
 
-    mirror_response_init(&c->response, c->copy->no_answer_body);
+    mirror_response_init(&c->response, c->copy->no_response_body);
     if (c->copy->answer) {
-        forget(c->copy->answer); /* of an attempt before */
+        clear(c->copy->answer); /* of an attempt before */
         mirror_response_watch(&c->response, &sink, c->copy->answer);
     }
 }
@@ -208,7 +208,7 @@ static apr_status_t write_some(mirror_connection_t *c, apr_size_t *written)
 
 /* Write until everything is written, the socket is full or the maximum is reached. Then watch for
  * the next event. */
-static apr_status_t write_row(mirror_connection_t *c)
+static apr_status_t write_batch(mirror_connection_t *c)
 {
     apr_status_t rv = APR_SUCCESS;
     int writes;
@@ -271,14 +271,14 @@ static int next_copy(mirror_connection_t *c, apr_size_t at, apr_size_t len)
         return 0;
     }
     c->copy = copy->next;
-    c->shared->answered(c->shared->baton, c, copy);
+    c->shared->responded(c->shared->baton, c, copy);
     await(c);
     return 1;
 }
 
 /* Process received bytes. Returns 1 if more bytes of this response or of further ones are
  * expected. */
-static int take_answers(mirror_connection_t *c, apr_size_t len)
+static int take_responses(mirror_connection_t *c, apr_size_t len)
 {
     apr_size_t at = 0;
 
@@ -301,11 +301,11 @@ static int take_answers(mirror_connection_t *c, apr_size_t len)
         at += used;
     } while (next_copy(c, at, len));
     c->surplus |= at < len || has_more(c, len);
-    end(c, MIRROR_ANSWERED);
+    end(c, MIRROR_RESPONDED);
     return 0;
 }
 
-static void read_answer(mirror_connection_t *c)
+static void read_responses(mirror_connection_t *c)
 {
     int reads;
 
@@ -314,7 +314,7 @@ static void read_answer(mirror_connection_t *c)
         apr_status_t rv = c->wire.transport->read(&c->wire, c->shared->buffer, &len);
 
         if (rv == APR_SUCCESS) {
-            if (!take_answers(c, len) ||
+            if (!take_responses(c, len) ||
                 (len < c->shared->buffer_size && !c->wire.transport->tls)) {
                 return;
             }
@@ -323,7 +323,7 @@ static void read_answer(mirror_connection_t *c)
             return;
         }
         else if (APR_STATUS_IS_EOF(rv) && mirror_response_end(&c->response) == APR_SUCCESS) {
-            end(c, MIRROR_ANSWERED);
+            end(c, MIRROR_RESPONDED);
             return;
         }
         else {
@@ -341,7 +341,7 @@ static void read_answer(mirror_connection_t *c)
  * first. */
 static void write_failed(mirror_connection_t *c)
 {
-    read_answer(c);
+    read_responses(c);
     if (c->copy && c->io.ready && c->writing) {
         break_off(c);
     }
@@ -369,12 +369,12 @@ static void on_ready(void *baton, apr_int16_t events)
         return;
     }
     if (events & ~APR_POLLOUT) {
-        read_answer(c);
+        read_responses(c);
     }
     /* The copy may have ended and another one may have started, which was then written as far as
      * possible. */
     if ((events & APR_POLLOUT) && c->copy && c->writing && c->io.ready &&
-        write_row(c) != APR_SUCCESS) {
+        write_batch(c) != APR_SUCCESS) {
         write_failed(c);
     }
 }
@@ -418,7 +418,7 @@ void mirror_connection_start(mirror_connection_t *c, mirror_copy_t *batch,
     c->unreadable = 0;
     c->surplus = 0;
     mirror_loop_timer_start(c->shared->loop, &c->timer, now - taken, batch->settings->timeout);
-    if (write_row(c) != APR_SUCCESS) {
+    if (write_batch(c) != APR_SUCCESS) {
         write_failed(c);
     }
 }

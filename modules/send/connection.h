@@ -23,7 +23,7 @@ typedef struct mirror_connection_t mirror_connection_t;
 typedef struct mirror_connections_t mirror_connections_t;
 
 typedef enum {
-    MIRROR_ANSWERED,  /* the whole response was read */
+    MIRROR_RESPONDED, /* the whole response was read */
     MIRROR_TIMED_OUT, /* the timeout expired */
     MIRROR_BROKEN,    /* closed or reset, or the response is not HTTP */
     /* as broken, on a connection used before, without any byte of a response */
@@ -40,7 +40,7 @@ struct mirror_connections_t {
     apr_size_t buffer_size;
     /* Called when `copy` has its response and the next copy of its batch is in flight. The callee
      * owns `copy`. */
-    void (*answered)(void *baton, mirror_connection_t *connection, mirror_copy_t *copy);
+    void (*responded)(void *baton, mirror_connection_t *connection, mirror_copy_t *copy);
     /* Called when the copy in flight has ended with `end`, or the idle connection. The callee takes
      * the member `copy` with all copies that follow it. If the connection is not reusable, the
      * callee must close it. */
@@ -100,7 +100,7 @@ struct mirror_connection_t {
 apr_status_t mirror_connection_adopt(mirror_connection_t *connection, mirror_connections_t *shared);
 
 /* Send `batch`, one or more copies linked by `next`, and read the responses (RFC 9112 9.3.2). The
- * connection must be idle. `answered` and `ended` report the result, possibly before this function
+ * connection must be idle. `responded` and `ended` report the result, possibly before this function
  * returns. `taken`: elapsed part of the timeout, microseconds. If the batch has several copies,
  * none has a body. All copies have the same settings. */
 void mirror_connection_start(mirror_connection_t *connection, mirror_copy_t *batch,

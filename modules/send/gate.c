@@ -67,7 +67,7 @@ struct mirror_gates_t {
     mirror_send_t *send;
     mirror_queue_t *results;
     gate_t *gates; /* by mirror index */
-    int held;
+    int copies;
     int next; /* the first gate of the next dispatch; rotates for fairness */
 };
 
@@ -75,7 +75,7 @@ struct mirror_gates_t {
 
 static void end_copies(gate_t *gate, mirror_list_t *copies, apr_int64_t n, mirror_outcome_e outcome)
 {
-    gate->limits->held -= (int)n;
+    gate->limits->copies -= (int)n;
     while (n-- > 0) {
         mirror_copy_end(mirror_list_take(copies), outcome);
     }
@@ -88,7 +88,7 @@ static void decide(gate_t *gate, mirror_list_t *copies, apr_int64_t n, apr_int64
     apr_int64_t i;
 
     for (i = 0; i < granted; i++) {
-        gate->limits->held--;
+        gate->limits->copies--;
         mirror_pool_put(gate->limits->send, mirror_list_take(copies));
     }
     end_copies(gate, copies, n - granted, outcome);
@@ -391,7 +391,7 @@ void mirror_gate_put(mirror_gates_t *limits, mirror_copy_t *copy)
         mirror_pool_put(limits->send, copy);
         return;
     }
-    limits->held++;
+    limits->copies++;
     mirror_list_add(&limits->gates[copy->lane->mirror->index].waiting, copy);
 }
 
@@ -399,7 +399,7 @@ void mirror_gate_dispatch_all(mirror_gates_t *limits)
 {
     int i;
 
-    for (i = 0; i < limits->send->count && limits->held > 0; i++) {
+    for (i = 0; i < limits->send->count && limits->copies > 0; i++) {
         dispatch(&limits->gates[(limits->next + i) % limits->send->count]);
     }
     limits->next = limits->send->count ? (limits->next + 1) % limits->send->count : 0;
@@ -417,9 +417,9 @@ int mirror_gate_take_results(mirror_gates_t *limits)
     return n;
 }
 
-int mirror_gate_held(const mirror_gates_t *limits)
+int mirror_gate_count(const mirror_gates_t *limits)
 {
-    return limits->held;
+    return limits->copies;
 }
 
 int mirror_gate_sleep(mirror_gates_t *limits)

@@ -39,7 +39,7 @@ int mirror_gate_take_results(mirror_gates_t *limits);
 void mirror_gate_dispatch_all(mirror_gates_t *limits);
 
 /* Return the number of copies in the gates. */
-int mirror_gate_held(const mirror_gates_t *limits);
+int mirror_gate_count(const mirror_gates_t *limits);
 
 /* Announce that the sender is about to sleep, or is awake; see mirror_queue_sleep() and
  * mirror_queue_awake(). */

@@ -131,7 +131,7 @@ void mirror_pool_put(mirror_send_t *send, mirror_copy_t *copy)
         mirror_copy_end(copy, MIRROR_OUTCOME_MEMORY_FULL);
         return;
     }
-    send->held++;
+    send->copies++;
     copy->in_pool = 1;
     if (copy->probe) {
         pool->probing = 1;
@@ -194,7 +194,7 @@ static int is_refused(mirror_pool_t *pool, const mirror_connection_t *c, const m
     if (how == MIRROR_REFUSED && pool->failed && pool->down_as == MIRROR_OUTCOME_TLS_FAILED) {
         return 1; /* an older connection, which ended for the same reason */
     }
-    if (how == MIRROR_ANSWERED) {
+    if (how == MIRROR_RESPONDED) {
         pool->proven = 1;
         pool->refusals = 0;
     }
@@ -206,7 +206,7 @@ static int is_refused(mirror_pool_t *pool, const mirror_connection_t *c, const m
 
 /* Handle a failed connect while other connections have responses: the mirror is not down. A
  * response that had begun earlier does not count. No further connection is opened for `retry`. */
-static void answers_still(mirror_pool_t *pool, const mirror_connection_t *c)
+static void still_responds(mirror_pool_t *pool, const mirror_connection_t *c)
 {
     mirror_loop_t *loop = pool->send->loop;
 
@@ -217,12 +217,13 @@ static void answers_still(mirror_pool_t *pool, const mirror_connection_t *c)
     }
 }
 
-static void answered(mirror_pool_t *pool, const mirror_connection_t *c, mirror_copy_t *copy,
-                     apr_interval_time_t took)
+static void count_response(mirror_pool_t *pool, const mirror_connection_t *c, mirror_copy_t *copy,
+                           apr_interval_time_t took)
 {
     int status = mirror_response_status(&c->response);
 
-    mirror_cell_count_answer(pool->lane->cell, status, mirror_response_interim(&c->response), took);
+    mirror_cell_count_response(pool->lane->cell, status, mirror_response_interim(&c->response),
+                               took);
     if (copy->line) {
         copy->line->status = status;
         copy->line->took = took;
@@ -243,9 +244,9 @@ static void copy_ended(mirror_pool_t *pool, mirror_connection_t *c, mirror_copy_
         return;
     }
     switch (how) {
-    case MIRROR_ANSWERED:
-        answered(pool, c, copy, mirror_clock_now() - copy->started);
-        answers_still(pool, c);
+    case MIRROR_RESPONDED:
+        count_response(pool, c, copy, mirror_clock_now() - copy->started);
+        still_responds(pool, c);
         if (copy->probe) {
             set_up(pool);
         }
@@ -270,11 +271,11 @@ static void copy_ended(mirror_pool_t *pool, mirror_connection_t *c, mirror_copy_
     mirror_pool_end_copy(pool, copy, MIRROR_OUTCOME_BROKEN);
 }
 
-/* The `answered` callback of mirror_connections_t. */
-static void copy_answered(void *baton, mirror_connection_t *c, mirror_copy_t *copy)
+/* The `responded` callback of mirror_connections_t. */
+static void copy_responded(void *baton, mirror_connection_t *c, mirror_copy_t *copy)
 {
     (void)baton;
-    copy_ended(c->owner, c, copy, MIRROR_ANSWERED);
+    copy_ended(c->owner, c, copy, MIRROR_RESPONDED);
 }
 
 /* The `ended` callback of mirror_connections_t. */
@@ -384,7 +385,7 @@ void mirror_pool_create_all(mirror_send_t *send, apr_pool_t *memory)
     send->connections.loop = send->loop;
     send->connections.buffer = apr_palloc(memory, MIRROR_READ_BUFFER);
     send->connections.buffer_size = MIRROR_READ_BUFFER;
-    send->connections.answered = copy_answered;
+    send->connections.responded = copy_responded;
     send->connections.ended = connection_ended;
     send->connections.baton = send;
     mirror_pool_create_first(send, memory);

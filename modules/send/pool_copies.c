@@ -108,7 +108,7 @@ mirror_copy_t *mirror_pool_take_batch(mirror_pool_t *pool, const mirror_connecti
 
 void mirror_pool_end_copy(mirror_pool_t *pool, mirror_copy_t *copy, mirror_outcome_e outcome)
 {
-    pool->send->held--;
+    pool->send->copies--;
     if (copy->probe) {
         pool->probing = 0; /* with any result */
     }

@@ -44,7 +44,7 @@ static void close_idle_of_any(mirror_send_t *send)
 
 /* Return whether the next task needs a lookup by name. Addresses and sockets need none, so they do
  * not wait for lookups. */
-static int must_ask_for_name(const mirror_pool_t *pool)
+static int needs_lookup(const mirror_pool_t *pool)
 {
     return !pool->addresses && mirror_pool_settings_of(pool)->target.named;
 }
@@ -91,7 +91,7 @@ static mirror_connection_t *create_chain(mirror_pool_t *pool, int n)
             mirror_address_keep(c->addresses);
         }
         c->last = chain == NULL;
-        c->lookup = c->last && must_ask_for_name(pool);
+        c->lookup = c->last && needs_lookup(pool);
         c->next = chain;
         chain = c;
     }
@@ -101,7 +101,7 @@ static mirror_connection_t *create_chain(mirror_pool_t *pool, int n)
 /* Return the kind of the next task of this pool. */
 static mirror_helpers_kind_e kind_of_task(const mirror_pool_t *pool)
 {
-    return must_ask_for_name(pool) ? MIRROR_HELPERS_LOOKUP : MIRROR_HELPERS_CONNECT;
+    return needs_lookup(pool) ? MIRROR_HELPERS_LOOKUP : MIRROR_HELPERS_CONNECT;
 }
 
 /* Give a helper `n` connections to open. Errors: mirror_helpers_push's. */

@@ -354,7 +354,7 @@ static apr_status_t chunk_line(mirror_response_t *r)
 /* ---- reading ---- */
 
 /* Clear `line` for the next line. */
-static void forget_line(mirror_response_t *r)
+static void clear_line(mirror_response_t *r)
 {
     r->line_kept = 0;
     r->cut = 0;
@@ -390,7 +390,7 @@ static void whole_line(mirror_response_t *r)
             r->state = COMPLETE;
         }
     }
-    forget_line(r);
+    clear_line(r);
 }
 
 /* Consume bytes of a line; `data` has at least one byte. Returns the number of consumed bytes. */
@@ -403,7 +403,7 @@ static apr_size_t read_line(mirror_response_t *r, const char *data, apr_size_t l
         if (field(r) != APR_SUCCESS) {
             return 0;
         }
-        forget_line(r);
+        clear_line(r);
     }
     is_head = r->state == HEADER;
     taken = take_line(r, data, len, &whole);

@@ -31,7 +31,7 @@ typedef struct mirror_send_t {
     apr_uint64_t helper_turns; /* the last turn number of a waiting pool */
     /* number of choices between a reached pool and the one with the longest wait */
     apr_uint32_t fed;
-    int held;    /* number of copies, waiting or in flight */
+    int copies;  /* number of copies, waiting or in flight */
     int waiting; /* of these, copies without a connection */
 } mirror_send_t;
 

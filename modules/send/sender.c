@@ -130,7 +130,7 @@ static void on_tick(void *baton)
     }
     on |= mirror_copy_trim(child);
     mirror_helpers_retry(sender->send.helpers);
-    if (on || sender->send.held > 0 || mirror_gate_held(sender->limits) > 0 ||
+    if (on || sender->send.copies > 0 || mirror_gate_count(sender->limits) > 0 ||
         mirror_helpers_pending(sender->send.helpers) > 0) {
         mirror_loop_timer_start(sender->send.loop, &sender->tick,
                                 mirror_loop_now(sender->send.loop), MIRROR_TICK);
@@ -193,7 +193,7 @@ static apr_interval_time_t next_wait(mirror_sender_t *sender, int busy)
 static int is_over(mirror_sender_t *sender)
 {
     return apr_atomic_read32(&sender->stopping) &&
-           ((sender->send.held == 0 && mirror_gate_held(sender->limits) == 0 &&
+           ((sender->send.copies == 0 && mirror_gate_count(sender->limits) == 0 &&
              mirror_queue_is_empty(sender->child->queue)) ||
             mirror_clock_now() >= sender->deadline);
 }

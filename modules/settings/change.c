@@ -43,7 +43,7 @@ typedef struct attempt_t {
     mirror_settings_change_t *result;
     const mirror_registry_t *registry;
     const mirror_t *mirror;
-    const mirror_settings_edit_t *asked;
+    const mirror_settings_edit_t *requested;
     apr_pool_t *pool; /* of the caller */
 } attempt_t;
 
@@ -61,8 +61,8 @@ static apr_status_t give_back(void *settings)
 }
 
 /* Reset the state of the slot that belongs to another host or another limit. */
-static void forget(mirror_slot_t *slot, const mirror_settings_t *before,
-                   const mirror_settings_t *after)
+static void reset_slot(mirror_slot_t *slot, const mirror_settings_t *before,
+                       const mirror_settings_t *after)
 {
     if (strcmp(before->target.url, after->target.url)) {
         apr_atomic_set64(&slot->down_until, 0);
@@ -78,17 +78,17 @@ static void forget(mirror_slot_t *slot, const mirror_settings_t *before,
 static const char *edit(const char **text, const attempt_t *attempt, const char *stored,
                         const mirror_settings_t *before, apr_pool_t *pool)
 {
-    const mirror_settings_edit_t *asked = attempt->asked;
+    const mirror_settings_edit_t *requested = attempt->requested;
     mirror_override_t override;
     const char *wrong;
 
     *text = NULL;
-    if (!asked->edit) {
+    if (!requested->edit) {
         return NULL;
     }
     wrong = mirror_override_parse(&override, stored, pool);
     if (!wrong) {
-        wrong = asked->edit(&override, attempt->mirror, asked->baton, pool);
+        wrong = requested->edit(&override, attempt->mirror, requested->baton, pool);
     }
     if (!wrong) {
         mirror_override_tidy(&override, attempt->mirror, pool);
@@ -137,7 +137,7 @@ static int read_stored(mirror_settings_t **before, mirror_store_text_t *stored,
     }
     wrong = mirror_settings_make(before, mirror, stored->text, stored->version, pool);
     /* an invalid override is not in force, and may be dropped */
-    if (wrong && !attempt->asked->edit) {
+    if (wrong && !attempt->requested->edit) {
         wrong = mirror_settings_make(before, mirror, NULL, stored->version, pool);
     }
     return wrong ? end(attempt, MIRROR_CHANGE_BROKEN, wrong) : 0;
@@ -157,7 +157,7 @@ static int store(const attempt_t *attempt, const mirror_store_text_t *stored, co
                             mirror_table_store_lock(table), stored->version,
                             attempt->mirror->config, text);
     if (rv == APR_SUCCESS) {
-        forget(slot, attempt->result->before, attempt->result->after);
+        reset_slot(slot, attempt->result->before, attempt->result->after);
         return end(attempt, MIRROR_CHANGE_MADE, NULL);
     }
     if (APR_STATUS_IS_EAGAIN(rv)) {
@@ -173,7 +173,7 @@ static int store(const attempt_t *attempt, const mirror_store_text_t *stored, co
 /* Returns 0 if another change was faster. */
 static int try_once(const attempt_t *attempt, apr_pool_t *pool)
 {
-    const mirror_settings_edit_t *asked = attempt->asked;
+    const mirror_settings_edit_t *requested = attempt->requested;
     mirror_settings_change_t *result = attempt->result;
     mirror_settings_t *before, *after;
     mirror_store_text_t stored;
@@ -184,7 +184,7 @@ static int try_once(const attempt_t *attempt, apr_pool_t *pool)
     }
     result->before = before;
     apr_pool_cleanup_register(attempt->pool, before, give_back, apr_pool_cleanup_null);
-    if (asked->expects && !asked->expects(before, asked->baton)) {
+    if (requested->expects && !requested->expects(before, requested->baton)) {
         return end(attempt, MIRROR_CHANGE_UNEXPECTED,
                    "If-Match: must be the current ETag of the mirror, got another");
     }
@@ -197,15 +197,15 @@ static int try_once(const attempt_t *attempt, apr_pool_t *pool)
     }
     result->after = after;
     apr_pool_cleanup_register(attempt->pool, after, give_back, apr_pool_cleanup_null);
-    wrong = asked->edit ? check(attempt, before, after) : NULL;
+    wrong = requested->edit ? check(attempt, before, after) : NULL;
     return wrong ? end(attempt, MIRROR_CHANGE_BAD, wrong) : store(attempt, &stored, text);
 }
 
 void mirror_settings_change_apply(mirror_settings_change_t *result,
                                   const mirror_registry_t *registry, const mirror_t *mirror,
-                                  const mirror_settings_edit_t *asked, apr_pool_t *pool)
+                                  const mirror_settings_edit_t *requested, apr_pool_t *pool)
 {
-    attempt_t attempt = { result, registry, mirror, asked, NULL };
+    attempt_t attempt = { result, registry, mirror, requested, NULL };
     apr_pool_t *ptemp;
     int tries, ended = 0;
 

@@ -45,10 +45,10 @@ typedef struct mirror_settings_change_t {
 
 /* ---- request threads ---- */
 
-/* Apply the change `asked` to `mirror`, which has a slot. *result and its members are in `pool`. */
+/* Apply the change `requested` to `mirror`, which has a slot. *result and its members are in `pool`. */
 void mirror_settings_change_apply(mirror_settings_change_t *result,
                                   const mirror_registry_t *registry, const mirror_t *mirror,
-                                  const mirror_settings_edit_t *asked, apr_pool_t *pool);
+                                  const mirror_settings_edit_t *requested, apr_pool_t *pool);
 
 /* Return the differences for the log: "count from 1 to 2, expr from nothing to \"...\"", truncated;
  * in `pool`. */

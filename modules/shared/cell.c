@@ -26,8 +26,8 @@ int mirror_cell_bucket(apr_interval_time_t took)
     return bucket;
 }
 
-void mirror_cell_count_answer(mirror_cell_t *cell, int status, int interim,
-                              apr_interval_time_t took)
+void mirror_cell_count_response(mirror_cell_t *cell, int status, int interim,
+                                apr_interval_time_t took)
 {
     apr_atomic_inc64(&cell->latency[mirror_cell_bucket(took)]);
     apr_atomic_add64(&cell->latency_us, took > 0 ? (apr_uint64_t)took : 0);

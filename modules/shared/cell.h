@@ -42,8 +42,8 @@ struct mirror_cell_t {
 /* Count the response of a mirrored copy. `status`: 100 to 599; `interim`: number of interim
  * responses before it (RFC 9110 15.2); `took`: latency in microseconds. mirror_copy_end() counts
  * the outcome. */
-void mirror_cell_count_answer(mirror_cell_t *cell, int status, int interim,
-                              apr_interval_time_t took);
+void mirror_cell_count_response(mirror_cell_t *cell, int status, int interim,
+                                apr_interval_time_t took);
 
 /* ---- any thread; no shared memory ---- */
 

@@ -65,13 +65,13 @@ int mirror_table_report_damage(mirror_table_segment_t *segment, struct server_re
 {
     const char *what = mirror_table_damage(segment);
 
-    if (what && !segment->told) {
-        segment->told = 1;
+    if (what && !segment->logged) {
+        segment->logged = 1;
         ap_log_error(APLOG_MARK, APLOG_ERR, 0, server,
                      "PM0202: the shared memory of mirrors is damaged: code outside this module "
                      "has overwritten %s; the next restart or reload creates it again, resets all "
                      "counters to 0 and all mirrors to the configuration file",
                      what);
     }
-    return segment->told; /* even if the data was overwritten since */
+    return segment->logged; /* even if the data was overwritten since */
 }

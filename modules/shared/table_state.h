@@ -70,7 +70,7 @@ typedef struct mirror_table_segment_t {
     apr_uint32_t worker_slots_max;
     apr_uint32_t slots_used;        /* number of slots with a mirror */
     apr_uint32_t load;              /* number of loads of the configuration */
-    int told;                       /* 1 if damage was logged */
+    int logged;                     /* 1 if damage was logged */
     mirror_table_mirror_t *mirrors; /* indexed by slot */
     /* of mirror_table_child_t, started since this segment was created */
     apr_array_header_t *children;

@@ -1,9 +1,9 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE.
  *
- * fuzz_compare_rule.c - rules of ProxyMirrorCompare, and what they are asked about.
+ * fuzz_compare_rule.c - rules of ProxyMirrorCompare, and the values that they compare.
  *
  * Lines: the rule, then values, which are also pointers, names of headers and paths. A rule that is
- * read has a canonical text, which is read as the same rule. Its answers do not depend on which of two
+ * read has a canonical text, which is read as the same rule. Its results do not depend on which of two
  * values is the first.
  */
 #include <stdint.h>

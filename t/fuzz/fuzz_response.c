@@ -1,6 +1,6 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE.
  *
- * fuzz_response.c - the reader of a mirror's answers.
+ * fuzz_response.c - the parser of a mirror's responses.
  *
  * The first byte says whether the request was HEAD, and how the rest is cut; the rest is what a
  * mirror sent. However it is cut: the same result, words and numbers at the same byte; no byte
@@ -115,7 +115,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static const apr_size_t most[] = { 1, 2, 7, 64, 1024 };
     mirror_response_t r;
-    const char *answer = (const char *)data + 1;
+    const char *response = (const char *)data + 1;
     seen_t whole, seen;
     apr_size_t i;
     int head;
@@ -124,10 +124,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         return 0;
     }
     head = data[0] & 1;
-    whole = read_parts(&r, answer, size - 1, head, 0, 0);
+    whole = read_parts(&r, response, size - 1, head, 0, 0);
     finish(&r, whole);
     for (i = 0; i < sizeof(most) / sizeof(*most); i++) {
-        seen = read_parts(&r, answer, size - 1, head, data[0], most[i]);
+        seen = read_parts(&r, response, size - 1, head, data[0], most[i]);
         REQUIRE(is_same(&seen, &whole));
         finish(&r, seen);
     }

@@ -172,7 +172,7 @@ static void teardown(void)
 {
     open_gate(1);
     mirror_gate_close_all(limits);
-    ck_assert_int_eq(mirror_gate_held(limits), 0);
+    ck_assert_int_eq(mirror_gate_count(limits), 0);
     ck_assert_uint_eq(lane.pending, 0);
     ck_assert_uint_eq(child.memory.used, 0);
     while (mirror_helpers_pending(context.helpers) > 0) {

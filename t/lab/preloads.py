@@ -25,25 +25,25 @@ def build(folder: str, *names: str) -> str:
 
 
 class Names:
-    """The file that answers."""
+    """The file of the name server."""
 
     def __init__(self, folder: str) -> None:
         self.path = f"{folder}/names"
         self.known: dict[str, str] = {}
-        open(f"{self.path}.asked", "w", encoding="ascii").close()
-        os.chmod(f"{self.path}.asked", 0o666)
+        open(f"{self.path}.queried", "w", encoding="ascii").close()
+        os.chmod(f"{self.path}.queried", 0o666)
         self.set()
 
     def set(self, **names: str) -> None:
-        """Each with its addresses; "?": nobody answers; "!": there is no memory for it."""
+        """Each with its addresses; "?": no response; "!": there is no memory for it."""
         self.known.update(names)
         with open(f"{self.path}.new", "w", encoding="ascii") as f:
             f.writelines(f"{name}.test {addresses}\n" for name, addresses in self.known.items())
         os.rename(f"{self.path}.new", self.path)
 
-    def asked(self, name: str) -> int:
-        """How often."""
-        with open(f"{self.path}.asked", encoding="ascii") as f:
+    def lookups(self, name: str) -> int:
+        """The number of lookups of this name."""
+        with open(f"{self.path}.queried", encoding="ascii") as f:
             return f.read().split().count(f"{name}.test")
 
 
@@ -61,7 +61,7 @@ class Faults:
             f.write(f"{port} {error} {streams} {datagrams} \n")
 
     def left(self) -> tuple[int, int]:
-        """How many of these were not asked for yet."""
+        """The numbers of sockets that are left to fail."""
         with open(self.path, encoding="ascii") as f:
             _, _, streams, datagrams = map(int, f.read().split())
         return streams, datagrams

@@ -1,6 +1,6 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE.
  *
- * response.h - an answer is read in every way.
+ * response.h - a response is read in every way.
  *
  * Whole, byte by byte, and in two parts, cut at every place; each part lies in a block of its
  * exact size. The result, the words, and the byte at which they come must be the same.

@@ -43,7 +43,7 @@ def button(page: Page, text: str, mirror: str = "m") -> str:
 def press(page: Page, text: str) -> None:
     """Click a button and wait until the page says what came of it."""
     page.click(button(page, text))
-    wait_text(page, figure("answer"), f"{text}:")
+    wait_text(page, figure("result"), f"{text}:")
 
 
 class Load:
@@ -233,7 +233,7 @@ def test_share_is_changed(httpd, origin, mirror, open_page):
     assert page.value(f"document.querySelector('{field}').value") == "100%"
     page.type(field, "0")                       # "%" is added
     press(page, "Set share")
-    assert "done" in page.text(figure("answer"))
+    assert "done" in page.text(figure("result"))
     assert h.mirror()["attributes"]["sample_ratio"] == 0
     assert h.get_many(["/o/a"] * 3) == [200] * 3
     assert h.ended(3) == {"sampled_out": 3}
@@ -272,8 +272,8 @@ def test_old_nonce_is_told(httpd, origin, mirror, open_page, browser):
     wait_text(page, "#pulse", "Live")
     h.graceful()
     press(page, "Disable")
-    assert "done" not in page.text(figure("answer"))
-    assert page.value(f"""document.querySelector('{figure("answer")}').className""") == "failed"
+    assert "done" not in page.text(figure("result"))
+    assert page.value(f"""document.querySelector('{figure("result")}').className""") == "failed"
     assert h.mirror()["attributes"]["enabled"]
     page.close()
 
@@ -323,7 +323,7 @@ def test_session_that_has_ended_is_told(httpd, mirror, browser, required, more):
     log_in(page)
     wait_text(page, "#pulse", "Live")
     press(page, "Disable")
-    assert page.text(figure("answer")) == "Disable: done, now in effect."
+    assert page.text(figure("result")) == "Disable: done, now in effect."
     press(page, "Enable")
     changes = len(h.log_lines('PM0900: mirror m was changed by "ann"'))
     assert changes == 2
@@ -331,8 +331,8 @@ def test_session_that_has_ended_is_told(httpd, mirror, browser, required, more):
     wait_text(page, "#pulse", "Not live since")
     wait_text(page, "#pulse", "you are signed out")
     press(page, "Disable")
-    assert "you are signed out" in page.text(figure("answer")) and "done, now" not in page.text(figure("answer"))
-    assert page.value(f"""document.querySelector('{figure("answer")}').className""") == "failed"
+    assert "you are signed out" in page.text(figure("result")) and "done, now" not in page.text(figure("result"))
+    assert page.value(f"""document.querySelector('{figure("result")}').className""") == "failed"
     assert h.mirror()["attributes"]["enabled"] and len(h.log_lines("PM0900")) == changes
     # A response without a session takes the cookie away (mod_session_cookie), and could come after that of the login.
     page.value("window.network = window.fetch; window.fetch = () => Promise.reject(new TypeError('held by the test'))")
@@ -341,7 +341,7 @@ def test_session_that_has_ended_is_told(httpd, mirror, browser, required, more):
     page.value("window.fetch = window.network")
     wait_text(page, "#pulse", "Live")
     press(page, "Disable")
-    assert page.text(figure("answer")) == "Disable: done, now in effect."
+    assert page.text(figure("result")) == "Disable: done, now in effect."
     assert not h.mirror()["attributes"]["enabled"]
     page.close()
 

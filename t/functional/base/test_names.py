@@ -104,7 +104,7 @@ def test_address_that_worked_and_ends_leaves_its_place_to_another(httpd, origin,
         assert h.get("/o/a").status == 200
         assert h.ended(n) == {"mirrored": n}
     assert one.connections == 3
-    assert names.asked("some") == 1
+    assert names.lookups("some") == 1
     assert not h.log_lines(DOWN)
 
 
@@ -161,15 +161,15 @@ def test_name_that_leads_to_ipv6(httpd, origin, recorder, names):
 
 # ---- ttl ----
 
-@pytest.mark.parametrize("ttl, asked", [("0", 4), ("60s", 1)])
-def test_addresses_are_kept_for_ttl(httpd, origin, mirror, names, ttl, asked):
+@pytest.mark.parametrize("ttl, lookups", [("0", 4), ("60s", 1)])
+def test_addresses_are_kept_for_ttl(httpd, origin, mirror, names, ttl, lookups):
     """Each copy has a connection of its own; with ttl=0 each looks the name up."""
     names.set(some="127.0.0.1")
     h = httpd(location("/o/", origin, by_name("some", mirror.port, f"keepalive=0 ttl={ttl}")))
     for n in range(1, 5):
         assert h.get("/o/a").status == 200
         assert h.ended(n) == {"mirrored": n}
-    assert names.asked("some") == asked
+    assert names.lookups("some") == lookups
     assert mirror.connections == 4
 
 
@@ -179,7 +179,7 @@ def test_connection_that_is_kept_needs_no_name(httpd, origin, mirror, names):
     for n in range(1, 5):
         assert h.get("/o/a").status == 200
         assert h.ended(n) == {"mirrored": n}
-    assert names.asked("some") == mirror.connections == 1
+    assert names.lookups("some") == mirror.connections == 1
 
 
 def test_mirror_that_moves_is_found_after_ttl(httpd, origin, mirror, recorder, names):
@@ -200,7 +200,7 @@ def test_mirror_that_moves_is_found_after_ttl(httpd, origin, mirror, recorder, n
         assert h.ended(count) == {"mirrored": count}
         return bool(other.requests)
     wait_for("a copy at the new address", moved)
-    assert names.asked("some") == 2
+    assert names.lookups("some") == 2
     assert len(mirror.requests) + len(other.requests) == count
 
 
@@ -215,7 +215,7 @@ def test_address_that_fails_is_looked_up_anew(httpd, origin, recorder, names):
     names.set(some="127.0.0.2")
     wait_for("the end of the pause", lambda: h.mirror()["state"]["down_until"] is None)
     assert_next_is_intact(h, other, unreachable=1)
-    assert names.asked("some") == 2
+    assert names.lookups("some") == 2
 
 
 # ---- a name server that does not answer ----
@@ -235,14 +235,14 @@ def test_name_server_that_does_not_answer_holds_up_no_other_mirror(httpd, origin
         f'ProxyMirror "https://127.0.0.1:{tls.port}" name=tls'), modules=("ssl",))
     assert h.get_many(["/lost/a"] * 5) == [200] * 5
     look_ups = 1 if threads == 4 else min(hanging, 3)
-    wait_for("as many look-ups as may be", lambda: sum(map(names.asked, lost)) == look_ups)
+    wait_for("as many look-ups as may be", lambda: sum(map(names.lookups, lost)) == look_ups)
     began = time.monotonic()
     assert h.get_many(["/o/a"] * 20) == [200] * 20
     assert time.monotonic() - began < scaled(3)
     for name, mirror in (("plain", plain), ("six", six), ("tls", tls)):
         assert h.ended(20, name) == {"mirrored": 20}
         assert len(mirror.requests) == 20
-    assert sum(map(names.asked, lost)) == look_ups
+    assert sum(map(names.lookups, lost)) == look_ups
     for name in lost:
         assert h.mirror(name)["state"]["queued"] == 5
     names.set(**{name: "127.0.0.1" for name in lost})
@@ -255,7 +255,7 @@ def test_one_name_that_hangs_and_one_that_does_not(httpd, origin, mirror, names)
     h = httpd(location("/lost/", origin, by_name("lost", mirror.port, mirror="lost")) + location(
         "/o/", origin, by_name("some", mirror.port, "ttl=0 keepalive=0")), expect=["mirror lost is down"])
     assert h.get("/lost/a").status == 200
-    wait_for("the look-up", lambda: names.asked("lost") == 1)
+    wait_for("the look-up", lambda: names.lookups("lost") == 1)
     for n in range(1, 6):
         assert h.get("/o/a").status == 200
         assert h.ended(n) == {"mirrored": n}
@@ -269,7 +269,7 @@ def test_queue_of_a_name_that_hangs_is_bounded(httpd, origin, mirror, names):
               expect=[r"PM0420: mirror m: .*full"])
     assert h.get_many(["/o/a"] * 20) == [200] * 20
     assert h.outcomes() == {"queue_full": 13}
-    wait_for("the look-up", lambda: names.asked("some") == 1)
+    wait_for("the look-up", lambda: names.lookups("some") == 1)
     names.set(some="127.0.0.1")
     assert h.ended(20) == {"mirrored": 7, "queue_full": 13}
     assert_next_is_intact(h, mirror, 20, mirrored=7, queue_full=13)
@@ -285,7 +285,7 @@ def test_known_address_is_no_longer_used_while_its_name_hangs(httpd, origin, mir
     for n in range(2, 6):
         assert h.get("/o/a").status == 200
         assert h.ended(n) == {"mirrored": n}
-    assert names.asked("some") == mirror.connections == 1
+    assert names.lookups("some") == mirror.connections == 1
 
 
 def test_stop_while_a_name_hangs(httpd, origin, mirror, names):
@@ -293,7 +293,7 @@ def test_stop_while_a_name_hangs(httpd, origin, mirror, names):
     names.set(some="?")
     h = httpd("ProxyMirrorDrainTimeout 200ms\n" + location("/o/", origin, by_name("some", mirror.port)))
     assert h.get_many(["/o/a"] * 3) == [200] * 3
-    wait_for("the look-up", lambda: names.asked("some") == 1)
+    wait_for("the look-up", lambda: names.lookups("some") == 1)
     h.graceful()
     assert h.ended(3) == {"shut_down": 3}
     began = time.monotonic()
@@ -335,7 +335,7 @@ def test_limits_whose_names_hang_hold_up_no_other_for_long(httpd, origin, record
     assert h.get("/lost/a").status == 200
     for name in lost:
         assert h.ended(1, name) == {"limit_failed": 1}
-    wait_for("as many look-ups as may be", lambda: sum(map(names.asked, lost)) == 2)
+    wait_for("as many look-ups as may be", lambda: sum(map(names.lookups, lost)) == 2)
     began = time.monotonic()
     assert h.get_many(["/o/a"] * 20) == [200] * 20
     assert h.ended(20) == {"mirrored": 20}

@@ -225,7 +225,7 @@ def test_end_while_a_look_up_hangs_leaves_a_thread(httpd, origin, mirror, names,
     h = httpd("ProxyMirrorDrainTimeout 100ms\n" + location(
         "/o/", origin, f'ProxyMirror "http://some.test:{mirror.port}" name=m'))
     assert h.get("/o/a").status == 200
-    wait_for("the look-up", lambda: names.asked("some") == 1)
+    wait_for("the look-up", lambda: names.lookups("some") == 1)
     old = h.pids()
     h.graceful()
     wait_for("the end of the old child", lambda: not set(old) & set(h.pids()))

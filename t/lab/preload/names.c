@@ -1,12 +1,12 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE.
  *
- * names.c - a name server in a file, for tests: preloaded into httpd, it answers for
+ * names.c - a name server in a file, for tests: preloaded into httpd, it responds for
  * getaddrinfo(3).
  *
  * The file $TEST_NAMES has a line for each name: the name, and its addresses in order; "?" instead
- * of them is a name server that does not answer, for as long as the file says so; "!" a process
+ * of them is a name server that does not respond while the file says so; "!" a process
  * that has no memory for it. No address: there is no such name. What is not in the file is for the
- * system. Each name that is asked for is a line of the file $TEST_NAMES.asked.
+ * system. Each looked-up name is a line of the file $TEST_NAMES.queried.
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -44,7 +44,7 @@ static void note(const char *name)
     char path[4096], text[512];
     int fd, len;
 
-    snprintf(path, sizeof(path), "%s.asked", getenv("TEST_NAMES"));
+    snprintf(path, sizeof(path), "%s.queried", getenv("TEST_NAMES"));
     len = snprintf(text, sizeof(text), "%s\n", name);
     fd = open(path, O_WRONLY | O_APPEND | O_CLOEXEC);
     if (fd < 0 || write(fd, text, (size_t)len) != len) {

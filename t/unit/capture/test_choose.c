@@ -123,9 +123,9 @@ START_TEST(a_failure_is_told_once)
     given("expr=fails");
     for (i = 0; i < 3; i++) {
         choose();
-        ck_assert_int_eq(lane.told[MIRROR_EXPR_EXPR], 1);
+        ck_assert_int_eq(lane.logged[MIRROR_EXPR_EXPR], 1);
     }
-    ck_assert_int_eq(lane.told[MIRROR_EXPR_SAMPLE_KEY], 0);
+    ck_assert_int_eq(lane.logged[MIRROR_EXPR_SAMPLE_KEY], 0);
     ck_assert_ptr_eq(request.log, NULL);
 }
 END_TEST

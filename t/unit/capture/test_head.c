@@ -263,10 +263,10 @@ END_TEST
 START_TEST(methods)
 {
     written("HEAD", "/");
-    ck_assert(copy.no_answer_body && copy.idempotent && mirror_method_is(&head->method, "HEAD"));
+    ck_assert(copy.no_response_body && copy.idempotent && mirror_method_is(&head->method, "HEAD"));
     ck_assert(!mirror_method_is(&head->method, "HEA") && !mirror_method_is(&head->method, "HEADS"));
     written("PUT", "/");
-    ck_assert(!copy.no_answer_body && copy.idempotent);
+    ck_assert(!copy.no_response_body && copy.idempotent);
 }
 END_TEST
 

@@ -326,7 +326,7 @@ START_TEST(only_copies_that_were_wanted_have_a_line)
 
     for (outcome = 0; outcome < MIRROR_OUTCOME_COUNT; outcome++) {
         mirror_log_refused(&lane, &subject, (mirror_outcome_e)outcome);
-        told += mirror_log_tells((mirror_outcome_e)outcome);
+        told += mirror_log_has_line((mirror_outcome_e)outcome);
     }
     ck_assert_int_eq(told, MIRROR_OUTCOME_COUNT - 5);
     mirror_log_close(child.logs, 0);
@@ -349,7 +349,7 @@ START_TEST(without_a_log_nothing_happens)
 }
 END_TEST
 
-/* The sender is woken once when it sleeps, and not again before it has asked for it; then when much
+/* The sender is woken once when it sleeps, and not again before it has taken the lines; then when much
  * is waiting. */
 START_TEST(lines_wake_the_sender_seldom)
 {

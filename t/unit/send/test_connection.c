@@ -1,6 +1,6 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE.
  *
- * test_connection.c - where answers end at the edge of what was read, and whether the connection
+ * test_connection.c - where responses end at the edge of what was read, and whether the connection
  * may be used again then.
  */
 #include <apr_general.h>
@@ -21,19 +21,19 @@ static mirror_settings_t settings;
 static mirror_connections_t shared;
 static mirror_connection_t *connection;
 static mirror_copy_t copies[COPIES];
-static char answer[BUFFER + 1];
+static char response[BUFFER + 1];
 static int mirror; /* the other end */
-static int answered;
+static int responses;
 static int ended;
 static mirror_connection_end_e how;
 static int reusable;
 
-static void on_answer(void *baton, mirror_connection_t *c, mirror_copy_t *copy)
+static void on_response(void *baton, mirror_connection_t *c, mirror_copy_t *copy)
 {
     (void)baton;
     (void)c;
-    ck_assert_ptr_eq(copy, &copies[answered]);
-    answered++;
+    ck_assert_ptr_eq(copy, &copies[responses]);
+    responses++;
 }
 
 static void on_end(void *baton, mirror_connection_t *c, mirror_connection_end_e end)
@@ -58,7 +58,7 @@ static void setup(void)
     ck_assert_int_eq(mirror_loop_create(&shared.loop, pool), APR_SUCCESS);
     shared.buffer = apr_palloc(pool, BUFFER);
     shared.buffer_size = BUFFER;
-    shared.answered = on_answer;
+    shared.responded = on_response;
     shared.ended = on_end;
     memset(copies, 0, sizeof(copies));
     for (i = 0; i < COPIES; i++) {
@@ -66,7 +66,7 @@ static void setup(void)
         copies[i].head = (char *)"GET / HTTP/1.1\r\n\r\n";
         copies[i].head_len = strlen(copies[i].head);
     }
-    answered = ended = 0;
+    responses = ended = 0;
     ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM, 0, fds), 0);
     mirror = fds[1];
     own = mirror_memory_pool_create("connection");
@@ -86,18 +86,18 @@ static void teardown(void)
     apr_pool_destroy(pool);
 }
 
-/* An answer of `size` bytes in all. */
-static const char *make_answer(apr_size_t size)
+/* A response of `size` bytes in all. */
+static const char *make_response(apr_size_t size)
 {
     static const char head[] = "HTTP/1.1 200 OK\r\nContent-Length: %5d\r\n\r\n";
-    int len = snprintf(answer, sizeof(answer), head, 0);
+    int len = snprintf(response, sizeof(response), head, 0);
 
-    len = snprintf(answer, sizeof(answer), head, (int)size - len);
-    memset(answer + len, 'x', size - (apr_size_t)len);
-    return answer;
+    len = snprintf(response, sizeof(response), head, (int)size - len);
+    memset(response + len, 'x', size - (apr_size_t)len);
+    return response;
 }
 
-static void say(const char *data, apr_size_t len)
+static void reply(const char *data, apr_size_t len)
 {
     ck_assert_int_eq(write(mirror, data, len), (ssize_t)len);
 }
@@ -110,18 +110,18 @@ static void round_of_loop(void)
     ck_assert_int_eq(rv, APR_SUCCESS);
 }
 
-START_TEST(an_answer_that_fills_the_buffer)
+START_TEST(a_response_that_fills_the_buffer)
 {
     mirror_connection_start(connection, &copies[0], 0);
-    say(make_answer(BUFFER), BUFFER);
+    reply(make_response(BUFFER), BUFFER);
     round_of_loop();
     ck_assert_int_eq(ended, 1);
-    ck_assert_int_eq(how, MIRROR_ANSWERED);
+    ck_assert_int_eq(how, MIRROR_RESPONDED);
     ck_assert_int_eq(reusable, 1);
 }
 END_TEST
 
-/* Else the rest would be taken for the answer of the next copy. */
+/* Else the rest would be taken for the response of the next copy. */
 START_TEST(surplus_behind_what_was_read)
 {
     static const char surplus[] = "HTTP/1.1 500 No\r\nContent-Length: 0\r\n\r\n";
@@ -130,13 +130,13 @@ START_TEST(surplus_behind_what_was_read)
     for (at = BUFFER - 1; at <= BUFFER; at++) {
         ended = 0;
         mirror_connection_start(connection, &copies[0], 0);
-        say(make_answer((apr_size_t)at), (apr_size_t)at);
-        say(surplus, strlen(surplus));
+        reply(make_response((apr_size_t)at), (apr_size_t)at);
+        reply(surplus, strlen(surplus));
         round_of_loop();
         ck_assert_int_eq(ended, 1);
-        ck_assert_int_eq(how, MIRROR_ANSWERED);
+        ck_assert_int_eq(how, MIRROR_RESPONDED);
         ck_assert_int_eq(reusable, 0);
-        while (recv(mirror, answer, sizeof(answer), MSG_DONTWAIT) > 0) {
+        while (recv(mirror, response, sizeof(response), MSG_DONTWAIT) > 0) {
         }
         teardown();
         setup();
@@ -147,33 +147,33 @@ END_TEST
 START_TEST(an_end_behind_what_was_read)
 {
     mirror_connection_start(connection, &copies[0], 0);
-    say(make_answer(BUFFER), BUFFER);
+    reply(make_response(BUFFER), BUFFER);
     ck_assert_int_eq(shutdown(mirror, SHUT_WR), 0);
     round_of_loop();
     ck_assert_int_eq(ended, 1);
-    ck_assert_int_eq(how, MIRROR_ANSWERED);
+    ck_assert_int_eq(how, MIRROR_RESPONDED);
     ck_assert_int_eq(reusable, 0);
 }
 END_TEST
 
-START_TEST(answers_of_a_row_over_the_edge)
+START_TEST(responses_of_a_batch_over_the_edge)
 {
     copies[0].next = &copies[1];
     copies[1].next = &copies[2];
     mirror_connection_start(connection, &copies[0], 0);
-    say(make_answer(BUFFER), BUFFER);
-    say(make_answer(1000), 1000);
-    say(make_answer(BUFFER - 1000), BUFFER - 1000);
+    reply(make_response(BUFFER), BUFFER);
+    reply(make_response(1000), 1000);
+    reply(make_response(BUFFER - 1000), BUFFER - 1000);
     round_of_loop();
-    ck_assert_int_eq(answered, 2);
+    ck_assert_int_eq(responses, 2);
     ck_assert_int_eq(ended, 1);
-    ck_assert_int_eq(how, MIRROR_ANSWERED);
+    ck_assert_int_eq(how, MIRROR_RESPONDED);
     ck_assert_int_eq(reusable, 1);
 }
 END_TEST
 
-/* The mirror answers the second copy of a batch before it has read all of it. */
-START_TEST(an_answer_before_the_copy_was_written)
+/* The mirror responds to the second copy of a batch before it has read all of it. */
+START_TEST(a_response_before_the_copy_was_written)
 {
     static char long_head[8 << 20];
     int size = 8 << 10;
@@ -186,13 +186,13 @@ START_TEST(an_answer_before_the_copy_was_written)
     copies[1].next = &copies[2];
     mirror_connection_start(connection, &copies[0], 0);
     ck_assert_int_eq(connection->writing, 1);
-    say(make_answer(BUFFER), BUFFER);
+    reply(make_response(BUFFER), BUFFER);
     round_of_loop();
-    ck_assert_int_eq(answered, 1); /* it was begun */
+    ck_assert_int_eq(responses, 1); /* it was begun */
     ck_assert_int_eq(ended, 0);
-    say(make_answer(BUFFER), BUFFER);
+    reply(make_response(BUFFER), BUFFER);
     round_of_loop();
-    ck_assert_int_eq(answered, 1); /* it was not written to its end */
+    ck_assert_int_eq(responses, 1); /* it was not written to its end */
     ck_assert_int_eq(ended, 1);
     ck_assert_int_eq(reusable, 0);
 }
@@ -205,11 +205,11 @@ int main(void)
 
     apr_initialize();
     tcase_add_checked_fixture(tcase, setup, teardown);
-    tcase_add_test(tcase, an_answer_that_fills_the_buffer);
+    tcase_add_test(tcase, a_response_that_fills_the_buffer);
     tcase_add_test(tcase, surplus_behind_what_was_read);
     tcase_add_test(tcase, an_end_behind_what_was_read);
-    tcase_add_test(tcase, answers_of_a_row_over_the_edge);
-    tcase_add_test(tcase, an_answer_before_the_copy_was_written);
+    tcase_add_test(tcase, responses_of_a_batch_over_the_edge);
+    tcase_add_test(tcase, a_response_before_the_copy_was_written);
     suite_add_tcase(suite, tcase);
     return suite_run(suite);
 }

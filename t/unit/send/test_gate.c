@@ -19,7 +19,7 @@ START_TEST(copies_that_arrive_meanwhile_share_a_query)
     ck_assert_int_eq(wait_queried(2), 7);
     respond(APR_SUCCESS, 7, 8);
     ck_assert_int_eq(passed, 8);
-    ck_assert_int_eq(mirror_gate_held(limits), 0);
+    ck_assert_int_eq(mirror_gate_count(limits), 0);
     ck_assert_int_eq(server.opened, 1);
 }
 END_TEST
@@ -56,7 +56,7 @@ START_TEST(a_window_that_another_child_found_used_up_is_not_queried)
     mirror_window_close(&slot.limit_closed, 7, mirror_clock_now() + apr_time_from_sec(30));
     mirror_gate_dispatch_all(limits);
     ck_assert_int_eq(count_of(MIRROR_OUTCOME_LIMITED), 3);
-    ck_assert_int_eq(mirror_gate_held(limits), 1);
+    ck_assert_int_eq(mirror_gate_count(limits), 1);
 }
 END_TEST
 
@@ -74,13 +74,13 @@ START_TEST(a_window_that_another_child_found_used_up_is_closed_to_the_fallback)
 
     apr_atomic_set64(&slot.limit_closed, 0);
     settings.redis_timeout = 20;
-    while (mirror_gate_held(limits) == 0) {
+    while (mirror_gate_count(limits) == 0) {
         passed = 0;
         put(1); /* after the pause */
     }
     wait_queried(2);
     mirror_window_close(&slot.limit_closed, 7, mirror_clock_now() + apr_time_from_sec(30));
-    while (mirror_gate_held(limits) > 0) {
+    while (mirror_gate_count(limits) > 0) {
         mirror_loop_round(context.loop, apr_time_from_msec(10), &rv);
     }
     ck_assert_int_eq(passed, 0);
@@ -95,12 +95,12 @@ START_TEST(while_it_fails_one_copy_at_a_time_tries)
     ck_assert_uint_ne(apr_atomic_read64(&slot.limit_silent), 0);
     put(5); /* before the pause is over */
     ck_assert_int_eq(count_of(MIRROR_OUTCOME_LIMIT_FAILED), 8);
-    while (mirror_gate_held(limits) == 0) {
+    while (mirror_gate_count(limits) == 0) {
         put(2);
     }
     ck_assert_int_eq(wait_queried(2), 1);
     put(4); /* these do not wait for it */
-    ck_assert_int_eq(mirror_gate_held(limits), 1);
+    ck_assert_int_eq(mirror_gate_count(limits), 1);
     respond(APR_SUCCESS, 1, 1);
     ck_assert_uint_eq(apr_atomic_read64(&slot.limit_silent), 0);
     ck_assert_int_eq(passed, 1);
@@ -115,7 +115,7 @@ START_TEST(a_helper_that_does_not_come_back_is_given_up)
     settings.redis_timeout = 20;
     put(3);
     wait_queried(1);
-    while (mirror_gate_held(limits) > 0) {
+    while (mirror_gate_count(limits) > 0) {
         mirror_loop_round(context.loop, apr_time_from_msec(10), &rv);
     }
     ck_assert_int_eq(count_of(MIRROR_OUTCOME_LIMIT_FAILED), 3);
@@ -154,8 +154,8 @@ START_TEST(without_a_helper_no_copy_waits_longer_than_the_timeout)
                          APR_SUCCESS);
     }
     put(3);
-    ck_assert_int_eq(mirror_gate_held(limits), 3);
-    while (mirror_gate_held(limits) > 0) {
+    ck_assert_int_eq(mirror_gate_count(limits), 3);
+    while (mirror_gate_count(limits) > 0) {
         mirror_loop_round(context.loop, apr_time_from_msec(10), &rv);
         mirror_gate_dispatch_all(limits);
     }
@@ -185,7 +185,7 @@ START_TEST(the_fallback_local_counts_and_closes_for_no_longer_than_the_pause)
     ck_assert_int_eq(passed, 2);
     ck_assert_int_eq(count_of(MIRROR_OUTCOME_LIMITED), 3);
     ck_assert_int_eq(put(1), 1);
-    while (mirror_gate_held(limits) == 0) {
+    while (mirror_gate_count(limits) == 0) {
         put(1);
     }
     respond(APR_SUCCESS, 1, 1);
@@ -209,7 +209,7 @@ START_TEST(the_end_leaves_a_helper_behind_and_no_copy)
     put(2);
     mirror_gate_close_all(limits);
     ck_assert_int_eq(count_of(MIRROR_OUTCOME_SHUT_DOWN), 3);
-    ck_assert_int_eq(mirror_gate_held(limits), 0);
+    ck_assert_int_eq(mirror_gate_count(limits), 0);
     ck_assert_int_eq(mirror_helpers_pending(context.helpers), 1);
     ck_assert_int_eq(server.closed, 0); /* the helper has it */
     respond(APR_SUCCESS, 1, 1);
@@ -238,7 +238,7 @@ START_TEST(without_a_limit_a_copy_passes_at_once)
     settings.enable_limit_count = 0;
     put(3);
     ck_assert_int_eq(passed, 3);
-    ck_assert_int_eq(mirror_gate_held(limits), 0);
+    ck_assert_int_eq(mirror_gate_count(limits), 0);
 }
 END_TEST
 

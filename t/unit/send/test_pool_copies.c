@@ -60,7 +60,7 @@ static void setup(void)
         copies[i].idempotent = 1;
         copies[i].started = mirror_loop_now(loop);
     }
-    context.held = COPIES;
+    context.copies = COPIES;
     ended = 0;
     dropped = 0;
 }
@@ -92,7 +92,7 @@ static void add(int first, int last)
     }
 }
 
-START_TEST(rows_are_as_long_as_pipeline_lets_them)
+START_TEST(batches_are_as_long_as_pipeline_allows)
 {
     add(0, 4);
     ck_assert_takes(&used, "012");
@@ -148,7 +148,7 @@ START_TEST(stranded_by_time)
     mirror_pool_strand(&pool, mirror_pool_take_batch(&pool, &used), MIRROR_TIMED_OUT);
     ck_assert_int_eq(ended, 3);
     ck_assert_int_eq(ended_as, MIRROR_OUTCOME_TIMED_OUT);
-    ck_assert_int_eq(context.held, COPIES - 3);
+    ck_assert_int_eq(context.copies, COPIES - 3);
     ck_assert_takes(&fresh, "3");
     mirror_pool_strand(&pool, NULL, MIRROR_BROKEN);
     ck_assert_takes(&fresh, "4");
@@ -199,7 +199,7 @@ START_TEST(once_more_only_while_there_is_time)
     ck_assert_int_eq(ended_as, MIRROR_OUTCOME_TIMED_OUT);
     ck_assert_takes(&fresh, "3");
     ck_assert_int_eq(ended, 2);
-    ck_assert_int_eq(context.held, COPIES - 2);
+    ck_assert_int_eq(context.copies, COPIES - 2);
 }
 END_TEST
 
@@ -237,7 +237,7 @@ START_TEST(all_that_wait_end)
     ck_assert_int_eq(ended, 4);
     ck_assert_int_eq(ended_as, MIRROR_OUTCOME_UNREACHABLE);
     ck_assert_uint_eq(dropped, 4);
-    ck_assert_int_eq(context.held, COPIES - 4);
+    ck_assert_int_eq(context.copies, COPIES - 4);
     ck_assert_int_eq(context.waiting, 0);
     add(4, 5);
     ck_assert_takes(&used, "45");
@@ -251,7 +251,7 @@ int main(void)
 
     apr_initialize();
     tcase_add_checked_fixture(tcase, setup, NULL);
-    tcase_add_test(tcase, rows_are_as_long_as_pipeline_lets_them);
+    tcase_add_test(tcase, batches_are_as_long_as_pipeline_allows);
     tcase_add_test(tcase, what_does_not_share_is_alone);
     tcase_add_test(tcase, a_fresh_connection_has_one);
     tcase_add_test(tcase, once_more_is_on_a_fresh_connection_and_first_there);

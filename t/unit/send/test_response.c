@@ -1,6 +1,6 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE.
  *
- * test_response.c - where an answer ends.
+ * test_response.c - where a response ends.
  *
  * Every row of every table is read in every way of response.h.
  */
@@ -18,7 +18,7 @@
 #define ROWS(table) ((int)(sizeof(table) / sizeof(*(table))))
 #define BYTES(text) text, sizeof(text) - 1
 
-/* An answer that needs no close to be complete. */
+/* A response that needs no close to be complete. */
 typedef struct complete_t {
     const char *data;
     apr_size_t len;
@@ -85,7 +85,7 @@ static const complete_t complete[] = {
     { BYTES(CHUNKED "0\r\nX-T: v\r\n folded\r\n\r\n"), 0, 200, 0, 1 },
     { BYTES(CHUNKED "0\r\nContent-Length: x\r\nConnection: close\r\nTransfer-Encoding: y\r\n\r\n"),
       0, 200, 0, 1 },
-    /* interim answers */
+    /* interim responses */
     { BYTES("HTTP/1.1 100 Continue\r\n\r\n" EMPTY "\r\n"), 0, 200, 1, 1 },
     { BYTES("HTTP/1.1 100\r\n\r\nHTTP/1.1 103 E\r\nLink: x\r\n\r\nHTTP/1.1 204 N\r\n\r\n"), 0, 204,
       2, 1 },
@@ -120,7 +120,7 @@ static const complete_t complete[] = {
       200, 0, 1 },
 };
 
-/* An answer that is not complete until the connection is closed, or not even then. */
+/* A response that is not complete until the connection is closed, or not even then. */
 static const struct {
     const char *data;
     apr_size_t len;

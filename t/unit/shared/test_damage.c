@@ -99,9 +99,9 @@ START_TEST(a_filled_segment_is_made_anew)
     slot_of(table, "two");
     finish(start(table, slot));
     pid = fill_in_child(table, _i);
-    ck_assert(mirror_table_damage(segment) != NULL && !segment->told);
+    ck_assert(mirror_table_damage(segment) != NULL && !segment->logged);
     use(table, slot, pid);
-    ck_assert(segment->told && segment->slots_max == 4 && segment->slots_used == 2);
+    ck_assert(segment->logged && segment->slots_max == 4 && segment->slots_used == 2);
     table = load(4);
     ck_assert_ptr_eq(mirror_table_damage(table->segment), NULL);
     ck_assert_uint_eq(table->load, loads + 1);
@@ -168,7 +168,7 @@ START_TEST(bounds_of_children_are_not_believed)
     put_to_death(child);
     mirror_table_child_ended(table, child.pid);
     reap(child.pid, SIGKILL);
-    ck_assert(table->segment->told);
+    ck_assert(table->segment->logged);
     header->worker_slots_used = worker_slots;
     table->is_child = 1; /* children of other loads may know more slots */
     mirror_table_reap_ended(table);

@@ -18,7 +18,7 @@ START_TEST(counts_and_slots_outlive_a_reload)
 
     ck_assert_ptr_ne(one, two);
     ck_assert_ptr_eq(slot_of(table, "two"), two);
-    next = load(2); /* fewer are asked for: it has room */
+    next = load(2); /* fewer are required: there is room */
     ck_assert_ptr_eq(slot_of(next, "two"), two);
     ck_assert_ptr_eq(slot_of(next, "one"), one);
     finish(start(next, one));
@@ -152,7 +152,7 @@ START_TEST(bounds_ascend_and_have_those_of_the_metrics)
 }
 END_TEST
 
-START_TEST(an_answer_is_counted_in_the_bucket_that_has_it)
+START_TEST(a_response_is_counted_in_the_bucket_that_has_it)
 {
     mirror_cell_t cell;
     int i;
@@ -161,13 +161,13 @@ START_TEST(an_answer_is_counted_in_the_bucket_that_has_it)
     for (i = 0; i < MIRROR_CELL_BUCKETS - 1; i++) {
         apr_interval_time_t bound = (apr_interval_time_t)(mirror_cell_latency_ms[i] * 1000 + 0.5);
 
-        mirror_cell_count_answer(&cell, 404, 0, bound);
+        mirror_cell_count_response(&cell, 404, 0, bound);
         ck_assert_uint_eq(cell.latency[i], i == 0 ? 1 : 2);
-        mirror_cell_count_answer(&cell, 599, 2, bound + 1);
+        mirror_cell_count_response(&cell, 599, 2, bound + 1);
         ck_assert_uint_eq(cell.latency[i + 1], 1);
     }
-    mirror_cell_count_answer(&cell, 99, 0, -5); /* the clock was set back */
-    mirror_cell_count_answer(&cell, 600, -1, 0);
+    mirror_cell_count_response(&cell, 99, 0, -5); /* the clock was set back */
+    mirror_cell_count_response(&cell, 600, -1, 0);
     ck_assert_uint_eq(cell.latency[0], 3);
     ck_assert_uint_eq(cell.responses[0], 2 * (MIRROR_CELL_BUCKETS - 1));
     ck_assert_uint_eq(cell.responses[3], MIRROR_CELL_BUCKETS - 1);
@@ -208,7 +208,7 @@ int main(void)
     tcase_add_test(tcase, the_shared_worker_slot_keeps_no_slot_for_ever);
     tcase_add_test(tcase, cells_stand_alone);
     tcase_add_test(tcase, bounds_ascend_and_have_those_of_the_metrics);
-    tcase_add_test(tcase, an_answer_is_counted_in_the_bucket_that_has_it);
+    tcase_add_test(tcase, a_response_is_counted_in_the_bucket_that_has_it);
     tcase_add_test(tcase, quantiles_are_interpolated);
     suite_add_tcase(suite, tcase);
     return suite_run(suite);

@@ -190,7 +190,7 @@ static void *APR_THREAD_FUNC count_copies(apr_thread_t *thread, void *baton)
     for (i = 0; i < COPIES; i++) {
         apr_atomic_inc64(&cell->seen);
         apr_atomic_inc64(&cell->in_flight);
-        mirror_cell_count_answer(cell, 200, 1, i);
+        mirror_cell_count_response(cell, 200, 1, i);
         apr_atomic_dec64(&cell->in_flight);
         apr_atomic_inc64(&cell->outcomes[i % MIRROR_OUTCOME_COUNT]);
     }
