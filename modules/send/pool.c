@@ -14,6 +14,7 @@
 #include "copy/log_line.h"
 #include "send/pool.h"
 #include "send/pool_state.h"
+#include "send/retry.h"
 #include "settings/settings.h"
 #include "shared/breaker.h"
 #include "shared/table.h"
@@ -255,14 +256,12 @@ static void copy_ended(mirror_pool_t *pool, mirror_connection_t *c, mirror_copy_
     case MIRROR_TIMED_OUT:
         mirror_pool_end_copy(pool, copy, MIRROR_OUTCOME_TIMED_OUT);
         return;
-    case MIRROR_STALE:
-        if (!copy->retried && (copy->idempotent || !c->wrote)) {
-            mirror_pool_add_again(pool, copy);
-            return;
-        }
-        break;
     default:
         break;
+    }
+    if (mirror_retry_pending(copy, c, how)) {
+        mirror_pool_add_again(pool, copy);
+        return;
     }
     fault = mirror_response_fault(&c->response);
     ap_log_error(APLOG_MARK, APLOG_DEBUG, 0, pool->send->server,

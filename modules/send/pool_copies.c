@@ -1,15 +1,15 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE.
  *
- * send/pool_copies.c - the copies of a pool: waiting lists, batches, retries. See send/pool.h.
+ * send/pool_copies.c - the copies of a pool: waiting lists, batches, ends. See send/pool.h.
  * Sender thread.
  *
  * A waiting copy is in one of two lists. Copies in `waiting` were not sent yet and may use any
- * connection. Copies in `again` were sent, and the connection ended before the response. They need
- * a fresh connection, because another used one might also be stale. A probe is first in its list:
- * while the mirror is down, connections are opened only for the probe, and its result applies to
- * all copies.
+ * connection. Copies in `again` are retried (send/retry.h), on a connection without a previous
+ * response. A probe is first in its list: while the mirror is down, connections are opened only for
+ * the probe, and its result applies to all copies.
  */
 #include "send/pool_state.h"
+#include "send/retry.h"
 #include "settings/settings.h"
 #include "shared/breaker.h"
 
@@ -58,27 +58,19 @@ int mirror_pool_count_waiting(const mirror_pool_t *pool)
 
 /* ---- batches ---- */
 
-/* Return whether the copy may be in a batch with pending copies. It must be retryable (RFC 9112
- * 9.3.2), and neither a probe nor a retry. */
-static int may_share(const mirror_copy_t *copy)
-{
-    return copy->idempotent && copy->body_len == 0 && !copy->retried && !copy->probe;
-}
-
 /* Return whether an unsent probe waits. */
 static int has_probe(const mirror_pool_t *pool)
 {
     return pool->waiting.first && pool->waiting.first->probe;
 }
 
-/* Return the next copy to retry; NULL = none. Copies without remaining time end, because the mirror
- * has received them and did not respond in time. */
+/* Return the next copy to retry; NULL = none. Copies without remaining time end. */
 static mirror_copy_t *take_again(mirror_pool_t *pool)
 {
     apr_time_t now = mirror_loop_now(pool->send->loop);
     mirror_copy_t *copy;
 
-    while ((copy = take(pool, &pool->again)) && now - copy->started >= copy->settings->timeout) {
+    while ((copy = take(pool, &pool->again)) && !mirror_retry_has_time(copy, now)) {
         mirror_pool_end_copy(pool, copy, MIRROR_OUTCOME_TIMED_OUT);
     }
     return copy;
@@ -91,11 +83,11 @@ mirror_copy_t *mirror_pool_take_batch(mirror_pool_t *pool, const mirror_connecti
     apr_int64_t more;
 
     batch = batch ? batch : take(pool, &pool->waiting);
-    if (!batch || !c->used || !may_share(batch)) {
+    if (!batch || !c->used || !mirror_retry_may_pipeline(batch)) {
         return batch;
     }
     for (last = batch, more = batch->settings->pipeline - 1; more > 0; more--, last = last->next) {
-        if (!pool->waiting.first || !may_share(pool->waiting.first) ||
+        if (!pool->waiting.first || !mirror_retry_may_pipeline(pool->waiting.first) ||
             pool->waiting.first->settings != batch->settings) {
             break;
         }
@@ -129,7 +121,7 @@ void mirror_pool_strand(mirror_pool_t *pool, mirror_copy_t *batch, mirror_connec
 {
     mirror_copy_t *next;
 
-    if (how == MIRROR_TIMED_OUT) {
+    if (!mirror_retry_pipelined(how)) {
         mirror_pool_end_batch(pool, batch, MIRROR_OUTCOME_TIMED_OUT);
         return;
     }
