@@ -10,6 +10,8 @@
 #include "admin/comparison_view.h"
 #include "admin/comparison_json.h"
 #include "admin/json.h"
+#include "settings/rules.h"
+#include "settings/scope.h"
 #include "settings/settings.h"
 #include "shared/table.h"
 
@@ -202,6 +204,49 @@ static void put_noise(yajl_gen gen, const mirror_findings_view_t *view, apr_pool
     yajl_gen_array_close(gen);
 }
 
+static void put_rule(yajl_gen gen, const mirror_findings_view_t *view,
+                     const mirror_compare_rule_t *rule, int of_file, apr_pool_t *pool)
+{
+    static const char *const states[] = { "collecting", "used", "matches_nothing" };
+    mirror_found_rule_t counted;
+    mirror_comparison_rule_e state = mirror_comparison_view_rule(&counted, view, rule);
+
+    yajl_gen_map_open(gen);
+    put_texts(gen, "rule", mirror_compare_rule_text(rule), pool);
+    put_texts(gen, "source", of_file ? "file" : "manager", pool);
+    mirror_json_put_count(gen, "compared", counted.compared);
+    mirror_json_put_count(gen, "hits", counted.hits);
+    mirror_json_put_count(gen, "failed", counted.failures);
+    put_texts(gen, "state", states[state], pool);
+    yajl_gen_map_close(gen);
+}
+
+/* The rules in force: lines of the file, then compare_rules. */
+static void put_rules(yajl_gen gen, request_rec *r, const mirror_registry_t *registry,
+                      const mirror_t *mirror, const mirror_findings_view_t *view)
+{
+    const apr_array_header_t *lines = mirror_scope_rules_of(mirror, r->pool);
+    const mirror_settings_t *settings = mirror_settings_borrow(registry, mirror, r->pool);
+    const apr_array_header_t *own = settings->rules ? settings->rules->compare : NULL;
+    const mirror_rules_t *file = mirror->settings->rules;
+    int i;
+
+    mirror_json_put_key(gen, "rules");
+    yajl_gen_array_open(gen);
+    for (i = 0; lines && i < lines->nelts; i++) {
+        put_rule(gen, view, APR_ARRAY_IDX(lines, i, const mirror_compare_rule_t *), 1, r->pool);
+    }
+    for (i = 0; own && i < own->nelts; i++) {
+        const mirror_compare_rule_t *rule = APR_ARRAY_IDX(own, i, const mirror_compare_rule_t *);
+
+        put_rule(gen, view, rule,
+                 file &&
+                     mirror_comparison_view_has_rule(file->compare, mirror_compare_rule_text(rule)),
+                 r->pool);
+    }
+    yajl_gen_array_close(gen);
+}
+
 /* Pairs that are chosen and have not ended. */
 static apr_uint64_t pending(const mirror_registry_t *registry, const mirror_t *mirror)
 {
@@ -231,6 +276,7 @@ int mirror_comparison_json_send(request_rec *r, const mirror_registry_t *registr
     put_groups(gen, view, r->pool);
     put_findings(gen, view, r->pool);
     put_noise(gen, view, r->pool);
+    put_rules(gen, r, registry, mirror, view);
     mirror_json_put_key(gen, "truncated");
     yajl_gen_map_open(gen);
     mirror_json_put_count(gen, "fields", view->truncated_fields);

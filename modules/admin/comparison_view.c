@@ -29,6 +29,37 @@ int mirror_comparison_view_difference(double *ms, const mirror_found_latency_t *
     return 0;
 }
 
+mirror_comparison_rule_e mirror_comparison_view_rule(mirror_found_rule_t *counted,
+                                                     const mirror_findings_view_t *view,
+                                                     const mirror_compare_rule_t *rule)
+{
+    const mirror_found_rule_t *found = mirror_findings_rule(view, mirror_compare_rule_id(rule));
+
+    memset(counted, 0, sizeof(*counted));
+    if (found) {
+        *counted = *found;
+    }
+    if (counted->hits > 0) {
+        return MIRROR_COMPARISON_RULE_USED;
+    }
+    return counted->compared >= MIRROR_FINDINGS_RULE_MIN ? MIRROR_COMPARISON_RULE_MATCHES_NOTHING
+                                                         : MIRROR_COMPARISON_RULE_COLLECTING;
+}
+
+int mirror_comparison_view_has_rule(const apr_array_header_t *rules, const char *text)
+{
+    int i;
+
+    for (i = 0; rules && i < rules->nelts; i++) {
+        const mirror_compare_rule_t *rule = APR_ARRAY_IDX(rules, i, const mirror_compare_rule_t *);
+
+        if (!strcmp(mirror_compare_rule_text(rule), text)) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
 mirror_findings_t *mirror_comparison_view_findings(const mirror_registry_t *registry,
                                                    const mirror_t *mirror)
 {

@@ -7,7 +7,16 @@
 
 #include <httpd.h>
 
+#include "settings/compare_rule.h"
 #include "shared/findings.h"
+
+/* What is known of a rule: it has had an effect; it has had none in MIRROR_FINDINGS_RULE_MIN
+ * comparisons; neither. */
+typedef enum {
+    MIRROR_COMPARISON_RULE_COLLECTING,
+    MIRROR_COMPARISON_RULE_USED,
+    MIRROR_COMPARISON_RULE_MATCHES_NOTHING
+} mirror_comparison_rule_e;
 
 /* ---- request threads ---- */
 
@@ -25,6 +34,14 @@ const char *mirror_comparison_view_reference(request_rec *r, const mirror_regist
                                              const mirror_t *of);
 
 /* ---- any thread ---- */
+
+/* Return what is known of a rule in force, and set *counted to its counts. */
+mirror_comparison_rule_e mirror_comparison_view_rule(mirror_found_rule_t *counted,
+                                                     const mirror_findings_view_t *view,
+                                                     const mirror_compare_rule_t *rule);
+
+/* Return whether a list of rules, which may be NULL, has one of this text. */
+int mirror_comparison_view_has_rule(const apr_array_header_t *rules, const char *text);
 
 /* Set *ms to the difference in ms, mirror less primary, at rank `q` (0 to 1): the upper bound of its
  * bucket. Returns 0 if there are none. */

@@ -48,10 +48,16 @@ static int is_guessed(const mirror_found_row_t *row)
     return !strcmp(row->noise, "guessed");
 }
 
+static int is_by_rule(const mirror_found_row_t *row)
+{
+    return !strcmp(row->noise, "rule");
+}
+
 static const char *words_for(const mirror_found_row_t *row)
 {
     return is_guessed(row) ? "a guess: it looks like an id or a time, and nearly always differs"
            : !strcmp(row->noise, "built_in") ? "this header differs by nature (built-in list)"
+           : is_by_rule(row)                 ? "a rule forgives it"
                                              : "in the reference it differs as often";
 }
 
@@ -83,6 +89,7 @@ static void put_line(const mirror_page_compared_t *compared, const noise_t *line
     apr_pool_t *p = r->pool;
     unsigned offers = is_guessed(row)                   ? MIRROR_PAGE_IGNORE | MIRROR_PAGE_MATTERS
                       : !strcmp(row->noise, "built_in") ? MIRROR_PAGE_MATTERS
+                      : is_by_rule(row)                 ? 0
                                                         : MIRROR_PAGE_IGNORE;
 
     ap_rvputs(r, "<li data-key=\"", mirror_page_text(p, row->noise), " ",

@@ -9,6 +9,7 @@
 #include <http_core.h>
 #include <http_protocol.h>
 
+#include "admin/comparison_view.h"
 #include "admin/page_comparison.h"
 #include "settings/compare_rule.h"
 #include "settings/rules.h"
@@ -111,26 +112,13 @@ static const char *make_rule(const char *field, const char *action, apr_pool_t *
                : mirror_compare_rule_text(rule);
 }
 
-static int is_set(const apr_array_header_t *rules, const char *text)
-{
-    int i;
-
-    for (i = 0; rules && i < rules->nelts; i++) {
-        if (!strcmp(
-                mirror_compare_rule_text(APR_ARRAY_IDX(rules, i, const mirror_compare_rule_t *)),
-                text)) {
-            return 1;
-        }
-    }
-    return 0;
-}
-
 /* Return whether a rule of file or manager has this text. */
 static int is_in_force(const mirror_page_compared_t *compared, const char *text)
 {
     const mirror_rules_t *own = compared->view->settings->rules;
 
-    return is_set(compared->lines, text) || (own && is_set(own->compare, text));
+    return mirror_comparison_view_has_rule(compared->lines, text) ||
+           (own && mirror_comparison_view_has_rule(own->compare, text));
 }
 
 static void put_line(const mirror_page_compared_t *compared, const char *rule)
@@ -192,6 +180,39 @@ void mirror_page_put_offers(const mirror_page_compared_t *compared, const char *
 
 /* ---- rules in force ---- */
 
+static const char *responses(apr_pool_t *p, apr_uint64_t n)
+{
+    return apr_pstrcat(p, mirror_page_count(p, n), n == 1 ? " response" : " responses", NULL);
+}
+
+/* Print in how many responses a rule had an effect. */
+static void put_effect(const mirror_page_compared_t *compared, const mirror_compare_rule_t *rule)
+{
+    request_rec *r = compared->r;
+    apr_pool_t *p = r->pool;
+    mirror_found_rule_t counted;
+    const char *all;
+
+    switch (mirror_comparison_view_rule(&counted, compared->found, rule)) {
+    case MIRROR_COMPARISON_RULE_USED:
+        ap_rvputs(r, "; had an effect in ", mirror_page_count(p, counted.hits), " of ",
+                  responses(p, counted.compared), NULL);
+        break;
+    case MIRROR_COMPARISON_RULE_MATCHES_NOTHING:
+        all = responses(p, counted.compared);
+        ap_rvputs(r, "; <b class=\"nothing\">matches nothing</b>: no effect in ", all,
+                  ", so check its spelling", NULL);
+        break;
+    default:
+        ap_rputs("; no effect yet", r);
+        break;
+    }
+    if (counted.failures > 0) {
+        ap_rvputs(r, "; failed in ", responses(p, counted.failures),
+                  ", because its regular expression takes too long", NULL);
+    }
+}
+
 static void put_rule(const mirror_page_compared_t *compared, const mirror_compare_rule_t *rule,
                      int removable)
 {
@@ -199,9 +220,10 @@ static void put_rule(const mirror_page_compared_t *compared, const mirror_compar
 
     ap_rputs("<li>", compared->r);
     put_line(compared, text);
-    ap_rputs(removable ? "<small>set by the manager</small>\n"
-                       : "<small>of the configuration file</small>\n",
+    ap_rputs(removable ? "<small>set by the manager" : "<small>of the configuration file",
              compared->r);
+    put_effect(compared, rule);
+    ap_rputs("</small>\n", compared->r);
     if (removable && compared->form) {
         mirror_page_put_button(compared, "remove_rule", text, "Remove",
                                "Compare as if this rule had not been set");
@@ -218,7 +240,8 @@ static void put_list(const mirror_page_compared_t *compared, const apr_array_hea
     for (i = 0; rules && i < rules->nelts; i++) {
         const mirror_compare_rule_t *rule = APR_ARRAY_IDX(rules, i, const mirror_compare_rule_t *);
 
-        put_rule(compared, rule, !is_set(kept, mirror_compare_rule_text(rule)));
+        put_rule(compared, rule,
+                 !mirror_comparison_view_has_rule(kept, mirror_compare_rule_text(rule)));
     }
 }
 

@@ -207,8 +207,10 @@ static void compare(mirror_comparer_t *comparer, mirror_pair_t *pair)
     if (skip == MIRROR_SKIP_NONE) {
         skip = judge(comparer, pair, &note);
     }
+    if (skip == MIRROR_SKIP_NONE && !mirror_note(pair, &note, comparer->pool)) {
+        skip = MIRROR_SKIP_BUSY;
+    }
     if (skip == MIRROR_SKIP_NONE) {
-        mirror_note(pair, &note, comparer->pool);
         tell_later(comparer, pair->lane);
         mirror_pair_free(pair);
     }

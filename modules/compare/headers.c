@@ -281,26 +281,44 @@ static const mirror_compare_rule_t *next_rule(const compare_t *c, unsigned actio
     return mirror_compare_rule_header(c->options->rules, actions, name, strlen(name), after);
 }
 
-/* Whether the rule makes two values equal, as they are or in their forms. */
-static int is_pair_equal_by(int *failed, const mirror_compare_rule_t *rule,
-                            const mirror_header_form_t *va, const mirror_header_form_t *vb,
-                            const mirror_header_form_t *fa, const mirror_header_form_t *fb)
+/* What is asked about two values: a rule, or all rules `mask` of the name. */
+typedef struct test_t {
+    const mirror_compare_rule_t *rule; /* NULL: `masks` */
+    mirror_rule_masks_t masks;
+    const mirror_compare_rule_t *failed; /* one of them that has failed; NULL: none */
+} test_t;
+
+static int holds(test_t *test, const mirror_header_form_t *a, const mirror_header_form_t *b)
 {
-    if (!mirror_header_form_order(fa, fb) ||
-        mirror_compare_rule_equal(failed, rule, va->data, va->len, vb->data, vb->len)) {
-        return 1;
+    int failed = 0, equal;
+
+    if (!test->rule) {
+        return mirror_compare_rule_masked(&test->failed, &test->masks, a->data, a->len, b->data,
+                                          b->len);
     }
-    return !*failed && (va->data != fa->data || vb->data != fb->data) &&
-           mirror_compare_rule_equal(failed, rule, fa->data, fa->len, fb->data, fb->len);
+    equal = mirror_compare_rule_equal(&failed, test->rule, a->data, a->len, b->data, b->len);
+    test->failed = failed ? test->rule : test->failed;
+    return equal;
 }
 
-static int are_equal_by(int *failed, const mirror_compare_rule_t *rule,
-                        const apr_array_header_t *values[2], const apr_array_header_t *forms[2])
+/* Whether the test makes two values equal, as they are or in their forms. */
+static int is_pair_equal_by(test_t *test, const mirror_header_form_t *va,
+                            const mirror_header_form_t *vb, const mirror_header_form_t *fa,
+                            const mirror_header_form_t *fb)
+{
+    if (!mirror_header_form_order(fa, fb) || holds(test, va, vb)) {
+        return 1;
+    }
+    return !test->failed && (va->data != fa->data || vb->data != fb->data) && holds(test, fa, fb);
+}
+
+static int are_equal_by(test_t *test, const apr_array_header_t *values[2],
+                        const apr_array_header_t *forms[2])
 {
     int i;
 
     for (i = 0; i < values[0]->nelts; i++) {
-        if (!is_pair_equal_by(failed, rule, &APR_ARRAY_IDX(values[0], i, mirror_header_form_t),
+        if (!is_pair_equal_by(test, &APR_ARRAY_IDX(values[0], i, mirror_header_form_t),
                               &APR_ARRAY_IDX(values[1], i, mirror_header_form_t),
                               &APR_ARRAY_IDX(forms[0], i, mirror_header_form_t),
                               &APR_ARRAY_IDX(forms[1], i, mirror_header_form_t))) {
@@ -310,13 +328,12 @@ static int are_equal_by(int *failed, const mirror_compare_rule_t *rule,
     return 1;
 }
 
-/* Let the rule see the values of a name one by one; joined, if their numbers differ or are large. */
-static int is_equal_by(const compare_t *c, const mirror_compare_rule_t *rule,
-                       const mirror_header_list_row_t *type, mirror_header_form_fn *form,
-                       const fields_t *const sides[2])
+/* Let the test see the values of a name one by one; joined, if their numbers differ or are large. */
+static int is_equal_by(const compare_t *c, test_t *test, const mirror_header_list_row_t *type,
+                       mirror_header_form_fn *form, const fields_t *const sides[2])
 {
     const apr_array_header_t *values[2], *forms[2];
-    int i, failed = 0, equal;
+    int i, equal;
 
     for (i = 0; i < 2; i++) {
         apr_array_header_t *raw = forms_of(sides[i], type, NULL, c->pool);
@@ -333,30 +350,53 @@ static int is_equal_by(const compare_t *c, const mirror_compare_rule_t *rule,
         values[i] = raw;
         forms[i] = formed;
     }
-    equal = are_equal_by(&failed, rule, values, forms);
-    *c->failed += failed;
+    equal = are_equal_by(test, values, forms);
+    if (test->failed) {
+        ++*c->failed;
+        mirror_rows_fail(c->rows, test->failed);
+    }
     return equal;
 }
 
-/* Whether a rule forgives a difference. If a side has no field of the name, only `ignore` does. */
-static int is_forgiven(const compare_t *c, const mirror_header_list_row_t *type,
-                       mirror_header_form_fn *form, const fields_t *a, const fields_t *b)
+static const mirror_compare_rule_t *first_mask(const compare_t *c, const mirror_rule_masks_t *masks)
+{
+    int i;
+
+    for (i = 1; i < masks->count; i++) {
+        mirror_rows_hit(c->rows, masks->list[i]);
+    }
+    return masks->list[0];
+}
+
+/* The rule that forgives a difference; NULL: there is none. If a side has no field of the name, only
+ * `ignore` does. */
+static const mirror_compare_rule_t *rule_for(const compare_t *c,
+                                             const mirror_header_list_row_t *type,
+                                             mirror_header_form_fn *form, const fields_t *a,
+                                             const fields_t *b)
 {
     const fields_t *const sides[2] = { a, b };
-    int are_both = a->count && b->count;
     const char *name = name_of(a->count ? a->list : b->list);
     const mirror_compare_rule_t *rule = NULL;
+    test_t masks = { NULL, { { NULL }, 0 }, NULL };
 
     while ((rule = next_rule(c, FORGIVING, name, rule)) != NULL) {
         mirror_rule_action_e action = mirror_compare_rule_action(rule);
+        test_t test = { rule, { { NULL }, 0 }, NULL };
 
-        if (action == MIRROR_RULE_IGNORE ||
-            (are_both &&
-             (action == MIRROR_RULE_PRESENCE || is_equal_by(c, rule, type, form, sides)))) {
-            return 1;
+        if (action == MIRROR_RULE_IGNORE) {
+            return rule;
+        }
+        if (!a->count || !b->count || mirror_compare_rule_add_mask(&masks.masks, rule)) {
+            continue;
+        }
+        if (action == MIRROR_RULE_PRESENCE || is_equal_by(c, &test, type, form, sides)) {
+            return rule;
         }
     }
-    return 0;
+    return masks.masks.count > 0 && is_equal_by(c, &masks, type, form, sides)
+               ? first_mask(c, &masks.masks)
+               : NULL;
 }
 
 /* ---- compare ---- */
@@ -369,27 +409,34 @@ static void compare_name(const compare_t *c, const fields_t *a, const fields_t *
     mirror_kind_e kind = !a->count   ? MIRROR_KIND_EXTRA
                          : !b->count ? MIRROR_KIND_MISSING
                                      : MIRROR_KIND_VALUE;
+    const mirror_compare_rule_t *matters, *rule;
     mirror_header_form_fn *form;
     int built_in, is_listed;
 
     if (kind == MIRROR_KIND_VALUE && is_same(c, type, type->meaning, a, b)) {
         return;
     }
-    is_listed = !next_rule(c, MIRROR_RULE_COMPARE, name_of(first), NULL);
+    matters = next_rule(c, MIRROR_RULE_COMPARE, name_of(first), NULL);
+    is_listed = matters == NULL;
     if (is_listed && (type->flags & MIRROR_HEADER_LIST_SKIP ||
                       (type->flags & MIRROR_HEADER_LIST_CODING && c->options->decoded))) {
         return;
     }
     built_in = kind == MIRROR_KIND_VALUE && is_listed && is_noise(c, type, a, b);
     form = is_listed && type->steady && !built_in ? type->steady : type->meaning;
-    if (is_forgiven(c, type, form, a, b)) {
-        c->rows->ignored += !built_in; /* if it is set, the built-in list forgives it already */
+    rule = rule_for(c, type, form, a, b);
+    if (rule && !built_in) {
+        mirror_rows_forgive(c->rows, MIRROR_PART_HEADER, kind, first->text, rule);
+    }
+    if (rule) { /* if built_in is set, the list forgives the difference already */
+        mirror_rows_hit(c->rows, rule);
         return;
     }
     mirror_rows_add(c->rows, MIRROR_PART_HEADER, kind, first->text,
                     kind == MIRROR_KIND_VALUE && are_volatile(c, type, a, b), built_in);
-    if (!is_listed) {
+    if (matters) {
         mirror_rows_matter(c->rows, kind, first->text);
+        mirror_rows_hit(c->rows, matters);
     }
 }
 

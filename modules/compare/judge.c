@@ -19,6 +19,7 @@
 #include "settings/compare_rule.h"
 
 #define HAS(options, part) ((options)->parts & (1U << (part)))
+#define FIELD_STATUS       "status"
 #define FIELD_BODY         "body"
 
 /* One body, decoded if that was possible. */
@@ -76,16 +77,18 @@ static int have_same_type(const char *a, const char *b)
 static int compare_status(work_t *work, int a, int b)
 {
     mirror_rows_t *rows = &work->out->rows;
+    const mirror_compare_rule_t *rule;
 
     if (a == b || !HAS(work->options, MIRROR_PART_STATUS)) {
         return 0;
     }
-    if (mirror_compare_rule_status(work->options->rules, MIRROR_RULE_IGNORE | MIRROR_RULE_PRESENCE,
-                                   NULL)) {
-        rows->ignored++;
+    rule = mirror_compare_rule_status(work->options->rules,
+                                      MIRROR_RULE_IGNORE | MIRROR_RULE_PRESENCE, NULL);
+    if (rule) {
+        mirror_rows_forgive(rows, MIRROR_PART_STATUS, MIRROR_KIND_STATUS, FIELD_STATUS, rule);
         return 0;
     }
-    mirror_rows_add(rows, MIRROR_PART_STATUS, MIRROR_KIND_STATUS, "status", 0, 0);
+    mirror_rows_add(rows, MIRROR_PART_STATUS, MIRROR_KIND_STATUS, FIELD_STATUS, 0, 0);
     return 1;
 }
 
@@ -142,27 +145,71 @@ static void add_body_row(work_t *work, mirror_kind_e kind)
     mirror_rows_add(&work->out->rows, MIRROR_PART_BODY, kind, FIELD_BODY, 0, 0);
 }
 
-/* Whether one of the rules for whole bodies makes them equal. */
+/* The kind of a difference of bodies that are compared as a whole. */
+static mirror_kind_e kind_of(const work_t *work)
+{
+    return is_text(work->a.type) || is_json(work->a.type) ? MIRROR_KIND_TEXT : MIRROR_KIND_BYTES;
+}
+
+static int forgive(work_t *work, const mirror_compare_rule_t *rule)
+{
+    mirror_rows_forgive(&work->out->rows, MIRROR_PART_BODY, kind_of(work), FIELD_BODY, rule);
+    return 1;
+}
+
+static void fail(work_t *work, const mirror_compare_rule_t *rule)
+{
+    work->out->failed++;
+    mirror_rows_fail(&work->out->rows, rule);
+}
+
+/* Whether the bodies are equal without what the masks cut. */
+static int are_equal_masked(work_t *work, const mirror_rule_masks_t *masks)
+{
+    const mirror_compare_rule_t *failed = NULL;
+    int i;
+
+    if (!mirror_compare_rule_masked(&failed, masks, work->a.data, work->a.len, work->b.data,
+                                    work->b.len)) {
+        if (failed) {
+            fail(work, failed);
+        }
+        return 0;
+    }
+    for (i = 1; i < masks->count; i++) {
+        mirror_rows_hit(&work->out->rows, masks->list[i]);
+    }
+    return forgive(work, masks->list[0]);
+}
+
+/* Whether the rules for whole bodies make them equal: one of them, or all masks together. */
 static int is_forgiven(work_t *work, unsigned actions)
 {
     const mirror_compare_rule_t *rule = NULL;
+    mirror_rule_masks_t masks = { { NULL }, 0 };
 
     while ((rule = mirror_compare_rule_body(work->options->rules, actions, NULL, 0, rule))) {
-        if (mirror_compare_rule_equal(&work->out->failed, rule, work->a.data, work->a.len,
-                                      work->b.data, work->b.len)) {
-            work->out->rows.ignored++;
-            return 1;
+        int failed = 0;
+
+        if (mirror_compare_rule_add_mask(&masks, rule)) {
+            continue;
+        }
+        if (mirror_compare_rule_equal(&failed, rule, work->a.data, work->a.len, work->b.data,
+                                      work->b.len)) {
+            return forgive(work, rule);
+        }
+        if (failed) {
+            fail(work, rule);
         }
     }
-    return 0;
+    return masks.count > 0 && are_equal_masked(work, &masks);
 }
 
 /* Texts, or bytes, that are not equal. */
 static void compare_texts(work_t *work)
 {
     if (!is_forgiven(work, MIRROR_RULE_PRESENCE | MIRROR_RULE_MATCH | MIRROR_RULE_MASK)) {
-        add_body_row(work, is_text(work->a.type) || is_json(work->a.type) ? MIRROR_KIND_TEXT
-                                                                          : MIRROR_KIND_BYTES);
+        add_body_row(work, kind_of(work));
     }
 }
 
@@ -196,8 +243,8 @@ static mirror_skip_e compare_bodies(work_t *work)
 {
     int a = work->a.result > MIRROR_DECODE_IDENTITY, b = work->b.result > MIRROR_DECODE_IDENTITY;
 
-    if (is_forgiven(work, MIRROR_RULE_IGNORE) ||
-        (work->same_bytes && have_same_coding(&work->a, &work->b))) {
+    if ((work->same_bytes && have_same_coding(&work->a, &work->b)) ||
+        is_forgiven(work, MIRROR_RULE_IGNORE)) {
         return MIRROR_SKIP_NONE;
     }
     if (work->a.result == MIRROR_DECODE_NO_MEMORY || work->b.result == MIRROR_DECODE_NO_MEMORY) {

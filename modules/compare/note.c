@@ -10,6 +10,7 @@
 
 #include "compare/note.h"
 #include "copy/log_line.h"
+#include "settings/compare_rule.h"
 
 /* Bytes of the texts of one line. */
 #define FIELDS_MAX 1024
@@ -36,7 +37,8 @@ static mirror_side_e side_of(const mirror_note_t *note, const mirror_row_t *row,
         return MIRROR_SIDE_REFERENCE_ALONE;
     }
     if (!mirror_rows_find(&note->drift->rows, (mirror_kind_e)row->kind, row->field)) {
-        return MIRROR_SIDE_MIRROR_ALONE;
+        /* it may be among those that have no room */
+        return note->drift->rows.more > 0 ? MIRROR_SIDE_ALL_DIFFER : MIRROR_SIDE_MIRROR_ALONE;
     }
     return note->agreement->skip == MIRROR_SKIP_NONE && !has_field(agreement, row->field)
                ? MIRROR_SIDE_PRIMARY_ALONE
@@ -55,6 +57,48 @@ static void note_row(mirror_noted_row_t *noted, const mirror_note_t *note, const
     noted->field = row->field;
 }
 
+/* What rules forgive in primary and mirror, as far as there is room. Returns how many there are. */
+static int note_forgiven(mirror_noted_row_t *noted, int n, const mirror_rows_t *rows)
+{
+    int i;
+
+    for (i = 0; i < rows->forgiven_count && n < MIRROR_ROWS_MAX; i++) {
+        const mirror_row_t *row = &rows->forgiven[i];
+
+        if (!mirror_rows_find(rows, (mirror_kind_e)row->kind, row->field)) {
+            noted[n].part = (mirror_part_e)row->part;
+            noted[n].kind = (mirror_kind_e)row->kind;
+            noted[n].side = MIRROR_SIDE_TWO_WAY;
+            noted[n].by_rule = 1;
+            noted[n++].field = row->field;
+        }
+    }
+    return n;
+}
+
+/* The rules that were in force. */
+static const mirror_noted_rule_t *note_rules(const mirror_pair_t *pair, const mirror_rows_t *rows,
+                                             apr_pool_t *pool)
+{
+    mirror_noted_rule_t *noted =
+        apr_pcalloc(pool, ((apr_size_t)pair->rules.nelts + 1) * sizeof(*noted));
+    int i, k;
+
+    for (i = 0; i < pair->rules.nelts; i++) {
+        const mirror_compare_rule_t *rule =
+            APR_ARRAY_IDX(&pair->rules, i, const mirror_compare_rule_t *);
+
+        noted[i].id = mirror_compare_rule_id(rule);
+        for (k = 0; k < rows->rule_count; k++) {
+            if (rows->rules[k].rule == rule) {
+                noted[i].has_hit = rows->rules[k].has_hit;
+                noted[i].has_failed = rows->rules[k].has_failed;
+            }
+        }
+    }
+    return noted;
+}
+
 /* The rows of primary and mirror; and those of primary and reference that these do not have, unless a
  * status that differs has ended the comparison. Returns how many. */
 static int note_rows(mirror_noted_row_t **out, const mirror_note_t *note, apr_pool_t *pool)
@@ -67,10 +111,10 @@ static int note_rows(mirror_noted_row_t **out, const mirror_note_t *note, apr_po
     for (i = 0; i < rows->count; i++) {
         note_row(&noted[n++], note, &rows->list[i], 0);
     }
-    if (mirror_rows_find(rows, MIRROR_KIND_STATUS, "status")) {
-        drift = NULL;
+    if (mirror_rows_find(rows, MIRROR_KIND_STATUS, "status") || rows->more > 0) {
+        drift = NULL; /* the mirror may have them all */
     }
-    for (i = 0; drift && i < drift->count; i++) {
+    for (i = 0; drift && i < drift->count && n < MIRROR_ROWS_MAX; i++) {
         const mirror_row_t *row = &drift->list[i];
 
         if (!mirror_rows_find(rows, (mirror_kind_e)row->kind, row->field)) {
@@ -78,7 +122,7 @@ static int note_rows(mirror_noted_row_t **out, const mirror_note_t *note, apr_po
         }
     }
     *out = noted;
-    return n;
+    return note_forgiven(noted, n, rows);
 }
 
 /* "body/a value", "header/x missing": what the log's line says, as much as it has room for. */
@@ -106,18 +150,17 @@ static void fill_line(mirror_log_line_t *line, const mirror_rows_t *rows)
     line->fields_len = n;
 }
 
-void mirror_note(mirror_pair_t *pair, const mirror_note_t *note, apr_pool_t *pool)
+/* Count the pair, and set *verdict to what it was counted as. Returns 0 if it could not be noted. */
+static int add(mirror_verdict_e *verdict, mirror_pair_t *pair, const mirror_note_t *note,
+               apr_pool_t *pool)
 {
     const mirror_judgement_t *judgement = note->judgement;
-    mirror_lane_t *lane = pair->lane;
-    mirror_findings_t *findings = mirror_pair_findings(lane);
+    apr_interval_time_t took[2];
     mirror_noted_t noted = { 0 };
     mirror_noted_row_t *rows;
-    mirror_verdict_e verdict;
 
-    if (apr_atomic_read32(&lane->child->closed)) {
-        return;
-    }
+    took[0] = pair->primary.took;
+    took[1] = pair->mirror.took;
     noted.group = pair->group;
     noted.verdict = judgement->verdict;
     noted.status[0] = pair->primary.status;
@@ -125,13 +168,35 @@ void mirror_note(mirror_pair_t *pair, const mirror_note_t *note, apr_pool_t *poo
     noted.count = note_rows(&rows, note, pool);
     noted.rows = rows;
     noted.more = judgement->rows.more;
+    noted.more_side = !note->drift                 ? MIRROR_SIDE_TWO_WAY
+                      : note->drift->rows.more > 0 ? MIRROR_SIDE_ALL_DIFFER
+                                                   : MIRROR_SIDE_MIRROR_ALONE;
+    if (judgement->verdict != MIRROR_VERDICT_UNEXAMINED) {
+        noted.rules = note_rules(pair, &judgement->rows, pool);
+        noted.rule_count = pair->rules.nelts;
+    }
     noted.examples = (int)pair->settings->compare_examples;
     noted.time = pair->time;
     noted.method = pair->method;
     noted.path = pair->path;
     noted.request_id = pair->request_id;
-    mirror_findings_time(findings, pair->primary.took, pair->mirror.took);
-    verdict = mirror_findings_add(findings, &noted); /* last: who sees it sees the times, too */
+    noted.took = took;
+    *verdict = mirror_findings_add(mirror_pair_findings(pair->lane), &noted);
+    return *verdict != MIRROR_VERDICT_COUNT;
+}
+
+int mirror_note(mirror_pair_t *pair, const mirror_note_t *note, apr_pool_t *pool)
+{
+    const mirror_judgement_t *judgement = note->judgement;
+    mirror_lane_t *lane = pair->lane;
+    mirror_verdict_e verdict;
+
+    if (apr_atomic_read32(&lane->child->closed)) {
+        return 1;
+    }
+    if (!add(&verdict, pair, note, pool)) {
+        return 0;
+    }
     apr_atomic_inc64(&lane->cell->decided);
     if (pair->line) {
         pair->line->verdict = verdict;
@@ -139,4 +204,5 @@ void mirror_note(mirror_pair_t *pair, const mirror_note_t *note, apr_pool_t *poo
             fill_line(pair->line, &judgement->rows);
         }
     }
+    return 1;
 }

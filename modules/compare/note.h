@@ -18,7 +18,8 @@ typedef struct mirror_note_t {
 /* ---- comparer ---- */
 
 /* Count a pair that was compared, note its rows in shared memory, and fill in the line of its copy.
- * What is needed meanwhile is in `pool`. */
-void mirror_note(mirror_pair_t *pair, const mirror_note_t *note, apr_pool_t *pool);
+ * What is needed meanwhile is in `pool`. Returns 0 if the shared memory is in use by others; then
+ * nothing was counted. */
+int mirror_note(mirror_pair_t *pair, const mirror_note_t *note, apr_pool_t *pool);
 
 #endif

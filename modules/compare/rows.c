@@ -11,6 +11,8 @@ void mirror_rows_clear(mirror_rows_t *rows)
     rows->count = 0;
     rows->more = 0;
     rows->ignored = 0;
+    rows->forgiven_count = 0;
+    rows->rule_count = 0;
 }
 
 /* Bytes of `text` that fit, whole UTF-8 characters. */
@@ -25,19 +27,34 @@ static apr_size_t fitting(const char *text)
     return len;
 }
 
-static mirror_row_t *find(mirror_rows_t *rows, mirror_kind_e kind, const char *field,
-                          apr_size_t len)
+static mirror_row_t *find_in(mirror_row_t *list, int count, mirror_kind_e kind, const char *field,
+                             apr_size_t len)
 {
     int i;
 
-    for (i = 0; i < rows->count; i++) {
-        mirror_row_t *row = &rows->list[i];
+    for (i = 0; i < count; i++) {
+        mirror_row_t *row = &list[i];
 
         if (row->kind == kind && !strncmp(row->field, field, len) && !row->field[len]) {
             return row;
         }
     }
     return NULL;
+}
+
+static mirror_row_t *find(mirror_rows_t *rows, mirror_kind_e kind, const char *field,
+                          apr_size_t len)
+{
+    return find_in(rows->list, rows->count, kind, field, len);
+}
+
+static void fill(mirror_row_t *row, mirror_part_e part, mirror_kind_e kind, const char *field,
+                 apr_size_t len)
+{
+    memset(row, 0, sizeof(*row));
+    row->part = (unsigned char)part;
+    row->kind = (unsigned char)kind;
+    memcpy(row->field, field, len);
 }
 
 void mirror_rows_add(mirror_rows_t *rows, mirror_part_e part, mirror_kind_e kind, const char *field,
@@ -56,13 +73,60 @@ void mirror_rows_add(mirror_rows_t *rows, mirror_part_e part, mirror_kind_e kind
         return;
     }
     row = &rows->list[rows->count++];
-    row->part = (unsigned char)part;
-    row->kind = (unsigned char)kind;
+    fill(row, part, kind, field, len);
     row->volatile_shape = volatile_shape != 0;
     row->built_in = built_in != 0;
-    row->matters = 0;
-    memcpy(row->field, field, len);
-    row->field[len] = '\0';
+}
+
+/* ---- rules ---- */
+
+/* The entry of a rule; NULL: there is no room. */
+static mirror_rows_rule_t *rule_of(mirror_rows_t *rows, const struct mirror_compare_rule_t *rule)
+{
+    int i;
+
+    for (i = rows->rule_count - 1; i >= 0 && rows->rules[i].rule != rule; i--) {
+    }
+    if (i < 0) {
+        if (rows->rule_count == MIRROR_ROWS_RULES) {
+            return NULL;
+        }
+        i = rows->rule_count++;
+        memset(&rows->rules[i], 0, sizeof(rows->rules[i]));
+        rows->rules[i].rule = rule;
+    }
+    return &rows->rules[i];
+}
+
+void mirror_rows_hit(mirror_rows_t *rows, const struct mirror_compare_rule_t *rule)
+{
+    mirror_rows_rule_t *entry = rule_of(rows, rule);
+
+    if (entry) {
+        entry->has_hit = 1;
+    }
+}
+
+void mirror_rows_fail(mirror_rows_t *rows, const struct mirror_compare_rule_t *rule)
+{
+    mirror_rows_rule_t *entry = rule_of(rows, rule);
+
+    if (entry) {
+        entry->has_failed = 1;
+    }
+}
+
+void mirror_rows_forgive(mirror_rows_t *rows, mirror_part_e part, mirror_kind_e kind,
+                         const char *field, const struct mirror_compare_rule_t *rule)
+{
+    apr_size_t len = fitting(field);
+
+    rows->ignored++;
+    mirror_rows_hit(rows, rule);
+    if (rows->forgiven_count < MIRROR_ROWS_MAX &&
+        !find_in(rows->forgiven, rows->forgiven_count, kind, field, len)) {
+        fill(&rows->forgiven[rows->forgiven_count++], part, kind, field, len);
+    }
 }
 
 void mirror_rows_matter(mirror_rows_t *rows, mirror_kind_e kind, const char *field)

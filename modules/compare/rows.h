@@ -18,6 +18,8 @@
 #define MIRROR_FIELD_MAX 120
 /* Rows of one pair; further ones are counted in `more`. */
 #define MIRROR_ROWS_MAX 64
+/* Rules of one pair. */
+#define MIRROR_ROWS_RULES 512
 
 typedef struct mirror_row_t {
     unsigned char part; /* mirror_part_e */
@@ -31,11 +33,24 @@ typedef struct mirror_row_t {
     char field[MIRROR_FIELD_MAX + 1];
 } mirror_row_t;
 
+/* A rule that had a part in one pair. */
+typedef struct mirror_rows_rule_t {
+    const struct mirror_compare_rule_t *rule;
+    unsigned char has_hit;    /* it forgave a difference, or made one count */
+    unsigned char has_failed; /* a bound of its regular expression was passed */
+} mirror_rows_rule_t;
+
 typedef struct mirror_rows_t {
     int count;
     int more;    /* rows beyond MIRROR_ROWS_MAX */
     int ignored; /* differences that rules of the configuration forgive */
     mirror_row_t list[MIRROR_ROWS_MAX];
+    /* what rules forgive; the same row may be in `list`, for another element. No room for further
+     * ones */
+    int forgiven_count;
+    mirror_row_t forgiven[MIRROR_ROWS_MAX];
+    int rule_count;
+    mirror_rows_rule_t rules[MIRROR_ROWS_RULES];
 } mirror_rows_t;
 
 /* ---- any thread: the owner ---- */
@@ -47,6 +62,14 @@ void mirror_rows_clear(mirror_rows_t *rows);
  * volatile_shape and built_in stay set only if both are. */
 void mirror_rows_add(mirror_rows_t *rows, mirror_part_e part, mirror_kind_e kind, const char *field,
                      int volatile_shape, int built_in);
+
+/* Count a difference that `rule` forgives, as a row of its own. */
+void mirror_rows_forgive(mirror_rows_t *rows, mirror_part_e part, mirror_kind_e kind,
+                         const char *field, const struct mirror_compare_rule_t *rule);
+
+/* Note that a rule had a part in the pair, or failed. */
+void mirror_rows_hit(mirror_rows_t *rows, const struct mirror_compare_rule_t *rule);
+void mirror_rows_fail(mirror_rows_t *rows, const struct mirror_compare_rule_t *rule);
 
 /* Note that a rule `compare` is for the row of this field and kind, if there is one. */
 void mirror_rows_matter(mirror_rows_t *rows, mirror_kind_e kind, const char *field);

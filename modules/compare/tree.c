@@ -84,10 +84,11 @@ static mirror_tree_e worst(mirror_tree_e a, mirror_tree_e b)
 static void compare_roots(mirror_tree_run_t *run, int *same, mirror_tree_e a, mirror_tree_e b)
 {
     if (a != b) {
-        unsigned forgiving = MIRROR_RULE_IGNORE | MIRROR_RULE_PRESENCE;
+        const mirror_compare_rule_t *rule =
+            mirror_tree_descend_rule(run, MIRROR_RULE_IGNORE | MIRROR_RULE_PRESENCE, NULL);
 
-        if (mirror_tree_descend_rule(run, forgiving, NULL)) {
-            run->rows->ignored++;
+        if (rule) {
+            mirror_tree_descend_forgive(run, MIRROR_KIND_SYNTAX, rule);
         }
         else {
             mirror_tree_descend_add(run, MIRROR_KIND_SYNTAX, 0);

@@ -211,18 +211,22 @@ static void pair_by_key(mirror_tree_run_t *run, list_t *a, list_t *b,
     sort(a, by_hash);
     sort(b, by_hash);
     pair_keys(run, a, b, context->words);
-    run->rows->ignored += !is_in_order(context->words, a->count);
+    if (!is_in_order(context->words, a->count)) {
+        mirror_tree_descend_forgive(run, MIRROR_KIND_ORDER, rule);
+    }
+    mirror_rows_hit(run->rows, rule);
 }
 
 void mirror_tree_array(mirror_tree_run_t *run, const mirror_node_t *a, const mirror_node_t *b)
 {
     const mirror_compare_rule_t *key = mirror_tree_descend_rule(run, MIRROR_RULE_KEY, NULL);
-    int by_rule = key || mirror_tree_descend_rule(run, MIRROR_RULE_UNORDERED, NULL);
+    const mirror_compare_rule_t *by_rule =
+        key ? key : mirror_tree_descend_rule(run, MIRROR_RULE_UNORDERED, NULL);
     list_t of_a, of_b;
 
     if (a->hash != b->hash && a->sum == b->sum && a->count == b->count) {
         if (by_rule) {
-            run->rows->ignored++;
+            mirror_tree_descend_forgive(run, MIRROR_KIND_ORDER, by_rule);
         }
         else {
             mirror_tree_descend_add(run, MIRROR_KIND_ORDER, 0);
@@ -236,6 +240,9 @@ void mirror_tree_array(mirror_tree_run_t *run, const mirror_node_t *a, const mir
         pair_by_key(run, &of_a, &of_b, key);
     }
     else if (by_rule || run->options->unordered) {
+        if (by_rule) {
+            mirror_rows_hit(run->rows, by_rule);
+        }
         pair_unordered(run, &of_a, &of_b);
     }
     else {

@@ -48,13 +48,24 @@ const mirror_compare_rule_t *mirror_tree_descend_rule(const mirror_tree_run_t *r
 
 void mirror_tree_descend_add(mirror_tree_run_t *run, mirror_kind_e kind, int is_volatile)
 {
+    const mirror_compare_rule_t *rule = mirror_tree_descend_rule(run, MIRROR_RULE_COMPARE, NULL);
     char field[MIRROR_FIELD_MAX + 1];
 
     mirror_tree_path(field, run);
     mirror_rows_add(run->rows, MIRROR_PART_BODY, kind, field, is_volatile, 0);
-    if (mirror_tree_descend_rule(run, MIRROR_RULE_COMPARE, NULL)) {
+    if (rule) {
         mirror_rows_matter(run->rows, kind, field);
+        mirror_rows_hit(run->rows, rule);
     }
+}
+
+void mirror_tree_descend_forgive(mirror_tree_run_t *run, mirror_kind_e kind,
+                                 const mirror_compare_rule_t *rule)
+{
+    char field[MIRROR_FIELD_MAX + 1];
+
+    mirror_tree_path(field, run);
+    mirror_rows_forgive(run->rows, MIRROR_PART_BODY, kind, field, rule);
 }
 
 int mirror_tree_descend_differ(const mirror_node_t *a, const mirror_node_t *b)
@@ -103,36 +114,77 @@ static int has_text(const mirror_node_t *node)
     return node->value && node->kind != MIRROR_NODE_NULL;
 }
 
-/* Whether a rule makes two values equal that differ: two of one type that are no containers, or the
- * texts as a whole. */
-static int is_equal_by_rule(mirror_tree_run_t *run, const mirror_node_t *a, const mirror_node_t *b)
+/* Two texts that rules are asked about: of two values of one type that are no containers, or of the
+ * bodies as a whole. Returns 0 if there are none. */
+static int texts_of(mirror_tree_text_t texts[2], const mirror_tree_run_t *run,
+                    const mirror_node_t *a, const mirror_node_t *b)
 {
-    const unsigned actions = MIRROR_RULE_MATCH | MIRROR_RULE_MASK | MIRROR_RULE_WITHIN;
-    const mirror_tree_text_t *texts = run->context->texts;
-    const mirror_compare_rule_t *rule = NULL;
     int are_values = a->kind == b->kind && has_text(a) && has_text(b);
 
-    if (!are_values && run->depth > 0) {
-        return 0;
+    texts[0].text = are_values ? a->value : run->context->texts[0].text;
+    texts[0].len = are_values ? a->value_len : run->context->texts[0].len;
+    texts[1].text = are_values ? b->value : run->context->texts[1].text;
+    texts[1].len = are_values ? b->value_len : run->context->texts[1].len;
+    return are_values || run->depth == 0;
+}
+
+/* Count a rule that has failed, and stop applying rules when they have taken their time. */
+static void end_rule(mirror_tree_run_t *run, const mirror_compare_rule_t *failed)
+{
+    if (failed) {
+        run->failed++;
+        mirror_rows_fail(run->rows, failed);
+    }
+    if (mirror_clock_thread() - run->begun > RULES_TIME) {
+        run->failed = MIRROR_TREE_FAILED_MAX;
+    }
+}
+
+static const mirror_compare_rule_t *apply_masks(mirror_tree_run_t *run,
+                                                const mirror_rule_masks_t *masks,
+                                                const mirror_tree_text_t texts[2])
+{
+    const mirror_compare_rule_t *failed = NULL;
+    int i;
+
+    if (masks->count == 0 ||
+        !mirror_compare_rule_masked(&failed, masks, texts[0].text, texts[0].len, texts[1].text,
+                                    texts[1].len)) {
+        end_rule(run, failed);
+        return NULL;
+    }
+    for (i = 1; i < masks->count; i++) {
+        mirror_rows_hit(run->rows, masks->list[i]);
+    }
+    return masks->list[0];
+}
+
+/* The rule that makes two values equal that differ; NULL: there is none. */
+static const mirror_compare_rule_t *rule_for(mirror_tree_run_t *run, const mirror_node_t *a,
+                                             const mirror_node_t *b)
+{
+    const unsigned actions = MIRROR_RULE_MATCH | MIRROR_RULE_MASK | MIRROR_RULE_WITHIN;
+    const mirror_compare_rule_t *rule = NULL;
+    mirror_rule_masks_t masks = { { NULL }, 0 };
+    mirror_tree_text_t texts[2];
+
+    if (!texts_of(texts, run, a, b)) {
+        return NULL;
     }
     while (run->failed < MIRROR_TREE_FAILED_MAX &&
            (rule = mirror_tree_descend_rule(run, actions, rule)) != NULL) {
         int failed = 0;
-        int is_equal = are_values
-                           ? mirror_compare_rule_equal(&failed, rule, a->value, a->value_len,
-                                                       b->value, b->value_len)
-                           : mirror_compare_rule_equal(&failed, rule, texts[0].text, texts[0].len,
-                                                       texts[1].text, texts[1].len);
 
-        run->failed += failed;
-        if (is_equal) {
-            return 1;
+        if (mirror_compare_rule_add_mask(&masks, rule)) {
+            continue;
         }
-        if (mirror_clock_thread() - run->begun > RULES_TIME) {
-            run->failed = MIRROR_TREE_FAILED_MAX;
+        if (mirror_compare_rule_equal(&failed, rule, texts[0].text, texts[0].len, texts[1].text,
+                                      texts[1].len)) {
+            return rule;
         }
+        end_rule(run, failed ? rule : NULL);
     }
-    return 0;
+    return run->failed < MIRROR_TREE_FAILED_MAX ? apply_masks(run, &masks, texts) : NULL;
 }
 
 static int is_volatile(const mirror_tree_run_t *run, const mirror_node_t *a, const mirror_node_t *b)
@@ -165,21 +217,34 @@ static void look_at_objects(mirror_tree_run_t *run, const mirror_node_t *a, cons
     }
 }
 
+static mirror_kind_e kind_of(const mirror_node_t *a, const mirror_node_t *b)
+{
+    if (!a || !b) {
+        return a ? MIRROR_KIND_MISSING : MIRROR_KIND_EXTRA;
+    }
+    return a->kind == b->kind                                           ? MIRROR_KIND_VALUE
+           : a->kind == MIRROR_NODE_NULL || b->kind == MIRROR_NODE_NULL ? MIRROR_KIND_NULL
+                                                                        : MIRROR_KIND_TYPE;
+}
+
 static void look_at_pair(mirror_tree_run_t *run, const mirror_node_t *a, const mirror_node_t *b)
 {
+    const mirror_compare_rule_t *rule = NULL;
+
     if (a->is_repeated != b->is_repeated) {
         mirror_tree_descend_add(run, MIRROR_KIND_DUPLICATE, 0);
     }
     if (a->hash == b->hash && a->repeats == b->repeats) {
         return;
     }
-    if (a->hash != b->hash && is_equal_by_rule(run, a, b)) {
-        run->rows->ignored++;
+    if (a->hash != b->hash) {
+        rule = rule_for(run, a, b);
+    }
+    if (rule) {
+        mirror_tree_descend_forgive(run, kind_of(a, b), rule);
     }
     else if (a->kind != b->kind) {
-        int is_null = a->kind == MIRROR_NODE_NULL || b->kind == MIRROR_NODE_NULL;
-
-        mirror_tree_descend_add(run, is_null ? MIRROR_KIND_NULL : MIRROR_KIND_TYPE, 0);
+        mirror_tree_descend_add(run, kind_of(a, b), 0);
     }
     else if (a->kind == MIRROR_NODE_OBJECT) {
         look_at_objects(run, a, b);
@@ -196,13 +261,15 @@ static void look_at(mirror_tree_run_t *run, const mirror_tree_item_t *item)
 {
     const mirror_node_t *a = node_at(run, 0, item->a), *b = node_at(run, 1, item->b);
     unsigned forgiving = MIRROR_RULE_IGNORE | (a && b ? MIRROR_RULE_PRESENCE : 0);
+    const mirror_compare_rule_t *rule;
 
     take_step(run, item, a ? a : b);
-    if (mirror_tree_descend_rule(run, forgiving, NULL)) {
-        run->rows->ignored++;
+    rule = mirror_tree_descend_rule(run, forgiving, NULL);
+    if (rule) {
+        mirror_tree_descend_forgive(run, kind_of(a, b), rule);
     }
     else if (!a || !b) {
-        mirror_tree_descend_add(run, a ? MIRROR_KIND_MISSING : MIRROR_KIND_EXTRA, 0);
+        mirror_tree_descend_add(run, kind_of(a, b), 0);
     }
     else {
         look_at_pair(run, a, b);

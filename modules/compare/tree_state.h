@@ -191,6 +191,10 @@ void mirror_tree_descend_push(mirror_tree_run_t *run, const mirror_node_t *a,
 /* Add a row of the item at hand. */
 void mirror_tree_descend_add(mirror_tree_run_t *run, mirror_kind_e kind, int is_volatile);
 
+/* Count a difference of the item at hand that a rule forgives. */
+void mirror_tree_descend_forgive(mirror_tree_run_t *run, mirror_kind_e kind,
+                                 const mirror_compare_rule_t *rule);
+
 /* The next rule for the item at hand; NULL: there is none. */
 const mirror_compare_rule_t *mirror_tree_descend_rule(const mirror_tree_run_t *run,
                                                       unsigned actions,

@@ -244,6 +244,17 @@ static const char *read_field(mirror_compare_rule_t *rule, const char *field, ap
     return must ? wrong("FIELD", must, field, pool) : NULL;
 }
 
+/* FNV-1a, never 0. */
+static apr_uint64_t hash_of(const char *text)
+{
+    apr_uint64_t hash = APR_UINT64_C(0xcbf29ce484222325);
+
+    for (; *text; text++) {
+        hash = (hash ^ (unsigned char)*text) * APR_UINT64_C(0x100000001b3);
+    }
+    return hash ? hash : 1;
+}
+
 const char *mirror_compare_rule_parse(mirror_compare_rule_t **rule, const char *text,
                                       apr_pool_t *pool)
 {
@@ -279,6 +290,7 @@ const char *mirror_compare_rule_parse(mirror_compare_rule_t **rule, const char *
     made->action = action->action;
     made->text = apr_pstrcat(pool, field_text(made, field, pool), " ", name, *value ? " " : "",
                              quote(value, is_quoted_value(value), pool), NULL);
+    made->id = hash_of(made->text);
     *rule = made;
     return NULL;
 }
@@ -286,6 +298,11 @@ const char *mirror_compare_rule_parse(mirror_compare_rule_t **rule, const char *
 const char *mirror_compare_rule_text(const mirror_compare_rule_t *rule)
 {
     return rule->text;
+}
+
+apr_uint64_t mirror_compare_rule_id(const mirror_compare_rule_t *rule)
+{
+    return rule->id;
 }
 
 /* ---- asking ---- */
@@ -301,9 +318,42 @@ const char *mirror_compare_rule_key(apr_size_t *len, const mirror_compare_rule_t
     return rule->key.name;
 }
 
+int mirror_compare_rule_add_mask(mirror_rule_masks_t *masks, const mirror_compare_rule_t *rule)
+{
+    if (rule->action != MIRROR_RULE_MASK) {
+        return 0;
+    }
+    if (masks->count < MIRROR_RULE_MASKS_MAX) {
+        masks->list[masks->count++] = rule;
+    }
+    return 1;
+}
+
+int mirror_compare_rule_masked(const mirror_compare_rule_t **failed,
+                               const mirror_rule_masks_t *masks, const char *a, apr_size_t a_len,
+                               const char *b, apr_size_t b_len)
+{
+    const mirror_regex_t *list[MIRROR_RULE_MASKS_MAX];
+    int i, number = 0, equal;
+
+    for (i = 0; i < masks->count; i++) {
+        list[i] = &masks->list[i]->regex;
+    }
+    equal = masks->count > 0 &&
+            mirror_compare_rule_regex_masks(&number, list, masks->count, a, a_len, b, b_len);
+    if (number > 0) {
+        *failed = masks->list[number - 1];
+    }
+    return equal;
+}
+
 int mirror_compare_rule_equal(int *failed, const mirror_compare_rule_t *rule, const char *a,
                               apr_size_t a_len, const char *b, apr_size_t b_len)
 {
+    mirror_rule_masks_t mask = { { rule }, 1 };
+    const mirror_compare_rule_t *culprit = NULL;
+    int equal;
+
     switch (rule->action) {
     case MIRROR_RULE_IGNORE:
     case MIRROR_RULE_PRESENCE:
@@ -312,7 +362,9 @@ int mirror_compare_rule_equal(int *failed, const mirror_compare_rule_t *rule, co
         return mirror_compare_rule_regex_matches(failed, &rule->regex, a, a_len) &&
                mirror_compare_rule_regex_matches(failed, &rule->regex, b, b_len);
     case MIRROR_RULE_MASK:
-        return mirror_compare_rule_regex_masks(failed, &rule->regex, a, a_len, b, b_len);
+        equal = mirror_compare_rule_masked(&culprit, &mask, a, a_len, b, b_len);
+        *failed = culprit ? 1 : *failed;
+        return equal;
     case MIRROR_RULE_WITHIN:
         return mirror_compare_rule_within_holds(&rule->within, a, a_len, b, b_len);
     default:

@@ -29,6 +29,14 @@ typedef enum {
 
 typedef struct mirror_compare_rule_t mirror_compare_rule_t;
 
+/* Rules `mask` for one field; further ones are not applied. */
+#define MIRROR_RULE_MASKS_MAX 16
+
+typedef struct mirror_rule_masks_t {
+    const mirror_compare_rule_t *list[MIRROR_RULE_MASKS_MAX];
+    int count;
+} mirror_rule_masks_t;
+
 /* One step from the root of a JSON text. */
 typedef struct mirror_step_t {
     const char *name; /* of a member, unescaped, not ended by a NUL; NULL: an array element */
@@ -49,8 +57,9 @@ typedef struct mirror_step_t {
 const char *mirror_compare_rule_parse(mirror_compare_rule_t **rule, const char *text,
                                       apr_pool_t *pool);
 
-/* The text again, in its canonical form. */
+/* The text again, in its canonical form; a hash of it, which is never 0. */
 const char *mirror_compare_rule_text(const mirror_compare_rule_t *rule);
+apr_uint64_t mirror_compare_rule_id(const mirror_compare_rule_t *rule);
 
 /* ---- any thread; `rules` is an array of mirror_compare_rule_t *, NULL: there are none ---- */
 
@@ -86,6 +95,15 @@ mirror_rule_action_e mirror_compare_rule_action(const mirror_compare_rule_t *rul
  * from 10^11 on, both milliseconds. */
 int mirror_compare_rule_equal(int *failed, const mirror_compare_rule_t *rule, const char *a,
                               apr_size_t a_len, const char *b, apr_size_t b_len);
+
+/* Whether the rule is a MASK; if so, it is added to `masks`. */
+int mirror_compare_rule_add_mask(mirror_rule_masks_t *masks, const mirror_compare_rule_t *rule);
+
+/* Whether two values are equal when what all the masks match is cut out of them, in their order. The
+ * limits are those of one rule for all together. *failed is set to the rule that has failed. */
+int mirror_compare_rule_masked(const mirror_compare_rule_t **failed,
+                               const mirror_rule_masks_t *masks, const char *a, apr_size_t a_len,
+                               const char *b, apr_size_t b_len);
 
 /* KEY: the name of the member, unescaped. */
 const char *mirror_compare_rule_key(apr_size_t *len, const mirror_compare_rule_t *rule);

@@ -186,8 +186,8 @@ static apr_size_t character_length(const char *text, apr_size_t len)
     return n > 0 ? n : len > 0;
 }
 
-/* Copy `text` without its matches to `cut`, which has room for `len` bytes. What is behind a match is
- * searched as a text of its own, though '^' is not there. Returns the new length. */
+/* Copy `text` without its matches to `cut`, which has room for `len` bytes and may be `text`. What is
+ * behind a match is searched as a text of its own, though '^' is not there. Returns the new length. */
 static apr_size_t cut_matches(int *failed, char *cut, const mirror_regex_t *regex, const char *text,
                               apr_size_t len, apr_time_t end)
 {
@@ -207,31 +207,51 @@ static apr_size_t cut_matches(int *failed, char *cut, const mirror_regex_t *rege
             keep += character_length(text + at + keep, len - at - keep);
         }
         count += skip > 0;
-        memcpy(cut + n, text + at, keep);
+        memmove(cut + n, text + at, keep);
         n += keep;
         at += keep + skip;
     }
-    memcpy(cut + n, text + at, len - at);
+    memmove(cut + n, text + at, len - at);
     return n + len - at;
 }
 
-int mirror_compare_rule_regex_masks(int *failed, const mirror_regex_t *regex, const char *a,
-                                    apr_size_t a_len, const char *b, apr_size_t b_len)
+/* Cut both texts, which are in `sides`, by one expression. Returns 0 if that has failed. */
+static int cut_both(const mirror_regex_t *regex, char *sides[2], apr_size_t lens[2], apr_time_t end)
+{
+    int failed = lens[0] > regex->max || lens[1] > regex->max, i;
+
+    for (i = 0; i < 2 && !failed; i++) {
+        lens[i] = cut_matches(&failed, sides[i], regex, sides[i], lens[i], end);
+    }
+    return !failed;
+}
+
+int mirror_compare_rule_regex_masks(int *failed, const mirror_regex_t *const *list, int count,
+                                    const char *a, apr_size_t a_len, const char *b,
+                                    apr_size_t b_len)
 {
     apr_time_t end = mirror_clock_thread() + MASK_TIME;
-    char *cuts = a_len > regex->max || b_len > regex->max ? NULL : malloc(a_len + b_len + 1);
-    int has_failed = 0, equal;
+    apr_size_t lens[2] = { a_len, b_len };
+    char *sides[2], *texts;
+    int i, equal = 0;
 
-    if (!cuts) {
+    texts = a_len > SUBJECT_MAX || b_len > SUBJECT_MAX ? NULL : malloc(a_len + b_len + 1);
+    if (!texts) {
         *failed = 1;
         return 0;
     }
-    a_len = cut_matches(&has_failed, cuts, regex, a, a_len, end);
-    b_len = has_failed ? 0 : cut_matches(&has_failed, cuts + a_len, regex, b, b_len, end);
-    equal = !has_failed && a_len == b_len && !memcmp(cuts, cuts + a_len, a_len);
-    free(cuts);
-    if (has_failed) {
-        *failed = 1;
+    sides[0] = texts;
+    sides[1] = texts + a_len;
+    memcpy(sides[0], a, a_len);
+    memcpy(sides[1], b, b_len);
+    for (i = 0; i < count && cut_both(list[i], sides, lens, end); i++) {
     }
+    if (i < count) {
+        *failed = i + 1;
+    }
+    else {
+        equal = lens[0] == lens[1] && !memcmp(sides[0], sides[1], lens[0]);
+    }
+    free(texts);
     return equal;
 }

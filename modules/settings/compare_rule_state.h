@@ -64,6 +64,7 @@ struct mirror_compare_rule_t {
     mirror_within_t within; /* within */
     mirror_segment_t key;   /* key */
     const char *text;
+    apr_uint64_t id; /* of the text */
 };
 
 /* ---- startup, or a thread that makes settings ---- */
@@ -89,9 +90,11 @@ const char *mirror_compare_rule_regex_read(mirror_regex_t *regex, const char *te
 int mirror_compare_rule_regex_matches(int *failed, const mirror_regex_t *regex, const char *text,
                                       apr_size_t len);
 
-/* Whether two texts are equal when what matches is cut out; *failed as above. */
-int mirror_compare_rule_regex_masks(int *failed, const mirror_regex_t *regex, const char *a,
-                                    apr_size_t a_len, const char *b, apr_size_t b_len);
+/* Whether two texts are equal when what matches is cut out, by one expression after the other. *failed
+ * is set to the number, from 1, of the one for which that could not be found out. */
+int mirror_compare_rule_regex_masks(int *failed, const mirror_regex_t *const *list, int count,
+                                    const char *a, apr_size_t a_len, const char *b,
+                                    apr_size_t b_len);
 
 /* Whether two numbers or times differ by at most `within`. */
 int mirror_compare_rule_within_holds(const mirror_within_t *within, const char *a, apr_size_t a_len,

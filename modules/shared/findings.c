@@ -14,7 +14,7 @@
 #define GET          MIRROR_WORD_GET
 #define SET          MIRROR_WORD_SET
 #define ADD          MIRROR_WORD_ADD
-#define WAIT         apr_time_from_msec(20)
+#define WAIT         apr_time_from_msec(500)
 #define WAIT_RESET   apr_time_from_sec(2)
 #define LONGEST      apr_time_from_sec(86400) /* a latency */
 #define WORD         sizeof(apr_uint64_t)
@@ -81,7 +81,7 @@ void mirror_findings_time(mirror_findings_t *area, apr_interval_time_t primary,
 
 static void count_kind(mirror_findings_counters_t *counters, const mirror_noted_row_t *row)
 {
-    if (!row->built_in && row->side != MIRROR_SIDE_REFERENCE_ALONE &&
+    if (!row->built_in && !row->by_rule && row->side != MIRROR_SIDE_REFERENCE_ALONE &&
         (unsigned)row->part < MIRROR_PART_COUNT && (unsigned)row->kind < MIRROR_KIND_COUNT) {
         ADD(counters->kinds[row->part][row->kind], 1);
     }
@@ -157,23 +157,6 @@ apr_status_t mirror_findings_reset(mirror_findings_t *area, apr_time_t now)
 
 /* ---- a comparison ---- */
 
-/* Count the response in the counters alone. */
-static mirror_verdict_e add_without_tables(mirror_findings_t *area, const mirror_noted_t *noted,
-                                           mirror_verdict_e verdict, int rows)
-{
-    int i;
-
-    ADD(area->counters.verdicts[verdict], 1);
-    for (i = 0; i < rows && verdict == MIRROR_VERDICT_DIFFERENT; i++) {
-        count_kind(&area->counters, &noted->rows[i]);
-    }
-    if (rows > 0) {
-        ADD(area->counters.truncated_fields, 1);
-    }
-    ADD(area->counters.truncated_groups, 1);
-    return verdict;
-}
-
 /* NOISE if there are rows, and all are noise. */
 static mirror_verdict_e decide(mirror_findings_t *area, const mirror_findings_set_t *set)
 {
@@ -223,6 +206,10 @@ static mirror_verdict_e add_with_tables(mirror_findings_t *area, const mirror_no
         ADD(area->counters.truncated_groups, 1);
     }
     mirror_findings_rows_count(&area->tables, &set, noted, verdict);
+    mirror_findings_rows_count_rules(&area->tables, noted);
+    if (noted->took) {
+        mirror_findings_time(area, noted->took[0], noted->took[1]);
+    }
     ADD(area->counters.verdicts[verdict], 1); /* last: who sees the verdict sees its rows */
     return verdict;
 }
@@ -233,13 +220,10 @@ mirror_verdict_e mirror_findings_add(mirror_findings_t *area, const mirror_noted
     int rows = noted->count < MIRROR_FINDINGS_NOTED ? noted->count : MIRROR_FINDINGS_NOTED;
     apr_uint64_t mine;
 
-    if ((unsigned)verdict >= MIRROR_VERDICT_COUNT) {
-        return verdict;
+    if ((unsigned)verdict >= MIRROR_VERDICT_COUNT || take(&mine, area, WAIT) != APR_SUCCESS) {
+        return MIRROR_VERDICT_COUNT;
     }
     note_since(area, noted->time);
-    if (take(&mine, area, WAIT) != APR_SUCCESS) {
-        return add_without_tables(area, noted, verdict, rows);
-    }
     verdict = add_with_tables(area, noted, verdict, rows);
     mirror_store_lock_give(&area->lock, mine);
     return verdict;

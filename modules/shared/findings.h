@@ -12,6 +12,7 @@
  *                 which of the three
  *     findings    sets of rows that come together in one response (signatures)
  *     examples    requests of a finding
+ *     rules       how often each of the configuration's had an effect
  *
  * Every table is bounded; what does not fit is counted in a row or group "(more)". Counters never
  * go back (Prometheus); mirror_findings_reset() empties the tables and notes from where the counters
@@ -38,6 +39,9 @@
 #define MIRROR_FINDINGS_EXAMPLES 10  /* of a finding, at most (compare_examples) */
 #define MIRROR_FINDINGS_SET      8   /* rows that a finding names */
 #define MIRROR_FINDINGS_TEXT     120 /* bytes of a field or a group, without NUL */
+#define MIRROR_FINDINGS_RULES    512 /* that are counted */
+/* Comparisons after which a rule without a hit is one that matches nothing. */
+#define MIRROR_FINDINGS_RULE_MIN 1000
 /* Comparisons that are needed before a verdict about the mirror is given. */
 #define MIRROR_FINDINGS_MIN 30
 
@@ -59,9 +63,17 @@ typedef struct mirror_noted_row_t {
     mirror_side_e side;
     int volatile_shape; /* both values look like ids or times */
     int built_in;       /* the built-in list forgives it */
+    int by_rule;        /* a rule of the configuration forgives it */
     int matters;        /* a rule says that it is never guessed to be noise */
     const char *field;
 } mirror_noted_row_t;
+
+/* A rule that was in force. */
+typedef struct mirror_noted_rule_t {
+    apr_uint64_t id; /* never 0 */
+    int has_hit;     /* it had an effect */
+    int has_failed;
+} mirror_noted_rule_t;
 
 /* One comparison that has ended. */
 typedef struct mirror_noted_t {
@@ -70,10 +82,14 @@ typedef struct mirror_noted_t {
     int status[2];            /* of primary and mirror */
     const mirror_noted_row_t *rows;
     int count;
-    int more;     /* further rows, which are not told */
+    int more;                /* further rows, which are not told */
+    mirror_side_e more_side; /* of these */
+    const mirror_noted_rule_t *rules;
+    int rule_count;
     int examples; /* compare_examples */
     apr_time_t time;
     const char *method, *path, *request_id; /* path without query; NULL: there is no id */
+    const apr_interval_time_t *took;        /* of primary and mirror; NULL: unknown */
 } mirror_noted_t;
 
 /* ---- the same for readers: a copy in private memory ---- */
@@ -83,9 +99,9 @@ typedef struct mirror_found_row_t {
     mirror_kind_e kind;
     const char *group, *field; /* UTF-8; may have control characters */
     apr_uint64_t count;        /* responses that have it; without those that the built-in list
-                                * forgives, unless it forgives all */
+                                * or rules forgive, unless they forgive all */
     apr_uint64_t sides[MIRROR_SIDE_COUNT];
-    const char *noise; /* why it is noise: "built_in", "reference", "guessed"; NULL: it is not */
+    const char *noise; /* why it is noise: "built_in", "reference", "guessed", "rule"; NULL: not */
     apr_time_t first, last;
 } mirror_found_row_t;
 
@@ -117,6 +133,12 @@ typedef struct mirror_found_pair_t {
     apr_uint64_t count;
 } mirror_found_pair_t;
 
+typedef struct mirror_found_rule_t {
+    apr_uint64_t id;
+    apr_uint64_t compared; /* responses that were looked into while it was in force */
+    apr_uint64_t hits, failures;
+} mirror_found_rule_t;
+
 /* Histograms of latencies, in the buckets of shared/cell.h. */
 typedef struct mirror_found_latency_t {
     apr_uint64_t primary[MIRROR_CELL_BUCKETS], mirror[MIRROR_CELL_BUCKETS];
@@ -139,8 +161,9 @@ typedef struct mirror_findings_view_t {
     int row_count;
     const mirror_found_t *findings;
     int finding_count;
-    /* responses with a row, or of a group, that had no room of its own; those that could not be
-     * noted for want of the lock are among them */
+    const mirror_found_rule_t *rules;
+    int rule_count;
+    /* responses with a row, or of a group, that had no room of its own */
     apr_uint64_t truncated_fields, truncated_groups;
 } mirror_findings_view_t;
 
@@ -184,8 +207,8 @@ void mirror_findings_move(mirror_findings_t *area, mirror_findings_t *former);
 
 /* ---- a child: its comparer ---- */
 
-/* Count a comparison, and note what it has found. Returns the verdict as it was counted. Waits for
- * the lock for at most some milliseconds; without it counters count, and tables do not. */
+/* Count a comparison, and note what it has found. Returns the verdict as it was counted;
+ * MIRROR_VERDICT_COUNT: the lock could not be had within a second, and nothing was counted. */
 mirror_verdict_e mirror_findings_add(mirror_findings_t *area, const mirror_noted_t *noted);
 
 /* Count the times of a pair: how long primary and mirror took. */
@@ -217,6 +240,10 @@ apr_uint64_t mirror_findings_examined(const mirror_findings_view_t *view);
 
 /* Whether enough of the pairs whose bytes differ were looked into to tell of those that were not. */
 int mirror_findings_is_sample(const mirror_findings_view_t *view);
+
+/* The rule with this id; NULL: it was not counted. */
+const mirror_found_rule_t *mirror_findings_rule(const mirror_findings_view_t *view,
+                                                apr_uint64_t id);
 
 /* Return what the findings say of the mirror as a whole, and its name in JSON. */
 mirror_overall_e mirror_findings_overall(const mirror_findings_view_t *view);

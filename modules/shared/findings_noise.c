@@ -53,7 +53,7 @@ const char *mirror_findings_noise(const mirror_findings_row_t *row, apr_uint64_t
     int side, old_varies = 0; /* primary and reference, both the old version, were seen to differ */
 
     if (row->count == 0) {
-        return "built_in";
+        return row->by_rule != 0 ? "rule" : "built_in";
     }
     for (side = MIRROR_SIDE_MIRROR_ALONE; side < MIRROR_SIDE_COUNT; side++) {
         beside |= mirror_cell_bounded(row->sides[side]);

@@ -10,15 +10,17 @@
 
 #include "shared/findings_state.h"
 
-#define GET         MIRROR_WORD_GET
-#define SET         MIRROR_WORD_SET
-#define ADD         MIRROR_WORD_ADD
-#define OWN_GROUPS  MIRROR_FINDINGS_MORE_GROUP
-#define OWN_ROWS    (MIRROR_FINDINGS_ROWS - MIRROR_FINDINGS_GROUPS)
-#define OTHER_PAIRS (MIRROR_FINDINGS_PAIRS - 1)
-#define OTHER_SETS  (MIRROR_FINDINGS_FINDINGS - 1)
-#define WORD        sizeof(apr_uint64_t)
-#define STATUS(n)   ((n) > 0 && (n) <= 999 ? (apr_uint64_t)(n) : 0)
+#define GET        MIRROR_WORD_GET
+#define SET        MIRROR_WORD_SET
+#define ADD        MIRROR_WORD_ADD
+#define OWN_GROUPS MIRROR_FINDINGS_MORE_GROUP
+#define OWN_ROWS   (MIRROR_FINDINGS_ROWS - MIRROR_FINDINGS_GROUPS)
+/* No new row of what a rule forgives when so many are in use. */
+#define FORGIVEN_ROWS (OWN_ROWS / 2)
+#define OTHER_PAIRS   (MIRROR_FINDINGS_PAIRS - 1)
+#define OTHER_SETS    (MIRROR_FINDINGS_FINDINGS - 1)
+#define WORD          sizeof(apr_uint64_t)
+#define STATUS(n)     ((n) > 0 && (n) <= 999 ? (apr_uint64_t)(n) : 0)
 
 /* ---- words ---- */
 
@@ -148,6 +150,13 @@ static apr_uint64_t what_of(int group, unsigned part, unsigned kind)
     return (apr_uint64_t)group << 16 | part << 8 | kind;
 }
 
+/* The entry of all further rows of a group. */
+static int enter_more(mirror_findings_tables_t *tables, int group)
+{
+    return find_row(tables, what_of(group, MIRROR_PART_BODY, MIRROR_KIND_VALUE),
+                    MIRROR_FINDINGS_MORE, MIRROR_FINDINGS_ROWS);
+}
+
 /* The entry of a row, or that of all further rows of its group (*own is 0). -1: there is none. */
 static int enter_row(int *own, mirror_findings_tables_t *tables, int group,
                      const mirror_noted_row_t *noted)
@@ -159,9 +168,28 @@ static int enter_row(int *own, mirror_findings_tables_t *tables, int group,
         row = find_row(tables, what_of(group, noted->part, noted->kind), noted->field, OWN_ROWS);
         *own = row >= 0;
     }
-    return row >= 0 ? row
-                    : find_row(tables, what_of(group, MIRROR_PART_BODY, MIRROR_KIND_VALUE),
-                               MIRROR_FINDINGS_MORE, MIRROR_FINDINGS_ROWS);
+    return row >= 0 ? row : enter_more(tables, group);
+}
+
+/* The entry of a row that a rule forgives. Such rows never take the room of those that differ.
+ * -1: there is none. */
+static int enter_forgiven(int *own, mirror_findings_tables_t *tables, int group,
+                          const mirror_noted_row_t *noted)
+{
+    int row = -1;
+
+    if ((unsigned)noted->part < MIRROR_PART_COUNT && (unsigned)noted->kind < MIRROR_KIND_COUNT) {
+        row =
+            find_row(tables, what_of(group, noted->part, noted->kind), noted->field, FORGIVEN_ROWS);
+    }
+    *own = row >= 0;
+    return row;
+}
+
+/* Whether a row is a difference of the mirror. */
+static int is_difference(const mirror_noted_row_t *row)
+{
+    return !row->built_in && !row->by_rule && row->side != MIRROR_SIDE_REFERENCE_ALONE;
 }
 
 static void count_row(mirror_findings_row_t *row, const mirror_noted_row_t *noted, int own,
@@ -170,7 +198,7 @@ static void count_row(mirror_findings_row_t *row, const mirror_noted_row_t *note
     mirror_side_e side =
         (unsigned)noted->side < MIRROR_SIDE_COUNT ? noted->side : MIRROR_SIDE_TWO_WAY;
 
-    if (GET(row->count) == 0 && (noted->built_in == 0 || GET(row->built_in) == 0)) {
+    if (GET(row->count) == 0 && (is_difference(noted) || GET(row->last) == 0)) {
         SET(row->first, now);
         SET(row->last, now);
     }
@@ -179,8 +207,10 @@ static void count_row(mirror_findings_row_t *row, const mirror_noted_row_t *note
         return;
     }
     SET(row->last, now);
-    if (noted->built_in) { /* the same field can differ by more than its list forgives */
-        ADD(row->built_in, 1);
+    if (noted->built_in || noted->by_rule) { /* the same field can differ by more than that */
+        apr_uint64_t *count = noted->built_in ? &row->built_in : &row->by_rule;
+
+        ADD(*count, 1);
         return;
     }
     ADD(row->count, 1);
@@ -192,34 +222,103 @@ static void count_row(mirror_findings_row_t *row, const mirror_noted_row_t *note
     }
 }
 
+/* Count the entry of a row, once for each response, and note it if it is a difference. */
+static void enter(mirror_findings_set_t *set, mirror_findings_tables_t *tables, int entry, int own,
+                  const mirror_noted_row_t *row, apr_time_t now)
+{
+    apr_uint64_t bit;
+
+    if (entry < 0) {
+        set->more |= is_difference(row);
+        return;
+    }
+    bit = (apr_uint64_t)1 << entry % 64;
+    if (!(set->counted[entry / 64] & bit)) {
+        count_row(&tables->rows[entry], row, own, now);
+    }
+    set->counted[entry / 64] |= bit;
+    set->rows[entry / 64] |= is_difference(row) ? bit : 0;
+}
+
+/* Rows beyond those of the response are one, of all further rows of the group. */
+static void enter_rest(mirror_findings_set_t *set, mirror_findings_tables_t *tables,
+                       const mirror_noted_t *noted)
+{
+    mirror_noted_row_t rest = {
+        MIRROR_PART_BODY, MIRROR_KIND_VALUE, MIRROR_SIDE_TWO_WAY, 0, 0, 0, 0, NULL
+    };
+
+    if (noted->more > 0 || noted->count > MIRROR_FINDINGS_NOTED) {
+        rest.side = noted->more_side;
+        set->truncated = 1;
+        enter(set, tables, enter_more(tables, set->group), 0, &rest, noted->time);
+    }
+}
+
 void mirror_findings_rows_enter(mirror_findings_set_t *set, int index[MIRROR_FINDINGS_NOTED],
                                 mirror_findings_tables_t *tables, const mirror_noted_t *noted)
 {
-    apr_uint64_t counted[MIRROR_FINDINGS_BITS] = { 0 };
     int i, own;
 
     memset(set, 0, sizeof(*set));
     set->group = enter_group(tables, noted->group);
-    set->more = set->truncated = noted->more > 0 || noted->count > MIRROR_FINDINGS_NOTED;
     for (i = 0; i < noted->count && i < MIRROR_FINDINGS_NOTED; i++) {
         const mirror_noted_row_t *row = &noted->rows[i];
-        apr_uint64_t bit;
 
-        index[i] = enter_row(&own, tables, set->group, row);
-        set->truncated |= !own;
-        if (index[i] < 0) {
-            set->more |= !row->built_in && row->side != MIRROR_SIDE_REFERENCE_ALONE;
-            continue;
+        index[i] = row->by_rule ? enter_forgiven(&own, tables, set->group, row)
+                                : enter_row(&own, tables, set->group, row);
+        set->truncated |= !own && !row->by_rule;
+        enter(set, tables, index[i], own, row, noted->time);
+    }
+    enter_rest(set, tables, noted);
+}
+
+/* ---- rules ---- */
+
+/* The entry of a rule; a new one if there is room. NULL: there is none. */
+static mirror_findings_rule_t *enter_rule(mirror_findings_tables_t *tables, apr_uint64_t id)
+{
+    int i;
+
+    for (i = 0; i < MIRROR_FINDINGS_RULES; i++) {
+        mirror_findings_rule_t *rule = &tables->rules[(id + (unsigned)i) % MIRROR_FINDINGS_RULES];
+        apr_uint64_t other = GET(rule->id);
+
+        if (other == 0) {
+            empty(rule, sizeof(*rule));
+            SET(rule->id, id);
+            return rule;
         }
-        bit = (apr_uint64_t)1 << index[i] % 64;
-        if (!(counted[index[i] / 64] & bit)) {
-            count_row(&tables->rows[index[i]], row, own, noted->time);
+        if (other == id) {
+            return rule;
         }
-        counted[index[i] / 64] |= bit;
-        set->rows[index[i] / 64] |=
-            row->built_in || row->side == MIRROR_SIDE_REFERENCE_ALONE ? 0 : bit;
+    }
+    return NULL;
+}
+
+void mirror_findings_rows_count_rules(mirror_findings_tables_t *tables, const mirror_noted_t *noted)
+{
+    apr_uint64_t response;
+    int i;
+
+    if (noted->rule_count > 0) {
+        ADD(tables->responses, 1);
+    }
+    response = GET(tables->responses);
+    for (i = 0; i < noted->rule_count && i < MIRROR_FINDINGS_RULES; i++) {
+        const mirror_noted_rule_t *noted_rule = &noted->rules[i];
+        mirror_findings_rule_t *rule = noted_rule->id ? enter_rule(tables, noted_rule->id) : NULL;
+
+        if (rule && GET(rule->response) != response) {
+            SET(rule->response, response);
+            ADD(rule->compared, 1);
+            ADD(rule->hits, noted_rule->has_hit != 0);
+            ADD(rule->failures, noted_rule->has_failed != 0);
+        }
     }
 }
+
+/* ---- noise ---- */
 
 int mirror_findings_rows_is_noise(mirror_findings_tables_t *tables, int row)
 {

@@ -56,8 +56,9 @@ typedef struct mirror_findings_pair_t {
 typedef struct mirror_findings_row_t {
     apr_uint64_t hash;
     apr_uint64_t what;     /* group, part and kind, a byte each */
-    apr_uint64_t count;    /* responses that have it, but for those of `built_in` */
+    apr_uint64_t count;    /* responses that have it, but for the following ones */
     apr_uint64_t built_in; /* responses in which the built-in list forgives it */
+    apr_uint64_t by_rule;  /* responses in which a rule forgives it */
     apr_uint64_t sides[MIRROR_SIDE_COUNT];
     apr_uint64_t volatile_shapes, matters; /* of `count` */
     apr_uint64_t first, last;              /* apr_time_t */
@@ -82,11 +83,19 @@ typedef struct mirror_findings_finding_t {
     mirror_findings_example_t examples[MIRROR_FINDINGS_EXAMPLES];
 } mirror_findings_finding_t;
 
+typedef struct mirror_findings_rule_t {
+    apr_uint64_t id; /* 0: free */
+    apr_uint64_t compared, hits, failures;
+    apr_uint64_t response; /* the last one that was counted: two rules may have one text */
+} mirror_findings_rule_t;
+
 typedef struct mirror_findings_tables_t {
     apr_uint64_t rows_used;
+    apr_uint64_t responses; /* that have had rules */
     mirror_findings_group_t groups[MIRROR_FINDINGS_GROUPS];
     mirror_findings_pair_t pairs[MIRROR_FINDINGS_PAIRS];
     mirror_findings_row_t rows[MIRROR_FINDINGS_ROWS];
+    mirror_findings_rule_t rules[MIRROR_FINDINGS_RULES];
     mirror_findings_finding_t findings[MIRROR_FINDINGS_FINDINGS];
 } mirror_findings_tables_t;
 
@@ -102,12 +111,19 @@ struct mirror_findings_t {
 
 /* ---- private ---- */
 
+/* How often a row was seen: as a difference, or else as one that is forgiven. */
+static inline apr_uint64_t mirror_findings_seen(const mirror_findings_row_t *row)
+{
+    return row->count != 0 ? row->count : row->built_in + row->by_rule;
+}
+
 /* The rows of one response, as the tables have them. */
 typedef struct mirror_findings_set_t {
     int group;
     int more;                                /* there are rows without an entry */
     int truncated;                           /* there are rows without one of their own */
     apr_uint64_t rows[MIRROR_FINDINGS_BITS]; /* those that are differences */
+    apr_uint64_t counted[MIRROR_FINDINGS_BITS];
 } mirror_findings_set_t;
 
 /* ---- any thread; no lock ---- */
@@ -122,7 +138,7 @@ static inline int mirror_findings_has(const apr_uint64_t *rows, int row)
 
 /* ---- any thread; no shared memory ---- */
 
-/* Why the row is noise ("built_in", "reference", "guessed"), when its group has had `examined`
+/* Why the row is noise ("built_in", "rule", "reference", "guessed"), when its group has had `examined`
  * comparisons; NULL: it is not. */
 const char *mirror_findings_noise(const mirror_findings_row_t *row, apr_uint64_t examined);
 
@@ -140,6 +156,10 @@ const char *mirror_findings_text_read(const apr_uint64_t *words, apr_size_t max,
 /* Enter group and rows of a response, and count the rows. index[i] is the entry of row i, or -1. */
 void mirror_findings_rows_enter(mirror_findings_set_t *set, int index[MIRROR_FINDINGS_NOTED],
                                 mirror_findings_tables_t *tables, const mirror_noted_t *noted);
+
+/* Count the rules that were in force. */
+void mirror_findings_rows_count_rules(mirror_findings_tables_t *tables,
+                                      const mirror_noted_t *noted);
 
 /* Whether an entry is noise by now; the response is not yet counted in its group. */
 int mirror_findings_rows_is_noise(mirror_findings_tables_t *tables, int row);

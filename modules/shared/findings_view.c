@@ -218,7 +218,7 @@ static void view_row(viewer_t *viewer, mirror_found_row_t *found, const mirror_f
     found->kind = (mirror_kind_e)(row->what & 0xff);
     found->group = viewer->groups[row->what >> 16];
     found->field = mirror_findings_text_read(row->text, MIRROR_FINDINGS_TEXT, 0, viewer->pool);
-    found->count = mirror_cell_bounded(row->count != 0 ? row->count : row->built_in);
+    found->count = mirror_cell_bounded(mirror_findings_seen(row));
     for (i = 0; i < MIRROR_SIDE_COUNT; i++) {
         found->sides[i] = mirror_cell_bounded(row->sides[i]);
     }
@@ -236,7 +236,7 @@ static void view_rows(viewer_t *viewer)
 
     for (i = 0; i < MIRROR_FINDINGS_ROWS; i++) {
         if (is_row(viewer, &rows[i])) {
-            add_rank(ranks, &n, i, rows[i].count != 0 ? rows[i].count : rows[i].built_in);
+            add_rank(ranks, &n, i, mirror_findings_seen(&rows[i]));
         }
     }
     sort(ranks, n);
@@ -344,6 +344,38 @@ static void view_findings(viewer_t *viewer)
     viewer->view->finding_count = n;
 }
 
+/* ---- rules ---- */
+
+static void view_rules(viewer_t *viewer)
+{
+    const mirror_findings_rule_t *rules = viewer->copy->tables.rules;
+    mirror_found_rule_t *found = apr_palloc(viewer->pool, sizeof(viewer->copy->tables.rules));
+    int n = 0, i;
+
+    for (i = 0; i < MIRROR_FINDINGS_RULES && viewer->copy->tables.responses != 0; i++) {
+        if (rules[i].id != 0) {
+            found[n].id = rules[i].id;
+            found[n].compared = mirror_cell_bounded(rules[i].compared);
+            found[n].hits = mirror_cell_bounded(rules[i].hits);
+            found[n++].failures = mirror_cell_bounded(rules[i].failures);
+        }
+    }
+    viewer->view->rules = found;
+    viewer->view->rule_count = n;
+}
+
+const mirror_found_rule_t *mirror_findings_rule(const mirror_findings_view_t *view, apr_uint64_t id)
+{
+    int i;
+
+    for (i = 0; i < view->rule_count; i++) {
+        if (view->rules[i].id == id) {
+            return &view->rules[i];
+        }
+    }
+    return NULL;
+}
+
 void mirror_findings_view(mirror_findings_view_t *view, mirror_findings_t *area, apr_pool_t *pool)
 {
     viewer_t viewer;
@@ -361,5 +393,6 @@ void mirror_findings_view(mirror_findings_view_t *view, mirror_findings_t *area,
     name_groups(&viewer);
     view_rows(&viewer);
     view_findings(&viewer);
+    view_rules(&viewer);
     view_groups(&viewer); /* last: it makes the copy add up */
 }

@@ -349,6 +349,7 @@ static void act_as_comparer(const state_t *state, input_t *input)
     mirror_findings_t *area = area_of(state, what >> 3);
     char field[2] = { 0 };
     mirror_noted_row_t rows[80];
+    mirror_noted_rule_t rules[2] = { { 1, 1, 0 }, { 0, 0, 1 } };
     mirror_noted_t noted;
     int i;
 
@@ -363,11 +364,16 @@ static void act_as_comparer(const state_t *state, input_t *input)
         rows[i].part = (mirror_part_e)(i / 16);
         rows[i].side = (mirror_side_e)(take(input) % 8);
         rows[i].volatile_shape = rows[i].built_in = what & 1;
+        rows[i].by_rule = i & 1;
         rows[i].field = i % 3 ? field : "body";
     }
     noted.verdict = (mirror_verdict_e)(take(input) % (MIRROR_VERDICT_COUNT + 1));
     noted.group = noted.path = field;
     noted.examples = (int)(what >> 4);
+    noted.more = (int)(what & 1);
+    noted.more_side = (mirror_side_e)(what >> 5);
+    noted.rules = rules;
+    noted.rule_count = 2;
     noted.time = 1;
     mirror_findings_add(area, &noted);
     mirror_findings_time(area, (apr_interval_time_t)what << 40, -1);

@@ -96,4 +96,18 @@ static inline mirror_verdict_e add_verdict(const char *group, mirror_verdict_e v
     return mirror_findings_add(area, &noted);
 }
 
+/* The row of this field in the view; one of zeros if there is none. */
+static inline mirror_found_row_t row_of(const mirror_findings_view_t *found, const char *field)
+{
+    mirror_found_row_t none = { 0 };
+    int i;
+
+    for (i = 0; i < found->row_count; i++) {
+        if (strcmp(found->rows[i].field, field) == 0) {
+            return found->rows[i];
+        }
+    }
+    return none;
+}
+
 #endif

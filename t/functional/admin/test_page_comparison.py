@@ -8,7 +8,7 @@ from typing import Callable
 import pytest
 
 import pagelab
-from comparelab import JSON, both, compared, comparison
+from comparelab import JSON, both, compared, comparison, start_anew
 from httpdlab import location, to
 from managerlab import MANAGER
 from recorder import answer
@@ -278,6 +278,27 @@ def test_rule_that_covers_a_field(prices):
     section = section_of(h)
     assert findings(section) == []
     assert "Ignored now, by body/items/** ignore" in section.one("details", data_key="ignored").text
+
+
+def test_effect_of_rules(prices):
+    """A rule without an effect stands out, so that a typo is noticed."""
+    h, _, _ = prices(40, extra="ProxyMirrorCompare body/item/*/price ignore")
+    assert "of the configuration file; no effect yet" in section_of(h).one("details", data_key="rules").text
+    patch(h, compare_rules=["body/items/*/price ignore"])
+    start_anew(h)
+    ask(h, 5)
+    section = section_of(h)
+    listed = section.one("details", data_key="rules")
+    assert "set by the manager; had an effect in 5 of 5 responses" in listed.text
+    assert not listed.all("b", class_="nothing")
+    (one,) = [one for one in noise(section) if "a rule forgives it" in one.text]
+    assert "body/items/*/price" in one.text and "in 5 responses" in one.text and not one.all("form")
+    counted = 5
+    while comparison(h)["rules"][0]["compared"] < 1000:     # those without budget do not count
+        ask(h, 200, before=counted)
+        counted += 200
+    (nothing,) = section_of(h).all("b", class_="nothing")
+    assert nothing.text == "matches nothing"
 
 
 def test_refused_rules(prices):

@@ -38,6 +38,7 @@ RULES = [
     ("body/a match ^[0-9]+$", {"a": "12"}, {"a": 12}, ["body/a type"]),
     ("body/a mask [0-9]+", {"a": "v12-x"}, {"a": "v7-x"}, []),
     ("body/a mask [0-9]+", {"a": "v12-x"}, {"a": "v7-y"}, ["body/a value"]),
+    ("body/a mask [0-9]+\nbody/a mask x", {"a": "v12-x"}, {"a": "v7-"}, []),
     ("body/a within 0.5", {"a": 1}, {"a": 1.5}, []),
     ("body/a within 0.5", {"a": 1}, {"a": 1.51}, ["body/a value"]),
     ("body/a within 2s", {"a": "2026-11-27T12:00:00Z"}, {"a": "2026-11-27T13:00:02+01:00"}, []),
@@ -61,7 +62,7 @@ RULES = [
 def test_rules_of_bodies(pairs, part):
     made = pairs()
     for rule, a, b, left in RULES[part::4]:
-        assert judged(made, documents(a, b), rule) == ("different" if left else "ignored", left), rule
+        assert judged(made, documents(a, b), *rule.split("\n")) == ("different" if left else "ignored", left), rule
 
 
 def test_rules_of_other_bodies(pairs):
@@ -91,11 +92,40 @@ def test_rules_of_headers_and_status(pairs):
         "different", ["body bytes", "header/x-a value"])
 
 
+def rule_states(data) -> dict[str, tuple]:
+    return {one["rule"]: (one["source"], one["state"], one["hits"], one["failed"]) for one in data["rules"]}
+
+
 def test_rule_with_a_wrong_path(pairs):
-    made = pairs()
+    """It is told once it has been tried long enough; a rule that hits makes its responses `ignored`, and its field noise."""
+    made = pairs(extra="ProxyMirrorCompare body/a/c ignore")
+    h = made[0]
     pair = documents({"a": {"b": 1}}, {"a": {"b": 2}})
-    assert judged(made, pair, "body/a/c ignore") == ("different", ["body/a/b value"])
+    assert judged(made, pair) == ("different", ["body/a/b value"])
     assert judged(made, pair, "body/a/b ignore") == ("ignored", [])
+    data = comparison(h)
+    assert noise(data) == [("body/a/b", "value", "rule")]
+    assert rule_states(data) == {"body/a/c ignore": ("file", "collecting", 0, 0),
+                                 "body/a/b ignore": ("manager", "used", 1, 0)}
+    patch(h, {"compare_rules": ["header/x-typo ignore", "body/a/b ignore"]})
+    data = compare(made, pair, 999)
+    looked = data["verdicts"]["ignored"]
+    while looked < 1000:                        # those without budget do not count
+        data = compare(made, pair, 50)
+        looked = data["verdicts"]["ignored"]
+    assert rule_states(data) == {"body/a/c ignore": ("file", "matches_nothing", 0, 0),
+                                 "header/x-typo ignore": ("manager", "collecting" if looked < 1001 else "matches_nothing",
+                                                          0, 0),
+                                 "body/a/b ignore": ("manager", "used", looked, 0)}
+    assert {one["rule"]: one["compared"] for one in data["rules"]} == {
+        "body/a/c ignore": looked, "header/x-typo ignore": looked - 1, "body/a/b ignore": looked}
+
+
+def test_rule_that_fails(pairs):
+    made = pairs()
+    assert judged(made, texts(b"a" * 200000 + b"b", b"a" * 200000 + b"c"), "body match ^(a+)+$") == (
+        "different", ["body bytes"])
+    assert rule_states(comparison(made[0])) == {"body match ^(a+)+$": ("manager", "collecting", 0, 1)}
 
 
 def test_sections(pairs):

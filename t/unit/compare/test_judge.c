@@ -168,6 +168,9 @@ START_TEST(what_is_worse_comes_first)
     ck_assert_str_eq(judged(), "same: header/date value (built in)");
     fill(&b, 200, "Date: y\n" JSON, "{\"b\":1,\"a\":1}");
     ck_assert_str_eq(judged(), "same_decoded: header/date value (built in)");
+    add_rule("body/x ignore");
+    ck_assert_str_eq(judged(), "same_decoded: header/date value (built in)");
+    options.rules = NULL;
     add_rule("body/a ignore");
     fill(&b, 200, "Date: y\n" JSON, "{\"b\":1,\"a\":2}");
     ck_assert_str_eq(judged(), "ignored: header/date value (built in)");
@@ -176,6 +179,31 @@ START_TEST(what_is_worse_comes_first)
     ck_assert_str_eq(judged(), "different: header/date value (built in), body/b value");
     how.parts = STATUS;
     ck_assert_str_eq(judged(), "same");
+}
+END_TEST
+
+START_TEST(equal_bodies_are_not_ignored)
+{
+    add_rule("body ignore");
+    fill(&a, 200, JSON, "{}");
+    fill(&b, 200, JSON, "{}");
+    ck_assert_str_eq(judged(), "same");
+    fill(&b, 200, JSON, "{ }");
+    ck_assert_str_eq(judged(), "ignored");
+}
+END_TEST
+
+START_TEST(masks_of_a_body_are_all_cut)
+{
+    add_rule("body mask [0-9]+");
+    add_rule("body mask x");
+    fill(&a, 200, "Content-Type: text/plain\n", "a1x");
+    fill(&b, 200, "Content-Type: text/plain\n", "a22");
+    ck_assert_str_eq(judged(), "ignored");
+    ck_assert_str_eq(judgement.rows.forgiven[0].field, "body");
+    ck_assert_int_eq(judgement.rows.rule_count, 2);
+    fill(&b, 200, "Content-Type: text/plain\n", "b22");
+    ck_assert_str_eq(judged(), "different: body text");
 }
 END_TEST
 
@@ -348,6 +376,8 @@ int main(void)
     tcase_add_test(tcase, a_status_that_a_rule_forgives_does_not_end_it);
     tcase_add_test(tcase, head_has_no_body);
     tcase_add_test(tcase, what_is_worse_comes_first);
+    tcase_add_test(tcase, equal_bodies_are_not_ignored);
+    tcase_add_test(tcase, masks_of_a_body_are_all_cut);
     tcase_add_test(tcase, a_body_that_is_not_there_is_skipped_unless_a_header_differs);
     tcase_add_test(tcase, codings_are_undone);
     tcase_add_test(tcase, equal_bytes_in_another_coding_are_not_equal);

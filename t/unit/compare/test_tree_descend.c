@@ -40,6 +40,15 @@ static const ruled_t ruled[] = {
     { { "body/a within 0.5" }, 0, "{\"a\":1}", "{\"a\":1.5}", "", 1 },
     { { "body/a within 0.5" }, 0, "{\"a\":1}", "{\"a\":1.6}", "body/a value", 0 },
     { { "body/a within 0.5", "body/a match ." }, 0, "{\"a\":1}", "{\"a\":9}", "", 1 },
+    { { "body/a mask [0-9]+", "body/a mask x" }, 0, "{\"a\":\"x1y\"}", "{\"a\":\"2y\"}", "", 1 },
+    { { "body/a mask [0-9]+", "body/a mask x" },
+      0,
+      "{\"a\":\"x1y\"}",
+      "{\"a\":\"2z\"}",
+      "body/a value",
+      0 },
+    { { "body/a mask [0-9]+", "body/a match ." }, 0, "{\"a\":\"x\"}", "{\"a\":\"y\"}", "", 1 },
+    { { "body mask [0-9]+", "body mask [xy]" }, 0, "{\"x\":1}", "{\"y\":2}", "", 1 },
     { { "body match ok" }, 0, "{\"ok\":1}", "{\"ok\":[2]}", "", 1 },
     { { "body/a unordered" }, 0, "{\"a\":[1,2,3]}", "{\"a\":[3,1,2]}", "", 1 },
     { { "body/a unordered" }, 0, "{\"a\":[1,2,3,3]}", "{\"a\":[3,1,1,2]}", "body/a/* value", 0 },
@@ -95,6 +104,64 @@ START_TEST(rules_forgive)
 }
 END_TEST
 
+/* What a rule forgives is a row, and so is the rule. */
+START_TEST(what_is_forgiven_is_told)
+{
+    static const struct {
+        const char *rule, *a, *b, *field;
+        mirror_kind_e kind;
+    } list[] = {
+        { "body/a ignore", "{\"a\":1}", "{\"a\":2}", "body/a", MIRROR_KIND_VALUE },
+        { "body/a ignore", "{\"a\":1}", "{}", "body/a", MIRROR_KIND_MISSING },
+        { "body/a ignore", "{}", "{\"a\":1}", "body/a", MIRROR_KIND_EXTRA },
+        { "body/a presence", "{\"a\":1}", "{\"a\":\"1\"}", "body/a", MIRROR_KIND_TYPE },
+        { "body/a presence", "{\"a\":1}", "{\"a\":null}", "body/a", MIRROR_KIND_NULL },
+        { "body/*/p within 1", "[{\"p\":1},{\"p\":1}]", "[{\"p\":2},{\"p\":2}]", "body/*/p",
+          MIRROR_KIND_VALUE },
+        { "body unordered", "[1,2]", "[2,1]", "body", MIRROR_KIND_ORDER },
+        { "body key /a", "[{\"a\":1,\"b\":1},{\"a\":2}]", "[{\"a\":2},{\"a\":1,\"b\":1}]", "body",
+          MIRROR_KIND_ORDER },
+        { "body ignore", "{}", "{", "body", MIRROR_KIND_SYNTAX },
+    };
+    int i;
+
+    for (i = 0; i < (int)(sizeof(list) / sizeof(*list)); i++) {
+        const mirror_compare_rule_t *rule;
+
+        options.rules = NULL;
+        add_rule(list[i].rule);
+        rule = APR_ARRAY_IDX(options.rules, 0, const mirror_compare_rule_t *);
+        compare(list[i].a, list[i].b);
+        ck_assert_int_eq(rows.count, 0);
+        ck_assert_int_eq(rows.forgiven_count, 1);
+        ck_assert_str_eq(rows.forgiven[0].field, list[i].field);
+        ck_assert_int_eq(rows.forgiven[0].kind, list[i].kind);
+        ck_assert_int_eq(rows.rule_count, 1);
+        ck_assert_ptr_eq(rows.rules[0].rule, rule);
+        ck_assert_int_eq(rows.rules[0].has_hit, 1);
+        ck_assert_int_eq(rows.rules[0].has_failed, 0);
+    }
+}
+END_TEST
+
+START_TEST(rules_with_an_effect_hit)
+{
+    add_rule("body/a/b ignore");
+    compare("{\"a\":1}", "{\"a\":2}");
+    ck_assert_int_eq(rows.rule_count, 0);
+    add_rule("body/a compare");
+    compare("{\"a\":1}", "{\"a\":2}");
+    ck_assert_int_eq(rows.count, 1);
+    ck_assert_int_eq(rows.rule_count, 1);
+    ck_assert_int_eq(rows.rules[0].has_hit, 1);
+    add_rule("body/l unordered");
+    compare("{\"l\":[1,2]}", "{\"l\":[2,3]}");
+    ck_assert_int_eq(rows.count, 1);
+    ck_assert_int_eq(rows.rule_count, 1);
+    ck_assert_int_eq(rows.rules[0].has_hit, 1);
+}
+END_TEST
+
 START_TEST(a_repeated_name_is_forgiven)
 {
     add_rule("body/a presence");
@@ -122,6 +189,9 @@ START_TEST(a_regular_expression_that_fails_is_counted)
     ck_assert_int_eq(compare(a, b), MIRROR_TREE_DONE);
     ck_assert_str_eq(all_rows(), "body/* value");
     ck_assert_int_eq(failed, 1);
+    ck_assert_int_eq(rows.rule_count, 1);
+    ck_assert_int_eq(rows.rules[0].has_hit, 0);
+    ck_assert_int_eq(rows.rules[0].has_failed, 1);
 }
 END_TEST
 
@@ -132,6 +202,8 @@ int main(void)
 
     tcase_add_checked_fixture(tcase, setup, teardown);
     tcase_add_loop_test(tcase, rules_forgive, 0, sizeof(ruled) / sizeof(*ruled));
+    tcase_add_test(tcase, what_is_forgiven_is_told);
+    tcase_add_test(tcase, rules_with_an_effect_hit);
     tcase_add_test(tcase, a_repeated_name_is_forgiven);
     tcase_add_test(tcase, a_rule_compare_keeps_a_value_from_being_noise);
     tcase_add_test(tcase, a_regular_expression_that_fails_is_counted);
