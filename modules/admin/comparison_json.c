@@ -4,8 +4,10 @@
  */
 #include <string.h>
 
+#include <apr_sha1.h>
 #include <apr_strings.h>
 #include <httpd.h>
+#include <http_protocol.h>
 
 #include "admin/comparison_view.h"
 #include "admin/comparison_json.h"
@@ -14,6 +16,8 @@
 #include "settings/scope.h"
 #include "settings/settings.h"
 #include "shared/table.h"
+
+#define ETAG_BYTES 8
 
 static void put_texts(yajl_gen gen, const char *key, const char *text, apr_pool_t *pool)
 {
@@ -259,10 +263,34 @@ static apr_uint64_t pending(const mirror_registry_t *registry, const mirror_t *m
     return totals.sum.chosen > totals.sum.decided ? totals.sum.chosen - totals.sum.decided : 0;
 }
 
+/* Set the ETag of a document, a hash of its bytes, and check the preconditions of the request (RFC 9110
+ * 13.2.2). Returns OK, or what a handler returns. */
+static int check_conditions(request_rec *r, yajl_gen gen)
+{
+    unsigned char digest[APR_SHA1_DIGESTSIZE];
+    const unsigned char *text;
+    char hex[2 * ETAG_BYTES + 1];
+    apr_sha1_ctx_t sha1;
+    size_t len;
+    int rv;
+
+    yajl_gen_get_buf(gen, &text, &len);
+    apr_sha1_init(&sha1);
+    apr_sha1_update_binary(&sha1, text, (unsigned)len);
+    apr_sha1_final(digest, &sha1);
+    ap_bin2hex(digest, ETAG_BYTES, hex);
+    apr_table_setn(r->headers_out, "ETag", apr_pstrcat(r->pool, "\"", hex, "\"", NULL));
+    rv = ap_meets_conditions(r);
+    return rv == HTTP_PRECONDITION_FAILED
+               ? mirror_json_error(r, rv, "If-Match: must be the ETag of the results, got another")
+               : rv;
+}
+
 int mirror_comparison_json_send(request_rec *r, const mirror_registry_t *registry,
                                 const mirror_t *mirror, const mirror_findings_view_t *view)
 {
     yajl_gen gen = mirror_json_create(r->pool);
+    int rv;
 
     yajl_gen_map_open(gen);
     put_texts(gen, "mirror", mirror->name, r->pool);
@@ -283,5 +311,6 @@ int mirror_comparison_json_send(request_rec *r, const mirror_registry_t *registr
     mirror_json_put_count(gen, "groups", view->truncated_groups);
     yajl_gen_map_close(gen);
     yajl_gen_map_close(gen);
-    return mirror_json_send(r, HTTP_OK, gen);
+    rv = check_conditions(r, gen);
+    return rv == OK && r->status == HTTP_OK ? mirror_json_send(r, HTTP_OK, gen) : rv;
 }

@@ -15,7 +15,7 @@ from wire import Message
 
 HOST = "Host: localhost"
 MEMBERS = ["mirror", "reference", "since", "verdict", "compared", "verdicts", "skipped", "pending", "status", "latency_ms", "groups",
-           "findings", "noise", "truncated"]
+           "findings", "noise", "rules", "truncated"]
 VERDICTS = ["same", "same_decoded", "ignored", "noise", "different", "unexamined"]
 SKIPS = ["no_answer", "primary_incomplete", "primary_broken", "primary_replaced", "cached", "range", "conditional",
          "streamed",
@@ -160,6 +160,24 @@ def test_not_cached(pairs):
     for path in ("", "/verdict"):
         got = resource(h, path=path)
         assert got.header("Cache-Control") == ["no-store"] and got.header("X-Content-Type-Options") == ["nosniff"]
+
+
+def test_conditional_get(pairs):
+    """A client that polls gets the results only if they have changed."""
+    made = pairs(children=2)
+    h = made[0]
+    first = resource(h)
+    (tag,) = first.header("ETag")
+    assert re.fullmatch('"[0-9a-f]{16}"', tag)
+    for start in ("/manager", "/mirror-status"):
+        for method in ("GET", "HEAD"):
+            got = h.request(method, f"{start}/mirrors/m/comparison", [HOST, f"If-None-Match: {tag}"])
+            assert (got.status, got.body, got.header("ETag")) == (304, b"", [tag])
+    assert h.get("/manager/mirrors/m/comparison", [HOST, 'If-None-Match: "x"']).body == first.body
+    compare(made, texts(b"a", b"b"))
+    got = h.get("/manager/mirrors/m/comparison", [HOST, f"If-None-Match: {tag}"])
+    assert got.status == 200 and got.header("ETag") != [tag] and json.loads(got.body)["compared"] == 1
+    refused(h.get("/manager/mirrors/m/comparison", [HOST, f"If-Match: {tag}"]), 412, "If-Match")
 
 
 # ---- the error log ----
