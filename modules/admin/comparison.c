@@ -197,12 +197,10 @@ int mirror_comparison_handle(request_rec *r, const mirror_registry_t *registry,
     if (r->method_number != M_GET) {
         return mirror_json_refuse_method(r, !*rest && may_change ? "GET, HEAD, DELETE" : read);
     }
-    if (mirror_settings_borrow(registry, mirror, r->pool)->compare) {
-        mirror_comparison_view_look(&view, r, registry, mirror);
-    }
-    else {
+    mirror_comparison_view_look(&view, r, registry, mirror);
+    if (!mirror_settings_borrow(registry, mirror, r->pool)->compare) {
         memset(&view, 0, sizeof(view)); /* whatever was found before */
     }
     return *rest ? respond_verdict(r, &view)
-                 : mirror_comparison_json_send(r, registry, mirror, &view);
+                 : mirror_comparison_json_send(r, registry, mirror, &view, may_change);
 }

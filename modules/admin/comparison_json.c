@@ -133,7 +133,27 @@ static void put_row(yajl_gen gen, const mirror_found_row_t *row, apr_pool_t *poo
     yajl_gen_map_close(gen);
 }
 
-static void put_examples(yajl_gen gen, const mirror_found_t *found, apr_pool_t *pool)
+static void put_values(yajl_gen gen, const mirror_found_example_t *example, apr_pool_t *pool)
+{
+    int i;
+
+    mirror_json_put_key(gen, "values");
+    yajl_gen_array_open(gen);
+    for (i = 0; i < example->value_count; i++) {
+        const mirror_found_value_t *value = &example->values[i];
+
+        yajl_gen_map_open(gen);
+        put_texts(gen, "field", value->row->field, pool);
+        put_texts(gen, "kind", mirror_kind_name(value->row->kind), pool);
+        put_texts(gen, "primary", value->sides[0], pool);
+        put_texts(gen, "mirror", value->sides[1], pool);
+        yajl_gen_map_close(gen);
+    }
+    yajl_gen_array_close(gen);
+}
+
+static void put_examples(yajl_gen gen, const mirror_found_t *found, int with_values,
+                         apr_pool_t *pool)
 {
     int i;
 
@@ -152,12 +172,16 @@ static void put_examples(yajl_gen gen, const mirror_found_t *found, apr_pool_t *
         yajl_gen_integer(gen, example->status[0]);
         yajl_gen_integer(gen, example->status[1]);
         yajl_gen_array_close(gen);
+        if (with_values && example->value_count > 0) {
+            put_values(gen, example, pool);
+        }
         yajl_gen_map_close(gen);
     }
     yajl_gen_array_close(gen);
 }
 
-static void put_findings(yajl_gen gen, const mirror_findings_view_t *view, apr_pool_t *pool)
+static void put_findings(yajl_gen gen, const mirror_findings_view_t *view, int with_values,
+                         apr_pool_t *pool)
 {
     int i, n;
 
@@ -180,7 +204,7 @@ static void put_findings(yajl_gen gen, const mirror_findings_view_t *view, apr_p
             put_row(gen, found->rows[n], pool);
         }
         yajl_gen_array_close(gen);
-        put_examples(gen, found, pool);
+        put_examples(gen, found, with_values, pool);
         yajl_gen_map_close(gen);
     }
     yajl_gen_array_close(gen);
@@ -209,11 +233,12 @@ static void put_noise(yajl_gen gen, const mirror_findings_view_t *view, apr_pool
 }
 
 static void put_rule(yajl_gen gen, const mirror_findings_view_t *view,
-                     const mirror_compare_rule_t *rule, int of_file, apr_pool_t *pool)
+                     const mirror_settings_t *settings, const mirror_compare_rule_t *rule,
+                     int of_file, apr_pool_t *pool)
 {
     static const char *const states[] = { "collecting", "used", "matches_nothing" };
     mirror_found_rule_t counted;
-    mirror_comparison_rule_e state = mirror_comparison_view_rule(&counted, view, rule);
+    mirror_comparison_rule_e state = mirror_comparison_view_rule(&counted, view, rule, settings);
 
     yajl_gen_map_open(gen);
     put_texts(gen, "rule", mirror_compare_rule_text(rule), pool);
@@ -238,12 +263,13 @@ static void put_rules(yajl_gen gen, request_rec *r, const mirror_registry_t *reg
     mirror_json_put_key(gen, "rules");
     yajl_gen_array_open(gen);
     for (i = 0; lines && i < lines->nelts; i++) {
-        put_rule(gen, view, APR_ARRAY_IDX(lines, i, const mirror_compare_rule_t *), 1, r->pool);
+        put_rule(gen, view, settings, APR_ARRAY_IDX(lines, i, const mirror_compare_rule_t *), 1,
+                 r->pool);
     }
     for (i = 0; own && i < own->nelts; i++) {
         const mirror_compare_rule_t *rule = APR_ARRAY_IDX(own, i, const mirror_compare_rule_t *);
 
-        put_rule(gen, view, rule,
+        put_rule(gen, view, settings, rule,
                  file &&
                      mirror_comparison_view_has_rule(file->compare, mirror_compare_rule_text(rule)),
                  r->pool);
@@ -287,8 +313,11 @@ static int check_conditions(request_rec *r, yajl_gen gen)
 }
 
 int mirror_comparison_json_send(request_rec *r, const mirror_registry_t *registry,
-                                const mirror_t *mirror, const mirror_findings_view_t *view)
+                                const mirror_t *mirror, const mirror_findings_view_t *view,
+                                int may_change)
 {
+    const mirror_settings_t *settings = mirror_settings_borrow(registry, mirror, r->pool);
+    int with_values = may_change && mirror_comparison_view_keeps_values(settings);
     yajl_gen gen = mirror_json_create(r->pool);
     int rv;
 
@@ -302,7 +331,7 @@ int mirror_comparison_json_send(request_rec *r, const mirror_registry_t *registr
     put_pairs(gen, view);
     put_latency(gen, &view->latency);
     put_groups(gen, view, r->pool);
-    put_findings(gen, view, r->pool);
+    put_findings(gen, view, with_values, r->pool);
     put_noise(gen, view, r->pool);
     put_rules(gen, r, registry, mirror, view);
     mirror_json_put_key(gen, "truncated");

@@ -11,8 +11,10 @@
 
 /* ---- request threads ---- */
 
-/* Send all results of a mirror. Returns what a handler returns. */
+/* Send all results of a mirror; with `may_change`, also values, if its settings keep any. Returns what a
+ * handler returns. */
 int mirror_comparison_json_send(request_rec *r, const mirror_registry_t *registry,
-                                const mirror_t *mirror, const mirror_findings_view_t *view);
+                                const mirror_t *mirror, const mirror_findings_view_t *view,
+                                int may_change);
 
 #endif

@@ -29,10 +29,18 @@ int mirror_comparison_view_difference(double *ms, const mirror_found_latency_t *
     return 0;
 }
 
+int mirror_comparison_view_keeps_values(const mirror_settings_t *settings)
+{
+    return settings->compare && settings->compare_values != MIRROR_VALUES_MODE_OFF;
+}
+
 mirror_comparison_rule_e mirror_comparison_view_rule(mirror_found_rule_t *counted,
                                                      const mirror_findings_view_t *view,
-                                                     const mirror_compare_rule_t *rule)
+                                                     const mirror_compare_rule_t *rule,
+                                                     const mirror_settings_t *settings)
 {
+    int is_idle = mirror_compare_rule_action(rule) == MIRROR_RULE_SECRET &&
+                  !mirror_comparison_view_keeps_values(settings);
     const mirror_found_rule_t *found = mirror_findings_rule(view, mirror_compare_rule_id(rule));
 
     memset(counted, 0, sizeof(*counted));
@@ -42,8 +50,9 @@ mirror_comparison_rule_e mirror_comparison_view_rule(mirror_found_rule_t *counte
     if (counted->hits > 0) {
         return MIRROR_COMPARISON_RULE_USED;
     }
-    return counted->compared >= MIRROR_FINDINGS_RULE_MIN ? MIRROR_COMPARISON_RULE_MATCHES_NOTHING
-                                                         : MIRROR_COMPARISON_RULE_COLLECTING;
+    return !is_idle && counted->compared >= MIRROR_FINDINGS_RULE_MIN
+               ? MIRROR_COMPARISON_RULE_MATCHES_NOTHING
+               : MIRROR_COMPARISON_RULE_COLLECTING;
 }
 
 int mirror_comparison_view_has_rule(const apr_array_header_t *rules, const char *text)
@@ -71,7 +80,13 @@ mirror_findings_t *mirror_comparison_view_findings(const mirror_registry_t *regi
 void mirror_comparison_view_look(mirror_findings_view_t *view, request_rec *r,
                                  const mirror_registry_t *registry, const mirror_t *mirror)
 {
-    mirror_findings_view(view, mirror_comparison_view_findings(registry, mirror), r->pool);
+    const mirror_settings_t *settings = mirror_settings_borrow(registry, mirror, r->pool);
+    mirror_findings_t *findings = mirror_comparison_view_findings(registry, mirror);
+
+    if (findings && !mirror_comparison_view_keeps_values(settings)) {
+        mirror_findings_forget_values(findings);
+    }
+    mirror_findings_view(view, findings, r->pool);
 }
 
 const char *mirror_comparison_view_reference(request_rec *r, const mirror_registry_t *registry,

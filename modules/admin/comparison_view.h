@@ -24,9 +24,13 @@ typedef enum {
 mirror_findings_t *mirror_comparison_view_findings(const mirror_registry_t *registry,
                                                    const mirror_t *mirror);
 
-/* Copy what was found about a mirror to r->pool. */
+/* Copy what was found about a mirror to r->pool. If its settings keep no values, those of before are
+ * forgotten. */
 void mirror_comparison_view_look(mirror_findings_view_t *view, request_rec *r,
                                  const mirror_registry_t *registry, const mirror_t *mirror);
+
+/* Return whether these settings keep values of examples. */
+int mirror_comparison_view_keeps_values(const mirror_settings_t *settings);
 
 /* Return the name of the reference of a mirror: that of its settings, or else the first one of its
  * section. NULL = none. */
@@ -35,10 +39,12 @@ const char *mirror_comparison_view_reference(request_rec *r, const mirror_regist
 
 /* ---- any thread ---- */
 
-/* Return what is known of a rule in force, and set *counted to its counts. */
+/* Return what is known of a rule in force, and set *counted to its counts. A rule `secret` has an effect
+ * only if the settings keep values. */
 mirror_comparison_rule_e mirror_comparison_view_rule(mirror_found_rule_t *counted,
                                                      const mirror_findings_view_t *view,
-                                                     const mirror_compare_rule_t *rule);
+                                                     const mirror_compare_rule_t *rule,
+                                                     const mirror_settings_t *settings);
 
 /* Return whether a list of rules, which may be NULL, has one of this text. */
 int mirror_comparison_view_has_rule(const apr_array_header_t *rules, const char *text);

@@ -408,6 +408,7 @@ void mirror_page_put_comparison(request_rec *r, const mirror_view_t *view, const
     compared.found = &found;
     compared.lines = mirror_scope_rules_of(view->mirror, r->pool);
     mirror_page_mark_findings(&compared);
+    compared.with_values = nonce && mirror_comparison_view_keeps_values(view->settings);
     if (nonce) {
         compared.form =
             apr_pstrcat(r->pool, "<form method=\"post\" action=\"", location, "/mirrors/", name,

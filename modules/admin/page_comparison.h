@@ -26,6 +26,7 @@ typedef struct mirror_page_compared_t {
     const apr_array_header_t *lines;
     /* by finding: 1 if rules ignore all that differs in it by now */
     char ignored[MIRROR_FINDINGS_FINDINGS];
+    int with_values;  /* values of examples are printed */
     const char *form; /* start tag of each form, and its nonce; NULL = no forms */
 } mirror_page_compared_t;
 

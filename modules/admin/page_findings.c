@@ -180,8 +180,37 @@ static void put_row(const mirror_page_compared_t *compared, const mirror_found_t
     ap_rputs("</li>\n", r);
 }
 
-static void put_examples(request_rec *r, const mirror_found_t *finding)
+static void put_value(request_rec *r, const char *text)
 {
+    if (text) {
+        ap_rvputs(r, "<code dir=\"ltr\">", mirror_page_text(r->pool, text), "</code>", NULL);
+    }
+    else {
+        ap_rputs("nothing", r);
+    }
+}
+
+/* Print a line of the table for each value of an example. */
+static void put_values(request_rec *r, const mirror_found_example_t *example)
+{
+    int i;
+
+    for (i = 0; i < example->value_count; i++) {
+        const mirror_found_value_t *value = &example->values[i];
+
+        ap_rvputs(r, "<tr class=\"values\"><td></td><td><code dir=\"ltr\">",
+                  mirror_page_text(r->pool, value->row->field), "</code></td><td colspan=\"2\">",
+                  NULL);
+        put_value(r, value->sides[0]);
+        ap_rputs(" \xe2\x86\x92 ", r);
+        put_value(r, value->sides[1]);
+        ap_rputs("</td></tr>\n", r);
+    }
+}
+
+static void put_examples(const mirror_page_compared_t *compared, const mirror_found_t *finding)
+{
+    request_rec *r = compared->r;
     apr_pool_t *p = r->pool;
     int i;
 
@@ -212,6 +241,9 @@ static void put_examples(request_rec *r, const mirror_found_t *finding)
             ap_rputs("none", r);
         }
         ap_rputs("</td></tr>\n", r);
+        if (compared->with_values) {
+            put_values(r, example);
+        }
     }
     ap_rputs("</tbody></table></details>\n", r);
 }
@@ -254,7 +286,7 @@ static void put_finding(const mirror_page_compared_t *compared, const mirror_fou
     put_time(r, "<p class=\"when\">First", finding->first);
     put_time(r, ", last", finding->last);
     ap_rputs("</p>\n", r);
-    put_examples(r, finding);
+    put_examples(compared, finding);
     ap_rputs("</li>\n", r);
 }
 

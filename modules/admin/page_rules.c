@@ -193,7 +193,8 @@ static void put_effect(const mirror_page_compared_t *compared, const mirror_comp
     mirror_found_rule_t counted;
     const char *all;
 
-    switch (mirror_comparison_view_rule(&counted, compared->found, rule)) {
+    switch (
+        mirror_comparison_view_rule(&counted, compared->found, rule, compared->view->settings)) {
     case MIRROR_COMPARISON_RULE_USED:
         ap_rvputs(r, "; had an effect in ", mirror_page_count(p, counted.hits), " of ",
                   responses(p, counted.compared), NULL);

@@ -53,7 +53,8 @@ static const char *const uri_words[] = { "client", "backend", NULL };          /
 static const char *const part_words[] = { "status", "headers", "body", NULL }; /* mirror_part_e */
 static const char *const role_words[] = { "mirror", "reference", NULL };       /* mirror_role_e */
 static const char *const array_words[] = { "ordered", "unordered", NULL };
-static const char *const when_words[] = { "response", "request", NULL }; /* mirror_when_e */
+static const char *const value_words[] = { "off", "masked", "full", NULL }; /* mirror_values_e */
+static const char *const when_words[] = { "response", "request", NULL };    /* mirror_when_e */
 /* mirror_fallback_e */
 static const char *const fallback_words[] = { "local", "mirror", "drop", NULL };
 
@@ -150,6 +151,9 @@ const mirror_attribute_t mirror_attributes[] = {
     { "compare_arrays", FIELD(compare_arrays), CHOICE(array_words, "ordered or unordered"),
       "ordered", 0, COMPARED },
     { "compare_examples", FIELD(compare_examples), NUMBER(0, 10, "0 to 10"), "3", 0, COMPARED },
+    { "compare_values", FIELD(compare_values),
+      RULE(file_choice, 0, 0, "must be off, masked or full", value_words, NULL), "off", 0,
+      COMPARED },
     { "role", FIELD(role), CHOICE(role_words, "mirror or reference"), "mirror", 0, NULL },
     { "compare_reference", FIELD(compare_reference),
       STRING(1, 64, refuse_name, "must be the name of a mirror with role=reference"), NULL, 0,
@@ -442,7 +446,8 @@ const char *mirror_attributes_set_form(mirror_settings_t *settings, const char *
     if (wrong) {
         return wrong;
     }
-    if (row->rule.type != &mirror_value_target && row->rule.type != &mirror_value_secret) {
+    if (row->rule.type != &mirror_value_target && row->rule.type != &mirror_value_secret &&
+        row->rule.type != &mirror_value_file_choice) {
         return set_text(settings, row, text, pool);
     }
     json.type = yajl_t_string; /* JSON accepts fewer forms of these */

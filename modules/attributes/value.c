@@ -92,6 +92,28 @@ static const char *choice_print(const void *variable, const mirror_value_rule_t 
 const mirror_value_type_t mirror_value_choice = { sizeof(int),  0,    choice_read, NULL,
                                                   choice_print, NULL, NULL };
 
+/* ---- a choice that only the file has ---- */
+
+static const char *file_choice_read_json(void *variable, const mirror_value_rule_t *rule,
+                                         yajl_val json, apr_pool_t *pool)
+{
+    const char *text = YAJL_GET_STRING(json), *why;
+    int choice;
+
+    why = text ? choice_read(&choice, rule, text, pool) : REFUSED;
+    if (!why && choice != 0) {
+        return "it can be set only in the configuration file";
+    }
+    if (!why) {
+        *(int *)variable = choice;
+    }
+    return why;
+}
+
+const mirror_value_type_t mirror_value_file_choice = {
+    sizeof(int), 0, choice_read, file_choice_read_json, choice_print, NULL, NULL
+};
+
 /* ---- string ---- */
 
 static const char *string_read(void *variable, const mirror_value_rule_t *rule, const char *text,

@@ -55,6 +55,8 @@ struct mirror_value_type_t {
  *     size    apr_int64_t           bytes, or with K, M or G of 1024
  *     time    apr_interval_time_t   seconds, or with ms, s, min, h; decimals; whole milliseconds
  *     choice  int                   one of the rule's words
+ *     file_choice  int              as choice; JSON: the first word only, and in a form of the manager,
+ *                                   as the others can be set only in the configuration file
  *     string  const char *          without control characters; NULL = no value
  *     list    apr_array_header_t *  of const char *; words separated by commas; JSON: an array of
  *                                   strings; min and max of the rule bound the number of words,
@@ -74,6 +76,7 @@ extern const mirror_value_type_t mirror_value_number;
 extern const mirror_value_type_t mirror_value_size;
 extern const mirror_value_type_t mirror_value_time;
 extern const mirror_value_type_t mirror_value_choice;
+extern const mirror_value_type_t mirror_value_file_choice;
 extern const mirror_value_type_t mirror_value_string;
 extern const mirror_value_type_t mirror_value_target;
 extern const mirror_value_type_t mirror_value_list;

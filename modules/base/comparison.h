@@ -82,6 +82,13 @@ typedef enum {
         MIRROR_KIND_COUNT
 } mirror_kind_e;
 
+/* What examples keep of values (compare_values), in the order of the attribute's words. */
+typedef enum {
+    MIRROR_VALUES_MODE_OFF,
+    MIRROR_VALUES_MODE_MASKED,
+    MIRROR_VALUES_MODE_FULL
+} mirror_values_e;
+
 /* ---- any thread ---- */
 
 /* The name of a verdict, a reason, a part ("status", "header", "body"), a kind; "?": there is none.

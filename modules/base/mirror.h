@@ -145,6 +145,7 @@ typedef struct mirror_settings_t {
     const char *compare_group;
     int compare_arrays; /* 1 = unordered */
     apr_int64_t compare_examples;
+    int compare_values;                /* mirror_values_e */
     int role;                          /* mirror_role_e */
     const char *compare_reference;     /* name of a mirror; NULL = the reference of the scope */
     apr_array_header_t *compare_rules; /* of "FIELD ACTION VALUE"; NULL = none */

@@ -178,8 +178,14 @@ static mirror_skip_e judge(mirror_comparer_t *comparer, const mirror_pair_t *pai
     options.now = mirror_clock_to_wall(mirror_clock_now());
     options.json = comparer->json;
     options.pool = comparer->pool;
+    options.values = NULL;
+    if (pair->settings->compare_values != MIRROR_VALUES_MODE_OFF) {
+        options.values = apr_palloc(comparer->pool, sizeof(*options.values));
+        options.values->mode = (mirror_values_e)pair->settings->compare_values;
+    }
     mirror_judge(&comparer->judgement, &options, &pair->primary, &pair->mirror);
     note->judgement = &comparer->judgement;
+    options.values = NULL; /* of primary and mirror alone */
     if (!pair->has_reference || comparer->judgement.skip != MIRROR_SKIP_NONE ||
         comparer->judgement.verdict == MIRROR_VERDICT_UNEXAMINED) {
         return comparer->judgement.skip;

@@ -15,10 +15,10 @@
 #include "base/ascii.h"
 #include "compare/header_list.h"
 #include "compare/headers.h"
+#include "compare/headers_state.h"
 #include "compare/name.h"
 #include "settings/compare_rule.h"
 
-#define PREFIX "header/"
 /* Expires relative to Date. */
 #define EXPIRES_WITHIN apr_time_from_sec(2)
 /* Values of one name that a rule sees one by one; each may take the time that a rule may take. */
@@ -28,165 +28,24 @@
     (MIRROR_RULE_IGNORE | MIRROR_RULE_PRESENCE | MIRROR_RULE_MATCH | MIRROR_RULE_MASK |            \
      MIRROR_RULE_WITHIN)
 
-typedef struct field_t {
-    const char *text; /* PREFIX and the name in lower case: the row's field */
-    mirror_header_form_t value;
-    int at; /* its place in the block */
-} field_t;
-
-/* Fields of one block, or those of one name. */
-typedef struct fields_t {
-    field_t *list;
-    int count;
-} fields_t;
-
 typedef struct compare_t {
     mirror_rows_t *rows;
     int *failed;
     const mirror_headers_options_t *options;
-    fields_t a, b;
+    mirror_headers_fields_t a, b;
     apr_pool_t *pool;
 } compare_t;
 
-static const char *name_of(const field_t *field)
-{
-    return field->text + strlen(PREFIX);
-}
-
-/* ---- read a block ---- */
-
-/* The end of the line that begins at `at`, and of those folded to it (RFC 9112 5.2). */
-static const char *field_end(const char *at, const char *end)
-{
-    const char *lf;
-
-    do {
-        lf = memchr(at, '\n', end - at);
-        at = lf ? lf + 1 : end;
-    } while (at < end && mirror_ascii_is_blank(*at));
-    return at;
-}
-
-/* Copy a value without the blanks around it; each fold becomes one blank. */
-static mirror_header_form_t unfold(const char *at, const char *end, apr_pool_t *pool)
-{
-    char *start = apr_palloc(pool, end - at + 1), *to = start;
-    mirror_header_form_t value;
-
-    while (at < end) {
-        for (; at < end && mirror_ascii_is_blank(*at); at++) {
-        }
-        for (; at < end && *at != '\n'; at++) {
-            *to++ = *at;
-        }
-        for (; to > start && (mirror_ascii_is_blank(to[-1]) || to[-1] == '\r'); to--) {
-        }
-        at += at < end;
-        if (to > start) {
-            *to++ = ' ';
-        }
-    }
-    to -= to > start;
-    *to = '\0';
-    value.data = start;
-    value.len = to - start;
-    return value;
-}
-
-/* Read the field in `at` to `end`. Returns 0 if it has no colon, or its name is no token. */
-static int read_field(field_t *field, const char *at, const char *end, apr_pool_t *pool)
-{
-    const char *colon = memchr(at, ':', end - at), *name_end = colon;
-    char *text, *to;
-
-    if (!colon) {
-        return 0;
-    }
-    for (; name_end > at && mirror_ascii_is_blank(name_end[-1]);
-         name_end--) { /* as mod_proxy does */
-    }
-    text = apr_palloc(pool, strlen(PREFIX) + (name_end - at) + 1);
-    memcpy(text, PREFIX, strlen(PREFIX));
-    for (to = text + strlen(PREFIX); at < name_end; at++) {
-        if (!mirror_ascii_is_token_char(*at)) {
-            return 0;
-        }
-        *to++ = mirror_ascii_lower(*at);
-    }
-    *to = '\0';
-    field->text = text;
-    field->value = unfold(colon + 1, end, pool);
-    return *name_of(field) != '\0';
-}
-
-static int by_name(const void *a, const void *b)
-{
-    const field_t *fa = a, *fb = b;
-    int order = strcmp(fa->text, fb->text);
-
-    return order ? order : fa->at - fb->at;
-}
-
-/* Read the fields of a block, up to an empty line, sorted by name. */
-static fields_t read_block(const char *block, apr_size_t len, apr_pool_t *pool)
-{
-    apr_array_header_t *list = apr_array_make(pool, 32, sizeof(field_t));
-    const char *at = len ? block : "", *end = at + len;
-    fields_t fields;
-    field_t field;
-
-    while (at < end && list->nelts < MIRROR_HEADERS_FIELDS_MAX) {
-        const char *next = field_end(at, end);
-
-        if (*at == '\n' || (*at == '\r' && at + 1 < end && at[1] == '\n')) {
-            break;
-        }
-        if (read_field(&field, at, next, pool)) {
-            field.at = list->nelts;
-            APR_ARRAY_PUSH(list, field_t) = field;
-        }
-        at = next;
-    }
-    fields.list = (field_t *)list->elts;
-    fields.count = list->nelts;
-    qsort(fields.list, fields.count, sizeof(*fields.list), by_name);
-    return fields;
-}
-
-/* The fields of the name at `first`. */
-static fields_t fields_at(const fields_t *fields, int first)
-{
-    fields_t same = { fields->list + first, 0 };
-
-    for (; first < fields->count && !strcmp(fields->list[first].text, same.list->text); first++) {
-        same.count++;
-    }
-    return same;
-}
-
-static fields_t fields_named(const fields_t *fields, const char *name)
-{
-    fields_t none = { NULL, 0 };
-    int i;
-
-    for (i = 0; i < fields->count; i++) {
-        if (!strcmp(name_of(&fields->list[i]), name)) {
-            return fields_at(fields, i);
-        }
-    }
-    return none;
-}
-
 /* As the bodies were decoded, Accept-Encoding does not count in Vary. A field that has nothing else
  * is as good as none. */
-static void drop_accept_encoding(fields_t *fields, apr_pool_t *pool)
+static void drop_accept_encoding(mirror_headers_fields_t *fields, apr_pool_t *pool)
 {
     int i, count = 0;
 
     for (i = 0; i < fields->count; i++) {
-        field_t field = fields->list[i];
+        mirror_headers_field_t field = fields->list[i];
 
-        if (!strcmp(name_of(&field), "vary")) {
+        if (!strcmp(mirror_headers_read_name(&field), "vary")) {
             field.value = mirror_header_form_without(&field.value, "accept-encoding", pool);
             if (field.value.len == 0) {
                 continue;
@@ -200,7 +59,8 @@ static void drop_accept_encoding(fields_t *fields, apr_pool_t *pool)
 /* ---- the value of a name ---- */
 
 /* The forms of the values of a name, in the order in which they are compared; `form` may be NULL. */
-static apr_array_header_t *forms_of(const fields_t *fields, const mirror_header_list_row_t *type,
+static apr_array_header_t *forms_of(const mirror_headers_fields_t *fields,
+                                    const mirror_header_list_row_t *type,
                                     mirror_header_form_fn *form, apr_pool_t *pool)
 {
     apr_array_header_t *forms = apr_array_make(pool, fields->count, sizeof(mirror_header_form_t));
@@ -218,7 +78,8 @@ static apr_array_header_t *forms_of(const fields_t *fields, const mirror_header_
 }
 
 /* All values of a name, in one form. */
-static mirror_header_form_t form_of(const fields_t *fields, const mirror_header_list_row_t *type,
+static mirror_header_form_t form_of(const mirror_headers_fields_t *fields,
+                                    const mirror_header_list_row_t *type,
                                     mirror_header_form_fn *form, apr_pool_t *pool)
 {
     int each = type->flags & MIRROR_HEADER_LIST_EACH;
@@ -229,22 +90,24 @@ static mirror_header_form_t form_of(const fields_t *fields, const mirror_header_
 }
 
 static int is_same(const compare_t *c, const mirror_header_list_row_t *type,
-                   mirror_header_form_fn *form, const fields_t *a, const fields_t *b)
+                   mirror_header_form_fn *form, const mirror_headers_fields_t *a,
+                   const mirror_headers_fields_t *b)
 {
     mirror_header_form_t fa = form_of(a, type, form, c->pool), fb = form_of(b, type, form, c->pool);
 
     return !mirror_header_form_order(&fa, &fb);
 }
 
-static apr_time_t date_of(const fields_t *fields)
+static apr_time_t date_of(const mirror_headers_fields_t *fields)
 {
-    fields_t date = fields_named(fields, "date");
+    mirror_headers_fields_t date = mirror_headers_read_named(fields, "date");
 
     return date.count ? mirror_header_form_time(&date.list->value) : 0;
 }
 
 /* Whether two dates are equal relative to the Date of their side; without it, as they are. */
-static int is_same_relative(const compare_t *c, const fields_t *a, const fields_t *b)
+static int is_same_relative(const compare_t *c, const mirror_headers_fields_t *a,
+                            const mirror_headers_fields_t *b)
 {
     apr_time_t ta = mirror_header_form_time(&a->list->value);
     apr_time_t tb = mirror_header_form_time(&b->list->value);
@@ -257,15 +120,15 @@ static int is_same_relative(const compare_t *c, const fields_t *a, const fields_
     return difference >= -EXPIRES_WITHIN && difference <= EXPIRES_WITHIN;
 }
 
-static int is_noise(const compare_t *c, const mirror_header_list_row_t *type, const fields_t *a,
-                    const fields_t *b)
+static int is_noise(const compare_t *c, const mirror_header_list_row_t *type,
+                    const mirror_headers_fields_t *a, const mirror_headers_fields_t *b)
 {
     return (type->flags & MIRROR_HEADER_LIST_RELATIVE && is_same_relative(c, a, b)) ||
            (type->steady && is_same(c, type, type->steady, a, b));
 }
 
-static int are_volatile(const compare_t *c, const mirror_header_list_row_t *type, const fields_t *a,
-                        const fields_t *b)
+static int are_volatile(const compare_t *c, const mirror_header_list_row_t *type,
+                        const mirror_headers_fields_t *a, const mirror_headers_fields_t *b)
 {
     mirror_header_form_t va = form_of(a, type, NULL, c->pool);
     mirror_header_form_t vb = form_of(b, type, NULL, c->pool);
@@ -330,7 +193,7 @@ static int are_equal_by(test_t *test, const apr_array_header_t *values[2],
 
 /* Let the test see the values of a name one by one; joined, if their numbers differ or are large. */
 static int is_equal_by(const compare_t *c, test_t *test, const mirror_header_list_row_t *type,
-                       mirror_header_form_fn *form, const fields_t *const sides[2])
+                       mirror_header_form_fn *form, const mirror_headers_fields_t *const sides[2])
 {
     const apr_array_header_t *values[2], *forms[2];
     int i, equal;
@@ -372,11 +235,12 @@ static const mirror_compare_rule_t *first_mask(const compare_t *c, const mirror_
  * `ignore` does. */
 static const mirror_compare_rule_t *rule_for(const compare_t *c,
                                              const mirror_header_list_row_t *type,
-                                             mirror_header_form_fn *form, const fields_t *a,
-                                             const fields_t *b)
+                                             mirror_header_form_fn *form,
+                                             const mirror_headers_fields_t *a,
+                                             const mirror_headers_fields_t *b)
 {
-    const fields_t *const sides[2] = { a, b };
-    const char *name = name_of(a->count ? a->list : b->list);
+    const mirror_headers_fields_t *const sides[2] = { a, b };
+    const char *name = mirror_headers_read_name(a->count ? a->list : b->list);
     const mirror_compare_rule_t *rule = NULL;
     test_t masks = { NULL, { { NULL }, 0 }, NULL };
 
@@ -401,11 +265,40 @@ static const mirror_compare_rule_t *rule_for(const compare_t *c,
 
 /* ---- compare ---- */
 
-/* Compare the fields of one name; one of the sides may have none. */
-static void compare_name(const compare_t *c, const fields_t *a, const fields_t *b)
+/* Keep the values of a name for a row; -1: none are wanted. */
+static void keep_values(const compare_t *c, int row, const mirror_header_list_row_t *type,
+                        const mirror_headers_fields_t *a, const mirror_headers_fields_t *b)
 {
-    const field_t *first = a->count ? a->list : b->list;
-    const mirror_header_list_row_t *type = mirror_header_list_find(name_of(first));
+    const mirror_headers_fields_t *const sides[2] = { a, b };
+    const char *name = mirror_headers_read_name(a->count ? a->list : b->list);
+    const mirror_compare_rule_t *rule =
+        row < 0 ? NULL : next_rule(c, MIRROR_RULE_SECRET, name, NULL);
+    int side;
+
+    if (rule) {
+        mirror_rows_hit(c->rows, rule);
+    }
+    for (side = 0; row >= 0 && side < 2; side++) {
+        if (sides[side]->count == 0) {
+            continue;
+        }
+        if (rule || mirror_values_is_secret_name(name, strlen(name))) {
+            mirror_values_hide(c->rows->values, row, side);
+        }
+        else {
+            mirror_header_form_t all = form_of(sides[side], type, NULL, c->pool);
+
+            mirror_values_keep(c->rows->values, row, side, all.data, all.len, 0);
+        }
+    }
+}
+
+/* Compare the fields of one name; one of the sides may have none. */
+static void compare_name(const compare_t *c, const mirror_headers_fields_t *a,
+                         const mirror_headers_fields_t *b)
+{
+    const mirror_headers_field_t *first = a->count ? a->list : b->list;
+    const mirror_header_list_row_t *type = mirror_header_list_find(mirror_headers_read_name(first));
     mirror_kind_e kind = !a->count   ? MIRROR_KIND_EXTRA
                          : !b->count ? MIRROR_KIND_MISSING
                                      : MIRROR_KIND_VALUE;
@@ -416,7 +309,7 @@ static void compare_name(const compare_t *c, const fields_t *a, const fields_t *
     if (kind == MIRROR_KIND_VALUE && is_same(c, type, type->meaning, a, b)) {
         return;
     }
-    matters = next_rule(c, MIRROR_RULE_COMPARE, name_of(first), NULL);
+    matters = next_rule(c, MIRROR_RULE_COMPARE, mirror_headers_read_name(first), NULL);
     is_listed = matters == NULL;
     if (is_listed && (type->flags & MIRROR_HEADER_LIST_SKIP ||
                       (type->flags & MIRROR_HEADER_LIST_CODING && c->options->decoded))) {
@@ -432,8 +325,10 @@ static void compare_name(const compare_t *c, const fields_t *a, const fields_t *
         mirror_rows_hit(c->rows, rule);
         return;
     }
-    mirror_rows_add(c->rows, MIRROR_PART_HEADER, kind, first->text,
-                    kind == MIRROR_KIND_VALUE && are_volatile(c, type, a, b), built_in);
+    keep_values(c,
+                mirror_rows_add(c->rows, MIRROR_PART_HEADER, kind, first->text,
+                                kind == MIRROR_KIND_VALUE && are_volatile(c, type, a, b), built_in),
+                type, a, b);
     if (matters) {
         mirror_rows_matter(c->rows, kind, first->text);
         mirror_rows_hit(c->rows, matters);
@@ -448,8 +343,8 @@ void mirror_headers_compare(mirror_rows_t *rows, int *failed,
     int i = 0, j = 0;
 
     *failed = 0;
-    c.a = read_block(a, a_len, pool);
-    c.b = read_block(b, b_len, pool);
+    c.a = mirror_headers_read_block(a, a_len, pool);
+    c.b = mirror_headers_read_block(b, b_len, pool);
     if (options->decoded) {
         drop_accept_encoding(&c.a, pool);
         drop_accept_encoding(&c.b, pool);
@@ -458,9 +353,9 @@ void mirror_headers_compare(mirror_rows_t *rows, int *failed,
         int order = i == c.a.count   ? 1
                     : j == c.b.count ? -1
                                      : strcmp(c.a.list[i].text, c.b.list[j].text);
-        fields_t none = { NULL, 0 };
-        fields_t of_a = order <= 0 ? fields_at(&c.a, i) : none;
-        fields_t of_b = order >= 0 ? fields_at(&c.b, j) : none;
+        mirror_headers_fields_t none = { NULL, 0 };
+        mirror_headers_fields_t of_a = order <= 0 ? mirror_headers_read_at(&c.a, i) : none;
+        mirror_headers_fields_t of_b = order >= 0 ? mirror_headers_read_at(&c.b, j) : none;
 
         compare_name(&c, &of_a, &of_b);
         i += of_a.count;
@@ -472,12 +367,12 @@ const char *mirror_headers_find(const char *block, apr_size_t len, const char *n
                                 apr_pool_t *pool)
 {
     static const mirror_header_list_row_t plain = { "", 0, NULL, NULL };
-    fields_t fields = read_block(block, len, pool), found;
+    mirror_headers_fields_t fields = mirror_headers_read_block(block, len, pool), found;
     char *lower = apr_pstrdup(pool, name), *c;
 
     for (c = lower; *c; c++) {
         *c = mirror_ascii_lower(*c);
     }
-    found = fields_named(&fields, lower);
+    found = mirror_headers_read_named(&fields, lower);
     return found.count ? form_of(&found, &plain, NULL, pool).data : NULL;
 }

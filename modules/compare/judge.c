@@ -371,6 +371,7 @@ void mirror_judge(mirror_judgement_t *judgement, const mirror_judge_options_t *o
     judgement->skip = MIRROR_SKIP_NONE;
     judgement->failed = 0;
     mirror_rows_clear(&judgement->rows);
+    judgement->rows.values = options->values;
     if ((primary->status == 304) != (mirror->status == 304)) {
         judgement->skip = MIRROR_SKIP_CONDITIONAL;
         return;

@@ -109,7 +109,12 @@ static int note_rows(mirror_noted_row_t **out, const mirror_note_t *note, apr_po
     int i, n = 0;
 
     for (i = 0; i < rows->count; i++) {
-        note_row(&noted[n++], note, &rows->list[i], 0);
+        note_row(&noted[n], note, &rows->list[i], 0);
+        if (rows->values) {
+            noted[n].values[0] = rows->values->text[i][0];
+            noted[n].values[1] = rows->values->text[i][1];
+        }
+        n++;
     }
     if (mirror_rows_find(rows, MIRROR_KIND_STATUS, "status") || rows->more > 0) {
         drift = NULL; /* the mirror may have them all */
@@ -176,6 +181,7 @@ static int add(mirror_verdict_e *verdict, mirror_pair_t *pair, const mirror_note
         noted.rule_count = pair->rules.nelts;
     }
     noted.examples = (int)pair->settings->compare_examples;
+    noted.values = judgement->rows.values != NULL;
     noted.time = pair->time;
     noted.method = pair->method;
     noted.path = pair->path;

@@ -13,6 +13,7 @@ void mirror_rows_clear(mirror_rows_t *rows)
     rows->ignored = 0;
     rows->forgiven_count = 0;
     rows->rule_count = 0;
+    rows->values = NULL;
 }
 
 /* Bytes of `text` that fit, whole UTF-8 characters. */
@@ -57,8 +58,8 @@ static void fill(mirror_row_t *row, mirror_part_e part, mirror_kind_e kind, cons
     memcpy(row->field, field, len);
 }
 
-void mirror_rows_add(mirror_rows_t *rows, mirror_part_e part, mirror_kind_e kind, const char *field,
-                     int volatile_shape, int built_in)
+int mirror_rows_add(mirror_rows_t *rows, mirror_part_e part, mirror_kind_e kind, const char *field,
+                    int volatile_shape, int built_in)
 {
     apr_size_t len = fitting(field);
     mirror_row_t *row = find(rows, kind, field, len);
@@ -66,16 +67,21 @@ void mirror_rows_add(mirror_rows_t *rows, mirror_part_e part, mirror_kind_e kind
     if (row) {
         row->volatile_shape &= volatile_shape != 0;
         row->built_in &= built_in != 0;
-        return;
+        return -1;
     }
     if (rows->count == MIRROR_ROWS_MAX) {
         rows->more++;
-        return;
+        return -1;
     }
     row = &rows->list[rows->count++];
     fill(row, part, kind, field, len);
     row->volatile_shape = volatile_shape != 0;
     row->built_in = built_in != 0;
+    if (!rows->values) {
+        return -1;
+    }
+    mirror_values_clear(rows->values, rows->count - 1);
+    return rows->count - 1;
 }
 
 /* ---- rules ---- */

@@ -12,12 +12,12 @@
 
 #include <apr.h>
 
-#include "base/comparison.h"
+#include "compare/values.h"
 
 /* Bytes of a field's text, without its NUL. */
 #define MIRROR_FIELD_MAX 120
 /* Rows of one pair; further ones are counted in `more`. */
-#define MIRROR_ROWS_MAX 64
+#define MIRROR_ROWS_MAX MIRROR_VALUES_ROWS
 /* Rules of one pair. */
 #define MIRROR_ROWS_RULES 512
 
@@ -51,17 +51,19 @@ typedef struct mirror_rows_t {
     mirror_row_t forgiven[MIRROR_ROWS_MAX];
     int rule_count;
     mirror_rows_rule_t rules[MIRROR_ROWS_RULES];
+    mirror_values_t *values; /* of `list`, by the same index; NULL: none are kept */
 } mirror_rows_t;
 
 /* ---- any thread: the owner ---- */
 
-/* Forget all rows. */
+/* Forget all rows; no values are kept. */
 void mirror_rows_clear(mirror_rows_t *rows);
 
 /* Add a row; a text that is too long is cut at a character's border. If the row exists, its
- * volatile_shape and built_in stay set only if both are. */
-void mirror_rows_add(mirror_rows_t *rows, mirror_part_e part, mirror_kind_e kind, const char *field,
-                     int volatile_shape, int built_in);
+ * volatile_shape and built_in stay set only if both are. Returns the index of a new row whose values
+ * are to be kept, or -1. */
+int mirror_rows_add(mirror_rows_t *rows, mirror_part_e part, mirror_kind_e kind, const char *field,
+                    int volatile_shape, int built_in);
 
 /* Count a difference that `rule` forgives, as a row of its own. */
 void mirror_rows_forgive(mirror_rows_t *rows, mirror_part_e part, mirror_kind_e kind,

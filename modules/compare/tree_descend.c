@@ -46,13 +46,58 @@ const mirror_compare_rule_t *mirror_tree_descend_rule(const mirror_tree_run_t *r
     return mirror_compare_rule_body(run->options->rules, actions, run->steps, run->depth, after);
 }
 
+/* Whether the item at hand is secret by its name, or by a rule, or below one that is. */
+static int is_secret(mirror_tree_run_t *run)
+{
+    const mirror_compare_rule_t *rule;
+    int i;
+
+    for (i = 0; i <= run->depth; i++) {
+        const mirror_step_t *step = i > 0 ? &run->steps[i - 1] : NULL;
+
+        rule =
+            mirror_compare_rule_body(run->options->rules, MIRROR_RULE_SECRET, run->steps, i, NULL);
+        if (rule) {
+            mirror_rows_hit(run->rows, rule);
+        }
+        if (rule || (step && step->name && mirror_values_is_secret_name(step->name, step->len))) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
+/* Keep the values of the item at hand for a row; -1: none are wanted. */
+static void keep_values(mirror_tree_run_t *run, int row)
+{
+    int side, hidden = row >= 0 && is_secret(run);
+
+    for (side = 0; row >= 0 && side < 2; side++) {
+        const mirror_node_t *node = run->at[side];
+
+        if (!node || node->kind == MIRROR_NODE_ARRAY || node->kind == MIRROR_NODE_OBJECT) {
+            continue;
+        }
+        if (hidden) {
+            mirror_values_hide(run->rows->values, row, side);
+        }
+        else if (node->kind == MIRROR_NODE_NULL) {
+            mirror_values_keep(run->rows->values, row, side, "null", 4, 0);
+        }
+        else {
+            mirror_values_keep(run->rows->values, row, side, node->value, node->value_len,
+                               node->kind == MIRROR_NODE_STRING);
+        }
+    }
+}
+
 void mirror_tree_descend_add(mirror_tree_run_t *run, mirror_kind_e kind, int is_volatile)
 {
     const mirror_compare_rule_t *rule = mirror_tree_descend_rule(run, MIRROR_RULE_COMPARE, NULL);
     char field[MIRROR_FIELD_MAX + 1];
 
     mirror_tree_path(field, run);
-    mirror_rows_add(run->rows, MIRROR_PART_BODY, kind, field, is_volatile, 0);
+    keep_values(run, mirror_rows_add(run->rows, MIRROR_PART_BODY, kind, field, is_volatile, 0));
     if (rule) {
         mirror_rows_matter(run->rows, kind, field);
         mirror_rows_hit(run->rows, rule);
@@ -264,6 +309,8 @@ static void look_at(mirror_tree_run_t *run, const mirror_tree_item_t *item)
     const mirror_compare_rule_t *rule;
 
     take_step(run, item, a ? a : b);
+    run->at[0] = a;
+    run->at[1] = b;
     rule = mirror_tree_descend_rule(run, forgiving, NULL);
     if (rule) {
         mirror_tree_descend_forgive(run, kind_of(a, b), rule);

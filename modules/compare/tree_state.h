@@ -123,7 +123,9 @@ typedef struct mirror_tree_run_t {
     int failed;        /* regular expressions */
     apr_time_t begun;  /* mirror_clock_thread()'s */
     int out_of_memory; /* an item was lost */
-    int depth;         /* steps of the item at hand */
+    /* the nodes of the item at hand; NULL: missing, extra */
+    const mirror_node_t *at[2];
+    int depth; /* steps of the item at hand */
     mirror_step_t steps[MIRROR_TREE_DEPTH_MAX + 1];
     unsigned char shown[MIRROR_TREE_DEPTH_MAX + 1]; /* mirror_shown_e */
 } mirror_tree_run_t;

@@ -179,11 +179,17 @@ static const char *reset(mirror_override_t *override, const mirror_attribute_t *
 /* Return whether `text` is the displayed form of a value that the manager cannot set. The value is
  * then kept. */
 static int is_kept(mirror_override_t *override, const mirror_attribute_t *row, const char *text,
-                   const mirror_t *mirror)
+                   const mirror_t *mirror, apr_pool_t *pool)
 {
     if (row->rule.type == &mirror_value_secret) {
         override->new_password |= strcmp(text, KEPT) != 0;
         return !strcmp(text, KEPT);
+    }
+    if (row->rule.type == &mirror_value_file_choice &&
+        !strcmp(text, mirror_value_to_text((const char *)mirror->settings + row->offset, &row->rule,
+                                           pool))) {
+        leave_to_file(override, row);
+        return 1;
     }
     if (row->rule.type == &mirror_value_target && mirror->settings->target.socket &&
         !strcmp(text, mirror->settings->target.url)) {
@@ -199,7 +205,7 @@ static const char *set(mirror_override_t *override, const mirror_attribute_t *ro
     if (YAJL_IS_NULL(value)) {
         return reset(override, row, pool);
     }
-    if (YAJL_IS_STRING(value) && is_kept(override, row, YAJL_GET_STRING(value), mirror)) {
+    if (YAJL_IS_STRING(value) && is_kept(override, row, YAJL_GET_STRING(value), mirror, pool)) {
         return NULL;
     }
     override->reset &= ~mirror_attributes_bit(row);
@@ -247,7 +253,7 @@ const char *mirror_override_form(mirror_override_t *override, const char *name, 
     if (wrong || !*text) {
         return wrong ? wrong : reset(override, row, pool);
     }
-    if (is_kept(override, row, text, mirror)) {
+    if (is_kept(override, row, text, mirror, pool)) {
         return NULL;
     }
     override->reset &= ~mirror_attributes_bit(row);

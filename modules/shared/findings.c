@@ -15,8 +15,10 @@
 #define SET          MIRROR_WORD_SET
 #define ADD          MIRROR_WORD_ADD
 #define WAIT         apr_time_from_msec(500)
+#define WAIT_VALUES  apr_time_from_msec(20)
 #define WAIT_RESET   apr_time_from_sec(2)
 #define LONGEST      apr_time_from_sec(86400) /* a latency */
+#define NEVER        APR_INT64_MAX
 #define WORD         sizeof(apr_uint64_t)
 #define WORDS(where) (sizeof(where) / WORD)
 
@@ -127,6 +129,7 @@ static void set_back(mirror_findings_t *area, apr_time_t now)
             SET(tables[i], 0);
         }
     }
+    mirror_findings_values_clear(area, NEVER);
     SET(area->since, now > 0 ? now : 1);
     SET(area->told, MIRROR_OVERALL_NOTHING);
     SET(area->resetting, 0);
@@ -153,6 +156,16 @@ apr_status_t mirror_findings_reset(mirror_findings_t *area, apr_time_t now)
         mirror_store_lock_give(&area->lock, mine);
     }
     return rv;
+}
+
+void mirror_findings_forget_values(mirror_findings_t *area)
+{
+    apr_uint64_t mine;
+
+    if (GET(area->values_used) != 0 && take(&mine, area, WAIT_VALUES) == APR_SUCCESS) {
+        mirror_findings_values_clear(area, NEVER);
+        mirror_store_lock_give(&area->lock, mine);
+    }
 }
 
 /* ---- a comparison ---- */
@@ -207,6 +220,9 @@ static mirror_verdict_e add_with_tables(mirror_findings_t *area, const mirror_no
     }
     mirror_findings_rows_count(&area->tables, &set, noted, verdict);
     mirror_findings_rows_count_rules(&area->tables, noted);
+    mirror_findings_values_clear(area,
+                                 noted->values ? noted->time - MIRROR_FINDINGS_VALUES_TIME : NEVER);
+    mirror_findings_values_put(area, &set, noted, index);
     if (noted->took) {
         mirror_findings_time(area, noted->took[0], noted->took[1]);
     }
@@ -243,6 +259,9 @@ apr_uint32_t mirror_findings_holder(mirror_findings_t *area)
 
 void mirror_findings_move(mirror_findings_t *area, mirror_findings_t *former)
 {
-    mirror_findings_copy(area, former, sizeof(*area));
+    apr_size_t used =
+        GET(former->values_used) != 0 ? sizeof(*area) : APR_OFFSETOF(mirror_findings_t, values);
+
+    mirror_findings_copy(area, former, used);
     SET(area->lock, 0);
 }

@@ -12,6 +12,7 @@
  *                 which of the three
  *     findings    sets of rows that come together in one response (signatures)
  *     examples    requests of a finding
+ *     values      of the newest example of each finding, if compare_values says so
  *     rules       how often each of the configuration's had an effect
  *
  * Every table is bounded; what does not fit is counted in a row or group "(more)". Counters never
@@ -40,6 +41,9 @@
 #define MIRROR_FINDINGS_SET      8   /* rows that a finding names */
 #define MIRROR_FINDINGS_TEXT     120 /* bytes of a field or a group, without NUL */
 #define MIRROR_FINDINGS_RULES    512 /* that are counted */
+#define MIRROR_FINDINGS_VALUE    256 /* bytes of a value, without NUL */
+/* How long values are kept. */
+#define MIRROR_FINDINGS_VALUES_TIME apr_time_from_sec(86400)
 /* Comparisons after which a rule without a hit is one that matches nothing. */
 #define MIRROR_FINDINGS_RULE_MIN 1000
 /* Comparisons that are needed before a verdict about the mirror is given. */
@@ -61,10 +65,11 @@ typedef struct mirror_noted_row_t {
     mirror_part_e part;
     mirror_kind_e kind;
     mirror_side_e side;
-    int volatile_shape; /* both values look like ids or times */
-    int built_in;       /* the built-in list forgives it */
-    int by_rule;        /* a rule of the configuration forgives it */
-    int matters;        /* a rule says that it is never guessed to be noise */
+    int volatile_shape;    /* both values look like ids or times */
+    int built_in;          /* the built-in list forgives it */
+    int by_rule;           /* a rule of the configuration forgives it */
+    int matters;           /* a rule says that it is never guessed to be noise */
+    const char *values[2]; /* of primary and mirror; NULL or "": not kept */
     const char *field;
 } mirror_noted_row_t;
 
@@ -87,6 +92,7 @@ typedef struct mirror_noted_t {
     const mirror_noted_rule_t *rules;
     int rule_count;
     int examples; /* compare_examples */
+    int values;   /* values may be kept */
     apr_time_t time;
     const char *method, *path, *request_id; /* path without query; NULL: there is no id */
     const apr_interval_time_t *took;        /* of primary and mirror; NULL: unknown */
@@ -105,10 +111,18 @@ typedef struct mirror_found_row_t {
     apr_time_t first, last;
 } mirror_found_row_t;
 
+/* Values of a row in an example. */
+typedef struct mirror_found_value_t {
+    const mirror_found_row_t *row;
+    const char *sides[2]; /* of primary and mirror, UTF-8 without controls; NULL: not kept */
+} mirror_found_value_t;
+
 typedef struct mirror_found_example_t {
     apr_time_t time;
     int status[2];
     const char *method, *path, *request_id; /* UTF-8 without controls; NULL: there is no id */
+    const mirror_found_value_t *values;
+    int value_count;
 } mirror_found_example_t;
 
 typedef struct mirror_found_t {
@@ -225,6 +239,10 @@ mirror_overall_e mirror_findings_news(mirror_findings_view_t *view, mirror_findi
 /* Empty all tables and begin to count anew. `now` is apr_time_now()'s. Returns APR_TIMEUP if the
  * lock could not be had: then nothing has changed. */
 apr_status_t mirror_findings_reset(mirror_findings_t *area, apr_time_t now);
+
+/* Forget the values of all examples. Nothing happens if there are none, or if the lock could not be had
+ * within some milliseconds. */
+void mirror_findings_forget_values(mirror_findings_t *area);
 
 /* Copy all to `pool`, for people. Takes no lock; what is written meanwhile may be there in part.
  * `area` may be NULL: nothing was ever compared. The groups' `compared` add up to the view's. */

@@ -244,11 +244,11 @@ static void enter(mirror_findings_set_t *set, mirror_findings_tables_t *tables, 
 static void enter_rest(mirror_findings_set_t *set, mirror_findings_tables_t *tables,
                        const mirror_noted_t *noted)
 {
-    mirror_noted_row_t rest = {
-        MIRROR_PART_BODY, MIRROR_KIND_VALUE, MIRROR_SIDE_TWO_WAY, 0, 0, 0, 0, NULL
-    };
+    mirror_noted_row_t rest = { 0 };
 
     if (noted->more > 0 || noted->count > MIRROR_FINDINGS_NOTED) {
+        rest.part = MIRROR_PART_BODY;
+        rest.kind = MIRROR_KIND_VALUE;
         rest.side = noted->more_side;
         set->truncated = 1;
         enter(set, tables, enter_more(tables, set->group), 0, &rest, noted->time);
@@ -397,16 +397,17 @@ static void put_text(apr_uint64_t *words, apr_size_t max, const char *text)
     put(words, filled, (int)MIRROR_FINDINGS_WORDS(max));
 }
 
-/* The first example stays; the others are the newest ones. `before`: responses counted before. */
-static void put_example(mirror_findings_finding_t *finding, const mirror_noted_t *noted,
-                        apr_uint64_t before)
+/* The first example stays; the others are the newest ones. `before`: responses counted before. Returns
+ * the number of the example; -1: it is none. */
+static int put_example(mirror_findings_finding_t *finding, const mirror_noted_t *noted,
+                       apr_uint64_t before)
 {
     int most =
         noted->examples < MIRROR_FINDINGS_EXAMPLES ? noted->examples : MIRROR_FINDINGS_EXAMPLES;
     mirror_findings_example_t *example = finding->examples;
 
     if (most < 1 || (most == 1 && GET(example->time) != 0)) {
-        return;
+        return -1;
     }
     if (GET(example->time) != 0) {
         example += 1 + (before - 1) % (apr_uint64_t)(most - 1);
@@ -417,14 +418,16 @@ static void put_example(mirror_findings_finding_t *finding, const mirror_noted_t
     put_text(example->path, MIRROR_FINDINGS_TEXT, noted->path);
     put_text(example->request_id, MIRROR_FINDINGS_ID, noted->request_id);
     SET(example->time, noted->time > 0 ? noted->time : 1);
+    return (int)(example - finding->examples);
 }
 
-static void count_finding(mirror_findings_tables_t *tables, const mirror_findings_set_t *set,
+static void count_finding(mirror_findings_tables_t *tables, mirror_findings_set_t *set,
                           const mirror_noted_t *noted, mirror_verdict_e verdict)
 {
     mirror_findings_finding_t *finding = enter_finding(tables, set, noted->time);
 
-    put_example(finding, noted, GET(finding->count));
+    set->finding = (int)(finding - tables->findings);
+    set->example = put_example(finding, noted, GET(finding->count));
     SET(finding->last, noted->time);
     ADD(finding->count, 1);
     if (verdict == MIRROR_VERDICT_DIFFERENT) {
@@ -432,12 +435,13 @@ static void count_finding(mirror_findings_tables_t *tables, const mirror_finding
     }
 }
 
-void mirror_findings_rows_count(mirror_findings_tables_t *tables, const mirror_findings_set_t *set,
+void mirror_findings_rows_count(mirror_findings_tables_t *tables, mirror_findings_set_t *set,
                                 const mirror_noted_t *noted, mirror_verdict_e verdict)
 {
     apr_uint64_t rows = 0;
     int i;
 
+    set->finding = set->example = -1;
     count_group(&tables->groups[set->group], verdict);
     if (noted->status[0] != noted->status[1]) {
         count_pair(tables, noted->status);

@@ -99,6 +99,18 @@ typedef struct mirror_findings_tables_t {
     mirror_findings_finding_t findings[MIRROR_FINDINGS_FINDINGS];
 } mirror_findings_tables_t;
 
+typedef struct mirror_findings_value_t {
+    apr_uint64_t row; /* its entry + 1; 0: free */
+    apr_uint64_t text[2][MIRROR_FINDINGS_WORDS(MIRROR_FINDINGS_VALUE)];
+} mirror_findings_value_t;
+
+/* The values of one example of a finding. */
+typedef struct mirror_findings_values_t {
+    apr_uint64_t time;    /* the example's; 0: there are none */
+    apr_uint64_t example; /* its number */
+    mirror_findings_value_t list[MIRROR_FINDINGS_SET];
+} mirror_findings_values_t;
+
 struct mirror_findings_t {
     mirror_store_lock_t lock;            /* of those who write to tables, or reset */
     apr_uint64_t since;                  /* apr_time_t; 0: nothing was ever counted */
@@ -107,6 +119,10 @@ struct mirror_findings_t {
     mirror_findings_counters_t counters; /* never go back */
     mirror_findings_counters_t at_reset; /* what they were then */
     mirror_findings_tables_t tables;
+    /* apart from the tables, as they are copied and cleared only if they were used: memory that is
+     * not used is never touched */
+    apr_uint64_t values_used;
+    mirror_findings_values_t values[MIRROR_FINDINGS_FINDINGS];
 };
 
 /* ---- private ---- */
@@ -124,6 +140,7 @@ typedef struct mirror_findings_set_t {
     int truncated;                           /* there are rows without one of their own */
     apr_uint64_t rows[MIRROR_FINDINGS_BITS]; /* those that are differences */
     apr_uint64_t counted[MIRROR_FINDINGS_BITS];
+    int finding, example; /* where the response is an example; -1: nowhere */
 } mirror_findings_set_t;
 
 /* ---- any thread; no lock ---- */
@@ -165,7 +182,16 @@ void mirror_findings_rows_count_rules(mirror_findings_tables_t *tables,
 int mirror_findings_rows_is_noise(mirror_findings_tables_t *tables, int row);
 
 /* Count a response in its group, its pair of statuses and its finding. */
-void mirror_findings_rows_count(mirror_findings_tables_t *tables, const mirror_findings_set_t *set,
+void mirror_findings_rows_count(mirror_findings_tables_t *tables, mirror_findings_set_t *set,
                                 const mirror_noted_t *noted, mirror_verdict_e verdict);
+
+/* Keep the values of a response that is an example, and forget those of the former one. index[i]: as
+ * above. */
+void mirror_findings_values_put(mirror_findings_t *area, const mirror_findings_set_t *set,
+                                const mirror_noted_t *noted,
+                                const int index[MIRROR_FINDINGS_NOTED]);
+
+/* Forget the values of all examples of before `time`. */
+void mirror_findings_values_clear(mirror_findings_t *area, apr_time_t time);
 
 #endif

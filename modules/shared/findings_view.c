@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "shared/findings_state.h"
 
 #define GET         MIRROR_WORD_GET
@@ -17,11 +18,13 @@
 #define OTHER_SETS  (MIRROR_FINDINGS_FINDINGS - 1)
 
 typedef struct viewer_t {
+    mirror_findings_t *area; /* for values alone */
     mirror_findings_view_t *view;
     mirror_findings_t *copy;
     apr_pool_t *pool;
     const char *groups[MIRROR_FINDINGS_GROUPS]; /* NULL: there is no such group */
     int entries[MIRROR_FINDINGS_ROWS];          /* of the view's rows */
+    apr_time_t oldest_values;                   /* older ones are not shown */
 } viewer_t;
 
 /* An entry and how often it was counted: what a list is sorted by. */
@@ -251,8 +254,53 @@ static void view_rows(viewer_t *viewer)
 
 /* ---- findings ---- */
 
+/* The row of an entry; NULL: there is none. */
+static const mirror_found_row_t *row_at(const viewer_t *viewer, apr_uint64_t entry)
+{
+    int i;
+
+    for (i = 0; i < viewer->view->row_count; i++) {
+        if ((apr_uint64_t)viewer->entries[i] == entry) {
+            return &viewer->view->rows[i];
+        }
+    }
+    return NULL;
+}
+
+/* Add the values of a finding, if they are of this example, and not too old. */
+static void view_values(viewer_t *viewer, mirror_found_example_t *example, int finding, int number)
+{
+    mirror_findings_values_t *copy;
+    mirror_found_value_t *found;
+    int i, side;
+
+    if (viewer->area->values_used == 0 || example->time < viewer->oldest_values) {
+        return;
+    }
+    copy = apr_palloc(viewer->pool, sizeof(*copy));
+    mirror_findings_copy(copy, &viewer->area->values[finding], sizeof(*copy));
+    if (copy->time != (apr_uint64_t)example->time || copy->example != (apr_uint64_t)number) {
+        return;
+    }
+    found = apr_pcalloc(viewer->pool, MIRROR_FINDINGS_SET * sizeof(*found));
+    example->values = found;
+    for (i = 0; i < MIRROR_FINDINGS_SET; i++) {
+        found->row = copy->list[i].row ? row_at(viewer, copy->list[i].row - 1) : NULL;
+        for (side = 0; side < 2 && found->row; side++) {
+            const char *text = mirror_findings_text_read(copy->list[i].text[side],
+                                                         MIRROR_FINDINGS_VALUE, 1, viewer->pool);
+
+            found->sides[side] = *text ? text : NULL;
+        }
+        if (found->row) {
+            found++;
+            example->value_count++;
+        }
+    }
+}
+
 static void view_examples(viewer_t *viewer, mirror_found_t *found,
-                          const mirror_findings_example_t *examples)
+                          const mirror_findings_example_t *examples, int finding)
 {
     mirror_found_example_t *list =
         apr_pcalloc(viewer->pool, MIRROR_FINDINGS_EXAMPLES * sizeof(*list));
@@ -275,6 +323,7 @@ static void view_examples(viewer_t *viewer, mirror_found_t *found,
         to->request_id =
             mirror_findings_text_read(example->request_id, MIRROR_FINDINGS_ID, 1, viewer->pool);
         to->request_id = *to->request_id ? to->request_id : NULL;
+        view_values(viewer, to, finding, i);
         found->example_count++;
     }
 }
@@ -300,16 +349,16 @@ static int name_rows(const viewer_t *viewer, mirror_found_t *found, const apr_ui
     return all;
 }
 
-static void view_finding(viewer_t *viewer, mirror_found_t *found,
-                         const mirror_findings_finding_t *finding, int is_other)
+static void view_finding(viewer_t *viewer, mirror_found_t *found, int index)
 {
+    const mirror_findings_finding_t *finding = &viewer->copy->tables.findings[index];
     int differences, noise;
 
     found->group = viewer->groups[finding->group % MIRROR_FINDINGS_GROUPS];
     found->group = found->group ? found->group : MIRROR_FINDINGS_MORE;
     found->first = (apr_time_t)mirror_cell_bounded(finding->first);
     found->last = (apr_time_t)mirror_cell_bounded(finding->last);
-    if (is_other) {
+    if (index == OTHER_SETS) {
         found->more = 1;
         found->noise = finding->different == 0;
     }
@@ -319,7 +368,7 @@ static void view_finding(viewer_t *viewer, mirror_found_t *found,
         found->more = finding->more != 0 || differences + noise > MIRROR_FINDINGS_SET;
         found->noise = differences == 0 && noise > 0 && finding->more == 0;
     }
-    view_examples(viewer, found, finding->examples);
+    view_examples(viewer, found, finding->examples, index);
 }
 
 static void view_findings(viewer_t *viewer)
@@ -338,7 +387,7 @@ static void view_findings(viewer_t *viewer)
     found = apr_pcalloc(viewer->pool, (apr_size_t)n * sizeof(*found) + 1);
     for (i = 0; i < n; i++) {
         found[i].count = ranks[i].count;
-        view_finding(viewer, &found[i], &findings[ranks[i].index], ranks[i].index == OTHER_SETS);
+        view_finding(viewer, &found[i], ranks[i].index);
     }
     viewer->view->findings = found;
     viewer->view->finding_count = n;
@@ -387,6 +436,8 @@ void mirror_findings_view(mirror_findings_view_t *view, mirror_findings_t *area,
     memset(&viewer, 0, sizeof(viewer));
     viewer.view = view;
     viewer.pool = pool;
+    viewer.area = area;
+    viewer.oldest_values = mirror_clock_to_wall(mirror_clock_now()) - MIRROR_FINDINGS_VALUES_TIME;
     viewer.copy = copy_area(area, pool);
     view_counters(&viewer);
     view_pairs(&viewer);

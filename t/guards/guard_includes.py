@@ -11,10 +11,10 @@ DOORLESS = ["capture/capture", "send/sender", "send/opener", "limit/local", "lim
 WITHOUT_HTTPD = ["base/queue", "base/clock", "base/date", "base/loop", "base/helpers", "base/address", "base/authority", "base/transport", "base/window",
                  "send/opener", "send/connection", "send/response", "send/retry", "copy/log", "copy/log_line", "copy/log_writer",
                  "copy/spool", "copy/list", "limit/redis_connection", "limit/redis_login", "limit/redis_reply",
-                 "compare/decode", "compare/headers", "compare/header_form", "compare/header_list", "compare/tree",
+                 "compare/decode", "compare/headers", "compare/headers_read", "compare/header_form", "compare/header_list", "compare/tree",
                  "compare/tree_array", "compare/tree_descend", "compare/tree_hash", "compare/tree_number", "compare/tree_path",
-                 "compare/tree_read", "compare/judge", "compare/glance", "compare/rows", "compare/name",
-                 "shared/findings", "shared/findings_noise", "shared/findings_rows", "shared/findings_text", "shared/findings_view",
+                 "compare/tree_read", "compare/judge", "compare/glance", "compare/rows", "compare/values", "compare/name",
+                 "shared/findings", "shared/findings_noise", "shared/findings_rows", "shared/findings_text", "shared/findings_values", "shared/findings_view",
                  "shared/findings_state", "shared/store", "shared/cell",
                  "settings/compare_rule", "settings/compare_rule_field", "settings/compare_rule_regex",
                  "settings/compare_rule_within"]

@@ -41,7 +41,8 @@ START_TEST(test_defaults)
         "\"redis_database\":0,\"redis_timeout\":1000,\"redis_ssl\":false,\"redis_key_prefix\":"
         "\"proxy-mirror:v1:\","
         "\"compare\":[],\"compare_ratio\":1,\"compare_max_body\":\"256K\",\"compare_timeout\":"
-        "\"30s\",\"compare_arrays\":\"ordered\",\"compare_examples\":3,\"role\":\"mirror\"}");
+        "\"30s\",\"compare_arrays\":\"ordered\",\"compare_examples\":3,\"compare_values\":\"off\","
+        "\"role\":\"mirror\"}");
 }
 END_TEST
 

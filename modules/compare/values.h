@@ -1,0 +1,45 @@
+/* Licensed under the Apache License, Version 2.0; see LICENSE.
+ *
+ * compare/values.h - what compare_values keeps of the values that differ in one pair of responses.
+ *
+ * Values are kept of header fields and of members of JSON that are no containers, never of whole
+ * bodies. A value whose name says that it is secret is "***", whatever is asked for.
+ */
+#ifndef MIRROR_COMPARE_VALUES_H
+#define MIRROR_COMPARE_VALUES_H
+
+#include <apr.h>
+
+#include "base/comparison.h"
+
+/* Bytes of one value, without its NUL; of one that is masked. */
+#define MIRROR_VALUES_MAX    256
+#define MIRROR_VALUES_MASKED 64
+/* Rows of one pair, as in compare/rows.h. */
+#define MIRROR_VALUES_ROWS 64
+
+typedef struct mirror_values_t {
+    mirror_values_e mode; /* not OFF */
+    /* by row and side, primary and mirror; "": nothing is kept */
+    char text[MIRROR_VALUES_ROWS][2][MIRROR_VALUES_MAX + 1];
+} mirror_values_t;
+
+/* ---- any thread: the owner ---- */
+
+/* Forget the values of a row. */
+void mirror_values_clear(mirror_values_t *values, int row);
+
+/* Keep a value of one side of a row: the first bytes of it, or its letters as 'a' and its digits as
+ * '9'. In double quotes, if `is_string`. */
+void mirror_values_keep(mirror_values_t *values, int row, int side, const char *value,
+                        apr_size_t len, int is_string);
+
+/* Keep "***" for a side of a row. */
+void mirror_values_hide(mirror_values_t *values, int row, int side);
+
+/* Whether a header or a member has a name of something secret or personal: one with password, passwd,
+ * token, secret, authorization, cookie, session, credential, api key, private key, ssn, iban or
+ * email in it, in any case, with or without '-' and '_'. */
+int mirror_values_is_secret_name(const char *name, apr_size_t len);
+
+#endif

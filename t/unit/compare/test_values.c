@@ -1,0 +1,201 @@
+/* Licensed under the Apache License, Version 2.0; see LICENSE.
+ *
+ * test_values.c - what compare_values keeps of values, and what it never keeps.
+ */
+#include <string.h>
+
+#include <apr_strings.h>
+#include <check.h>
+
+#include "compare/headers.h"
+#include "json_pair.h"
+#include "suite.h"
+
+static mirror_values_t values;
+
+static void prepare(void)
+{
+    setup();
+    memset(&values, 0xaa, sizeof(values));
+    values.mode = MIRROR_VALUES_MODE_FULL;
+}
+
+/* ---- forms ---- */
+
+static const struct {
+    mirror_values_e mode;
+    const char *value;
+    int is_string;
+    const char *kept;
+} forms[] = {
+    { MIRROR_VALUES_MODE_FULL, "", 0, "" },
+    { MIRROR_VALUES_MODE_FULL, "", 1, "\"\"" },
+    { MIRROR_VALUES_MODE_FULL, "12.5e3", 0, "12.5e3" },
+    { MIRROR_VALUES_MODE_FULL,
+      "Stra\xc3\x9f"
+      "e 7",
+      1,
+      "\"Stra\xc3\x9f"
+      "e 7\"" },
+    { MIRROR_VALUES_MODE_MASKED, "Alice, 42 (x)", 0, "aaaaa, 99 (a)" },
+    { MIRROR_VALUES_MODE_MASKED,
+      "Stra\xc3\x9f"
+      "e 7",
+      1, "\"aaaaaa 9\"" },
+    { MIRROR_VALUES_MODE_MASKED, "-12.5", 0, "-99.9" },
+    { MIRROR_VALUES_MODE_MASKED, "\xff\xfe", 0, "aa" },
+};
+
+START_TEST(values_are_kept_as_asked_for)
+{
+    values.mode = forms[_i].mode;
+    mirror_values_keep(&values, 3, 1, forms[_i].value, strlen(forms[_i].value),
+                       forms[_i].is_string);
+    ck_assert_str_eq(values.text[3][1], forms[_i].kept);
+}
+END_TEST
+
+START_TEST(long_values_are_cut)
+{
+    const apr_size_t max =
+        _i & 1 ? (apr_size_t)MIRROR_VALUES_MASKED : (apr_size_t)MIRROR_VALUES_MAX;
+    const char *unit = _i & 2 ? "\xc3\xa9" : "b";
+    char *text = "";
+    apr_size_t n, len;
+
+    values.mode = _i & 1 ? MIRROR_VALUES_MODE_MASKED : MIRROR_VALUES_MODE_FULL;
+    for (n = 1; n < 300; n++) {
+        text = apr_pstrcat(pool, text, unit, NULL);
+        mirror_values_keep(&values, 0, 0, text, strlen(text), _i & 4);
+        len = strlen(values.text[0][0]);
+        ck_assert_uint_le(len, max);
+        ck_assert(strlen(text) + 2 > max || !strstr(values.text[0][0], "..."));
+        ck_assert(n <= max || strstr(values.text[0][0], "..."));
+        ck_assert(!(_i & 4) || values.text[0][0][len - 1] == '"');
+    }
+}
+END_TEST
+
+START_TEST(a_nul_does_not_end_a_value)
+{
+    mirror_values_keep(&values, 0, 0, "a\0b", 3, 0);
+    ck_assert_str_eq(values.text[0][0], "a?b");
+}
+END_TEST
+
+/* ---- names ---- */
+
+static const struct {
+    const char *name;
+    int is_secret;
+} names[] = {
+    { "password", 1 },     { "userPassword", 1 },  { "PASSWORD_HASH", 1 }, { "access_token", 1 },
+    { "x-auth-token", 1 }, { "client-secret", 1 }, { "set-cookie", 1 },    { "Authorization", 1 },
+    { "x-api-key", 1 },    { "ApiKey", 1 },        { "e-mail", 1 },        { "ssn", 1 },
+    { "iban", 1 },         { "sessionId", 1 },     { "price", 0 },         { "", 0 },
+    { "pass", 0 },         { "cook", 0 },          { "x-request-id", 0 },  { "tok-en", 1 },
+    { "key", 0 },
+};
+
+START_TEST(names_of_secrets_are_known)
+{
+    ck_assert_msg(mirror_values_is_secret_name(names[_i].name, strlen(names[_i].name)) ==
+                      names[_i].is_secret,
+                  "%s", names[_i].name);
+}
+END_TEST
+
+/* ---- of rows ---- */
+
+/* "field: a | b", for all rows. */
+static const char *kept_values(void)
+{
+    const char *text = "";
+    int i;
+
+    for (i = 0; i < rows.count; i++) {
+        text = apr_pstrcat(pool, text, i ? "; " : "", rows.list[i].field, ": ", values.text[i][0],
+                           " | ", values.text[i][1], NULL);
+    }
+    return text;
+}
+
+static const struct {
+    const char *rule, *a, *b, *kept;
+} trees[] = {
+    { NULL, "{\"a\":1}", "{\"a\":\"1\"}", "body/a: 1 | \"1\"" },
+    { NULL, "{\"a\":true}", "{\"a\":null}", "body/a: true | null" },
+    { NULL, "{\"a\":\"x\\u0041\"}", "{}", "body/a: \"xA\" | " },
+    { NULL, "{}", "{\"a\":2.50}", "body/a:  | 2.50" },
+    { NULL, "{\"a\":[1]}", "{\"a\":{}}", "body/a:  | " },
+    { NULL, "{\"a\":[1]}", "{\"a\":7}", "body/a:  | 7" },
+    { NULL, "[1,2]", "[1]", "body:  | " },
+    { NULL, "[{\"p\":1},{\"p\":3}]", "[{\"p\":2},{\"p\":4}]", "body/*/p: 1 | 2" }, /* the first */
+    { NULL, "{\"password\":\"x\"}", "{\"password\":\"y\"}", "body/password: *** | ***" },
+    { NULL, "{\"password\":\"x\"}", "{}", "body/password: *** | " },
+    { NULL, "{\"tokens\":{\"a\":\"x\"}}", "{\"tokens\":{\"a\":\"y\"}}",
+      "body/tokens/a: *** | ***" },
+    { "body/a secret", "{\"a\":1}", "{\"a\":2}", "body/a: *** | ***" },
+    { "body/a secret", "{\"a\":{\"b\":1}}", "{\"a\":{\"b\":2}}", "body/a/b: *** | ***" },
+    { "body secret", "{\"a\":{\"b\":1}}", "{\"a\":{\"b\":2}}", "body/a/b: *** | ***" },
+    { "body/**/b secret", "{\"a\":1,\"b\":1}", "{\"a\":2,\"b\":2}",
+      "body/a: 1 | 2; body/b: *** | ***" },
+};
+
+START_TEST(values_of_json_are_kept)
+{
+    if (trees[_i].rule) {
+        add_rule(trees[_i].rule);
+    }
+    mirror_rows_clear(&rows);
+    rows.values = &values;
+    mirror_tree_compare(&rows, &same, &failed, context, &options, trees[_i].a, strlen(trees[_i].a),
+                        trees[_i].b, strlen(trees[_i].b));
+    ck_assert_str_eq(kept_values(), trees[_i].kept);
+    ck_assert_int_eq(rows.rule_count, trees[_i].rule != NULL);
+}
+END_TEST
+
+static const struct {
+    const char *rule, *a, *b, *kept;
+} heads[] = {
+    { NULL, "X: 1\n", "X: 2\nX: 3\n", "header/x: 1 | 2, 3" },
+    { NULL, "X: 1\n", "", "header/x: 1 | " },
+    { NULL, "Set-Cookie: a=1\n", "Set-Cookie: b=1\n", "header/set-cookie: *** | ***" },
+    { NULL, "X-Auth-Token: 1\n", "", "header/x-auth-token: *** | " },
+    { "header/x secret", "X: 1\n", "X: 2\n", "header/x: *** | ***" },
+};
+
+START_TEST(values_of_headers_are_kept)
+{
+    mirror_headers_options_t how = { NULL, 0, 0 };
+
+    if (heads[_i].rule) {
+        add_rule(heads[_i].rule);
+    }
+    how.rules = options.rules;
+    mirror_rows_clear(&rows);
+    rows.values = &values;
+    mirror_headers_compare(&rows, &failed, &how, heads[_i].a, strlen(heads[_i].a), heads[_i].b,
+                           strlen(heads[_i].b), pool);
+    ck_assert_str_eq(kept_values(), heads[_i].kept);
+}
+END_TEST
+
+#define LOOP(test, list) tcase_add_loop_test(tcase, test, 0, sizeof(list) / sizeof(*(list)))
+
+int main(void)
+{
+    Suite *suite = suite_create("values");
+    TCase *tcase = tcase_create("values");
+
+    tcase_add_checked_fixture(tcase, prepare, teardown);
+    LOOP(values_are_kept_as_asked_for, forms);
+    tcase_add_loop_test(tcase, long_values_are_cut, 0, 8);
+    tcase_add_test(tcase, a_nul_does_not_end_a_value);
+    LOOP(names_of_secrets_are_known, names);
+    LOOP(values_of_json_are_kept, trees);
+    LOOP(values_of_headers_are_kept, heads);
+    suite_add_tcase(suite, tcase);
+    return suite_run(suite);
+}
