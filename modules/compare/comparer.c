@@ -34,6 +34,9 @@ APLOG_USE_MODULE(proxy_mirror);
 /* The share of a processor that the thread may take, in percent; and for how long it may save. */
 #define SHARE 10
 #define SAVED apr_time_from_msec(100)
+/* Complete pairs that wait. If there are more, the thread looks into none, so that it catches up before
+ * pairs are skipped for want of room: as its priority is low, it may have to wait for a processor. */
+#define BACKLOG (MIRROR_PAIR_PENDING_MAX / 4)
 /* How long after a comparison the error log is told of another verdict, at most. */
 #define TELL apr_time_from_sec(1)
 /* Memory is given back when there was nothing to do for so long. */
@@ -174,7 +177,8 @@ static mirror_skip_e judge(mirror_comparer_t *comparer, const mirror_pair_t *pai
     options.parts = (unsigned)pair->settings->compare;
     options.rules = &pair->rules;
     options.unordered = pair->settings->compare_arrays;
-    options.may_examine = has_budget(comparer) && comparer->json != NULL;
+    options.may_examine = has_budget(comparer) && comparer->json != NULL &&
+                          apr_atomic_read32(&comparer->child->pairs_pending) < BACKLOG;
     options.now = mirror_clock_to_wall(mirror_clock_now());
     options.json = comparer->json;
     options.pool = comparer->pool;

@@ -114,9 +114,15 @@ static void decode(side_t *side)
     }
 }
 
+/* Whether two values of Content-Encoding, which may be NULL, are the same. */
+static int is_one_coding(const char *a, const char *b)
+{
+    return !apr_cstr_casecmp(a ? a : "", b ? b : "");
+}
+
 static int have_same_coding(const side_t *a, const side_t *b)
 {
-    return !apr_cstr_casecmp(a->coding ? a->coding : "", b->coding ? b->coding : "");
+    return is_one_coding(a->coding, b->coding);
 }
 
 static int are_equal(const side_t *a, const side_t *b)
@@ -317,24 +323,31 @@ static int are_same_bytes(const mirror_bytes_t *a, const mirror_bytes_t *b)
     return a->len == b->len && (a->len == 0 || !memcmp(a->data, b->data, a->len));
 }
 
-/* Look at the bytes alone: whether all is equal, but for headers that differ by nature. The statuses
- * are, or a rule forgives them. */
-static void glance(work_t *work, const mirror_answer_t *a, const mirror_answer_t *b)
+static const char *coding_of(const work_t *work, const mirror_answer_t *answer)
 {
-    mirror_skip_e skip = body_skip_of(work, a, b);
+    return mirror_headers_find(answer->head.data, answer->head.len, "Content-Encoding",
+                               work->options->pool);
+}
 
-    work->out->verdict = MIRROR_VERDICT_UNEXAMINED;
-    if (a->status != b->status || (HAS(work->options, MIRROR_PART_HEADER) &&
-                                   !mirror_glance_heads(work->options->rules, a->head.data,
-                                                        a->head.len, b->head.data, b->head.len))) {
-        return;
+/* Whether the bytes alone tell that all is equal, but for headers that differ by nature, which are rows
+ * then. If only the bodies are not there, *skip is the reason. */
+static int looks_same(mirror_skip_e *skip, work_t *work, const mirror_answer_t *a,
+                      const mirror_answer_t *b)
+{
+    int with_headers = HAS(work->options, MIRROR_PART_HEADER);
+
+    *skip = MIRROR_SKIP_NONE;
+    if (a->status != b->status ||
+        (with_headers && !mirror_glance_heads(&work->out->rows, work->options->rules, a->head.data,
+                                              a->head.len, b->head.data, b->head.len))) {
+        return 0;
     }
-    if (skip != MIRROR_SKIP_NONE) {
-        work->out->skip = skip;
+    if (!HAS(work->options, MIRROR_PART_BODY)) {
+        return 1;
     }
-    else if (!HAS(work->options, MIRROR_PART_BODY) || are_same_bytes(&a->body, &b->body)) {
-        work->out->verdict = MIRROR_VERDICT_SAME;
-    }
+    *skip = body_skip_of(work, a, b);
+    return *skip == MIRROR_SKIP_NONE && are_same_bytes(&a->body, &b->body) &&
+           (with_headers || is_one_coding(coding_of(work, a), coding_of(work, b)));
 }
 
 static void examine(work_t *work, const mirror_answer_t *a, const mirror_answer_t *b)
@@ -365,6 +378,7 @@ void mirror_judge(mirror_judgement_t *judgement, const mirror_judge_options_t *o
                   const mirror_answer_t *primary, const mirror_answer_t *mirror)
 {
     work_t work = { 0 };
+    mirror_skip_e skip;
 
     work.out = judgement;
     work.options = options;
@@ -380,8 +394,14 @@ void mirror_judge(mirror_judgement_t *judgement, const mirror_judge_options_t *o
         judgement->verdict = MIRROR_VERDICT_DIFFERENT;
         return;
     }
+    if (looks_same(&skip, &work, primary, mirror)) {
+        judgement->verdict = MIRROR_VERDICT_SAME;
+        return;
+    }
+    judgement->rows.count = 0; /* of the glance */
     if (!options->may_examine) {
-        glance(&work, primary, mirror);
+        judgement->verdict = MIRROR_VERDICT_UNEXAMINED;
+        judgement->skip = skip;
         return;
     }
     examine(&work, primary, mirror);

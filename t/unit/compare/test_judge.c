@@ -336,7 +336,7 @@ START_TEST(without_budget_a_glance_is_all)
     ck_assert_str_eq(judged(), "same");
     fill(&a, 200, "Date: x\nX-A: 1\n" JSON, "{\"a\":1}");
     fill(&b, 200, "date: y\r\nX-A: 1\r\n" JSON, "{\"a\":1}");
-    ck_assert_str_eq(judged(), "same");
+    ck_assert_str_eq(judged(), "same: header/date value (built in)");
     fill(&b, 200, "Date: y\nX-A: 2\n" JSON, "{\"a\":1}");
     ck_assert_str_eq(judged(), "unexamined");
     how.parts = STATUS | BODY;
@@ -349,6 +349,72 @@ START_TEST(without_budget_a_glance_is_all)
     add_rule("header/date compare");
     fill(&b, 200, "Date: y\nX-A: 1\n" JSON, "{\"a\":1}");
     ck_assert_str_eq(judged(), "unexamined");
+}
+END_TEST
+
+/* What a glance says is what a look says. `is_enough`: the glance is. */
+static const struct {
+    const char *rule, *a, *b, *text;
+    int is_enough;
+} glances[] = {
+    { NULL, "Date: x\nVia: a\n", "date: y\nvia: b\n", "same: header/date value (built in)", 1 },
+    { NULL, "Date: x\nDate: z\n", "Date: y\nDate: w\n", "same: header/date value (built in)", 1 },
+    { NULL, "Date: x\nX: a\n", "X: a\nDate: y\n", "same: header/date value (built in)", 1 },
+    { NULL, "Server: a\nX: 1\nX: 2\n",
+      "Connection: x\nX: 1\r\nKeep-Alive: y\r\nX: 2\r\nServer: b\r\n\r\nZ: 1\n",
+      "same: header/server value (built in)", 1 },
+    { NULL, "Via: 1\n", "", "same", 1 },
+    { NULL, "", "\r\n", "same", 1 },
+    { "header/x ignore", "X: 1\nDate: x\n", "X: 1\nDate: y\n", "same: header/date value (built in)",
+      1 },
+    { NULL, "Date: x\nX: a\n", "Date: y\nX: b\n",
+      "different: header/date value (built in), header/x value", 0 },
+    { NULL, "Y: 1\nX: 1\nX: 2\n", "X: 2\nY: 1\nX: 1\n", "different: header/x value", 0 },
+    { NULL, "Date: x\n", "", "different: header/date missing", 0 },
+    { NULL, "", "Age: 1\n", "different: header/age extra", 0 },
+    { NULL, "Date: x\n y\n", "Date: x y\n", "same", 0 },
+    { NULL, "ETag: x\n", "ETag: y\n", "same: header/etag value (built in)", 0 },
+    { "header/date ignore", "Date: x\n", "Date: y\n", "same", 0 },
+    { "header/date compare", "Date: x\n", "Date: y\n", "different: header/date value", 0 },
+    { "header/via compare", "Via: x\n", "", "different: header/via missing", 0 },
+};
+
+START_TEST(a_glance_is_as_good_as_a_look)
+{
+    if (glances[_i].rule) {
+        add_rule(glances[_i].rule);
+    }
+    fill(&a, 200, glances[_i].a, "{}");
+    fill(&b, 200, glances[_i].b, "{}");
+    ck_assert_str_eq(judged(), glances[_i].text);
+    how.may_examine = 0;
+    ck_assert_str_eq(judged(), glances[_i].is_enough ? glances[_i].text : "unexamined");
+}
+END_TEST
+
+START_TEST(a_glance_has_a_limit)
+{
+    fill(&a, 200, repeat("", "X: 1\n", 64, ""), "");
+    fill(&b, 200, repeat("", "X: 1\n", 64, ""), "");
+    how.may_examine = 0;
+    ck_assert_str_eq(judged(), "same");
+    fill(&a, 200, repeat("", "X: 1\n", 65, ""), "");
+    fill(&b, 200, repeat("", "X: 1\n", 65, ""), "");
+    ck_assert_str_eq(judged(), "unexamined");
+    how.may_examine = 1;
+    ck_assert_str_eq(judged(), "same");
+}
+END_TEST
+
+START_TEST(equal_bytes_of_another_coding_need_a_look)
+{
+    how.parts = BODY;
+    how.may_examine = 0;
+    fill(&a, 200, GZIP, "x");
+    fill(&b, 200, "", "x");
+    ck_assert_str_eq(judged(), "unexamined");
+    fill(&b, 200, "content-encoding: GZIP\n", "x");
+    ck_assert_str_eq(judged(), "same");
 }
 END_TEST
 
@@ -386,6 +452,10 @@ int main(void)
     tcase_add_test(tcase, json_beyond_the_caps);
     tcase_add_test(tcase, an_expression_that_fails_forgives_nothing);
     tcase_add_test(tcase, without_budget_a_glance_is_all);
+    tcase_add_loop_test(tcase, a_glance_is_as_good_as_a_look, 0,
+                        sizeof(glances) / sizeof(*glances));
+    tcase_add_test(tcase, a_glance_has_a_limit);
+    tcase_add_test(tcase, equal_bytes_of_another_coding_need_a_look);
     tcase_add_test(tcase, without_budget_a_skip_stays_one);
     suite_add_tcase(suite, tcase);
     return suite_run(suite);
