@@ -1,4 +1,5 @@
 """nginx with a configuration of its own in a private folder: as origin, as mirror, and as a proxy to compare with."""
+import json
 import os
 import re
 import shutil
@@ -63,6 +64,15 @@ class Nginx:
         self.server.stop()
 
 
+def write_json(path, size, server):
+    """A document of about this size; all have one time, so that nginx sends the same headers with them."""
+    item = {"id": 17, "name": "a name of some length", "price": 12.5, "tags": ["one", "two"], "is_new": False}
+    items = [dict(item, id=n) for n in range(size // len(json.dumps(item)))]
+    with open(path, "w", encoding="ascii") as f:
+        json.dump({"items": items, "server": server.ljust(10)}, f)
+    os.utime(path, (10**9, 10**9))
+
+
 class Sink:
     """Origin or mirror: answers 200 with 64 bytes. Several ports of one nginx, as a case needs it:
 
@@ -71,15 +81,19 @@ class Sink:
     empty       answers 204, without a body;
     slow        answers after one second (auth_delay, made a 200 again);
     further     more of at_once, for several mirrors;
+    json        /small/, /large/, /big/ and /slow/ are JSON of 1, 10, 200 and, after one second, 200 KiB; only in /large/ is
+                there a difference between two sinks of different names;
     tls         at_once over TLS, with a certificate (harness.tls.Certificate).
     """
 
     def __init__(self, lab, name, discard=None, further=0, certificate=None):
-        ports = {k: free_port() for k in ("at_once", "whole", "slow", "empty", "status", "discard", "tls")}
+        ports = {k: free_port() for k in ("at_once", "whole", "slow", "empty", "status", "discard", "json", "tls")}
         self.further = [free_port() for _ in range(further)]
         self.ports, root = ports, lab.folder(name + "-files")
         passwords = f"{root}/nobody-is-in-here"
         open(passwords, "w").close()
+        for document, size in (("small", 1), ("large", 10), ("big", 200)):
+            write_json(f"{root}/{document}.json", size * 1024, name if document == "large" else "any")
         http = [f"""
     upstream discard {{ server 127.0.0.1:{discard or ports["discard"]}; keepalive 256; keepalive_requests 1000000000; }}
     server {{ listen 127.0.0.1:{ports["status"]}; location / {{ stub_status; }} }}
@@ -101,6 +115,22 @@ class Sink:
         error_page 401 =200 @answer;
         location / {{ auth_basic slow; auth_basic_user_file {passwords}; auth_delay 1s; }}
         location @answer {{ return 200 "{ANSWER}"; }}
+    }}
+    server {{
+        listen 127.0.0.1:{ports["json"]} backlog=4096;
+        root {root};
+        default_type application/json;
+        types {{ }}
+        location /small/ {{ try_files /small.json =404; }}
+        location /large/ {{ try_files /large.json =404; }}
+        location /big/ {{ try_files /big.json =404; }}
+        location /slow/ {{
+            auth_basic slow;
+            auth_basic_user_file {passwords};
+            auth_delay 1s;
+            error_page 401 =200 @big;
+        }}
+        location @big {{ try_files /big.json =404; }}
     }}
 """]
         for port in [ports["at_once"]] + self.further:
