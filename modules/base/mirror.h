@@ -242,6 +242,7 @@ typedef struct mirror_lane_t {
     apr_uint64_t compared; /* atomic: bytes of responses that wait to be compared */
     /* atomic: 1 once a failing expression was logged */
     apr_uint32_t logged[MIRROR_EXPR_COUNT];
+    apr_uint32_t logged_rules; /* atomic: 1 once it was logged that there are too many rules */
     /* Request threads only. Held to read or replace `current` and count a reference: */
     apr_thread_mutex_t *mutex;
     /* made at run time, the lane owns one reference; NULL = never made */

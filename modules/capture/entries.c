@@ -5,13 +5,17 @@
 #include <apr_atomic.h>
 #include <apr_strings.h>
 #include <httpd.h>
+#include <http_log.h>
 
 #include "attributes/expr.h"
+#include "attributes/value.h"
 #include "base/clock.h"
 #include "capture/entries.h"
 #include "copy/log.h"
 #include "settings/rules.h"
 #include "shared/table.h"
+
+APLOG_USE_MODULE(proxy_mirror);
 
 static void stop_waiting(mirror_entries_t *entries, mirror_entry_t *entry)
 {
@@ -189,6 +193,19 @@ static const mirror_log_subject_t *subject_of(mirror_choice_t *choice)
 
 /* ---- pairs to compare ---- */
 
+/* Log once for each mirror that there are more rules than are applied: sections are merged for each
+ * request, so that no check of the configuration finds all such requests. */
+static void tell_rules(mirror_lane_t *lane, const request_rec *r, const mirror_pair_t *pair)
+{
+    if (pair->rules_left_out > 0 && apr_atomic_cas32(&lane->logged_rules, 1, 0) == 0) {
+        ap_log_rerror(APLOG_MARK, APLOG_WARNING, 0, r,
+                      "PM0953: mirror %s: more than %d rules of ProxyMirrorCompare and "
+                      "compare_rules apply to %s; the last %d are ignored",
+                      lane->mirror->name, MIRROR_PAIR_RULES_MAX,
+                      mirror_value_quote(r->uri, r->pool), pair->rules_left_out);
+    }
+}
+
 static void pair_up(mirror_entries_t *entries, mirror_entry_t *entry, mirror_choice_t *choice,
                     mirror_lane_t *lane, const mirror_settings_t *settings)
 {
@@ -211,6 +228,7 @@ static void pair_up(mirror_entries_t *entries, mirror_entry_t *entry, mirror_cho
     subject.rules = choice->rules;
     entry->pair = mirror_pair_create(lane, settings, &subject);
     if (entry->pair) {
+        tell_rules(lane, first, entry->pair);
         entry->copy->pair = entry->pair;
         entry->copy->answer = &entry->pair->mirror;
         entry->copy->pair_end = mirror_pair_end_mirror;

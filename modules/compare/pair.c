@@ -54,9 +54,8 @@ static void count_skip(mirror_lane_t *lane, mirror_skip_e skip)
 static int count_rules(const mirror_settings_t *settings, const mirror_pair_subject_t *subject)
 {
     const apr_array_header_t *own = settings->rules ? settings->rules->compare : NULL;
-    int n = (subject->rules ? subject->rules->nelts : 0) + (own ? own->nelts : 0);
 
-    return n < MIRROR_PAIR_RULES_MAX ? n : MIRROR_PAIR_RULES_MAX;
+    return (subject->rules ? subject->rules->nelts : 0) + (own ? own->nelts : 0);
 }
 
 static void add_rules(apr_array_header_t *rules, const apr_array_header_t *more)
@@ -114,7 +113,8 @@ static void fill(mirror_pair_t *pair, const mirror_pair_subject_t *subject, int 
 mirror_pair_t *mirror_pair_create(mirror_lane_t *lane, const mirror_settings_t *settings,
                                   const mirror_pair_subject_t *subject)
 {
-    int rules = count_rules(settings, subject);
+    int given = count_rules(settings, subject);
+    int rules = given < MIRROR_PAIR_RULES_MAX ? given : MIRROR_PAIR_RULES_MAX;
     apr_size_t size = sizeof(mirror_pair_t) + (apr_size_t)rules * sizeof(void *) +
                       MIRROR_GROUP_MAX + KEPT_METHOD + KEPT_PATH + KEPT_ID + 4;
     mirror_pair_t *pair = NULL;
@@ -140,6 +140,7 @@ mirror_pair_t *mirror_pair_create(mirror_lane_t *lane, const mirror_settings_t *
     pair->started = mirror_clock_now();
     pair->time = subject->time;
     fill(pair, subject, rules);
+    pair->rules_left_out = given - rules;
     mirror_answer_init(&pair->primary, lane, (apr_size_t)settings->compare_max_body);
     mirror_answer_init(&pair->mirror, lane, (apr_size_t)settings->compare_max_body);
     mirror_answer_init(&pair->reference, lane, (apr_size_t)settings->compare_max_body);

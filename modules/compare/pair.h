@@ -19,11 +19,12 @@
 #include "base/loop.h"
 #include "base/queue.h"
 #include "compare/answer.h"
+#include "compare/rows.h"
 #include "copy/copy.h"
 #include "shared/table.h"
 
 /* Rules of one pair. */
-#define MIRROR_PAIR_RULES_MAX 512
+#define MIRROR_PAIR_RULES_MAX MIRROR_ROWS_RULES
 /* Pairs that are complete and wait for the comparer of a child. */
 #define MIRROR_PAIR_PENDING_MAX 1024
 
@@ -63,6 +64,7 @@ struct mirror_pair_t {
     apr_time_t started;       /* mirror_clock_now()'s, when it was made */
     apr_time_t time;
     apr_array_header_t rules; /* of mirror_compare_rule_t *, scope's and settings' */
+    int rules_left_out;       /* those beyond MIRROR_PAIR_RULES_MAX, the last ones */
     const char *group, *method, *path, *request_id; /* NULL: there is no id */
     apr_size_t charged;
 };

@@ -189,6 +189,9 @@ static const char *set_header(cmd_parms *cmd, void *config, const char *args)
 
 /* ---- ProxyMirrorCompare ---- */
 
+/* Lines of one section; as many compare_rules fit beside them (MIRROR_PAIR_RULES_MAX). */
+#define RULES_MAX 256
+
 static const char *set_compare(cmd_parms *cmd, void *config, const char *args)
 {
     mirror_scope_t *dir = config;
@@ -204,6 +207,10 @@ static const char *set_compare(cmd_parms *cmd, void *config, const char *args)
     }
     if (!dir->rules) {
         dir->rules = apr_array_make(cmd->pool, 2, sizeof(mirror_compare_rule_t *));
+    }
+    if (dir->rules->nelts == RULES_MAX) {
+        return complain(
+            cmd, apr_psprintf(cmd->pool, "must be used at most %d times in a section", RULES_MAX));
     }
     APR_ARRAY_PUSH(dir->rules, mirror_compare_rule_t *) = rule;
     return NULL;

@@ -158,6 +158,23 @@ def test_rule_of_an_outer_section_is_first(httpd, recorder):
     assert judged(made, pair, "body/l key /b") == ("different", ["body/l/*/b value"])
 
 
+def test_more_rules_than_are_applied(pairs):
+    """Sections are merged for each request. What is left out of them is told once."""
+    made = pairs(conf="ProxyMirrorCompare body/server ignore\n" * 256,
+                 extra="\n".join(["ProxyMirrorCompare body/outer ignore"] * 256), expect=["PM0953"])
+    h = made[0]
+    h.stop()
+    h.conf += '<Location "/o/in/">\nProxyMirrorCompare body/inner ignore\nProxyMirrorCompare body/last ignore\n</Location>\n'
+    h.configure()
+    h.start()
+    pair = documents(*({key: n for key in ("server", "outer", "inner")} for n in (1, 2)))
+    assert verdicts(compare(made, pair, path="/o/x")) == {"different": 1} and not h.log_lines("PM0953")
+    compare(made, pair, 3, path="/o/in/x")
+    (line,) = h.log_lines("PM0953")
+    assert "mirror m: more than 512 rules" in line and "the last 2 are ignored" in line
+    assert rows(comparison(h)) == [("body/inner", "value", 1), ("body/inner", "value", 3)]     # of each group
+
+
 def test_run_time_rules_are_printed_as_they_were_given(pairs):
     h, _, _ = pairs()
     given = ["body/a  ignore", 'header/X-A match "a, b"', "status presence"]
@@ -355,6 +372,7 @@ BAD = [
         ("body/a key id", ["VALUE", "slash", '"id"']),
         ("header/a key /id", ["key"]), ("header/a unordered", ["unordered"]), ("status unordered", ["unordered"]),
         ("status compare", ["compare"]), ("body/a match " + "x" * 1025, ["1024"]), ('"body/a ignore', ['"']))),
+    ("ProxyMirrorCompare body/a ignore\n" * 257, ["ProxyMirrorCompare", "at most 256 times in a section"]),
     # its context
     ('<Location "/a">\n<Limit GET>\nProxyMirrorCompare body ignore\n</Limit>\n</Location>', ["ProxyMirrorCompare", "Limit"]),
     # memory

@@ -183,6 +183,7 @@ START_TEST(rules_are_bounded)
     subject.rules = rules;
     pair = mirror_pair_create(&lane, &settings, &subject);
     ck_assert_int_eq(pair->rules.nelts, MIRROR_PAIR_RULES_MAX);
+    ck_assert_int_eq(pair->rules_left_out, 600 - MIRROR_PAIR_RULES_MAX);
     mirror_pair_free(pair);
     assert_gone(0);
 }
