@@ -28,6 +28,23 @@ static int has_field(const mirror_rows_t *rows, const char *field)
     return 0;
 }
 
+/* Whether `drift` would have this row of primary and mirror if primary and reference differed in it. If
+ * some of its rows have no room, that is so if it has one that comes later: all rows are in the order of
+ * the primary's response. */
+static int is_complete_up_to(const mirror_note_t *note, const mirror_row_t *row)
+{
+    const mirror_rows_t *rows = &note->judgement->rows, *drift = &note->drift->rows;
+    const mirror_row_t *later = row + 1, *end = rows->list + rows->count;
+
+    if (drift->more == 0) {
+        return 1;
+    }
+    while (later < end && !mirror_rows_find(drift, (mirror_kind_e)later->kind, later->field)) {
+        later++;
+    }
+    return later < end;
+}
+
 /* Where a row of primary and mirror, or of primary and reference (`of_drift`), puts the mirror. */
 static mirror_side_e side_of(const mirror_note_t *note, const mirror_row_t *row, int of_drift)
 {
@@ -37,8 +54,7 @@ static mirror_side_e side_of(const mirror_note_t *note, const mirror_row_t *row,
         return MIRROR_SIDE_REFERENCE_ALONE;
     }
     if (!mirror_rows_find(&note->drift->rows, (mirror_kind_e)row->kind, row->field)) {
-        /* it may be among those that have no room */
-        return note->drift->rows.more > 0 ? MIRROR_SIDE_ALL_DIFFER : MIRROR_SIDE_MIRROR_ALONE;
+        return is_complete_up_to(note, row) ? MIRROR_SIDE_MIRROR_ALONE : MIRROR_SIDE_ALL_DIFFER;
     }
     return note->agreement->skip == MIRROR_SKIP_NONE && !has_field(agreement, row->field)
                ? MIRROR_SIDE_PRIMARY_ALONE

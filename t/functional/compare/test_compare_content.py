@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 import uuid
 import zlib
 
@@ -10,7 +11,7 @@ import pytest
 from comparelab import (JSON, compare, compared, comparison, decided, documents, exchange, fresh, heads, judged, noise,
                         rows, skipped,
                         texts, verdicts)
-from httpdlab import wait_for
+from httpdlab import MODULE, wait_for
 from managerlab import patch
 from recorder import answer
 
@@ -21,11 +22,17 @@ def packed(data: bytes, bits: int = 31, level: int = 6) -> bytes:
     return z.compress(data) + z.flush()
 
 
+def brotli(data: bytes) -> bytes:
+    """As br (RFC 7932): one block of at most 64 KiB that is not compressed, and an empty last one."""
+    head = (len(data) - 1) << 4 | 1 << 20       # a window of 16 bits, four nibbles of length, and a bit that says so
+    return head.to_bytes(3, "little") + data + b"\x03"
+
+
 def coded(data: bytes, coding: str = "", *headers: str):
     return answer("200 OK", data, (*headers, JSON, *([f"Content-Encoding: {coding}"] if coding else [])))
 
 
-# ---- headers and status: cases 1 to 4 ----
+# ---- headers and status ----
 
 def test_headers_that_differ_by_nature(pairs):
     made = pairs()
@@ -69,7 +76,7 @@ def test_both_directions_of_a_status(pairs):
     assert rows(data) == [("status", "status", 5)]
 
 
-# ---- JSON: cases 5 to 9, 31 ----
+# ---- JSON ----
 
 def test_notation_of_json_does_not_count(pairs):
     made = pairs()
@@ -143,7 +150,7 @@ def test_members_of_one_name(pairs):
     assert judged(made, documents(twice, b'{"a": 3, "a": 2}')) == ("same_decoded", [])
 
 
-# ---- codings: case 10 ----
+# ---- codings ----
 
 def test_codings(pairs):
     made = pairs()
@@ -158,6 +165,22 @@ def test_codings(pairs):
     assert judged(made, (coded(packed(plain), "gzip"), coded(other))) == ("different",
                                                                           ["body/test extra", "body/text missing"])
     assert judged(made, (coded(packed(plain), "gzip"), coded(packed(plain), "gzip"))) == ("same", [])
+
+
+def test_br(pairs):
+    """It is decoded if the module was built with it; else one body that is br is a difference, and two are skipped."""
+    made = pairs()
+    plain = json.dumps({"text": "hello " * 500}).encode()
+    libraries = subprocess.run(["ldd", MODULE], stdout=subprocess.PIPE, text=True, check=True).stdout
+    with_br = "libbrotlidec" in libraries
+    for a, b in ((coded(brotli(plain), "br"), coded(plain)), (coded(brotli(plain), "br"), coded(packed(plain), "gzip"))):
+        word, found = judged(made, (a, b))
+        assert (word, "body encoding" in found) == (("same_decoded", False) if with_br else ("different", True))
+    assert judged(made, (coded(brotli(plain), "br"), coded(brotli(plain + b" "), "br")))[0] == (
+        "same_decoded" if with_br else "undecodable")
+    assert judged(made, (coded(brotli(plain), "br"), coded(brotli(plain), "br"))) == ("same", [])
+    assert judged(made, (coded(brotli(plain), "br"), coded(brotli(plain)[:-2], "br")))[0] == (
+        "different" if with_br else "undecodable")
 
 
 def test_content_encoding_counts_if_bodies_do_not(pairs):
@@ -206,7 +229,7 @@ def test_parts(pairs):
     assert judged(made, texts(b"a", b"b")) == ("same", [])
 
 
-# ---- cookies, Location: cases 12 and 37 ----
+# ---- cookies, Location ----
 
 def test_cookies_and_locations(pairs):
     made = pairs()
@@ -273,7 +296,7 @@ def test_skips(pairs):
     assert compared(h, 3)["compared"] == 0 and comparison(h)["verdict"] == "nothing"
 
 
-# ---- noise that is guessed: case 17 ----
+# ---- noise that is guessed ----
 
 @pytest.mark.parametrize("children", [1, 2])
 def test_noise_that_is_guessed(pairs, children):

@@ -98,6 +98,28 @@ def test_counter_is_noise(three):
     assert compared(h, 40)["verdict"] == "alike"
 
 
+def test_many_noisy_fields(three):
+    """More than there are rows for; and a difference among them is found as long as it has a row."""
+    h, primary, mirror, reference = three()
+    count = itertools.count()
+    names = [chr(97 + n % 26) + chr(97 + n // 26) for n in range(300)]
+
+    def document(**more) -> bytes:
+        return json.dumps({**more, "x": {a: {name: next(count) for name in names[:60]} for a in "abc"}}).encode()
+    for server in (primary, reference):
+        say(server, lambda: document(first=1))
+    say(mirror, lambda: document(first=1))
+    for n in range(20):
+        assert h.get(f"/o/{n}").status == 200
+    data = compared(h, 20)
+    assert verdicts(data) == {"noise": 20} and data["findings"] == []
+    assert ("(more)", "value", "reference") in noise(data) and data["truncated"]["fields"] == 20
+    say(mirror, lambda: document(first=2))
+    assert h.get("/o/x").status == 200
+    data = compared(h, 21)
+    assert data["verdicts"]["different"] == 1 and "body/first" in [row[0] for row in rows(data)]
+
+
 def test_type_that_changes_beside_noise(three):
     h, primary, mirror, reference = three()
     count = itertools.count()
