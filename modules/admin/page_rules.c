@@ -202,7 +202,7 @@ static void put_effect(const mirror_page_compared_t *compared, const mirror_comp
     case MIRROR_COMPARISON_RULE_MATCHES_NOTHING:
         all = responses(p, counted.compared);
         ap_rvputs(r, "; <b class=\"nothing\">matches nothing</b>: no effect in ", all,
-                  ", so check its spelling", NULL);
+                  ". Its field never differs, or is misspelled", NULL);
         break;
     default:
         ap_rputs("; no effect yet", r);

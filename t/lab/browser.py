@@ -204,8 +204,13 @@ class Page:
             self.send("Input.dispatchKeyEvent", {"type": kind, "key": key, "code": key, "windowsVirtualKeyCode": code,
                                                  **({"text": "\r"} if key == "Enter" and kind == "keyDown" else {})})
 
-    def screenshot(self, file: str, whole: bool = True) -> None:
-        """As a PNG."""
-        said = self.send("Page.captureScreenshot", {"format": "png", "captureBeyondViewport": whole})
+    def screenshot(self, file: str, whole: bool = True, of: str | None = None) -> None:
+        """As a PNG; of the first element of a selector, with a margin."""
+        clip = {}
+        if of:
+            x, y, width, height = self.value(f"""(() => {{ const box = document.querySelector({json.dumps(of)}).getBoundingClientRect();
+                return [box.x + scrollX, box.y + scrollY, box.width, box.height]; }})()""")
+            clip = {"clip": {"x": max(0, x - 16), "y": max(0, y - 16), "width": width + 32, "height": height + 32, "scale": 1}}
+        said = self.send("Page.captureScreenshot", {"format": "png", "captureBeyondViewport": whole, **clip})
         with open(file, "wb") as f:
             f.write(base64.b64decode(said["data"]))
