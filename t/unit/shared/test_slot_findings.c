@@ -12,10 +12,13 @@
 
 static mirror_verdict_e add(mirror_table_t *table, mirror_slot_t *slot)
 {
-    mirror_noted_row_t row = { MIRROR_PART_BODY, MIRROR_KIND_VALUE, MIRROR_SIDE_TWO_WAY, 0, 0, 0,
-                               "body/a" };
+    mirror_noted_row_t row;
     mirror_noted_t noted;
 
+    memset(&row, 0, sizeof(row));
+    row.part = MIRROR_PART_BODY;
+    row.kind = MIRROR_KIND_VALUE;
+    row.field = "body/a";
     memset(&noted, 0, sizeof(noted));
     noted.group = "g";
     noted.verdict = MIRROR_VERDICT_DIFFERENT;
