@@ -13,6 +13,7 @@
 #include <apr_cstr.h>
 
 #include "compare/decode.h"
+#include "compare/excerpt.h"
 #include "compare/glance.h"
 #include "compare/headers.h"
 #include "compare/judge.h"
@@ -146,9 +147,9 @@ static void decode_both(work_t *work)
         work->a.result <= MIRROR_DECODE_IDENTITY && work->b.result <= MIRROR_DECODE_IDENTITY;
 }
 
-static void add_body_row(work_t *work, mirror_kind_e kind)
+static int add_body_row(work_t *work, mirror_kind_e kind)
 {
-    mirror_rows_add(&work->out->rows, MIRROR_PART_BODY, kind, FIELD_BODY, 0, 0);
+    return mirror_rows_add(&work->out->rows, MIRROR_PART_BODY, kind, FIELD_BODY, 0, 0);
 }
 
 /* The kind of a difference of bodies that are compared as a whole. */
@@ -211,11 +212,31 @@ static int is_forgiven(work_t *work, unsigned actions)
     return masks.count > 0 && are_equal_masked(work, &masks);
 }
 
+/* Keep where the texts differ for a row; -1: no values are wanted. */
+static void keep_texts(work_t *work, int row)
+{
+    const mirror_compare_rule_t *rule =
+        row < 0 ? NULL
+                : mirror_compare_rule_body(work->options->rules, MIRROR_RULE_SECRET, NULL, 0, NULL);
+
+    if (rule) {
+        mirror_rows_hit(&work->out->rows, rule);
+        mirror_values_hide(work->out->rows.values, row, 0);
+        mirror_values_hide(work->out->rows.values, row, 1);
+    }
+    else if (row >= 0) {
+        mirror_excerpt_keep(work->out->rows.values, row, work->a.data, work->a.len, work->b.data,
+                            work->b.len);
+    }
+}
+
 /* Texts, or bytes, that are not equal. */
 static void compare_texts(work_t *work)
 {
     if (!is_forgiven(work, MIRROR_RULE_PRESENCE | MIRROR_RULE_MATCH | MIRROR_RULE_MASK)) {
-        add_body_row(work, kind_of(work));
+        int row = add_body_row(work, kind_of(work));
+
+        keep_texts(work, kind_of(work) == MIRROR_KIND_TEXT ? row : -1);
     }
 }
 

@@ -82,6 +82,17 @@ void mirror_values_keep(mirror_values_t *values, int row, int side, const char *
     to[n] = '\0';
 }
 
+void mirror_values_prefix(mirror_values_t *values, int row, int side, const char *prefix)
+{
+    char *to = values->text[row][side];
+    apr_size_t n = strlen(prefix), len = strlen(to);
+
+    len = len < MIRROR_VALUES_MAX - n ? len : MIRROR_VALUES_MAX - n;
+    memmove(to + n, to, len);
+    memcpy(to, prefix, n);
+    to[n + len] = '\0';
+}
+
 /* ---- names ---- */
 
 /* Whether the name begins with a word; '-' and '_' in it do not count. */

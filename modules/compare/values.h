@@ -2,8 +2,8 @@
  *
  * compare/values.h - what compare_values keeps of the values that differ in one pair of responses.
  *
- * Values are kept of header fields and of members of JSON that are no containers, never of whole
- * bodies. A value whose name says that it is secret is "***", whatever is asked for.
+ * Values are kept of header fields, of members of JSON that are no containers, and of texts the line
+ * of the first difference (compare/excerpt.h), never of whole bodies. A value whose name says that it is secret is "***", whatever is asked for.
  */
 #ifndef MIRROR_COMPARE_VALUES_H
 #define MIRROR_COMPARE_VALUES_H
@@ -36,6 +36,10 @@ void mirror_values_keep(mirror_values_t *values, int row, int side, const char *
 
 /* Keep "***" for a side of a row. */
 void mirror_values_hide(mirror_values_t *values, int row, int side);
+
+/* Put a text of at most 31 bytes before the value that is kept for a side of a row; the end of the
+ * value is lost if both have no room. */
+void mirror_values_prefix(mirror_values_t *values, int row, int side, const char *prefix);
 
 /* Whether a header or a member has a name of something secret or personal: one with password, passwd,
  * token, secret, authorization, cookie, session, credential, api key, private key, ssn, iban or

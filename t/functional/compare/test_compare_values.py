@@ -52,11 +52,29 @@ def test_values_of_headers(pairs):
         "header/x-auth-token": (None, "***")}
 
 
-def test_bodies_as_a_whole_are_not_kept(pairs):
+def test_bytes_are_not_kept(pairs):
     made = pairs("compare_values=full")
-    compare(made, texts(b"hunter2-a", b"hunter2-b", "Content-Type: text/plain"))
+    compare(made, texts(b"hunter2-a", b"hunter2-b", "Content-Type: application/octet-stream"))
     data = results(made[0])
     assert data["verdicts"]["different"] == 1 and values(data) == {} and "hunter2" not in json.dumps(data)
+
+
+@pytest.mark.parametrize("mode, kept", [("full", ("line 2: <b>1</b>", "line 2: <b>2</b>")),
+                                        ("masked", ("line 2: <a>9</a>", "line 2: <a>9</a>")), ("off", None)])
+def test_first_difference_of_texts(pairs, mode, kept):
+    made = pairs(f"compare_values={mode}")
+    compare(made, texts(b"same\n<b>1</b>\nhunter2", b"same\n<b>2</b>\nhunter2", "Content-Type: text/html"))
+    data = results(made[0])
+    assert values(data) == ({} if mode == "off" else {"body": kept}) and "hunter2" not in json.dumps(data)
+
+
+@pytest.mark.parametrize("first, rule", [(b'<input name="csrf_token" value="hunter2-%d">', ""),
+                                         (b"hunter2-%d", "ProxyMirrorCompare body secret")])
+def test_secret_texts(pairs, first, rule):
+    made = pairs("compare_values=full", extra=rule)
+    compare(made, texts(first % 1, first % 2, "Content-Type: text/html"))
+    data = results(made[0])
+    assert values(data)["body"][0].endswith("***") and "hunter2" not in json.dumps(data)
 
 
 def test_long_and_odd_values(pairs):
