@@ -324,6 +324,7 @@ int mirror_comparison_json_send(request_rec *r, const mirror_registry_t *registr
     yajl_gen_map_open(gen);
     put_texts(gen, "mirror", mirror->name, r->pool);
     put_texts(gen, "reference", mirror_comparison_view_reference(r, registry, mirror), r->pool);
+    mirror_json_put_count(gen, "reference_unlike", view->reference_unlike);
     mirror_json_put_time(gen, "since", view->since);
     put_texts(gen, "verdict", mirror_overall_name(mirror_findings_overall(view)), r->pool);
     put_verdicts(gen, view);

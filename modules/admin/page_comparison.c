@@ -221,6 +221,19 @@ static int has_reference(const mirror_findings_view_t *found)
     return 0;
 }
 
+/* Print that the reference is no second primary, if it is so for more than one response of twenty. */
+static void put_unlike(request_rec *r, const mirror_findings_view_t *found)
+{
+    if (found->reference_unlike > found->compared / 20) {
+        ap_rvputs(
+            r, " <strong>The reference is unlike the primary: in ",
+            mirror_page_count(r->pool, found->reference_unlike),
+            " responses it has another status.</strong> Noise is guessed for these. Give it the "
+            "configuration and the data of the primary.",
+            NULL);
+    }
+}
+
 /* Print "Compared: status and body". */
 static void put_parts(request_rec *r, int parts)
 {
@@ -265,6 +278,7 @@ static void put_terms(const mirror_page_compared_t *compared)
     }
     if (reference) {
         ap_rvputs(r, " Reference: ", ap_escape_html(p, reference), ".", NULL);
+        put_unlike(r, found);
     }
     if (found->row_count > 0 && !has_reference(found)) {
         ap_rputs(

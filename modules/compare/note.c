@@ -45,6 +45,13 @@ static int is_complete_up_to(const mirror_note_t *note, const mirror_row_t *row)
     return later < end;
 }
 
+/* Whether the reference's status is not the primary's: then it says of no other row whether the old
+ * version differs from itself. */
+static int is_unlike(const mirror_note_t *note)
+{
+    return mirror_rows_find(&note->drift->rows, MIRROR_KIND_STATUS, "status") != NULL;
+}
+
 /* Where a row of primary and mirror, or of primary and reference (`of_drift`), puts the mirror. */
 static mirror_side_e side_of(const mirror_note_t *note, const mirror_row_t *row, int of_drift)
 {
@@ -52,6 +59,9 @@ static mirror_side_e side_of(const mirror_note_t *note, const mirror_row_t *row,
 
     if (of_drift) {
         return MIRROR_SIDE_REFERENCE_ALONE;
+    }
+    if (row->part != MIRROR_PART_STATUS && is_unlike(note)) {
+        return MIRROR_SIDE_TWO_WAY;
     }
     if (!mirror_rows_find(&note->drift->rows, (mirror_kind_e)row->kind, row->field)) {
         return is_complete_up_to(note, row) ? MIRROR_SIDE_MIRROR_ALONE : MIRROR_SIDE_ALL_DIFFER;

@@ -173,6 +173,8 @@ typedef struct mirror_findings_view_t {
     int group_count;
     const mirror_found_row_t *rows;
     int row_count;
+    /* responses in which the status of the reference was not that of the primary */
+    apr_uint64_t reference_unlike;
     const mirror_found_t *findings;
     int finding_count;
     const mirror_found_rule_t *rules;

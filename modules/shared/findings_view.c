@@ -230,6 +230,16 @@ static void view_row(viewer_t *viewer, mirror_found_row_t *found, const mirror_f
     found->last = (apr_time_t)mirror_cell_bounded(row->last);
 }
 
+/* How often the row has it that the reference has another status. */
+static apr_uint64_t unlike(const mirror_findings_row_t *row)
+{
+    return (row->what >> 8 & 0xff) != MIRROR_PART_STATUS
+               ? 0
+               : mirror_cell_bounded(row->sides[MIRROR_SIDE_REFERENCE_ALONE]) +
+                     mirror_cell_bounded(row->sides[MIRROR_SIDE_PRIMARY_ALONE]) +
+                     mirror_cell_bounded(row->sides[MIRROR_SIDE_ALL_DIFFER]);
+}
+
 static void view_rows(viewer_t *viewer)
 {
     const mirror_findings_row_t *rows = viewer->copy->tables.rows;
@@ -239,6 +249,8 @@ static void view_rows(viewer_t *viewer)
 
     for (i = 0; i < MIRROR_FINDINGS_ROWS; i++) {
         if (is_row(viewer, &rows[i])) {
+            viewer->view->reference_unlike =
+                mirror_cell_bounded(viewer->view->reference_unlike + unlike(&rows[i]));
             add_rank(ranks, &n, i, mirror_findings_seen(&rows[i]));
         }
     }

@@ -53,6 +53,27 @@ def test_difference_of_the_mirror_alone(three):
     assert (row["mirror_alone"], row["reference_alone"]) == (50, 0)
 
 
+def test_reference_that_is_unlike_the_primary(three):
+    """It has other data. Its responses say nothing of fields, and the administrator is told."""
+    h, primary, mirror, reference = three()
+    say(primary, lambda: b'{"a": 1, "id": "%s"}' % str(uuid.uuid4()).encode())
+    say(mirror, lambda: b'{"a": 2, "id": "%s"}' % str(uuid.uuid4()).encode())
+    reference.answer = answer("404 Not Found", b"x")
+    for n in range(60):
+        assert h.get(f"/o/{n}").status == 200
+    data = compared(h, 60)
+    assert data["reference_unlike"] == 60 and data["verdict"] == "differs"
+    rows_of = {row["field"]: (row["mirror_alone"], row["reference_alone"]) for row in data["findings"][0]["rows"]}
+    assert rows_of["body/a"] == (0, 0)
+    assert noise(data) == [("body/id", "value", "guessed")]        # as without a reference
+    page = h.get("/manager").body.decode()
+    assert "The reference is unlike the primary: in 60 responses it has another status." in page
+    say(reference, lambda: b'{"a": 1, "id": "%s"}' % str(uuid.uuid4()).encode())
+    h.request("DELETE", "/manager/mirrors/m/comparison", ["Host: localhost"])
+    assert h.get("/o/1").status == 200
+    assert compared(h, 1)["reference_unlike"] == 0 and "is unlike" not in h.get("/manager").body.decode()
+
+
 def test_a_few_failures_of_each_group(three):
     """The old version never fails, so there is nothing to wait for."""
     h, primary, mirror, reference = three()

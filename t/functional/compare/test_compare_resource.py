@@ -14,7 +14,8 @@ from recorder import answer
 from wire import Message
 
 HOST = "Host: localhost"
-MEMBERS = ["mirror", "reference", "since", "verdict", "compared", "verdicts", "skipped", "pending", "status", "latency_ms", "groups",
+MEMBERS = ["mirror", "reference", "reference_unlike", "since", "verdict", "compared", "verdicts", "skipped", "pending", "status",
+           "latency_ms", "groups",
            "findings", "noise", "rules", "truncated"]
 VERDICTS = ["same", "same_decoded", "ignored", "noise", "different", "unexamined"]
 SKIPS = ["no_answer", "primary_incomplete", "primary_broken", "primary_replaced", "cached", "range", "conditional",
