@@ -6,6 +6,7 @@
  * round. A reset first notes that it has begun; if its process is killed, the next process with the
  * lock completes it.
  */
+#include <stddef.h>
 #include <string.h>
 
 #include "base/clock.h"
@@ -260,7 +261,7 @@ apr_uint32_t mirror_findings_holder(mirror_findings_t *area)
 void mirror_findings_move(mirror_findings_t *area, mirror_findings_t *former)
 {
     apr_size_t used =
-        GET(former->values_used) != 0 ? sizeof(*area) : APR_OFFSETOF(mirror_findings_t, values);
+        GET(former->values_used) != 0 ? sizeof(*area) : offsetof(mirror_findings_t, values);
 
     mirror_findings_copy(area, former, used);
     SET(area->lock, 0);

@@ -43,8 +43,12 @@ static void demand(int is_so)
 static void compare(result_t *result, const mirror_tree_options_t *options, const text_t *a,
                     const text_t *b)
 {
+    static mirror_values_t values;
+
+    values.mode = a->len % 2 ? MIRROR_VALUES_MODE_MASKED : MIRROR_VALUES_MODE_FULL;
     result->failed = 0;
     mirror_rows_clear(&result->rows);
+    result->rows.values = &values;
     result->done = mirror_tree_compare(&result->rows, &result->same, &result->failed, context,
                                        options, a->bytes, a->len, b->bytes, b->len);
     demand(result->failed == 0);
