@@ -1,10 +1,10 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE.
  *
- * send/connection.h - one connection to a mirror: write a batch of copies, read the responses, idle
- * or close.
+ * send/connection.h - one connection to a mirror: its socket, its timers, its life.
  *
  * The sender creates a connection, a helper opens it (and owns it meanwhile), and then the sender
- * owns it until it is closed. The connection and its socket are in a pool of their own.
+ * owns it until it is closed. The connection and its socket are in a pool of their own. Its protocol
+ * (send/protocol.h) writes copies and reads responses.
  */
 #ifndef MIRROR_SEND_CONNECTION_H
 #define MIRROR_SEND_CONNECTION_H
@@ -16,47 +16,41 @@
 #include "base/loop.h"
 #include "base/queue.h"
 #include "base/transport.h"
-#include "copy/copy.h"
-#include "send/response.h"
+#include "send/protocol.h"
 
-typedef struct mirror_connection_t mirror_connection_t;
 typedef struct mirror_connections_t mirror_connections_t;
-
-typedef enum {
-    MIRROR_RESPONDED, /* the whole response was read */
-    MIRROR_TIMED_OUT, /* the timeout expired */
-    MIRROR_BROKEN,    /* closed or reset, or the response is not HTTP */
-    /* as broken, on a connection used before, without any byte of a response */
-    MIRROR_STALE,
-    /* as stale, with TLS, on a connection not used before, without any received byte */
-    MIRROR_REFUSED,
-    MIRROR_CLOSED /* idle: closed by the mirror, or keepalive expired */
-} mirror_connection_end_e;
 
 /* The data shared by all connections of a sender. */
 struct mirror_connections_t {
     mirror_loop_t *loop;
     char *buffer; /* read buffer; bodies of responses are discarded */
     apr_size_t buffer_size;
-    /* Called when `copy` has its response and the next copy of its batch is in flight. The callee
-     * owns `copy`. */
-    void (*responded)(void *baton, mirror_connection_t *connection, mirror_copy_t *copy);
-    /* Called when the copy in flight has ended with `end`, or the idle connection. The callee takes
-     * the member `copy` with all copies that follow it. If the connection is not reusable, the
-     * callee must close it. */
-    void (*ended)(void *baton, mirror_connection_t *connection, mirror_connection_end_e end);
+    /* Called when a copy in flight has ended. The callee owns `copy`, and does not close the
+     * connection. */
+    void (*ended)(void *baton, mirror_connection_t *connection, mirror_copy_t *copy,
+                  const mirror_result_t *result);
+    /* Called after `ended` with `how`, for the copies sent after that copy, linked by `next`. The
+     * callee owns them. */
+    void (*stranded)(void *baton, mirror_connection_t *connection, mirror_copy_t *batch,
+                     mirror_connection_end_e how);
+    /* Called when the connection may have more room, or less, or no copy. */
+    void (*changed)(void *baton, mirror_connection_t *connection);
+    /* Called when the connection is not usable any more and has no copy. The callee must close
+     * it. */
+    void (*closed)(void *baton, mirror_connection_t *connection);
     void *baton;
 };
 
 struct mirror_connection_t {
     /* queue link from helper to sender; first member, so an item can be cast to its connection */
     mirror_queue_item_t item;
-    APR_RING_ENTRY(mirror_connection_t) link; /* sender: link of the idle or busy ring */
+    APR_RING_ENTRY(mirror_connection_t) link; /* sender: link of a ring of its pool */
     mirror_connection_t *next;                /* helper: next connection of the task */
     /* task of the first connection of a chain; the helpers own it */
     mirror_helpers_task_t task;
     void *owner; /* the mirror_pool_t of the connection */
     apr_pool_t *pool;
+    const mirror_protocol_t *protocol;
     mirror_wire_t wire; /* owned by the sender; by the helper while it opens the connection */
 
     /* passed from the sender to the helper, and back */
@@ -73,24 +67,14 @@ struct mirror_connection_t {
     /* sender only, once the connection is open */
     mirror_connections_t *shared;
     mirror_io_t io;
-    mirror_timer_t timer;
-    mirror_timer_t more; /* runs if there may be bytes that a poll does not report */
-    /* copy whose response is pending; the rest of the batch follows by `next`; NULL = idle */
-    mirror_copy_t *copy;
-    mirror_response_t response;
-    apr_time_t began;            /* time of the first read of the response (mirror_loop_now()) */
-    apr_time_t rested;           /* time when it became idle (mirror_loop_now()) */
-    mirror_copy_t *sending;      /* copy that is being written, or the last written one */
-    int part;                    /* current part of that copy; see send/connection.c */
-    const mirror_block_t *block; /* current block, if the part is a block */
-    apr_off_t offset;            /* offset in the part or block, bytes */
-    unsigned writing : 1;        /* not everything was written yet */
-    unsigned wrote : 1;          /* at least one byte was written */
-    unsigned used : 1;           /* had a response before */
-    unsigned unreadable : 1;     /* the rest of this copy cannot be read from its file */
-    unsigned no_sendfile : 1;    /* read files instead of sendfile */
-    unsigned surplus : 1;        /* bytes followed the response; they belong to no response */
-    unsigned reusable : 1;
+    mirror_timer_t timer; /* keepalive while `resting`, else the protocol's */
+    mirror_timer_t more;  /* runs if there may be bytes that a poll does not report */
+    void *state;          /* the protocol's */
+    int copies;           /* copies in flight */
+    apr_time_t rested;    /* time when it became idle (mirror_loop_now()) */
+    int ring;             /* ring of its pool (send/pool_state.h) */
+    unsigned used : 1;    /* had a response before */
+    unsigned resting : 1; /* idle, with a running timer */
 };
 
 /* ---- sender thread ---- */
@@ -99,17 +83,64 @@ struct mirror_connection_t {
  * connection. */
 apr_status_t mirror_connection_adopt(mirror_connection_t *connection, mirror_connections_t *shared);
 
-/* Send `batch`, one or more copies linked by `next`, and read the responses (RFC 9112 9.3.2). The
- * connection must be idle. `responded` and `ended` report the result, possibly before this function
- * returns. `taken`: elapsed part of the timeout, microseconds. If the batch has several copies,
- * none has a body. All copies have the same settings. */
+/* Return whether the connection takes another copy now. */
+int mirror_connection_has_room(const mirror_connection_t *connection);
+
+/* Send `batch`, one or more copies linked by `next`. The connection must have room. The callbacks
+ * report the results, possibly before this function returns. `taken`: elapsed part of the timeout,
+ * microseconds. All copies have the same settings. */
 void mirror_connection_start(mirror_connection_t *connection, mirror_copy_t *batch,
                              apr_interval_time_t taken);
 
 /* Make the connection idle, for at most `keepalive` (microseconds). */
 void mirror_connection_rest(mirror_connection_t *connection, apr_interval_time_t keepalive);
 
+/* Take the copies in flight from the connection. Returns them, linked by `next`. */
+mirror_copy_t *mirror_connection_abandon(mirror_connection_t *connection);
+
 /* Close a connection without copies. It is destroyed at the end of the loop's round. */
 void mirror_connection_close(mirror_connection_t *connection);
+
+/* ---- sender thread: called by protocols ---- */
+
+/* Return whether the connection was closed. */
+int mirror_connection_is_closed(const mirror_connection_t *connection);
+
+/* Read into the shared buffer. Returns as the transport's `read` does. */
+static inline apr_status_t mirror_connection_read(mirror_connection_t *connection, apr_size_t *len)
+{
+    *len = connection->shared->buffer_size;
+    return connection->wire.transport->read(&connection->wire, connection->shared->buffer, len);
+}
+
+/* Write, and send what the transport has buffered. Return as its `write` and `push` do. */
+static inline apr_status_t mirror_connection_write(mirror_connection_t *connection,
+                                                   const struct iovec *iov, int n,
+                                                   apr_size_t *written)
+{
+    return connection->wire.transport->write(&connection->wire, iov, n, written);
+}
+
+static inline apr_status_t mirror_connection_push(mirror_connection_t *connection)
+{
+    return connection->wire.transport->push ? connection->wire.transport->push(&connection->wire)
+                                            : APR_SUCCESS;
+}
+
+/* End a copy in flight; see `ended` of mirror_connections_t. */
+void mirror_connection_end_copy(mirror_connection_t *connection, mirror_copy_t *copy,
+                                const mirror_result_t *result);
+
+/* Give back the copies in flight after one that ended with `how`; see `stranded` of
+ * mirror_connections_t. `batch`: linked by `next`. */
+void mirror_connection_strand(mirror_connection_t *connection, mirror_copy_t *batch,
+                              mirror_connection_end_e how);
+
+/* Watch the socket for reading, and for writing if `writing`. Errors: those of
+ * mirror_loop_change(). */
+apr_status_t mirror_connection_watch(mirror_connection_t *connection, int writing);
+
+/* Call the protocol's `ready` in the next round: TLS may have bytes that a poll does not report. */
+void mirror_connection_read_more(mirror_connection_t *connection);
 
 #endif

@@ -41,8 +41,6 @@ static void lease(mirror_pool_t *pool, mirror_connection_t *c, mirror_copy_t *ba
     apr_time_t now = mirror_loop_now(pool->send->loop);
     mirror_copy_t *copy;
 
-    APR_RING_REMOVE(c, link);
-    APR_RING_INSERT_TAIL(&pool->busy, c, mirror_connection_t, link);
     for (copy = batch; copy; copy = copy->next) {
         if (!copy->in_flight) {
             copy->in_flight = 1;
@@ -51,6 +49,9 @@ static void lease(mirror_pool_t *pool, mirror_connection_t *c, mirror_copy_t *ba
         }
     }
     mirror_connection_start(c, batch, now - batch->started);
+    if (!mirror_connection_is_closed(c)) {
+        mirror_pool_move(pool, c);
+    }
 }
 
 /* Return whether more copies wait for a fresh connection than max_connections or descriptors allow.
@@ -72,11 +73,12 @@ static int lacks_room(const mirror_pool_t *pool)
 
 static void send_waiting(mirror_pool_t *pool)
 {
-    while (!APR_RING_EMPTY(&pool->idle, mirror_connection_t, link)) {
-        mirror_connection_t *c = APR_RING_FIRST(&pool->idle);
+    mirror_connection_t *c;
+
+    while ((c = mirror_pool_find_room(pool))) {
         mirror_copy_t *batch;
 
-        if (c->used && lacks_room(pool)) {
+        if (c->used && c->copies == 0 && lacks_room(pool)) {
             mirror_pool_close_connection(pool, c);
             continue;
         }
@@ -207,47 +209,46 @@ static int is_refused(mirror_pool_t *pool, const mirror_connection_t *c, const m
 
 /* Handle a failed connect while other connections have responses: the mirror is not down. A
  * response that had begun earlier does not count. No further connection is opened for `retry`. */
-static void still_responds(mirror_pool_t *pool, const mirror_connection_t *c)
+static void still_responds(mirror_pool_t *pool, const mirror_result_t *result)
 {
     mirror_loop_t *loop = pool->send->loop;
 
-    if (pool->failed && c->began > pool->failed) {
+    if (pool->failed && result->began > pool->failed) {
         set_up(pool);
         mirror_loop_timer_start(loop, &pool->spare, mirror_loop_now(loop),
                                 mirror_pool_settings_of(pool)->retry);
     }
 }
 
-static void count_response(mirror_pool_t *pool, const mirror_connection_t *c, mirror_copy_t *copy,
+static void count_response(mirror_pool_t *pool, const mirror_result_t *result, mirror_copy_t *copy,
                            apr_interval_time_t took)
 {
-    int status = mirror_response_status(&c->response);
-
-    mirror_cell_count_response(pool->lane->cell, status, mirror_response_interim(&c->response),
-                               took);
+    mirror_cell_count_response(pool->lane->cell, result->status, result->interim, took);
     if (copy->line) {
-        copy->line->status = status;
+        copy->line->status = result->status;
         copy->line->took = took;
     }
     if (copy->answer) {
-        copy->answer->status = status;
+        copy->answer->status = result->status;
         copy->answer->took = took;
     }
 }
 
-static void copy_ended(mirror_pool_t *pool, mirror_connection_t *c, mirror_copy_t *copy,
-                       mirror_connection_end_e how)
+/* The `ended` callback of mirror_connections_t. */
+static void copy_ended(void *baton, mirror_connection_t *c, mirror_copy_t *copy,
+                       const mirror_result_t *result)
 {
-    const char *fault;
+    mirror_pool_t *pool = c->owner;
 
-    if (is_refused(pool, c, copy, how)) {
+    (void)baton;
+    if (is_refused(pool, c, copy, result->how)) {
         mirror_pool_end_copy(pool, copy, MIRROR_OUTCOME_TLS_FAILED);
         return;
     }
-    switch (how) {
+    switch (result->how) {
     case MIRROR_RESPONDED:
-        count_response(pool, c, copy, mirror_clock_now() - copy->started);
-        still_responds(pool, c);
+        count_response(pool, result, copy, mirror_clock_now() - copy->started);
+        still_responds(pool, result);
         if (copy->probe) {
             set_up(pool);
         }
@@ -259,51 +260,64 @@ static void copy_ended(mirror_pool_t *pool, mirror_connection_t *c, mirror_copy_
     default:
         break;
     }
-    if (mirror_retry_pending(copy, c, how)) {
+    if (mirror_retry_pending(copy, result)) {
         mirror_pool_add_again(pool, copy);
         return;
     }
-    fault = mirror_response_fault(&c->response);
     ap_log_error(APLOG_MARK, APLOG_DEBUG, 0, pool->send->server,
                  "PM0411: mirror %s: a copy failed: %s", pool->lane->mirror->name,
-                 fault ? fault : "the connection was closed before the end of the response");
+                 result->fault ? result->fault
+                               : "the connection was closed before the end of the response");
     mirror_pool_end_copy(pool, copy, MIRROR_OUTCOME_BROKEN);
 }
 
-/* The `responded` callback of mirror_connections_t. */
-static void copy_responded(void *baton, mirror_connection_t *c, mirror_copy_t *copy)
+/* The `stranded` callback of mirror_connections_t. */
+static void copies_stranded(void *baton, mirror_connection_t *c, mirror_copy_t *batch,
+                            mirror_connection_end_e how)
 {
     (void)baton;
-    copy_ended(c->owner, c, copy, MIRROR_RESPONDED);
+    mirror_pool_strand(c->owner, batch, how);
 }
 
-/* The `ended` callback of mirror_connections_t. */
-static void connection_ended(void *baton, mirror_connection_t *c, mirror_connection_end_e how)
+/* Return the time for which an idle connection is kept; 0 = it is closed. */
+static apr_interval_time_t keep_for(const mirror_pool_t *pool)
 {
-    mirror_send_t *send = baton;
-    mirror_pool_t *pool = c->owner;
-    mirror_copy_t *copy = c->copy;
     apr_interval_time_t keepalive = mirror_pool_settings_of(pool)->keepalive;
-    int ends = pool->ends || apr_atomic_read32(send->stopping);
+    int ends = pool->ends || apr_atomic_read32(pool->send->stopping);
 
-    c->copy = NULL;
     if (keepalive == 0 || ends) {
-        keepalive = pool->waiting.count > 0 && ends ? MIRROR_NO_KEEPALIVE : 0;
+        return pool->waiting.count > 0 && ends ? MIRROR_NO_KEEPALIVE : 0;
     }
-    if (c->reusable && keepalive > 0) {
-        APR_RING_REMOVE(c, link);
-        APR_RING_INSERT_HEAD(&pool->idle, c, mirror_connection_t, link);
+    return keepalive;
+}
+
+/* The `changed` callback of mirror_connections_t. */
+static void connection_changed(void *baton, mirror_connection_t *c)
+{
+    mirror_pool_t *pool = c->owner;
+    apr_interval_time_t keepalive = keep_for(pool);
+
+    (void)baton;
+    if (c->copies > 0 || c->resting) {
+        mirror_pool_move(pool, c);
+    }
+    else if (keepalive > 0) {
+        mirror_pool_move(pool, c);
         mirror_connection_rest(c, keepalive);
     }
     else {
         mirror_pool_close_connection(pool, c);
     }
-    if (copy) {
-        mirror_copy_t *others = copy->next;
+    mirror_pool_touch(pool);
+}
 
-        copy_ended(pool, c, copy, how);
-        mirror_pool_strand(pool, others, how);
-    }
+/* The `closed` callback of mirror_connections_t. */
+static void connection_closed(void *baton, mirror_connection_t *c)
+{
+    mirror_pool_t *pool = c->owner;
+
+    (void)baton;
+    mirror_pool_close_connection(pool, c);
     mirror_pool_touch(pool);
 }
 
@@ -351,7 +365,7 @@ static void open_succeeded(mirror_pool_t *pool, mirror_connection_t *c)
         return;
     }
     mirror_pool_count_open(pool, 1);
-    APR_RING_INSERT_HEAD(&pool->idle, c, mirror_connection_t, link);
+    mirror_pool_insert(pool, c);
     mirror_connection_rest(c, mirror_pool_settings_of(pool)->keepalive > 0
                                   ? mirror_pool_settings_of(pool)->keepalive
                                   : MIRROR_NO_KEEPALIVE);
@@ -384,27 +398,35 @@ void mirror_pool_create_all(mirror_send_t *send, apr_pool_t *memory)
     send->connections.loop = send->loop;
     send->connections.buffer = apr_palloc(memory, MIRROR_READ_BUFFER);
     send->connections.buffer_size = MIRROR_READ_BUFFER;
-    send->connections.responded = copy_responded;
-    send->connections.ended = connection_ended;
+    send->connections.ended = copy_ended;
+    send->connections.stranded = copies_stranded;
+    send->connections.changed = connection_changed;
+    send->connections.closed = connection_closed;
     send->connections.baton = send;
     mirror_pool_create_first(send, memory);
+}
+
+/* End the copies of all connections of a ring as shut_down, and close the connections. */
+static void close_ring(mirror_pool_t *pool, mirror_ring_e ring)
+{
+    while (!APR_RING_EMPTY(&pool->rings[ring], mirror_connection_t, link)) {
+        mirror_connection_t *c = APR_RING_FIRST(&pool->rings[ring]);
+        mirror_copy_t *batch = mirror_connection_abandon(c);
+
+        mirror_pool_close_connection(pool, c);
+        mirror_pool_end_batch(pool, batch, MIRROR_OUTCOME_SHUT_DOWN);
+    }
 }
 
 void mirror_pool_close_all(mirror_send_t *send)
 {
     mirror_pool_t *pool;
+    int ring;
 
     for (pool = send->all; pool; pool = pool->next) {
         mirror_pool_end_waiting(pool, MIRROR_OUTCOME_SHUT_DOWN);
-        while (!APR_RING_EMPTY(&pool->busy, mirror_connection_t, link)) {
-            mirror_connection_t *c = APR_RING_FIRST(&pool->busy);
-            mirror_copy_t *batch = c->copy;
-
-            c->copy = NULL;
-            mirror_pool_close_connection(pool, c);
-            mirror_pool_end_batch(pool, batch, MIRROR_OUTCOME_SHUT_DOWN);
-        }
-        while (mirror_pool_close_idle(pool)) {
+        for (ring = 0; ring < MIRROR_RINGS; ring++) {
+            close_ring(pool, (mirror_ring_e)ring);
         }
         mirror_pool_drop_addresses(pool);
     }

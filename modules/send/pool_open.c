@@ -12,6 +12,7 @@
 #include <http_log.h>
 
 #include "base/tls.h"
+#include "send/http1.h"
 #include "send/pool_state.h"
 #include "settings/settings.h"
 
@@ -49,11 +50,12 @@ static int needs_lookup(const mirror_pool_t *pool)
     return !pool->addresses && mirror_pool_settings_of(pool)->target.named;
 }
 
-/* Set the peer and the transport of the wire. */
+/* Set the protocol, and the peer and the transport of the wire. */
 static void init_wire(mirror_connection_t *c)
 {
     const mirror_target_t *target = &c->settings->target;
 
+    c->protocol = &mirror_http1_protocol;
     c->wire.transport =
         strcmp(target->scheme, "https") ? &mirror_transport_plain : &mirror_tls_transport;
     c->wire.pool = c->pool;

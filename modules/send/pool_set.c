@@ -19,6 +19,8 @@ static void go_on(void *pool)
 static void init(mirror_pool_t *pool, mirror_send_t *send, mirror_lane_t *lane,
                  const mirror_settings_t *settings)
 {
+    int i;
+
     pool->send = send;
     pool->lane = lane;
     mirror_settings_keep(settings);
@@ -29,8 +31,9 @@ static void init(mirror_pool_t *pool, mirror_send_t *send, mirror_lane_t *lane,
     pool->spare.fire = go_on;
     pool->spare.baton = pool;
     mirror_pool_init_copies(pool);
-    APR_RING_INIT(&pool->idle, mirror_connection_t, link);
-    APR_RING_INIT(&pool->busy, mirror_connection_t, link);
+    for (i = 0; i < MIRROR_RINGS; i++) {
+        APR_RING_INIT(&pool->rings[i], mirror_connection_t, link);
+    }
     pool->next = send->all;
     send->all = pool;
 }

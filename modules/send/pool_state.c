@@ -26,6 +26,61 @@ void mirror_pool_count_open(mirror_pool_t *pool, int more)
     apr_atomic_add64(&pool->lane->cell->connections, (apr_uint64_t)(apr_int64_t)more);
 }
 
+/* Return the ring of the connection's state. */
+static mirror_ring_e ring_of(const mirror_connection_t *c)
+{
+    return c->copies == 0                  ? MIRROR_RING_IDLE
+           : mirror_connection_has_room(c) ? MIRROR_RING_PARTIAL
+                                           : MIRROR_RING_FULL;
+}
+
+static mirror_connection_t *first_of(const mirror_pool_t *pool, mirror_ring_e ring)
+{
+    return APR_RING_EMPTY(&pool->rings[ring], mirror_connection_t, link)
+               ? NULL
+               : APR_RING_FIRST(&pool->rings[ring]);
+}
+
+void mirror_pool_insert(mirror_pool_t *pool, mirror_connection_t *c)
+{
+    c->ring = ring_of(c);
+    if (mirror_connection_has_room(c)) {
+        APR_RING_INSERT_HEAD(&pool->rings[c->ring], c, mirror_connection_t, link);
+    }
+    else {
+        APR_RING_INSERT_TAIL(&pool->rings[c->ring], c, mirror_connection_t, link);
+    }
+}
+
+void mirror_pool_move(mirror_pool_t *pool, mirror_connection_t *c)
+{
+    /* An idle connection may have gained room, or lost it. */
+    if (c->ring != (int)ring_of(c) || c->ring == MIRROR_RING_IDLE) {
+        APR_RING_REMOVE(c, link);
+        mirror_pool_insert(pool, c);
+    }
+}
+
+static mirror_connection_t *next_of(const mirror_pool_t *pool, const mirror_connection_t *c)
+{
+    mirror_connection_t *next = APR_RING_NEXT(c, link);
+
+    return next == APR_RING_SENTINEL(&pool->rings[c->ring], mirror_connection_t, link) ? NULL
+                                                                                       : next;
+}
+
+mirror_connection_t *mirror_pool_find_room(const mirror_pool_t *pool)
+{
+    int only_again = pool->waiting.count == 0;
+    mirror_connection_t *c = first_of(pool, MIRROR_RING_PARTIAL), *idle;
+
+    while (c && only_again && c->used) {
+        c = next_of(pool, c);
+    }
+    idle = first_of(pool, MIRROR_RING_IDLE);
+    return c ? c : idle && mirror_connection_has_room(idle) ? idle : NULL;
+}
+
 void mirror_pool_close_connection(mirror_pool_t *pool, mirror_connection_t *c)
 {
     APR_RING_REMOVE(c, link);
@@ -37,18 +92,18 @@ void mirror_pool_close_connection(mirror_pool_t *pool, mirror_connection_t *c)
 
 int mirror_pool_close_idle(mirror_pool_t *pool)
 {
-    if (APR_RING_EMPTY(&pool->idle, mirror_connection_t, link)) {
+    if (APR_RING_EMPTY(&pool->rings[MIRROR_RING_IDLE], mirror_connection_t, link)) {
         return 0;
     }
-    mirror_pool_close_connection(pool, APR_RING_LAST(&pool->idle));
+    mirror_pool_close_connection(pool, APR_RING_LAST(&pool->rings[MIRROR_RING_IDLE]));
     return 1;
 }
 
 apr_time_t mirror_pool_idle_since(const mirror_pool_t *pool)
 {
-    return APR_RING_EMPTY(&pool->idle, mirror_connection_t, link)
+    return APR_RING_EMPTY(&pool->rings[MIRROR_RING_IDLE], mirror_connection_t, link)
                ? 0
-               : APR_RING_LAST(&pool->idle)->rested;
+               : APR_RING_LAST(&pool->rings[MIRROR_RING_IDLE])->rested;
 }
 
 void mirror_pool_drop_addresses(mirror_pool_t *pool)

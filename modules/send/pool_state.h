@@ -11,6 +11,15 @@
 
 APR_RING_HEAD(mirror_connection_ring_t, mirror_connection_t);
 
+/* The rings of open connections. A connection without copies is idle, also if it has no room now;
+ * the idle ones with room come first, most recently used first. */
+typedef enum {
+    MIRROR_RING_IDLE,
+    MIRROR_RING_PARTIAL, /* has copies and room for more */
+    MIRROR_RING_FULL,
+    MIRROR_RINGS
+} mirror_ring_e;
+
 struct mirror_pool_t {
     mirror_send_t *send;
     mirror_lane_t *lane;
@@ -20,9 +29,8 @@ struct mirror_pool_t {
     mirror_list_t waiting;
     /* copies whose connection was stale; they need a fresh one */
     mirror_list_t again;
-    struct mirror_connection_ring_t idle; /* most recently used first */
-    struct mirror_connection_ring_t busy;
-    mirror_addresses_t *addresses; /* NULL = lookup required */
+    struct mirror_connection_ring_t rings[MIRROR_RINGS]; /* open connections */
+    mirror_addresses_t *addresses;                       /* NULL = lookup required */
     /* runs after a lack of resources; no connection is opened meanwhile */
     mirror_timer_t pause;
     /* runs while the mirror responds but accepts no further connections */
@@ -30,7 +38,7 @@ struct mirror_pool_t {
     apr_time_t failed;        /* time when this pool last set the mirror down; 0 = up since */
     int refusals;             /* consecutive TLS connections without a response */
     mirror_outcome_e down_as; /* outcome of waiting copies while the mirror is down */
-    int open;                 /* open connections, idle and busy */
+    int open;                 /* open connections */
     int opening;              /* connections owned by helpers */
     int tasks;                /* tasks of helpers */
     /* turn number while the pool waits for a helper, lowest first; 0 = does not wait */
@@ -52,6 +60,17 @@ void mirror_pool_touch(mirror_pool_t *pool);
 
 /* Add `more` open connections; may be negative. */
 void mirror_pool_count_open(mirror_pool_t *pool, int more);
+
+/* Insert a connection that is in no ring into the ring of its state. */
+void mirror_pool_insert(mirror_pool_t *pool, mirror_connection_t *connection);
+
+/* Move an open connection to the ring of its state, if that has changed. */
+void mirror_pool_move(mirror_pool_t *pool, mirror_connection_t *connection);
+
+/* Return the open connection that takes the next waiting copy: one with copies first, so that
+ * others become idle. NULL = none has room. If only copies wait that need a fresh connection, a used
+ * one is returned only if no other connection has room. */
+mirror_connection_t *mirror_pool_find_room(const mirror_pool_t *pool);
 
 /* Close an open connection of the pool. */
 void mirror_pool_close_connection(mirror_pool_t *pool, mirror_connection_t *connection);

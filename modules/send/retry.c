@@ -4,10 +4,9 @@
  */
 #include "send/retry.h"
 
-int mirror_retry_pending(const mirror_copy_t *copy, const mirror_connection_t *connection,
-                         mirror_connection_end_e how)
+int mirror_retry_pending(const mirror_copy_t *copy, const mirror_result_t *result)
 {
-    return how == MIRROR_STALE && !copy->retried && (copy->idempotent || !connection->wrote);
+    return result->how == MIRROR_STALE && !copy->retried && (copy->idempotent || !result->wrote);
 }
 
 int mirror_retry_pipelined(mirror_connection_end_e how)

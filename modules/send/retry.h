@@ -19,12 +19,10 @@
 #ifndef MIRROR_SEND_RETRY_H
 #define MIRROR_SEND_RETRY_H
 
-#include "send/connection.h"
+#include "send/protocol.h"
 
-/* Return whether `copy` is retried, whose response was pending on `connection` when that ended as
- * `how`. */
-int mirror_retry_pending(const mirror_copy_t *copy, const mirror_connection_t *connection,
-                         mirror_connection_end_e how);
+/* Return whether `copy` is retried, which ended with `result`. */
+int mirror_retry_pending(const mirror_copy_t *copy, const mirror_result_t *result);
 
 /* Return whether the copies that were sent after the pending one are retried, if the connection
  * ended as `how`. */

@@ -16,6 +16,7 @@
 #include "copy/share.h"
 #include "copy/spool.h"
 #include "send/connection.h"
+#include "send/http1.h"
 #include "shared/table.h"
 #include "suite.h"
 
@@ -91,14 +92,27 @@ static apr_status_t say_nothing(mirror_wire_t *wire, char *buffer, apr_size_t *l
 
 static const mirror_transport_t greedy = { NULL, say_nothing, take, NULL, NULL, 1 };
 
-static void on_end(void *baton, mirror_connection_t *c, mirror_connection_end_e end)
+static void on_end(void *baton, mirror_connection_t *c, mirror_copy_t *copy,
+                   const mirror_result_t *result)
 {
     (void)baton;
+    (void)c;
     ended++;
-    how = end;
-    mirror_copy_end(c->copy, MIRROR_OUTCOME_MIRRORED);
-    c->copy = NULL;
+    how = result->how;
+    mirror_copy_end(copy, MIRROR_OUTCOME_MIRRORED);
+}
+
+static void on_closed(void *baton, mirror_connection_t *c)
+{
+    (void)baton;
     mirror_connection_close(c);
+}
+
+/* End the copy in flight. */
+static void give_up(void)
+{
+    mirror_copy_end(mirror_connection_abandon(connection), MIRROR_OUTCOME_MIRRORED);
+    mirror_connection_close(connection);
 }
 
 static int wake(void *baton)
@@ -118,6 +132,7 @@ static void connect_it(void)
     ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM, 0, fds), 0);
     connection = apr_pcalloc(own, sizeof(*connection));
     connection->pool = own;
+    connection->protocol = &mirror_http1_protocol;
     connection->wire.transport = &greedy;
     apr_os_sock_put(&connection->wire.socket, &fds[0], own);
     ck_assert_int_eq(mirror_connection_adopt(connection, &shared), APR_SUCCESS);
@@ -157,6 +172,7 @@ static void setup(void)
     shared.buffer = apr_palloc(pool, BUFFER);
     shared.buffer_size = BUFFER;
     shared.ended = on_end;
+    shared.closed = on_closed;
     sent = malloc(LENGTH + 1000);
     sent_len = 0;
     woken = ended = 0;
@@ -241,7 +257,7 @@ static void assert_is_sent(mirror_copy_t *copy)
     }
     ck_assert_uint_eq(i, LENGTH);
     ck_assert_int_eq(ended, 0);
-    on_end(NULL, connection, MIRROR_CLOSED);
+    give_up();
 }
 
 START_TEST(a_long_body_leaves_others_their_turn)

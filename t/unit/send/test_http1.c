@@ -1,6 +1,6 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE.
  *
- * test_connection.c - where responses end at the edge of what was read, and whether the connection
+ * test_http1.c - where answers end at the edge of what was read, and whether the connection
  * may be used again then.
  */
 #include <apr_general.h>
@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "send/connection.h"
+#include "send/http1.h"
 #include "suite.h"
 
 enum { BUFFER = 16384, COPIES = 3 };
@@ -21,28 +22,46 @@ static mirror_settings_t settings;
 static mirror_connections_t shared;
 static mirror_connection_t *connection;
 static mirror_copy_t copies[COPIES];
-static char response[BUFFER + 1];
+static char answer[BUFFER + 1];
 static int mirror; /* the other end */
-static int responses;
 static int ended;
+static int stranded;
 static mirror_connection_end_e how;
 static int reusable;
+static int unusable;
 
-static void on_response(void *baton, mirror_connection_t *c, mirror_copy_t *copy)
+static void on_end(void *baton, mirror_connection_t *c, mirror_copy_t *copy,
+                   const mirror_result_t *result)
 {
     (void)baton;
     (void)c;
-    ck_assert_ptr_eq(copy, &copies[responses]);
-    responses++;
+    ck_assert_ptr_eq(copy, &copies[ended]);
+    ended++;
+    how = result->how;
 }
 
-static void on_end(void *baton, mirror_connection_t *c, mirror_connection_end_e end)
+static void on_stranded(void *baton, mirror_connection_t *c, mirror_copy_t *batch,
+                        mirror_connection_end_e end)
 {
     (void)baton;
-    ended++;
-    how = end;
-    reusable = c->reusable;
-    c->copy = NULL;
+    (void)c;
+    ck_assert_ptr_eq(batch, &copies[ended]);
+    ck_assert_int_eq(end, how);
+    stranded++;
+}
+
+static void on_changed(void *baton, mirror_connection_t *c)
+{
+    (void)baton;
+    ck_assert_int_eq(c->copies, 0);
+    reusable = 1;
+}
+
+static void on_closed(void *baton, mirror_connection_t *c)
+{
+    (void)baton;
+    ck_assert_int_eq(c->copies, 0);
+    unusable = 1;
 }
 
 static void setup(void)
@@ -58,20 +77,23 @@ static void setup(void)
     ck_assert_int_eq(mirror_loop_create(&shared.loop, pool), APR_SUCCESS);
     shared.buffer = apr_palloc(pool, BUFFER);
     shared.buffer_size = BUFFER;
-    shared.responded = on_response;
     shared.ended = on_end;
+    shared.stranded = on_stranded;
+    shared.changed = on_changed;
+    shared.closed = on_closed;
     memset(copies, 0, sizeof(copies));
     for (i = 0; i < COPIES; i++) {
         copies[i].settings = &settings;
         copies[i].head = (char *)"GET / HTTP/1.1\r\n\r\n";
         copies[i].head_len = strlen(copies[i].head);
     }
-    responses = ended = 0;
+    ended = stranded = reusable = unusable = 0;
     ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM, 0, fds), 0);
     mirror = fds[1];
     own = mirror_memory_pool_create("connection");
     connection = apr_pcalloc(own, sizeof(*connection));
     connection->pool = own;
+    connection->protocol = &mirror_http1_protocol;
     connection->wire.transport = &mirror_transport_plain;
     apr_os_sock_put(&connection->wire.socket, &fds[0], own);
     apr_socket_opt_set(connection->wire.socket, APR_SO_NONBLOCK, 1);
@@ -86,18 +108,18 @@ static void teardown(void)
     apr_pool_destroy(pool);
 }
 
-/* A response of `size` bytes in all. */
-static const char *make_response(apr_size_t size)
+/* An answer of `size` bytes in all. */
+static const char *make_answer(apr_size_t size)
 {
     static const char head[] = "HTTP/1.1 200 OK\r\nContent-Length: %5d\r\n\r\n";
-    int len = snprintf(response, sizeof(response), head, 0);
+    int len = snprintf(answer, sizeof(answer), head, 0);
 
-    len = snprintf(response, sizeof(response), head, (int)size - len);
-    memset(response + len, 'x', size - (apr_size_t)len);
-    return response;
+    len = snprintf(answer, sizeof(answer), head, (int)size - len);
+    memset(answer + len, 'x', size - (apr_size_t)len);
+    return answer;
 }
 
-static void reply(const char *data, apr_size_t len)
+static void say(const char *data, apr_size_t len)
 {
     ck_assert_int_eq(write(mirror, data, len), (ssize_t)len);
 }
@@ -110,18 +132,18 @@ static void round_of_loop(void)
     ck_assert_int_eq(rv, APR_SUCCESS);
 }
 
-START_TEST(a_response_that_fills_the_buffer)
+START_TEST(an_answer_that_fills_the_buffer)
 {
     mirror_connection_start(connection, &copies[0], 0);
-    reply(make_response(BUFFER), BUFFER);
+    say(make_answer(BUFFER), BUFFER);
     round_of_loop();
     ck_assert_int_eq(ended, 1);
     ck_assert_int_eq(how, MIRROR_RESPONDED);
-    ck_assert_int_eq(reusable, 1);
+    ck_assert(reusable && !unusable);
 }
 END_TEST
 
-/* Else the rest would be taken for the response of the next copy. */
+/* Else the rest would be taken for the answer of the next copy. */
 START_TEST(surplus_behind_what_was_read)
 {
     static const char surplus[] = "HTTP/1.1 500 No\r\nContent-Length: 0\r\n\r\n";
@@ -130,13 +152,13 @@ START_TEST(surplus_behind_what_was_read)
     for (at = BUFFER - 1; at <= BUFFER; at++) {
         ended = 0;
         mirror_connection_start(connection, &copies[0], 0);
-        reply(make_response((apr_size_t)at), (apr_size_t)at);
-        reply(surplus, strlen(surplus));
+        say(make_answer((apr_size_t)at), (apr_size_t)at);
+        say(surplus, strlen(surplus));
         round_of_loop();
         ck_assert_int_eq(ended, 1);
         ck_assert_int_eq(how, MIRROR_RESPONDED);
-        ck_assert_int_eq(reusable, 0);
-        while (recv(mirror, response, sizeof(response), MSG_DONTWAIT) > 0) {
+        ck_assert(!reusable && unusable);
+        while (recv(mirror, answer, sizeof(answer), MSG_DONTWAIT) > 0) {
         }
         teardown();
         setup();
@@ -147,33 +169,32 @@ END_TEST
 START_TEST(an_end_behind_what_was_read)
 {
     mirror_connection_start(connection, &copies[0], 0);
-    reply(make_response(BUFFER), BUFFER);
+    say(make_answer(BUFFER), BUFFER);
     ck_assert_int_eq(shutdown(mirror, SHUT_WR), 0);
     round_of_loop();
     ck_assert_int_eq(ended, 1);
     ck_assert_int_eq(how, MIRROR_RESPONDED);
-    ck_assert_int_eq(reusable, 0);
+    ck_assert(!reusable && unusable);
 }
 END_TEST
 
-START_TEST(responses_of_a_batch_over_the_edge)
+START_TEST(answers_of_a_row_over_the_edge)
 {
     copies[0].next = &copies[1];
     copies[1].next = &copies[2];
     mirror_connection_start(connection, &copies[0], 0);
-    reply(make_response(BUFFER), BUFFER);
-    reply(make_response(1000), 1000);
-    reply(make_response(BUFFER - 1000), BUFFER - 1000);
+    say(make_answer(BUFFER), BUFFER);
+    say(make_answer(1000), 1000);
+    say(make_answer(BUFFER - 1000), BUFFER - 1000);
     round_of_loop();
-    ck_assert_int_eq(responses, 2);
-    ck_assert_int_eq(ended, 1);
+    ck_assert_int_eq(ended, 3);
     ck_assert_int_eq(how, MIRROR_RESPONDED);
-    ck_assert_int_eq(reusable, 1);
+    ck_assert(reusable && !unusable);
 }
 END_TEST
 
-/* The mirror responds to the second copy of a batch before it has read all of it. */
-START_TEST(a_response_before_the_copy_was_written)
+/* The mirror answers the second copy of a batch before it has read all of it. */
+START_TEST(an_answer_before_the_copy_was_written)
 {
     static char long_head[8 << 20];
     int size = 8 << 10;
@@ -185,31 +206,31 @@ START_TEST(a_response_before_the_copy_was_written)
     copies[1].head_len = sizeof(long_head);
     copies[1].next = &copies[2];
     mirror_connection_start(connection, &copies[0], 0);
-    ck_assert_int_eq(connection->writing, 1);
-    reply(make_response(BUFFER), BUFFER);
+    ck_assert_int_eq(connection->copies, 3);
+    say(make_answer(BUFFER), BUFFER);
     round_of_loop();
-    ck_assert_int_eq(responses, 1); /* it was begun */
-    ck_assert_int_eq(ended, 0);
-    reply(make_response(BUFFER), BUFFER);
+    ck_assert_int_eq(ended, 1); /* it was begun */
+    ck_assert(!reusable && !unusable);
+    say(make_answer(BUFFER), BUFFER);
     round_of_loop();
-    ck_assert_int_eq(responses, 1); /* it was not written to its end */
-    ck_assert_int_eq(ended, 1);
-    ck_assert_int_eq(reusable, 0);
+    ck_assert_int_eq(ended, 2); /* it was not written to its end */
+    ck_assert_int_eq(stranded, 1);
+    ck_assert(!reusable && unusable);
 }
 END_TEST
 
 int main(void)
 {
-    Suite *suite = suite_create("connection");
-    TCase *tcase = tcase_create("connection");
+    Suite *suite = suite_create("http1");
+    TCase *tcase = tcase_create("http1");
 
     apr_initialize();
     tcase_add_checked_fixture(tcase, setup, teardown);
-    tcase_add_test(tcase, a_response_that_fills_the_buffer);
+    tcase_add_test(tcase, an_answer_that_fills_the_buffer);
     tcase_add_test(tcase, surplus_behind_what_was_read);
     tcase_add_test(tcase, an_end_behind_what_was_read);
-    tcase_add_test(tcase, responses_of_a_batch_over_the_edge);
-    tcase_add_test(tcase, a_response_before_the_copy_was_written);
+    tcase_add_test(tcase, answers_of_a_row_over_the_edge);
+    tcase_add_test(tcase, an_answer_before_the_copy_was_written);
     suite_add_tcase(suite, tcase);
     return suite_run(suite);
 }
