@@ -120,6 +120,23 @@ static void put_counters(request_rec *r, const metrics_t *all, int count)
     }
 }
 
+/* Only the codes that have occurred, so mirrors without gRPC have none. */
+static void put_grpc(request_rec *r, const metrics_t *all, int count)
+{
+    static const char grpc[] = "proxy_mirror_grpc_total";
+    int i, n;
+
+    put_head(r, grpc, "counter", "Responses of the mirror to gRPC calls, by grpc-status.");
+    for (i = 0; i < count; i++) {
+        for (n = 0; n < MIRROR_CELL_GRPC; n++) {
+            if (all[i].totals.sum.grpc[n] > 0) {
+                put_value(r, grpc, &all[i], "code", apr_itoa(r->pool, n),
+                          all[i].totals.sum.grpc[n]);
+            }
+        }
+    }
+}
+
 static apr_uint64_t queued(const metrics_t *one)
 {
     return one->totals.queued;
@@ -291,6 +308,7 @@ int mirror_metrics_respond(request_rec *r, const mirror_registry_t *registry)
     apr_table_setn(r->headers_out, "X-Content-Type-Options", "nosniff");
     ap_set_content_type(r, "text/plain; version=0.0.4; charset=utf-8");
     put_counters(r, all, registry->mirrors->nelts);
+    put_grpc(r, all, registry->mirrors->nelts);
     put_gauges(r, all, registry->mirrors->nelts);
     put_histogram(r, all, registry->mirrors->nelts);
     put_comparisons(r, all, registry->mirrors->nelts);

@@ -41,9 +41,14 @@
 
 #define EXPR(text) RULE(string, 1, 4096, "must be " text " of 1 to 4096 characters", NULL, NULL)
 
+#if MIRROR_HAVE_NGHTTP2
+#define SCHEMES "http://, https://, h2c://, h2://, grpc:// or grpcs://"
+#else
+#define SCHEMES "http:// or https://"
+#endif
 #define TARGET_ALLOWED                                                                             \
-    "must be http:// or https:// with a host name, IPv4 address or [IPv6 address] and an "         \
-    "optional port from 1 to 65535, or in a directive unix:/path|http://name"
+    "must be " SCHEMES " with a host name, IPv4 address or [IPv6 address] and an optional port "   \
+    "from 1 to 65535, or in a directive unix:/path|http://name"
 
 static const char *refuse_name(const char *text);
 
@@ -104,6 +109,7 @@ const mirror_attribute_t mirror_attributes[] = {
     { "keepalive", FIELD(keepalive), TIME(0, "0"), "60s", 0, NULL },
     { "max_connections", FIELD(max_connections), NUMBER(1, 65535, "1 to 65535"), "64", 0, NULL },
     { "pipeline", FIELD(pipeline), NUMBER(1, 100, "1 to 100"), "1", 0, NULL },
+    { "streams", FIELD(streams), NUMBER(1, 1000, "1 to 1000"), "100", 0, NULL },
     { "max_queue", FIELD(max_queue), NUMBER(0, APR_INT32_MAX, "0 to 2147483647"), "1024", 0, NULL },
     { "retry", FIELD(retry), TIME(0, "0"), "10s", 0, NULL },
     { "ttl", FIELD(ttl), TIME(0, "0"), "60s", 0, NULL },

@@ -123,10 +123,26 @@ static const char *missing(const mirror_attribute_t *row, const mirror_settings_
                : row->effective;
 }
 
+/* pipeline is of HTTP/1.1, streams of HTTP/2. */
+static void check_protocol(apr_array_header_t *warnings, const mirror_settings_t *line,
+                           const mirror_settings_t *settings)
+{
+    const char *name = settings->target.http2 ? "pipeline" : "streams";
+
+    if (settings->target.url && mirror_attributes_is_set(line, mirror_attributes_find(name))) {
+        APR_ARRAY_PUSH(warnings, const char *) =
+            settings->target.http2
+                ? "pipeline: has no effect with h2c://, h2://, grpc:// and grpcs://"
+                : "streams: has no effect without h2c://, h2://, grpc:// or grpcs://";
+    }
+}
+
 void mirror_relations_check_effect(apr_array_header_t *warnings, const mirror_settings_t *line,
                                    const mirror_settings_t *settings)
 {
     const mirror_attribute_t *row;
+
+    check_protocol(warnings, line, settings);
 
     for (row = mirror_attributes; row->name; row++) {
         const char *needed =

@@ -27,9 +27,17 @@
 static const struct {
     const char *name;
     apr_port_t port;
-} schemes[] = { { "http", 80 }, { "https", 443 } };
+    int tls, http2, grpc;
+} schemes[] = { { "http", 80, 0, 0, 0 }, { "https", 443, 1, 0, 0 }, { "h2c", 80, 0, 1, 0 },
+                { "h2", 443, 1, 1, 0 },  { "grpc", 80, 0, 1, 1 },   { "grpcs", 443, 1, 1, 1 } };
 
-/* Parse "http://" or "https://", and advance *text. */
+#if MIRROR_HAVE_NGHTTP2
+#define WITHOUT_HTTP2 0
+#else
+#define WITHOUT_HTTP2 1
+#endif
+
+/* Parse the scheme with "://", and advance *text. */
 static const char *read_scheme(mirror_target_t *target, apr_port_t *port, const char **text)
 {
     apr_size_t i, len;
@@ -37,7 +45,14 @@ static const char *read_scheme(mirror_target_t *target, apr_port_t *port, const 
     for (i = 0; i < sizeof(schemes) / sizeof(*schemes); i++) {
         len = strlen(schemes[i].name);
         if (!apr_cstr_casecmpn(*text, schemes[i].name, len) && !strncmp(*text + len, "://", 3)) {
+            if (schemes[i].http2 && WITHOUT_HTTP2) {
+                return "this build has no libnghttp2, which h2c://, h2://, grpc:// and grpcs:// "
+                       "require";
+            }
             target->scheme = schemes[i].name;
+            target->tls = schemes[i].tls;
+            target->http2 = schemes[i].http2;
+            target->grpc = schemes[i].grpc;
             *port = schemes[i].port;
             *text += len + 3;
             return NULL;
@@ -182,8 +197,8 @@ static const char *target_read(void *variable, const mirror_value_rule_t *rule, 
         (why = read_scheme(&target, &default_port, &text)) || (why = refuse_parts(text))) {
         return why;
     }
-    if (target.socket && strcmp(target.scheme, "http")) {
-        return "a socket requires http://";
+    if (target.socket && target.tls) {
+        return "a socket requires http://, h2c:// or grpc://";
     }
     if ((why = mirror_authority_split(&authority, text)) ||
         (why = read_host(&target, apr_pstrmemdup(pool, authority.host, authority.length),

@@ -86,7 +86,10 @@ typedef struct mirror_target_t {
     /* canonical: scheme and authority, after socket and '|'; NULL = no host */
     const char *url;
     const char *socket;   /* path of a Unix socket; NULL = TCP */
-    const char *scheme;   /* "http" or "https" */
+    const char *scheme;   /* "http", "https", "h2c", "h2", "grpc" or "grpcs" */
+    int tls;              /* with TLS */
+    int http2;            /* HTTP/2, without HTTP/1.1 */
+    int grpc;             /* gRPC, over HTTP/2 */
     const char *hostname; /* a name, an IPv4 or an IPv6 address without brackets */
     int named;            /* hostname is a name that needs a lookup; 0 with a socket */
     apr_port_t port;      /* 1 to 65535 */
@@ -120,6 +123,7 @@ typedef struct mirror_settings_t {
     apr_interval_time_t keepalive;
     apr_int64_t max_connections;
     apr_int64_t pipeline; /* maximum copies on one connection at a time */
+    apr_int64_t streams;  /* the same with HTTP/2 */
     apr_int64_t max_queue;
     apr_interval_time_t retry;
     apr_interval_time_t ttl;

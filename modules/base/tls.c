@@ -330,6 +330,11 @@ static apr_status_t create(mirror_wire_t *wire)
         return APR_ENOTIMPL;
     }
     apr_table_setn(c->notes, "proxy-request-hostname", wire->hostname);
+    if (wire->alpn) {
+        /* mod_ssl offers it, and fails the handshake if the peer does not select it; see
+         * ssl_io_filter_handshake() and mod_proxy_http2 */
+        apr_table_setn(c->notes, "proxy-request-alpn-protos", wire->alpn);
+    }
     rc = ap_run_pre_connection(c, wire->socket);
     if ((rc != OK && rc != DONE) || c->aborted) {
         return APR_EGENERAL;

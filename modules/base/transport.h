@@ -46,6 +46,7 @@ struct mirror_wire_t {
     /* URL of the peer as a <Proxy> section names it: scheme, host and port */
     const char *url;
     const char *hostname;   /* host of `url`, without brackets */
+    const char *alpn;       /* protocol that the handshake must select (RFC 7301); NULL = any */
     apr_uint32_t *given_up; /* atomic: not 0 if the wire is no longer needed, as the child ends */
     mirror_tls_t *tls;      /* NULL = no TLS, or not open yet */
 };

@@ -57,16 +57,15 @@ static apr_off_t length_of(const char *value)
     return length;
 }
 
-static int has_websocket(const char *value)
+/* Return whether a list has `word`, perhaps followed by `after` and more. */
+static int lists(const char *value, const char *word, char after)
 {
-    static const char websocket[] = "websocket";
+    apr_size_t len, word_len = strlen(word);
     const char *element;
-    apr_size_t len;
 
     while (next_element(&value, &element, &len)) {
-        if (len >= sizeof(websocket) - 1 &&
-            !apr_cstr_casecmpn(element, websocket, sizeof(websocket) - 1) &&
-            (len == sizeof(websocket) - 1 || element[sizeof(websocket) - 1] == '/')) {
+        if (len >= word_len && !apr_cstr_casecmpn(element, word, word_len) &&
+            (len == word_len || element[word_len] == after)) {
             return 1;
         }
     }
@@ -143,7 +142,10 @@ static int read_line(mirror_head_t *head, mirror_head_line_t *line, const apr_ta
         head->encoded = 1;
         break;
     case MIRROR_HEADER_UPGRADE:
-        head->websocket |= has_websocket(line->value);
+        head->websocket |= lists(line->value, "websocket", '/');
+        break;
+    case MIRROR_HEADER_TE:
+        head->te_trailers |= lists(line->value, "trailers", ';');
         break;
     case MIRROR_HEADER_MIRROR:
         head->looped |= has_id(line->value, id);
@@ -407,5 +409,6 @@ void mirror_head_write(mirror_copy_t *copy, const mirror_head_t *head, const mir
     }
     copy->head_len = put_lines(p, head, shape) - copy->head;
     copy->no_response_body = mirror_method_is(&head->method, "HEAD");
+    copy->te_trailers = head->te_trailers;
     copy->idempotent = mirror_method_is_idempotent(&head->method);
 }

@@ -35,6 +35,7 @@ typedef struct mirror_head_t {
     unsigned chunked : 1;     /* 1 if a body of unknown length was announced */
     unsigned encoded : 1;     /* 1 if the body has a content coding */
     unsigned websocket : 1;   /* 1 if Upgrade lists websocket */
+    unsigned te_trailers : 1; /* 1 if TE lists trailers */
     unsigned looped : 1;      /* 1 if X-Proxy-Mirror contains our id */
     /* maximum of bytes that mirror_head_write() writes, without those of the shape */
     apr_size_t size;

@@ -34,7 +34,7 @@ static const struct {
     KNOWN("Proxy-Authenticate", MIRROR_HEADER_DROP),
     KNOWN("Proxy-Authorization", MIRROR_HEADER_DROP),
     KNOWN("Proxy-Connection", MIRROR_HEADER_DROP),
-    KNOWN("TE", MIRROR_HEADER_DROP),
+    KNOWN("TE", MIRROR_HEADER_TE),
     KNOWN("Trailer", MIRROR_HEADER_DROP)
 #undef KNOWN
 };

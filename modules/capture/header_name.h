@@ -22,7 +22,8 @@ typedef enum {
     MIRROR_HEADER_CONNECTION,
     MIRROR_HEADER_LENGTH,
     MIRROR_HEADER_TRANSFER,
-    MIRROR_HEADER_UPGRADE
+    MIRROR_HEADER_UPGRADE,
+    MIRROR_HEADER_TE
 } mirror_header_name_e;
 
 /* X-Forwarded-For, -Host, -Server and X-Proxy-Mirror. */

@@ -67,6 +67,7 @@ struct mirror_copy_t {
     apr_time_t started; /* sender: time of the first assignment to a connection; 0 = none */
     unsigned probe : 1; /* tests a mirror that is down */
     unsigned no_response_body : 1; /* HEAD: the response has no body (RFC 9110 9.3.2) */
+    unsigned te_trailers : 1;      /* the client sent `TE: trailers` */
     unsigned idempotent : 1;       /* method is idempotent (RFC 9110 9.2.2) */
     unsigned retried : 1;          /* sender: this is the second and last attempt */
     unsigned pushed : 1;           /* was pushed to the sender */

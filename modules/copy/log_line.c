@@ -40,6 +40,7 @@ mirror_log_line_t *mirror_log_line_create(const mirror_log_subject_t *subject, c
     }
     memset(line, 0, sizeof(*line));
     line->log = subject->log;
+    line->grpc_status = -1;
     line->verdict = MIRROR_VERDICT_COUNT;
     line->skip = MIRROR_SKIP_NONE;
     line->mirror = mirror;
@@ -178,6 +179,11 @@ static apr_size_t print_tail(char *out, const mirror_log_line_t *line)
     n += (apr_size_t)apr_snprintf(out + n, TAIL_MAX - n, ", \"outcome\": \"%s\", \"response\": ",
                                   mirror_outcome_name(line->outcome));
     n += print_response(out + n, TAIL_MAX - n, line->status, line->took);
+    if (line->status && line->grpc_status >= 0) {
+        n--; /* the closing brace */
+        n += (apr_size_t)apr_snprintf(out + n, TAIL_MAX - n, ", \"grpc_status\": %d}",
+                                      line->grpc_status);
+    }
     n += print_comparison(out + n, TAIL_MAX - n, line);
     n += (apr_size_t)apr_snprintf(out + n, TAIL_MAX - n, ", \"bytes\": %" APR_OFF_T_FMT "}\n",
                                   line->bytes);

@@ -38,7 +38,8 @@ struct mirror_log_line_t {
     apr_off_t bytes;                  /* bytes of the copy, head and body */
     /* status of the response to the client; 0 = unknown when the copy was sent */
     int primary_status;
-    int status; /* status of the mirror's response; 0 = no valid response */
+    int status;      /* status of the mirror's response; 0 = no valid response */
+    int grpc_status; /* status of a gRPC call, 0 to 16; -1 = none */
     mirror_outcome_e outcome;
     /* result of the comparison, or the reason to skip it; both NONE = not compared */
     mirror_verdict_e verdict;

@@ -37,6 +37,14 @@ static void on_timer(void *baton)
     }
 }
 
+static void forget_flush(mirror_connection_t *c)
+{
+    if (c->unflushed) {
+        APR_RING_REMOVE(c, unflushed_link);
+        c->unflushed = 0;
+    }
+}
+
 /* ---- the sender's calls ---- */
 
 apr_status_t mirror_connection_adopt(mirror_connection_t *c, mirror_connections_t *shared)
@@ -44,19 +52,35 @@ apr_status_t mirror_connection_adopt(mirror_connection_t *c, mirror_connections_
     apr_status_t rv;
 
     c->shared = shared;
+    c->confirmed = !c->protocol->confirms;
     c->timer.fire = on_timer;
     c->timer.baton = c;
     c->more.fire = on_more;
     c->more.baton = c;
     rv = c->protocol->open(c);
-    return rv == APR_SUCCESS ? mirror_loop_add(shared->loop, &c->io, c->wire.socket, APR_POLLIN,
-                                               on_ready, c, c->pool)
-                             : rv;
+    if (rv == APR_SUCCESS) {
+        rv =
+            mirror_loop_add(shared->loop, &c->io, c->wire.socket, APR_POLLIN, on_ready, c, c->pool);
+    }
+    if (rv != APR_SUCCESS) {
+        forget_flush(c);
+    }
+    return rv;
 }
 
-int mirror_connection_has_room(const mirror_connection_t *c)
+int mirror_connection_has_room(const mirror_connection_t *c, int most)
 {
-    return c->protocol->has_room(c);
+    return c->protocol->has_room(c, most);
+}
+
+void mirror_connection_flush_all(mirror_connections_t *shared)
+{
+    while (!APR_RING_EMPTY(&shared->unflushed, mirror_connection_t, unflushed_link)) {
+        mirror_connection_t *c = APR_RING_FIRST(&shared->unflushed);
+
+        forget_flush(c);
+        c->protocol->flush(c);
+    }
 }
 
 void mirror_connection_start(mirror_connection_t *c, mirror_copy_t *batch,
@@ -91,6 +115,10 @@ void mirror_connection_close(mirror_connection_t *c)
 {
     mirror_loop_timer_stop(&c->timer);
     mirror_loop_timer_stop(&c->more);
+    forget_flush(c);
+    if (c->protocol->leave) {
+        c->protocol->leave(c);
+    }
     if (c->wire.transport->close) {
         c->wire.transport->close(&c->wire);
     }
@@ -126,6 +154,22 @@ apr_status_t mirror_connection_watch(mirror_connection_t *c, int writing)
 {
     return mirror_loop_change(c->shared->loop, &c->io,
                               writing ? APR_POLLIN | APR_POLLOUT : APR_POLLIN);
+}
+
+void mirror_connection_flush_later(mirror_connection_t *c)
+{
+    if (!c->unflushed) {
+        c->unflushed = 1;
+        APR_RING_INSERT_TAIL(&c->shared->unflushed, c, mirror_connection_t, unflushed_link);
+    }
+}
+
+void mirror_connection_confirm(mirror_connection_t *c)
+{
+    if (!c->confirmed) {
+        c->confirmed = 1;
+        c->shared->confirmed(c->shared->baton, c);
+    }
 }
 
 void mirror_connection_read_more(mirror_connection_t *c)

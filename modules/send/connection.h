@@ -21,9 +21,12 @@
 typedef struct mirror_connections_t mirror_connections_t;
 
 /* The data shared by all connections of a sender. */
+APR_RING_HEAD(mirror_connection_ring_t, mirror_connection_t);
+
 struct mirror_connections_t {
     mirror_loop_t *loop;
-    char *buffer; /* read buffer; bodies of responses are discarded */
+    struct mirror_connection_ring_t unflushed; /* those of mirror_connection_flush_later() */
+    char *buffer;                              /* read buffer; bodies of responses are discarded */
     apr_size_t buffer_size;
     /* Called when a copy in flight has ended. The callee owns `copy`, and does not close the
      * connection. */
@@ -35,6 +38,8 @@ struct mirror_connections_t {
                      mirror_connection_end_e how);
     /* Called when the connection may have more room, or less, or no copy. */
     void (*changed)(void *baton, mirror_connection_t *connection);
+    /* Called once for each connection, when the mirror has confirmed the protocol. */
+    void (*confirmed)(void *baton, mirror_connection_t *connection);
     /* Called when the connection is not usable any more and has no copy. The callee must close
      * it. */
     void (*closed)(void *baton, mirror_connection_t *connection);
@@ -45,7 +50,8 @@ struct mirror_connection_t {
     /* queue link from helper to sender; first member, so an item can be cast to its connection */
     mirror_queue_item_t item;
     APR_RING_ENTRY(mirror_connection_t) link; /* sender: link of a ring of its pool */
-    mirror_connection_t *next;                /* helper: next connection of the task */
+    APR_RING_ENTRY(mirror_connection_t) unflushed_link;
+    mirror_connection_t *next; /* helper: next connection of the task */
     /* task of the first connection of a chain; the helpers own it */
     mirror_helpers_task_t task;
     void *owner; /* the mirror_pool_t of the connection */
@@ -67,14 +73,16 @@ struct mirror_connection_t {
     /* sender only, once the connection is open */
     mirror_connections_t *shared;
     mirror_io_t io;
-    mirror_timer_t timer; /* keepalive while `resting`, else the protocol's */
-    mirror_timer_t more;  /* runs if there may be bytes that a poll does not report */
-    void *state;          /* the protocol's */
-    int copies;           /* copies in flight */
-    apr_time_t rested;    /* time when it became idle (mirror_loop_now()) */
-    int ring;             /* ring of its pool (send/pool_state.h) */
-    unsigned used : 1;    /* had a response before */
-    unsigned resting : 1; /* idle, with a running timer */
+    mirror_timer_t timer;   /* keepalive while `resting`, else the protocol's */
+    mirror_timer_t more;    /* runs if there may be bytes that a poll does not report */
+    void *state;            /* the protocol's */
+    int copies;             /* copies in flight */
+    apr_time_t rested;      /* time when it became idle (mirror_loop_now()) */
+    int ring;               /* ring of its pool (send/pool_state.h) */
+    unsigned used : 1;      /* had a response before */
+    unsigned resting : 1;   /* idle, with a running timer */
+    unsigned confirmed : 1; /* the mirror has confirmed the protocol */
+    unsigned unflushed : 1; /* is in the ring of unflushed connections */
 };
 
 /* ---- sender thread ---- */
@@ -83,8 +91,12 @@ struct mirror_connection_t {
  * connection. */
 apr_status_t mirror_connection_adopt(mirror_connection_t *connection, mirror_connections_t *shared);
 
-/* Return whether the connection takes another copy now. */
-int mirror_connection_has_room(const mirror_connection_t *connection);
+/* Write what connections have left for the end of the round. */
+void mirror_connection_flush_all(mirror_connections_t *shared);
+
+/* Return whether the connection takes another copy now. `most`: maximum of copies in flight, if its
+ * protocol allows several. */
+int mirror_connection_has_room(const mirror_connection_t *connection, int most);
 
 /* Send `batch`, one or more copies linked by `next`. The connection must have room. The callbacks
  * report the results, possibly before this function returns. `taken`: elapsed part of the timeout,
@@ -139,6 +151,12 @@ void mirror_connection_strand(mirror_connection_t *connection, mirror_copy_t *ba
 /* Watch the socket for reading, and for writing if `writing`. Errors: those of
  * mirror_loop_change(). */
 apr_status_t mirror_connection_watch(mirror_connection_t *connection, int writing);
+
+/* Call the protocol's `flush` at the end of the round, when more copies may have been started. */
+void mirror_connection_flush_later(mirror_connection_t *connection);
+
+/* Record that the mirror has confirmed the protocol. */
+void mirror_connection_confirm(mirror_connection_t *connection);
 
 /* Call the protocol's `ready` in the next round: TLS may have bytes that a poll does not report. */
 void mirror_connection_read_more(mirror_connection_t *connection);

@@ -57,6 +57,7 @@ static void end_copy(mirror_http1_t *h1, mirror_connection_end_e how)
     result.interim = mirror_response_interim(&h1->response);
     result.fault = mirror_response_fault(&h1->response);
     result.began = h1->began;
+    result.grpc_status = -1;
     result.wrote = h1->wrote;
     h1->copy = copy->next;
     mirror_connection_end_copy(h1->c, copy, &result);
@@ -416,8 +417,9 @@ static apr_status_t http1_open(mirror_connection_t *c)
     return APR_SUCCESS;
 }
 
-static int http1_has_room(const mirror_connection_t *c)
+static int http1_has_room(const mirror_connection_t *c, int most)
 {
+    (void)most;
     return c->copies == 0;
 }
 
@@ -474,5 +476,7 @@ static mirror_copy_t *http1_abandon(mirror_connection_t *c)
     return batch;
 }
 
-const mirror_protocol_t mirror_http1_protocol = { http1_open,  http1_has_room, http1_start,
-                                                  http1_ready, http1_expire,   http1_abandon };
+const mirror_protocol_t mirror_http1_protocol = {
+    NULL,          1,    0,   http1_open, http1_has_room, http1_start, http1_ready, http1_expire,
+    http1_abandon, NULL, NULL
+};

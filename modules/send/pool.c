@@ -61,14 +61,15 @@ static int lacks_room(const mirror_pool_t *pool)
 {
     mirror_child_t *child = pool->send->child;
     apr_int64_t room = mirror_pool_settings_of(pool)->max_connections - pool->open;
-    apr_int64_t left;
+    apr_int64_t left, again;
 
     if (pool->again.count == 0) {
         return 0;
     }
+    again = mirror_pool_count_again(pool);
     left = (apr_int64_t)child->descriptors_max - apr_atomic_read32(&child->descriptors) +
            pool->opening;
-    return pool->again.count > (room < left ? room : left);
+    return again > (room < left ? room : left);
 }
 
 static void send_waiting(mirror_pool_t *pool)
@@ -117,12 +118,15 @@ void mirror_pool_dispatch_all(mirror_send_t *send)
     while ((pool = mirror_pool_take_waiting(send))) {
         dispatch(pool);
     }
-    while (send->touched) {
-        pool = send->touched;
-        send->touched = pool->next_touched;
-        pool->touched = 0;
-        dispatch(pool);
-    }
+    do {
+        while (send->touched) {
+            pool = send->touched;
+            send->touched = pool->next_touched;
+            pool->touched = 0;
+            dispatch(pool);
+        }
+        mirror_connection_flush_all(&send->connections);
+    } while (send->touched);
 }
 
 void mirror_pool_put(mirror_send_t *send, mirror_copy_t *copy)
@@ -224,8 +228,12 @@ static void count_response(mirror_pool_t *pool, const mirror_result_t *result, m
                            apr_interval_time_t took)
 {
     mirror_cell_count_response(pool->lane->cell, result->status, result->interim, took);
+    if (result->grpc_status >= 0) {
+        apr_atomic_inc64(&pool->lane->cell->grpc[result->grpc_status]);
+    }
     if (copy->line) {
         copy->line->status = result->status;
+        copy->line->grpc_status = result->grpc_status;
         copy->line->took = took;
     }
     if (copy->answer) {
@@ -241,7 +249,11 @@ static void copy_ended(void *baton, mirror_connection_t *c, mirror_copy_t *copy,
     mirror_pool_t *pool = c->owner;
 
     (void)baton;
-    if (is_refused(pool, c, copy, result->how)) {
+    if (result->how == MIRROR_FOREIGN) {
+        set_down(pool, MIRROR_OUTCOME_UNREACHABLE, "HTTP/2 (the mirror does not use it)",
+                 APR_SUCCESS);
+    }
+    else if (is_refused(pool, c, copy, result->how)) {
         mirror_pool_end_copy(pool, copy, MIRROR_OUTCOME_TLS_FAILED);
         return;
     }
@@ -259,6 +271,15 @@ static void copy_ended(void *baton, mirror_connection_t *c, mirror_copy_t *copy,
         return;
     default:
         break;
+    }
+    if (mirror_retry_pending(copy, result)) {
+        if (result->how == MIRROR_UNPROCESSED) {
+            mirror_pool_add_unprocessed(pool, copy);
+        }
+        else {
+            mirror_pool_add_again(pool, copy);
+        }
+        return;
     }
     if (mirror_retry_pending(copy, result)) {
         mirror_pool_add_again(pool, copy);
@@ -311,6 +332,19 @@ static void connection_changed(void *baton, mirror_connection_t *c)
     mirror_pool_touch(pool);
 }
 
+/* The `confirmed` callback of mirror_connections_t. With TLS it means also that the mirror accepts
+ * our certificate. */
+static void connection_confirmed(void *baton, mirror_connection_t *c)
+{
+    mirror_pool_t *pool = c->owner;
+
+    (void)baton;
+    pool->unconfirmed--;
+    pool->proven = 1;
+    pool->refusals = 0;
+    set_up(pool);
+}
+
 /* The `closed` callback of mirror_connections_t. */
 static void connection_closed(void *baton, mirror_connection_t *c)
 {
@@ -353,7 +387,7 @@ static void open_succeeded(mirror_pool_t *pool, mirror_connection_t *c)
         ap_log_error(APLOG_MARK, APLOG_DEBUG, 0, pool->send->server,
                      "PM0413: mirror %s: address lookup succeeded", pool->lane->mirror->name);
     }
-    if (!c->wire.transport->tls) {
+    if (!c->wire.transport->tls && !c->protocol->confirms) {
         set_up(pool);
     }
     rv = mirror_connection_adopt(c, &pool->send->connections);
@@ -365,6 +399,7 @@ static void open_succeeded(mirror_pool_t *pool, mirror_connection_t *c)
         return;
     }
     mirror_pool_count_open(pool, 1);
+    pool->unconfirmed += !c->confirmed;
     mirror_pool_insert(pool, c);
     mirror_connection_rest(c, mirror_pool_settings_of(pool)->keepalive > 0
                                   ? mirror_pool_settings_of(pool)->keepalive
@@ -401,7 +436,9 @@ void mirror_pool_create_all(mirror_send_t *send, apr_pool_t *memory)
     send->connections.ended = copy_ended;
     send->connections.stranded = copies_stranded;
     send->connections.changed = connection_changed;
+    send->connections.confirmed = connection_confirmed;
     send->connections.closed = connection_closed;
+    APR_RING_INIT(&send->connections.unflushed, mirror_connection_t, unflushed_link);
     send->connections.baton = send;
     mirror_pool_create_first(send, memory);
 }

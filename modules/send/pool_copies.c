@@ -51,9 +51,23 @@ void mirror_pool_add_again(mirror_pool_t *pool, mirror_copy_t *copy)
     add(pool, &pool->again, copy);
 }
 
+void mirror_pool_add_unprocessed(mirror_pool_t *pool, mirror_copy_t *copy)
+{
+    copy->retried = 1;
+    mirror_list_add_first(&pool->waiting, copy);
+    pool->send->waiting++;
+}
+
 int mirror_pool_count_waiting(const mirror_pool_t *pool)
 {
     return pool->waiting.count + pool->again.count;
+}
+
+apr_int64_t mirror_pool_count_again(const mirror_pool_t *pool)
+{
+    apr_int64_t per = pool->settings->target.http2 ? pool->settings->streams : 1;
+
+    return (pool->again.count + per - 1) / per;
 }
 
 /* ---- batches ---- */
@@ -83,7 +97,7 @@ mirror_copy_t *mirror_pool_take_batch(mirror_pool_t *pool, const mirror_connecti
     apr_int64_t more;
 
     batch = batch ? batch : take(pool, &pool->waiting);
-    if (!batch || !c->used || !mirror_retry_may_pipeline(batch)) {
+    if (!batch || !c->used || !c->protocol->batches || !mirror_retry_may_pipeline(batch)) {
         return batch;
     }
     for (last = batch, more = batch->settings->pipeline - 1; more > 0; more--, last = last->next) {

@@ -13,6 +13,7 @@
 
 #include "base/tls.h"
 #include "send/http1.h"
+#include "send/http2.h"
 #include "send/pool_state.h"
 #include "settings/settings.h"
 
@@ -50,14 +51,26 @@ static int needs_lookup(const mirror_pool_t *pool)
     return !pool->addresses && mirror_pool_settings_of(pool)->target.named;
 }
 
+static const mirror_protocol_t *protocol_of(const mirror_target_t *target)
+{
+#if MIRROR_HAVE_NGHTTP2
+    if (target->http2) {
+        return &mirror_http2_protocol;
+    }
+#else
+    (void)target;
+#endif
+    return &mirror_http1_protocol;
+}
+
 /* Set the protocol, and the peer and the transport of the wire. */
 static void init_wire(mirror_connection_t *c)
 {
     const mirror_target_t *target = &c->settings->target;
 
-    c->protocol = &mirror_http1_protocol;
-    c->wire.transport =
-        strcmp(target->scheme, "https") ? &mirror_transport_plain : &mirror_tls_transport;
+    c->protocol = protocol_of(target);
+    c->wire.transport = target->tls ? &mirror_tls_transport : &mirror_transport_plain;
+    c->wire.alpn = c->protocol->alpn;
     c->wire.pool = c->pool;
     c->wire.server = c->mirror->vhost;
     c->wire.url = target->url;
@@ -137,19 +150,37 @@ static int may_start_task(const mirror_pool_t *pool)
            mirror_helpers_may(pool->send->helpers, kind_of_task(pool), pool->tasks);
 }
 
+/* Return the number of copies that a connection takes. */
+static apr_int64_t copies_per_connection(const mirror_settings_t *settings)
+{
+    return settings->target.http2 ? settings->streams : settings->pipeline;
+}
+
+/* Return the number of connections that would take all waiting copies, beyond those that will have
+ * room. Copies that need a fresh connection share it if the protocol allows several at a time. */
+static apr_int64_t count_wanted(const mirror_pool_t *pool)
+{
+    const mirror_settings_t *settings = mirror_pool_settings_of(pool);
+    apr_int64_t per = copies_per_connection(settings);
+    apr_int64_t again = mirror_pool_count_again(pool);
+    apr_int64_t coming = pool->opening + pool->unconfirmed;
+
+    if (pool->spare.ring && pool->open > 0) {
+        /* open connections are not fresh, so they do not count */
+        return again - coming;
+    }
+    return again + (pool->waiting.count + per - 1) / per - coming -
+           mirror_pool_count_waiting_idle(pool);
+}
+
 /* Return the number of missing connections that may be opened. */
 static int count_missing(mirror_pool_t *pool)
 {
     mirror_send_t *send = pool->send;
     apr_int64_t taken, most = send->child->descriptors_max;
-    apr_int64_t batch = mirror_pool_settings_of(pool)->pipeline;
-    apr_int64_t n = pool->again.count + (pool->waiting.count + batch - 1) / batch - pool->opening;
+    apr_int64_t n = count_wanted(pool);
     apr_int64_t room = mirror_pool_settings_of(pool)->max_connections - pool->open - pool->opening;
 
-    if (pool->spare.ring && pool->open > 0) {
-        /* open connections are not fresh, so they do not count */
-        n = pool->again.count - pool->opening;
-    }
     n = n < room ? n : room;
     if (n > 0 && apr_atomic_read32(&send->child->descriptors) >= most) {
         close_idle_of_any(send);

@@ -26,12 +26,17 @@ void mirror_pool_count_open(mirror_pool_t *pool, int more)
     apr_atomic_add64(&pool->lane->cell->connections, (apr_uint64_t)(apr_int64_t)more);
 }
 
-/* Return the ring of the connection's state. */
-static mirror_ring_e ring_of(const mirror_connection_t *c)
+static int has_room(const mirror_pool_t *pool, const mirror_connection_t *c)
 {
-    return c->copies == 0                  ? MIRROR_RING_IDLE
-           : mirror_connection_has_room(c) ? MIRROR_RING_PARTIAL
-                                           : MIRROR_RING_FULL;
+    return mirror_connection_has_room(c, (int)mirror_pool_settings_of(pool)->streams);
+}
+
+/* Return the ring of the connection's state. */
+static mirror_ring_e ring_of(const mirror_pool_t *pool, const mirror_connection_t *c)
+{
+    return c->copies == 0      ? MIRROR_RING_IDLE
+           : has_room(pool, c) ? MIRROR_RING_PARTIAL
+                               : MIRROR_RING_FULL;
 }
 
 static mirror_connection_t *first_of(const mirror_pool_t *pool, mirror_ring_e ring)
@@ -43,8 +48,8 @@ static mirror_connection_t *first_of(const mirror_pool_t *pool, mirror_ring_e ri
 
 void mirror_pool_insert(mirror_pool_t *pool, mirror_connection_t *c)
 {
-    c->ring = ring_of(c);
-    if (mirror_connection_has_room(c)) {
+    c->ring = ring_of(pool, c);
+    if (has_room(pool, c)) {
         APR_RING_INSERT_HEAD(&pool->rings[c->ring], c, mirror_connection_t, link);
     }
     else {
@@ -55,7 +60,7 @@ void mirror_pool_insert(mirror_pool_t *pool, mirror_connection_t *c)
 void mirror_pool_move(mirror_pool_t *pool, mirror_connection_t *c)
 {
     /* An idle connection may have gained room, or lost it. */
-    if (c->ring != (int)ring_of(c) || c->ring == MIRROR_RING_IDLE) {
+    if (c->ring != (int)ring_of(pool, c) || c->ring == MIRROR_RING_IDLE) {
         APR_RING_REMOVE(c, link);
         mirror_pool_insert(pool, c);
     }
@@ -78,7 +83,7 @@ mirror_connection_t *mirror_pool_find_room(const mirror_pool_t *pool)
         c = next_of(pool, c);
     }
     idle = first_of(pool, MIRROR_RING_IDLE);
-    return c ? c : idle && mirror_connection_has_room(idle) ? idle : NULL;
+    return c ? c : idle && has_room(pool, idle) ? idle : NULL;
 }
 
 void mirror_pool_close_connection(mirror_pool_t *pool, mirror_connection_t *c)
@@ -87,7 +92,21 @@ void mirror_pool_close_connection(mirror_pool_t *pool, mirror_connection_t *c)
     mirror_address_drop(c->addresses);
     mirror_connection_close(c);
     mirror_pool_count_open(pool, -1);
+    pool->unconfirmed -= !c->confirmed;
     apr_atomic_dec32(&pool->send->child->descriptors);
+}
+
+int mirror_pool_count_waiting_idle(const mirror_pool_t *pool)
+{
+    const struct mirror_connection_ring_t *ring = &pool->rings[MIRROR_RING_IDLE];
+    const mirror_connection_t *c = APR_RING_LAST(ring);
+    int n = 0;
+
+    while (c != APR_RING_SENTINEL(ring, mirror_connection_t, link) && !has_room(pool, c)) {
+        c = APR_RING_PREV(c, link);
+        n++;
+    }
+    return n;
 }
 
 int mirror_pool_close_idle(mirror_pool_t *pool)

@@ -9,8 +9,6 @@
 #include "copy/list.h"
 #include "send/send.h"
 
-APR_RING_HEAD(mirror_connection_ring_t, mirror_connection_t);
-
 /* The rings of open connections. A connection without copies is idle, also if it has no room now;
  * the idle ones with room come first, most recently used first. */
 typedef enum {
@@ -40,7 +38,9 @@ struct mirror_pool_t {
     mirror_outcome_e down_as; /* outcome of waiting copies while the mirror is down */
     int open;                 /* open connections */
     int opening;              /* connections owned by helpers */
-    int tasks;                /* tasks of helpers */
+    /* open connections whose protocol the mirror has not confirmed; they take one copy */
+    int unconfirmed;
+    int tasks; /* tasks of helpers */
     /* turn number while the pool waits for a helper, lowest first; 0 = does not wait */
     apr_uint64_t wants_helper;
     unsigned touched : 1;
@@ -78,6 +78,9 @@ void mirror_pool_close_connection(mirror_pool_t *pool, mirror_connection_t *conn
 /* Free a connection that the loop does not watch. */
 void mirror_pool_destroy_connection(mirror_connection_t *connection);
 
+/* Return the number of idle connections that the mirror lets take no copy now. */
+int mirror_pool_count_waiting_idle(const mirror_pool_t *pool);
+
 /* Close the connection with the longest idle time. Returns 0 if none is idle. */
 int mirror_pool_close_idle(mirror_pool_t *pool);
 
@@ -101,11 +104,18 @@ void mirror_pool_add(mirror_pool_t *pool, mirror_copy_t *copy);
  * from here. */
 void mirror_pool_add_again(mirror_pool_t *pool, mirror_copy_t *copy);
 
+/* Retry `copy`, which the mirror has not processed, on any connection, before others. The pool owns
+ * it from here. */
+void mirror_pool_add_unprocessed(mirror_pool_t *pool, mirror_copy_t *copy);
+
 /* Return the number of copies without a connection. */
 int mirror_pool_count_waiting(const mirror_pool_t *pool);
 
+/* Return the number of fresh connections that the copies to retry need. */
+apr_int64_t mirror_pool_count_again(const mirror_pool_t *pool);
+
 /* Remove the next batch for `connection`, which the caller then owns: one or more copies linked by
- * `next`, as many as `pipeline` allows. On a connection without a previous response the batch is
+ * `next`, as many as `pipeline` and the protocol allow. On a connection without a previous response the batch is
  * one copy, because the mirror may close after the first response. A retried copy without remaining
  * time ends as timed_out. NULL = no copy waits for this connection. */
 mirror_copy_t *mirror_pool_take_batch(mirror_pool_t *pool, const mirror_connection_t *connection);

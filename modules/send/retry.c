@@ -6,7 +6,11 @@
 
 int mirror_retry_pending(const mirror_copy_t *copy, const mirror_result_t *result)
 {
-    return result->how == MIRROR_STALE && !copy->retried && (copy->idempotent || !result->wrote);
+    if (copy->retried) {
+        return 0;
+    }
+    return result->how == MIRROR_UNPROCESSED ||
+           (result->how == MIRROR_STALE && (copy->idempotent || !result->wrote));
 }
 
 int mirror_retry_pipelined(mirror_connection_end_e how)

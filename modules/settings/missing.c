@@ -2,7 +2,7 @@
  *
  * settings/missing.c - requirements of settings on httpd. See settings/settings.h.
  */
-#include <string.h>
+#include <apr_strings.h>
 
 #include "base/tls.h"
 #include "limit/limit.h"
@@ -13,9 +13,11 @@ const char *mirror_settings_missing(const mirror_t *mirror, const mirror_setting
 {
     const char *missing = NULL;
 
-    if (!strcmp(settings->target.scheme, "https")) {
-        missing =
-            mirror_tls_missing("an https:// mirror", mirror->vhost, settings->target.url, pool);
+    if (settings->target.tls) {
+        missing = mirror_tls_missing(apr_psprintf(pool, "%s %s:// mirror",
+                                                  settings->target.grpc ? "a" : "an",
+                                                  settings->target.scheme),
+                                     mirror->vhost, settings->target.url, pool);
     }
     return missing ? missing : mirror_limit_missing(mirror, settings, pool);
 }

@@ -17,6 +17,9 @@
 #define MIRROR_CELL_BUCKETS 32
 extern const double mirror_cell_latency_ms[MIRROR_CELL_BUCKETS - 1];
 
+/* The statuses of gRPC, 0 to 16. */
+#define MIRROR_CELL_GRPC 17
+
 /* One child's counters of one mirror. All members are atomic: any thread of the child adds, any
  * process reads. */
 struct mirror_cell_t {
@@ -24,10 +27,11 @@ struct mirror_cell_t {
     apr_uint64_t outcomes[MIRROR_OUTCOME_COUNT];
     apr_uint64_t responses[5]; /* 1xx to 5xx, of mirrored copies; 1xx: interim responses */
     apr_uint64_t latency[MIRROR_CELL_BUCKETS];
-    apr_uint64_t latency_us;  /* sum of mirrored copies, microseconds */
-    apr_uint64_t in_flight;   /* gauge */
-    apr_uint64_t connections; /* gauge */
-    apr_uint64_t bytes;       /* gauge: memory of its copies, bytes */
+    apr_uint64_t grpc[MIRROR_CELL_GRPC]; /* by grpc-status, of mirrored copies */
+    apr_uint64_t latency_us;             /* sum of mirrored copies, microseconds */
+    apr_uint64_t in_flight;              /* gauge */
+    apr_uint64_t connections;            /* gauge */
+    apr_uint64_t bytes;                  /* gauge: memory of its copies, bytes */
     /* pairs of responses: chosen for comparison, counted first; and compared or skipped, counted
      * last */
     apr_uint64_t chosen;

@@ -45,6 +45,7 @@ void mirror_totals_sum(mirror_totals_t *totals, mirror_table_t *table, const mir
         add_up(&sum->bytes, &cell->bytes, 1);
         add_up(sum->responses, cell->responses, 5);
         add_up(sum->latency, cell->latency, MIRROR_CELL_BUCKETS);
+        add_up(sum->grpc, cell->grpc, MIRROR_CELL_GRPC);
         add_up(&sum->latency_us, &cell->latency_us, 1);
         add_up(&sum->decided, &cell->decided, 1);
         add_up(&sum->chosen, &cell->chosen, 1);

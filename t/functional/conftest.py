@@ -7,8 +7,9 @@ from typing import Callable, Iterator
 
 import pytest
 
-pytest.register_assert_rewrite("httpdlab", "recorder", "tlslab", "wire", "copies", "comparelab")
+pytest.register_assert_rewrite("httpdlab", "recorder", "tlslab", "wire", "copies", "comparelab", "http2lab")
 
+from http2lab import Http2Recorder, Http2TlsRecorder    # noqa: E402
 from httpdlab import MODULE, Httpd, location, scaled, to    # noqa: E402
 from comparelab import hold, pairs             # noqa: E402, F401, fixtures
 from preloads import control, faults, names, preload    # noqa: E402, F401, fixtures
@@ -108,6 +109,26 @@ def https(recorder, authority) -> Callable[..., TlsRecorder]:
     return make
 
 
+@pytest.fixture
+def http2(recorder) -> Callable[..., Http2Recorder]:
+    """Makes mirrors that speak HTTP/2."""
+    def make(*arguments, **options) -> Http2Recorder:
+        recorder.made.append(Http2Recorder(scaled(10), *arguments, **options))
+        return recorder.made[-1]
+    return make
+
+
+@pytest.fixture
+def http2_tls(recorder, authority) -> Callable[..., Http2TlsRecorder]:
+    """The same with TLS; `alpn`: what they offer."""
+    def make(context=None, alpn=("h2",), **options) -> Http2TlsRecorder:
+        context = context or server(authority.server)
+        context.set_alpn_protocols(list(alpn))
+        recorder.made.append(Http2TlsRecorder(scaled(10), context, **options))
+        return recorder.made[-1]
+    return make
+
+
 @pytest.fixture(params=["plain", "tls"])
 def either(request, recorder, https):
     """Makes recorders, of the one and of the other kind."""
@@ -160,7 +181,7 @@ def proxy(httpd, origin, authority) -> Callable[..., Httpd]:
     """Makes httpds whose /o/ is mirrored to a recorder, of either kind."""
     def make(mirror, attributes="", conf="", **options) -> Httpd:
         lines = conf + location("/o/", origin, to(mirror, attributes))
-        if isinstance(mirror, TlsRecorder):
+        if isinstance(mirror, (TlsRecorder, Http2TlsRecorder)):
             return httpd(strict(authority) + lines, modules=("ssl",), **options)
         return httpd(lines, **options)
     return make

@@ -9,7 +9,8 @@ RANKS = [["base"], ["attributes", "shared"], ["limit"], ["settings"], ["copy"], 
 DOORLESS = ["capture/capture", "send/sender", "send/opener", "limit/local", "limit/redis", "limit/cluster"]
 # Rooms that need nothing of httpd but its log (http_log.h, which needs httpd.h before it), so they are tested without a server.
 WITHOUT_HTTPD = ["base/queue", "base/clock", "base/date", "base/loop", "base/helpers", "base/address", "base/authority", "base/transport", "base/window",
-                 "send/opener", "send/connection", "send/http1", "send/protocol", "send/response", "send/retry", "copy/log", "copy/log_line", "copy/log_writer",
+                 "send/opener", "send/connection", "send/http1", "send/protocol", "send/response", "send/http2", "send/http2_state", "send/http2_session",
+                 "send/http2_stream", "send/http2_head", "send/http2_response", "send/retry", "copy/log", "copy/log_line", "copy/log_writer",
                  "copy/spool", "copy/list", "limit/redis_connection", "limit/redis_login", "limit/redis_reply",
                  "compare/decode", "compare/headers", "compare/headers_read", "compare/header_form", "compare/header_list", "compare/tree",
                  "compare/tree_array", "compare/tree_descend", "compare/tree_hash", "compare/tree_number", "compare/tree_path",
@@ -21,6 +22,8 @@ WITHOUT_HTTPD = ["base/queue", "base/clock", "base/date", "base/loop", "base/hel
 # What these may have as well: httpd's regular expressions.
 REGEX = {"settings/compare_rule_state.h": ["ap_config.h", "ap_regex.h"]}
 HTTPD = re.compile(r"(httpd|scoreboard|heartbeat|(http|ap|util|mod|mpm)_\w+|mpm_common)\.h")
+# Only these use nghttp2.
+NGHTTP2 = re.compile(r"send/http2_(state|head)\.h")
 APR = re.compile(r"(apr|apu|apr_\w+|apu_\w+)\.h")
 RANK = {wing: rank for rank, wings in enumerate(RANKS) for wing in wings}
 
@@ -73,6 +76,8 @@ for name, headers in includes.items():
             problems.append(f"{name}: includes {header}; a .c file is no header")
         if wing and "/" not in header and os.path.exists(f"{tree.ROOT}/t/lab/{header}"):
             problems.append(f"{name}: includes {header} of t/lab, which is for tests")
+        if header.startswith("nghttp2/") and not NGHTTP2.fullmatch(name):
+            problems.append(f"modules/{name}: includes {header}; only send/http2_state.h and send/http2_head.h may have it")
         if "/" not in header or header not in includes:
             continue
         other = header.split("/")[0]

@@ -10,7 +10,7 @@ import pytest
 from httpdlab import MPM, Httpd, scaled
 
 URL = "http://127.0.0.1:9"
-HOST = "http:// or https://"
+HOST = "http://, https://, h2c://, h2://, grpc:// or grpcs://"
 
 
 def mirror(words: str) -> str:

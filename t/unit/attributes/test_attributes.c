@@ -34,7 +34,8 @@ START_TEST(test_defaults)
         "\"path_concat_mode\":\"replace\",\"host_header\":\"preserve\",\"uri\":\"client\",\"when\":"
         "\"response\","
         "\"copies\":1,\"connect_timeout\":\"2s\",\"timeout\":\"10s\",\"keepalive\":\"60s\","
-        "\"max_connections\":64,\"pipeline\":1,\"max_queue\":1024,\"retry\":\"10s\",\"ttl\":"
+        "\"max_connections\":64,\"pipeline\":1,\"streams\":100,\"max_queue\":1024,\"retry\":"
+        "\"10s\",\"ttl\":"
         "\"60s\",\"enable_limit_count\":false,"
         "\"count\":1,\"time_window\":60,\"policy\":\"local\",\"limit_fallback\":\"local\",\"redis_"
         "port\":6379,"
@@ -209,7 +210,8 @@ START_TEST(test_json_is_strict)
                     "max_connections: must be an integer from 1 to 65535, got an object");
     ck_assert_wrong(
         set_json("host", "\"unix:/run/m.sock|http://h\""),
-        "host: must be http:// or https:// with a host name, IPv4 address or [IPv6 address] and an "
+        "host: must be http://, https://, h2c://, h2://, grpc:// or grpcs:// with a host name, "
+        "IPv4 address or [IPv6 address] and an "
         "optional port from 1 to 65535, or in a directive unix:/path|http://name, got "
         "\"unix:/run/m.sock|http://h\" (a socket can be set only in the configuration file)");
     ck_assert_wrong(set_json("body", "\"on\""),

@@ -253,7 +253,7 @@ static const struct {
     { "unix:/run/m.sock|unix:/run/m.sock|http://h", "" },
     { "unix:/run/m.sock|http://", " (it has no host)" },
     { "unix:/run/m.sock|http://h/", " (it has a path)" },
-    { "unix:/run/m.sock|https://h", " (a socket requires http://)" },
+    { "unix:/run/m.sock|https://h", " (a socket requires http://, h2c:// or grpc://)" },
     { "http://", " (it has no host)" },
     { "http://:80", " (it has no host)" },
     { "http://h/", " (it has a path)" },
@@ -296,7 +296,8 @@ static const struct {
 START_TEST(test_bad_host)
 {
     const char *allowed =
-        "host: must be http:// or https:// with a host name, IPv4 address or [IPv6 address] and an "
+        "host: must be http://, https://, h2c://, h2://, grpc:// or grpcs:// with a host name, "
+        "IPv4 address or [IPv6 address] and an "
         "optional port from 1 to 65535, or in a directive unix:/path|http://name, got ";
     apr_size_t i;
 

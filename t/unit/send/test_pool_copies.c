@@ -17,6 +17,8 @@ static mirror_settings_t settings, others;
 static mirror_send_t context;
 static mirror_pool_t pool;
 static mirror_loop_t *loop;
+static const mirror_protocol_t protocol = { .batches = 1 };
+static const mirror_protocol_t multiplexed;
 static mirror_connection_t fresh, used;
 static mirror_copy_t copies[COPIES];
 
@@ -55,6 +57,7 @@ static void setup(void)
     pool.send = &context;
     mirror_pool_init_copies(&pool);
     used.used = 1;
+    used.protocol = fresh.protocol = &protocol;
     for (i = 0; i < COPIES; i++) {
         copies[i].settings = &settings;
         copies[i].idempotent = 1;
@@ -123,6 +126,28 @@ START_TEST(a_fresh_connection_has_one)
     add(0, 2);
     ck_assert_takes(&fresh, "0");
     ck_assert_takes(&used, "12");
+}
+END_TEST
+
+START_TEST(a_protocol_without_batches_has_one)
+{
+    used.protocol = &multiplexed;
+    add(0, 1);
+    ck_assert_takes(&used, "0");
+    ck_assert_takes(&used, "1");
+}
+END_TEST
+
+/* The mirror has said that it did not process them, so any method may follow on any connection. */
+START_TEST(unprocessed_copies_are_first_on_any_connection)
+{
+    copies[4].idempotent = 0;
+    used.protocol = &multiplexed;
+    add(0, 1);
+    mirror_pool_add_unprocessed(&pool, &copies[4]);
+    ck_assert_takes(&used, "4");
+    ck_assert(copies[4].retried);
+    ck_assert_takes(&used, "0");
 }
 END_TEST
 
@@ -254,6 +279,8 @@ int main(void)
     tcase_add_test(tcase, batches_are_as_long_as_pipeline_allows);
     tcase_add_test(tcase, what_does_not_share_is_alone);
     tcase_add_test(tcase, a_fresh_connection_has_one);
+    tcase_add_test(tcase, a_protocol_without_batches_has_one);
+    tcase_add_test(tcase, unprocessed_copies_are_first_on_any_connection);
     tcase_add_test(tcase, once_more_is_on_a_fresh_connection_and_first_there);
     tcase_add_test(tcase, stranded_by_time);
     tcase_add_test(tcase, a_probe_is_the_next_and_alone);

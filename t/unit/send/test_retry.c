@@ -46,7 +46,7 @@ END_TEST
 START_TEST(only_after_a_stale_connection)
 {
     static const mirror_connection_end_e ends[] = { MIRROR_RESPONDED, MIRROR_TIMED_OUT,
-                                                    MIRROR_BROKEN, MIRROR_REFUSED };
+                                                    MIRROR_BROKEN, MIRROR_REFUSED, MIRROR_FOREIGN };
     unsigned i;
 
     copy.idempotent = 1;
@@ -54,6 +54,16 @@ START_TEST(only_after_a_stale_connection)
         result.how = ends[i];
         ck_assert(!mirror_retry_pending(&copy, &result));
     }
+}
+END_TEST
+
+START_TEST(any_method_that_was_not_processed)
+{
+    result.how = MIRROR_UNPROCESSED;
+    result.wrote = 1;
+    ck_assert(mirror_retry_pending(&copy, &result));
+    copy.retried = 1;
+    ck_assert(!mirror_retry_pending(&copy, &result));
 }
 END_TEST
 
@@ -103,6 +113,7 @@ int main(void)
     tcase_add_checked_fixture(tcase, setup, NULL);
     tcase_add_test(tcase, once_if_a_repetition_does_no_harm);
     tcase_add_test(tcase, only_after_a_stale_connection);
+    tcase_add_test(tcase, any_method_that_was_not_processed);
     tcase_add_test(tcase, pipelined_copies_unless_the_time_is_over);
     tcase_add_test(tcase, only_copies_that_may_be_retried_are_pipelined);
     tcase_add_test(tcase, the_timeout_begins_with_the_first_attempt);
