@@ -20,6 +20,9 @@
 /* The size of a write, and the maximum of what nghttp2 returns at a time: a frame. */
 #define MIRROR_OUT       49152
 #define MIRROR_FRAME_MAX (16384 + 64)
+/* The maximum of bytes in a row that advance no copy, such as frames of unknown types. Responses of
+ * streams that timed out may have as many as the connection's window. */
+#define MIRROR_IDLE_BYTES_MAX (24 * 1024 * 1024)
 
 /* ---- the end ---- */
 
@@ -198,11 +201,14 @@ static apr_status_t take_bytes(mirror_http2_t *h2, apr_size_t len)
     ssize_t n;
 
     h2->read_at = mirror_loop_now(h2->c->shared->loop);
+    h2->idle_bytes += len;
     n = nghttp2_session_mem_recv(h2->session, (const uint8_t *)h2->c->shared->buffer, len);
-    if (n >= 0) {
+    if (n >= 0 && h2->idle_bytes <= MIRROR_IDLE_BYTES_MAX) {
         return APR_SUCCESS;
     }
-    h2->fault = h2->fault ? h2->fault : nghttp2_strerror((int)n);
+    if (!h2->fault) {
+        h2->fault = n >= 0 ? "too many bytes that advance no response" : nghttp2_strerror((int)n);
+    }
     return APR_EGENERAL;
 }
 

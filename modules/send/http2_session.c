@@ -66,7 +66,7 @@ static int on_begin_headers(nghttp2_session *session, const nghttp2_frame *frame
 
     (void)session;
     if (stream) {
-        h2->idle_frames = 0;
+        mirror_http2_advance(h2);
         if (!stream->response.begun) {
             stream->began = mirror_loop_now(h2->c->shared->loop);
         }
@@ -99,7 +99,7 @@ static int on_data(nghttp2_session *session, uint8_t flags, int32_t id, const ui
     (void)session;
     (void)flags;
     if (stream && len > 0) {
-        h2->idle_frames = 0;
+        mirror_http2_advance(h2);
         mirror_http2_response_body(&stream->response, (const char *)data, len);
     }
     return 0;

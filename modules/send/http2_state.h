@@ -42,20 +42,28 @@ struct mirror_http2_t {
     char *unsent; /* bytes that the socket did not accept, from malloc(); NULL = none */
     apr_size_t unsent_len;
     apr_size_t unsent_offset;
-    apr_time_t read_at;   /* time of the last read (mirror_loop_now()); 0 = none */
-    const char *fault;    /* why the connection ends, static; NULL = none */
-    int idle_frames;      /* received frames since the last one that advanced a copy */
-    int continuations;    /* CONTINUATION frames of the current header block */
-    unsigned secure : 1;  /* TLS */
-    unsigned settled : 1; /* the mirror's SETTINGS have come */
-    unsigned leaving : 1; /* takes no more copies: GOAWAY, or as good as one */
-    unsigned lost : 1;    /* nothing can be read or written any more */
+    apr_time_t read_at;    /* time of the last read (mirror_loop_now()); 0 = none */
+    const char *fault;     /* why the connection ends, static; NULL = none */
+    int idle_frames;       /* received frames since the last frame that advanced a copy */
+    apr_size_t idle_bytes; /* received bytes since then */
+    int continuations;     /* CONTINUATION frames of the current header block */
+    unsigned secure : 1;   /* TLS */
+    unsigned settled : 1;  /* the mirror's SETTINGS have come */
+    unsigned leaving : 1;  /* takes no more copies: GOAWAY, or as good as one */
+    unsigned lost : 1;     /* nothing can be read or written any more */
 };
 
 /* ---- send/http2_session.c: what nghttp2 calls ---- */
 
 /* Create the session of `h2`, and submit our SETTINGS. Errors: APR_ENOMEM. */
 apr_status_t mirror_http2_session_create(mirror_http2_t *h2);
+
+/* A copy has advanced: the mirror does not only keep us busy. */
+static inline void mirror_http2_advance(mirror_http2_t *h2)
+{
+    h2->idle_frames = 0;
+    h2->idle_bytes = 0;
+}
 
 /* ---- send/http2_stream.c ---- */
 

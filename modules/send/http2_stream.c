@@ -83,7 +83,7 @@ static mirror_connection_end_e end_of(const mirror_http2_stream_t *stream, uint3
     if (stream->response.fault || stream->unreadable) {
         return MIRROR_BROKEN;
     }
-    if (!stream->sent || error_code == NGHTTP2_REFUSED_STREAM) {
+    if (!stream->sent || (error_code == NGHTTP2_REFUSED_STREAM && !stream->response.begun)) {
         return MIRROR_UNPROCESSED;
     }
     return error_code == NGHTTP2_HTTP_1_1_REQUIRED ? MIRROR_FOREIGN : MIRROR_BROKEN;
@@ -188,7 +188,7 @@ static ssize_t read_body(nghttp2_session *session, int32_t id, uint8_t *data, si
         return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
     }
     stream->offset += (apr_off_t)n;
-    stream->h2->idle_frames = 0;
+    mirror_http2_advance(stream->h2);
     if (stream->offset >= stream->copy->body_len) {
         *flags |= NGHTTP2_DATA_FLAG_EOF;
     }
