@@ -21,6 +21,7 @@ from tlslab import TlsRecorder
 PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 DATA, HEADERS, RST_STREAM, SETTINGS, PUSH_PROMISE, PING, GOAWAY, WINDOW_UPDATE, CONTINUATION = 0, 1, 3, 4, 5, 6, 7, 8, 9
 END_STREAM, END_HEADERS, ACK = 0x1, 0x4, 0x1
+BOUNDS = {h2.settings.SettingCodes.MAX_CONCURRENT_STREAMS: 1000, h2.settings.SettingCodes.MAX_HEADER_LIST_SIZE: 1 << 20}
 
 
 def frame(kind: int, flags: int = 0, stream: int = 0, payload: bytes = b"") -> bytes:
@@ -124,7 +125,8 @@ class Peer:
 
     def serve(self) -> None:
         with self.lock:
-            self.h2.local_settings.update(self.mirror.settings)
+            # before the connection begins, update() would be taken for a change that is not acknowledged
+            self.h2.local_settings = h2.settings.Settings(client=False, initial_values={**BOUNDS, **self.mirror.settings})
             self.h2.initiate_connection()
             self.flush()
         while data := self.sock.recv(65536):
@@ -222,14 +224,26 @@ class Http2Recorder(Recorder):
         (request,) = self.wait_complete(1)
         return request
 
-    def hold(self, then: Respond = respond()) -> threading.Event:
-        """From now on, no request is responded to until the event is set. They do not block their connection."""
-        gate = self.gate()
+    def hold(self, then: Respond = respond()) -> Callable[[], None]:
+        """From now on, no request is responded to until the returned function is called."""
+        held: list[tuple[Peer, Request]] = []
+        lock = threading.Lock()
 
-        def later(peer: Peer, request: Request) -> None:
-            threading.Thread(target=lambda: gate.wait() and then(peer, request), daemon=True).start()
-        self.respond = later
-        return gate
+        def keep(peer: Peer, request: Request) -> None:
+            with lock:
+                held.append((peer, request))
+
+        def go() -> None:
+            with lock:
+                self.respond = then
+                for peer, request in held:
+                    try:
+                        then(peer, request)
+                    except (OSError, ProtocolError):
+                        pass        # it is gone
+                held.clear()
+        self.respond = keep
+        return go
 
     def times(self) -> Counter:
         """How often each path has come."""
