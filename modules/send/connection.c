@@ -33,6 +33,7 @@ static void on_timer(void *baton)
         c->protocol->expire(c);
     }
     else {
+        c->expired = 1;
         c->shared->closed(c->shared->baton, c);
     }
 }
@@ -52,6 +53,7 @@ apr_status_t mirror_connection_adopt(mirror_connection_t *c, mirror_connections_
     apr_status_t rv;
 
     c->shared = shared;
+    c->adopted = mirror_loop_now(shared->loop);
     c->confirmed = !c->protocol->confirms;
     c->timer.fire = on_timer;
     c->timer.baton = c;

@@ -77,9 +77,12 @@ struct mirror_connection_t {
     mirror_timer_t more;    /* runs if there may be bytes that a poll does not report */
     void *state;            /* the protocol's */
     int copies;             /* copies in flight */
+    apr_time_t adopted;     /* time when the sender got it, open (mirror_loop_now()) */
     apr_time_t rested;      /* time when it became idle (mirror_loop_now()) */
     int ring;               /* ring of its pool (send/pool_state.h) */
     unsigned used : 1;      /* had a response before */
+    unsigned expired : 1;   /* closed at the end of its rest */
+    unsigned starved : 1;   /* idle, and the mirror has allowed no copy since its rest began */
     unsigned resting : 1;   /* idle, with a running timer */
     unsigned confirmed : 1; /* the mirror has confirmed the protocol */
     unsigned unflushed : 1; /* is in the ring of unflushed connections */

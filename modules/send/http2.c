@@ -73,9 +73,6 @@ static void settle(mirror_http2_t *h2)
 {
     mirror_connection_t *c = h2->c;
 
-    if (h2->settled) {
-        mirror_connection_confirm(c);
-    }
     if (!nghttp2_session_want_read(h2->session) && !nghttp2_session_want_write(h2->session)) {
         h2->fault = h2->fault ? h2->fault : "an error of the protocol HTTP/2";
         mirror_http2_lose(h2, MIRROR_BROKEN);
@@ -262,9 +259,6 @@ static void http2_ready(mirror_connection_t *c, apr_int16_t events)
     apr_status_t rv = events & ~APR_POLLOUT ? read_some(h2) : APR_SUCCESS;
 
     if (rv != APR_SUCCESS && !APR_STATUS_IS_EAGAIN(rv)) {
-        if (h2->settled) {
-            mirror_connection_confirm(c);
-        }
         mirror_http2_lose(h2, rv == APR_EGENERAL ? MIRROR_BROKEN : MIRROR_STALE);
         return;
     }

@@ -136,7 +136,10 @@ static int on_frame(nghttp2_session *session, const nghttp2_frame *frame, void *
     (void)session;
     switch (frame->hd.type) {
     case NGHTTP2_SETTINGS:
-        h2->settled |= !(frame->hd.flags & NGHTTP2_FLAG_ACK);
+        if (!(frame->hd.flags & NGHTTP2_FLAG_ACK)) {
+            h2->settled = 1;
+            mirror_connection_confirm(h2->c);
+        }
         break;
     case NGHTTP2_GOAWAY:
         h2->leaving = 1;

@@ -79,7 +79,7 @@ static void send_waiting(mirror_pool_t *pool)
     while ((c = mirror_pool_find_room(pool))) {
         mirror_copy_t *batch;
 
-        if (c->used && c->copies == 0 && lacks_room(pool)) {
+        if (!mirror_pool_is_fresh(pool, c) && c->copies == 0 && lacks_room(pool)) {
             mirror_pool_close_connection(pool, c);
             continue;
         }
@@ -319,10 +319,22 @@ static void connection_changed(void *baton, mirror_connection_t *c)
     apr_interval_time_t keepalive = keep_for(pool);
 
     (void)baton;
-    if (c->copies > 0 || c->resting) {
+    if (c->copies > 0) {
+        mirror_pool_move(pool, c);
+    }
+    else if (!mirror_pool_has_room(pool, c)) {
+        /* The mirror allows no stream now. Copies wait for it as for a response. */
+        mirror_pool_move(pool, c);
+        if (!c->starved) {
+            c->starved = 1;
+            mirror_connection_rest(c, mirror_pool_settings_of(pool)->timeout);
+        }
+    }
+    else if (c->resting && !c->starved) {
         mirror_pool_move(pool, c);
     }
     else if (keepalive > 0) {
+        c->starved = 0;
         mirror_pool_move(pool, c);
         mirror_connection_rest(c, keepalive);
     }
@@ -351,6 +363,9 @@ static void connection_closed(void *baton, mirror_connection_t *c)
     mirror_pool_t *pool = c->owner;
 
     (void)baton;
+    if (c->expired && c->starved) {
+        mirror_pool_end_waiting(pool, MIRROR_OUTCOME_TIMED_OUT);
+    }
     mirror_pool_close_connection(pool, c);
     mirror_pool_touch(pool);
 }

@@ -48,6 +48,7 @@ void mirror_pool_add(mirror_pool_t *pool, mirror_copy_t *copy)
 void mirror_pool_add_again(mirror_pool_t *pool, mirror_copy_t *copy)
 {
     copy->retried = 1;
+    pool->stale = mirror_loop_now(pool->send->loop);
     add(pool, &pool->again, copy);
 }
 
@@ -92,7 +93,8 @@ static mirror_copy_t *take_again(mirror_pool_t *pool)
 
 mirror_copy_t *mirror_pool_take_batch(mirror_pool_t *pool, const mirror_connection_t *c)
 {
-    mirror_copy_t *batch = c->used || has_probe(pool) ? NULL : take_again(pool);
+    mirror_copy_t *batch =
+        !mirror_pool_is_fresh(pool, c) || has_probe(pool) ? NULL : take_again(pool);
     mirror_copy_t *last;
     apr_int64_t more;
 

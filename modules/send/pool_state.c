@@ -26,7 +26,7 @@ void mirror_pool_count_open(mirror_pool_t *pool, int more)
     apr_atomic_add64(&pool->lane->cell->connections, (apr_uint64_t)(apr_int64_t)more);
 }
 
-static int has_room(const mirror_pool_t *pool, const mirror_connection_t *c)
+int mirror_pool_has_room(const mirror_pool_t *pool, const mirror_connection_t *c)
 {
     return mirror_connection_has_room(c, (int)mirror_pool_settings_of(pool)->streams);
 }
@@ -34,9 +34,9 @@ static int has_room(const mirror_pool_t *pool, const mirror_connection_t *c)
 /* Return the ring of the connection's state. */
 static mirror_ring_e ring_of(const mirror_pool_t *pool, const mirror_connection_t *c)
 {
-    return c->copies == 0      ? MIRROR_RING_IDLE
-           : has_room(pool, c) ? MIRROR_RING_PARTIAL
-                               : MIRROR_RING_FULL;
+    return c->copies == 0                  ? MIRROR_RING_IDLE
+           : mirror_pool_has_room(pool, c) ? MIRROR_RING_PARTIAL
+                                           : MIRROR_RING_FULL;
 }
 
 static mirror_connection_t *first_of(const mirror_pool_t *pool, mirror_ring_e ring)
@@ -49,7 +49,7 @@ static mirror_connection_t *first_of(const mirror_pool_t *pool, mirror_ring_e ri
 void mirror_pool_insert(mirror_pool_t *pool, mirror_connection_t *c)
 {
     c->ring = ring_of(pool, c);
-    if (has_room(pool, c)) {
+    if (mirror_pool_has_room(pool, c)) {
         APR_RING_INSERT_HEAD(&pool->rings[c->ring], c, mirror_connection_t, link);
     }
     else {
@@ -74,16 +74,21 @@ static mirror_connection_t *next_of(const mirror_pool_t *pool, const mirror_conn
                                                                                        : next;
 }
 
+int mirror_pool_is_fresh(const mirror_pool_t *pool, const mirror_connection_t *c)
+{
+    return !c->used || (!c->protocol->batches && c->adopted >= pool->stale);
+}
+
 mirror_connection_t *mirror_pool_find_room(const mirror_pool_t *pool)
 {
     int only_again = pool->waiting.count == 0;
     mirror_connection_t *c = first_of(pool, MIRROR_RING_PARTIAL), *idle;
 
-    while (c && only_again && c->used) {
+    while (c && only_again && !mirror_pool_is_fresh(pool, c)) {
         c = next_of(pool, c);
     }
     idle = first_of(pool, MIRROR_RING_IDLE);
-    return c ? c : idle && has_room(pool, idle) ? idle : NULL;
+    return c ? c : idle && mirror_pool_has_room(pool, idle) ? idle : NULL;
 }
 
 void mirror_pool_close_connection(mirror_pool_t *pool, mirror_connection_t *c)
@@ -102,7 +107,8 @@ int mirror_pool_count_waiting_idle(const mirror_pool_t *pool)
     const mirror_connection_t *c = APR_RING_LAST(ring);
     int n = 0;
 
-    while (c != APR_RING_SENTINEL(ring, mirror_connection_t, link) && !has_room(pool, c)) {
+    while (c != APR_RING_SENTINEL(ring, mirror_connection_t, link) &&
+           !mirror_pool_has_room(pool, c)) {
         c = APR_RING_PREV(c, link);
         n++;
     }

@@ -33,6 +33,7 @@ struct mirror_pool_t {
     mirror_timer_t pause;
     /* runs while the mirror responds but accepts no further connections */
     mirror_timer_t spare;
+    apr_time_t stale;         /* time when the last copy was added to `again` */
     apr_time_t failed;        /* time when this pool last set the mirror down; 0 = up since */
     int refusals;             /* consecutive TLS connections without a response */
     mirror_outcome_e down_as; /* outcome of waiting copies while the mirror is down */
@@ -66,6 +67,13 @@ void mirror_pool_insert(mirror_pool_t *pool, mirror_connection_t *connection);
 
 /* Move an open connection to the ring of its state, if that has changed. */
 void mirror_pool_move(mirror_pool_t *pool, mirror_connection_t *connection);
+
+/* Return whether the connection takes another copy now. */
+int mirror_pool_has_room(const mirror_pool_t *pool, const mirror_connection_t *connection);
+
+/* Return whether the connection takes copies that are retried: it had no response yet, or it takes
+ * several at a time and is younger than the last of these copies. */
+int mirror_pool_is_fresh(const mirror_pool_t *pool, const mirror_connection_t *connection);
 
 /* Return the open connection that takes the next waiting copy: one with copies first, so that
  * others become idle. NULL = none has room. If only copies wait that need a fresh connection, a used

@@ -116,6 +116,10 @@ class Peer:
         """The state machine goes on afterwards."""
         self.raw(frame(GOAWAY, 0, 0, struct.pack(">II", last, code)))
 
+    def settings(self, streams: int) -> None:
+        """Say so, and do not watch it."""
+        self.raw(frame(SETTINGS, 0, 0, struct.pack(">HI", 3, streams)))
+
     def update(self, **values: int) -> None:
         names = {"streams": h2.settings.SettingCodes.MAX_CONCURRENT_STREAMS,
                  "window": h2.settings.SettingCodes.INITIAL_WINDOW_SIZE}
@@ -183,6 +187,7 @@ class Http2Recorder(Recorder):
         self.updates = True         # WINDOW_UPDATE for each DATA
         self.raw = raw
         self.peers: list[Peer] = []
+        self.errors: list[ProtocolError] = []       # what the state machine did not let pass
         super().__init__(limit, takeover=self._serve_h2, **options)
 
     @property
@@ -208,8 +213,6 @@ class Http2Recorder(Recorder):
                 peer.flush()
             except OSError:
                 pass
-
-    errors: list[ProtocolError] = []
 
     def note(self, request: Request) -> None:
         with self.changed:

@@ -76,25 +76,37 @@ def test_one_stream_of_the_mirror(proxy, http2):
     assert [peer.most for peer in mirror.peers] == [1] * 4
 
 
-def test_no_stream_and_then_ten(proxy, http2):
-    mirror = http2(settings={"streams": 0})
-    h = proxy(mirror)
-    refused = []
-
-    def only_if_allowed(peer, request):
-        if peer.settings_acked and not getattr(peer, "allowed", False):
-            refused.append(request)
-        respond()(peer, request)
-    mirror.respond = only_if_allowed
-    assert h.get_many(f"/o/{n}" for n in range(30)) == [200] * 30
-    wait_for("acknowledged", lambda: mirror.peers and all(peer.settings_acked for peer in mirror.peers))
-    wait_for("queued", lambda: h.mirror()["state"]["queued"] >= 28)
-    for peer in mirror.peers:
-        peer.allowed = True
-        peer.update(streams=10)
+def test_no_stream_and_then_ten(proxy, mirror):
+    """The copy that was sent before the SETTINGS came is refused, and waits with the others."""
+    def refuse(peer, request):
+        peer.settings(0)
+        peer.reset(request.stream, 7)
+    mirror.respond = refuse
+    h = proxy(mirror, f"timeout={scaled(20)}s")
+    assert h.get("/o/0").status == 200
+    mirror.wait_until("a refusal", lambda: mirror.peers and mirror.peers[0].settings_acked == 2)
+    mirror.respond = respond()
+    assert h.get_many(f"/o/{n}" for n in range(1, 30)) == [200] * 29
+    wait_for("29 queued", lambda: h.mirror()["state"]["queued"] == 29)
+    assert mirror.connections == 1
+    mirror.peers[0].most = 0
+    mirror.peers[0].settings(10)
     assert h.ended(30) == {"mirrored": 30}
-    assert not refused
-    assert mirror.connections <= 2
+    assert mirror.connections <= 3
+    assert mirror.peers[0].most <= 10
+
+
+@pytest.mark.long
+def test_no_stream_for_ever(proxy, mirror):
+    """Copies do not wait for longer than `timeout`."""
+    def refuse(peer, request):
+        peer.settings(0)
+        peer.reset(request.stream, 7)
+    mirror.respond = refuse
+    h = proxy(mirror, f"timeout={scaled(1)}s")
+    assert h.get_many(f"/o/{n}" for n in range(10)) == [200] * 10
+    outcomes = h.ended(10)
+    assert outcomes["timed_out"] >= 1 and outcomes["timed_out"] + outcomes.get("broken", 0) == 10
 
 
 def test_lower_limit_while_streams_are_open(proxy, mirror):
@@ -300,7 +312,8 @@ def test_closed_window_and_others(proxy, http2):
     warm(h, mirror)
     assert h.request("POST", "/o/a", [], b"x" * 100000).status == 200
     mirror.wait(2)
-    warm(h, mirror, 2)
+    assert h.get("/o/other").status == 200
+    wait_for("the other one", lambda: h.outcomes() == {"mirrored": 2})
     assert h.mirror()["state"]["in_flight"] == 1
     mirror.peers[0].update(window=1 << 20)
     assert h.ended(3) == {"mirrored": 3}
