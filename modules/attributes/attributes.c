@@ -41,14 +41,11 @@
 
 #define EXPR(text) RULE(string, 1, 4096, "must be " text " of 1 to 4096 characters", NULL, NULL)
 
-#if MIRROR_HAVE_NGHTTP2
-#define SCHEMES "http://, https://, h2c://, h2://, grpc:// or grpcs://"
-#else
-#define SCHEMES "http:// or https://"
-#endif
 #define TARGET_ALLOWED                                                                             \
-    "must be " SCHEMES " with a host name, IPv4 address or [IPv6 address] and an optional port "   \
-    "from 1 to 65535, or in a directive unix:/path|http://name"
+    "must be http://, https://, h2c://, h2://, grpc:// or grpcs:// with a host name, IPv4 "        \
+    "address "                                                                                     \
+    "or [IPv6 address] and an optional port from 1 to 65535, or in a directive "                   \
+    "unix:/path|http://name"
 
 static const char *refuse_name(const char *text);
 

@@ -6,6 +6,8 @@
  * the rest is what a mirror sends. Whatever it is: each copy ends once, with a valid result, and the
  * connection stays usable or is closed.
  */
+#include <stddef.h> /* before APR, whose rings use offsetof() then */
+
 #include <apr_general.h>
 #include <apr_portable.h>
 #include <apr_strings.h>

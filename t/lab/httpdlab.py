@@ -35,6 +35,17 @@ MODDIR = os.environ.get("HTTPD_MODDIR", "/usr/lib/apache2/modules")
 TIMESCALE = float(os.environ.get("TIMESCALE", "1"))
 
 THREADED = MPM != "prefork"
+
+
+def _has(symbol: bytes) -> bool:
+    """Whether the module refers to a function."""
+    if not os.path.exists(MODULE):
+        return False
+    with open(MODULE, "rb") as f:
+        return symbol in f.read()
+
+
+HTTP2 = _has(b"nghttp2_session_client_new2")    # copies may be HTTP/2
 MODULES = ("unixd", "authz_core", "log_config", "env", "headers", "rewrite", "alias", "proxy", "proxy_http")
 
 CONF = """\

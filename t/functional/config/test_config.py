@@ -7,7 +7,7 @@ import subprocess
 
 import pytest
 
-from httpdlab import MPM, Httpd, scaled
+from httpdlab import HTTP2, MPM, Httpd, scaled
 
 URL = "http://127.0.0.1:9"
 HOST = "http://, https://, h2c://, h2://, grpc:// or grpcs://"
@@ -46,6 +46,7 @@ BAD = [
     *((mirror(f"max_connections={value}"), ["max_connections", "1 to 65535", value])
       for value in ("0", "65536", "-1", "1.5", "x", "1k", "0x10", "99999999999999999999")),
     *((mirror(f"pipeline={value}"), ["pipeline", "1 to 100", value]) for value in ("0", "101", "-1", "1.5", "x")),
+    *((mirror(f"streams={value}"), ["streams", "1 to 1000", value]) for value in ("0", "1001", "-1", "x")),
     *((mirror(f"max_queue={value}"), ["max_queue", "integer from", value])
       for value in ("-1", "1.5", "x", "10K", "99999999999999999999")),
     # sizes
@@ -206,6 +207,24 @@ def test_attribute_without_effect_is_a_warning(httpd):
     h = httpd(mirror("body=off max_body=2M"), expect=[r"PM\d+: .*max_body"])
     said = [line for line in h.logs().splitlines() if re.search(r"PM\d{4}: .*max_body", line)]
     assert said and re.search(f"{re.escape(h.path('httpd.conf'))}:\\d+", said[0])
+
+
+@pytest.mark.skipif(HTTP2, reason="the module was built with libnghttp2")
+@pytest.mark.parametrize("scheme", ["h2c", "h2", "grpc", "grpcs"])
+def test_http2_without_its_library(lab, scheme):
+    """The line and the scheme are named."""
+    said = lab(f'ProxyMirror "{scheme}://127.0.0.1:9"').test_configuration()
+    assert said.returncode
+    assert re.search(r"httpd\.conf:\d+:|line \d+ of", said.stderr), said.stderr
+    assert f'"{scheme}://127.0.0.1:9"' in said.stderr and "libnghttp2" in said.stderr
+
+
+@pytest.mark.skipif(not HTTP2, reason="the module was built without libnghttp2")
+@pytest.mark.parametrize("words, warned", [("h2c streams=5", ""), ("h2c pipeline=5", "pipeline"), ("http streams=5", "streams"),
+                                           ("http pipeline=5", "")])
+def test_attributes_of_a_protocol(httpd, words, warned):
+    scheme, attribute = words.split()
+    httpd(f'ProxyMirror "{scheme}://127.0.0.1:9" {attribute}', expect=[rf"PM\d+: .*{warned}: has no effect"] if warned else [])
 
 
 def test_not_in_htaccess(httpd, recorder):

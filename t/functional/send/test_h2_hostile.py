@@ -13,8 +13,9 @@ import pytest
 from frames import literal
 from http2lab import (ACK, CONTINUATION, DATA, END_HEADERS, END_STREAM, GOAWAY, HEADERS, PING, PREFACE, PUSH_PROMISE,
                       RST_STREAM, SETTINGS, WINDOW_UPDATE, Http2Recorder, frame, respond)
-from httpdlab import location, scaled, to, wait_for
+from httpdlab import HTTP2, location, scaled, to, wait_for
 
+pytestmark = pytest.mark.skipif(not HTTP2, reason="the module was built without libnghttp2")
 OK = frame(SETTINGS)
 STATUS = b"\x88"        # :status 200 (RFC 7541 A)
 REPLY = frame(HEADERS, END_HEADERS, 1, STATUS) + frame(DATA, END_STREAM, 1, b"ok\n")

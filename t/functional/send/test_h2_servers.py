@@ -10,9 +10,10 @@ from types import SimpleNamespace
 import pytest
 
 from http2lab import respond
-from httpdlab import THREADED, free_port, location, scaled, to, wait_for
+from httpdlab import HTTP2, THREADED, free_port, location, scaled, to, wait_for
 from recorder import answer
 
+pytestmark = pytest.mark.skipif(not HTTP2, reason="the module was built without libnghttp2")
 SIZES = [0, 1, 70000, 1000000, 10_000_000]
 
 

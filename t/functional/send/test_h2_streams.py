@@ -10,9 +10,10 @@ from types import SimpleNamespace
 import pytest
 
 from http2lab import Http2Recorder, respond
-from httpdlab import scaled, wait_for
+from httpdlab import HTTP2, scaled, wait_for
 from managerlab import MANAGER, patch
 
+pytestmark = pytest.mark.skipif(not HTTP2, reason="the module was built without libnghttp2")
 
 @pytest.fixture
 def proxy(proxy):

@@ -4,9 +4,10 @@ from __future__ import annotations
 import pytest
 
 from http2lab import respond
-from httpdlab import location, scaled, to
+from httpdlab import HTTP2, location, scaled, to
 from tlslab import Authority, server, strict
 
+pytestmark = pytest.mark.skipif(not HTTP2, reason="the module was built without libnghttp2")
 DOWN = r"PM0400: mirror m is down: TLS"
 
 

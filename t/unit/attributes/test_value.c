@@ -293,6 +293,43 @@ static const struct {
     { "http://127.0x1", " (the IPv4 address is malformed)" },
 };
 
+START_TEST(test_schemes)
+{
+    static const struct {
+        const char *scheme;
+        apr_port_t port;
+        int tls, http2, grpc;
+    } schemes[] = {
+        { "http", 80, 0, 0, 0 },
+        { "https", 443, 1, 0, 0 },
+#if MIRROR_HAVE_NGHTTP2
+        { "h2c", 80, 0, 1, 0 },
+        { "h2", 443, 1, 1, 0 },
+        { "grpc", 80, 0, 1, 1 },
+        { "grpcs", 443, 1, 1, 1 },
+#endif
+    };
+    apr_size_t i;
+
+    for (i = 0; i < sizeof(schemes) / sizeof(*schemes); i++) {
+        const char *url = apr_pstrcat(pool, schemes[i].scheme, "://h", NULL);
+        const char *wrong = set_url(url);
+
+        ck_assert_msg(wrong == NULL, "%s", wrong);
+        ck_assert_str_eq(settings.target.url, url);
+        ck_assert_int_eq(settings.target.port, schemes[i].port);
+        ck_assert_int_eq(settings.target.tls, schemes[i].tls);
+        ck_assert_int_eq(settings.target.http2, schemes[i].http2);
+        ck_assert_int_eq(settings.target.grpc, schemes[i].grpc);
+        wrong = set_url(apr_pstrcat(pool, "unix:/s|", url, NULL));
+        ck_assert_int_eq(wrong != NULL, schemes[i].tls);
+    }
+#if !MIRROR_HAVE_NGHTTP2
+    ck_assert_ptr_ne(strstr(set_url("grpc://h"), "this build has no libnghttp2"), NULL);
+#endif
+}
+END_TEST
+
 START_TEST(test_bad_host)
 {
     const char *allowed =
@@ -399,6 +436,7 @@ int main(void)
     tcase_add_test(test, test_time);
     tcase_add_test(test, test_choice_and_string);
     tcase_add_test(test, test_host);
+    tcase_add_test(test, test_schemes);
     tcase_add_test(test, test_bad_host);
     tcase_add_test(test, test_long_host);
     tcase_add_test(test, test_long_socket);
