@@ -6,6 +6,8 @@
  * The socket is always watched for reading: if an idle connection becomes readable, the mirror may
  * have closed it.
  */
+#include <stddef.h> /* before APR, whose rings then use offsetof() */
+
 #include "send/connection.h"
 
 /* the next round of the loop */

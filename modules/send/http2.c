@@ -6,6 +6,8 @@
  * together. Bytes that the socket does not accept are kept, and nothing more is taken from nghttp2
  * until they were written.
  */
+#include <stddef.h> /* before APR, whose rings then use offsetof() */
+
 #include "send/http2.h"
 #include "send/http2_state.h"
 
@@ -145,8 +147,10 @@ static apr_status_t collect(mirror_http2_t *h2, char *out, apr_size_t *len)
         if (n < 0 || (apr_size_t)n > MIRROR_OUT - *len) {
             return APR_EGENERAL;
         }
-        memcpy(out + *len, frame, (apr_size_t)n);
-        *len += (apr_size_t)n;
+        if (n > 0) {
+            memcpy(out + *len, frame, (apr_size_t)n);
+            *len += (apr_size_t)n;
+        }
     }
     return APR_SUCCESS;
 }
