@@ -83,11 +83,12 @@ class Sink:
     further     more of at_once, for several mirrors;
     json        /small/, /large/, /big/ and /slow/ are JSON of 1, 10, 200 and, after one second, 200 KiB; only in /large/ is
                 there a difference between two sinks of different names;
+    h2          at_once over HTTP/2 with prior knowledge;
     tls         at_once over TLS, with a certificate (harness.tls.Certificate).
     """
 
     def __init__(self, lab, name, discard=None, further=0, certificate=None):
-        ports = {k: free_port() for k in ("at_once", "whole", "slow", "empty", "status", "discard", "json", "tls")}
+        ports = {k: free_port() for k in ("at_once", "whole", "slow", "empty", "status", "discard", "json", "tls", "h2")}
         self.further = [free_port() for _ in range(further)]
         self.ports, root = ports, lab.folder(name + "-files")
         passwords = f"{root}/nobody-is-in-here"
@@ -133,6 +134,7 @@ class Sink:
         location @big {{ try_files /big.json =404; }}
     }}
 """]
+        http.append(f"    server {{ listen 127.0.0.1:{ports['h2']} http2 backlog=4096; location / {{ return 200 \"{ANSWER}\"; }} }}\n")
         for port in [ports["at_once"]] + self.further:
             http.append(f"    server {{ listen 127.0.0.1:{port} backlog=4096; location / {{ return 200 \"{ANSWER}\"; }} "
                         f"location = /202 {{ return 202 \"{ANSWER}\"; }} }}\n")
@@ -148,7 +150,8 @@ class Sink:
         self.nginx = Nginx(lab, name, 1, "".join(http)).start(ports["at_once"])
 
     def url(self, kind="at_once"):
-        return f"http{'s' if kind == 'tls' else ''}://127.0.0.1:{self.ports[kind]}"
+        scheme = {"tls": "https", "h2": "h2c"}.get(kind, "http")
+        return f"{scheme}://127.0.0.1:{self.ports[kind]}"
 
     def urls(self, count):
         """As many mirrors that answer at once."""

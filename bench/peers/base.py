@@ -13,6 +13,7 @@ class Setup:
     mpm: str = "event"
     threads: int = 64                               # of each child of httpd
     children: int = 2                               # of httpd
+    mirrors_http2: list = field(default_factory=list)           # the same, for a peer that uses HTTP/2
     mirrors_without_body: list = field(default_factory=list)    # the same, for a peer that wants 204
 
 

@@ -17,20 +17,20 @@
 /* Treatment of a field by its name. */
 typedef enum { KIND_KEEP, KIND_DROP, KIND_HOST, KIND_LENGTH, KIND_SECRET } kind_e;
 
+#define KNOWN(name, kind)                                                                          \
+    {                                                                                              \
+        name, sizeof(name) - 1, kind                                                               \
+    }
 static const struct {
     const char *name; /* in lower case */
+    apr_size_t len;
     kind_e kind;
-} known[] = { { "host", KIND_HOST },
-              { "content-length", KIND_LENGTH },
-              { "authorization", KIND_SECRET },
-              { "cookie", KIND_SECRET },
+} known[] = { KNOWN("host", KIND_HOST), KNOWN("content-length", KIND_LENGTH),
+              KNOWN("authorization", KIND_SECRET), KNOWN("cookie", KIND_SECRET),
               /* RFC 9113 8.2.2 */
-              { "connection", KIND_DROP },
-              { "keep-alive", KIND_DROP },
-              { "proxy-connection", KIND_DROP },
-              { "te", KIND_DROP },
-              { "transfer-encoding", KIND_DROP },
-              { "upgrade", KIND_DROP } };
+              KNOWN("connection", KIND_DROP), KNOWN("keep-alive", KIND_DROP),
+              KNOWN("proxy-connection", KIND_DROP), KNOWN("te", KIND_DROP),
+              KNOWN("transfer-encoding", KIND_DROP), KNOWN("upgrade", KIND_DROP) };
 
 /* A part of the text. */
 typedef struct mirror_text_t {
@@ -129,7 +129,7 @@ static kind_e kind_of(const mirror_text_t *name)
     apr_size_t i;
 
     for (i = 0; i < sizeof(known) / sizeof(*known); i++) {
-        if (strlen(known[i].name) == name->len && !memcmp(known[i].name, name->data, name->len)) {
+        if (known[i].len == name->len && !memcmp(known[i].name, name->data, name->len)) {
             return known[i].kind;
         }
     }

@@ -3,6 +3,8 @@
  * send/http2_stream.c - the copies of a connection of HTTP/2: request, body, timeout, end. See
  * send/http2.h.
  */
+#include <stddef.h> /* before APR, whose rings then use offsetof() */
+
 #include "send/http2_state.h"
 
 #if MIRROR_HAVE_NGHTTP2
