@@ -6,6 +6,8 @@
  * removing costs one system call and no memory. All results of a poll are read before any callback
  * runs, so a callback may close any io.
  */
+#include <stddef.h> /* before APR, whose rings then use offsetof() */
+
 #include <apr_network_io.h>
 #include <apr_strings.h>
 #include <string.h>

@@ -13,8 +13,6 @@
 #ifndef MIRROR_BASE_LOOP_H
 #define MIRROR_BASE_LOOP_H
 
-#include <stddef.h> /* before APR, whose rings then use offsetof() */
-
 #include <apr_poll.h>
 #include <apr_pools.h>
 #include <apr_ring.h>
