@@ -11,6 +11,7 @@
 
 #include "attributes/attributes.h"
 #include "attributes/limit_settings.h"
+#include "attributes/spelling.h"
 
 #define FIELD(member) offsetof(mirror_settings_t, member)
 #define MILLISECOND   ((apr_int64_t)1000)
@@ -302,20 +303,6 @@ const char *mirror_attributes_set_url(mirror_settings_t *settings, const char *u
     return set_text(settings, ROW_HOST, url, pool);
 }
 
-/* Return "a, b, c": the attributes that are allowed where `forbidden` ones are not. */
-static const char *list_names(unsigned forbidden, apr_pool_t *pool)
-{
-    const mirror_attribute_t *row;
-    const char *list = NULL;
-
-    for (row = mirror_attributes; row->name; row++) {
-        if (!(row->flags & forbidden)) {
-            list = list ? apr_pstrcat(pool, list, ", ", row->name, NULL) : row->name;
-        }
-    }
-    return list;
-}
-
 /* Return a message without the value, which may be a password. */
 static const char *about(const mirror_attribute_t *row, const char *wrong, apr_pool_t *pool)
 {
@@ -340,8 +327,7 @@ static const char *set_word(mirror_settings_t *settings, const char *word, unsig
                            mirror_value_quote(word, pool), NULL);
     }
     if (!row) {
-        return apr_pstrcat(pool, "attributes: must be one of ", list_names(forbidden, pool),
-                           ", got ", mirror_value_quote(name, pool), NULL);
+        return mirror_spelling_unknown(name, forbidden, pool);
     }
     if (row->flags & forbidden & MIRROR_ATTRIBUTE_NO_DEFAULT) {
         return about(row, "must be set for each mirror, not as a default", pool);
@@ -415,9 +401,7 @@ const char *mirror_attributes_find_json(const mirror_attribute_t **row, const ch
 {
     *row = mirror_attributes_find(name);
     if (!*row) {
-        return apr_pstrcat(pool, "attributes: must be one of ",
-                           list_names(MIRROR_ATTRIBUTE_NO_JSON, pool), ", got ",
-                           mirror_value_quote(name, pool), NULL);
+        return mirror_spelling_unknown(name, MIRROR_ATTRIBUTE_NO_JSON, pool);
     }
     return (*row)->flags & MIRROR_ATTRIBUTE_NO_JSON
                ? about(*row, "must be set in the configuration file", pool)

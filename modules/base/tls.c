@@ -275,6 +275,28 @@ static ap_conf_vector_t *find_directives(const server_rec *s, const char *url, a
     return s->lookup_defaults;
 }
 
+/* Return whether a line "SSLProxyEngine on" is anywhere in this part of the configuration. */
+static int has_engine(const ap_directive_t *line)
+{
+    for (; line != NULL; line = line->next) {
+        if (ap_cstr_casecmp(line->directive, "SSLProxyEngine") == 0 &&
+            ap_cstr_casecmpn(line->args, "on", 2) == 0) {
+            return 1;
+        }
+        if (has_engine(line->first_child)) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
+/* `httpd -t` does not run post_config, and until then mod_ssl does not distinguish a missing
+ * SSLProxyEngine from one that is on. Without any such line it is off everywhere. */
+static int is_off_in_test(void)
+{
+    return ap_state_query(AP_SQ_RUN_MODE) == AP_SQ_RM_CONFIG_TEST && !has_engine(ap_conftree);
+}
+
 const char *mirror_tls_missing(const char *what, struct server_rec *server, const char *url,
                                apr_pool_t *pool)
 {
@@ -297,7 +319,7 @@ const char *mirror_tls_missing(const char *what, struct server_rec *server, cons
         return NULL; /* then the handshake decides */
     }
     c->local_addr = c->client_addr;
-    if (ap_run_ssl_bind_outgoing(c, find_directives(s, url, pool), 1) != OK) {
+    if (ap_run_ssl_bind_outgoing(c, find_directives(s, url, pool), 1) != OK || is_off_in_test()) {
         return apr_psprintf(
             pool, "%s requires SSLProxyEngine on, in its server or in a <Proxy \"%s\"> section",
             what, url);

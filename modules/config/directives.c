@@ -294,6 +294,7 @@ static int resolve_settings(config_line_t *line, apr_pool_t *pconf, apr_pool_t *
     }
     mirror_relations_check(faults, settings);
     mirror_relations_check_effect(warnings, &line->given, settings);
+    mirror_relations_check_sense(warnings, settings);
     for (i = 0; i < faults->nelts; i++) {
         ap_log_perror(APLOG_MARK, APLOG_STARTUP | APLOG_ERR, 0, plog,
                       "PM0100: %s:%d: ProxyMirror %s", line->mirror.file, line->mirror.line,
@@ -308,7 +309,7 @@ static int resolve_settings(config_line_t *line, apr_pool_t *pconf, apr_pool_t *
 }
 
 /* Check the requirements of mirrors on httpd for `httpd -t`, which does not run post_config. A
- * missing SSLProxyEngine is detected only if mod_ssl has it switched off explicitly. Returns 0 if a
+ * missing SSLProxyEngine is detected if it is off for the mirror, or nowhere on. Returns 0 if a
  * requirement is missing. */
 static int has_needs(const mirror_registry_t *registry, apr_pool_t *plog)
 {

@@ -70,4 +70,10 @@ static inline const char *set_url(const char *url)
         ck_assert_str_eq(wrong, text);                                                             \
     } while (0)
 
+#define ck_assert_begins(call, text)                                                               \
+    do {                                                                                           \
+        const char *said = call, *begin = text;                                                    \
+        ck_assert_msg(said && !strncmp(said, begin, strlen(begin)), "%s: %s", #call, said);        \
+    } while (0)
+
 #endif

@@ -58,8 +58,8 @@ def same(httpd, mirror):
     ({"expr": "!" * 4096}, "expr: "),
     ({"name": "x"}, "name: must be set in the configuration file"),
     ({"name": "m"}, "name: "),
-    ({"nonsense": 1}, "attributes: must be one of host, enabled,"),
     ({"host": "http://127.0.0.1:80/x"}, "host: must be http://, https://, h2c://"),
+    ({"nonsense": 1}, 'unknown attribute "nonsense". Attributes: host, enabled,'),
     ({"host": "http://u:secret@127.0.0.1"}, "***@127.0.0.1"),
     ({"host": "unix:/tmp/x|http://127.0.0.1"}, "a socket can be set only in the configuration file"),
     ({"host": "http://elsewhere.example.com"}, "host: must be a host that ProxyMirrorAllowHost allows, got "

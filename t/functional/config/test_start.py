@@ -13,6 +13,7 @@ from httpdlab import location, scaled, to, wait_for
 HTTPS = 'ProxyMirror "https://localhost:9" name=m'
 REDIS = ('ProxyMirror "http://localhost:9" name=m enable_limit_count=true policy=redis redis_host=localhost '
          'redis_ssl=true')
+ELSEWHERE = f"{HTTPS}\n<VirtualHost 127.0.0.9:1>\nServerName x\nSSLProxyEngine on\n</VirtualHost>\n"
 SANITIZED = "san" in os.environ.get("HTTPD_PRELOAD", "")
 
 
@@ -47,7 +48,9 @@ REFUSED = {
     "no mod_ssl": (HTTPS, [], None, r"PM0700: mirror m \(.*httpd\.conf:\d+\): an https:// mirror requires mod_ssl; .*", True),
     "no mod_ssl for Redis": (REDIS, [], None, "PM0700: mirror m .* redis_ssl=true requires mod_ssl; .*", True),
     "the engine is off": (f"SSLProxyEngine off\n{HTTPS}", ["ssl"], None, "PM0700: mirror m .* requires SSLProxyEngine on", True),
-    "no engine": (HTTPS, ["ssl"], None, "PM0700: mirror m .* requires SSLProxyEngine on", False),
+    "no engine": (HTTPS, ["ssl"], None, "PM0700: mirror m .* requires SSLProxyEngine on", True),
+    "no engine for Redis": (REDIS, ["ssl"], None, "PM0700: mirror m .* requires SSLProxyEngine on", True),
+    "an engine elsewhere": (ELSEWHERE, ["ssl"], None, "PM0700: mirror m .* requires SSLProxyEngine on", False),
     "a log": (dangling, [], None, "PM0005: ProxyMirrorLog logs/mirror cannot be opened; httpd does not start: No such file",
               False),
     "no memory": ('ProxyMirrorSlots 65536\nProxyMirror "http://localhost:9"', [], 600,

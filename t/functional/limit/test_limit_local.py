@@ -221,9 +221,9 @@ def test_an_attribute_without_effect_is_a_warning(attributes, attribute):
 @pytest.mark.unstarted
 def test_all_that_has_an_effect_is_no_warning():
     for attributes in (LIMIT + "count=5 time_window=5 policy=local",
-                       REDIS + "redis_port=7 redis_username=u redis_password=p redis_database=2 redis_timeout=5 "
+                       REDIS + "count=5 redis_port=7 redis_username=u redis_password=p redis_database=2 redis_timeout=5 "
                        "redis_key_prefix=x limit_fallback=drop",
-                       CLUSTER + "redis_username=u redis_password=p redis_timeout=5 redis_key_prefix=x"):
+                       CLUSTER + "count=5 redis_username=u redis_password=p redis_timeout=5 redis_key_prefix=x"):
         assert complaints(attributes) == (0, "Syntax OK\n")
 
 

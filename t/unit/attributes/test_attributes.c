@@ -127,9 +127,9 @@ END_TEST
 START_TEST(test_words)
 {
     ck_assert_wrong(set("enabled"), "attributes: must be attribute=value, got \"enabled\"");
-    ck_assert_ptr_ne(strstr(set("=1"), "attributes: must be one of name, enabled, expr, "), NULL);
+    ck_assert_begins(set("=1"),
+                     "unknown attribute \"\". Attributes: name, enabled, expr, ");
     ck_assert_ptr_ne(strstr(set("=1"), ", retry, ttl, "), NULL);
-    ck_assert_ptr_ne(strstr(set("=1"), ", got \"\""), NULL);
     ck_assert_wrong(set("host=http://b"),
                     "host: must be set by the URL, the first argument, not as an attribute");
     ck_assert_wrong(set("retry=1 ttl=1 retry=1"), "retry: must be set once, got it twice");
@@ -140,6 +140,48 @@ START_TEST(test_words)
     ck_assert_ptr_eq(strstr(set("word=secret"), "secret"), NULL);
     ck_assert_ptr_eq(strstr(set("word='secret"), "secret"), NULL);
     ck_assert_ptr_eq(strstr(set("word='secret'secret"), "secret"), NULL);
+}
+END_TEST
+
+/* What is meant by a mistyped name comes first, then the list; what is not allowed is neither
+ * proposed nor listed. */
+START_TEST(test_mistyped)
+{
+    static const char *const words[][2] = {
+        { "sampel_ratio", "sample_ratio" }, /* swapped */
+        { "sample-ratio", "sample_ratio" },
+        { "Sample_Ratio", "sample_ratio" },
+        { "sampleratio", "sample_ratio" },   /* missing */
+        { "samplle_ratio", "sample_ratio" }, /* one too many */
+        { "sanple_ratio", "sample_ratio" },  /* a wrong one */
+        { "coutn", "count" },
+        { "timout", "timeout" },
+        { "bdy", "body" },
+        { "max_conections", "max_connections" },
+        { "redis_clusternodes", "redis_cluster_nodes" },
+    };
+    static const char *const strange[] = {
+        "", "x", "hos", "quality", "=", "\xff\xff",
+        "sample_ratio_of_all_that_there_is_in_the_world_and_more"
+    };
+    apr_size_t i;
+
+    for (i = 0; i < sizeof(words) / sizeof(*words); i++) {
+        ck_assert_begins(set(apr_pstrcat(pool, words[i][0], "=1", NULL)),
+                         apr_pstrcat(pool, "unknown attribute \"", words[i][0],
+                                     "\"; did you mean \"", words[i][1],
+                                     "\"? Attributes: name, ", NULL));
+    }
+    for (i = 0; i < sizeof(strange) / sizeof(*strange); i++) {
+        ck_assert_ptr_eq(strstr(set(apr_pstrcat(pool, strange[i], "=1", NULL)), "did you"), NULL);
+    }
+    ck_assert_begins(set_json("hots", "1"), "unknown attribute \"hots\"; did you mean \"host\"?");
+    for (i = 0; i < 200; i++) { /* any length */
+        char *word = apr_pcalloc(pool, i + 3);
+
+        memset(word, "e_t"[i % 3], i);
+        ck_assert_begins(set(strcat(word, "=")), "unknown attribute \"");
+    }
 }
 END_TEST
 
@@ -225,7 +267,8 @@ START_TEST(test_json_is_strict)
     ck_assert_wrong(set_json("when", "\"a\\nb\""),
                     "when: must be response or request, got \"a\\x0ab\"");
     ck_assert_wrong(set_json("name", "\"a\""), "name: must be set in the configuration file");
-    ck_assert_ptr_ne(strstr(set_json("nam", "\"a\""), "one of host, enabled, "), NULL);
+    ck_assert_begins(set_json("nam", "\"a\""),
+                     "unknown attribute \"nam\". Attributes: host, enabled, ");
 }
 END_TEST
 
@@ -301,6 +344,34 @@ START_TEST(test_effect)
 }
 END_TEST
 
+static int warnings_of(apr_array_header_t **warnings, const char *line)
+{
+    mirror_settings_t whole;
+
+    *warnings = apr_array_make(pool, 1, sizeof(const char *));
+    ck_assert_right(set(line));
+    mirror_attributes_defaults(&whole, pool);
+    mirror_attributes_merge(&whole, &settings);
+    mirror_relations_check_sense(*warnings, &whole);
+    return (*warnings)->nelts;
+}
+
+START_TEST(test_sense)
+{
+    apr_array_header_t *warnings;
+
+    ck_assert_int_eq(warnings_of(&warnings, "enable_limit_count=true count=1"), 0);
+    ck_assert_int_eq(warnings_of(&warnings, "timeout=1h connect_timeout=60min"), 0);
+    ck_assert_int_eq(warnings_of(&warnings, "enable_limit_count=true time_window=9"), 1);
+    ck_assert_str_eq(APR_ARRAY_IDX(warnings, 0, const char *),
+                     "enable_limit_count: sends only 1 copy in 9 seconds without count");
+    ck_assert_int_eq(warnings_of(&warnings, "timeout=5000 connect_timeout=3601s"), 2);
+    ck_assert_str_eq(APR_ARRAY_IDX(warnings, 1, const char *),
+                     "timeout: is \"5000s\", more than an hour (a number without a unit is in "
+                     "seconds)");
+}
+END_TEST
+
 /* Whatever the line is, it is read to its end or refused in printable words. */
 START_TEST(test_any_line)
 {
@@ -342,12 +413,14 @@ int main(void)
     tcase_add_test(test, test_canonical_text);
     tcase_add_test(test, test_line);
     tcase_add_test(test, test_words);
+    tcase_add_test(test, test_mistyped);
     tcase_add_test(test, test_quotes);
     tcase_add_test(test, test_json);
     tcase_add_test(test, test_json_is_strict);
     tcase_add_test(test, test_merge);
     tcase_add_test(test, test_relations);
     tcase_add_test(test, test_effect);
+    tcase_add_test(test, test_sense);
     tcase_add_test(test, test_any_line);
     suite_add_tcase(suite, test);
     return suite_run(suite);
