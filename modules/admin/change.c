@@ -48,20 +48,25 @@ typedef struct change_t {
 
 /* ---- refusals ---- */
 
+int mirror_change_send_visit(request_rec *r, const mirror_registry_t *registry,
+                             mirror_page_visit_t *visit)
+{
+    visit->refusal = mirror_guard_refuse_client(r);
+    visit->nonce = visit->refusal ? NULL : registry->nonce;
+    return mirror_page_send(r, registry, visit);
+}
+
 int mirror_change_send_page(request_rec *r, const mirror_registry_t *registry, const char *location,
                             const char *failed)
 {
-    mirror_page_visit_t visit = { location, NULL, NULL, failed };
+    mirror_page_visit_t visit = { location, NULL, NULL, failed, 0, 0 };
 
-    visit.refusal = mirror_guard_refuse_client(r);
-    visit.nonce = visit.refusal ? NULL : registry->nonce;
-    return mirror_page_send(r, registry, &visit);
+    return mirror_change_send_visit(r, registry, &visit);
 }
 
-/* Return whether a browser has sent a form and displays the response. page.js also sends forms, but
- * requires JSON: a login page could redirect, and only the manager's JSON proves that the change
- * was applied. */
-static int is_for_people(const request_rec *r)
+/* page.js also sends forms, but requires JSON: a login page could redirect, and only the manager's
+ * JSON proves that the change was applied. */
+int mirror_change_is_for_people(const request_rec *r)
 {
     const char *accept = apr_table_get(r->headers_in, "Accept");
 
@@ -75,7 +80,7 @@ static int refuse(const change_t *change, int status, const char *why)
     if (status == HTTP_FORBIDDEN) {
         mirror_access_log(r, change->mirror->name, why);
     }
-    if (!is_for_people(r)) {
+    if (!mirror_change_is_for_people(r)) {
         return mirror_json_error(r, status, why);
     }
     r->status = status;
@@ -288,15 +293,14 @@ static int is_expected(const mirror_settings_t *before, void *baton)
 
 /* ---- the log ---- */
 
-static void log_change(const change_t *change, const mirror_settings_t *before,
-                       const mirror_settings_t *after)
+void mirror_change_log(request_rec *r, const mirror_t *mirror, int reset,
+                       const mirror_settings_t *before, const mirror_settings_t *after)
 {
-    request_rec *r = change->r;
     int proxied = strcmp(r->useragent_ip, r->connection->client_ip) != 0;
 
     ap_log_rerror(
         APLOG_MARK, APLOG_NOTICE, 0, r, "PM0900: mirror %s was changed%s by %s from %s%s%s: %s",
-        change->mirror->name, change->action == RESET ? " (reset to the configuration file)" : "",
+        mirror->name, reset ? " (reset to the configuration file)" : "",
         r->user ? mirror_value_quote(r->user, r->pool) : "a client without a user", r->useragent_ip,
         proxied ? " through " : "", proxied ? r->connection->client_ip : "",
         mirror_settings_change_list(before, after, r->pool));
@@ -309,7 +313,7 @@ static int respond(const change_t *change, const mirror_settings_t *settings)
     request_rec *r = change->r;
     yajl_gen gen;
 
-    if (change->fields && is_for_people(r)) {
+    if (change->fields && mirror_change_is_for_people(r)) {
         apr_table_setn(r->headers_out, "Location",
                        apr_pstrcat(r->pool, ap_escape_uri(r->pool, change->location), "/",
                                    change->action > RESET ? "#c-" : "",
@@ -322,10 +326,11 @@ static int respond(const change_t *change, const mirror_settings_t *settings)
     return mirror_json_send(r, HTTP_OK, gen);
 }
 
-/* Send the response to a change that was not applied. */
-static int refuse_change(const change_t *change, const mirror_settings_change_t *result)
+int mirror_change_status(mirror_settings_outcome_e outcome)
 {
     static const int statuses[] = {
+        [MIRROR_CHANGE_MADE] = HTTP_OK,
+        [MIRROR_CHANGE_NONE] = HTTP_OK,
         [MIRROR_CHANGE_BAD] = HTTP_BAD_REQUEST,
         [MIRROR_CHANGE_UNEXPECTED] = HTTP_PRECONDITION_FAILED,
         [MIRROR_CHANGE_RELOADED] = HTTP_CONFLICT,
@@ -333,7 +338,7 @@ static int refuse_change(const change_t *change, const mirror_settings_change_t 
         [MIRROR_CHANGE_BROKEN] = HTTP_INTERNAL_SERVER_ERROR,
     };
 
-    return refuse(change, statuses[result->outcome], result->why);
+    return statuses[outcome];
 }
 
 static int restart(const change_t *change)
@@ -373,10 +378,10 @@ int mirror_change_handle(request_rec *r, const mirror_registry_t *registry, cons
     requested.baton = &change;
     mirror_settings_change_apply(&result, registry, mirror, &requested, r->pool);
     if (result.outcome > MIRROR_CHANGE_NONE) {
-        return refuse_change(&change, &result);
+        return refuse(&change, mirror_change_status(result.outcome), result.why);
     }
     if (result.outcome == MIRROR_CHANGE_MADE) {
-        log_change(&change, result.before, result.after);
+        mirror_change_log(r, mirror, change.action == RESET, result.before, result.after);
     }
     return respond(&change, result.after);
 }

@@ -26,7 +26,8 @@
 
 #include <httpd.h>
 
-#include "base/mirror.h"
+#include "admin/page.h"
+#include "settings/change.h"
 
 /* ---- request threads ---- */
 
@@ -34,6 +35,20 @@
  * submitted form; NULL = none. */
 int mirror_change_send_page(request_rec *r, const mirror_registry_t *registry, const char *location,
                             const char *failed);
+
+/* The same; sets the visit's nonce or refusal. */
+int mirror_change_send_visit(request_rec *r, const mirror_registry_t *registry,
+                             mirror_page_visit_t *visit);
+
+/* Return whether a browser has sent a form and displays the response. */
+int mirror_change_is_for_people(const request_rec *r);
+
+/* Return the status of the response to a change with this outcome. */
+int mirror_change_status(mirror_settings_outcome_e outcome);
+
+/* Log a change that was made. `reset`: 1 = the override was dropped. */
+void mirror_change_log(request_rec *r, const mirror_t *mirror, int reset,
+                       const mirror_settings_t *before, const mirror_settings_t *after);
 
 /* Handle a PUT, PATCH, DELETE or POST of the resource of `mirror`. `location`: path of the
  * manager. */

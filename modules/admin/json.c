@@ -11,6 +11,7 @@
 #include "admin/json.h"
 #include "admin/view.h"
 #include "attributes/attributes.h"
+#include "attributes/line.h"
 #include "attributes/value.h"
 #include "base/utf8.h"
 
@@ -183,6 +184,9 @@ void mirror_json_mirror(yajl_gen gen, const mirror_registry_t *registry, const m
     yajl_gen_bool(gen, settings->overridden);
     mirror_json_put_key(gen, "attributes");
     mirror_attributes_print(gen, settings, pool);
+    mirror_json_put_key(gen, "directive");
+    mirror_json_put_text(gen, mirror_line_print(settings, mirror->defaults, mirror->name, pool),
+                         pool);
     put_state(gen, &view);
     mirror_json_put_count(gen, "seen", sum->seen);
     put_outcomes(gen, sum);

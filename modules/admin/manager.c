@@ -18,11 +18,13 @@
 #include "admin/access.h"
 #include "admin/access_file.h"
 #include "admin/change.h"
+#include "admin/change_all.h"
 #include "admin/comparison.h"
 #include "admin/json.h"
 #include "admin/manager.h"
 #include "admin/metrics.h"
 #include "admin/page.h"
+#include "attributes/line.h"
 #include "attributes/value.h"
 #include "settings/scope.h"
 #include "settings/settings.h"
@@ -40,7 +42,7 @@
 static int respond_page(request_rec *r, const mirror_registry_t *registry, const char *location,
                         int may_change)
 {
-    mirror_page_visit_t visit = { location, NULL, NULL, NULL };
+    mirror_page_visit_t visit = { location, NULL, NULL, NULL, 0, 0 };
 
     return may_change ? mirror_change_send_page(r, registry, location, NULL)
                       : mirror_page_send(r, registry, &visit);
@@ -63,6 +65,19 @@ static int respond_list(request_rec *r, const mirror_registry_t *registry)
     yajl_gen_array_close(gen);
     yajl_gen_map_close(gen);
     return mirror_json_send(r, HTTP_OK, gen);
+}
+
+/* Send the mirror as a line for the configuration file. */
+static int respond_directive(request_rec *r, const mirror_registry_t *registry,
+                             const mirror_t *mirror)
+{
+    const mirror_settings_t *settings = mirror_settings_borrow(registry, mirror, r->pool);
+
+    apr_table_setn(r->headers_out, "Cache-Control", "no-store");
+    apr_table_setn(r->headers_out, "X-Content-Type-Options", "nosniff");
+    ap_set_content_type(r, "text/plain; charset=utf-8");
+    ap_rvputs(r, mirror_line_print(settings, mirror->defaults, mirror->name, r->pool), "\n", NULL);
+    return OK;
 }
 
 static int respond_mirror(request_rec *r, const mirror_registry_t *registry, const mirror_t *mirror)
@@ -208,6 +223,13 @@ static int handle_mirror(request_rec *r, const mirror_registry_t *registry, cons
     if (may_change && is_change(r)) {
         return mirror_change_handle(r, registry, mirror, location);
     }
+    if (r->method_number == M_GET && r->args && !strncmp(r->args, "as=", 3)) {
+        return strcmp(r->args, "as=directive")
+                   ? mirror_json_error(r, HTTP_BAD_REQUEST,
+                                       apr_pstrcat(r->pool, "as: must be directive, got ",
+                                                   mirror_value_quote(r->args + 3, r->pool), NULL))
+                   : respond_directive(r, registry, mirror);
+    }
     if (r->method_number == M_GET) {
         return respond_mirror(r, registry, mirror);
     }
@@ -255,8 +277,12 @@ static int handle(request_rec *r, int may_change)
     if (*name != '\0' && strcmp(name, "/") != 0) {
         return handle_mirror(r, registry, location, name + 1, may_change);
     }
-    return r->method_number == M_GET ? respond_list(r, registry)
-                                     : mirror_json_refuse_method(r, READ);
+    if (may_change && is_change(r) && r->method_number != M_PUT) {
+        return mirror_change_all_handle(r, registry, location);
+    }
+    return r->method_number == M_GET
+               ? respond_list(r, registry)
+               : mirror_json_refuse_method(r, may_change ? READ ", PATCH, DELETE, POST" : READ);
 }
 
 /* Send 403, or the status for which this is an ErrorDocument, if the request is rejected; return

@@ -13,6 +13,7 @@
 #include "admin/page.h"
 #include "admin/page_comparison.h"
 #include "admin/page_mirror.h"
+#include "admin/page_stop.h"
 #include "admin/page_view.h"
 
 #define POLICY                                                                                     \
@@ -26,6 +27,10 @@
 
 static const unsigned char page_css[] = {
 #include "admin/page.css.inc"
+};
+
+static const unsigned char page_admin_css[] = {
+#include "admin/page_admin.css.inc"
 };
 
 static const unsigned char page_comparison_css[] = {
@@ -55,6 +60,7 @@ static const struct {
     apr_size_t len;
 } files[] = {
     { "/page.css", "text/css; charset=utf-8", page_css, sizeof(page_css) },
+    { "/page_admin.css", "text/css; charset=utf-8", page_admin_css, sizeof(page_admin_css) },
     { "/page_comparison.css", "text/css; charset=utf-8", page_comparison_css,
       sizeof(page_comparison_css) },
     { "/page_comparison.js", "text/javascript; charset=utf-8", page_comparison_js,
@@ -108,7 +114,7 @@ int mirror_page_send_file(request_rec *r, const char *path)
 
 /* ---- the frame ---- */
 
-static void put_head(request_rec *r, const mirror_page_visit_t *visit, const char *location)
+static void put_head(request_rec *r, const char *location)
 {
     const char *host = ap_escape_html(r->pool, ap_get_server_name_for_url(r));
 
@@ -119,11 +125,18 @@ static void put_head(request_rec *r, const mirror_page_visit_t *visit, const cha
               host, "</title>\n<link rel=\"icon\" href=\"", location,
               "/page.svg\">\n<link rel=\"stylesheet\" href=\"", location,
               "/page.css\">\n<link rel=\"stylesheet\" href=\"", location,
+              "/page_admin.css\">\n<link rel=\"stylesheet\" href=\"", location,
               "/page_comparison.css\">\n<script src=\"", location,
               "/page_chart.js\" defer></script>\n<script src=\"", location,
               "/page_comparison.js\" defer></script>\n<script src=\"", location,
               "/page.js\" defer></script>\n</head>\n<body data-location=\"", location,
-              "\">\n<header>\n<h1>Mirrors of <span class=\"host\">", host, "</span></h1>\n", NULL);
+              "\">\n<header>\n", NULL);
+}
+
+static void put_header(request_rec *r, const mirror_page_visit_t *visit, const char *location)
+{
+    ap_rvputs(r, "<h1>Mirrors of <span class=\"host\">",
+              ap_escape_html(r->pool, ap_get_server_name_for_url(r)), "</span></h1>\n", NULL);
     ap_rputs("<p>This server sends copies of requests to the mirrors below. Clients receive "
              "nothing of their responses, and never wait for a mirror.</p>\n<p "
              "class=\"pulse\"><noscript>The "
@@ -138,7 +151,8 @@ static void put_head(request_rec *r, const mirror_page_visit_t *visit, const cha
                   ap_escape_html(r->pool, visit->refusal), ".</p>\n", NULL);
     }
     if (visit->failed != NULL) {
-        ap_rvputs(r, "<p class=\"refusal\" role=\"alert\">Nothing was changed. ",
+        ap_rvputs(r, "<p class=\"refusal\" role=\"alert\">",
+                  visit->partly ? "Only a part was changed. " : "Nothing was changed. ",
                   ap_escape_html(r->pool, visit->failed), ".</p>\n", NULL);
     }
     ap_rputs("</header>\n", r);
@@ -171,9 +185,9 @@ static void put_overview(request_rec *r, const mirror_view_t *views, int count)
     ap_rputs(
         "<table class=\"overview\">\n<caption class=\"unseen\">All mirrors</caption>\n<thead><tr>"
         "<th scope=\"col\">Mirror</th><th scope=\"col\">State</th>"
-        "<th scope=\"col\" class=\"n live\">Copied / s</th>"
+        "<th scope=\"col\" class=\"n live\">Mirrored / s</th>"
         "<th scope=\"col\" class=\"n live\" title=\"" LOST "\">Lost / s</th>"
-        "<th scope=\"col\" class=\"n wide\">Copied</th>"
+        "<th scope=\"col\" class=\"n wide\">Mirrored</th>"
         "<th scope=\"col\" class=\"n wide\" title=\"" LOST
         "\">Lost</th><th scope=\"col\" class=\"n wide\" title=\"Half of all copies had a response "
         "within this time (median)\">Typical response</th></tr></thead>\n<tbody>\n",
@@ -260,7 +274,11 @@ int mirror_page_send(request_rec *r, const mirror_registry_t *registry,
     if (!visit->failed && r->args && !strcmp(r->args, "comparison")) {
         return send_comparisons(r, views, count, visit, location);
     }
-    put_head(r, visit, location);
+    put_head(r, location);
+    if (visit->nonce) {
+        mirror_page_put_stop(r, views, count, visit->nonce, visit->asks, location);
+    }
+    put_header(r, visit, location);
     put_textures(r);
     ap_rputs("<main>\n", r);
     if (count > 0) {

@@ -64,13 +64,15 @@ class Mirror {
     }
 
     write(field, text) {
-        this.fields.get(field)?.forEach((element) => {
-            if (element.localName !== "input") {
-                write(element, text);
-            } else if (element.value === element.defaultValue && element !== document.activeElement) {
-                element.value = element.defaultValue = text; // not while somebody types there
-            }
-        });
+        this.fields.get(field)?.forEach((element) => this.write_one(element, text));
+    }
+
+    write_one(element, text) {
+        if (element.localName !== "input") {
+            write(element, text);
+        } else if (element.value === element.defaultValue && element !== document.activeElement) {
+            element.value = element.defaultValue = text; // not while somebody types there
+        }
     }
 
     show(field, shown) {
@@ -147,7 +149,10 @@ class Mirror {
     update_limit({ count, time_window }, limit) {
         this.show("limit", limit !== null);
         this.show("limited", limit !== null);
-        this.write("count", String(count));
+        for (const element of this.fields.get("count") ?? []) {
+            const { offer } = element.dataset; // of the form, as long as nobody has set a limit
+            this.write_one(element, limit === null && count === 1 && offer ? offer : String(count));
+        }
         this.write("time_window", String(time_window));
         if (limit) {
             this.write("used", whole.format(limit.used));
@@ -158,12 +163,13 @@ class Mirror {
         }
     }
 
-    update_settings({ attributes, overridden }) {
+    update_settings({ attributes, overridden, directive }) {
         this.show("enabled", attributes.enabled);
         this.show("disabled", !attributes.enabled);
         this.show("overridden", overridden);
         this.write("sample_ratio", percent_text(attributes.sample_ratio));
         this.write("host", attributes.host);
+        this.write("directive", directive);
         for (const row of this.article.querySelectorAll("[data-attribute]")) {
             const value = attributes[row.dataset.attribute];
             row.hidden = value === undefined;
@@ -260,6 +266,10 @@ function update(list) {
         if (mirror?.update(at, json)) {
             news.add(mirror);
         }
+    }
+    const resume = document.getElementById("resume");
+    if (resume) {
+        resume.hidden = !list.some((json) => json.overridden && !json.attributes.enabled);
     }
     const down = [...mirrors.values()].filter((mirror) => mirror.state === "down").length;
     document.title = down ? `${down} down – ${title}` : title;

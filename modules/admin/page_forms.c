@@ -56,6 +56,16 @@ static void put_sample(const form_t *form)
         "\"></label><button>Set share</button></form>\n", NULL);
 }
 
+/* The count that the form offers for a limit that nobody has set. The default of the attribute,
+ * APISIX's, would be one copy in a minute. */
+#define OFFER      1000
+#define OFFER_TEXT "1000"
+
+static apr_int64_t offered_count(const mirror_settings_t *settings)
+{
+    return settings->enable_limit_count || settings->count > 1 ? settings->count : OFFER;
+}
+
 static void put_limit(const form_t *form)
 {
     const mirror_settings_t *settings = form->view->settings;
@@ -64,8 +74,9 @@ static void put_limit(const form_t *form)
     ap_rvputs(form->r,
               "<input type=\"hidden\" name=\"enable_limit_count\" value=\"true\"><label>At most "
               "<input type=\"number\" "
-              "name=\"count\" data-field=\"count\" min=\"1\" max=\"2147483647\" required value=\"",
-              apr_psprintf(form->r->pool, "%" APR_INT64_T_FMT, settings->count),
+              "name=\"count\" data-field=\"count\" data-offer=\"" OFFER_TEXT
+              "\" min=\"1\" max=\"2147483647\" required value=\"",
+              apr_psprintf(form->r->pool, "%" APR_INT64_T_FMT, offered_count(settings)),
               "\"> copies</label><label>in each <input type=\"number\" name=\"time_window\" "
               "data-field=\"time_window\" "
               "min=\"1\" max=\"31536000\" required value=\"",
@@ -102,7 +113,7 @@ void mirror_page_put_forms(request_rec *r, const mirror_view_t *view, const char
                              ap_escape_html(r->pool, nonce), "\">", NULL);
     ap_rvputs(r, "<section class=\"change\" aria-label=\"Change ", name,
               "\">\n<h3>Change <small>applies to the next request, without a "
-              "restart</small></h3>\n<div>\n",
+              "restart; ends when httpd stops</small></h3>\n<div>\n",
               NULL);
     put_switch(&form);
     put_sample(&form);

@@ -9,6 +9,7 @@
 #include "admin/page_comparison.h"
 #include "admin/page_mirror.h"
 #include "attributes/attributes.h"
+#include "attributes/line.h"
 
 #define HIDDEN(hidden) ((hidden) ? " hidden" : "")
 
@@ -231,6 +232,22 @@ static void put_settings(request_rec *r, const mirror_settings_t *settings)
     ap_rputs("</tbody></table></details>\n", r);
 }
 
+/* Print the line that keeps what the manager has changed. */
+static void put_line(request_rec *r, const mirror_view_t *view)
+{
+    const mirror_t *mirror = view->mirror;
+
+    ap_rvputs(r, "<details class=\"keep\" data-field=\"overridden\"",
+              HIDDEN(!view->settings->overridden),
+              "><summary>Keep these settings</summary>\n<p>What the manager has changed ends when "
+              "httpd stops. To keep it, put this in place of the <code>ProxyMirror</code> line of "
+              "this mirror in the configuration file, and reload httpd:</p>\n<pre><code "
+              "data-field=\"directive\">",
+              ap_escape_html(r->pool, mirror_line_print(view->settings, mirror->defaults,
+                                                        mirror->name, r->pool)),
+              "</code></pre></details>\n", NULL);
+}
+
 /* ---- all of it ---- */
 
 void mirror_page_put_mirror(request_rec *r, const mirror_view_t *view, const char *nonce,
@@ -249,6 +266,7 @@ void mirror_page_put_mirror(request_rec *r, const mirror_view_t *view, const cha
     if (nonce != NULL) {
         mirror_page_put_forms(r, view, nonce, location);
     }
+    put_line(r, view);
     put_settings(r, view->settings);
     ap_rputs("</article>\n", r);
 }

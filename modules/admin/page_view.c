@@ -22,7 +22,7 @@
 #define GRID    "M0 4h8M4 0v8"
 
 const mirror_page_outcome_t mirror_page_outcomes[MIRROR_OUTCOME_COUNT] = {
-    [MIRROR_OUTCOME_MIRRORED] = { "sent", PLAIN, "Copied",
+    [MIRROR_OUTCOME_MIRRORED] = { "sent", PLAIN, "Mirrored",
                                   "The complete response of the mirror was read." },
     [MIRROR_OUTCOME_DISABLED] = { "chosen", PLAIN, "Disabled",
                                   "The mirror was disabled, so no copy was made." },

@@ -303,6 +303,26 @@ const char *mirror_attributes_set_url(mirror_settings_t *settings, const char *u
     return set_text(settings, ROW_HOST, url, pool);
 }
 
+/* Return the message about `name`, which is no attribute. Attributes that are not allowed where
+ * `forbidden` ones are not are neither proposed nor listed. */
+static const char *unknown(const char *name, unsigned forbidden, apr_pool_t *pool)
+{
+    apr_array_header_t *names = apr_array_make(pool, 64, sizeof(const char *));
+    const mirror_attribute_t *row;
+    const char *meant, *list = NULL;
+
+    for (row = mirror_attributes; row->name; row++) {
+        if (!(row->flags & forbidden)) {
+            APR_ARRAY_PUSH(names, const char *) = row->name;
+            list = list ? apr_pstrcat(pool, list, ", ", row->name, NULL) : row->name;
+        }
+    }
+    meant = mirror_spelling_nearest(name, names);
+    return apr_pstrcat(pool, "unknown attribute ", mirror_value_quote(name, pool),
+                       meant ? "; did you mean \"" : ".", meant ? meant : "", meant ? "\"?" : "",
+                       " Allowed attributes: ", list, NULL);
+}
+
 /* Return a message without the value, which may be a password. */
 static const char *about(const mirror_attribute_t *row, const char *wrong, apr_pool_t *pool)
 {
@@ -327,7 +347,7 @@ static const char *set_word(mirror_settings_t *settings, const char *word, unsig
                            mirror_value_quote(word, pool), NULL);
     }
     if (!row) {
-        return mirror_spelling_unknown(name, forbidden, pool);
+        return unknown(name, forbidden, pool);
     }
     if (row->flags & forbidden & MIRROR_ATTRIBUTE_NO_DEFAULT) {
         return about(row, "must be set for each mirror, not as a default", pool);
@@ -401,7 +421,7 @@ const char *mirror_attributes_find_json(const mirror_attribute_t **row, const ch
 {
     *row = mirror_attributes_find(name);
     if (!*row) {
-        return mirror_spelling_unknown(name, MIRROR_ATTRIBUTE_NO_JSON, pool);
+        return unknown(name, MIRROR_ATTRIBUTE_NO_JSON, pool);
     }
     return (*row)->flags & MIRROR_ATTRIBUTE_NO_JSON
                ? about(*row, "must be set in the configuration file", pool)

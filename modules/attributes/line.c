@@ -14,7 +14,8 @@
 #include "attributes/line.h"
 
 #define NOTE_SECRET                                                                                \
-    "# redis_password is not shown: replace " MIRROR_LINE_SECRET " by the password or exec:PROGRAM\n"
+    "# redis_password is not shown: replace " MIRROR_LINE_SECRET                                   \
+    " by the password or exec:PROGRAM\n"
 #define NOTE_VARIABLE                                                                              \
     "# httpd replaces ${NAME} in this line if NAME is defined (Define, environment)\n"
 
@@ -48,8 +49,7 @@ static const char *quote(const char *text, apr_pool_t *pool)
 static const char *value_of(const mirror_settings_t *settings, const mirror_attribute_t *row,
                             apr_pool_t *pool)
 {
-    const char *text =
-        mirror_value_to_text((const char *)settings + row->offset, &row->rule, pool);
+    const char *text = mirror_value_to_text((const char *)settings + row->offset, &row->rule, pool);
 
     if (row->rule.type == &mirror_value_secret) {
         return MIRROR_LINE_SECRET;

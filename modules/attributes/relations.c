@@ -159,11 +159,10 @@ static void warn_of_long_time(apr_array_header_t *warnings, const mirror_setting
                               const char *name, apr_interval_time_t value)
 {
     if (value > apr_time_from_sec(3600)) {
-        APR_ARRAY_PUSH(warnings, const char *) =
-            apr_pstrcat(warnings->pool, name, ": is ",
-                        mirror_attributes_describe(settings, mirror_attributes_find(name),
-                                                   warnings->pool),
-                        ", more than an hour (a number without a unit is in seconds)", NULL);
+        APR_ARRAY_PUSH(warnings, const char *) = apr_pstrcat(
+            warnings->pool, name, ": is ",
+            mirror_attributes_describe(settings, mirror_attributes_find(name), warnings->pool),
+            ", more than an hour (a number without a unit is in seconds)", NULL);
     }
 }
 
@@ -171,11 +170,11 @@ void mirror_relations_check_sense(apr_array_header_t *warnings, const mirror_set
 {
     if (settings->enable_limit_count &&
         !mirror_attributes_is_set(settings, mirror_attributes_find("count"))) {
-        APR_ARRAY_PUSH(warnings, const char *) = apr_psprintf(
-            warnings->pool,
-            "enable_limit_count: sends only %" APR_INT64_T_FMT " copy in %" APR_INT64_T_FMT
-            " seconds without count",
-            settings->count, settings->time_window);
+        APR_ARRAY_PUSH(warnings, const char *) =
+            apr_psprintf(warnings->pool,
+                         "enable_limit_count: sends only %" APR_INT64_T_FMT
+                         " copy in %" APR_INT64_T_FMT " seconds without count",
+                         settings->count, settings->time_window);
     }
     warn_of_long_time(warnings, settings, "connect_timeout", settings->connect_timeout);
     warn_of_long_time(warnings, settings, "timeout", settings->timeout);

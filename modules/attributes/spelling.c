@@ -1,16 +1,14 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE.
  *
- * attributes/spelling.c - the message about a name that is no attribute. See attributes/spelling.h.
+ * attributes/spelling.c - the name that was meant by a mistyped one. See attributes/spelling.h.
  *
- * Proposed is the attribute that needs the fewest corrections: a letter that is missing, one too
+ * It is the one that needs the fewest corrections: a letter that is missing, one too
  * many, a wrong one, or two that are swapped (the distance of Damerau and Levenshtein). Case does
  * not count, and '-' counts as '_'.
  */
 #include <apr_lib.h>
-#include <apr_strings.h>
 #include <string.h>
 
-#include "attributes/attributes.h"
 #include "attributes/spelling.h"
 
 #define NAME_MAX_LENGTH 32 /* a longer name is no mistyped one */
@@ -54,44 +52,21 @@ static int distance(const char *a, const char *b)
     return rows[(i - 1) % 3][len];
 }
 
-/* Return the allowed attribute that `name` resembles most; NULL if it resembles none. */
-static const char *nearest(const char *name, unsigned forbidden)
+const char *mirror_spelling_nearest(const char *name, const apr_array_header_t *names)
 {
-    const mirror_attribute_t *row;
-    const char *best = NULL;
-    int len = (int)strlen(name);
+    apr_size_t len = strlen(name);
     int most = len < 3 ? 0 : len < 6 ? 1 : len < 12 ? 2 : 3;
+    const char *best = NULL;
+    int i;
 
-    for (row = mirror_attributes; row->name && len <= NAME_MAX_LENGTH; row++) {
-        int n = row->flags & forbidden ? most + 1 : distance(name, row->name);
+    for (i = 0; i < names->nelts && len <= NAME_MAX_LENGTH; i++) {
+        const char *other = APR_ARRAY_IDX(names, i, const char *);
+        int n = strlen(other) <= NAME_MAX_LENGTH ? distance(name, other) : most + 1;
 
         if (n <= most) {
-            best = row->name;
-            most = n - 1; /* the first of several that are equally near */
+            best = other;
+            most = n - 1;
         }
     }
     return best;
-}
-
-/* Return "a, b, c": the attributes that are allowed where `forbidden` ones are not. */
-static const char *list_names(unsigned forbidden, apr_pool_t *pool)
-{
-    const mirror_attribute_t *row;
-    const char *list = NULL;
-
-    for (row = mirror_attributes; row->name; row++) {
-        if (!(row->flags & forbidden)) {
-            list = list ? apr_pstrcat(pool, list, ", ", row->name, NULL) : row->name;
-        }
-    }
-    return list;
-}
-
-const char *mirror_spelling_unknown(const char *name, unsigned forbidden, apr_pool_t *pool)
-{
-    const char *meant = nearest(name, forbidden);
-
-    return apr_pstrcat(pool, "unknown attribute ", mirror_value_quote(name, pool),
-                       meant ? "; did you mean \"" : "", meant ? meant : "", meant ? "\"?" : ".",
-                       " Attributes: ", list_names(forbidden, pool), NULL);
 }

@@ -140,4 +140,4 @@ def test_mod_dav_does_not_serve_it(httpd, mirror):
 def test_dav_of_the_document_root_leaves_the_manager_its_methods(httpd, mirror):
     h = start(httpd, mirror, MANAGER.replace('ProxyPass "!"', ""), {}, "Dav On")
     patch(h, {"sample_ratio": 0.5})
-    assert h.request("OPTIONS", "/manager/mirrors", ["Host: localhost"]).header("Allow") == ["GET, HEAD"]
+    assert h.request("OPTIONS", "/manager/mirrors", ["Host: localhost"]).header("Allow") == ["GET, HEAD, PATCH, DELETE, POST"]

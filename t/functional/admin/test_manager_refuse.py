@@ -59,7 +59,7 @@ def same(httpd, mirror):
     ({"name": "x"}, "name: must be set in the configuration file"),
     ({"name": "m"}, "name: "),
     ({"host": "http://127.0.0.1:80/x"}, "host: must be http://, https://, h2c://"),
-    ({"nonsense": 1}, 'unknown attribute "nonsense". Attributes: host, enabled,'),
+    ({"nonsense": 1}, 'unknown attribute "nonsense". Allowed attributes: host, enabled,'),
     ({"host": "http://u:secret@127.0.0.1"}, "***@127.0.0.1"),
     ({"host": "unix:/tmp/x|http://127.0.0.1"}, "a socket can be set only in the configuration file"),
     ({"host": "http://elsewhere.example.com"}, "host: must be a host that ProxyMirrorAllowHost allows, got "

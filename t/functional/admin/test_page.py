@@ -14,7 +14,7 @@ from pagelab import manager
 STATUS = "/mirror-status"
 POLICY = {"default-src": "'none'", "script-src": "'self'", "style-src": "'self'", "img-src": "'self'",
           "connect-src": "'self'", "form-action": "'self'", "frame-ancestors": "'none'", "base-uri": "'none'"}
-FILES = ["page.css", "page_comparison.css", "page.js", "page_chart.js", "page_comparison.js", "page.svg"]
+FILES = ["page.css", "page_admin.css", "page_comparison.css", "page.js", "page_chart.js", "page_comparison.js", "page.svg"]
 FORM = ["Content-Type: application/x-www-form-urlencoded"]
 
 
@@ -35,7 +35,7 @@ def field(element: pagelab.Element, name: str) -> str:
 @pytest.mark.smoke
 @pytest.mark.parametrize("path, type_", [("", "text/html"), ("/", "text/html"), ("/page.css", "text/css"),
                                          ("/page.js", "text/javascript"), ("/page_chart.js", "text/javascript"),
-                                         ("/page_comparison.css", "text/css"), ("/page_comparison.js", "text/javascript"), ("/page.svg", "image/svg+xml")])
+                                         ("/page_comparison.css", "text/css"), ("/page_admin.css", "text/css"), ("/page_comparison.js", "text/javascript"), ("/page.svg", "image/svg+xml")])
 def test_headers(httpd, mirror, path, type_):
     h = httpd(to(mirror) + "\n" + manager())
     for where in (STATUS, "/manage"):
@@ -200,8 +200,8 @@ def test_any_location(httpd, mirror, section, path, slashes):
     for slash in slashes:
         page = page_of(h, path + slash)
         assert page.one("body").get("data-location") == path
-        assert [one.get("href") for one in page.all("link", rel="stylesheet")] == [f"{path}/page.css",
-                                                                                   f"{path}/page_comparison.css"]
+        assert [one.get("href") for one in page.all("link", rel="stylesheet")] == [
+            f"{path}/page.css", f"{path}/page_admin.css", f"{path}/page_comparison.css"]
     for file in FILES:
         assert h.get(f"{path}/{file}", ["Host: localhost"]).body == h.get(f"{STATUS}/{file}").body
     assert list(json.loads(h.get(f"{path}/mirrors", ["Host: localhost"]).body)) == ["mirrors"]

@@ -100,8 +100,8 @@ def test_chart_is_read_by_keyboard(httpd, origin, mirror, open_page):
                   "(document.querySelector('.area')?.getAttribute('d') ?? '').split('L').length > 2")
         page.value("document.querySelector('.chart svg').focus()")
         page.press("ArrowLeft")
-        wait_text(page, ".readout", "2 s ago: Copied ")
-        assert "Copied" in page.value("document.querySelector('.chart svg').getAttribute('aria-label')")
+        wait_text(page, ".readout", "2 s ago: Mirrored ")
+        assert "Mirrored" in page.value("document.querySelector('.chart svg').getAttribute('aria-label')")
     page.press("Escape")
     wait_text(page, ".readout", "arrow keys")
 
@@ -249,6 +249,7 @@ def test_share_is_changed(httpd, origin, mirror, open_page):
 def test_limit_is_set_removed_and_reset(httpd, origin, mirror, open_page):
     h = httpd(location("/o/", origin, to(mirror)) + manager())
     page = open_page(h)
+    assert page.value("""document.querySelector('#m-m input[name="count"]').value""") == "1000"    # not one a minute
     page.type('#m-m input[name="count"]', "2")
     page.type('#m-m input[name="time_window"]', "3600")
     press(page, "Set limit")
@@ -263,7 +264,40 @@ def test_limit_is_set_removed_and_reset(httpd, origin, mirror, open_page):
     press(page, "Reset")
     assert not h.mirror()["overridden"]
     page.wait("the fields to follow",
-              """document.querySelector('#m-m input[name="count"]').value === "1" """)
+              """document.querySelector('#m-m input[name="count"]').value === "1000" """)
+
+
+@pytest.mark.parametrize("script", [True, False])
+def test_stop_all_and_resume(httpd, origin, mirror, open_page, script):
+    h = httpd(location("/o/", origin, to(mirror)) + location("/p/", origin, to(mirror, name="other")) + manager())
+    page = open_page(h, script=script)
+    assert page.text("button") == "Stop all"        # the first on the page
+    page.click(".stop")
+    page.wait("the question", "document.querySelector('.question') !== null")
+    assert page.text("#question") == "Stop copying to all 2 mirrors?" and h.mirror()["attributes"]["enabled"]
+    page.click(".question .stop")
+    page.wait("the page", "document.querySelector('#resume') !== null && document.querySelector('.question') === null")
+    assert not [one for one in h.mirrors().values() if one["attributes"]["enabled"]]
+    assert h.get("/o/a").status == 200 and h.ended(1) == {"disabled": 1}
+    if script:
+        wait_text(page, "#pulse", "Live")       # the page does not move from here on
+    page.click("#resume button")
+    page.wait("it to be gone", "document.querySelector('#resume')?.hidden")
+    assert not [one for one in h.mirrors().values() if one["overridden"]]
+
+
+def test_line_that_keeps_a_change_is_live(httpd, mirror, open_page):
+    h = httpd(to(mirror) + "\n" + manager())
+    page = open_page(h)
+    wait_text(page, "#pulse", "Live")
+    assert page.value("document.querySelector('#m-m .keep').hidden")
+    press(page, "Disable")
+    page.wait("the line", "!document.querySelector('#m-m .keep').hidden")
+    page.click("#m-m .keep summary")
+    wait_text(page, figure("directive"), "enabled=false")
+    page.wait("the button for all", "!document.querySelector('#resume').hidden")
+    press(page, "Reset")
+    page.wait("no line", "document.querySelector('#m-m .keep').hidden")
 
 
 def test_old_nonce_is_told(httpd, origin, mirror, open_page, browser):

@@ -76,12 +76,16 @@ END_TEST
 START_TEST(test_round_trip)
 {
     static const char *const lines[] = {
-        "", "enabled=off path=/x path_concat_mode=prefix host_header=target when=request",
+        "",
+        "enabled=off path=/x path_concat_mode=prefix host_header=target when=request",
         "\"expr=%{REQUEST_URI} =~ m#\\\\.\\\"x'#\" 'sample_key=a \"b\\\\' sample_ratio=0.1%",
         "status=2xx,404 max_body=1025 retry=1500ms ttl=0 keepalive=90min copies=3",
-        "'compare_rules=[\"body/a\\\\\\\\b \\\\\"x\\\\\" ignore\",\"header/x match ^a b$\"]' compare=all",
+        "'compare_rules=[\"body/a\\\\\\\\b \\\\\"x\\\\\" ignore\",\"header/x match ^a b$\"]' "
+        "compare=all",
         "redis_key_prefix= 'redis_username=\xc3\xa9 \\\\'",
-        "redis_key_prefix='#not a comment'", "sample_key='${NAME}%{b}'", "redis_username=a\\\\"
+        "redis_key_prefix='#not a comment'",
+        "sample_key='${NAME}%{b}'",
+        "redis_username=a\\\\"
     };
     static const char *const servers[] = {
         "", "compare=all compare_rules='[\"body/now ignore\"]' enabled=false redis_key_prefix=p",
@@ -93,7 +97,8 @@ START_TEST(test_round_trip)
         for (j = 0; j < sizeof(servers) / sizeof(*servers); j++) {
             const char *text = printed(servers[j], lines[i]);
 
-            ck_assert_msg(strncmp(text, "# ", 2) == 0 || text[strlen(text) - 1] != '\\', "%s", text);
+            ck_assert_msg(strncmp(text, "# ", 2) == 0 || text[strlen(text) - 1] != '\\', "%s",
+                          text);
             if (*text != '#') {
                 assert_returns(servers[j], lines[i]);
             }

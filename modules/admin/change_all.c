@@ -1,0 +1,323 @@
+/* Licensed under the Apache License, Version 2.0; see LICENSE.
+ *
+ * admin/change_all.c - a change of all mirrors at once. See admin/change_all.h.
+ */
+#include <string.h>
+
+#include <apr_strings.h>
+#include <httpd.h>
+#include <http_config.h>
+#include <http_log.h>
+#include <http_protocol.h>
+
+#include "admin/access.h"
+#include "admin/body.h"
+#include "admin/change.h"
+#include "admin/change_all.h"
+#include "admin/guard.h"
+#include "admin/json.h"
+#include "settings/change.h"
+#include "settings/settings.h"
+
+APLOG_USE_MODULE(proxy_mirror);
+
+typedef enum { STOP, START, RESUME, RESET, ACTIONS } action_e;
+
+/* as in the field "action" of a form */
+static const char *const actions[ACTIONS] = { "stop", "start", "resume", "reset" };
+
+typedef struct all_t {
+    request_rec *r;
+    const mirror_registry_t *registry;
+    const char *location;
+    int action; /* action_e */
+    int changed, failed;
+    int busy;             /* a change waited for the lock, and did not get it */
+    int status;           /* of the first failure; 0 = none */
+    const char *failures; /* "NAME: why; NAME: why"; "" = none */
+} all_t;
+
+/* ---- refusals ---- */
+
+static int refuse(const all_t *all, int status, const char *why)
+{
+    mirror_page_visit_t visit = { all->location, NULL, NULL, why, all->changed > 0, 0 };
+
+    if (status == HTTP_FORBIDDEN) {
+        mirror_access_log(all->r, NULL, why);
+    }
+    if (!mirror_change_is_for_people(all->r)) {
+        return mirror_json_error(all->r, status, why);
+    }
+    all->r->status = status;
+    return mirror_change_send_visit(all->r, all->registry, &visit);
+}
+
+/* Send the page with the question whether to stop all mirrors. */
+static int ask(const all_t *all)
+{
+    mirror_page_visit_t visit = { all->location, NULL, NULL, NULL, 0, 1 };
+
+    return mirror_change_send_visit(all->r, all->registry, &visit);
+}
+
+/* ---- parsing the request; DECLINED, or the handler's result if the response was sent ---- */
+
+static int read_body(const char **text, apr_size_t *size, const all_t *all)
+{
+    int status = mirror_body_read(text, size, all->r);
+
+    if (status == HTTP_REQUEST_ENTITY_TOO_LARGE) {
+        return refuse(all, status, "body: must be at most 65536 bytes, got more");
+    }
+    return status == OK ? DECLINED : status;
+}
+
+/* Only `enabled`: another attribute, such as host, differs by mirror. */
+static int read_enabled(all_t *all, yajl_val json)
+{
+    yajl_val enabled =
+        YAJL_GET_OBJECT(json)->len == 1 && !strcmp(YAJL_GET_OBJECT(json)->keys[0], "enabled")
+            ? YAJL_GET_OBJECT(json)->values[0]
+            : NULL;
+
+    if (!YAJL_IS_TRUE(enabled) && !YAJL_IS_FALSE(enabled)) {
+        return refuse(all, HTTP_BAD_REQUEST,
+                      "attributes: must be {\"enabled\": true} or {\"enabled\": false} for all "
+                      "mirrors, got something else");
+    }
+    all->action = YAJL_IS_TRUE(enabled) ? START : STOP;
+    return DECLINED;
+}
+
+static int read_json(all_t *all)
+{
+    const char *text, *wrong;
+    apr_size_t size;
+    yajl_val json;
+    int status;
+
+    if (!mirror_body_is(all->r, "application/json") &&
+        !mirror_body_is(all->r, "application/merge-patch+json")) {
+        return refuse(all, HTTP_UNSUPPORTED_MEDIA_TYPE,
+                      "Content-Type: must be application/json or application/merge-patch+json, got "
+                      "another or none");
+    }
+    status = read_body(&text, &size, all);
+    if (status != DECLINED) {
+        return status;
+    }
+    wrong = mirror_override_read_json(&json, text, size, all->r->pool);
+    return wrong ? refuse(all, HTTP_BAD_REQUEST, wrong) : read_enabled(all, json);
+}
+
+static int read_action(all_t *all, const apr_table_t *fields)
+{
+    const char *action = apr_table_get(fields, "action");
+    const char *confirm = apr_table_get(fields, "confirm");
+
+    if (!mirror_guard_is_nonce(apr_table_get(fields, "nonce"), all->registry->nonce)) {
+        return refuse(all, HTTP_FORBIDDEN,
+                      "nonce: must be that of the current page, got another one (reload the page)");
+    }
+    for (all->action = 0; action && all->action < ACTIONS; all->action++) {
+        if (!strcmp(action, actions[all->action])) {
+            break;
+        }
+    }
+    if (!action || all->action == ACTIONS) {
+        return refuse(all, HTTP_BAD_REQUEST,
+                      "action: must be stop, start, resume or reset for all mirrors, got another "
+                      "or none");
+    }
+    if (all->action != STOP || (confirm && !strcmp(confirm, "yes"))) {
+        return DECLINED;
+    }
+    return mirror_change_is_for_people(all->r)
+               ? ask(all)
+               : refuse(all, HTTP_BAD_REQUEST, "confirm: must be yes, got another or none");
+}
+
+static int read_form(all_t *all)
+{
+    apr_table_t *fields;
+    const char *text;
+    apr_size_t size;
+    int status;
+
+    if (!mirror_body_is(all->r, "application/x-www-form-urlencoded")) {
+        return refuse(all, HTTP_UNSUPPORTED_MEDIA_TYPE,
+                      "Content-Type: must be application/x-www-form-urlencoded for POST, got "
+                      "another or none");
+    }
+    status = read_body(&text, &size, all);
+    if (status != DECLINED) {
+        return status;
+    }
+    fields = mirror_body_fields(all->r, text, size);
+    return fields ? read_action(all, fields)
+                  : refuse(all, HTTP_BAD_REQUEST,
+                           "body: must be a form with each field once, got another body");
+}
+
+static int read_request(all_t *all)
+{
+    const char *expected = apr_table_get(all->r->headers_in, "If-Match");
+    int status;
+
+    if (expected && strcmp(expected, "*")) {
+        return refuse(all, HTTP_PRECONDITION_FAILED,
+                      "If-Match: must be * or missing for all mirrors, got an ETag");
+    }
+    switch (all->r->method_number) {
+    case M_DELETE:
+        all->action = RESET;
+        status = ap_discard_request_body(all->r);
+        return status == OK ? DECLINED : status;
+    case M_POST:
+        return read_form(all);
+    default:
+        return read_json(all);
+    }
+}
+
+/* ---- applying the change ---- */
+
+/* The `edit` of mirror_settings_edit_t. */
+static const char *edit(mirror_override_t *override, const mirror_t *mirror, void *baton,
+                        apr_pool_t *pool)
+{
+    const mirror_attribute_t *row = mirror_attributes_find("enabled");
+    const all_t *all = baton;
+
+    if (all->action == RESUME) {
+        mirror_attributes_unset(&override->given, row);
+        override->reset &= ~mirror_attributes_bit(row);
+        return NULL;
+    }
+    return mirror_override_form(override, row->name, all->action == START ? "true" : "false",
+                                mirror, pool);
+}
+
+static void note_failure(all_t *all, const mirror_t *mirror, int status, const char *why)
+{
+    all->failed++;
+    all->status = all->status ? all->status : status;
+    all->failures = apr_pstrcat(all->r->pool, all->failures, *all->failures ? "; " : "",
+                                mirror->name, ": ", why, NULL);
+}
+
+/* Print the result of one mirror; `why` is NULL if the change is in force. */
+static void put_result(yajl_gen gen, const all_t *all, const mirror_t *mirror, int changed,
+                       const char *why)
+{
+    apr_pool_t *pool = all->r->pool;
+
+    yajl_gen_map_open(gen);
+    mirror_json_put_key(gen, "name");
+    mirror_json_put_text(gen, mirror->name, pool);
+    mirror_json_put_key(gen, "result");
+    mirror_json_put_key(gen, why ? "failed" : changed ? "changed" : "unchanged");
+    mirror_json_put_key(gen, "enabled");
+    yajl_gen_bool(gen, mirror_settings_borrow(all->registry, mirror, pool)->enabled);
+    if (why) {
+        mirror_json_put_key(gen, "error");
+        mirror_json_put_text(gen, why, pool);
+    }
+    yajl_gen_map_close(gen);
+}
+
+static void change_one(yajl_gen gen, all_t *all, const mirror_t *mirror)
+{
+    mirror_settings_edit_t requested = { all->action == RESET ? NULL : edit, NULL, all };
+    mirror_settings_change_t result = { MIRROR_CHANGE_BUSY, NULL, NULL, NULL };
+    int status = HTTP_SERVICE_UNAVAILABLE;
+
+    if (!mirror->slot) {
+        result.why = "mirror: cannot be changed while it is off (see the error log)";
+    }
+    else if (all->busy) {
+        /* each further one would wait for the same lock */
+        result.why = "mirror: was not tried, because another change has not finished; retry later";
+    }
+    else {
+        mirror_settings_change_apply(&result, all->registry, mirror, &requested, all->r->pool);
+        if (result.outcome == MIRROR_CHANGE_BROKEN) {
+            /* an invalid override is dropped when settings are made */
+            mirror_settings_borrow(all->registry, mirror, all->r->pool);
+            mirror_settings_change_apply(&result, all->registry, mirror, &requested, all->r->pool);
+        }
+        status = mirror_change_status(result.outcome);
+        all->busy = result.outcome == MIRROR_CHANGE_BUSY;
+    }
+    if (result.outcome == MIRROR_CHANGE_MADE) {
+        all->changed++;
+        mirror_change_log(all->r, mirror, all->action == RESET, result.before, result.after);
+    }
+    if (result.why) {
+        note_failure(all, mirror, status, result.why);
+    }
+    put_result(gen, all, mirror, result.outcome == MIRROR_CHANGE_MADE, result.why);
+}
+
+static void log_all(const all_t *all)
+{
+    ap_log_rerror(APLOG_MARK, all->failed ? APLOG_WARNING : APLOG_NOTICE, 0, all->r,
+                  "PM0901: %s of all mirrors: %d of %d changed, %d failed%s%s",
+                  actions[all->action], all->changed, all->registry->mirrors->nelts, all->failed,
+                  all->failed ? ": " : "", all->failures);
+}
+
+/* ---- the response ---- */
+
+static int respond(const all_t *all, yajl_gen gen)
+{
+    request_rec *r = all->r;
+    const char *error = NULL;
+
+    if (all->failed) {
+        error = apr_psprintf(r->pool, "%d of %d mirrors could not be changed: %s", all->failed,
+                             all->registry->mirrors->nelts, all->failures);
+    }
+    if (mirror_change_is_for_people(r)) {
+        if (error) {
+            return refuse(all, all->status, error);
+        }
+        apr_table_setn(r->headers_out, "Location",
+                       apr_pstrcat(r->pool, ap_escape_uri(r->pool, all->location), "/", NULL));
+        return HTTP_SEE_OTHER;
+    }
+    if (error) {
+        mirror_json_put_key(gen, "error");
+        mirror_json_put_text(gen, error, r->pool);
+    }
+    yajl_gen_map_close(gen);
+    return mirror_json_send(r, error ? all->status : HTTP_OK, gen);
+}
+
+int mirror_change_all_handle(request_rec *r, const mirror_registry_t *registry,
+                             const char *location)
+{
+    all_t all = { r, registry, location, STOP, 0, 0, 0, 0, "" };
+    const char *why = mirror_guard_refuse(r);
+    yajl_gen gen;
+    int status, i;
+
+    if (why) {
+        return refuse(&all, HTTP_FORBIDDEN, why);
+    }
+    status = read_request(&all);
+    if (status != DECLINED) {
+        return status;
+    }
+    gen = mirror_json_create(r->pool);
+    yajl_gen_map_open(gen);
+    mirror_json_put_key(gen, "mirrors");
+    yajl_gen_array_open(gen);
+    for (i = 0; i < registry->mirrors->nelts; i++) {
+        change_one(gen, &all, APR_ARRAY_IDX(registry->mirrors, i, const mirror_t *));
+    }
+    yajl_gen_array_close(gen);
+    log_all(&all);
+    return respond(&all, gen);
+}

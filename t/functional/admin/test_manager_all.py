@@ -1,0 +1,263 @@
+"""A change of all mirrors at once: PATCH and DELETE of /mirrors, and "Stop all" of the page."""
+from __future__ import annotations
+
+import json
+from urllib.parse import urlencode
+
+import pytest
+
+import pagelab
+from httpdlab import location, to
+from test_manager_more import overwrite_shared
+from managerlab import ANN, FORM, JSON, MANAGER, USER_MODULES, patch, refused, user
+
+HTML = "Accept: text/html,*/*;q=0.8"
+NAMES = ["a", "b", "c"]
+
+
+def three(origin, mirror, more: str = "") -> str:
+    """Two on, one off in the file."""
+    return MANAGER + "".join(location(f"/{name}/", origin, to(mirror, extra, name))
+                             for name, extra in zip(NAMES, (more, "sample_ratio=50%", "enabled=false")))
+
+
+def call(h, method: str, data=None, headers=(JSON,)):
+    body = data if data is None or isinstance(data, bytes) else json.dumps(data).encode()
+    return h.request(method, "/manager/mirrors", list(headers), body)
+
+
+def results(answer) -> dict[str, tuple[str, bool]]:
+    assert answer.status == 200, answer.raw
+    data = json.loads(answer.body)
+    assert list(data) == ["mirrors"]
+    return {one["name"]: (one["result"], one["enabled"]) for one in data["mirrors"]}
+
+
+def enabled(h) -> dict[str, bool]:
+    return {name: one["attributes"]["enabled"] for name, one in h.mirrors().items()}
+
+
+def page_of(h, answer=None) -> pagelab.Element:
+    return pagelab.parse((answer or h.get("/manager", ["Host: localhost"])).body)
+
+
+def form_of(page: pagelab.Element, button: str) -> pagelab.Element:
+    (found,) = [form for form in page.one("body").all("form") if "hidden" not in form.attributes
+                and [one.text for one in form.all("button")] == [button]]
+    assert found.get("action") == "/manager/mirrors" and found.get("method") == "post"
+    return found
+
+
+def post(h, form: pagelab.Element, headers=(FORM, HTML), **typed: str):
+    return h.request("POST", form.get("action"), list(headers), pagelab.posted(form, **typed))
+
+
+# ---- JSON ----
+
+@pytest.mark.smoke
+def test_stop_start_and_back(httpd, origin, mirror):
+    h = httpd(three(origin, mirror))
+    assert h.get("/a/1").status == 200
+    h.ended(1, "a")
+    assert results(call(h, "PATCH", {"enabled": False})) == {
+        "a": ("changed", False), "b": ("changed", False), "c": ("unchanged", False)}
+    assert enabled(h) == {"a": False, "b": False, "c": False}
+    assert h.get_many(f"/a/{n}" for n in range(20)) == [200] * 20
+    assert h.ended(21, "a") == {"mirrored": 1, "disabled": 20}
+    assert results(call(h, "PATCH", {"enabled": False}))["a"] == ("unchanged", False)
+    assert results(call(h, "PATCH", {"enabled": True})) == {
+        "a": ("changed", True), "b": ("changed", True), "c": ("changed", True)}
+    assert enabled(h) == {"a": True, "b": True, "c": True}
+    assert results(call(h, "DELETE", None, ())) == {
+        "a": ("unchanged", True), "b": ("unchanged", True), "c": ("changed", False)}
+    assert enabled(h) == {"a": True, "b": True, "c": False}
+    assert not [one for one in h.mirrors().values() if one["overridden"]]
+    assert len(h.log_lines("PM0900: mirror [abc] was changed")) == 6
+    assert h.log_lines("PM0901: stop of all mirrors: 2 of 3 changed, 0 failed")
+
+
+def test_other_changes_stay(httpd, origin, mirror):
+    h = httpd(three(origin, mirror))
+    patch(h, {"sample_ratio": 0.25}, "a")
+    results(call(h, "PATCH", {"enabled": False}))
+    results(call(h, "PATCH", {"enabled": True}))
+    assert h.mirror("a")["attributes"]["sample_ratio"] == 0.25
+    results(call(h, "DELETE", None, ()))
+    assert h.mirror("a")["attributes"]["sample_ratio"] == 1
+
+
+@pytest.mark.parametrize("data, headers, status, word", [
+    ({}, (JSON,), 400, "attributes: must be "),
+    ({"enabled": None}, (JSON,), 400, "attributes: must be "),
+    ({"enabled": "false"}, (JSON,), 400, "attributes: must be "),
+    ({"enabled": False, "host": "http://x"}, (JSON,), 400, "attributes: must be "),
+    ({"sample_ratio": 0}, (JSON,), 400, "attributes: must be "),
+    ([], (JSON,), 400, "object"),
+    (b"{", (JSON,), 400, "JSON"),
+    (b'{"enabled": false}', ("Content-Type: text/plain",), 415, "Content-Type: "),
+    (b'{"enabled": false}', (), 415, "Content-Type: "),
+    pytest.param(b" " * 70000, (JSON,), 413, "65536", id="long"),
+    ({"enabled": False}, (JSON, 'If-Match: "x"'), 412, "If-Match: "),
+    ({"enabled": False}, (JSON, "Origin: http://elsewhere.example"), 403, "Origin: "),
+    ({"enabled": False}, (JSON, "X-Forwarded-For: 10.0.0.1"), 403, "forwarded"),
+])
+def test_refused(httpd, origin, mirror, data, headers, status, word):
+    h = httpd(three(origin, mirror))
+    refused(call(h, "PATCH", data, headers), status, word)
+    assert enabled(h) == {"a": True, "b": True, "c": False}
+    assert bool(h.log_lines("PM0920: ")) == (status == 403)
+
+
+def test_methods(httpd, origin, mirror):
+    h = httpd(three(origin, mirror))
+    got = call(h, "PUT", {"enabled": False})
+    refused(got, 405, "method: ")
+    assert got.header("Allow") == ["GET, HEAD, PATCH, DELETE, POST"]
+    read_only = h.request("PATCH", "/mirror-status/mirrors", [JSON], b'{"enabled": false}')
+    refused(read_only, 405, "method: ")
+    assert read_only.header("Allow") == ["GET, HEAD"]
+    assert results(call(h, "PATCH", {"enabled": False}, (JSON, "If-Match: *")))["a"] == ("changed", False)
+
+
+def test_without_a_user_from_elsewhere(httpd, origin, mirror):
+    h = httpd(lambda h: three(origin, mirror) + user(h), modules=USER_MODULES)
+    assert call(h, "PATCH", {"enabled": False}).status == 401
+    assert enabled(h)["a"] is True
+    assert results(call(h, "PATCH", {"enabled": False}, (JSON, ANN)))["a"] == ("changed", False)
+    assert h.log_lines('PM0900: mirror a was changed by "ann" from ')
+
+
+# ---- failures ----
+
+def test_one_that_fails_is_told_and_the_others_are_changed(httpd, origin, mirror):
+    """A mirror that is off since a reload cannot be changed."""
+    h = httpd(three(origin, mirror), expect=["PM0901: ", "PM0700: "])
+    h.conf = MANAGER + to(mirror, "", "a") + '\nProxyMirror "https://localhost:9" name=b\n' + to(mirror, "enabled=false", "c")
+    h.configure()
+    h.graceful()
+    got = call(h, "PATCH", {"enabled": False})
+    assert got.status == 503, got.raw
+    data = json.loads(got.body)
+    assert [(one["name"], one["result"], one["enabled"]) for one in data["mirrors"]] == [
+        ("a", "changed", False), ("b", "failed", True), ("c", "unchanged", False)]
+    (reason,) = [one["error"] for one in data["mirrors"] if "error" in one]
+    assert reason == "mirror: cannot be changed while it is off (see the error log)"
+    assert data["error"] == f"1 of 3 mirrors could not be changed: b: {reason}"
+    assert h.log_lines("PM0901: stop of all mirrors: 1 of 3 changed, 1 failed: b: ")
+    got = post(h, form_of(page_of(h), "Stop all"), confirm="yes")
+    assert got.status == 503
+    assert "Nothing was changed. 1 of 3 mirrors could not be changed: b: " in page_of(h, got).one("p", class_="refusal").text
+    got = post(h, form_of(page_of(h), "Resume all"))
+    assert got.status == 503 and enabled(h)["a"] is True
+    assert "Only a part was changed. 1 of 3 mirrors" in page_of(h, got).one("p", class_="refusal").text
+
+
+def test_an_invalid_override_does_not_keep_a_mirror_on(httpd, origin, mirror):
+    h = httpd(three(origin, mirror), children=1, expect=["PM0911: "])
+    patch(h, {"path": "/remarkable"}, "b")
+    overwrite_shared(h.pids()[0], b'"path":"/remarkable"', b'"pxth":"/remarkable"')
+    assert results(call(h, "PATCH", {"enabled": False}))["b"] == ("changed", False)
+
+
+# ---- the page ----
+
+@pytest.mark.smoke
+def test_stop_all_of_the_page(httpd, origin, mirror):
+    h = httpd(three(origin, mirror))
+    page = page_of(h)
+    assert page.one("body").all("form")[0] is form_of(page, "Stop all")     # first on the page
+    asked = post(h, form_of(page, "Stop all"))
+    assert asked.status == 200 and enabled(h)["a"] is True
+    page = page_of(h, asked)
+    assert "Stop copying to all 3 mirrors?" in page.one("section", class_="question").text
+    done = post(h, form_of(page, "Stop all mirrors"))
+    assert done.status == 303 and done.header("Location") == [f"http://localhost:{h.port}/manager/"] or \
+        done.header("Location")[0].endswith("/manager/")
+    assert enabled(h) == {"a": False, "b": False, "c": False}
+    patch(h, {"sample_ratio": 0.25}, "a")
+    assert post(h, form_of(page_of(h), "Resume all")).status == 303
+    assert enabled(h) == {"a": True, "b": True, "c": False}
+    assert h.mirror("a")["attributes"]["sample_ratio"] == 0.25      # what else was changed stays
+    assert not [form for form in page_of(h).all("form", id="resume") if "hidden" not in form.attributes]
+
+
+def test_form_of_programs(httpd, origin, mirror):
+    h = httpd(three(origin, mirror))
+    nonce = form_of(page_of(h), "Stop all").one("input", name="nonce").get("value")
+
+    def send(**fields: str):
+        return h.request("POST", "/manager/mirrors", [FORM], urlencode(fields).encode())
+    refused(send(nonce=nonce, action="stop"), 400, "confirm: ")
+    refused(send(nonce=nonce, action="stop", confirm="no"), 400, "confirm: ")
+    refused(send(nonce="x" * len(nonce), action="stop", confirm="yes"), 403, "nonce: ")
+    refused(send(action="stop", confirm="yes"), 403, "nonce: ")
+    refused(send(nonce=nonce, confirm="yes"), 400, "action: ")
+    refused(send(nonce=nonce, action="delete", confirm="yes"), 400, "action: ")
+    assert enabled(h)["a"] is True
+    assert results(send(nonce=nonce, action="stop", confirm="yes"))["a"] == ("changed", False)
+    assert results(send(nonce=nonce, action="start"))["c"] == ("changed", True)
+    assert results(send(nonce=nonce, action="reset"))["c"] == ("changed", False)
+
+
+def test_no_form_for_who_may_not(httpd, origin, mirror):
+    h = httpd(three(origin, mirror))
+    assert not pagelab.parse(h.get("/mirror-status", ["Host: localhost"]).body).all("button")
+    assert not pagelab.parse(h.get("/manager", ["Host: localhost", "Via: 1.1 x"]).body).all("button")
+
+
+# ---- the line that keeps a change ----
+
+SETTINGS = {"sample_ratio": 0.5, "expr": '%{REQUEST_URI} =~ m#^/a/x\\.y "z"\'#', "sample_key": "%{REMOTE_ADDR} \\\\",
+            "methods": ["GET", "PUT"], "timeout": "1500ms", "status": ["2xx", "404"], "path": "/\u00e9 \"x\\",
+            "compare": ["status", "body"], "compare_rules": ['body/a match "\\d x"', "status ignore"],
+            "host_header": "target", "enabled": False, "copies": 2, "enable_limit_count": True, "count": 5, "max_body": "3K"}
+
+
+def line_of(h, name: str) -> str:
+    got = h.get(f"/manager/mirrors/{name}?as=directive")
+    assert got.status == 200 and got.header("Content-Type") == ["text/plain; charset=utf-8"]
+    assert got.body.decode() == h.mirror(name)["directive"] + "\n"
+    return got.body.decode()
+
+
+@pytest.mark.smoke
+def test_a_pasted_line_makes_the_same_settings(httpd, origin, mirror):
+    h = httpd("ProxyMirrorDefaults timeout=7s compare_arrays=unordered\n" + three(origin, mirror, "path=/q max_queue=7"))
+    before = line_of(h, "a")
+    assert before == f'ProxyMirror "{mirror.url}" name=a path=/q max_queue=7\n'
+    patch(h, SETTINGS, "a")
+    wanted = h.mirror("a")["attributes"]
+    assert {name: wanted[name] for name in SETTINGS} == SETTINGS
+    line = line_of(h, "a")
+    assert line.startswith("ProxyMirror ") and line.count("\n") == 1
+    pasted = httpd("ProxyMirrorDefaults timeout=7s compare_arrays=unordered\n" + MANAGER +
+                   f'<Location "/a/">\n{line}</Location>\n')
+    assert pasted.test_configuration().stderr == "Syntax OK\n"
+    assert pasted.mirror("a")["attributes"] == wanted
+    assert pasted.mirror("a")["overridden"] is False and line_of(pasted, "a") == line
+
+
+def test_a_password_is_not_in_the_line(httpd, mirror):
+    h = httpd(MANAGER + to(mirror, "redis_password=s3cret"), expect=["PM0101: "])
+    line = line_of(h, "m")
+    assert "s3cret" not in line and "redis_password=PASSWORD-NOT-SHOWN" in line
+    assert line.splitlines()[0].startswith("# redis_password is not shown: replace PASSWORD-NOT-SHOWN ")
+    pasted = httpd(line, expect=["PM0101: "])
+    assert pasted.test_configuration().returncode == 0
+
+
+def test_as_something_else(httpd, mirror):
+    h = httpd(MANAGER + to(mirror))
+    refused(h.get("/manager/mirrors/m?as=yaml"), 400, 'as: must be directive, got "yaml"')
+    assert h.request("HEAD", "/manager/mirrors/m?as=directive").body == b""
+    assert h.get("/mirror-status/mirrors/m?as=directive").body.startswith(b"ProxyMirror ")
+
+
+def test_the_line_is_on_the_page(httpd, mirror):
+    h = httpd(MANAGER + to(mirror))
+    kept = page_of(h).one("details", class_="keep")
+    assert "hidden" in kept.attributes
+    patch(h, {"expr": "'<b>' != '&'"})
+    kept = page_of(h).one("details", class_="keep")
+    assert "hidden" not in kept.attributes and "ends when httpd stops" in kept.text
+    assert kept.one("code", data_field="directive").text == h.mirror()["directive"]
