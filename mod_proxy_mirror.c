@@ -270,6 +270,7 @@ static void child_init(apr_pool_t *pchild, server_rec *s)
         lane->child = child;
         if (lane->mirror->slot) {
             lane->cell = mirror_table_cell(registry->table, child->worker_slot, lane->mirror->slot);
+            lane->lost = mirror_table_lost(registry->table, lane->mirror->slot);
         }
         rv = mirror_settings_init(lane, pool);
     }

@@ -21,6 +21,7 @@
 #include "admin/change_all.h"
 #include "admin/comparison.h"
 #include "admin/json.h"
+#include "admin/losses.h"
 #include "admin/manager.h"
 #include "admin/metrics.h"
 #include "admin/page.h"
@@ -35,6 +36,7 @@
 #define RESOURCE   "/mirrors"
 #define METRICS    "/metrics"
 #define COMPARISON "/comparison"
+#define LOSSES     "/losses"
 #define READ       "GET, HEAD"
 
 /* ---- responses ---- */
@@ -90,6 +92,17 @@ static int respond_mirror(request_rec *r, const mirror_registry_t *registry, con
     return mirror_json_send(r, HTTP_OK, gen);
 }
 
+static int respond_losses(request_rec *r, const mirror_registry_t *registry, const mirror_t *mirror)
+{
+    mirror_view_t view;
+
+    if (r->method_number != M_GET) {
+        return mirror_json_refuse_method(r, READ);
+    }
+    mirror_view_make(&view, registry, mirror, NULL, r->pool);
+    return mirror_losses_send(r, &view);
+}
+
 /* ---- which resource ---- */
 
 static int begins_with_path(const char *uri, const char *path, apr_size_t len)
@@ -141,10 +154,10 @@ static int ends_with_mirror(const char *uri, apr_size_t len)
     return len > resource && memcmp(uri + len - 1 - resource, RESOURCE, resource) == 0;
 }
 
-/* The path without "/comparison" or "/comparison/verdict" behind the name of a mirror. */
-static const char *without_comparison(const char *uri, apr_pool_t *pool)
+/* The path without "/comparison", "/comparison/verdict" or "/losses" behind the name of a mirror. */
+static const char *without_part(const char *uri, apr_pool_t *pool)
 {
-    static const char *const ends[] = { COMPARISON, COMPARISON "/verdict" };
+    static const char *const ends[] = { COMPARISON, COMPARISON "/verdict", LOSSES };
     apr_size_t len = strlen(uri), i;
 
     for (i = 0; i < sizeof(ends) / sizeof(*ends); i++) {
@@ -162,7 +175,7 @@ static const char *without_comparison(const char *uri, apr_pool_t *pool)
  * name or nothing; otherwise the whole URI. */
 static int guessed_location(request_rec *r)
 {
-    const char *uri = without_comparison(r->uri, r->pool);
+    const char *uri = without_part(r->uri, r->pool);
     const char *name = ap_strrchr_c(uri, '/');
     apr_size_t before = name != NULL ? (apr_size_t)(name - uri) : 0;
     const apr_size_t len = sizeof(RESOURCE) - 1;
@@ -202,6 +215,7 @@ static int handle_mirror(request_rec *r, const mirror_registry_t *registry, cons
                          const char *name, int may_change)
 {
     const char *rest = ap_strchr_c(name, '/');
+    int losses = rest != NULL && strcmp(rest, LOSSES) == 0;
     const mirror_t *mirror;
 
     if (rest != NULL && begins_with_path(rest, COMPARISON, sizeof(COMPARISON) - 1)) {
@@ -209,6 +223,7 @@ static int handle_mirror(request_rec *r, const mirror_registry_t *registry, cons
         rest += sizeof(COMPARISON) - 1;
     }
     else {
+        name = losses ? apr_pstrmemdup(r->pool, name, (apr_size_t)(rest - name)) : name;
         rest = NULL;
     }
     mirror = find_mirror(registry, name);
@@ -216,6 +231,9 @@ static int handle_mirror(request_rec *r, const mirror_registry_t *registry, cons
     if (mirror == NULL) {
         return mirror_json_error(r, HTTP_NOT_FOUND,
                                  apr_psprintf(r->pool, "%s: no such mirror", name));
+    }
+    if (losses) {
+        return respond_losses(r, registry, mirror);
     }
     if (rest != NULL) {
         return mirror_comparison_handle(r, registry, mirror, rest, may_change);

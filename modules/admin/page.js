@@ -49,6 +49,7 @@ class Mirror {
             this.fields.set(field, [...(this.fields.get(field) ?? []), element]);
         }
         this.rows = new Map(this.all("[data-outcome]").map((row) => [row.dataset.outcome, row]));
+        this.losses = new Losses(name, this.article.querySelector(".lost"));
         const box = this.fields.get("chart")[0];
         this.chart = new Chart(box, (outcome) => this.rows.get(outcome).querySelector("b").textContent);
         this.seen = false; // on the screen
@@ -128,6 +129,7 @@ class Mirror {
         }
         this.write("lost", whole.format(lost));
         this.write("rate:lost", rate_text(lost_rate));
+        this.losses.note(lost);
     }
 
     update_figures({ state, latency_ms, responses }) {
@@ -180,6 +182,56 @@ class Mirror {
     get words() {
         const shown = this.article.querySelector(`.state [data-when="${this.state}"]`);
         return `${this.name}: ${shown.lastChild.textContent.trim()}`;
+    }
+}
+
+/* ---- the last losses of a mirror ---- */
+
+/* They are asked for only while somebody looks at them, and only if there are new ones. */
+class Losses {
+    constructor(name, section) {
+        this.name = name;
+        this.section = section;
+        this.lost = 0;
+        this.shown = null; // how many were lost when the rows were made
+        section.addEventListener("toggle", () => this.refresh());
+    }
+
+    note(lost) {
+        this.lost = lost;
+        this.section.hidden &&= lost === 0;
+        this.refresh();
+    }
+
+    async refresh() {
+        const { lost } = this;
+        if (!this.section.open || this.shown === lost) {
+            return;
+        }
+        this.shown = lost;
+        try {
+            const answer = await fetch(`${location_path}/mirrors/${this.name}/losses`, OURS);
+            const json = answer.ok ? await json_of(answer) : null;
+            this.section.querySelector("tbody").replaceChildren(...json.losses.map((loss) => this.row(loss)));
+        } catch {
+            this.shown = null; // again with the next figures, which tell why
+        }
+    }
+
+    row({ time, method, path, outcome, why }) {
+        const row = document.createElement("tr");
+        const when = document.createElement("time");
+        when.dateTime = time;
+        when.textContent = clock.format(new Date(Date.parse(time) - skew));
+        const [copy, ended] = [`${method} ${path}`, outcome].map((text) => {
+            const code = document.createElement("code");
+            code.textContent = text;
+            return code;
+        });
+        for (const part of [when, copy, ended, why]) {
+            row.insertCell().append(part);
+        }
+        return row;
     }
 }
 

@@ -6,6 +6,7 @@
 #include <http_core.h>
 #include <http_protocol.h>
 
+#include "admin/losses.h"
 #include "admin/page_comparison.h"
 #include "admin/page_mirror.h"
 #include "attributes/attributes.h"
@@ -262,6 +263,7 @@ void mirror_page_put_mirror(request_rec *r, const mirror_view_t *view, const cha
     put_limit(r, view);
     put_outcomes(r, view);
     put_responses(r, view);
+    mirror_losses_put(r, view);
     mirror_page_put_comparison(r, view, nonce, location);
     if (nonce != NULL) {
         mirror_page_put_forms(r, view, nonce, location);

@@ -82,22 +82,13 @@ const mirror_page_state_t mirror_page_states[MIRROR_VIEW_STATES] = {
 
 /* ---- one mirror ---- */
 
-/* Return whether the outcome means a lost copy. */
-static int is_loss(mirror_outcome_e outcome)
-{
-    const char *group = mirror_page_outcomes[outcome].group;
-
-    return strcmp(group, "room") == 0 || strcmp(group, "failed") == 0 ||
-           outcome == MIRROR_OUTCOME_LIMIT_FAILED;
-}
-
 apr_uint64_t mirror_page_lost(const mirror_view_t *view)
 {
     apr_uint64_t lost = 0;
     int i;
 
     for (i = 0; i < MIRROR_OUTCOME_COUNT; i++) {
-        lost += is_loss((mirror_outcome_e)i) ? view->totals.sum.outcomes[i] : 0;
+        lost += mirror_lost_is_loss((mirror_outcome_e)i) ? view->totals.sum.outcomes[i] : 0;
     }
     return lost;
 }

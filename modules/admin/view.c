@@ -45,6 +45,7 @@ void mirror_view_make(mirror_view_t *view, const mirror_registry_t *registry,
     view->settings = settings ? settings : mirror_settings_borrow(registry, mirror, pool);
     if (has_slot) {
         mirror_totals_sum(&view->totals, registry->table, mirror->slot);
+        view->lost = mirror_table_lost(registry->table, mirror->slot);
         view->down_until = mirror_breaker_down_until(mirror->slot);
         view->has_limit = view->settings->enable_limit_count;
     }

@@ -26,6 +26,7 @@ typedef struct mirror_view_t {
     apr_time_t down_until; /* wall clock; 0 = not down */
     int has_limit;         /* 1 if `limit` is valid */
     mirror_limit_state_t limit;
+    mirror_lost_t *lost; /* ring of its last losses; NULL = none */
 } mirror_view_t;
 
 /* ---- request threads ---- */

@@ -237,8 +237,9 @@ typedef struct mirror_pot_t {
 typedef struct mirror_lane_t {
     mirror_t *mirror;
     mirror_child_t *child;
-    mirror_cell_t *cell;   /* NULL = no slot in shared memory; the mirror is off */
-    apr_uint32_t pending;  /* atomic: admitted copies that have not ended */
+    mirror_cell_t *cell;        /* NULL = no slot in shared memory; the mirror is off */
+    struct mirror_lost_t *lost; /* ring of its last losses (shared/lost.h); NULL = none */
+    apr_uint32_t pending;       /* atomic: admitted copies that have not ended */
     apr_uint32_t refused;  /* atomic: copies rejected for lack of room since the last log message */
     apr_uint64_t memory;   /* atomic: bytes of its copies; private, unlike the cell's */
     apr_uint64_t spooled;  /* atomic: bytes in files of its copies */

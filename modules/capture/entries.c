@@ -240,6 +240,30 @@ static void pair_up(mirror_entries_t *entries, mirror_entry_t *entry, mirror_cho
     }
 }
 
+/* ---- losses ---- */
+
+/* Note a copy that was rejected and counts as lost; `shape`: of the copy. */
+static void note_loss(const mirror_choice_t *choice, const mirror_shape_t *shape,
+                      mirror_lane_t *lane, mirror_outcome_e outcome)
+{
+    mirror_loss_t loss = { outcome, MIRROR_WHY_UNKNOWN, APR_SUCCESS, NULL, NULL, 0, 0 };
+
+    if (!mirror_lost_is_loss(outcome)) {
+        return;
+    }
+    loss.method = choice->method.name;
+    loss.method_len = choice->method.len;
+    loss.target = shape->target;
+    loss.target_len = shape->target_len;
+    if (shape->path_len > 0) {
+        loss.target_len += shape->path_len;
+        loss.target =
+            apr_pstrcat(choice->r->pool, shape->path,
+                        apr_pstrmemdup(choice->r->pool, shape->target, shape->target_len), NULL);
+    }
+    mirror_lost_add(lane->lost, &loss);
+}
+
 /* ---- the decision ---- */
 
 /* Begin a copy for an entry that is chosen. */
@@ -254,6 +278,7 @@ static void begin(mirror_entries_t *entries, mirror_entry_t *entry, mirror_choic
     entry->outcome = mirror_copy_create(&entry->copy, lane, settings,
                                         choice->head->size + shape->size, announced);
     if (entry->outcome != MIRROR_OUTCOME_NONE) {
+        note_loss(choice, shape, lane, entry->outcome);
         mirror_log_refused(lane, subject_of(choice), entry->outcome);
         entry->waits = 0;
         return;
@@ -273,13 +298,13 @@ static void begin(mirror_entries_t *entries, mirror_entry_t *entry, mirror_choic
     }
 }
 
-/* Decide whether a mirror gets copies; make their shape if so. */
+/* Decide whether a mirror gets copies; make their shape if so, or if they count as lost. */
 static mirror_outcome_e decide(mirror_shape_t *shape, mirror_choice_t *choice, mirror_lane_t *lane,
                                const mirror_settings_t *settings)
 {
     mirror_outcome_e outcome = mirror_choose(choice, lane, settings);
 
-    if (outcome == MIRROR_OUTCOME_NONE) {
+    if (outcome == MIRROR_OUTCOME_NONE || mirror_lost_is_loss(outcome)) {
         mirror_shape_make(shape, &choice->targets, &choice->method, settings, choice->r,
                           choice->first);
     }
@@ -287,9 +312,11 @@ static mirror_outcome_e decide(mirror_shape_t *shape, mirror_choice_t *choice, m
 }
 
 /* Count and log a request that was rejected before a copy was created. */
-static void reject(mirror_choice_t *choice, mirror_lane_t *lane, mirror_outcome_e outcome)
+static void reject(mirror_choice_t *choice, const mirror_shape_t *shape, mirror_lane_t *lane,
+                   mirror_outcome_e outcome)
 {
     apr_atomic_inc64(&lane->cell->outcomes[outcome]);
+    note_loss(choice, shape, lane, outcome);
     if (choice->subject.log && mirror_log_has_line(outcome)) {
         mirror_log_refused(lane, subject_of(choice), outcome);
     }
@@ -310,7 +337,7 @@ static mirror_entry_t *add_entry(mirror_entries_t *entries, int further, mirror_
         begin(entries, entry, choice, shape, lane, settings);
     }
     else {
-        reject(choice, lane, outcome);
+        reject(choice, shape, lane, outcome);
     }
     return entry;
 }

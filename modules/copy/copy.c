@@ -295,6 +295,22 @@ void mirror_copy_push(mirror_copy_t *copy)
 
 /* ---- the end ---- */
 
+/* Note a copy that did not arrive: its method and path are in its request line (RFC 9112 3). */
+static void note_loss(const mirror_copy_t *copy, mirror_outcome_e outcome)
+{
+    const char *end = copy->head + copy->head_len;
+    const char *space = memchr(copy->head, ' ', copy->head_len);
+    const char *target = space ? space + 1 : end;
+    const char *last = memchr(target, ' ', (apr_size_t)(end - target));
+    mirror_loss_t loss = {
+        outcome, (mirror_why_e)copy->why, copy->why_rv, copy->head, target, 0, 0
+    };
+
+    loss.method_len = space ? (apr_size_t)(space - copy->head) : 0;
+    loss.target_len = last ? (apr_size_t)(last - target) : 0;
+    mirror_lost_add(copy->lane->lost, &loss);
+}
+
 void mirror_copy_end(mirror_copy_t *copy, mirror_outcome_e outcome)
 {
     mirror_lane_t *lane = copy->lane;
@@ -307,6 +323,7 @@ void mirror_copy_end(mirror_copy_t *copy, mirror_outcome_e outcome)
         }
         apr_atomic_sub64(&lane->cell->bytes, copy->charged);
         apr_atomic_inc64(&lane->cell->outcomes[outcome]);
+        note_loss(copy, outcome);
         if (copy->probe && !copy->in_pool) {
             mirror_breaker_forgo(lane);
         }

@@ -64,8 +64,10 @@ struct mirror_copy_t {
     struct mirror_answer_t *answer; /* where its response is kept */
     void (*pair_end)(struct mirror_pair_t *pair, mirror_outcome_e outcome, mirror_log_line_t *line);
 
-    apr_time_t started; /* sender: time of the first assignment to a connection; 0 = none */
-    unsigned probe : 1; /* tests a mirror that is down */
+    int why;             /* mirror_why_e: why it is lost; 0 = what its outcome means */
+    apr_status_t why_rv; /* the system's error that is the reason; APR_SUCCESS = none */
+    apr_time_t started;  /* sender: time of the first assignment to a connection; 0 = none */
+    unsigned probe : 1;  /* tests a mirror that is down */
     unsigned no_response_body : 1; /* HEAD: the response has no body (RFC 9110 9.3.2) */
     unsigned te_trailers : 1;      /* the client sent `TE: trailers` */
     unsigned idempotent : 1;       /* method is idempotent (RFC 9110 9.2.2) */

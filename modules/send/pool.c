@@ -155,6 +155,10 @@ static void set_down(mirror_pool_t *pool, mirror_outcome_e outcome, const char *
                      apr_status_t rv)
 {
     pool->down_as = outcome;
+    pool->why = outcome == MIRROR_OUTCOME_UNREACHABLE ? MIRROR_WHY_CONNECT
+                : rv != APR_SUCCESS                   ? MIRROR_WHY_HANDSHAKE
+                                                      : MIRROR_WHY_REFUSED;
+    pool->why_rv = rv;
     pool->failed = mirror_loop_now(pool->send->loop);
     pool->proven = 0;
     pool->refusals = 0;
@@ -254,6 +258,7 @@ static void copy_ended(void *baton, mirror_connection_t *c, mirror_copy_t *copy,
                  APR_SUCCESS);
     }
     else if (is_refused(pool, c, copy, result->how)) {
+        copy->why = MIRROR_WHY_REFUSED;
         mirror_pool_end_copy(pool, copy, MIRROR_OUTCOME_TLS_FAILED);
         return;
     }
@@ -281,14 +286,11 @@ static void copy_ended(void *baton, mirror_connection_t *c, mirror_copy_t *copy,
         }
         return;
     }
-    if (mirror_retry_pending(copy, result)) {
-        mirror_pool_add_again(pool, copy);
-        return;
-    }
     ap_log_error(APLOG_MARK, APLOG_DEBUG, 0, pool->send->server,
                  "PM0411: mirror %s: a copy failed: %s", pool->lane->mirror->name,
                  result->fault ? result->fault
                                : "the connection was closed before the end of the response");
+    copy->why = result->fault ? MIRROR_WHY_NOT_HTTP : MIRROR_WHY_CLOSED;
     mirror_pool_end_copy(pool, copy, MIRROR_OUTCOME_BROKEN);
 }
 

@@ -159,6 +159,13 @@ void mirror_pool_end_waiting(mirror_pool_t *pool, mirror_outcome_e outcome)
                          (apr_uint32_t)mirror_pool_count_waiting(pool));
     }
     while ((copy = take(pool, &pool->again)) || (copy = take(pool, &pool->waiting))) {
+        if (outcome == MIRROR_OUTCOME_MEMORY_FULL) {
+            copy->why = MIRROR_WHY_RESOURCES;
+        }
+        else if (outcome != MIRROR_OUTCOME_SHUT_DOWN) {
+            copy->why = (int)pool->why;
+            copy->why_rv = pool->why_rv;
+        }
         mirror_pool_end_copy(pool, copy, outcome);
     }
 }

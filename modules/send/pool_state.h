@@ -8,6 +8,7 @@
 
 #include "copy/list.h"
 #include "send/send.h"
+#include "shared/lost.h"
 
 /* The rings of open connections. A connection without copies is idle, also if it has no room now;
  * the idle ones with room come first, most recently used first. */
@@ -37,6 +38,9 @@ struct mirror_pool_t {
     apr_time_t failed;        /* time when this pool last set the mirror down; 0 = up since */
     int refusals;             /* consecutive TLS connections without a response */
     mirror_outcome_e down_as; /* outcome of waiting copies while the mirror is down */
+    /* reason of the last failed connection, for the list of losses, and the system's error */
+    mirror_why_e why;
+    apr_status_t why_rv;
     int open;                 /* open connections */
     int opening;              /* connections owned by helpers */
     /* open connections whose protocol the mirror has not confirmed; they take one copy */

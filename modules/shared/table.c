@@ -44,7 +44,8 @@ static void layout_of(apr_uint32_t layout[6])
     layout[2] = MIRROR_TABLE_HEADER_SIZE + MIRROR_TABLE_WORKER_SLOT_SIZE;
     layout[3] = MIRROR_TABLE_SLOT_SIZE;
     layout[4] = MIRROR_TABLE_CELL_SIZE;
-    layout[5] = (apr_uint32_t)(MIRROR_TABLE_STORE_SIZE + MIRROR_TABLE_FINDINGS_SIZE);
+    layout[5] = (apr_uint32_t)(MIRROR_TABLE_LOST_SIZE + MIRROR_TABLE_STORE_SIZE +
+                               MIRROR_TABLE_FINDINGS_SIZE);
 }
 
 static int has_this_layout(const kept_t *kept)
@@ -71,7 +72,7 @@ static apr_uint64_t size_needed(apr_uint64_t slots, apr_uint64_t worker_slots)
     return MIRROR_TABLE_HEADER_SIZE + slots * MIRROR_TABLE_SLOT_SIZE +
            MIRROR_TABLE_ALIGNED(worker_slots * MIRROR_TABLE_WORKER_SLOT_SIZE) +
            worker_slots * slots * MIRROR_TABLE_CELL_SIZE +
-           slots * (MIRROR_TABLE_STORE_SIZE + MIRROR_TABLE_FINDINGS_SIZE);
+           slots * (MIRROR_TABLE_LOST_SIZE + MIRROR_TABLE_STORE_SIZE + MIRROR_TABLE_FINDINGS_SIZE);
 }
 
 /* Set the addresses of the parts. apr_shm prepends a size, which it never reads, so `base` is not
@@ -86,8 +87,9 @@ static void lay_out(SEGMENT *segment, void *base)
     segment->cells =
         (char *)segment->worker_slots +
         MIRROR_TABLE_ALIGNED(segment->worker_slots_max * MIRROR_TABLE_WORKER_SLOT_SIZE);
-    segment->stores = segment->cells + (apr_size_t)segment->worker_slots_max * segment->slots_max *
-                                           MIRROR_TABLE_CELL_SIZE;
+    segment->lost = segment->cells + (apr_size_t)segment->worker_slots_max * segment->slots_max *
+                                         MIRROR_TABLE_CELL_SIZE;
+    segment->stores = segment->lost + segment->slots_max * MIRROR_TABLE_LOST_SIZE;
     segment->findings = segment->stores + segment->slots_max * MIRROR_TABLE_STORE_SIZE;
 }
 
@@ -225,6 +227,11 @@ mirror_store_t *mirror_table_store(mirror_table_t *table, const mirror_slot_t *s
     return mirror_table_store_at(table->segment, index_of(table, slot));
 }
 
+mirror_lost_t *mirror_table_lost(mirror_table_t *table, const mirror_slot_t *slot)
+{
+    return (mirror_lost_t *)(table->segment->lost + index_of(table, slot) * MIRROR_TABLE_LOST_SIZE);
+}
+
 mirror_findings_t *mirror_table_findings(mirror_table_t *table, const mirror_slot_t *slot)
 {
     return mirror_table_findings_at(table->segment, index_of(table, slot));
@@ -281,6 +288,7 @@ static void clear(mirror_table_t *table, mirror_slot_t *slot)
     if (compares != 0) {
         memset(mirror_table_findings(table, slot), 0, mirror_findings_size());
     }
+    memset(mirror_table_lost(table, slot), 0, mirror_lost_size());
     apr_atomic_set64(&slot->compares, 0);
     apr_atomic_set64(&slot->config, 0);
     apr_atomic_set64(&slot->down_until, 0);

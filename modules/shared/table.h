@@ -12,6 +12,7 @@
  *     worker slots  one per child: its pid; the first one is shared by children that found
  *                   no free one
  *     cells         for each worker slot, one per slot
+ *     lost          one ring per slot: its last losses (shared/lost.h)
  *     stores        one per slot: the manager's override of the mirror (shared/store.h)
  *     findings      one area per slot: results of comparisons (shared/findings.h); untouched, and
  *                   so without memory, if the mirror does not compare
@@ -34,6 +35,7 @@
 
 #include "shared/cell.h"
 #include "shared/findings.h"
+#include "shared/lost.h"
 #include "shared/store.h"
 
 /* The state of one mirror, shared by all children. */
@@ -104,6 +106,9 @@ void mirror_table_release(mirror_table_t *table, int worker_slot);
 mirror_cell_t *mirror_table_cell(mirror_table_t *table, int worker_slot, const mirror_slot_t *slot);
 
 /* ---- any thread ---- */
+
+/* Return the ring of the last losses of a slot. Touches no memory of it. */
+mirror_lost_t *mirror_table_lost(mirror_table_t *table, const mirror_slot_t *slot);
 
 /* The findings of a slot, for who writes them. Touches no memory of them. */
 mirror_findings_t *mirror_table_findings(mirror_table_t *table, const mirror_slot_t *slot);

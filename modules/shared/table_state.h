@@ -25,6 +25,7 @@
 #define MIRROR_TABLE_SLOT_SIZE        MIRROR_TABLE_ALIGNED(sizeof(mirror_slot_t))
 #define MIRROR_TABLE_WORKER_SLOT_SIZE sizeof(mirror_table_worker_slot_t)
 #define MIRROR_TABLE_CELL_SIZE        MIRROR_TABLE_ALIGNED(sizeof(mirror_cell_t))
+#define MIRROR_TABLE_LOST_SIZE        MIRROR_TABLE_ALIGNED(mirror_lost_size())
 #define MIRROR_TABLE_STORE_SIZE       MIRROR_TABLE_ALIGNED(sizeof(mirror_store_t))
 #define MIRROR_TABLE_FINDINGS_SIZE    MIRROR_TABLE_ALIGNED(mirror_findings_size())
 
@@ -63,6 +64,7 @@ typedef struct mirror_table_segment_t {
     char *slots;
     mirror_table_worker_slot_t *worker_slots;
     char *cells;
+    char *lost;
     char *stores;
     char *findings;
     apr_size_t size; /* bytes from the header to the end */

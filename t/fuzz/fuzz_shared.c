@@ -43,7 +43,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 #define ARENA                                                                                      \
     (64 + 64 + 64 +                                                                                \
      MANY * (256 + WORKER_SLOTS * 1024 + 2 * MIRROR_STORE_SIZE + 128 +                             \
-             MIRROR_TABLE_ALIGNED(sizeof(mirror_findings_t))) +                                    \
+             MIRROR_TABLE_ALIGNED(sizeof(mirror_findings_t)) + 8192) +                             \
      WORKER_SLOTS * 64)
 #define AREA_HEAD offsetof(mirror_findings_t, tables.pairs)
 
@@ -282,6 +282,7 @@ static void sum_up(const state_t *state, unsigned mirror)
     mirror_slot_t *slot = state->mirrors[mirror % NAMES].slot;
     mirror_table_t *table = state->registry.table;
     apr_uint64_t ended = 0;
+    mirror_loss_view_t losses[MIRROR_LOST_MAX];
     mirror_totals_t totals;
     double ms;
     int n;
@@ -295,6 +296,15 @@ static void sum_up(const state_t *state, unsigned mirror)
         ended += totals.sum.outcomes[n];
     }
     REQUIRE(totals.sum.seen == totals.queued + totals.sum.in_flight + ended);
+    n = mirror_lost_read(losses, mirror_table_lost(table, slot), state->pool);
+    REQUIRE(n >= 0 && n <= MIRROR_LOST_MAX);
+    while (n-- > 0) {
+        REQUIRE(losses[n].outcome < MIRROR_OUTCOME_COUNT &&
+                mirror_lost_is_loss(losses[n].outcome) <= 1 &&
+                strlen(losses[n].path) <= MIRROR_LOST_PATH &&
+                mirror_utf8_is_valid(losses[n].path) &&
+                strlen(losses[n].method) <= MIRROR_LOST_METHOD);
+    }
     ms = mirror_cell_quantile(totals.sum.latency, 0.99);
     REQUIRE(ms == -1 || (ms >= 0 && ms <= 60000));
 }

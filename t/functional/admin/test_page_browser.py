@@ -300,6 +300,21 @@ def test_line_that_keeps_a_change_is_live(httpd, mirror, open_page):
     page.wait("no line", "document.querySelector('#m-m .keep').hidden")
 
 
+def test_losses_are_live(httpd, origin, recorder, open_page):
+    gone = recorder(listen=False)
+    h = httpd(location("/o/", origin, to(gone)) + manager(), expect=[DOWN])
+    page = open_page(h)
+    wait_text(page, "#pulse", "Live")
+    assert page.value("document.querySelector('#m-m .lost').hidden")
+    assert h.get("/o/a?b").status == 200
+    page.wait("the section", "!document.querySelector('#m-m .lost').hidden")
+    page.click("#m-m .lost summary")
+    wait_text(page, "#m-m .losses tbody", "GET /o/a")
+    assert "Connection refused" in page.text("#m-m .losses tbody")
+    assert h.get("/o/<b>c").status == 200
+    wait_text(page, "#m-m .losses tbody tr:first-child", "GET /o/<b>c")
+
+
 def test_old_nonce_is_told(httpd, origin, mirror, open_page, browser):
     h = httpd(location("/o/", origin, to(mirror)) + manager())
     page = browser.open(f"http://127.0.0.1:{h.port}/manage")
