@@ -111,6 +111,18 @@ static void put_state(yajl_gen gen, const mirror_view_t *view)
     yajl_gen_map_close(gen);
 }
 
+static void put_bounds(yajl_gen gen, const mirror_bounds_t *bounds)
+{
+    mirror_json_put_key(gen, "bounds");
+    yajl_gen_map_open(gen);
+    mirror_json_put_count(gen, "children", (apr_uint64_t)bounds->children);
+    mirror_json_put_count(gen, "connections", bounds->connections);
+    mirror_json_put_count(gen, "copies", bounds->copies);
+    mirror_json_put_count(gen, "memory", bounds->memory);
+    mirror_json_put_count(gen, "spool", bounds->spool);
+    yajl_gen_map_close(gen);
+}
+
 static void put_outcomes(yajl_gen gen, const mirror_cell_t *sum)
 {
     int i;
@@ -187,6 +199,7 @@ void mirror_json_mirror(yajl_gen gen, const mirror_registry_t *registry, const m
     mirror_json_put_key(gen, "directive");
     mirror_json_put_text(gen, mirror_line_print(settings, mirror->defaults, mirror->name, pool),
                          pool);
+    put_bounds(gen, &view.bounds);
     put_state(gen, &view);
     mirror_json_put_count(gen, "seen", sum->seen);
     put_outcomes(gen, sum);

@@ -220,9 +220,32 @@ static void put_textures(request_rec *r)
     ap_rputs("</defs></svg>\n", r);
 }
 
-static void put_footer(request_rec *r, const mirror_page_visit_t *visit, const char *location)
+/* Print what memory and disk of all child processes come to. */
+static void put_bounds(request_rec *r, const mirror_registry_t *registry,
+                       const mirror_bounds_t *bounds)
+{
+    apr_pool_t *p = r->pool;
+    const char *children = mirror_page_count(p, (apr_uint64_t)bounds->children);
+
+    ap_rvputs(
+        r, "<p>At most ", children,
+        " child processes serve requests, and some more while they end after a reload. Copies to "
+        "all mirrors use at most ",
+        children, " \xc3\x97 ", mirror_page_bytes(p, (apr_uint64_t)registry->memory), " = ",
+        mirror_page_bytes(p, bounds->memory), " of memory (<code>ProxyMirrorMemory</code>) and ",
+        children, " \xc3\x97 ", mirror_page_bytes(p, (apr_uint64_t)registry->spool_size), " = ",
+        mirror_page_bytes(p, bounds->spool), " of disk (<code>ProxyMirrorSpool</code>).</p>\n",
+        NULL);
+}
+
+static void put_footer(request_rec *r, const mirror_page_visit_t *visit,
+                       const mirror_registry_t *registry, const mirror_view_t *views, int count,
+                       const char *location)
 {
     ap_rputs("<footer>\n", r);
+    if (count > 0) {
+        put_bounds(r, registry, &views[0].bounds);
+    }
     if (visit->nonce == NULL && visit->refusal == NULL) {
         ap_rputs("<p>This page is read only. To change mirrors, use the location with "
                  "<code>SetHandler proxy-mirror-manager</code>.</p>\n",
@@ -291,6 +314,6 @@ int mirror_page_send(request_rec *r, const mirror_registry_t *registry,
         mirror_page_put_mirror(r, &views[i], visit->nonce, location);
     }
     ap_rputs("</main>\n", r);
-    put_footer(r, visit, location);
+    put_footer(r, visit, registry, views, count, location);
     return OK;
 }

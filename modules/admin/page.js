@@ -100,6 +100,7 @@ class Mirror {
         this.totals.add(at, json);
         this.update_outcomes(json.outcomes);
         this.update_figures(json);
+        this.update_bounds(json.bounds);
         this.update_limit(json.attributes, json.state.limit);
         this.update_settings(json);
         this.draw();
@@ -145,6 +146,13 @@ class Mirror {
             const n = responses[element.dataset.response];
             element.hidden = n === 0 && element.dataset.response !== "2xx";
             write(element.querySelector("b"), whole.format(n));
+        }
+    }
+
+    update_bounds({ children, ...all }) {
+        for (const field of ["connections", "copies"]) {
+            const [each, sum] = [all[field] / children, all[field]].map((n) => whole.format(n));
+            this.write(`bounds:${field}`, `${whole.format(children)} \u00d7 ${each} = ${sum}`);
         }
     }
 

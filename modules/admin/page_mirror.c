@@ -115,6 +115,20 @@ static void put_figures(request_rec *r, const mirror_view_t *view)
     ap_rputs("</dl>\n", r);
 }
 
+/* Print what the bounds of all child processes come to. */
+static void put_bounds(request_rec *r, const mirror_view_t *view)
+{
+    const mirror_bounds_t *bounds = &view->bounds;
+
+    ap_rvputs(r,
+              "<p class=\"bounds\">All child processes together: at most <span "
+              "data-field=\"bounds:connections\">",
+              mirror_page_product(r->pool, bounds->children, bounds->connections),
+              "</span> connections to the mirror, and <span data-field=\"bounds:copies\">",
+              mirror_page_product(r->pool, bounds->children, bounds->copies),
+              "</span> pending copies</p>\n", NULL);
+}
+
 /* ---- the limit ---- */
 
 /* Return the width of the bar, 0 to 1000. */
@@ -260,6 +274,7 @@ void mirror_page_put_mirror(request_rec *r, const mirror_view_t *view, const cha
               mirror_view_state_name(view->state), "\">\n", NULL);
     put_heading(r, view);
     put_figures(r, view);
+    put_bounds(r, view);
     put_limit(r, view);
     put_outcomes(r, view);
     put_responses(r, view);

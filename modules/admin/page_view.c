@@ -199,6 +199,13 @@ const char *mirror_page_ms(apr_pool_t *p, double ms)
     return apr_psprintf(p, ms < 10 ? "%.2f ms" : ms < 100 ? "%.1f ms" : "%.0f ms", ms);
 }
 
+const char *mirror_page_product(apr_pool_t *p, int children, apr_uint64_t all)
+{
+    return apr_pstrcat(p, mirror_page_count(p, (apr_uint64_t)children), " \xc3\x97 ",
+                       mirror_page_count(p, all / (apr_uint64_t)children), " = ",
+                       mirror_page_count(p, all), NULL);
+}
+
 const char *mirror_page_bytes(apr_pool_t *p, apr_uint64_t bytes)
 {
     static const char *const units[] = { "KB", "MB", "GB", "TB" };

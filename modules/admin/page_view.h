@@ -49,6 +49,8 @@ const char *mirror_page_share(apr_pool_t *p, apr_uint64_t n, apr_uint64_t all);
  * negative; bytes, "1.5 MB"; billionths as a percentage, "12.5%"; a time in UTC,
  * "2026-01-31T12:00:00Z". */
 const char *mirror_page_count(apr_pool_t *p, apr_uint64_t n);
+/* Return "16 x 64 = 1,024": so many in each of `children`, and in all of them. */
+const char *mirror_page_product(apr_pool_t *p, int children, apr_uint64_t all);
 const char *mirror_page_ms(apr_pool_t *p, double ms);
 const char *mirror_page_bytes(apr_pool_t *p, apr_uint64_t bytes);
 const char *mirror_page_percent(apr_pool_t *p, apr_int64_t billionths);

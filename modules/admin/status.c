@@ -29,8 +29,9 @@ static const char *state_of(const mirror_view_t *view)
 /* ---- ?auto ---- */
 
 static void put_lines(request_rec *r, int i, const mirror_t *mirror, const char *state,
-                      const mirror_totals_t *totals)
+                      const mirror_view_t *view)
 {
+    const mirror_totals_t *totals = &view->totals;
     const mirror_cell_t *sum = &totals->sum;
     int n;
 
@@ -41,6 +42,10 @@ static void put_lines(request_rec *r, int i, const mirror_t *mirror, const char 
     ap_rprintf(r, "ProxyMirror[%d]InFlight: %" APR_UINT64_T_FMT "\n", i, sum->in_flight);
     ap_rprintf(r, "ProxyMirror[%d]Connections: %" APR_UINT64_T_FMT "\n", i, sum->connections);
     ap_rprintf(r, "ProxyMirror[%d]Bytes: %" APR_UINT64_T_FMT "\n", i, sum->bytes);
+    ap_rprintf(r, "ProxyMirror[%d]MaxChildren: %d\n", i, view->bounds.children);
+    ap_rprintf(r, "ProxyMirror[%d]MaxConnections: %" APR_UINT64_T_FMT "\n", i,
+               view->bounds.connections);
+    ap_rprintf(r, "ProxyMirror[%d]MaxCopies: %" APR_UINT64_T_FMT "\n", i, view->bounds.copies);
     for (n = 0; n < MIRROR_OUTCOME_COUNT; n++) {
         ap_rprintf(r, "ProxyMirror[%d]Outcome[%s]: %" APR_UINT64_T_FMT "\n", i,
                    mirror_outcome_name((mirror_outcome_e)n), sum->outcomes[n]);
@@ -81,12 +86,13 @@ static void put_quantile(request_rec *r, const mirror_cell_t *sum, double q)
     }
 }
 
-static void put_row(request_rec *r, const mirror_t *mirror, const mirror_settings_t *settings,
-                    const char *state, const mirror_totals_t *totals, int table)
+static void put_row(request_rec *r, const mirror_t *mirror, const char *state,
+                    const mirror_view_t *view, int table)
 {
+    const mirror_totals_t *totals = &view->totals;
     const char *cell = table ? "</td><td>" : " | ";
     const mirror_cell_t *sum = &totals->sum;
-    const char *url = settings->target.url;
+    const char *url = view->settings->target.url;
 
     ap_rvputs(r, table ? "<tr><td>" : "<li>", ap_escape_html(r->pool, mirror->name), cell,
               ap_escape_html(r->pool, mirror->server), cell, ap_escape_html(r->pool, mirror->scope),
@@ -99,21 +105,23 @@ static void put_row(request_rec *r, const mirror_t *mirror, const mirror_setting
     put_quantile(r, sum, 0.5);
     ap_rputs(cell, r);
     put_quantile(r, sum, 0.99);
+    ap_rprintf(r, "%s%d x %" APR_INT64_T_FMT " = %" APR_UINT64_T_FMT, cell, view->bounds.children,
+               view->settings->max_connections, view->bounds.connections);
     ap_rputs(table ? "</td></tr>\n" : "</li>\n", r);
 }
 
 static void put_begin(request_rec *r, int table)
 {
     ap_rputs("<hr />\n<h1>Proxy Mirror Status</h1>\n\n", r);
-    ap_rputs(table ? "<table "
-                     "border=\"0\">\n<tr><th>Mirror</th><th>Server</th><th>Scope</th><th>Host</"
-                     "th><th>State</th><th>Seen</th><th>Mirrored</th><th>Other "
-                     "outcomes</th><th>Queued</th><th>In flight</th><th>Connections</th><th>p50 "
-                     "ms</th><th>p99 ms</th></tr>\n"
-                   : "<p>Mirror | server | scope | host | state | seen | mirrored | other outcomes "
-                     "| queued | in flight | "
-                     "connections | p50 ms | p99 ms</p>\n<ul>\n",
-             r);
+    ap_rputs(
+        table ? "<table border=\"0\">\n<tr><th>Mirror</th><th>Server</th><th>Scope</th><th>Host"
+                "</th><th>State</th><th>Seen</th><th>Mirrored</th><th>Other outcomes</th><th>Queued"
+                "</th><th>In flight</th><th>Connections</th><th>p50 ms</th><th>p99 ms</th><th>At "
+                "most, children x connections</th></tr>\n"
+              : "<p>Mirror | server | scope | host | state | seen | mirrored | other outcomes | "
+                "queued | in flight | connections | p50 ms | p99 ms | at most, children x "
+                "connections</p>\n<ul>\n",
+        r);
 }
 
 /* ---- mod_status's hook ---- */
@@ -139,10 +147,10 @@ static int status_hook(request_rec *r, int flags)
 
         mirror_view_make(&view, registry, mirror, NULL, r->pool);
         if (flags & AP_STATUS_SHORT) {
-            put_lines(r, i, mirror, state_of(&view), &view.totals);
+            put_lines(r, i, mirror, state_of(&view), &view);
         }
         else {
-            put_row(r, mirror, view.settings, state_of(&view), &view.totals, table);
+            put_row(r, mirror, state_of(&view), &view, table);
         }
     }
     if (!(flags & AP_STATUS_SHORT)) {

@@ -5,6 +5,7 @@
 #ifndef MIRROR_ADMIN_VIEW_H
 #define MIRROR_ADMIN_VIEW_H
 
+#include "admin/bounds.h"
 #include "limit/limit.h"
 #include "shared/table.h"
 
@@ -26,6 +27,7 @@ typedef struct mirror_view_t {
     apr_time_t down_until; /* wall clock; 0 = not down */
     int has_limit;         /* 1 if `limit` is valid */
     mirror_limit_state_t limit;
+    mirror_bounds_t bounds;
     mirror_lost_t *lost; /* ring of its last losses; NULL = none */
 } mirror_view_t;
 

@@ -109,3 +109,17 @@ def test_a_mirror_without_a_slot_is_off_everywhere(httpd, mirror):
     page = h.get("/manage/").body.decode()
     assert 'data-mirror="two" data-state="off"' in page and "The mirror receives no copies" in page
     assert b'proxy_mirror_up{mirror="two"} 0' in h.get("/manage/metrics").body
+
+def test_bounds_of_all_children(httpd, origin, mirror):
+    """At most so many child processes, times what each may use."""
+    h = httpd("ProxyMirrorMemory 2M\nProxyMirrorSpool /tmp 3M\n" + PAGE +
+              location("/o/", origin, to(mirror, "max_connections=1000 max_queue=24")), modules=["status"], children=3)
+    assert h.mirror()["bounds"] == {"children": 3, "connections": 3000, "copies": 3072, "memory": 6 << 20, "spool": 9 << 20}
+    page = h.get("/mirror-status", ["Host: localhost"]).body.decode()
+    assert "3 \u00d7 1,000 = 3,000</span> connections" in page and "3 \u00d7 1,024 = 3,072</span> pending copies" in page
+    assert "At most 3 child processes serve requests" in page
+    assert "3 \u00d7 2.0 MB = 6.0 MB of memory" in page and "3 \u00d7 3.0 MB = 9.0 MB of disk" in page
+    auto = h.get("/server-status?auto").body.decode()
+    for line in ("MaxChildren: 3", "MaxConnections: 3000", "MaxCopies: 3072"):
+        assert f"ProxyMirror[0]{line}\n" in auto
+    assert "<td>3 x 1000 = 3000</td>" in h.get("/server-status").body.decode()

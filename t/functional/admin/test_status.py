@@ -29,6 +29,7 @@ def test_all_of_a_mirror(httpd, origin, mirror):
     assert list(data) == ["mirrors"]
     (one,) = data["mirrors"]
     assert one.pop("directive") == f'ProxyMirror "{mirror.url}" name=m max_body=10 timeout=1500ms max_queue=5'
+    assert sorted(one.pop("bounds")) == ["children", "connections", "copies", "memory", "spool"]
     latency = one.pop("latency_ms")
     assert sorted(latency) == ["p50", "p90", "p99"]
     assert 0 < latency["p50"] <= latency["p90"] <= latency["p99"]
