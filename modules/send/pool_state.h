@@ -41,8 +41,8 @@ struct mirror_pool_t {
     /* reason of the last failed connection, for the list of losses, and the system's error */
     mirror_why_e why;
     apr_status_t why_rv;
-    int open;                 /* open connections */
-    int opening;              /* connections owned by helpers */
+    int open;    /* open connections */
+    int opening; /* connections owned by helpers */
     /* open connections whose protocol the mirror has not confirmed; they take one copy */
     int unconfirmed;
     int tasks; /* tasks of helpers */
