@@ -51,18 +51,29 @@ static const char *split(apr_port_t *port, const char *authority, apr_port_t def
     return host;
 }
 
+/* Return the authority of an http or https origin, and the default port of its scheme; NULL = another
+ * scheme. Pages of programs have origins such as capacitor://localhost, which no server sent. */
+static const char *authority_of(const char *origin, apr_port_t *default_port)
+{
+    if (!ap_cstr_casecmpn(origin, "https://", 8)) {
+        *default_port = 443;
+        return origin + 8;
+    }
+    *default_port = 80;
+    return !ap_cstr_casecmpn(origin, "http://", 7) ? origin + 7 : NULL;
+}
+
 static int is_same_origin(request_rec *r, const char *origin)
 {
     const char *own = apr_table_get(r->headers_in, "Host"), *scheme = ap_http_scheme(r);
-    const char *rest = strstr(origin, "://"), *host;
     apr_port_t default_port, port, own_port;
+    const char *rest = authority_of(origin, &default_port), *host;
 
     if (!rest || !own) {
         return 0;
     }
     /* If TLS ends in front of httpd, the schemes may differ. */
-    default_port = !ap_cstr_casecmpn(origin, "https:", 6) ? 443 : 80;
-    host = split(&port, rest + 3, default_port, r->pool);
+    host = split(&port, rest, default_port, r->pool);
     own = split(&own_port, own, !ap_cstr_casecmp(scheme, "https") ? 443 : default_port, r->pool);
     return port && port == own_port && !ap_cstr_casecmp(host, own);
 }

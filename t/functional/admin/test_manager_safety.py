@@ -38,7 +38,9 @@ BROWSER = "Accept: text/html,*/*"
 @pytest.mark.parametrize("origin, allowed", [
     ("http://{local}", True), ("https://127.0.0.1", False), ("http://127.0.0.1", False), ("http://evil.example.com", False),
     ("null", False), ("", False), ("http://{local}.evil.com", False), ("http://localhost:{h.port}", False),
-    ("http://evil.com#{local}", False), ("file://", False), ("http://u@{local}", False)])
+    ("http://evil.com#{local}", False), ("file://", False), ("http://u@{local}", False),
+    ("HTTP://{local}", True), ("file://{local}", False), ("capacitor://{local}", False), ("x-http://{local}", False),
+    ("http:{local}", False)])
 def test_origins(httpd, mirror, origin, allowed):
     h = httpd(MANAGER + to(mirror))
     local = f"127.0.0.1:{h.port}"
