@@ -277,15 +277,14 @@ class Http2TlsRecorder(TlsRecorder):
         super().close()
 
 
-def preface(sock: socket.socket) -> None:
-    """Read the client's preface, and no further than there may be."""
-    data = b""
-    while len(data) < len(PREFACE):
-        more = sock.recv(65536)
-        if not more:
-            raise EOFError
-        data += more
+# a sanitizer keeps what was freed, and has data of its own
+OF_A_SANITIZER = 64 << 20 if "san" in os.environ.get("HTTPD_PRELOAD", "") else 0
 
 
-def has_nghttpd() -> bool:
-    return os.access("/usr/bin/nghttpd", os.X_OK)
+def memory(h) -> int:
+    """Resident bytes of the children of an httpd."""
+    total = 0
+    for pid in h.pids():
+        with open(f"/proc/{pid}/statm", encoding="ascii") as f:
+            total += int(f.read().split()[1])
+    return total * os.sysconf("SC_PAGE_SIZE")
