@@ -1,7 +1,7 @@
 """Copies over HTTP/2 (h2c://): what do they cost beside HTTP/1.1, many at a time and one at a time?"""
 from harness import load
 from harness.compare import COLUMNS, IN_TURN, added, per_copy, quotient, rows
-from harness.measure import Figures
+from harness.measure import Figures, status, wait_settled
 from peers.base import Setup
 
 ORDER = 16
@@ -25,6 +25,8 @@ def run(bench):
     t.note("the sender threads took for each copy " + "; ".join(
         f"{p.name}: {senders[key].text()} us, one request at a time {singles[key].text()} us" for key, p in peers.items()))
     goals(t, turns, peers, senders, singles)
+    bench.lab.stop()
+    growth(bench)
 
 
 def floors(bench, t, mirror):
@@ -39,6 +41,35 @@ def one_at_a_time(bench, peers, mirror):
     """One connection of the client, so that a copy has its round of the sender for itself."""
     r = bench.rounds(peers, 5, 0.5, mirror, settle=60, connections=1)
     return {key: r.figures(p, "mirrored", lambda s: per_copy(s.sender_us, s)) for key, p in peers.items()}
+
+
+def growth(bench):
+    """10,000 copies in flight in one child."""
+    n, connections = 10000, 100
+    t = bench.table("Copies in flight over HTTP/2", "GET, wrk -t1 -c32, one child of 64 threads; the mirror answers after one second; "
+                    f"copies=10, streams={n // connections}, max_connections={connections}. Resident size of the child: after "
+                    "unmirrored load, and the most under mirrored load.",
+                    "in flight", "before MB", "most MB", "KB/copy", "connections")
+    origin, mirror = bench.sinks()
+    attributes = f"max_queue={n - connections} max_connections={connections} streams={n // connections} copies=10"
+    peers = bench.start(Setup(origin.url(), [], attributes, mirrors_http2=[mirror.url("slow_h2")], children=1), "httpd_http2", table=t)
+    if not peers:
+        return
+    p = peers["httpd_http2"]
+    child = p.pids()[1]
+    bench.wrk(p.url("plain"), bench.seconds(2))
+    before, most, seen, open_to_mirror = status(child, "VmRSS"), 0, 0, 0
+
+    def look(_):
+        nonlocal most, seen, open_to_mirror
+        most = max(most, status(child, "VmRSS"))
+        seen = max(seen, p.counters().get("in_flight", 0))
+        open_to_mirror = max(open_to_mirror, sum(m["state"]["connections"] for m in p.server.mirrors()))
+    bench.watch(p, "mirrored", max(bench.seconds(4), 4), look)
+    wait_settled(p, None, 30)
+    t.row(seen, f"{before / 2**20:.1f}", f"{most / 2**20:.1f}", f"{(most - before) / 1024 / max(seen, 1):.1f}", open_to_mirror)
+    t.plain_goal(f"{n} copies in flight in one child, on at most {connections} connections: under 48 MB",
+                 f"{most / 2**20:.0f} MB with {seen} on {open_to_mirror}", most < 48 * 2**20 and open_to_mirror <= connections)
 
 
 def goals(t, turns, peers, senders, singles):

@@ -83,12 +83,12 @@ class Sink:
     further     more of at_once, for several mirrors;
     json        /small/, /large/, /big/ and /slow/ are JSON of 1, 10, 200 and, after one second, 200 KiB; only in /large/ is
                 there a difference between two sinks of different names;
-    h2          at_once over HTTP/2 with prior knowledge;
+    h2, slow_h2 at_once and slow over HTTP/2 with prior knowledge;
     tls         at_once over TLS, with a certificate (harness.tls.Certificate).
     """
 
     def __init__(self, lab, name, discard=None, further=0, certificate=None):
-        ports = {k: free_port() for k in ("at_once", "whole", "slow", "empty", "status", "discard", "json", "tls", "h2")}
+        ports = {k: free_port() for k in ("at_once", "whole", "slow", "empty", "status", "discard", "json", "tls", "h2", "slow_h2")}
         self.further = [free_port() for _ in range(further)]
         self.ports, root = ports, lab.folder(name + "-files")
         passwords = f"{root}/nobody-is-in-here"
@@ -113,6 +113,7 @@ class Sink:
     }}
     server {{
         listen 127.0.0.1:{ports["slow"]} backlog=4096;
+        listen 127.0.0.1:{ports["slow_h2"]} http2 backlog=4096;
         error_page 401 =200 @answer;
         location / {{ auth_basic slow; auth_basic_user_file {passwords}; auth_delay 1s; }}
         location @answer {{ return 200 "{ANSWER}"; }}
@@ -150,7 +151,7 @@ class Sink:
         self.nginx = Nginx(lab, name, 1, "".join(http)).start(ports["at_once"])
 
     def url(self, kind="at_once"):
-        scheme = {"tls": "https", "h2": "h2c"}.get(kind, "http")
+        scheme = {"tls": "https", "h2": "h2c", "slow_h2": "h2c"}.get(kind, "http")
         return f"{scheme}://127.0.0.1:{self.ports[kind]}"
 
     def urls(self, count):

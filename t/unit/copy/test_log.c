@@ -123,6 +123,24 @@ START_TEST(a_line)
 }
 END_TEST
 
+START_TEST(the_status_of_a_grpc_call)
+{
+    mirror_log_subject_t subject = subject_of("POST", "/s/m", NULL);
+    mirror_log_line_t *line = mirror_log_line_create(&subject, "m");
+
+    line->outcome = MIRROR_OUTCOME_MIRRORED;
+    line->status = 200;
+    line->took = 1500;
+    text[mirror_log_line_print(text, line)] = '\0';
+    ck_assert_ptr_nonnull(strstr(text, "\"response\": {\"status\": 200, \"ms\": 1.500}, "));
+    line->grpc_status = 16;
+    text[mirror_log_line_print(text, line)] = '\0';
+    ck_assert_ptr_nonnull(
+        strstr(text, "\"response\": {\"status\": 200, \"ms\": 1.500, \"grpc_status\": 16}, "));
+    free(line);
+}
+END_TEST
+
 START_TEST(what_is_not_known_is_null)
 {
     mirror_log_subject_t subject = subject_of("GET", "/x", NULL);
@@ -401,6 +419,7 @@ int main(void)
     apr_initialize();
     tcase_add_checked_fixture(tc, setup, teardown);
     tcase_add_test(tc, a_line);
+    tcase_add_test(tc, the_status_of_a_grpc_call);
     tcase_add_test(tc, what_is_not_known_is_null);
     tcase_add_loop_test(tc, what_is_not_utf8_is_escaped, 0, sizeof(escapes) / sizeof(escapes[0]));
     tcase_add_test(tc, controls_are_escaped);
