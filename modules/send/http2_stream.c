@@ -104,14 +104,25 @@ void mirror_http2_stream_closed(mirror_http2_stream_t *stream, uint32_t error_co
     mirror_http2_stream_free(stream);
 }
 
-/* The timeout of a copy is over. If nothing was read since its request, the connection is dead. */
+/* Return whether nothing was read for the whole timeout. A second attempt has less time, which says
+ * nothing of the connection. */
+static int is_dead(const mirror_http2_stream_t *stream)
+{
+    const mirror_http2_t *h2 = stream->h2;
+
+    return h2->read_at <= stream->started &&
+           mirror_loop_now(h2->c->shared->loop) - stream->started >=
+               stream->copy->settings->timeout;
+}
+
+/* The timeout of a copy is over. */
 static void on_timeout(void *baton)
 {
     mirror_http2_stream_t *stream = baton;
     mirror_http2_t *h2 = stream->h2;
     mirror_connection_t *c = h2->c;
 
-    if (h2->read_at <= stream->started) {
+    if (is_dead(stream)) {
         mirror_http2_lose(h2, MIRROR_TIMED_OUT);
         return;
     }

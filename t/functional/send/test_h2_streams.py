@@ -154,6 +154,28 @@ def test_silent_connection(proxy, mirror):
     assert mirror.connections == 2
 
 
+def test_second_attempt_with_little_time(proxy, mirror):
+    """It times out soon, and says nothing of the connection and its other copies."""
+    h = proxy(mirror, f"timeout={scaled(2)}s")
+    warm(h, mirror)
+    kept = []
+
+    def serve(peer, request):
+        if request.path == "/o/a" and mirror.times()["/o/a"] == 1:
+            threading.Timer(scaled(1.5), peer.reset, (request.stream, 7)).start()
+        else:
+            kept.append((peer, request))
+    mirror.respond = serve
+    assert h.get("/o/a").status == 200
+    mirror.wait_complete(3)
+    assert h.get("/o/b").status == 200
+    mirror.wait_complete(4)
+    wait_for("the end of /o/a", lambda: h.outcomes().get("timed_out"))
+    respond()(*kept[1])
+    assert h.ended(3) == {"mirrored": 2, "timed_out": 1}
+    assert mirror.connections == 1
+
+
 def test_keepalive(proxy, mirror):
     h = proxy(mirror, "keepalive=200ms")
     warm(h, mirror)
