@@ -17,6 +17,7 @@ BOUNDS = ["0.001", "0.005", "0.01", "0.05", "0.1", "0.5", "1", "5", "10", "+Inf"
 GAUGES = ["proxy_mirror_queued", "proxy_mirror_in_flight", "proxy_mirror_connections", "proxy_mirror_memory_bytes",
           "proxy_mirror_up"]
 TYPES = {"proxy_mirror_requests_total": "counter", "proxy_mirror_responses_total": "counter",
+         "proxy_mirror_grpc_total": "counter",
          **dict.fromkeys(GAUGES, "gauge"), "proxy_mirror_duration_seconds": "histogram",
          "proxy_mirror_comparisons_total": "counter", "proxy_mirror_comparisons_skipped_total": "counter",
          "proxy_mirror_differences_total": "counter", "proxy_mirror_primary_duration_seconds": "histogram"}
@@ -175,13 +176,13 @@ def test_dashboard_has_only_metrics_that_there_are(pairs):
     h.get("/o/x")
     compared(h, 1)
     text = text_of(h)
-    printed = {key[0] for key in samples_of(text)}
+    printed = {key[0] for key in samples_of(text)} | {"proxy_mirror_grpc_total"}     # which only has codes that have occurred
     used = {name for expression in expressions() for name in re.findall(r"\bproxy_mirror_\w+", expression)}
     assert used - printed == set()
     assert {re.sub("_(bucket|sum|count)$", "", name) for name in used} == set(TYPES)      # and shows all of them
     labels = {label for expression in expressions() for braces in re.findall(r"\{([^}]*)\}", expression)
               for label in re.findall(r"(\w+)[=!]", braces)}
-    assert labels <= {"instance", "mirror", "outcome", "class", "le", "verdict", "reason", "part", "kind"}
+    assert labels <= {"instance", "mirror", "outcome", "class", "code", "le", "verdict", "reason", "part", "kind"}
 
 
 def test_dashboards_expressions_are_prometheus_s(tmp_path):

@@ -243,6 +243,7 @@ def test_metrics(proxy, backends, channel):
         channel(h).unary_unary("/o.S/Fail")(b"x", timeout=scaled(10))
     wait_line(h, "/o.S/Fail")
     metrics = h.get("/mirror-status/metrics").body.decode()
+    assert metrics.count("# TYPE proxy_mirror_grpc_total counter") == 1
     assert 'proxy_mirror_grpc_total{mirror="m",code="0"} 1' in metrics
     assert 'proxy_mirror_grpc_total{mirror="m",code="5"} 1' in metrics
 
