@@ -6,6 +6,7 @@ import socket
 import ssl
 import struct
 import threading
+import time
 from collections import Counter
 from typing import Callable
 
@@ -86,21 +87,33 @@ class Peer:
 
     def send(self, stream: int, fields: list[tuple[str, str]] | None = None, body: bytes = b"",
              trailers: tuple[tuple[str, str], ...] = (), end: bool = False) -> None:
+        """On another thread than the connection's it may have to wait for room in a window."""
         with self.lock:
             if fields is not None:
                 self.h2.send_headers(stream, fields, end_stream=end and not body and not trailers)
-            while body:
-                size = min(self.h2.local_flow_control_window(stream), 16384)
-                if size <= 0:
-                    raise AssertionError("the window is too small for this test")
-                self.h2.send_data(stream, body[:size], end_stream=end and not trailers and len(body) <= size)
-                body = body[size:]
                 self.flush()
+        while body:
+            body = body[self._send_piece(stream, body, end and not trailers):]
+        with self.lock:
             if trailers:
                 self.h2.send_headers(stream, list(trailers), end_stream=True)
             if end:
                 self.open -= 1
             self.flush()
+
+    def _send_piece(self, stream: int, body: bytes, end: bool) -> int:
+        """As much as there is room for; the number of bytes."""
+        limit = time.monotonic() + self.mirror.limit
+        while time.monotonic() < limit:
+            with self.lock:
+                size = min(self.h2.local_flow_control_window(stream), 16384, len(body))
+                if size > 0:
+                    self.h2.send_data(stream, body[:size], end_stream=end and len(body) == size)
+                    self.flush()
+                    return size
+            with self.mirror.changed:
+                self.mirror.changed.wait(0.001)
+        raise AssertionError(f"no window for stream {stream}")
 
     def reset(self, stream: int, code: int) -> None:
         with self.lock:
