@@ -286,7 +286,7 @@ static void view_values(viewer_t *viewer, mirror_found_example_t *example, int f
     mirror_found_value_t *found;
     int i, side;
 
-    if (viewer->area->values_used == 0 || example->time < viewer->oldest_values) {
+    if (GET(viewer->area->values_used) == 0 || example->time < viewer->oldest_values) {
         return;
     }
     copy = apr_palloc(viewer->pool, sizeof(*copy));

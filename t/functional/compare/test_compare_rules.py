@@ -352,6 +352,8 @@ BAD = [
        ["compare_arrays", "ordered or unordered", value]) for value in ("on", "sorted")),
     *((mirror(f"compare=all compare_examples={value}"), ["compare_examples", "0 to 10", value])
       for value in ("-1", "11", "x", "1.5", "99999999999999999999")),
+    *((mirror(f"compare=all compare_values={value}"), ["compare_values", "off, masked or full", value])
+      for value in ("on", "Full", "shape", "masked,full")),
     (mirror("compare=all 'compare_group=%{nothing:'"), ["compare_group", "string expression"]),
     *((mirror(f"compare=all 'compare_rules={value}'"), ["compare_rules", *words]) for value, words in (
         ("", ["JSON array"]), ("body/a ignore", ["JSON array"]), ("[1]", ["rules"]), ("{}", ["rules"]),
@@ -397,7 +399,8 @@ GOOD = [
     *(mirror(f"compare={value}") for value in ("off", "all", "ALL", "status", "body,status", "headers,body,status",
                                                "all,body")),
     mirror("compare=all compare_ratio=0.5 compare_max_body=16M compare_timeout=10min"),
-    mirror("compare=all compare_arrays=unordered compare_examples=10"),
+    mirror("compare=all compare_arrays=unordered compare_examples=10 compare_values=masked"),
+    "ProxyMirrorDefaults compare_values=full",
     mirror("compare=all compare_ratio=0% compare_max_body=0 compare_timeout=1s compare_examples=0"),
     mirror("""compare=all 'compare_group=%{REQUEST_METHOD} x' 'compare_rules=["body/a ignore", "status ignore"]' """),
     "ProxyMirrorCompare body/a/*/b/** ignore", "ProxyMirrorCompare header/X-A compare",
