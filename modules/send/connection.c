@@ -8,6 +8,7 @@
  */
 #include <stddef.h> /* before APR, whose rings then use offsetof() */
 
+#include "compare/answer.h"
 #include "send/connection.h"
 
 /* the next round of the loop */
@@ -180,4 +181,32 @@ void mirror_connection_read_more(mirror_connection_t *c)
 {
     mirror_loop_timer_start(c->shared->loop, &c->more, mirror_loop_now(c->shared->loop),
                             MIRROR_SOON);
+}
+
+/* ---- responses that are compared ---- */
+
+static void keep_head(void *baton, const char *data, apr_size_t len)
+{
+    mirror_answer_head(baton, data, len);
+}
+
+static void keep_body(void *baton, const char *data, apr_size_t len)
+{
+    mirror_answer_body(baton, data, len);
+}
+
+static void clear(void *baton)
+{
+    mirror_answer_clear(baton);
+}
+
+const mirror_response_sink_t *mirror_connection_keep_response(const mirror_copy_t *copy)
+{
+    static const mirror_response_sink_t sink = { keep_head, keep_body, clear };
+
+    if (!copy->answer) {
+        return NULL;
+    }
+    mirror_answer_clear(copy->answer);
+    return &sink;
 }

@@ -17,6 +17,7 @@
 #include "base/queue.h"
 #include "base/transport.h"
 #include "send/protocol.h"
+#include "send/response.h"
 
 typedef struct mirror_connections_t mirror_connections_t;
 
@@ -163,5 +164,10 @@ void mirror_connection_confirm(mirror_connection_t *connection);
 
 /* Call the protocol's `ready` in the next round: TLS may have bytes that a poll does not report. */
 void mirror_connection_read_more(mirror_connection_t *connection);
+
+/* Start to keep the response to a copy that is compared, and drop what an earlier attempt kept.
+ * Returns the receiver of the response's bytes, with copy->answer as its baton; NULL if the copy is
+ * not compared. */
+const mirror_response_sink_t *mirror_connection_keep_response(const mirror_copy_t *copy);
 
 #endif

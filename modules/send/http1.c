@@ -11,7 +11,6 @@
  */
 #include <string.h>
 
-#include "compare/answer.h"
 #include "copy/spool.h"
 #include "send/connection.h"
 #include "send/http1.h"
@@ -106,33 +105,12 @@ static void break_off(mirror_http1_t *h1)
     }
 }
 
-/* ---- responses that are compared ---- */
-
-static void keep_head(void *baton, const char *data, apr_size_t len)
-{
-    mirror_answer_head(baton, data, len);
-}
-
-static void keep_body(void *baton, const char *data, apr_size_t len)
-{
-    mirror_answer_body(baton, data, len);
-}
-
-static void clear(void *baton)
-{
-    mirror_answer_clear(baton);
-}
-
 /* The response to the first copy of the batch is awaited. */
 static void await(mirror_http1_t *h1)
 {
-    static const mirror_response_sink_t sink = { keep_head, keep_body, clear };
-
     mirror_response_init(&h1->response, h1->copy->no_response_body);
-    if (h1->copy->answer) {
-        clear(h1->copy->answer); /* of an attempt before */
-        mirror_response_watch(&h1->response, &sink, h1->copy->answer);
-    }
+    mirror_response_watch(&h1->response, mirror_connection_keep_response(h1->copy),
+                          h1->copy->answer);
 }
 
 /* ---- writing ---- */

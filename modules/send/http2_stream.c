@@ -12,37 +12,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "compare/answer.h"
 #include "copy/spool.h"
 #include "send/http2_head.h"
 
-/* ---- responses that are compared ---- */
-
-static void keep_head(void *baton, const char *data, apr_size_t len)
-{
-    mirror_answer_head(baton, data, len);
-}
-
-static void keep_body(void *baton, const char *data, apr_size_t len)
-{
-    mirror_answer_body(baton, data, len);
-}
-
-static void clear(void *baton)
-{
-    mirror_answer_clear(baton);
-}
-
 static void watch_response(mirror_http2_stream_t *stream)
 {
-    static const mirror_response_sink_t sink = { keep_head, keep_body, clear };
-
     mirror_http2_response_init(&stream->response);
-    if (stream->copy->answer) {
-        clear(stream->copy->answer); /* of an attempt before */
-        stream->response.sink = &sink;
-        stream->response.baton = stream->copy->answer;
-    }
+    stream->response.sink = mirror_connection_keep_response(stream->copy);
+    stream->response.baton = stream->copy->answer;
 }
 
 /* ---- the end ---- */
