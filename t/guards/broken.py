@@ -75,6 +75,7 @@ BREAKS = [
     ("links", "README.md", "[x](docs/no" "where.md)\n", "docs/nowhere.md: leads nowhere"),
     ("links", "README.md", '<img src="docs/no' 'where.png">\n', "docs/nowhere.png: leads nowhere"),
     ("links", "README.md", "[x](modules/README.md#no" "where)\n", "modules/README.md has no such heading"),
+    ("links", "packaging/docs", ("modules/*/README.md", ""), "config/README.md: is not in packages"),
     ("figures", "README.md", "<!-- bench: Memory -->\n| child | grown MB |\n| --- | --- |\n| 1 | -7 |\n", "bench/results.md has: | 1 |"),
     ("figures", "docs/limits.md", "<!-- bench: No such -->\n", "has no section 'No such'"),
     ("figures", "README.md", ("| Dead mirror | 0", "| Dead mirror | 1"), "bench/results.md has: | Dead mirror"),

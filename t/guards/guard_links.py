@@ -1,4 +1,6 @@
-"""Relative links of the texts lead to files of the project, and to headings that are there."""
+"""Relative links of the texts lead to files of the project, and to headings that are there; those of packaged texts to packaged
+files (packaging/docs)."""
+import fnmatch
 import os
 import re
 import tree
@@ -16,9 +18,18 @@ def anchors(path):
     return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
 
+def packaged():
+    """The files that packaging/docs copies; empty in a package, which does not have it."""
+    words = re.search(r"^tar -c (.*?)\|", tree.read("packaging/docs").replace("\\\n", " ") if "packaging/docs" in there else "", re.M)
+    patterns = words.group(1).split() if words else []
+    return {path for path in there for p in patterns if fnmatch.fnmatchcase(path, p) and path.count("/") == p.count("/")
+            or path.startswith(f"{p}/")}
+
+
 problems, checked = [], 0
 there = set(tree.paths())
 folders = {os.path.dirname(path) for path in there}
+shipped = packaged()
 for path in tree.matching(r".*\.(md|html)"):
     text = tree.read(path)
     if path.endswith(".md"):
@@ -33,6 +44,8 @@ for path in tree.matching(r".*\.(md|html)"):
         where = f"{path}:{tree.line_of(text, m.start())}: {link}"
         if file not in there and file not in folders:
             problems.append(f"{where}: leads nowhere")
+        elif path in shipped and file not in shipped and file not in {os.path.dirname(p) for p in shipped}:
+            problems.append(f"{where}: is not in packages (packaging/docs)")
         elif anchor and anchor not in anchors(file):
             problems.append(f"{where}: {file} has no such heading")
 
