@@ -52,6 +52,8 @@ BREAKS = [
     ("rooms", "t/rooms.txt", "base/loop unit/base/test_loop.c\n", "base/loop has unit/base/test_loop.c already"),
     ("rooms", "t/rooms.txt", ("functional/admin/test_metrics.py", "functional/admin/test_metric.py"), "which is not there"),
     ("rooms", "t/rooms.txt", ("functional/admin/test_metrics.py", "lab/wire.py"), "which is no test"),
+    ("rooms", "modules/README.md", ("`base/loop.c`", "`base/loops.c`"), "names base/loops.c, which is not there"),
+    ("rooms", "modules/base/stray.h", "\n", "does not name base/stray.h"),
     ("paths", "docs/x.html", "see /ho" "me/me/x\n", "docs/x.html:1: /"),
     ("paths", "t/x.sh", "cd '/wo" "rk/main'\n", "t/x.sh:1: /"),
     ("manual", MANUAL, ("<td><code>ttl</code></td>", "<td><code>tl</code></td>"), "attribute ttl of the module is not described"),
