@@ -7,7 +7,7 @@
 
 #include <apr_tables.h>
 
-#include "compare/answer.h"
+#include "compare/half.h"
 #include "compare/tree.h"
 #include "compare/rows.h"
 

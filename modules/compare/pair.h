@@ -18,7 +18,7 @@
 
 #include "base/loop.h"
 #include "base/queue.h"
-#include "compare/answer.h"
+#include "compare/half.h"
 #include "compare/rows.h"
 #include "copy/copy.h"
 #include "shared/table.h"

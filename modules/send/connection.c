@@ -8,7 +8,7 @@
  */
 #include <stddef.h> /* before APR, whose rings then use offsetof() */
 
-#include "compare/answer.h"
+#include "compare/half.h"
 #include "send/connection.h"
 
 /* the next round of the loop */

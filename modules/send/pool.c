@@ -10,7 +10,7 @@
 #include <http_log.h>
 
 #include "base/clock.h"
-#include "compare/answer.h"
+#include "compare/half.h"
 #include "copy/log_line.h"
 #include "send/pool.h"
 #include "send/pool_state.h"

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "compare/answer.h"
+#include "compare/half.h"
 #include "copy/share.h"
 
 #define ROOM_MIN 1024
