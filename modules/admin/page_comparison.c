@@ -207,7 +207,7 @@ static void put_sentence(const mirror_page_compared_t *compared, mirror_overall_
     ap_rputs("</p>\n", r);
 }
 
-/* ---- what is compared, and by whom noise is told ---- */
+/* ---- what is compared, and how noise is detected ---- */
 
 static int has_reference(const mirror_findings_view_t *found)
 {

@@ -127,7 +127,7 @@ static void put_line(const mirror_page_compared_t *compared, const char *rule)
               mirror_page_text(compared->r->pool, rule), "</code>\n", NULL);
 }
 
-/* Return whether a field stands for several: its last segment is not told, or some are left out. */
+/* Return whether a field stands for several: its last segment is not shown, or some are left out. */
 static int is_wide(const char *field)
 {
     apr_size_t len = strlen(field);

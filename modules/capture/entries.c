@@ -195,7 +195,7 @@ static const mirror_log_subject_t *subject_of(mirror_choice_t *choice)
 
 /* Log once for each mirror that there are more rules than are applied: sections are merged for each
  * request, so that no check of the configuration finds all such requests. */
-static void tell_rules(mirror_lane_t *lane, const request_rec *r, const mirror_pair_t *pair)
+static void log_left_out_rules(mirror_lane_t *lane, const request_rec *r, const mirror_pair_t *pair)
 {
     if (pair->rules_left_out > 0 && apr_atomic_cas32(&lane->logged_rules, 1, 0) == 0) {
         ap_log_rerror(APLOG_MARK, APLOG_WARNING, 0, r,
@@ -228,9 +228,9 @@ static void pair_up(mirror_entries_t *entries, mirror_entry_t *entry, mirror_cho
     subject.rules = choice->rules;
     entry->pair = mirror_pair_create(lane, settings, &subject);
     if (entry->pair) {
-        tell_rules(lane, first, entry->pair);
+        log_left_out_rules(lane, first, entry->pair);
         entry->copy->pair = entry->pair;
-        entry->copy->answer = &entry->pair->mirror;
+        entry->copy->half = &entry->pair->mirror;
         entry->copy->pair_end = mirror_pair_end_mirror;
         entries->pairs++;
         entries->primary_skip = MIRROR_SKIP_NONE;
@@ -366,7 +366,7 @@ void mirror_entries_refer(mirror_entries_t *entries, const mirror_entry_t *of,
     entry = add_entry(entries, 0, outcome, choice, &shape, lane, settings);
     if (entry->copy) {
         entry->copy->pair = of->pair;
-        entry->copy->answer = &of->pair->reference;
+        entry->copy->half = &of->pair->reference;
         entry->copy->pair_end = mirror_pair_end_reference;
     }
     else {

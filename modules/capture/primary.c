@@ -43,7 +43,7 @@ static void end_all(mirror_entries_t *entries, mirror_skip_e skip)
 }
 
 /* What is done to the half of each pair. */
-typedef void primary_fn(mirror_answer_t *answer, const void *data, apr_size_t len);
+typedef void primary_fn(mirror_half_t *half, const void *data, apr_size_t len);
 
 /* Call `change` for each pair. The pair is out of its entry meanwhile: under prefork a signal handler
  * may end the child on top of this thread, and would end a half whose memory just grows. */
@@ -63,21 +63,21 @@ static void change_all(mirror_entries_t *entries, primary_fn *change, const void
     }
 }
 
-static void add_to_head(mirror_answer_t *answer, const void *data, apr_size_t len)
+static void add_to_head(mirror_half_t *half, const void *data, apr_size_t len)
 {
-    mirror_answer_head(answer, data, len);
+    mirror_half_head(half, data, len);
 }
 
-static void add_to_body(mirror_answer_t *answer, const void *data, apr_size_t len)
+static void add_to_body(mirror_half_t *half, const void *data, apr_size_t len)
 {
-    mirror_answer_body(answer, data, len);
+    mirror_half_body(half, data, len);
 }
 
 /* `data`: a mirror_skip_e. */
-static void drop_body(mirror_answer_t *answer, const void *data, apr_size_t len)
+static void drop_body(mirror_half_t *half, const void *data, apr_size_t len)
 {
     (void)len;
-    mirror_answer_skip_body(answer, *(const mirror_skip_e *)data);
+    mirror_half_skip_body(half, *(const mirror_skip_e *)data);
 }
 
 static void skip_body(mirror_entries_t *entries, mirror_skip_e why)

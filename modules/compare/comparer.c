@@ -5,7 +5,7 @@
  *     pairs (queue)  ──►  waits: a timer  ──►  expired: skipped
  *                    ──►  done: judged    ──►  findings in shared memory, the line of the log
  *
- * After each round the thread naps, and nobody wakes it meanwhile, so that a busy server wakes it
+ * After each round the thread naps, and no thread wakes it meanwhile, so that a busy server wakes it
  * some hundred times a second at most.
  */
 #include <pthread.h>
@@ -37,15 +37,15 @@ APLOG_USE_MODULE(proxy_mirror);
 /* Complete pairs that wait. If there are more, the thread looks into none, so that it catches up before
  * pairs are skipped for want of room: as its priority is low, it may have to wait for a processor. */
 #define BACKLOG (MIRROR_PAIR_PENDING_MAX / 4)
-/* How long after a comparison the error log is told of another verdict, at most. */
-#define TELL apr_time_from_sec(1)
+/* The maximum time from a comparison to the line in the error log about another verdict. */
+#define REPORT_AFTER apr_time_from_sec(1)
 /* Memory is given back when there was nothing to do for so long. */
 #define IDLE apr_time_from_sec(10)
 /* How much lower the priority of the thread is. */
 #define NICE 10
 /* A start of the thread that failed is tried again with a pair that comes later than that. */
 #define RETRY apr_time_from_sec(1)
-/* The end: how much longer than asked for the thread may take. */
+/* At the end of the child: the time after the deadline when the thread is given up. */
 #define GRACE apr_time_from_msec(300)
 
 enum { STATE_NEW, STATE_STARTING, STATE_RUNNING, STATE_DONE };
@@ -65,9 +65,9 @@ typedef struct mirror_comparer_t {
     apr_pool_t *pool; /* cleared after each pair */
     mirror_tree_context_t *json;
     mirror_timer_t idle;
-    mirror_timer_t tell;
-    int telling;                /* `tell` is started */
-    unsigned char *noted;       /* by mirror index: something was found since the last `tell` */
+    mirror_timer_t report;
+    int report_pending;         /* `report` is started */
+    unsigned char *noted;       /* by mirror index: something was found since the last `report` */
     apr_time_t since;           /* of the budget */
     apr_interval_time_t before; /* processor time that was taken then */
     apr_interval_time_t saved;
@@ -93,7 +93,7 @@ static int has_budget(mirror_comparer_t *comparer)
 
 /* ---- the verdict on a mirror, in the error log ---- */
 
-static void tell_of(const mirror_comparer_t *comparer, const mirror_lane_t *lane)
+static void report_verdict(const mirror_comparer_t *comparer, const mirror_lane_t *lane)
 {
     mirror_findings_view_t view;
 
@@ -116,31 +116,32 @@ static void tell_of(const mirror_comparer_t *comparer, const mirror_lane_t *lane
 }
 
 /* Log which verdicts have changed. */
-static void tell(mirror_comparer_t *comparer)
+static void report(mirror_comparer_t *comparer)
 {
     int i;
 
-    comparer->telling = 0;
+    comparer->report_pending = 0;
     for (i = 0; i < comparer->child->registry->mirrors->nelts; i++) {
         if (comparer->noted[i] && !apr_atomic_read32(&comparer->child->closed)) {
             comparer->noted[i] = 0;
-            tell_of(comparer, &comparer->child->lanes[i]);
+            report_verdict(comparer, &comparer->child->lanes[i]);
             apr_pool_clear(comparer->pool);
         }
     }
 }
 
-static void on_tell(void *baton)
+static void on_report(void *baton)
 {
-    tell(baton);
+    report(baton);
 }
 
-static void tell_later(mirror_comparer_t *comparer, const mirror_lane_t *lane)
+static void report_later(mirror_comparer_t *comparer, const mirror_lane_t *lane)
 {
     comparer->noted[lane->mirror->index] = 1;
-    if (!comparer->telling) {
-        comparer->telling = 1;
-        mirror_loop_timer_start(comparer->loop, &comparer->tell, mirror_clock_now(), TELL);
+    if (!comparer->report_pending) {
+        comparer->report_pending = 1;
+        mirror_loop_timer_start(comparer->loop, &comparer->report, mirror_clock_now(),
+                                REPORT_AFTER);
     }
 }
 
@@ -221,7 +222,7 @@ static void compare(mirror_comparer_t *comparer, mirror_pair_t *pair)
         skip = MIRROR_SKIP_BUSY;
     }
     if (skip == MIRROR_SKIP_NONE) {
-        tell_later(comparer, pair->lane);
+        report_later(comparer, pair->lane);
         mirror_pair_free(pair);
     }
     else {
@@ -299,7 +300,7 @@ static void run(mirror_comparer_t *comparer)
         wait = mirror_queue_sleep(comparer->child->pairs) ? -1 : 0;
     }
     take(comparer);
-    tell(comparer);
+    report(comparer);
 }
 
 /* The priority of a thread is its own on Linux. */
@@ -389,8 +390,8 @@ apr_status_t mirror_comparer_create(mirror_child_t *child, apr_pool_t *pool,
     comparer->server = server;
     comparer->idle.fire = on_idle;
     comparer->idle.baton = comparer;
-    comparer->tell.fire = on_tell;
-    comparer->tell.baton = comparer;
+    comparer->report.fire = on_report;
+    comparer->report.baton = comparer;
     comparer->noted = apr_pcalloc(pool, (apr_size_t)child->registry->mirrors->nelts + 1);
     mirror_share_init(&child->compare_memory, (apr_uint64_t)child->registry->compare_memory,
                       child->registry->mirrors->nelts);

@@ -1,6 +1,6 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE.
  *
- * compare/answer.c - one response as it is kept to be compared. See compare/answer.h.
+ * compare/half.c - one response as it is kept to be compared. See compare/half.h.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -10,27 +10,26 @@
 
 #define ROOM_MIN 1024
 
-void mirror_answer_init(mirror_answer_t *answer, mirror_lane_t *lane, apr_size_t body_max)
+void mirror_half_init(mirror_half_t *half, mirror_lane_t *lane, apr_size_t body_max)
 {
-    memset(answer, 0, sizeof(*answer));
-    answer->lane = lane;
-    answer->body_max = body_max;
-    answer->skip = MIRROR_SKIP_NONE;
-    answer->body_skip = MIRROR_SKIP_NONE;
+    memset(half, 0, sizeof(*half));
+    half->lane = lane;
+    half->body_max = body_max;
+    half->skip = MIRROR_SKIP_NONE;
+    half->body_skip = MIRROR_SKIP_NONE;
 }
 
-static void free_bytes(mirror_answer_t *answer, mirror_bytes_t *bytes)
+static void free_bytes(mirror_half_t *half, mirror_bytes_t *bytes)
 {
     if (bytes->room) {
         free(bytes->data);
-        mirror_share_give(&answer->lane->child->compare_memory, &answer->lane->compared,
-                          bytes->room);
+        mirror_share_give(&half->lane->child->compare_memory, &half->lane->compared, bytes->room);
     }
     memset(bytes, 0, sizeof(*bytes));
 }
 
 /* Have room for `len` more bytes, at most `max` in all. 0: there is no memory. */
-static int grow(mirror_answer_t *answer, mirror_bytes_t *bytes, apr_size_t len, apr_size_t max)
+static int grow(mirror_half_t *half, mirror_bytes_t *bytes, apr_size_t len, apr_size_t max)
 {
     apr_size_t room = bytes->room ? bytes->room : ROOM_MIN;
     char *data;
@@ -41,13 +40,13 @@ static int grow(mirror_answer_t *answer, mirror_bytes_t *bytes, apr_size_t len, 
     if (room > max && bytes->len + len <= max) {
         room = max;
     }
-    if (!mirror_share_take(&answer->lane->child->compare_memory, &answer->lane->compared,
+    if (!mirror_share_take(&half->lane->child->compare_memory, &half->lane->compared,
                            room - bytes->room)) {
         return 0;
     }
     data = realloc(bytes->data, room);
     if (!data) {
-        mirror_share_give(&answer->lane->child->compare_memory, &answer->lane->compared,
+        mirror_share_give(&half->lane->child->compare_memory, &half->lane->compared,
                           room - bytes->room);
         return 0;
     }
@@ -57,10 +56,10 @@ static int grow(mirror_answer_t *answer, mirror_bytes_t *bytes, apr_size_t len, 
 }
 
 /* Append. 0: there is no memory. */
-static int append(mirror_answer_t *answer, mirror_bytes_t *bytes, const char *data, apr_size_t len,
+static int append(mirror_half_t *half, mirror_bytes_t *bytes, const char *data, apr_size_t len,
                   apr_size_t max)
 {
-    if (len > bytes->room - bytes->len && !grow(answer, bytes, len, max)) {
+    if (len > bytes->room - bytes->len && !grow(half, bytes, len, max)) {
         return 0;
     }
     memcpy(bytes->data + bytes->len, data, len);
@@ -69,56 +68,56 @@ static int append(mirror_answer_t *answer, mirror_bytes_t *bytes, const char *da
 }
 
 /* Nothing of it can be compared. */
-static void give_up(mirror_answer_t *answer, mirror_skip_e why)
+static void give_up(mirror_half_t *half, mirror_skip_e why)
 {
-    answer->skip = why;
-    free_bytes(answer, &answer->head);
-    free_bytes(answer, &answer->body);
+    half->skip = why;
+    free_bytes(half, &half->head);
+    free_bytes(half, &half->body);
 }
 
-void mirror_answer_head(mirror_answer_t *answer, const char *data, apr_size_t len)
+void mirror_half_head(mirror_half_t *half, const char *data, apr_size_t len)
 {
-    if (answer->skip != MIRROR_SKIP_NONE || len == 0) {
+    if (half->skip != MIRROR_SKIP_NONE || len == 0) {
         return;
     }
-    if (len > MIRROR_ANSWER_HEAD_MAX - answer->head.len) {
-        give_up(answer, MIRROR_SKIP_TOO_LARGE);
+    if (len > MIRROR_HALF_HEAD_MAX - half->head.len) {
+        give_up(half, MIRROR_SKIP_TOO_LARGE);
     }
-    else if (!append(answer, &answer->head, data, len, MIRROR_ANSWER_HEAD_MAX)) {
-        give_up(answer, MIRROR_SKIP_MEMORY);
+    else if (!append(half, &half->head, data, len, MIRROR_HALF_HEAD_MAX)) {
+        give_up(half, MIRROR_SKIP_MEMORY);
     }
 }
 
-void mirror_answer_body(mirror_answer_t *answer, const char *data, apr_size_t len)
+void mirror_half_body(mirror_half_t *half, const char *data, apr_size_t len)
 {
-    if (answer->skip != MIRROR_SKIP_NONE || answer->body_skip != MIRROR_SKIP_NONE || len == 0) {
+    if (half->skip != MIRROR_SKIP_NONE || half->body_skip != MIRROR_SKIP_NONE || len == 0) {
         return;
     }
-    if (len > answer->body_max - answer->body.len) {
-        mirror_answer_skip_body(answer, MIRROR_SKIP_TOO_LARGE);
+    if (len > half->body_max - half->body.len) {
+        mirror_half_skip_body(half, MIRROR_SKIP_TOO_LARGE);
     }
-    else if (!append(answer, &answer->body, data, len, answer->body_max)) {
-        mirror_answer_skip_body(answer, MIRROR_SKIP_MEMORY);
+    else if (!append(half, &half->body, data, len, half->body_max)) {
+        mirror_half_skip_body(half, MIRROR_SKIP_MEMORY);
     }
 }
 
-void mirror_answer_skip_body(mirror_answer_t *answer, mirror_skip_e why)
+void mirror_half_skip_body(mirror_half_t *half, mirror_skip_e why)
 {
-    answer->body_skip = why;
-    free_bytes(answer, &answer->body);
+    half->body_skip = why;
+    free_bytes(half, &half->body);
 }
 
-void mirror_answer_clear(mirror_answer_t *answer)
+void mirror_half_clear(mirror_half_t *half)
 {
-    answer->status = 0;
-    answer->head.len = 0;
-    answer->body.len = 0;
-    answer->skip = MIRROR_SKIP_NONE;
-    answer->body_skip = MIRROR_SKIP_NONE;
+    half->status = 0;
+    half->head.len = 0;
+    half->body.len = 0;
+    half->skip = MIRROR_SKIP_NONE;
+    half->body_skip = MIRROR_SKIP_NONE;
 }
 
-void mirror_answer_free(mirror_answer_t *answer)
+void mirror_half_free(mirror_half_t *half)
 {
-    free_bytes(answer, &answer->head);
-    free_bytes(answer, &answer->body);
+    free_bytes(half, &half->head);
+    free_bytes(half, &half->body);
 }

@@ -1,17 +1,17 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE.
  *
- * compare/answer.h - one response as it is kept to be compared: status, header fields, body.
+ * compare/half.h - one response as it is kept to be compared: status, header fields, body.
  *
  * The bytes come from a server that is not trusted. They are bounded by compare_max_body and
- * MIRROR_ANSWER_HEAD_MAX, and charged to ProxyMirrorCompareMemory before they are taken.
+ * MIRROR_HALF_HEAD_MAX, and charged to ProxyMirrorCompareMemory before they are taken.
  */
-#ifndef MIRROR_COMPARE_ANSWER_H
-#define MIRROR_COMPARE_ANSWER_H
+#ifndef MIRROR_COMPARE_HALF_H
+#define MIRROR_COMPARE_HALF_H
 
 #include "base/comparison.h"
 #include "base/mirror.h"
 
-#define MIRROR_ANSWER_HEAD_MAX 65536
+#define MIRROR_HALF_HEAD_MAX 65536
 
 typedef struct mirror_bytes_t {
     char *data;
@@ -19,7 +19,7 @@ typedef struct mirror_bytes_t {
     apr_size_t room; /* of what is charged */
 } mirror_bytes_t;
 
-typedef struct mirror_answer_t {
+typedef struct mirror_half_t {
     mirror_lane_t *lane;
     int status;          /* 0: there is none */
     mirror_bytes_t head; /* header fields, each with its line end */
@@ -29,24 +29,24 @@ typedef struct mirror_answer_t {
     mirror_skip_e body_skip;  /* the same for the body alone */
     apr_interval_time_t took; /* from the request to the end of the response */
     apr_time_t ended;         /* mirror_clock_now()'s */
-} mirror_answer_t;
+} mirror_half_t;
 
 /* ---- any thread: the owner ---- */
 
-void mirror_answer_init(mirror_answer_t *answer, mirror_lane_t *lane, apr_size_t body_max);
+void mirror_half_init(mirror_half_t *half, mirror_lane_t *lane, apr_size_t body_max);
 
-/* Append bytes of header fields, of the body. What has no room is not kept, and the answer says so.
- * */
-void mirror_answer_head(mirror_answer_t *answer, const char *data, apr_size_t len);
-void mirror_answer_body(mirror_answer_t *answer, const char *data, apr_size_t len);
+/* Append bytes of header fields, of the body. Bytes without room are not kept; `skip` or `body_skip` is then the
+ * reason. */
+void mirror_half_head(mirror_half_t *half, const char *data, apr_size_t len);
+void mirror_half_body(mirror_half_t *half, const char *data, apr_size_t len);
 
 /* Keep no body: `why`. What there is of it is freed. */
-void mirror_answer_skip_body(mirror_answer_t *answer, mirror_skip_e why);
+void mirror_half_skip_body(mirror_half_t *half, mirror_skip_e why);
 
-/* Forget what there is, to begin anew. */
-void mirror_answer_clear(mirror_answer_t *answer);
+/* Drop all bytes, to begin anew. */
+void mirror_half_clear(mirror_half_t *half);
 
-/* Free everything, and give back what was charged. The answer stays empty. */
-void mirror_answer_free(mirror_answer_t *answer);
+/* Free everything, and give back what was charged. The half stays empty. */
+void mirror_half_free(mirror_half_t *half);
 
 #endif

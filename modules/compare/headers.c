@@ -144,14 +144,14 @@ static const mirror_compare_rule_t *next_rule(const compare_t *c, unsigned actio
     return mirror_compare_rule_header(c->options->rules, actions, name, strlen(name), after);
 }
 
-/* What is asked about two values: a rule, or all rules `mask` of the name. */
+/* A test of two values: a rule, or all rules `mask` of the name. */
 typedef struct test_t {
     const mirror_compare_rule_t *rule; /* NULL: `masks` */
     mirror_rule_masks_t masks;
     const mirror_compare_rule_t *failed; /* one of them that has failed; NULL: none */
 } test_t;
 
-static int holds(test_t *test, const mirror_header_form_t *a, const mirror_header_form_t *b)
+static int is_passed(test_t *test, const mirror_header_form_t *a, const mirror_header_form_t *b)
 {
     int failed = 0, equal;
 
@@ -169,10 +169,11 @@ static int is_pair_equal_by(test_t *test, const mirror_header_form_t *va,
                             const mirror_header_form_t *vb, const mirror_header_form_t *fa,
                             const mirror_header_form_t *fb)
 {
-    if (!mirror_header_form_order(fa, fb) || holds(test, va, vb)) {
+    if (!mirror_header_form_order(fa, fb) || is_passed(test, va, vb)) {
         return 1;
     }
-    return !test->failed && (va->data != fa->data || vb->data != fb->data) && holds(test, fa, fb);
+    return !test->failed && (va->data != fa->data || vb->data != fb->data) &&
+           is_passed(test, fa, fb);
 }
 
 static int are_equal_by(test_t *test, const apr_array_header_t *values[2],

@@ -95,14 +95,13 @@ static int compare_status(work_t *work, int a, int b)
 
 /* ---- bodies ---- */
 
-static void prepare(side_t *side, const mirror_answer_t *answer, apr_pool_t *pool)
+static void prepare(side_t *side, const mirror_half_t *half, apr_pool_t *pool)
 {
     memset(side, 0, sizeof(*side));
-    side->coding =
-        mirror_headers_find(answer->head.data, answer->head.len, "Content-Encoding", pool);
-    side->type = mirror_headers_find(answer->head.data, answer->head.len, "Content-Type", pool);
-    side->data = answer->body.data ? answer->body.data : "";
-    side->len = answer->body.len;
+    side->coding = mirror_headers_find(half->head.data, half->head.len, "Content-Encoding", pool);
+    side->type = mirror_headers_find(half->head.data, half->head.len, "Content-Type", pool);
+    side->data = half->body.data ? half->body.data : "";
+    side->len = half->body.len;
     side->result = MIRROR_DECODE_IDENTITY;
 }
 
@@ -303,7 +302,7 @@ static mirror_skip_e compare_bodies(work_t *work)
 
 /* ---- all ---- */
 
-static void compare_heads(work_t *work, const mirror_answer_t *a, const mirror_answer_t *b)
+static void compare_heads(work_t *work, const mirror_half_t *a, const mirror_half_t *b)
 {
     mirror_headers_options_t options;
 
@@ -330,8 +329,8 @@ static mirror_verdict_e verdict_of(const work_t *work)
 }
 
 /* Why the bodies cannot be compared, whatever they are. */
-static mirror_skip_e body_skip_of(const work_t *work, const mirror_answer_t *a,
-                                  const mirror_answer_t *b)
+static mirror_skip_e body_skip_of(const work_t *work, const mirror_half_t *a,
+                                  const mirror_half_t *b)
 {
     if (!HAS(work->options, MIRROR_PART_BODY)) {
         return MIRROR_SKIP_NONE;
@@ -344,16 +343,16 @@ static int are_same_bytes(const mirror_bytes_t *a, const mirror_bytes_t *b)
     return a->len == b->len && (a->len == 0 || !memcmp(a->data, b->data, a->len));
 }
 
-static const char *coding_of(const work_t *work, const mirror_answer_t *answer)
+static const char *coding_of(const work_t *work, const mirror_half_t *half)
 {
-    return mirror_headers_find(answer->head.data, answer->head.len, "Content-Encoding",
+    return mirror_headers_find(half->head.data, half->head.len, "Content-Encoding",
                                work->options->pool);
 }
 
-/* Whether the bytes alone tell that all is equal, but for headers that differ by nature, which are rows
+/* Whether all is equal by its bytes alone, but for headers that differ by nature, which are rows
  * then. If only the bodies are not there, *skip is the reason. */
-static int looks_same(mirror_skip_e *skip, work_t *work, const mirror_answer_t *a,
-                      const mirror_answer_t *b)
+static int looks_same(mirror_skip_e *skip, work_t *work, const mirror_half_t *a,
+                      const mirror_half_t *b)
 {
     int with_headers = HAS(work->options, MIRROR_PART_HEADER);
 
@@ -371,7 +370,7 @@ static int looks_same(mirror_skip_e *skip, work_t *work, const mirror_answer_t *
            (with_headers || is_one_coding(coding_of(work, a), coding_of(work, b)));
 }
 
-static void examine(work_t *work, const mirror_answer_t *a, const mirror_answer_t *b)
+static void examine(work_t *work, const mirror_half_t *a, const mirror_half_t *b)
 {
     mirror_skip_e skip = body_skip_of(work, a, b);
     int with_body = HAS(work->options, MIRROR_PART_BODY) && skip == MIRROR_SKIP_NONE;
@@ -396,7 +395,7 @@ static void examine(work_t *work, const mirror_answer_t *a, const mirror_answer_
 }
 
 void mirror_judge(mirror_judgement_t *judgement, const mirror_judge_options_t *options,
-                  const mirror_answer_t *primary, const mirror_answer_t *mirror)
+                  const mirror_half_t *primary, const mirror_half_t *mirror)
 {
     work_t work = { 0 };
     mirror_skip_e skip;

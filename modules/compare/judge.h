@@ -34,6 +34,6 @@ typedef struct mirror_judgement_t {
 /* Compare `primary` and `mirror`; neither has a reason to be skipped as a whole. A status that
  * differs ends it: one cause is one row. */
 void mirror_judge(mirror_judgement_t *judgement, const mirror_judge_options_t *options,
-                  const mirror_answer_t *primary, const mirror_answer_t *mirror);
+                  const mirror_half_t *primary, const mirror_half_t *mirror);
 
 #endif

@@ -141,9 +141,9 @@ mirror_pair_t *mirror_pair_create(mirror_lane_t *lane, const mirror_settings_t *
     pair->time = subject->time;
     fill(pair, subject, rules);
     pair->rules_left_out = given - rules;
-    mirror_answer_init(&pair->primary, lane, (apr_size_t)settings->compare_max_body);
-    mirror_answer_init(&pair->mirror, lane, (apr_size_t)settings->compare_max_body);
-    mirror_answer_init(&pair->reference, lane, (apr_size_t)settings->compare_max_body);
+    mirror_half_init(&pair->primary, lane, (apr_size_t)settings->compare_max_body);
+    mirror_half_init(&pair->mirror, lane, (apr_size_t)settings->compare_max_body);
+    mirror_half_init(&pair->reference, lane, (apr_size_t)settings->compare_max_body);
     pair->state = REFERENCE;
     return pair;
 }
@@ -165,9 +165,9 @@ void mirror_pair_free(mirror_pair_t *pair)
 {
     mirror_lane_t *lane = pair->lane;
 
-    mirror_answer_free(&pair->primary);
-    mirror_answer_free(&pair->mirror);
-    mirror_answer_free(&pair->reference);
+    mirror_half_free(&pair->primary);
+    mirror_half_free(&pair->mirror);
+    mirror_half_free(&pair->reference);
     mirror_share_give(&lane->child->compare_memory, &lane->compared, pair->charged);
     mirror_settings_drop(pair->settings);
     push_line(pair, pair->skip);
@@ -192,7 +192,7 @@ static void give(mirror_pair_t *pair)
         mirror_pair_skip(pair, MIRROR_SKIP_SHUT_DOWN);
         return;
     }
-    if (apr_atomic_inc32(&child->pairs_pending) >= MIRROR_PAIR_PENDING_MAX && !pair->told) {
+    if (apr_atomic_inc32(&child->pairs_pending) >= MIRROR_PAIR_PENDING_MAX && !pair->queued) {
         apr_atomic_dec32(&child->pairs_pending);
         mirror_pair_skip(pair, MIRROR_SKIP_BUSY);
         return;
@@ -226,7 +226,7 @@ void mirror_pair_end_primary(mirror_pair_t *pair, mirror_skip_e skip)
 {
     if (skip != MIRROR_SKIP_NONE) {
         pair->primary.skip = skip;
-        mirror_answer_free(&pair->primary);
+        mirror_half_free(&pair->primary);
     }
     pair->primary.ended = mirror_clock_now();
     if (!pair->primary.took) {
@@ -236,12 +236,12 @@ void mirror_pair_end_primary(mirror_pair_t *pair, mirror_skip_e skip)
 }
 
 /* The response of a mirror or reference is complete, or there is none. */
-static void end_answer(mirror_answer_t *answer, mirror_outcome_e outcome, mirror_skip_e lost)
+static void end_response(mirror_half_t *half, mirror_outcome_e outcome, mirror_skip_e lost)
 {
-    answer->ended = mirror_clock_now();
+    half->ended = mirror_clock_now();
     if (outcome != MIRROR_OUTCOME_MIRRORED) {
-        answer->skip = outcome == MIRROR_OUTCOME_SHUT_DOWN ? MIRROR_SKIP_SHUT_DOWN : lost;
-        mirror_answer_free(answer);
+        half->skip = outcome == MIRROR_OUTCOME_SHUT_DOWN ? MIRROR_SKIP_SHUT_DOWN : lost;
+        mirror_half_free(half);
     }
 }
 
@@ -251,10 +251,10 @@ void mirror_pair_end_mirror(mirror_pair_t *pair, mirror_outcome_e outcome, mirro
 
     pair->outcome = outcome;
     pair->line = line;
-    end_answer(&pair->mirror, outcome, MIRROR_SKIP_NO_ANSWER);
+    end_response(&pair->mirror, outcome, MIRROR_SKIP_NO_ANSWER);
     /* The event is in the queue before another half can see that this one has ended. */
     if (!(apr_atomic_read32(&pair->state) & PRIMARY) && child->pairs && !is_closed(pair)) {
-        pair->told = 1;
+        pair->queued = 1;
         mirror_queue_push(child->pairs, &pair->waits.item);
     }
     end_half(pair, MIRROR);
@@ -263,24 +263,24 @@ void mirror_pair_end_mirror(mirror_pair_t *pair, mirror_outcome_e outcome, mirro
 void mirror_pair_end_reference(mirror_pair_t *pair, mirror_outcome_e outcome,
                                mirror_log_line_t *line)
 {
-    end_answer(&pair->reference, outcome, MIRROR_SKIP_NO_REFERENCE);
+    end_response(&pair->reference, outcome, MIRROR_SKIP_NO_REFERENCE);
     if (line) {
         mirror_log_end(pair->lane->child, line, outcome);
     }
     end_half(pair, REFERENCE);
 }
 
-/* Free the halves that have ended. Nobody else uses these: the pair is expiring. */
+/* Free the halves that have ended. No other thread uses these: the pair is expiring. */
 static void free_ended(mirror_pair_t *pair, apr_uint32_t state)
 {
     if (state & MIRROR) {
-        mirror_answer_free(&pair->mirror);
+        mirror_half_free(&pair->mirror);
     }
     if (state & REFERENCE) {
-        mirror_answer_free(&pair->reference);
+        mirror_half_free(&pair->reference);
     }
     if (state & PRIMARY) {
-        mirror_answer_free(&pair->primary);
+        mirror_half_free(&pair->primary);
     }
 }
 

@@ -5,8 +5,8 @@
  * A pair is made with its copy on a request thread. The request thread owns the half of the
  * primary, and the owner of the copy that of the mirror. Each ends its half once; the second one
  * gives the pair to the comparer (compare/comparer.h), which owns it from then on. If the mirror's
- * half ends first, the comparer is told, so that it can free that half after compare_timeout; the
- * pair is then freed by the one that ends the other half. Nobody waits for the other half.
+ * half ends first, the comparer gets the pair, so that it can free that half after compare_timeout; the
+ * pair is then freed by the one that ends the other half. No thread waits for the other half.
  *
  * A pair may have a third half, that of the reference: the response of another mirror, to a copy of its
  * own, of the same request.
@@ -30,7 +30,7 @@
 
 typedef struct mirror_pair_t mirror_pair_t;
 
-/* What the comparer is told of. */
+/* An event of a pair, in the queue to the comparer. */
 typedef struct mirror_pair_event_t {
     mirror_queue_item_t item; /* first */
     mirror_pair_t *pair;
@@ -54,9 +54,9 @@ struct mirror_pair_t {
     mirror_lane_t *lane;
     const mirror_settings_t *settings; /* a reference */
     apr_uint32_t state;                /* atomic */
-    int told;                          /* the comparer has got `waits` */
-    mirror_answer_t primary, mirror;
-    mirror_answer_t reference; /* with has_reference */
+    int queued;                        /* `waits` was queued to the comparer */
+    mirror_half_t primary, mirror;
+    mirror_half_t reference; /* with has_reference */
     int has_reference;
     mirror_log_line_t *line;  /* of the copy, once that has ended; NULL: nothing is logged */
     mirror_outcome_e outcome; /* of the copy */

@@ -9,13 +9,13 @@
 
 /* ---- memory ---- */
 
-int mirror_tree_grow(void **list, unsigned *room, apr_size_t want, apr_size_t size)
+int mirror_tree_grow(void **list, unsigned *room, apr_size_t needed, apr_size_t size)
 {
     const apr_size_t least = 64;
-    apr_size_t more = want > 2 * (apr_size_t)*room ? want : 2 * (apr_size_t)*room;
+    apr_size_t more = needed > 2 * (apr_size_t)*room ? needed : 2 * (apr_size_t)*room;
     void *grown;
 
-    if (*list && want <= *room) {
+    if (*list && needed <= *room) {
         return 1;
     }
     more = more > least ? more : least;

@@ -3,11 +3,11 @@
  * compare/tree.h - two JSON texts by value (RFC 8259): what differs, as rows.
  *
  * A text is read once, by yajl's callbacks, into a flat array of nodes with hashes; then only what
- * hashes tell apart is descended to. Nothing recurses. Key order, white space and escapes do not
+ * hashes distinguish is descended to. Nothing recurses. Key order, white space and escapes do not
  * count; numbers are compared by value on their digits (1, 1.0 and 1e0 are equal), exactly; "1" and
  * 1 are not equal, null and absent neither. Of two members of one name the last counts. Strings with
  * a lone surrogate are compared as they are written. Every length and count is capped. Hashes are
- * seeded (SipHash-2-4), so that nobody can make them collide.
+ * seeded (SipHash-2-4), so that no server can make them collide.
  *
  * A context is used by one thread at a time, again and again; it keeps its memory, bounded by the
  * caps below, until mirror_tree_context_trim().

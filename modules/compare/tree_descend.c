@@ -159,7 +159,7 @@ static int has_text(const mirror_node_t *node)
     return node->value && node->kind != MIRROR_NODE_NULL;
 }
 
-/* Two texts that rules are asked about: of two values of one type that are no containers, or of the
+/* Two texts that rules are applied to: of two values of one type that are no containers, or of the
  * bodies as a whole. Returns 0 if there are none. */
 static int texts_of(mirror_tree_text_t texts[2], const mirror_tree_run_t *run,
                     const mirror_node_t *a, const mirror_node_t *b)

@@ -55,7 +55,7 @@ void mirror_tree_hash_scalar(const mirror_tree_context_t *context, mirror_node_t
                      : mirror_tree_hash_bytes(context, what, node->value, node->value_len);
 }
 
-/* What a child adds to the repeats of its container; `place` tells children apart. */
+/* What a child adds to the repeats of its container; `place` distinguishes children. */
 static apr_uint64_t repeats_of(const mirror_tree_context_t *context, const mirror_node_t *child,
                                apr_uint64_t place)
 {

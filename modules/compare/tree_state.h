@@ -132,9 +132,9 @@ typedef struct mirror_tree_run_t {
 
 /* ---- the context's thread: json.c ---- */
 
-/* Make room for `want` elements of `size` bytes in *list, which has *room. Returns 0 if there is no
+/* Make room for `needed` elements of `size` bytes in *list, which has *room. Returns 0 if there is no
  * memory; *list is as it was then. */
-int mirror_tree_grow(void **list, unsigned *room, apr_size_t want, apr_size_t size);
+int mirror_tree_grow(void **list, unsigned *room, apr_size_t needed, apr_size_t size);
 
 /* ---- json_read.c ---- */
 

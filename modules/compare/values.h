@@ -3,7 +3,7 @@
  * compare/values.h - what compare_values keeps of the values that differ in one pair of responses.
  *
  * Values are kept of header fields, of members of JSON that are no containers, and of texts the line
- * of the first difference (compare/excerpt.h), never of whole bodies. A value whose name says that it is secret is "***", whatever is asked for.
+ * of the first difference (compare/excerpt.h), never of whole bodies. A value whose name says that it is secret is "***", whatever compare_values is.
  */
 #ifndef MIRROR_COMPARE_VALUES_H
 #define MIRROR_COMPARE_VALUES_H

@@ -61,7 +61,7 @@ struct mirror_copy_t {
     /* comparison of its response (compare/pair.h), and the function that gets its end and its line;
      * NULL = none */
     struct mirror_pair_t *pair;
-    struct mirror_answer_t *answer; /* where its response is kept */
+    struct mirror_half_t *half; /* where its response is kept */
     void (*pair_end)(struct mirror_pair_t *pair, mirror_outcome_e outcome, mirror_log_line_t *line);
 
     int why;             /* mirror_why_e: why it is lost; 0 = what its outcome means */

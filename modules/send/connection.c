@@ -187,26 +187,26 @@ void mirror_connection_read_more(mirror_connection_t *c)
 
 static void keep_head(void *baton, const char *data, apr_size_t len)
 {
-    mirror_answer_head(baton, data, len);
+    mirror_half_head(baton, data, len);
 }
 
 static void keep_body(void *baton, const char *data, apr_size_t len)
 {
-    mirror_answer_body(baton, data, len);
+    mirror_half_body(baton, data, len);
 }
 
 static void clear(void *baton)
 {
-    mirror_answer_clear(baton);
+    mirror_half_clear(baton);
 }
 
 const mirror_response_sink_t *mirror_connection_keep_response(const mirror_copy_t *copy)
 {
     static const mirror_response_sink_t sink = { keep_head, keep_body, clear };
 
-    if (!copy->answer) {
+    if (!copy->half) {
         return NULL;
     }
-    mirror_answer_clear(copy->answer);
+    mirror_half_clear(copy->half);
     return &sink;
 }

@@ -240,9 +240,9 @@ static void count_response(mirror_pool_t *pool, const mirror_result_t *result, m
         copy->line->grpc_status = result->grpc_status;
         copy->line->took = took;
     }
-    if (copy->answer) {
-        copy->answer->status = result->status;
-        copy->answer->took = took;
+    if (copy->half) {
+        copy->half->status = result->status;
+        copy->half->took = took;
     }
 }
 

@@ -1,6 +1,6 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE.
  *
- * settings/compare_rule.c - rules: reading them, and asking whether they make two values equal. See
+ * settings/compare_rule.c - rules: parsing them, and applying them to two values. See
  * settings/compare_rule.h.
  */
 #include <string.h>
@@ -305,7 +305,7 @@ apr_uint64_t mirror_compare_rule_id(const mirror_compare_rule_t *rule)
     return rule->id;
 }
 
-/* ---- asking ---- */
+/* ---- applying ---- */
 
 mirror_rule_action_e mirror_compare_rule_action(const mirror_compare_rule_t *rule)
 {
@@ -366,7 +366,7 @@ int mirror_compare_rule_equal(int *failed, const mirror_compare_rule_t *rule, co
         *failed = culprit ? 1 : *failed;
         return equal;
     case MIRROR_RULE_WITHIN:
-        return mirror_compare_rule_within_holds(&rule->within, a, a_len, b, b_len);
+        return mirror_compare_rule_within_matches(&rule->within, a, a_len, b, b_len);
     default:
         return 0;
     }

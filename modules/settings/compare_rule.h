@@ -5,7 +5,7 @@
  * FIELD is "status", "header/NAME" (any case), "body", or "body/" and an RFC 6901 pointer: '*' is
  * one segment, '**' any number of them, none included; ~0 is '~', ~1 is '/', ~2 is a literal '*'. It
  * is the text that rows have. Rules are made at startup or with settings, and only read then. What
- * the rules are asked about comes from clients and mirrors: any bytes.
+ * the rules are applied to comes from clients and mirrors: any bytes.
  */
 #ifndef MIRROR_SETTINGS_COMPARE_RULE_H
 #define MIRROR_SETTINGS_COMPARE_RULE_H

@@ -197,7 +197,7 @@ static int start(const apr_array_header_t *rules, const mirror_compare_rule_t *a
     return i > 0 ? i : rules->nelts;
 }
 
-static int is_wanted(const mirror_compare_rule_t *rule, unsigned actions, mirror_part_e part)
+static int is_match(const mirror_compare_rule_t *rule, unsigned actions, mirror_part_e part)
 {
     return (rule->action & actions) && rule->field.part == part;
 }
@@ -209,7 +209,7 @@ const mirror_compare_rule_t *mirror_compare_rule_status(const apr_array_header_t
     int i;
 
     for (i = start(rules, after); rules && i < rules->nelts; i++) {
-        if (is_wanted(rule_at(rules, i), actions, MIRROR_PART_STATUS)) {
+        if (is_match(rule_at(rules, i), actions, MIRROR_PART_STATUS)) {
             return rule_at(rules, i);
         }
     }
@@ -238,7 +238,7 @@ const mirror_compare_rule_t *mirror_compare_rule_header(const apr_array_header_t
     for (i = start(rules, after); rules && i < rules->nelts; i++) {
         const mirror_compare_rule_t *rule = rule_at(rules, i);
 
-        if (is_wanted(rule, actions, MIRROR_PART_HEADER) && is_name(&rule->field, name, len)) {
+        if (is_match(rule, actions, MIRROR_PART_HEADER) && is_name(&rule->field, name, len)) {
             return rule;
         }
     }
@@ -254,7 +254,7 @@ const mirror_compare_rule_t *mirror_compare_rule_body(const apr_array_header_t *
     for (i = start(rules, after); rules && i < rules->nelts; i++) {
         const mirror_compare_rule_t *rule = rule_at(rules, i);
 
-        if (is_wanted(rule, actions, MIRROR_PART_BODY) &&
+        if (is_match(rule, actions, MIRROR_PART_BODY) &&
             is_pointer_for(&rule->field, steps, depth)) {
             return rule;
         }

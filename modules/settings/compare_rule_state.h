@@ -97,7 +97,7 @@ int mirror_compare_rule_regex_masks(int *failed, const mirror_regex_t *const *li
                                     apr_size_t b_len);
 
 /* Whether two numbers or times differ by at most `within`. */
-int mirror_compare_rule_within_holds(const mirror_within_t *within, const char *a, apr_size_t a_len,
-                                     const char *b, apr_size_t b_len);
+int mirror_compare_rule_within_matches(const mirror_within_t *within, const char *a,
+                                       apr_size_t a_len, const char *b, apr_size_t b_len);
 
 #endif

@@ -240,8 +240,8 @@ static int are_dates_near(int *are_dates, const mirror_within_t *within, const c
     return (first > second ? first - second : second - first) <= within->time;
 }
 
-int mirror_compare_rule_within_holds(const mirror_within_t *within, const char *a, apr_size_t a_len,
-                                     const char *b, apr_size_t b_len)
+int mirror_compare_rule_within_matches(const mirror_within_t *within, const char *a,
+                                       apr_size_t a_len, const char *b, apr_size_t b_len)
 {
     mirror_decimal_t first, second;
     int are_dates = 0, is_ms;

@@ -132,7 +132,7 @@ static void set_back(mirror_findings_t *area, apr_time_t now)
     }
     mirror_findings_values_clear(area, NEVER);
     SET(area->since, now > 0 ? now : 1);
-    SET(area->told, MIRROR_OVERALL_NOTHING);
+    SET(area->logged, MIRROR_OVERALL_NOTHING);
     SET(area->resetting, 0);
 }
 

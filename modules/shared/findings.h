@@ -87,7 +87,7 @@ typedef struct mirror_noted_t {
     int status[2];            /* of primary and mirror */
     const mirror_noted_row_t *rows;
     int count;
-    int more;                /* further rows, which are not told */
+    int more;                /* further rows, which are not listed */
     mirror_side_e more_side; /* of these */
     const mirror_noted_rule_t *rules;
     int rule_count;
@@ -231,8 +231,8 @@ mirror_verdict_e mirror_findings_add(mirror_findings_t *area, const mirror_noted
 void mirror_findings_time(mirror_findings_t *area, apr_interval_time_t primary,
                           apr_interval_time_t mirror);
 
-/* Copy all to `pool`, and return the verdict if it is ALIKE or DIFFERS and no process of the server was
- * told of it since it has changed; else NOTHING. */
+/* Copy all to `pool`, and return the verdict if it is ALIKE or DIFFERS and no process has
+ * logged it since it has changed; else NOTHING. */
 mirror_overall_e mirror_findings_news(mirror_findings_view_t *view, mirror_findings_t *area,
                                       apr_pool_t *pool);
 
@@ -258,7 +258,7 @@ void mirror_findings_counts(mirror_findings_counts_t *counts, mirror_findings_t 
 /* Return how many pairs were compared, without those that there was no time to look into. */
 apr_uint64_t mirror_findings_examined(const mirror_findings_view_t *view);
 
-/* Whether enough of the pairs whose bytes differ were looked into to tell of those that were not. */
+/* Whether enough of the pairs whose bytes differ were examined to represent those that were not. */
 int mirror_findings_is_sample(const mirror_findings_view_t *view);
 
 /* The rule with this id; NULL: it was not counted. */
@@ -269,7 +269,7 @@ const mirror_found_rule_t *mirror_findings_rule(const mirror_findings_view_t *vi
 mirror_overall_e mirror_findings_overall(const mirror_findings_view_t *view);
 const char *mirror_overall_name(mirror_overall_e overall);
 
-/* Whether a + b responses in which mirror (a) or reference (b) stood alone tell that the mirror
+/* Whether a + b responses in which mirror (a) or reference (b) stood alone are evidence that the mirror
  * differs: a + b > 0, (a - b) / sqrt(a + b) >= 3 and (a - b) / (a + b) > 0.2. In integers. */
 int mirror_findings_is_evident(apr_uint64_t a, apr_uint64_t b);
 

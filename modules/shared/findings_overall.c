@@ -54,13 +54,13 @@ const char *mirror_overall_name(mirror_overall_e verdict)
 mirror_overall_e mirror_findings_news(mirror_findings_view_t *view, mirror_findings_t *area,
                                       apr_pool_t *pool)
 {
-    apr_uint64_t told = MIRROR_WORD_GET(area->told);
+    apr_uint64_t logged = MIRROR_WORD_GET(area->logged);
     mirror_overall_e overall;
 
     mirror_findings_view(view, area, pool);
     overall = mirror_findings_overall(view);
-    if (overall < MIRROR_OVERALL_ALIKE || told == (apr_uint64_t)overall ||
-        apr_atomic_cas64(&area->told, (apr_uint64_t)overall, told) != told) {
+    if (overall < MIRROR_OVERALL_ALIKE || logged == (apr_uint64_t)overall ||
+        apr_atomic_cas64(&area->logged, (apr_uint64_t)overall, logged) != logged) {
         return MIRROR_OVERALL_NOTHING;
     }
     return overall;

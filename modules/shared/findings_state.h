@@ -114,7 +114,7 @@ typedef struct mirror_findings_values_t {
 struct mirror_findings_t {
     mirror_store_lock_t lock;            /* of those who write to tables, or reset */
     apr_uint64_t since;                  /* apr_time_t; 0: nothing was ever counted */
-    apr_uint64_t told;                   /* mirror_overall_e: what the error log says */
+    apr_uint64_t logged;                 /* mirror_overall_e: what the error log says */
     apr_uint64_t resetting;              /* the time of a reset that is not complete; or 0 */
     mirror_findings_counters_t counters; /* never go back */
     mirror_findings_counters_t at_reset; /* what they were then */

@@ -80,8 +80,8 @@ static mirror_compare_rule_t *read_rule(const char *text, apr_pool_t *pool)
     return rule;
 }
 
-static void ask(const mirror_compare_rule_t *rule, const block_t *a, const block_t *b,
-                apr_pool_t *pool)
+static void apply(const mirror_compare_rule_t *rule, const block_t *a, const block_t *b,
+                  apr_pool_t *pool)
 {
     apr_array_header_t *rules = apr_array_make(pool, 1, sizeof(rule));
     int failed[2] = { 0, 0 }, equal[2];
@@ -134,7 +134,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     b = next_line(&text, end);
     name(&a, &b);
     if (rule) {
-        ask(rule, &a, &b, pool);
+        apply(rule, &a, &b, pool);
     }
     free(line.data);
     free(a.data);

@@ -184,7 +184,7 @@ START_TEST(closed_for_longer_than_a_window_is_over)
 }
 END_TEST
 
-START_TEST(what_was_told_last_of_a_window_is_the_most)
+START_TEST(the_highest_reported_count_of_a_window_stays)
 {
     apr_uint64_t word = 0;
 
@@ -404,7 +404,7 @@ int main(void)
     tcase_add_test(tcase, closed_holds_for_its_limit_until_its_end);
     tcase_add_test(tcase, a_window_that_begins_in_the_future_is_none);
     tcase_add_test(tcase, closed_for_longer_than_a_window_is_over);
-    tcase_add_test(tcase, what_was_told_last_of_a_window_is_the_most);
+    tcase_add_test(tcase, the_highest_reported_count_of_a_window_stays);
     tcase_add_test(tcase, threads_and_processes_together_get_exactly_count);
     tcase_add_test(tcase, limits_that_differ_have_other_ids);
     tcase_add_test(tcase, nodes_have_a_host_and_a_port);

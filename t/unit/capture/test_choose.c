@@ -116,7 +116,7 @@ START_TEST(methods)
 }
 END_TEST
 
-START_TEST(a_failure_is_told_once)
+START_TEST(a_failure_is_logged_once)
 {
     int i;
 
@@ -317,7 +317,7 @@ int main(void)
     tcase_add_checked_fixture(tcase, setup_choose, teardown);
     tcase_add_test(tcase, first_no_is_the_outcome);
     tcase_add_test(tcase, methods);
-    tcase_add_test(tcase, a_failure_is_told_once);
+    tcase_add_test(tcase, a_failure_is_logged_once);
     tcase_add_test(tcase, what_does_not_parse_is_refused);
     tcase_add_test(tcase, share_is_the_ratio);
     tcase_add_test(tcase, what_follows_is_independent);

@@ -23,7 +23,7 @@
 
 static mirror_judgement_t judgement;
 static mirror_judge_options_t how;
-static mirror_answer_t a, b;
+static mirror_half_t a, b;
 
 static apr_status_t free_data(void *data)
 {
@@ -41,13 +41,13 @@ static void fill_bytes(mirror_bytes_t *bytes, const char *data, apr_size_t len)
     }
 }
 
-static void fill(mirror_answer_t *answer, int status, const char *head, const char *body)
+static void fill(mirror_half_t *half, int status, const char *head, const char *body)
 {
-    memset(answer, 0, sizeof(*answer));
-    answer->status = status;
-    answer->skip = answer->body_skip = MIRROR_SKIP_NONE;
-    fill_bytes(&answer->head, head, strlen(head));
-    fill_bytes(&answer->body, body, strlen(body));
+    memset(half, 0, sizeof(*half));
+    half->status = status;
+    half->skip = half->body_skip = MIRROR_SKIP_NONE;
+    fill_bytes(&half->head, head, strlen(head));
+    fill_bytes(&half->body, body, strlen(body));
 }
 
 static void prepare(void)
@@ -84,7 +84,7 @@ static const char *judged(void)
     return text;
 }
 
-static void gzip_body(mirror_answer_t *answer, const void *data, apr_size_t len)
+static void gzip_body(mirror_half_t *half, const void *data, apr_size_t len)
 {
     z_stream z;
     apr_size_t room;
@@ -99,7 +99,7 @@ static void gzip_body(mirror_answer_t *answer, const void *data, apr_size_t len)
     z.next_out = (Bytef *)out;
     z.avail_out = (uInt)room;
     ck_assert_int_eq(deflate(&z, Z_FINISH), Z_STREAM_END);
-    fill_bytes(&answer->body, out, z.total_out);
+    fill_bytes(&half->body, out, z.total_out);
     deflateEnd(&z);
 }
 

@@ -100,8 +100,8 @@ static mirror_pair_t *create_with_bodies(void)
     mirror_pair_t *pair = create();
 
     ck_assert_ptr_nonnull(pair);
-    mirror_answer_body(&pair->primary, "0123456789", 10);
-    mirror_answer_body(&pair->mirror, "0123456789", 10);
+    mirror_half_body(&pair->primary, "0123456789", 10);
+    mirror_half_body(&pair->mirror, "0123456789", 10);
     return pair;
 }
 
@@ -275,7 +275,7 @@ START_TEST(expired)
     ck_assert_uint_lt(child.compare_memory.used, used);
     ck_assert_uint_eq(lines, 1);
     ck_assert_int_eq(line_skip, MIRROR_SKIP_TIMEOUT);
-    mirror_answer_body(&pair->primary, "more", 4); /* it goes on */
+    mirror_half_body(&pair->primary, "more", 4); /* it goes on */
     mirror_pair_end_primary(pair, MIRROR_SKIP_NONE);
     assert_gone(1);
     ck_assert_uint_eq(cell.decided, 1);
@@ -317,7 +317,7 @@ END_TEST
 
 START_TEST(busy)
 {
-    mirror_pair_t *pair = create_with_bodies(), *told = create_with_bodies();
+    mirror_pair_t *pair = create_with_bodies(), *early = create_with_bodies();
 
     child.pairs_pending = MIRROR_PAIR_PENDING_MAX;
     mirror_pair_end_primary(pair, MIRROR_SKIP_NONE);
@@ -326,10 +326,10 @@ START_TEST(busy)
     ck_assert_uint_eq(skips(MIRROR_SKIP_BUSY), 1);
     ck_assert_int_eq(line_skip, MIRROR_SKIP_BUSY);
     ck_assert_uint_eq(child.pairs_pending, MIRROR_PAIR_PENDING_MAX);
-    end_mirror(told); /* the comparer has its timer, so it must get it back */
-    mirror_pair_end_primary(told, MIRROR_SKIP_NONE);
-    ck_assert_ptr_eq(mirror_queue_take(child.pairs), &told->waits.item);
-    decide(told);
+    end_mirror(early); /* the comparer has its timer, so it must get it back */
+    mirror_pair_end_primary(early, MIRROR_SKIP_NONE);
+    ck_assert_ptr_eq(mirror_queue_take(child.pairs), &early->waits.item);
+    decide(early);
     assert_gone(2);
     ck_assert_uint_eq(child.pairs_pending, MIRROR_PAIR_PENDING_MAX);
 }
@@ -386,7 +386,7 @@ static void *request_thread(void *unused)
             sched_yield();
         }
         if (pair) {
-            mirror_answer_body(&pair->primary, "0123456789", 10);
+            mirror_half_body(&pair->primary, "0123456789", 10);
             mirror_pair_end_primary(pair, i % 7 ? MIRROR_SKIP_NONE : MIRROR_SKIP_PRIMARY_BROKEN);
         }
     }
@@ -402,7 +402,7 @@ static void *sender(void *unused)
         mirror_pair_t *pair = pair_at(i);
 
         if (pair) {
-            mirror_answer_body(&pair->mirror, "0123456789", 10);
+            mirror_half_body(&pair->mirror, "0123456789", 10);
             mirror_pair_end_mirror(pair, i % 5 ? MIRROR_OUTCOME_MIRRORED : MIRROR_OUTCOME_TIMED_OUT,
                                    NULL);
         }

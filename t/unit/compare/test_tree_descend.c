@@ -105,7 +105,7 @@ START_TEST(rules_forgive)
 END_TEST
 
 /* What a rule forgives is a row, and so is the rule. */
-START_TEST(what_is_forgiven_is_told)
+START_TEST(forgiven_differences_are_counted)
 {
     static const struct {
         const char *rule, *a, *b, *field;
@@ -202,7 +202,7 @@ int main(void)
 
     tcase_add_checked_fixture(tcase, setup, teardown);
     tcase_add_loop_test(tcase, rules_forgive, 0, sizeof(ruled) / sizeof(*ruled));
-    tcase_add_test(tcase, what_is_forgiven_is_told);
+    tcase_add_test(tcase, forgiven_differences_are_counted);
     tcase_add_test(tcase, rules_with_an_effect_hit);
     tcase_add_test(tcase, a_repeated_name_is_forgiven);
     tcase_add_test(tcase, a_rule_compare_keeps_a_value_from_being_noise);

@@ -48,7 +48,7 @@ static char *colliding(int is_reversed, int value)
     return text;
 }
 
-START_TEST(names_that_collide_elsewhere_are_told_apart)
+START_TEST(names_that_collide_elsewhere_are_distinguished)
 {
     ck_assert_int_eq(compare(colliding(0, 1), colliding(1, 1)), MIRROR_TREE_DONE);
     ck_assert_int_eq(same, 1);
@@ -77,7 +77,7 @@ int main(void)
 
     tcase_add_checked_fixture(tcase, setup, teardown);
     tcase_add_test(tcase, hashes_are_siphash);
-    tcase_add_test(tcase, names_that_collide_elsewhere_are_told_apart);
+    tcase_add_test(tcase, names_that_collide_elsewhere_are_distinguished);
     tcase_add_test(tcase, a_seed_changes_nothing_that_is_seen);
     suite_add_tcase(suite, tcase);
     return suite_run(suite);

@@ -51,7 +51,7 @@ static const char *const broken[] = {
     "\"a\" \"b\"",
 };
 
-START_TEST(what_is_no_json_is_told)
+START_TEST(invalid_json_is_detected)
 {
     ck_assert_int_eq(compare(broken[_i], "{}"), MIRROR_TREE_DONE);
     ck_assert_str_eq(all_rows(), "body syntax");
@@ -145,7 +145,7 @@ int main(void)
     TCase *tcase = tcase_create("json_read");
 
     tcase_add_checked_fixture(tcase, setup, teardown);
-    tcase_add_loop_test(tcase, what_is_no_json_is_told, 0, sizeof(broken) / sizeof(*broken));
+    tcase_add_loop_test(tcase, invalid_json_is_detected, 0, sizeof(broken) / sizeof(*broken));
     tcase_add_test(tcase, a_nul_is_no_json);
     tcase_add_test(tcase, depth_is_bounded);
     tcase_add_test(tcase, nodes_are_bounded);

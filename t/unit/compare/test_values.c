@@ -46,7 +46,7 @@ static const struct {
     { MIRROR_VALUES_MODE_MASKED, "\xff\xfe", 0, "aa" },
 };
 
-START_TEST(values_are_kept_as_asked_for)
+START_TEST(values_are_kept_as_compare_values_says)
 {
     values.mode = forms[_i].mode;
     mirror_values_keep(&values, 3, 1, forms[_i].value, strlen(forms[_i].value),
@@ -190,7 +190,7 @@ int main(void)
     TCase *tcase = tcase_create("values");
 
     tcase_add_checked_fixture(tcase, prepare, teardown);
-    LOOP(values_are_kept_as_asked_for, forms);
+    LOOP(values_are_kept_as_compare_values_says, forms);
     tcase_add_loop_test(tcase, long_values_are_cut, 0, 8);
     tcase_add_test(tcase, a_nul_does_not_end_a_value);
     LOOP(names_of_secrets_are_known, names);

@@ -337,18 +337,18 @@ static int count_lines(void)
     return n;
 }
 
-START_TEST(only_copies_that_were_wanted_have_a_line)
+START_TEST(only_copies_of_chosen_requests_have_a_line)
 {
     mirror_log_subject_t subject = subject_of("GET", "/x", NULL);
-    int outcome, told = 0;
+    int outcome, with_line = 0;
 
     for (outcome = 0; outcome < MIRROR_OUTCOME_COUNT; outcome++) {
         mirror_log_refused(&lane, &subject, (mirror_outcome_e)outcome);
-        told += mirror_log_has_line((mirror_outcome_e)outcome);
+        with_line += mirror_log_has_line((mirror_outcome_e)outcome);
     }
-    ck_assert_int_eq(told, MIRROR_OUTCOME_COUNT - 5);
+    ck_assert_int_eq(with_line, MIRROR_OUTCOME_COUNT - 5);
     mirror_log_close(child.logs, 0);
-    ck_assert_int_eq(count_lines(), told);
+    ck_assert_int_eq(count_lines(), with_line);
 }
 END_TEST
 
@@ -428,7 +428,7 @@ int main(void)
     tcase_add_test(tc, a_full_pipe_loses_the_newest_lines_and_counts_them);
     tcase_add_test(tc, a_reader_that_is_gone_loses_what_there_is);
     tcase_add_test(tc, what_is_left_at_the_end_is_lost);
-    tcase_add_test(tc, only_copies_that_were_wanted_have_a_line);
+    tcase_add_test(tc, only_copies_of_chosen_requests_have_a_line);
     tcase_add_test(tc, without_a_log_nothing_happens);
     tcase_add_test(tc, lines_wake_the_sender_seldom);
     tcase_add_test(tc, lines_that_wait_are_bounded);

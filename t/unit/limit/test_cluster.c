@@ -71,14 +71,14 @@ static void teardown(void)
     apr_pool_destroy(pool);
 }
 
-START_TEST(without_time_it_says_so)
+START_TEST(without_time_the_fault_is_the_timeout)
 {
     ck_assert_int_ne(provider->query(&result, state, 1, mirror_clock_now() - 1), APR_SUCCESS);
     ck_assert_ptr_nonnull(strstr(result.fault, "redis_timeout"));
 }
 END_TEST
 
-START_TEST(what_a_node_said_is_not_covered_up)
+START_TEST(the_fault_of_a_node_is_kept)
 {
     ck_assert_int_ne(provider->query(&result, state, 1, mirror_clock_now() + apr_time_from_sec(10)),
                      APR_SUCCESS);
@@ -93,8 +93,8 @@ int main(void)
 
     apr_initialize();
     tcase_add_checked_fixture(tcase, setup, teardown);
-    tcase_add_test(tcase, without_time_it_says_so);
-    tcase_add_test(tcase, what_a_node_said_is_not_covered_up);
+    tcase_add_test(tcase, without_time_the_fault_is_the_timeout);
+    tcase_add_test(tcase, the_fault_of_a_node_is_kept);
     suite_add_tcase(suite, tcase);
     return suite_run(suite);
 }

@@ -130,7 +130,7 @@ static const char *const refused[][2] = {
     { "body key /~", "VALUE: must be a slash and the name of a member, got \"/~\"" },
 };
 
-START_TEST(what_is_wrong_is_said)
+START_TEST(errors_name_the_fault)
 {
     mirror_compare_rule_t *rule = NULL;
 
@@ -199,7 +199,7 @@ int main(void)
     apr_initialize();
     tcase_add_checked_fixture(tcase, setup, teardown);
     ADD(rules_have_a_canonical_text, accepted);
-    ADD(what_is_wrong_is_said, refused);
+    ADD(errors_name_the_fault, refused);
     tcase_add_test(tcase, lengths_are_bounded);
     tcase_add_test(tcase, a_key_is_unescaped);
     ADD(actions_without_value_need_no_look_at_values, values);

@@ -90,7 +90,7 @@ START_TEST(what_the_old_version_never_does_is_a_difference_at_once)
 }
 END_TEST
 
-START_TEST(what_the_old_version_has_done_once_takes_twelve_to_tell)
+START_TEST(what_the_old_version_has_done_once_takes_twelve_to_be_evident)
 {
     int i;
 
@@ -316,7 +316,7 @@ int main(void)
     tcase_add_test(tcase, evidence_is_the_same_in_floating_point);
     tcase_add_test(tcase, without_a_reference_a_difference_is_one_at_once);
     tcase_add_test(tcase, what_the_old_version_never_does_is_a_difference_at_once);
-    tcase_add_test(tcase, what_the_old_version_has_done_once_takes_twelve_to_tell);
+    tcase_add_test(tcase, what_the_old_version_has_done_once_takes_twelve_to_be_evident);
     tcase_add_loop_test(tcase, sides_without_evidence_are_noise, 0, 2);
     tcase_add_test(tcase, a_fair_coin_is_noise);
     tcase_add_test(tcase, another_kind_of_a_noisy_field_is_a_row_of_its_own);

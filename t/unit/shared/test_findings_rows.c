@@ -123,7 +123,7 @@ START_TEST(a_set_of_rows_is_one_finding_in_any_order)
 }
 END_TEST
 
-START_TEST(rows_that_are_not_told_may_be_differences)
+START_TEST(rows_that_are_not_listed_may_be_differences)
 {
     mirror_noted_row_t row = noted_row("body/a", MIRROR_KIND_VALUE, MIRROR_SIDE_ALL_DIFFER);
     mirror_noted_t noted = noted_of("g", &row, 1, MIRROR_VERDICT_DIFFERENT);
@@ -139,7 +139,7 @@ START_TEST(rows_that_are_not_told_may_be_differences)
 END_TEST
 
 /* A list of a hundred times is noise beside a reference, however many rows have room. */
-START_TEST(rows_that_are_not_told_may_be_noise)
+START_TEST(rows_that_are_not_listed_may_be_noise)
 {
     mirror_noted_row_t row = noted_row("body/a", MIRROR_KIND_VALUE, MIRROR_SIDE_ALL_DIFFER);
     mirror_noted_t noted = noted_of("g", &row, 1, MIRROR_VERDICT_DIFFERENT);
@@ -274,8 +274,8 @@ int main(void)
     tcase_add_test(tcase, groups_add_up_whatever_there_is_room_for);
     tcase_add_test(tcase, more_pairs_than_there_is_room_for_are_one);
     tcase_add_test(tcase, a_set_of_rows_is_one_finding_in_any_order);
-    tcase_add_test(tcase, rows_that_are_not_told_may_be_differences);
-    tcase_add_test(tcase, rows_that_are_not_told_may_be_noise);
+    tcase_add_test(tcase, rows_that_are_not_listed_may_be_differences);
+    tcase_add_test(tcase, rows_that_are_not_listed_may_be_noise);
     tcase_add_test(tcase, what_a_rule_forgives_is_noise_and_no_finding);
     tcase_add_test(tcase, what_rules_forgive_leaves_room_for_differences);
     tcase_add_test(tcase, rules_are_counted);
