@@ -32,6 +32,7 @@ BREAKS = [
     ("words", "modules/copy/copy.c", "int n = atoi(s);\n", "atoi"),
     ("words", "modules/copy/copy.c", "char *a = strtok(s, t), *b = strcpy(s, t);\n", "strtok"),
     ("words", "modules/base/queue.c", 'f = ap_register_input_filter("X", in, NULL, 1);\n', "mirror_filter_"),
+    ("words", "modules/copy/copy.c", "static int take_answers;\n", "take_answers: answers: responses"),
     ("words", "t/test_nap.py", "time.sle" "ep(1)\n", "wait for a condition"),
     ("words", "t/nap.sh", "  sle" "ep 1\n", "wait for a condition"),
     ("words", "README.md", "TO" "DO\n", "open an issue"),

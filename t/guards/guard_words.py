@@ -12,6 +12,15 @@ IN_C = [
     (r"\bap_register_(in|out)put_filter(_protocol)?\s*\(", "mirror_filter_*: what has a name, an .htaccess file can name"),
     (r"\b(setjmp|longjmp|alloca|system|popen)\s*\(", "nothing: it has no place in a server"),
 ]
+# parts of names in C: words that httpd and the RFCs do not use
+IN_NAMES = {
+    "answer": "response, reply or result", "answers": "responses", "answered": "responded",
+    "ask": "query or request", "asks": "queries", "asked": "queried or requested",
+    "tell": "report, log or publish", "tells": "reports", "told": "reported or logged", "say": "report", "said": "reported",
+    "wanted": "requested", "quest": "lookup", "hungry": "wants_helper", "haste": "abrupt",
+}
+# the name of a reason to skip in JSON, metrics and log
+PUBLIC = {"NO_ANSWER", "MIRROR_SKIP_NO_ANSWER"}
 # in everything below t/
 IN_TESTS = [(r"\b[un]?(nano)?sleep\s*\(|^\s*sleep\s+[\d$]", "wait for a condition, with a limit of time")]
 # everywhere
@@ -23,6 +32,12 @@ def look(path, text, rules):
             for rule, instead in rules for m in re.finditer(rule, text, re.M)]
 
 
+def look_at_names(path, text):
+    for m in re.finditer(r"[A-Za-z]\w*", text):
+        for part in set(m.group().lower().split("_")) & IN_NAMES.keys() if m.group() not in PUBLIC else ():
+            yield f"{path}:{tree.line_of(text, m.start())}: {m.group()}: {part}: {IN_NAMES[part]}"
+
+
 problems, checked = [], 0
 for path in tree.paths():
     text = tree.read(path)
@@ -30,6 +45,7 @@ for path in tree.paths():
     if path.endswith((".c", ".h")):
         checked += 1
         problems += look(path, tree.code(text), IN_C)
+        problems += look_at_names(path, tree.code(text))
     if path.startswith("t/"):
         problems += look(path, text, IN_TESTS)
 

@@ -298,9 +298,9 @@ START_TEST(statuses)
     ck_assert(mirror_rules_status(&settings, 500) && mirror_rules_status(&settings, 0));
     given("status=2xx,404,599");
     for (status = -1; status < 1000; status++) {
-        int wanted = (status >= 200 && status <= 299) || status == 404 || status == 599;
+        int methods = (status >= 200 && status <= 299) || status == 404 || status == 599;
 
-        ck_assert_msg(mirror_rules_status(&settings, status) == wanted, "%d", status);
+        ck_assert_msg(mirror_rules_status(&settings, status) == methods, "%d", status);
     }
     given("status=5xx,200");
     ck_assert(mirror_rules_status(&settings, 500) && mirror_rules_status(&settings, 599));

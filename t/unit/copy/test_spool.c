@@ -82,7 +82,7 @@ static apr_status_t take(mirror_wire_t *wire, const struct iovec *iov, int n, ap
     return APR_SUCCESS;
 }
 
-static apr_status_t say_nothing(mirror_wire_t *wire, char *buffer, apr_size_t *len)
+static apr_status_t drop_message(mirror_wire_t *wire, char *buffer, apr_size_t *len)
 {
     (void)wire;
     (void)buffer;
@@ -90,7 +90,7 @@ static apr_status_t say_nothing(mirror_wire_t *wire, char *buffer, apr_size_t *l
     return APR_EAGAIN;
 }
 
-static const mirror_transport_t greedy = { NULL, say_nothing, take, NULL, NULL, 1 };
+static const mirror_transport_t greedy = { NULL, drop_message, take, NULL, NULL, 1 };
 
 static void on_end(void *baton, mirror_connection_t *c, mirror_copy_t *copy,
                    const mirror_result_t *result)

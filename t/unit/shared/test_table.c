@@ -138,13 +138,13 @@ END_TEST
 
 START_TEST(bounds_ascend_and_have_those_of_the_metrics)
 {
-    static const double wanted[] = { 1, 5, 10, 50, 100, 500, 1000, 5000, 10000 };
+    static const double expected[] = { 1, 5, 10, 50, 100, 500, 1000, 5000, 10000 };
     int found = 0;
     int i;
 
     for (i = 0; i < MIRROR_CELL_BUCKETS - 1; i++) {
         ck_assert(i == 0 || mirror_cell_latency_ms[i] > mirror_cell_latency_ms[i - 1]);
-        if (found < 9 && mirror_cell_latency_ms[i] == wanted[found]) {
+        if (found < 9 && mirror_cell_latency_ms[i] == expected[found]) {
             found++;
         }
     }
