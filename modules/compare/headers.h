@@ -39,10 +39,10 @@ typedef struct mirror_headers_options_t {
  * the field "header/name", with `missing`, `extra` or `value`. A difference that only the built-in
  * list forgives (another Date, another value of a cookie) is a row with built_in; one of a name
  * that is not compared at all is none. A rule `compare` takes a name off the built-in list.
- * rows->ignored counts differences that rules forgive, *failed regular expressions that failed. */
-void mirror_headers_compare(mirror_rows_t *rows, int *failed,
-                            const mirror_headers_options_t *options, const char *a,
-                            apr_size_t a_len, const char *b, apr_size_t b_len, apr_pool_t *pool);
+ * rows->ignored counts differences that rules forgive. */
+void mirror_headers_compare(mirror_rows_t *rows, const mirror_headers_options_t *options,
+                            const char *a, apr_size_t a_len, const char *b, apr_size_t b_len,
+                            apr_pool_t *pool);
 
 /* The value of the first field of this name, with further ones joined by ", "; NULL: there is none.
  * In `pool`. */

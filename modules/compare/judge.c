@@ -165,7 +165,6 @@ static int forgive(work_t *work, const mirror_compare_rule_t *rule)
 
 static void fail(work_t *work, const mirror_compare_rule_t *rule)
 {
-    work->out->failed++;
     mirror_rows_fail(&work->out->rows, rule);
 }
 
@@ -242,13 +241,12 @@ static void compare_texts(work_t *work)
 static mirror_skip_e compare_json(work_t *work)
 {
     mirror_tree_options_t options;
-    int same;
 
     options.rules = work->options->rules;
     options.unordered = work->options->unordered;
     options.now = work->options->now;
-    switch (mirror_tree_compare(&work->out->rows, &same, &work->out->failed, work->options->json,
-                                &options, work->a.data, work->a.len, work->b.data, work->b.len)) {
+    switch (mirror_tree_compare(&work->out->rows, NULL, work->options->json, &options, work->a.data,
+                                work->a.len, work->b.data, work->b.len)) {
     case MIRROR_TREE_DONE:
         return MIRROR_SKIP_NONE;
     case MIRROR_TREE_NONE:
@@ -309,8 +307,8 @@ static void compare_heads(work_t *work, const mirror_half_t *a, const mirror_hal
     options.rules = work->options->rules;
     options.decoded = work->decoded;
     options.now = work->options->now;
-    mirror_headers_compare(&work->out->rows, &work->out->failed, &options, a->head.data,
-                           a->head.len, b->head.data, b->head.len, work->options->pool);
+    mirror_headers_compare(&work->out->rows, &options, a->head.data, a->head.len, b->head.data,
+                           b->head.len, work->options->pool);
 }
 
 /* What the rows say, if nothing was skipped. */
@@ -403,7 +401,6 @@ void mirror_judge(mirror_judgement_t *judgement, const mirror_judge_options_t *o
     work.out = judgement;
     work.options = options;
     judgement->skip = MIRROR_SKIP_NONE;
-    judgement->failed = 0;
     mirror_rows_clear(&judgement->rows);
     judgement->rows.values = options->values;
     if ((primary->status == 304) != (mirror->status == 304)) {

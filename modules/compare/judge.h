@@ -25,7 +25,6 @@ typedef struct mirror_judge_options_t {
 typedef struct mirror_judgement_t {
     mirror_skip_e skip; /* NONE: there is a verdict */
     mirror_verdict_e verdict;
-    int failed; /* regular expressions of rules that failed */
     mirror_rows_t rows;
 } mirror_judgement_t;
 

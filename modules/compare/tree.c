@@ -95,12 +95,13 @@ static void compare_roots(mirror_tree_run_t *run, int *same, mirror_tree_e a, mi
         }
         return;
     }
-    *same = run->context->texts[0].nodes[0].hash == run->context->texts[1].nodes[0].hash;
+    if (same) {
+        *same = run->context->texts[0].nodes[0].hash == run->context->texts[1].nodes[0].hash;
+    }
     mirror_tree_descend(run);
 }
 
-mirror_tree_e mirror_tree_compare(mirror_rows_t *rows, int *same, int *failed,
-                                  mirror_tree_context_t *context,
+mirror_tree_e mirror_tree_compare(mirror_rows_t *rows, int *same, mirror_tree_context_t *context,
                                   const mirror_tree_options_t *options, const char *a,
                                   apr_size_t a_len, const char *b, apr_size_t b_len)
 {
@@ -108,7 +109,9 @@ mirror_tree_e mirror_tree_compare(mirror_rows_t *rows, int *same, int *failed,
     mirror_tree_e of_a = read_side(context, 0, options, a, a_len);
     mirror_tree_e of_b = read_side(context, 1, options, b, b_len);
 
-    *same = 0;
+    if (same) {
+        *same = 0;
+    }
     if (worst(of_a, of_b) > MIRROR_TREE_NONE) {
         return worst(of_a, of_b);
     }
@@ -120,6 +123,5 @@ mirror_tree_e mirror_tree_compare(mirror_rows_t *rows, int *same, int *failed,
     run.options = options;
     run.rows = rows;
     compare_roots(&run, same, of_a, of_b);
-    *failed += run.failed;
     return run.out_of_memory ? MIRROR_TREE_NO_MEMORY : MIRROR_TREE_DONE;
 }

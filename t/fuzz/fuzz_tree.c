@@ -15,6 +15,7 @@
 #include <apr_strings.h>
 
 #include "compare/tree.h"
+#include "failed_rules.h"
 #include "settings/compare_rule.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -27,7 +28,7 @@ typedef struct text_t {
 typedef struct result_t {
     mirror_tree_e done;
     mirror_rows_t rows;
-    int same, failed;
+    int same;
 } result_t;
 
 static apr_pool_t *whole;
@@ -46,12 +47,11 @@ static void compare(result_t *result, const mirror_tree_options_t *options, cons
     static mirror_values_t values;
 
     values.mode = a->len % 2 ? MIRROR_VALUES_MODE_MASKED : MIRROR_VALUES_MODE_FULL;
-    result->failed = 0;
     mirror_rows_clear(&result->rows);
     result->rows.values = &values;
-    result->done = mirror_tree_compare(&result->rows, &result->same, &result->failed, context,
-                                       options, a->bytes, a->len, b->bytes, b->len);
-    demand(result->failed == 0);
+    result->done = mirror_tree_compare(&result->rows, &result->same, context, options, a->bytes,
+                                       a->len, b->bytes, b->len);
+    demand(count_failed(&result->rows) == 0);
     demand(result->done == MIRROR_TREE_DONE || result->rows.count == 0);
 }
 

@@ -14,6 +14,7 @@
 #include <check.h>
 
 #include "compare/tree.h"
+#include "failed_rules.h"
 #include "settings/compare_rule.h"
 
 #define JSON_RULES 3
@@ -24,7 +25,7 @@ static apr_pool_t *pool;
 static mirror_tree_context_t *context;
 static mirror_tree_options_t options;
 static mirror_rows_t rows;
-static int same, failed;
+static int same;
 
 static inline void setup(void)
 {
@@ -47,8 +48,7 @@ static inline mirror_tree_e compare_bytes(const char *a, apr_size_t a_len, const
                                           apr_size_t b_len)
 {
     mirror_rows_clear(&rows);
-    failed = 0;
-    return mirror_tree_compare(&rows, &same, &failed, context, &options, a, a_len, b, b_len);
+    return mirror_tree_compare(&rows, &same, context, &options, a, a_len, b, b_len);
 }
 
 /* With copies of the very length, so that a tool sees each byte read beyond. */
