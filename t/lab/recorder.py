@@ -36,6 +36,18 @@ def bytes_answer(data: bytes, close: bool = False) -> Answer:
 ok = answer()
 
 
+def read_slowly(got: bytearray) -> Callable[[socket.socket], None]:
+    """A takeover that reads in small pieces, into `got`, up to the bytes END, and then responds."""
+    def read(sock: socket.socket) -> None:
+        while not got.endswith(b"END"):
+            data = sock.recv(777)
+            if not data:
+                return
+            got.extend(data)
+        sock.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+    return read
+
+
 def fill(path: str) -> list[socket.socket]:
     """Connect until nobody can any more."""
     made = []

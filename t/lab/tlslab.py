@@ -5,6 +5,8 @@ import os
 import socket
 import ssl
 import subprocess
+import threading
+from typing import Callable
 
 from recorder import Recorder
 
@@ -121,3 +123,15 @@ def end_tls(sock: ssl.SSLSocket) -> bool:
     except OSError:
         pass                                        # httpd has closed it without saying so
     return False
+
+
+def stalling_handshake(recorder: Callable[..., Recorder], drip: bool) -> tuple[Recorder, threading.Event]:
+    """A recorder whose handshakes never end, with `drip` sending a byte now and then; and the event that ends them."""
+    def stall(sock: socket.socket) -> None:
+        sock.sendall(b"\x16\x03\x03\x40\x00")           # a record of 16 KiB begins
+        while drip and not gate.wait(0.02):
+            sock.sendall(b"\x02")
+        gate.wait()
+    stalling = recorder(takeover=stall)
+    gate = stalling.gate()
+    return stalling, gate

@@ -285,14 +285,19 @@ def test_directory_index_that_is_proxied(httpd, origin, mirror):
     assert h.ended(1) == {"mirrored": 1}
 
 
-def test_cache(httpd, origin, mirror):
-    """What mod_cache's normal handler answers is mirrored as well."""
-    origin.answer = answer(headers=("Cache-Control: max-age=600",))
-    h = httpd(lambda h: f"""
+def cached(lines: str):
+    """A configuration with mod_cache's normal handler."""
+    return lambda h: f"""
         CacheQuickHandler Off
         CacheRoot "{h.root}/run"
         CacheEnable disk "/o/"
-        {location('/o/', origin, to(mirror))}""", modules=["cache", "cache_disk"])
+        {lines}"""
+
+
+def test_cache(httpd, origin, mirror):
+    """What mod_cache's normal handler answers is mirrored as well."""
+    origin.answer = answer(headers=("Cache-Control: max-age=600",))
+    h = httpd(cached(location("/o/", origin, to(mirror))), modules=["cache", "cache_disk"])
     for n in range(1, 4):
         assert h.get("/o/a?x").body == b"ok\n"
         assert h.ended(n) == {"mirrored": n}
@@ -305,11 +310,7 @@ def test_cache_does_not_change_the_copy(httpd, origin, mirror):
     """To validate what it has, mod_cache adds conditions to the request; the client did not send them."""
     origin.answer = answer(headers=("Cache-Control: max-age=0", 'ETag: "1"',
                                     "Last-Modified: Thu, 01 Jan 2026 00:00:00 GMT"))
-    h = httpd(lambda h: f"""
-        CacheQuickHandler Off
-        CacheRoot "{h.root}/run"
-        CacheEnable disk "/o/"
-        {location('/o/', origin, to(mirror))}""", modules=["cache", "cache_disk"])
+    h = httpd(cached(location("/o/", origin, to(mirror))), modules=["cache", "cache_disk"])
     for n in range(1, 4):
         assert h.get("/o/a").status == 200
         assert h.ended(n) == {"mirrored": n}

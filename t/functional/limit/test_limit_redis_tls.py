@@ -9,7 +9,7 @@ import pytest
 from httpdlab import Httpd, location, scaled, to, wait_for
 from recorder import Recorder
 from redislab import Cluster, needs_redis, redis, wrk_until_limited  # noqa: F401, the fixture
-from tlslab import Authority, strict
+from tlslab import Authority, stalling_handshake, strict
 
 pytestmark = needs_redis
 
@@ -288,13 +288,7 @@ def test_without_a_limit_nothing_is_needed(proxy):
 @pytest.mark.parametrize("drip", [False, True])
 def test_stall_in_the_handshake(proxy, mirror, recorder, drip):
     """One deadline for all, though a byte comes now and then; clients do not wait."""
-    def stall(sock):
-        sock.sendall(b"\x16\x03\x03\x40\x00")           # a record of 16 KiB begins
-        while drip and not gate.wait(0.02):
-            sock.sendall(b"\x02")
-        gate.wait()
-    stalling = recorder(takeover=stall)
-    gate = stalling.gate()
+    stalling, gate = stalling_handshake(recorder, drip)
     patience = scaled(1.5)
     h = proxy(attributes(stalling.port, f"limit_fallback=drop redis_timeout={int(patience * 1000)}"), expect=[DOWN])
     began = time.monotonic()

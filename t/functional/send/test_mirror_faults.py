@@ -9,7 +9,7 @@ import pytest
 
 from copies import assert_next_is_intact
 from httpdlab import scaled, wait_for
-from recorder import Recorder, answer, bytes_answer, ok
+from recorder import Recorder, answer, bytes_answer, ok, read_slowly
 from tlslab import end_tls
 from wire import reset
 
@@ -215,15 +215,7 @@ def test_slow_reader(proxy, mirror, recorder):
     """A body of 1 MB that the mirror reads in small pieces, with a small buffer."""
     got = bytearray()
     size = 1000000
-
-    def read_slowly(sock):
-        while not got.endswith(b"END"):
-            data = sock.recv(777)
-            if not data:
-                return
-            got.extend(data)
-        sock.sendall(HEAD + b"Content-Length: 0\r\n\r\n")
-    mirror = recorder(takeover=read_slowly)
+    mirror = recorder(takeover=read_slowly(got))
     h = proxy(mirror)
     body = b"x" * (size - 3) + b"END"
     assert h.request("POST", "/o/a", [], body).status == 200

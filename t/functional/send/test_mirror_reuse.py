@@ -69,12 +69,18 @@ def stale_after(first: str):
     return serve
 
 
-@pytest.mark.smoke
-def test_stale_connection_get_is_sent_again(proxy, mirror):
+def with_stale_connection(proxy, mirror):
+    """An httpd with one connection, which the mirror resets with the next copy."""
     mirror.answer = stale_after("/o/first")
     h = proxy(mirror, children=1)
     assert h.get("/o/first").status == 200
     assert h.ended(1) == {"mirrored": 1}
+    return h
+
+
+@pytest.mark.smoke
+def test_stale_connection_get_is_sent_again(proxy, mirror):
+    h = with_stale_connection(proxy, mirror)
     assert h.get("/o/again").status == 200
     assert h.ended(2) == {"mirrored": 2}
     assert [copy.target for copy in mirror.requests] == ["/o/first", "/o/again", "/o/again"]
@@ -109,10 +115,7 @@ def test_second_attempt_has_what_is_left_of_the_time(proxy, mirror):
 def test_stale_connection_idempotent_methods_are_sent_again(proxy, either, method):
     """RFC 9110 9.2.2. What is sent again is whole, with its body; and it is sent no third time."""
     mirror = either()
-    mirror.answer = stale_after("/o/first")
-    h = proxy(mirror, children=1)
-    assert h.get("/o/first").status == 200
-    assert h.ended(1) == {"mirrored": 1}
+    h = with_stale_connection(proxy, mirror)
     body = b"x" * 100000 if method == "PUT" else None
     assert h.request(method, "/o/again", [], body).status == 200
     assert h.ended(2) == {"mirrored": 2}
@@ -176,10 +179,7 @@ def test_stray_empty_line_is_no_answer(proxy, either, line, method, outcomes):
 def test_stale_connection_post_is_not_sent_again(proxy, either, method):
     """The mirror may have acted on it."""
     mirror = either()
-    mirror.answer = stale_after("/o/first")
-    h = proxy(mirror, children=1)
-    assert h.get("/o/first").status == 200
-    assert h.ended(1) == {"mirrored": 1}
+    h = with_stale_connection(proxy, mirror)
     assert h.request(method, "/o/once", [], b"x").status == 200
     assert h.ended(2) == {"mirrored": 1, "broken": 1}
     assert [copy.target for copy in mirror.requests] == ["/o/first", "/o/once"]

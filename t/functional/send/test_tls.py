@@ -6,7 +6,7 @@ import pytest
 from copies import assert_copy, assert_next_is_intact
 from httpdlab import THREADED, location, scaled, to, wait_for
 from recorder import answer, ok
-from tlslab import Authority, TlsRecorder, server, strict
+from tlslab import Authority, TlsRecorder, server, stalling_handshake, strict
 from wire import request
 
 DOWN = r"PM\d+: mirror m is down: TLS"
@@ -290,15 +290,7 @@ def test_without_the_engine_a_reload_switches_the_mirror_off(proxy, origin, reco
 @pytest.mark.parametrize("drip", [False, True])
 def test_stall_in_the_handshake(httpd, origin, recorder, mirror, authority, drip):
     """It is given up at connect_timeout, though a byte comes now and then; the other mirror does not notice."""
-    gate = None
-
-    def stall(sock):
-        sock.sendall(b"\x16\x03\x03\x40\x00")           # a record of 16 KiB begins
-        while drip and not gate.wait(0.02):
-            sock.sendall(b"\x02")
-        gate.wait()
-    stalling = recorder(takeover=stall)
-    gate = stalling.gate()
+    stalling, gate = stalling_handshake(recorder, drip)
     h = httpd(strict(authority) + location(
         "/o/", origin, f'ProxyMirror "https://localhost:{stalling.port}" name=stalling {SHORT}', to(mirror)),
         modules=("ssl",), children=1, expect=[r"mirror stalling is down: TLS handshake"])

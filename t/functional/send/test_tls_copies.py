@@ -5,7 +5,7 @@ import pytest
 
 from copies import assert_next_is_intact
 from httpdlab import scaled, wait_for
-from recorder import Recorder, answer, bytes_answer, ok
+from recorder import Recorder, answer, bytes_answer, ok, read_slowly
 from tlslab import TlsRecorder, end_tls
 from wire import reset
 
@@ -263,15 +263,7 @@ def test_slow_reader(proxy, https):
     """A body of 1 MB that the mirror reads in small pieces, without our thread ever waiting."""
     got = bytearray()
     body = bytes(range(256)) * 4000 + b"END"
-
-    def read_slowly(sock):
-        while not got.endswith(b"END"):
-            data = sock.recv(777)
-            if not data:
-                return
-            got.extend(data)
-        sock.sendall(HEAD + b"Content-Length: 0\r\n\r\n")
-    h = proxy(https(takeover=read_slowly), "max_body=2M")
+    h = proxy(https(takeover=read_slowly(got)), "max_body=2M")
     assert h.request("POST", "/o/a", [], body).status == 200
     assert h.ended(1) == {"mirrored": 1}
     assert got.partition(b"\r\n\r\n")[2] == body
