@@ -54,7 +54,7 @@ static int refuse(const all_t *all, int status, const char *why)
 }
 
 /* Send the page with the question whether to stop all mirrors. */
-static int ask(const all_t *all)
+static int send_question(const all_t *all)
 {
     mirror_page_visit_t visit = { all->location, NULL, NULL, NULL, 0, 1 };
 
@@ -134,7 +134,7 @@ static int read_action(all_t *all, const apr_table_t *fields)
         return DECLINED;
     }
     return mirror_change_is_for_people(all->r)
-               ? ask(all)
+               ? send_question(all)
                : refuse(all, HTTP_BAD_REQUEST, "confirm: must be yes, got another or none");
 }
 

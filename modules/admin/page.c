@@ -299,7 +299,7 @@ int mirror_page_send(request_rec *r, const mirror_registry_t *registry,
     }
     put_head(r, location);
     if (visit->nonce) {
-        mirror_page_put_stop(r, views, count, visit->nonce, visit->asks, location);
+        mirror_page_put_stop(r, views, count, visit->nonce, visit->confirms, location);
     }
     put_header(r, visit, location);
     put_textures(r);

@@ -24,7 +24,7 @@ typedef struct mirror_page_visit_t {
     const char *refusal;
     const char *failed; /* error message about the submitted form; NULL = none */
     int partly;         /* 1 = some mirrors were changed before it failed */
-    int asks;           /* 1 = ask whether to stop all mirrors */
+    int confirms;       /* 1 = ask whether to stop all mirrors */
 } mirror_page_visit_t;
 
 /* ---- request threads ---- */

@@ -62,12 +62,12 @@ static void put_question(request_rec *r, const char *nonce, int count, const cha
 }
 
 void mirror_page_put_stop(request_rec *r, const mirror_view_t *views, int count, const char *nonce,
-                          int asks, const char *location)
+                          int confirms, const char *location)
 {
     if (count == 0) {
         return;
     }
-    if (asks) {
+    if (confirms) {
         put_question(r, nonce, count, location);
     }
     else {

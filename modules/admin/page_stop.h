@@ -11,9 +11,9 @@
 
 /* ---- request threads ---- */
 
-/* Print the forms for all mirrors; with `asks` the question whether to stop them. Prints nothing if
+/* Print the forms for all mirrors; with `confirms` the question whether to stop them. Prints nothing if
  * there is no mirror. `location`: path of the manager in a URL, escaped for HTML. */
 void mirror_page_put_stop(request_rec *r, const mirror_view_t *views, int count, const char *nonce,
-                          int asks, const char *location);
+                          int confirms, const char *location);
 
 #endif

@@ -158,7 +158,7 @@ static apr_int64_t copies_per_connection(const mirror_settings_t *settings)
 
 /* Return the number of connections that would take all waiting copies, beyond those that will have
  * room. Copies that need a fresh connection share it if the protocol allows several at a time. */
-static apr_int64_t count_wanted(const mirror_pool_t *pool)
+static apr_int64_t count_required(const mirror_pool_t *pool)
 {
     const mirror_settings_t *settings = mirror_pool_settings_of(pool);
     apr_int64_t per = copies_per_connection(settings);
@@ -178,7 +178,7 @@ static int count_missing(mirror_pool_t *pool)
 {
     mirror_send_t *send = pool->send;
     apr_int64_t taken, most = send->child->descriptors_max;
-    apr_int64_t n = count_wanted(pool);
+    apr_int64_t n = count_required(pool);
     apr_int64_t room = mirror_pool_settings_of(pool)->max_connections - pool->open - pool->opening;
 
     n = n < room ? n : room;

@@ -72,8 +72,9 @@ static inline const char *set_url(const char *url)
 
 #define ck_assert_begins(call, text)                                                               \
     do {                                                                                           \
-        const char *said = call, *begin = text;                                                    \
-        ck_assert_msg(said && !strncmp(said, begin, strlen(begin)), "%s: %s", #call, said);        \
+        const char *message = call, *begin = text;                                                 \
+        ck_assert_msg(message && !strncmp(message, begin, strlen(begin)), "%s: %s", #call,         \
+                      message);                                                                    \
     } while (0)
 
 #endif

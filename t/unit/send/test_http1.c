@@ -1,6 +1,6 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE.
  *
- * test_http1.c - where answers end at the edge of what was read, and whether the connection
+ * test_http1.c - where responses end at the edge of what was read, and whether the connection
  * may be used again then.
  */
 #include <apr_general.h>
@@ -22,7 +22,7 @@ static mirror_settings_t settings;
 static mirror_connections_t shared;
 static mirror_connection_t *connection;
 static mirror_copy_t copies[COPIES];
-static char answer[BUFFER + 1];
+static char response[BUFFER + 1];
 static int mirror; /* the other end */
 static int ended;
 static int stranded;
@@ -108,18 +108,18 @@ static void teardown(void)
     apr_pool_destroy(pool);
 }
 
-/* An answer of `size` bytes in all. */
-static const char *make_answer(apr_size_t size)
+/* A response of `size` bytes in all. */
+static const char *make_response(apr_size_t size)
 {
     static const char head[] = "HTTP/1.1 200 OK\r\nContent-Length: %5d\r\n\r\n";
-    int len = snprintf(answer, sizeof(answer), head, 0);
+    int len = snprintf(response, sizeof(response), head, 0);
 
-    len = snprintf(answer, sizeof(answer), head, (int)size - len);
-    memset(answer + len, 'x', size - (apr_size_t)len);
-    return answer;
+    len = snprintf(response, sizeof(response), head, (int)size - len);
+    memset(response + len, 'x', size - (apr_size_t)len);
+    return response;
 }
 
-static void say(const char *data, apr_size_t len)
+static void respond(const char *data, apr_size_t len)
 {
     ck_assert_int_eq(write(mirror, data, len), (ssize_t)len);
 }
@@ -132,10 +132,10 @@ static void round_of_loop(void)
     ck_assert_int_eq(rv, APR_SUCCESS);
 }
 
-START_TEST(an_answer_that_fills_the_buffer)
+START_TEST(a_response_that_fills_the_buffer)
 {
     mirror_connection_start(connection, &copies[0], 0);
-    say(make_answer(BUFFER), BUFFER);
+    respond(make_response(BUFFER), BUFFER);
     round_of_loop();
     ck_assert_int_eq(ended, 1);
     ck_assert_int_eq(how, MIRROR_RESPONDED);
@@ -143,7 +143,7 @@ START_TEST(an_answer_that_fills_the_buffer)
 }
 END_TEST
 
-/* Else the rest would be taken for the answer of the next copy. */
+/* Else the rest would be taken for the response of the next copy. */
 START_TEST(surplus_behind_what_was_read)
 {
     static const char surplus[] = "HTTP/1.1 500 No\r\nContent-Length: 0\r\n\r\n";
@@ -152,13 +152,13 @@ START_TEST(surplus_behind_what_was_read)
     for (at = BUFFER - 1; at <= BUFFER; at++) {
         ended = 0;
         mirror_connection_start(connection, &copies[0], 0);
-        say(make_answer((apr_size_t)at), (apr_size_t)at);
-        say(surplus, strlen(surplus));
+        respond(make_response((apr_size_t)at), (apr_size_t)at);
+        respond(surplus, strlen(surplus));
         round_of_loop();
         ck_assert_int_eq(ended, 1);
         ck_assert_int_eq(how, MIRROR_RESPONDED);
         ck_assert(!reusable && unusable);
-        while (recv(mirror, answer, sizeof(answer), MSG_DONTWAIT) > 0) {
+        while (recv(mirror, response, sizeof(response), MSG_DONTWAIT) > 0) {
         }
         teardown();
         setup();
@@ -169,7 +169,7 @@ END_TEST
 START_TEST(an_end_behind_what_was_read)
 {
     mirror_connection_start(connection, &copies[0], 0);
-    say(make_answer(BUFFER), BUFFER);
+    respond(make_response(BUFFER), BUFFER);
     ck_assert_int_eq(shutdown(mirror, SHUT_WR), 0);
     round_of_loop();
     ck_assert_int_eq(ended, 1);
@@ -178,14 +178,14 @@ START_TEST(an_end_behind_what_was_read)
 }
 END_TEST
 
-START_TEST(answers_of_a_row_over_the_edge)
+START_TEST(responses_of_a_row_over_the_edge)
 {
     copies[0].next = &copies[1];
     copies[1].next = &copies[2];
     mirror_connection_start(connection, &copies[0], 0);
-    say(make_answer(BUFFER), BUFFER);
-    say(make_answer(1000), 1000);
-    say(make_answer(BUFFER - 1000), BUFFER - 1000);
+    respond(make_response(BUFFER), BUFFER);
+    respond(make_response(1000), 1000);
+    respond(make_response(BUFFER - 1000), BUFFER - 1000);
     round_of_loop();
     ck_assert_int_eq(ended, 3);
     ck_assert_int_eq(how, MIRROR_RESPONDED);
@@ -193,8 +193,8 @@ START_TEST(answers_of_a_row_over_the_edge)
 }
 END_TEST
 
-/* The mirror answers the second copy of a batch before it has read all of it. */
-START_TEST(an_answer_before_the_copy_was_written)
+/* The mirror responds to the second copy of a batch before it has read all of it. */
+START_TEST(a_response_before_the_copy_was_written)
 {
     static char long_head[8 << 20];
     int size = 8 << 10;
@@ -207,11 +207,11 @@ START_TEST(an_answer_before_the_copy_was_written)
     copies[1].next = &copies[2];
     mirror_connection_start(connection, &copies[0], 0);
     ck_assert_int_eq(connection->copies, 3);
-    say(make_answer(BUFFER), BUFFER);
+    respond(make_response(BUFFER), BUFFER);
     round_of_loop();
     ck_assert_int_eq(ended, 1); /* it was begun */
     ck_assert(!reusable && !unusable);
-    say(make_answer(BUFFER), BUFFER);
+    respond(make_response(BUFFER), BUFFER);
     round_of_loop();
     ck_assert_int_eq(ended, 2); /* it was not written to its end */
     ck_assert_int_eq(stranded, 1);
@@ -226,11 +226,11 @@ int main(void)
 
     apr_initialize();
     tcase_add_checked_fixture(tcase, setup, teardown);
-    tcase_add_test(tcase, an_answer_that_fills_the_buffer);
+    tcase_add_test(tcase, a_response_that_fills_the_buffer);
     tcase_add_test(tcase, surplus_behind_what_was_read);
     tcase_add_test(tcase, an_end_behind_what_was_read);
-    tcase_add_test(tcase, answers_of_a_row_over_the_edge);
-    tcase_add_test(tcase, an_answer_before_the_copy_was_written);
+    tcase_add_test(tcase, responses_of_a_row_over_the_edge);
+    tcase_add_test(tcase, a_response_before_the_copy_was_written);
     suite_add_tcase(suite, tcase);
     return suite_run(suite);
 }
