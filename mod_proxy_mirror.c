@@ -310,7 +310,6 @@ static void register_hooks(apr_pool_t *p)
     ap_hook_handler(mirror_manager_handler, NULL, NULL, APR_HOOK_MIDDLE);
     mirror_limit_local_register(p);
     mirror_limit_redis_register(p);
-    mirror_limit_redis_cluster_register(p);
     mirror_status_register_hooks();
     mirror_tls_register(p);
     mirror_capture_register_hooks(p);

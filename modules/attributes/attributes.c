@@ -71,7 +71,8 @@ static const char *const fallback_words[] = { "local", "mirror", "drop", NULL };
 #define TEXTS(max, text) RULE(texts, 0, max, "must be " text, NULL, NULL)
 #define COMPARED         "compare"
 #define LIMITED          "enable_limit_count=true"
-#define REMOTE           "policy=redis|redis-cluster"
+#define REMOTE           "policy=redis|redis-cluster|redis-sentinel"
+#define SENTINEL         "policy=redis-sentinel"
 
 const mirror_attribute_t mirror_attributes[] = {
     { "host", FIELD(target), TARGET, NULL, MIRROR_ATTRIBUTE_NO_WORD | MIRROR_ATTRIBUTE_NO_DEFAULT,
@@ -116,8 +117,8 @@ const mirror_attribute_t mirror_attributes[] = {
     { "time_window", FIELD(time_window), NUMBER(1, YEAR, "1 to 31536000 (seconds)"), "60", 0,
       LIMITED },
     { "policy", FIELD(policy),
-      CHOICE(mirror_limit_settings_policies, "local, redis or redis-cluster"), "local", 0,
-      LIMITED },
+      CHOICE(mirror_limit_settings_policies, "local, redis, redis-cluster or redis-sentinel"),
+      "local", 0, LIMITED },
     { "limit_fallback", FIELD(limit_fallback), CHOICE(fallback_words, "local, mirror or drop"),
       "local", 0, REMOTE },
     { "redis_host", FIELD(redis_host),
@@ -130,7 +131,7 @@ const mirror_attribute_t mirror_attributes[] = {
     { "redis_password", FIELD(redis_password),
       SECRET(1024, "must be a password or exec:/path/to/program"), NULL, 0, REMOTE },
     { "redis_database", FIELD(redis_database), NUMBER(0, APR_INT32_MAX, "0 to 2147483647"), "0", 0,
-      "policy=redis" },
+      "policy=redis|redis-sentinel" },
     { "redis_timeout", FIELD(redis_timeout), NUMBER(1, 3600000, "1 to 3600000 (milliseconds)"),
       "1000", 0, REMOTE },
     { "redis_ssl", FIELD(redis_ssl), BOOL, "false", 0, REMOTE },
@@ -142,6 +143,15 @@ const mirror_attribute_t mirror_attributes[] = {
     { "redis_cluster_name", FIELD(redis_cluster_name),
       STRING(1, 255, NULL, "must be a name of 1 to 255 characters"), NULL, 0,
       "policy=redis-cluster" },
+    { "redis_sentinels", FIELD(redis_sentinels),
+      LIST(1, 16, mirror_limit_settings_refuse_node, "must be 1 to 16 host:port"), NULL, 0,
+      SENTINEL },
+    { "redis_master_name", FIELD(redis_master_name),
+      STRING(1, 255, NULL, "must be a name of 1 to 255 characters"), NULL, 0, SENTINEL },
+    { "sentinel_username", FIELD(sentinel_username),
+      STRING(1, 255, NULL, "must be a user name of 1 to 255 characters"), NULL, 0, SENTINEL },
+    { "sentinel_password", FIELD(sentinel_password),
+      SECRET(1024, "must be a password or exec:/path/to/program"), NULL, 0, SENTINEL },
     { "compare", FIELD(compare), SET(part_words, "off, all, or a list of status, headers and body"),
       "off", 0, NULL },
     { "compare_ratio", FIELD(compare_ratio), RATIO, "1", 0, COMPARED },

@@ -10,7 +10,8 @@
 #include "base/authority.h"
 #include "base/window.h"
 
-const char *const mirror_limit_settings_policies[] = { "local", "redis", "redis-cluster", NULL };
+const char *const mirror_limit_settings_policies[] = { "local", "redis", "redis-cluster",
+                                                       "redis-sentinel", NULL };
 
 /* ---- rules ---- */
 
@@ -57,12 +58,20 @@ static apr_uint64_t add_text(apr_uint64_t hash, const char *text)
     return text ? add(hash, text, strlen(text)) : add(hash, "", 1);
 }
 
+static apr_uint64_t add_list(apr_uint64_t hash, const apr_array_header_t *texts)
+{
+    int i;
+
+    for (i = 0; texts && i < texts->nelts; i++) {
+        hash = add_text(hash, APR_ARRAY_IDX(texts, i, const char *));
+    }
+    return hash;
+}
+
 void mirror_limit_settings_identify(mirror_settings_t *settings)
 {
-    const apr_array_header_t *nodes = settings->redis_cluster_nodes;
     apr_int64_t numbers[8];
     apr_uint64_t hash = APR_UINT64_C(0xcbf29ce484222325);
-    int i;
 
     numbers[0] = settings->policy;
     numbers[1] = settings->count;
@@ -79,8 +88,12 @@ void mirror_limit_settings_identify(mirror_settings_t *settings)
     hash = add_text(hash, settings->redis_password);
     hash = add_text(hash, settings->redis_key_prefix);
     hash = add_text(hash, settings->redis_cluster_name);
-    for (i = 0; nodes && i < nodes->nelts; i++) {
-        hash = add_text(hash, APR_ARRAY_IDX(nodes, i, const char *));
+    hash = add_list(hash, settings->redis_cluster_nodes);
+    if (!strcmp(mirror_limit_settings_policies[settings->policy], "redis-sentinel")) {
+        hash = add_list(hash, settings->redis_sentinels);
+        hash = add_text(hash, settings->redis_master_name);
+        hash = add_text(hash, settings->sentinel_username);
+        hash = add_text(hash, settings->sentinel_password);
     }
     settings->limit_id = (apr_uint32_t)((hash ^ hash >> 32) & MIRROR_WINDOW_ID_MAX);
     settings->limit_id += settings->limit_id == 0;

@@ -52,6 +52,20 @@ static const char *need_cluster(const mirror_settings_t *settings, apr_pool_t *p
                : "redis_cluster_name: must be a name with policy=redis-cluster, got nothing";
 }
 
+static const char *need_sentinels(const mirror_settings_t *settings, apr_pool_t *pool)
+{
+    (void)pool;
+    if (!has_policy(settings, "redis-sentinel")) {
+        return NULL;
+    }
+    if (!settings->redis_sentinels) {
+        return "redis_sentinels: must be 1 to 16 host:port with policy=redis-sentinel, got nothing";
+    }
+    return settings->redis_master_name
+               ? NULL
+               : "redis_master_name: must be a name with policy=redis-sentinel, got nothing";
+}
+
 /* A generated name may differ between nodes, and with it the counter. */
 static const char *need_name(const mirror_settings_t *settings, apr_pool_t *pool)
 {
@@ -71,8 +85,17 @@ static const char *need_password(const mirror_settings_t *settings, apr_pool_t *
                : NULL;
 }
 
+static const char *need_sentinel_password(const mirror_settings_t *settings, apr_pool_t *pool)
+{
+    (void)pool;
+    return settings->sentinel_username && !settings->sentinel_password
+               ? "sentinel_password: must be a password if sentinel_username is set, got nothing"
+               : NULL;
+}
+
 static relation_t *const relations[] = { refuse_status_of_request, need_server, need_cluster,
-                                         need_name, need_password };
+                                         need_sentinels,           need_name,   need_password,
+                                         need_sentinel_password };
 
 /* ---- checks ---- */
 

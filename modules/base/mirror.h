@@ -142,8 +142,12 @@ typedef struct mirror_settings_t {
     const char *redis_key_prefix;
     apr_array_header_t *redis_cluster_nodes;
     const char *redis_cluster_name;
-    int compare;               /* bit n: mirror_part_e n is compared; 0 = off */
-    apr_int64_t compare_ratio; /* billionths */
+    apr_array_header_t *redis_sentinels;
+    const char *redis_master_name;
+    const char *sentinel_username;
+    const char *sentinel_password; /* as redis_password */
+    int compare;                   /* bit n: mirror_part_e n is compared; 0 = off */
+    apr_int64_t compare_ratio;     /* billionths */
     apr_int64_t compare_max_body;
     apr_interval_time_t compare_timeout;
     const char *compare_group;

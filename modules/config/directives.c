@@ -257,6 +257,25 @@ const command_rec mirror_directives_commands[] = {
 
 /* ---- check_config ---- */
 
+/* Resolve a password of a mirror, *secret, and of its defaults. `given`: by its own line; NULL =
+ * none. */
+static void resolve_secret(apr_array_header_t *faults, const char **secret, const char **defaults,
+                           const char *given, const char *name, apr_pool_t *pconf)
+{
+    const char *wrong = mirror_secret_resolve(secret, name, pconf, faults->pool);
+
+    if (wrong) {
+        APR_ARRAY_PUSH(faults, const char *) = wrong;
+    }
+    if (!given) {
+        *defaults = *secret;
+    }
+    else if (mirror_secret_is_program(*defaults)) {
+        /* do not run a program whose password the line does not use */
+        *defaults = NULL;
+    }
+}
+
 /* Merge the layers of a mirror's settings and check them. Returns 0 if there is an error. */
 static int resolve_settings(config_line_t *line, apr_pool_t *pconf, apr_pool_t *plog)
 {
@@ -277,17 +296,10 @@ static int resolve_settings(config_line_t *line, apr_pool_t *pconf, apr_pool_t *
     line->mirror.name = settings->name;
     line->mirror.vhost = line->server;
     line->mirror.server = mirror_name_server(line->server, pconf);
-    wrong = mirror_secret_resolve(&settings->redis_password, "redis_password", pconf, plog);
-    if (wrong) {
-        APR_ARRAY_PUSH(faults, const char *) = wrong;
-    }
-    if (!line->given.redis_password) {
-        line->mirror.defaults->redis_password = settings->redis_password;
-    }
-    else if (mirror_secret_is_program(line->mirror.defaults->redis_password)) {
-        /* do not run a program whose password the line does not use */
-        line->mirror.defaults->redis_password = NULL;
-    }
+    resolve_secret(faults, &settings->redis_password, &line->mirror.defaults->redis_password,
+                   line->given.redis_password, "redis_password", pconf);
+    resolve_secret(faults, &settings->sentinel_password, &line->mirror.defaults->sentinel_password,
+                   line->given.sentinel_password, "sentinel_password", pconf);
     wrong = mirror_rules_compile(settings, NULL, pconf, plog);
     if (wrong) {
         APR_ARRAY_PUSH(faults, const char *) = wrong;

@@ -22,7 +22,6 @@ APLOG_USE_MODULE(proxy_mirror);
 #define EXEC       "exec:"
 #define RETAINED   "proxy_mirror_secret:"
 #define SECRET_MAX 1024
-#define ATTRIBUTE  "redis_password="
 
 typedef struct retained_t {
     int load; /* number of the load of the configuration; 0 = never */
@@ -157,19 +156,34 @@ const char *mirror_secret_resolve(const char **secret, const char *name, apr_poo
 
 /* ---- hiding ---- */
 
+/* Return the length of the attribute's name with its '=' if the word is a password; else 0. */
+static apr_size_t secret_name(const char *word)
+{
+    static const char *const attributes[] = { "redis_password=", "sentinel_password=" };
+    apr_size_t i;
+
+    for (i = 0; i < sizeof(attributes) / sizeof(*attributes); i++) {
+        if (strncmp(word, attributes[i], strlen(attributes[i])) == 0) {
+            return strlen(attributes[i]);
+        }
+    }
+    return 0;
+}
+
 void mirror_secret_hide(const ap_directive_t *directive, apr_pool_t *pool)
 {
     const char *line = directive->args, *start = line, *word;
     const char *shown = "";
 
-    if (!line || !strstr(line, ATTRIBUTE)) {
+    if (!line || !strstr(line, "_password=")) {
         return;
     }
     while (!mirror_attributes_next_word(&word, &line, pool) && word) {
-        shown = strncmp(word, ATTRIBUTE, sizeof(ATTRIBUTE) - 1) != 0
-                    ? apr_pstrcat(pool, shown,
-                                  apr_pstrmemdup(pool, start, (apr_size_t)(line - start)), NULL)
-                    : apr_pstrcat(pool, shown, " " ATTRIBUTE "***", NULL);
+        apr_size_t name = secret_name(word);
+
+        shown = name ? apr_pstrcat(pool, shown, " ", apr_pstrmemdup(pool, word, name), "***", NULL)
+                     : apr_pstrcat(pool, shown,
+                                   apr_pstrmemdup(pool, start, (apr_size_t)(line - start)), NULL);
         start = line;
     }
     /* After processing, the text of a directive is only read for display. */

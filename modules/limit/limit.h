@@ -51,10 +51,9 @@ typedef struct mirror_limit_provider_t {
     void (*close)(void *state);
 } mirror_limit_provider_t;
 
-/* Register the strategies of limit/local.c, limit/redis.c and limit/cluster.c. Startup. */
+/* Register the strategies of limit/local.c and limit/redis.c. Startup. */
 void mirror_limit_local_register(apr_pool_t *p);
 void mirror_limit_redis_register(apr_pool_t *p);
-void mirror_limit_redis_cluster_register(apr_pool_t *p);
 
 /* ---- limit/limit.c ---- */
 

@@ -1,34 +1,34 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE.
  *
- * limit/redis.c - the strategy redis: one Redis server counts for all nodes that use the same
- * mirror name. See limit/limit.h.
+ * limit/redis.c - the strategies redis, redis-cluster and redis-sentinel. See limit/limit.h.
  *
- * The connection is kept between requests. If the server has closed it, the same request
- * reconnects. Copies that the failed request had counted are then lost; the limit is never
- * exceeded.
+ * They differ in the way to the server, which redis/redis_route.h knows. A limit is one key.
  */
 #include <ap_provider.h>
 #include <apr_strings.h>
 
 #include "base/clock.h"
 #include "limit/redis_window.h"
+#include "redis/redis_route.h"
 
 typedef struct redis_t {
-    apr_pool_t *pool;
     mirror_redis_window_t *window;
-    mirror_redis_login_t login;
-    const char *host;
-    apr_port_t port;
-    mirror_redis_connection_t *connection; /* NULL = not connected */
+    mirror_redis_route_t *route;
 } redis_t;
+
+/* A query: the arguments of mirror_redis_window_query(). */
+typedef struct query_t {
+    const mirror_redis_window_t *window;
+    apr_int64_t requested;
+} query_t;
+
+/* A reply of the script has three elements. */
+static const mirror_redis_bounds_t bounds = { 16, 512, 65536 };
 
 static const char *redis_missing(const mirror_t *mirror, const mirror_settings_t *settings,
                                  apr_pool_t *pool)
 {
-    return mirror_redis_login_missing(
-        mirror, settings,
-        mirror_redis_connection_url(settings->redis_host, (apr_port_t)settings->redis_port, pool),
-        pool);
+    return mirror_redis_route_missing(mirror->vhost, settings, pool);
 }
 
 static void *redis_open(const mirror_t *mirror, const mirror_settings_t *settings,
@@ -36,12 +36,9 @@ static void *redis_open(const mirror_t *mirror, const mirror_settings_t *setting
 {
     redis_t *redis = apr_pcalloc(pool, sizeof(*redis));
 
-    redis->pool = pool;
     redis->window = mirror_redis_window_create(
-        apr_pstrcat(pool, settings->redis_key_prefix, settings->name, NULL), settings, pool);
-    mirror_redis_login_set(&redis->login, mirror, settings, given_up, pool);
-    redis->host = apr_pstrdup(pool, settings->redis_host);
-    redis->port = (apr_port_t)settings->redis_port;
+        mirror_redis_route_key(settings, settings->name, pool), settings, pool);
+    redis->route = mirror_redis_route_create(mirror->vhost, settings, &bounds, given_up, pool);
     return redis;
 }
 
@@ -49,56 +46,35 @@ static void redis_close(void *state)
 {
     redis_t *redis = state;
 
-    if (redis->connection) {
-        mirror_redis_connection_close(redis->connection);
-        redis->connection = NULL;
-    }
+    mirror_redis_route_close(redis->route);
 }
 
-/* Make one attempt. *stale: 1 if a retry on a fresh connection may succeed. */
-static apr_status_t attempt(mirror_limit_result_t *result, redis_t *redis, apr_int64_t requested,
-                            apr_time_t deadline, int *stale)
+static apr_status_t exchange(const mirror_redis_reply_t **reply,
+                             mirror_redis_connection_t *connection, int once, apr_time_t deadline,
+                             void *baton, char fault[MIRROR_REDIS_FAULT])
 {
-    const mirror_redis_reply_t *reply;
-    apr_status_t rv = APR_SUCCESS;
-    int fresh = 0;
+    const query_t *query = baton;
 
-    *stale = 0;
-    if (redis->connection && !mirror_redis_connection_is_usable(redis->connection)) {
-        redis_close(redis);
-    }
-    if (!redis->connection) {
-        fresh = 1;
-        rv = mirror_redis_connection_open(&redis->connection, redis->host, redis->port,
-                                          &redis->login, deadline, redis->pool, result->fault);
-    }
-    if (rv == APR_SUCCESS) {
-        rv = mirror_redis_window_query(&reply, redis->window, redis->connection, requested, 0,
-                                       deadline, result->fault);
-        if (rv != APR_SUCCESS) {
-            *stale = !fresh && mirror_redis_connection_was_stale(redis->connection);
-        }
-        else {
-            rv = mirror_redis_window_read(result, redis->window, reply, requested,
-                                          mirror_clock_now());
-            if (rv != APR_SUCCESS) {
-                mirror_redis_connection_refuse(result->fault, redis->connection, reply);
-            }
-        }
-    }
-    if (rv != APR_SUCCESS) {
-        redis_close(redis);
-    }
-    return rv;
+    return mirror_redis_window_query(reply, query->window, connection, query->requested, once,
+                                     deadline, fault);
 }
 
 static apr_status_t redis_query(mirror_limit_result_t *result, void *state, apr_int64_t requested,
                                 apr_time_t deadline)
 {
-    int stale;
-    apr_status_t rv = attempt(result, state, requested, deadline, &stale);
+    redis_t *redis = state;
+    query_t query = { redis->window, requested };
+    const mirror_redis_reply_t *reply;
+    apr_status_t rv =
+        mirror_redis_route_ask(&reply, redis->route, exchange, &query, deadline, result->fault);
 
-    return stale ? attempt(result, state, requested, deadline, &stale) : rv;
+    if (rv == APR_SUCCESS) {
+        rv = mirror_redis_window_read(result, redis->window, reply, requested, mirror_clock_now());
+        if (rv != APR_SUCCESS) {
+            mirror_redis_route_refuse(result->fault, redis->route, reply);
+        }
+    }
+    return rv;
 }
 
 static const mirror_limit_provider_t redis_provider = { 1, redis_missing, redis_open, redis_query,
@@ -106,6 +82,11 @@ static const mirror_limit_provider_t redis_provider = { 1, redis_missing, redis_
 
 void mirror_limit_redis_register(apr_pool_t *p)
 {
-    ap_register_provider(p, MIRROR_LIMIT_PROVIDERS, "redis", MIRROR_LIMIT_PROVIDER_VERSION,
-                         &redis_provider);
+    static const char *const policies[] = { "redis", "redis-cluster", "redis-sentinel" };
+    apr_size_t i;
+
+    for (i = 0; i < sizeof(policies) / sizeof(*policies); i++) {
+        ap_register_provider(p, MIRROR_LIMIT_PROVIDERS, policies[i], MIRROR_LIMIT_PROVIDER_VERSION,
+                             &redis_provider);
+    }
 }

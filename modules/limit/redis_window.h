@@ -10,7 +10,7 @@
 #define MIRROR_LIMIT_REDIS_WINDOW_H
 
 #include "limit/limit.h"
-#include "limit/redis_connection.h"
+#include "redis/redis_connection.h"
 
 typedef struct mirror_redis_window_t {
     const char *key;

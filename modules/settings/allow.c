@@ -94,9 +94,8 @@ static int matches(const pattern_t *pattern, const char *host, apr_port_t port)
     return !apr_cstr_casecmp(canonical(address, host) ? address : host, pattern->name);
 }
 
-static int has_node(const mirror_settings_t *settings, const char *host)
+static int has_node(const apr_array_header_t *nodes, const char *host)
 {
-    const apr_array_header_t *nodes = settings->redis_cluster_nodes;
     int i;
 
     for (i = 0; nodes && i < nodes->nelts; i++) {
@@ -116,7 +115,8 @@ static int is_configured(const mirror_settings_t *settings, const char *host)
 {
     return (!settings->target.socket && !apr_cstr_casecmp(host, settings->target.hostname)) ||
            (settings->redis_host && !apr_cstr_casecmp(host, settings->redis_host)) ||
-           has_node(settings, host);
+           has_node(settings->redis_cluster_nodes, host) ||
+           has_node(settings->redis_sentinels, host);
 }
 
 /* Return whether the manager may set this host (without brackets) with this port. */
@@ -137,12 +137,12 @@ static int allows_host(const mirror_registry_t *registry, const char *host, apr_
     return 0;
 }
 
-static int is_configured_node(const mirror_settings_t *settings, const char *node)
+static int is_listed(const apr_array_header_t *nodes, const char *node)
 {
     int i;
 
-    for (i = 0; settings->redis_cluster_nodes && i < settings->redis_cluster_nodes->nelts; i++) {
-        if (!strcmp(node, APR_ARRAY_IDX(settings->redis_cluster_nodes, i, const char *))) {
+    for (i = 0; nodes && i < nodes->nelts; i++) {
+        if (!strcmp(node, APR_ARRAY_IDX(nodes, i, const char *))) {
             return 1;
         }
     }
@@ -158,13 +158,33 @@ static const char *refuse(const char *name, const char *host, apr_port_t port, a
             pool));
 }
 
+/* Check a list of host:port. `file`: the list of the file's settings. */
+static const char *refuse_nodes(const mirror_registry_t *registry, const char *name,
+                                const apr_array_header_t *nodes, const apr_array_header_t *file,
+                                apr_pool_t *pool)
+{
+    mirror_authority_t authority;
+    int i;
+
+    for (i = 0; nodes && i < nodes->nelts; i++) {
+        const char *node = APR_ARRAY_IDX(nodes, i, const char *);
+
+        if (!is_listed(file, node) &&
+            (mirror_authority_split(&authority, node) ||
+             !allows_host(registry, apr_pstrmemdup(pool, authority.host, authority.length),
+                          authority.port))) {
+            return apr_psprintf(pool, "%s: must be hosts that ProxyMirrorAllowHost allows, got %s",
+                                name, mirror_value_quote(node, pool));
+        }
+    }
+    return NULL;
+}
+
 const char *mirror_allow_settings(const mirror_registry_t *registry, const mirror_t *mirror,
                                   const mirror_settings_t *settings, apr_pool_t *pool)
 {
     const mirror_settings_t *file = mirror->settings;
-    const apr_array_header_t *nodes = settings->redis_cluster_nodes;
-    mirror_authority_t authority;
-    int i;
+    const char *wrong;
 
     if (strcmp(settings->target.url, file->target.url) &&
         !allows_host(registry, settings->target.hostname, settings->target.port)) {
@@ -176,17 +196,9 @@ const char *mirror_allow_settings(const mirror_registry_t *registry, const mirro
         !allows_host(registry, settings->redis_host, (apr_port_t)settings->redis_port)) {
         return refuse("redis_host", settings->redis_host, (apr_port_t)settings->redis_port, pool);
     }
-    for (i = 0; nodes && i < nodes->nelts; i++) {
-        const char *node = APR_ARRAY_IDX(nodes, i, const char *);
-
-        if (!is_configured_node(file, node) &&
-            (mirror_authority_split(&authority, node) ||
-             !allows_host(registry, apr_pstrmemdup(pool, authority.host, authority.length),
-                          authority.port))) {
-            return apr_psprintf(
-                pool, "redis_cluster_nodes: must be hosts that ProxyMirrorAllowHost allows, got %s",
-                mirror_value_quote(node, pool));
-        }
-    }
-    return NULL;
+    wrong = refuse_nodes(registry, "redis_cluster_nodes", settings->redis_cluster_nodes,
+                         file->redis_cluster_nodes, pool);
+    return wrong ? wrong
+                 : refuse_nodes(registry, "redis_sentinels", settings->redis_sentinels,
+                                file->redis_sentinels, pool);
 }

@@ -182,7 +182,7 @@ static int is_kept(mirror_override_t *override, const mirror_attribute_t *row, c
                    const mirror_t *mirror, apr_pool_t *pool)
 {
     if (row->rule.type == &mirror_value_secret) {
-        override->new_password |= strcmp(text, KEPT) != 0;
+        override->new_secrets |= strcmp(text, KEPT) ? mirror_attributes_bit(row) : 0;
         return !strcmp(text, KEPT);
     }
     if (row->rule.type == &mirror_value_file_choice &&
@@ -294,23 +294,55 @@ void mirror_override_apply(mirror_settings_t *settings, const mirror_override_t 
 
 /* ---- passwords ---- */
 
+/* A password, and the attributes that say where it is sent, and how. */
+typedef struct destination_t {
+    const char *secret;
+    const char *way[9]; /* NULL-terminated */
+} destination_t;
+
+static const destination_t destinations[] = {
+    { "redis_password",
+      { "redis_password", "redis_host", "redis_port", "redis_cluster_nodes", "redis_sentinels",
+        "redis_master_name", "redis_username", "redis_ssl", NULL } },
+    { "sentinel_password",
+      { "sentinel_password", "redis_sentinels", "sentinel_username", "redis_ssl", NULL } },
+};
+
 /* Return the first attribute that directs the two passwords to different servers or transports;
  * NULL if the passwords are equal and go to the same server in the same way. */
 static const char *other_way(const mirror_settings_t *a, const mirror_settings_t *b,
-                             apr_pool_t *pool)
+                             const destination_t *destination, apr_pool_t *pool)
 {
-    static const char *const way[] = { "redis_password",      "redis_host",     "redis_port",
-                                       "redis_cluster_nodes", "redis_username", "redis_ssl" };
-    apr_size_t i;
+    int i;
 
-    for (i = 0; i < sizeof(way) / sizeof(*way); i++) {
-        const mirror_attribute_t *row = mirror_attributes_find(way[i]);
+    for (i = 0; destination->way[i]; i++) {
+        const mirror_attribute_t *row = mirror_attributes_find(destination->way[i]);
 
         if (row && !mirror_attributes_same(a, b, row, pool)) {
-            return way[i];
+            return destination->way[i];
         }
     }
     return NULL;
+}
+
+static const char *refuse_secret(const mirror_override_t *override,
+                                 const mirror_settings_t *settings, const mirror_settings_t *before,
+                                 const mirror_t *mirror, const destination_t *destination,
+                                 apr_pool_t *pool)
+{
+    const mirror_attribute_t *row = mirror_attributes_find(destination->secret);
+    const char *way;
+
+    if (!row || !*(const char *const *)((const char *)settings + row->offset) ||
+        override->new_secrets & mirror_attributes_bit(row) ||
+        !other_way(settings, mirror->settings, destination, pool) ||
+        !other_way(settings, mirror->defaults, destination, pool)) {
+        return NULL;
+    }
+    way = other_way(settings, before, destination, pool);
+    return way ? apr_psprintf(pool, "%s: must be set again in a change of %s, got no new password",
+                              destination->secret, way)
+               : NULL;
 }
 
 const char *mirror_override_refuse_password(const mirror_override_t *override,
@@ -318,18 +350,12 @@ const char *mirror_override_refuse_password(const mirror_override_t *override,
                                             apr_pool_t *pool)
 {
     mirror_settings_t settings;
-    const char *way;
+    const char *wrong = NULL;
+    apr_size_t i;
 
     mirror_override_apply(&settings, override, mirror);
-    if (!settings.redis_password || override->new_password ||
-        !other_way(&settings, mirror->settings, pool) ||
-        !other_way(&settings, mirror->defaults, pool)) {
-        return NULL;
+    for (i = 0; !wrong && i < sizeof(destinations) / sizeof(*destinations); i++) {
+        wrong = refuse_secret(override, &settings, before, mirror, &destinations[i], pool);
     }
-    way = other_way(&settings, before, pool);
-    return way ? apr_psprintf(
-                     pool,
-                     "redis_password: must be set again in a change of %s, got no new password",
-                     way)
-               : NULL;
+    return wrong;
 }

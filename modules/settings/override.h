@@ -16,9 +16,9 @@
 #include "attributes/attributes.h"
 
 typedef struct mirror_override_t {
-    mirror_settings_t given; /* the values; its `set` marks the rows */
-    apr_uint64_t reset;      /* bits of the rows that are reset to their default */
-    int new_password;        /* 1 if a new password was given, not only kept */
+    mirror_settings_t given;  /* the values; its `set` marks the rows */
+    apr_uint64_t reset;       /* bits of the rows that are reset to their default */
+    apr_uint64_t new_secrets; /* bits of the passwords that were given anew, not only kept */
 } mirror_override_t;
 
 /* Parse a text of mirror_override_print(). NULL = an empty override. */

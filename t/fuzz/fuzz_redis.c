@@ -20,6 +20,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static const mirror_redis_window_t window = { "key", 10, apr_time_from_sec(60), "" };
 
+static const mirror_redis_bounds_t bounds = { 16, 512, 65536 };
+
 static void check_reply(const mirror_redis_reply_t *reply, int depth)
 {
     char host[256];
@@ -27,9 +29,9 @@ static void check_reply(const mirror_redis_reply_t *reply, int depth)
     apr_port_t port = 0;
     int i;
 
-    REQUIRE(depth <= MIRROR_REDIS_ELEMENTS);
-    REQUIRE(reply->text[sizeof(reply->text) - 1] == '\0');
-    REQUIRE(reply->count >= 0 && reply->count <= MIRROR_REDIS_ELEMENTS);
+    REQUIRE(depth <= bounds.elements);
+    REQUIRE(strlen(reply->text) < bounds.text);
+    REQUIRE(reply->count >= 0 && reply->count <= bounds.elements);
     for (i = 0; i < reply->count; i++) {
         check_reply(reply->elements[i], depth + 1);
     }
@@ -62,7 +64,7 @@ static void check_result(const mirror_redis_reply_t *reply, apr_int64_t requeste
 static apr_status_t read_parts(const char *data, apr_size_t len, apr_size_t most,
                                apr_int64_t requested)
 {
-    mirror_redis_reader_t *reader = mirror_redis_reply_reader_create();
+    mirror_redis_reader_t *reader = mirror_redis_reply_reader_create(&bounds);
     const mirror_redis_reply_t *reply = NULL;
     apr_status_t rv = APR_INCOMPLETE;
 
@@ -91,9 +93,14 @@ static apr_status_t read_parts(const char *data, apr_size_t len, apr_size_t most
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static const apr_size_t most[] = { 1, 2, 7, 64, 4096 };
+    static int started;
     apr_int64_t requested;
     apr_status_t whole;
 
+    if (!started) {
+        apr_initialize();
+        started = 1;
+    }
     if (size < 3) {
         return 0;
     }

@@ -4,14 +4,15 @@ import re
 import tree
 
 # A wing includes only wings of a lower rank, and itself. Wings of one rank do not include each other.
-RANKS = [["base"], ["attributes", "shared"], ["limit"], ["settings"], ["copy"], ["compare"], ["capture", "send"], ["admin"], ["config"]]
+RANKS = [["base"], ["attributes", "shared"], ["redis"], ["limit"], ["settings"], ["copy"], ["compare"], ["capture", "send"], ["admin"], ["config"]]
 # Rooms that no file calls into have no header: a hook, a thread start or a provider table enters them.
-DOORLESS = ["capture/capture", "send/sender", "send/opener", "limit/local", "limit/redis", "limit/cluster"]
+DOORLESS = ["capture/capture", "send/sender", "send/opener", "limit/local", "limit/redis", "redis/redis_single", "redis/redis_cluster",
+            "redis/redis_sentinel"]
 # Rooms that need nothing of httpd but its log (http_log.h, which needs httpd.h before it), so they are tested without a server.
 WITHOUT_HTTPD = ["base/queue", "base/clock", "base/date", "base/loop", "base/helpers", "base/address", "base/authority", "base/transport", "base/window",
                  "send/opener", "send/connection", "send/http1", "send/protocol", "send/response", "send/http2", "send/http2_state", "send/http2_session",
                  "send/http2_stream", "send/http2_head", "send/http2_response", "send/retry", "copy/log", "copy/log_line", "copy/log_writer",
-                 "copy/spool", "copy/list", "limit/redis_connection", "limit/redis_login", "limit/redis_reply",
+                 "copy/spool", "copy/list", "redis/redis_connection", "redis/redis_login", "redis/redis_reply",
                  "compare/decode", "compare/headers", "compare/headers_read", "compare/header_form", "compare/header_list", "compare/tree",
                  "compare/tree_array", "compare/tree_descend", "compare/tree_hash", "compare/tree_number", "compare/tree_path",
                  "compare/tree_read", "compare/judge", "compare/glance", "compare/rows", "compare/values", "compare/name",

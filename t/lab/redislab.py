@@ -1,4 +1,4 @@
-"""Redis servers of the tests' own, on loopback: one, or a cluster of six nodes."""
+"""Redis servers of the tests' own, on loopback: one, a cluster of six nodes, or a master with Sentinels."""
 from __future__ import annotations
 
 import contextlib
@@ -205,6 +205,78 @@ class Cluster:
             node.close()
 
 
+class Sentinels:
+    """A master, a replica, and three Sentinels that watch them."""
+
+    NAME = "mymaster"
+
+    def __init__(self, *options: str, password: str = "") -> None:
+        """`options`: of master and replica. `password`: of the Sentinels."""
+        self.password = password
+        self.servers: list[Redis] = []
+        self.sentinels: list[Redis] = []
+        try:
+            self._start(options)
+        except BaseException:
+            self.close()
+            raise
+
+    def _start(self, options: tuple[str, ...]) -> None:
+        self.servers.append(Redis(*options))
+        self.servers.append(Redis("--replicaof", "127.0.0.1", str(self.master.port), "--repl-diskless-sync-delay", "0", *options))
+        wait_for("the replica to be in step", lambda: "master_link_status:up" in self.servers[1]("INFO", "replication"), 20)
+        for _ in range(3):
+            self.sentinels.append(Sentinel(self.master.port, self.NAME, self.password))
+        for one in self.sentinels:
+            wait_for("the Sentinels to know each other and the replica", lambda s=one: self._knows_all(s), 20)
+
+    @staticmethod
+    def _knows_all(sentinel: Redis) -> bool:
+        fields = sentinel("SENTINEL", "MASTERS")[0]
+        known = dict(zip(fields[::2], fields[1::2]))
+        return (known["num-other-sentinels"], known["num-slaves"]) == ("2", "1")
+
+    @property
+    def master(self) -> Redis:
+        return self.servers[0]
+
+    @property
+    def replica(self) -> Redis:
+        return self.servers[1]
+
+    def named(self) -> set[int]:
+        """The port of the master, as each Sentinel says."""
+        return {int(one("SENTINEL", "GET-MASTER-ADDR-BY-NAME", self.NAME)[1]) for one in self.sentinels}
+
+    def addresses(self) -> str:
+        return ",".join(f"127.0.0.1:{one.port}" for one in self.sentinels)
+
+    def close(self) -> None:
+        for one in self.sentinels + self.servers:
+            one.close()
+
+
+class Sentinel(Redis):
+    """One Sentinel: redis-server with a file of its own, which it rewrites."""
+
+    def __init__(self, master: int, name: str, password: str = "") -> None:
+        self.master, self.name = master, name
+        super().__init__(password=password)
+
+    def start(self) -> None:
+        file = f"{self.root}/sentinel.conf"
+        with open(file, "w", encoding="utf-8") as f:
+            f.write(f"port {self.port}\nbind 127.0.0.1\ndir {self.root}\nprotected-mode no\n"
+                    f"sentinel monitor {self.name} 127.0.0.1 {self.master} 2\n"
+                    f"sentinel down-after-milliseconds {self.name} 500\nsentinel failover-timeout {self.name} 3000\n")
+            if self.password:
+                f.write(f"requirepass {self.password}\n")
+        with open(f"{self.root}/log", "ab") as out:
+            self.process = subprocess.Popen(["setpriv", "--pdeathsig", "KILL", "redis-server", file, "--sentinel"],
+                                            stdin=subprocess.DEVNULL, stdout=out, stderr=out)
+        wait_for("the Sentinel to answer", self.answers)
+
+
 def patient(attributes: str) -> str:
     """For tests that count exactly: that holds while Redis answers in time, and within one window. On a machine that is
     busy with other things both may take long, so what `attributes` does not set is long."""
@@ -248,6 +320,17 @@ def cluster() -> Iterator[Cluster]:
     one = Cluster()
     yield one
     one.close()
+
+
+@pytest.fixture
+def sentinels() -> Iterator[Callable[..., Sentinels]]:
+    """Makes masters with Sentinels."""
+    with contextlib.ExitStack() as stack:
+        def make(*options: str, **named) -> Sentinels:
+            one = Sentinels(*options, **named)
+            stack.callback(one.close)
+            return one
+        yield make
 
 
 def has_redis() -> bool:

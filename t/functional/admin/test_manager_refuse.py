@@ -256,3 +256,24 @@ def test_a_password_is_kept_and_removed(httpd, mirror):
     assert "redis_password" not in patch(h, {"redis_password": None, "redis_username": None})["attributes"]
     assert json.loads(call(h, "DELETE", "m", None, ()).body)["attributes"]["redis_password"] == "***"
     assert call(h, "GET", "m", None, ()).header("ETag") == first
+
+
+SENTINELS = ("enable_limit_count=false policy=redis-sentinel redis_sentinels=10.0.0.1:26379 redis_master_name=mymaster "
+             "redis_password=s3cret sentinel_username=u sentinel_password=s3ntinel")
+
+
+@pytest.mark.parametrize("change, secret", [
+    ({"redis_sentinels": ["10.0.0.2:26379"]}, "redis_password"), ({"redis_master_name": "x"}, "redis_password"),
+    ({"redis_sentinels": ["10.0.0.2:26379"], "redis_password": "new"}, "sentinel_password"),
+    ({"redis_sentinels": ["10.0.0.2:26379"], "sentinel_password": "new"}, "redis_password"),
+    ({"sentinel_username": "v"}, "sentinel_password")])
+def test_passwords_are_not_sent_to_other_sentinels(httpd, mirror, change, secret):
+    h = httpd(MANAGER + "ProxyMirrorAllowHost 10.0.0.1 10.0.0.2\n" + to(mirror, SENTINELS))
+    refused(call(h, "PATCH", "m", change), 400, f"{secret}: must be set again")
+    patch(h, {**change, "redis_password": "a", "sentinel_password": "b"})
+
+
+def test_sentinels_must_be_allowed(httpd, mirror):
+    h = httpd(MANAGER + "ProxyMirrorAllowHost 10.0.0.1\n" + to(mirror, SENTINELS))
+    refused(call(h, "PATCH", "m", {"redis_sentinels": ["10.0.0.9:1"], "redis_password": "a", "sentinel_password": "b"}), 400,
+            "redis_sentinels: must be hosts that ProxyMirrorAllowHost allows")

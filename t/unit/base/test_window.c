@@ -25,6 +25,7 @@
 #define COUNT  (apr_int64_t) MIRROR_WINDOW_COUNT_MAX
 
 static apr_pool_t *pool;
+static const mirror_redis_bounds_t bounds = { 16, 512, 65536 };
 
 static void setup(void)
 {
@@ -351,7 +352,7 @@ START_TEST(only_what_the_script_can_reply_is_a_result)
     window = mirror_redis_window_create("k", &settings, pool);
     ck_assert_uint_eq(strlen(window->hash), 40);
     for (i = 0; i < sizeof(replies) / sizeof(*replies); i++) {
-        mirror_redis_reader_t *reader = mirror_redis_reply_reader_create();
+        mirror_redis_reader_t *reader = mirror_redis_reply_reader_create(&bounds);
         const mirror_redis_reply_t *reply = NULL;
         mirror_limit_result_t result;
 
@@ -369,7 +370,7 @@ END_TEST
 
 START_TEST(a_reply_has_bounds)
 {
-    mirror_redis_reader_t *reader = mirror_redis_reply_reader_create();
+    mirror_redis_reader_t *reader = mirror_redis_reply_reader_create(&bounds);
     const mirror_redis_reply_t *reply = NULL;
     char block[4096];
     apr_status_t rv;
@@ -381,8 +382,34 @@ START_TEST(a_reply_has_bounds)
         n++;
     }
     ck_assert_int_eq(rv, APR_EINVAL);
-    ck_assert_int_le(n * (int)sizeof(block), MIRROR_REDIS_REPLY_MAX);
+    ck_assert_int_le(n * (int)sizeof(block), (int)bounds.bytes);
     mirror_redis_reply_reader_destroy(reader);
+}
+END_TEST
+
+/* Arrays in arrays share one bound, so they cannot multiply. */
+START_TEST(elements_of_all_arrays_are_bounded)
+{
+    static const struct {
+        const char *said;
+        apr_status_t rv;
+    } said[] = { { "*16\r\n", APR_INCOMPLETE },
+                 { "*17\r\n", APR_EINVAL },
+                 { "*8\r\n*8\r\n", APR_INCOMPLETE },
+                 { "*8\r\n*9\r\n", APR_EINVAL },
+                 { "*8\r\n*4\r\n:1\r\n:1\r\n:1\r\n:1\r\n*5\r\n", APR_EINVAL },
+                 { "*2147483647\r\n", APR_EINVAL } };
+    apr_size_t i;
+
+    for (i = 0; i < sizeof(said) / sizeof(*said); i++) {
+        mirror_redis_reader_t *reader = mirror_redis_reply_reader_create(&bounds);
+        const mirror_redis_reply_t *reply = NULL;
+
+        ck_assert_int_eq(
+            mirror_redis_reply_feed(&reply, reader, said[i].said, strlen(said[i].said)),
+            said[i].rv);
+        mirror_redis_reply_reader_destroy(reader);
+    }
 }
 END_TEST
 
@@ -394,6 +421,7 @@ int main(void)
     apr_initialize();
     tcase_add_checked_fixture(tcase, setup, teardown);
     tcase_set_timeout(tcase, 60);
+    tcase_add_test(tcase, elements_of_all_arrays_are_bounded);
     tcase_add_test(tcase, no_more_than_count_are_granted_in_a_window);
     tcase_add_test(tcase, a_window_begins_with_the_first_place_taken);
     tcase_add_test(tcase, a_window_is_never_shorter_than_it_should_be);

@@ -1,9 +1,10 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE.
  *
- * limit/redis_reply.c - the parser of Redis replies. See limit/redis_reply.h.
+ * redis/redis_reply.c - the parser of Redis replies. See redis/redis_reply.h.
  *
- * hiredis requests an object for each element. The objects come from an array in the reader. If the
- * array is exhausted, the reply ends in an error.
+ * hiredis requests an object for each element. The objects come from a pool of the reader, which is
+ * cleared when the next reply begins. An array takes its elements from the bound when it is declared,
+ * so arrays in arrays take no more memory than flat ones.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -13,13 +14,15 @@
 #include <hiredis/hiredis.h>
 
 #include "base/authority.h"
-#include "limit/redis_reply.h"
+#include "base/mirror.h"
+#include "redis/redis_reply.h"
 
 struct mirror_redis_reader_t {
     redisReader *hiredis;
+    mirror_redis_bounds_t bounds;
     apr_size_t bytes; /* bytes of the current reply */
-    int used;         /* of the array */
-    mirror_redis_reply_t replies[1 + MIRROR_REDIS_ELEMENTS];
+    int declared;     /* elements of its arrays */
+    apr_pool_t *pool; /* pool of the current reply */
 };
 
 /* ---- objects for hiredis ---- */
@@ -31,14 +34,15 @@ static mirror_redis_reply_t *new_reply(const redisReadTask *task, mirror_redis_t
     mirror_redis_reply_t *reply;
 
     if (!parent) {
-        reader->used = 0;
+        reader->declared = 0;
+        apr_pool_clear(reader->pool);
     }
-    if (reader->used > MIRROR_REDIS_ELEMENTS || (parent && task->idx >= MIRROR_REDIS_ELEMENTS)) {
+    if (parent && task->idx >= parent->count) {
         return NULL;
     }
-    reply = &reader->replies[reader->used++];
-    memset(reply, 0, sizeof(*reply));
+    reply = apr_pcalloc(reader->pool, sizeof(*reply));
     reply->type = type;
+    reply->text = "";
     if (parent) {
         parent->elements[task->idx] = reply;
     }
@@ -50,12 +54,13 @@ static void *create_string(const redisReadTask *task, char *text, size_t len)
     mirror_redis_type_e type = task->type == REDIS_REPLY_ERROR    ? MIRROR_REDIS_ERROR
                                : task->type == REDIS_REPLY_STATUS ? MIRROR_REDIS_STATUS
                                                                   : MIRROR_REDIS_STRING;
+    const mirror_redis_reader_t *reader = task->privdata;
     mirror_redis_reply_t *reply = new_reply(task, type);
 
     if (reply) {
         reply->length = len;
-        len = len < sizeof(reply->text) ? len : sizeof(reply->text) - 1;
-        memcpy(reply->text, text, len);
+        reply->text = apr_pstrmemdup(reader->pool, text,
+                                     len < reader->bounds.text ? len : reader->bounds.text - 1);
     }
     return reply;
 }
@@ -68,15 +73,16 @@ typedef int element_count_t;
 
 static void *create_array(const redisReadTask *task, element_count_t elements)
 {
-    mirror_redis_reply_t *reply = NULL;
+    mirror_redis_reader_t *reader = task->privdata;
+    mirror_redis_reply_t *reply =
+        new_reply(task, task->type == REDIS_REPLY_ARRAY ? MIRROR_REDIS_ARRAY : MIRROR_REDIS_OTHER);
 
-    if (elements <= MIRROR_REDIS_ELEMENTS) {
-        reply = new_reply(task, task->type == REDIS_REPLY_ARRAY ? MIRROR_REDIS_ARRAY
-                                                                : MIRROR_REDIS_OTHER);
+    if (!reply || elements > (element_count_t)(reader->bounds.elements - reader->declared)) {
+        return NULL;
     }
-    if (reply) {
-        reply->count = (int)elements;
-    }
+    reader->declared += (int)elements;
+    reply->count = (int)elements;
+    reply->elements = apr_pcalloc(reader->pool, (elements + 1) * sizeof(*reply->elements));
     return reply;
 }
 
@@ -131,14 +137,17 @@ static const redisReplyObjectFunctions functions = {
 
 /* ---- the reader ---- */
 
-mirror_redis_reader_t *mirror_redis_reply_reader_create(void)
+mirror_redis_reader_t *mirror_redis_reply_reader_create(const mirror_redis_bounds_t *bounds)
 {
     mirror_redis_reader_t *reader = calloc(1, sizeof(*reader));
 
     if (reader) {
+        reader->bounds = *bounds;
         reader->hiredis = redisReaderCreateWithFunctions((redisReplyObjectFunctions *)&functions);
         if (reader->hiredis) {
             reader->hiredis->privdata = reader;
+            reader->pool =
+                mirror_memory_pool_create("mirror_redis_reply"); /* the reader's thread */
             return reader;
         }
     }
@@ -149,6 +158,7 @@ mirror_redis_reader_t *mirror_redis_reply_reader_create(void)
 void mirror_redis_reply_reader_destroy(mirror_redis_reader_t *reader)
 {
     redisReaderFree(reader->hiredis);
+    apr_pool_destroy(reader->pool);
     free(reader);
 }
 
@@ -159,7 +169,7 @@ apr_status_t mirror_redis_reply_feed(const mirror_redis_reply_t **out,
     void *reply = NULL;
 
     reader->bytes += len;
-    if (reader->bytes > MIRROR_REDIS_REPLY_MAX ||
+    if (reader->bytes > reader->bounds.bytes ||
         redisReaderFeed(reader->hiredis, bytes, len) != REDIS_OK ||
         redisReaderGetReply(reader->hiredis, &reply) != REDIS_OK) {
         return APR_EINVAL;
@@ -204,6 +214,21 @@ int mirror_redis_reply_is_error(const mirror_redis_reply_t *reply, const char *c
            (reply->text[len] == ' ' || reply->text[len] == '\0');
 }
 
+int mirror_redis_reply_is_text(const mirror_redis_reply_t *reply)
+{
+    return reply->type == MIRROR_REDIS_STRING && strlen(reply->text) == reply->length;
+}
+
+int mirror_redis_reply_is_host(const char *host)
+{
+    for (; *host; host++) {
+        if (!apr_isalnum(*host) && !strchr("._-:", *host)) {
+            return 0;
+        }
+    }
+    return 1;
+}
+
 int mirror_redis_reply_redirect(char *host, apr_size_t size, apr_port_t *port,
                                 const mirror_redis_reply_t *reply, const char *code)
 {
@@ -224,10 +249,5 @@ int mirror_redis_reply_redirect(char *host, apr_size_t size, apr_port_t *port,
     }
     *port = node.port;
     apr_cpystrn(host, node.host, node.length + 1);
-    for (; *host; host++) {
-        if (!apr_isalnum(*host) && !strchr("._-:", *host)) {
-            return 0;
-        }
-    }
-    return 1;
+    return mirror_redis_reply_is_host(host);
 }

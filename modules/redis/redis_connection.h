@@ -1,33 +1,36 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE.
  *
- * limit/redis_connection.h - a connection to a Redis server: one command and reply at a time.
+ * redis/redis_connection.h - a connection to a Redis server: one command and reply at a time.
  *
- * A connection belongs to one mirror. One thread at a time uses it: a helper, which blocks while it
- * opens the connection or sends a command. Deadlines are times of mirror_clock_now() and cover a
+ * A connection belongs to one route (redis/redis_route.h). One thread at a time uses it, which blocks
+ * while it opens the connection or sends a command. Deadlines are times of mirror_clock_now() and cover a
  * whole step, however slowly bytes arrive.
  */
-#ifndef MIRROR_LIMIT_REDIS_CONNECTION_H
-#define MIRROR_LIMIT_REDIS_CONNECTION_H
+#ifndef MIRROR_REDIS_REDIS_CONNECTION_H
+#define MIRROR_REDIS_REDIS_CONNECTION_H
 
 #include <apr_pools.h>
 #include <apr_time.h>
 
-#include "limit/redis_login.h"
-#include "limit/redis_reply.h"
+#include "redis/redis_login.h"
+#include "redis/redis_reply.h"
 
 /* The size of an error message for the log: printable, without passwords; bytes. */
 #define MIRROR_REDIS_FAULT 160
 
 typedef struct mirror_redis_connection_t mirror_redis_connection_t;
 
-/* ---- helper threads ---- */
+/* ---- threads that may block ---- */
 
 /* Open a connection: lookup, connect, TLS handshake if configured, login. *redis has a pool of its
- * own below `pool`. On error *redis is NULL and `fault` has the reason. */
+ * own below `pool`. `bounds`: those of its replies. On error *redis is NULL and `fault` has the reason. */
 apr_status_t mirror_redis_connection_open(mirror_redis_connection_t **redis, const char *host,
                                           apr_port_t port, const mirror_redis_login_t *login,
-                                          apr_time_t deadline, apr_pool_t *pool,
-                                          char fault[MIRROR_REDIS_FAULT]);
+                                          const mirror_redis_bounds_t *bounds, apr_time_t deadline,
+                                          apr_pool_t *pool, char fault[MIRROR_REDIS_FAULT]);
+
+/* The maximum number of words of a command. */
+#define MIRROR_REDIS_ARGUMENTS 24
 
 /* Send a command and read its reply, which is valid until the next command. On error `fault` has
  * the reason, and the connection must be closed. An error reply of Redis is a reply. */

@@ -1,6 +1,6 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE.
  *
- * limit/redis_connection.c - a connection to a Redis server. See limit/redis_connection.h.
+ * redis/redis_connection.c - a connection to a Redis server. See redis/redis_connection.h.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -12,9 +12,8 @@
 
 #include "base/address.h"
 #include "base/clock.h"
-#include "limit/redis_connection.h"
+#include "redis/redis_connection.h"
 
-#define ARGUMENTS_MAX 8
 /* The maximum idle time. An older connection is replaced, because a firewall may have dropped its
  * state. */
 #define IDLE_MAX apr_time_from_sec(30)
@@ -140,14 +139,14 @@ apr_status_t mirror_redis_connection_command(const mirror_redis_reply_t **reply,
                                              const char *const *argv, apr_time_t deadline,
                                              char fault[MIRROR_REDIS_FAULT])
 {
-    const char *arguments[ARGUMENTS_MAX];
-    size_t lengths[ARGUMENTS_MAX];
+    const char *arguments[MIRROR_REDIS_ARGUMENTS];
+    size_t lengths[MIRROR_REDIS_ARGUMENTS];
     char *bytes = NULL;
     apr_status_t rv;
     long long len;
     int i;
 
-    for (i = 0; i < argc && i < ARGUMENTS_MAX; i++) {
+    for (i = 0; i < argc && i < MIRROR_REDIS_ARGUMENTS; i++) {
         arguments[i] = argv[i];
         lengths[i] = strlen(argv[i]);
     }
@@ -276,8 +275,8 @@ static apr_status_t shake_hands(mirror_redis_connection_t *redis, apr_time_t dea
 
 apr_status_t mirror_redis_connection_open(mirror_redis_connection_t **out, const char *host,
                                           apr_port_t port, const mirror_redis_login_t *login,
-                                          apr_time_t deadline, apr_pool_t *parent,
-                                          char fault[MIRROR_REDIS_FAULT])
+                                          const mirror_redis_bounds_t *bounds, apr_time_t deadline,
+                                          apr_pool_t *parent, char fault[MIRROR_REDIS_FAULT])
 {
     mirror_redis_connection_t *redis;
     apr_status_t rv;
@@ -305,7 +304,7 @@ apr_status_t mirror_redis_connection_open(mirror_redis_connection_t **out, const
         apr_pool_destroy(pool);
         return rv;
     }
-    redis->reader = mirror_redis_reply_reader_create();
+    redis->reader = mirror_redis_reply_reader_create(bounds);
     rv = redis->reader ? log_in(redis, login, deadline, fault)
                        : put_error(fault, host, port, "reader", APR_ENOMEM);
     if (rv != APR_SUCCESS) {

@@ -1,9 +1,9 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE.
  *
- * limit/redis_login.h - user, password, database and transport of a mirror's Redis connections.
+ * redis/redis_login.h - user, password, database and transport of Redis connections.
  */
-#ifndef MIRROR_LIMIT_REDIS_LOGIN_H
-#define MIRROR_LIMIT_REDIS_LOGIN_H
+#ifndef MIRROR_REDIS_REDIS_LOGIN_H
+#define MIRROR_REDIS_REDIS_LOGIN_H
 
 #include "base/mirror.h"
 #include "base/transport.h"
@@ -18,19 +18,24 @@ typedef struct mirror_redis_login_t {
     apr_int64_t database;   /* 0 = no SELECT */
 } mirror_redis_login_t;
 
-/* ---- sender thread ---- */
+/* ---- any thread ---- */
 
 /* Set the login from these settings, for one server. Required values are copied to `pool`. */
-void mirror_redis_login_set(mirror_redis_login_t *login, const mirror_t *mirror,
+void mirror_redis_login_set(mirror_redis_login_t *login, struct server_rec *server,
                             const mirror_settings_t *settings, apr_uint32_t *given_up,
                             apr_pool_t *pool);
+
+/* Set the login for a Sentinel: sentinel_username and sentinel_password, no database. */
+void mirror_redis_login_set_sentinel(mirror_redis_login_t *login, struct server_rec *server,
+                                     const mirror_settings_t *settings, apr_uint32_t *given_up,
+                                     apr_pool_t *pool);
 
 /* ---- startup ---- */
 
 /* Check whether the server at `url` (mirror_redis_connection_url()) can be reached with these
  * settings. Call it in post_config, after mod_ssl's and mod_proxy's. Returns NULL, or a message in
  * `pool`. */
-const char *mirror_redis_login_missing(const mirror_t *mirror, const mirror_settings_t *settings,
+const char *mirror_redis_login_missing(struct server_rec *server, const mirror_settings_t *settings,
                                        const char *url, apr_pool_t *pool);
 
 #endif
