@@ -29,6 +29,7 @@
 #include "copy/copy.h"
 #include "copy/log.h"
 #include "copy/spool.h"
+#include "fleet/poller.h"
 #include "limit/limit.h"
 #include "settings/scope.h"
 #include "settings/settings.h"
@@ -178,6 +179,9 @@ static void keep_code_loaded(void)
  * until all its children have ended. */
 #define ABRUPT_DRAIN apr_time_from_msec(200)
 
+/* How long the poller of the fleet may take; it gives up waits at once. */
+#define FLEET_STOP apr_time_from_msec(200)
+
 /* How much longer the comparer may take. */
 #define COMPARE_DRAIN apr_time_from_msec(200)
 
@@ -225,7 +229,8 @@ static apr_status_t child_end(void *baton)
     if (patience > ABRUPT_DRAIN && !may_take_its_time(child)) {
         patience = ABRUPT_DRAIN;
     }
-    left_behind = !mirror_sender_stop(child, patience);
+    left_behind = !mirror_poller_stop(child, FLEET_STOP);
+    left_behind |= !mirror_sender_stop(child, patience);
     left_behind |= !mirror_comparer_stop(child, COMPARE_DRAIN);
     child->registry->child = NULL;
     apr_atomic_set32(&child->closed, 1);
@@ -288,6 +293,7 @@ static void child_init(apr_pool_t *pchild, server_rec *s)
         return;
     }
     mirror_spool_start(child, pool, s);
+    mirror_poller_start(child, pool, s);
     apr_pool_pre_cleanup_register(pchild, child, child_end);
     registry->child = child;
 }
@@ -300,7 +306,7 @@ static void register_hooks(apr_pool_t *p)
     ap_hook_check_config(mirror_directives_check, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_open_logs(open_logs, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_post_config(post_config, after_tls, NULL, APR_HOOK_MIDDLE);
-    ap_hook_child_init(child_init, NULL, NULL, APR_HOOK_MIDDLE);
+    ap_hook_child_init(child_init, after_tls, NULL, APR_HOOK_MIDDLE);
     ap_hook_child_status(child_status, NULL, NULL, APR_HOOK_MIDDLE);
 #if AP_MODULE_MAGIC_AT_LEAST(20120211, 110)
     ap_hook_child_stopping(child_stopping, NULL, NULL, APR_HOOK_MIDDLE);

@@ -181,6 +181,7 @@ static void put_latency(yajl_gen gen, const mirror_cell_t *sum)
 void mirror_json_mirror(yajl_gen gen, const mirror_registry_t *registry, const mirror_t *mirror,
                         const mirror_settings_t *settings, apr_pool_t *pool)
 {
+    static const char *const layers[] = { "file", "fleet", "node" }; /* mirror_layer_e */
     mirror_view_t view;
     const mirror_cell_t *sum = &view.totals.sum;
 
@@ -194,6 +195,8 @@ void mirror_json_mirror(yajl_gen gen, const mirror_registry_t *registry, const m
     mirror_json_put_text(gen, mirror->scope, pool);
     mirror_json_put_key(gen, "overridden");
     yajl_gen_bool(gen, settings->overridden);
+    mirror_json_put_key(gen, "layer");
+    mirror_json_put_key(gen, layers[settings->layer]);
     mirror_json_put_key(gen, "attributes");
     mirror_attributes_print(gen, settings, pool);
     mirror_json_put_key(gen, "directive");

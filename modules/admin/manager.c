@@ -20,6 +20,7 @@
 #include "admin/change.h"
 #include "admin/change_all.h"
 #include "admin/comparison.h"
+#include "admin/fleet.h"
 #include "admin/json.h"
 #include "admin/losses.h"
 #include "admin/manager.h"
@@ -275,6 +276,10 @@ static int handle(request_rec *r, int may_change)
     if (strcmp(rest, METRICS) == 0) {
         return r->method_number == M_GET ? mirror_metrics_respond(r, registry)
                                          : mirror_json_refuse_method(r, READ);
+    }
+    if (begins_with_path(rest, MIRROR_FLEET_RESOURCE, sizeof(MIRROR_FLEET_RESOURCE) - 1)) {
+        return mirror_fleet_handle(r, registry, rest + sizeof(MIRROR_FLEET_RESOURCE) - 1,
+                                   may_change);
     }
     if (*rest != '\0' && strcmp(rest, "/") != 0 &&
         !begins_with_path(rest, RESOURCE, sizeof(RESOURCE) - 1)) {

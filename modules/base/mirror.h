@@ -81,6 +81,9 @@ typedef enum {
     MIRROR_FALLBACK_DROP
 } mirror_fallback_e;
 
+/* The layers of settings, each over the ones before it. */
+typedef enum { MIRROR_LAYER_FILE, MIRROR_LAYER_FLEET, MIRROR_LAYER_NODE } mirror_layer_e;
+
 /* The attribute host, parsed. */
 typedef struct mirror_target_t {
     /* canonical: scheme and authority, after socket and '|'; NULL = no host */
@@ -167,6 +170,7 @@ typedef struct mirror_settings_t {
     apr_uint32_t references; /* atomic */
     apr_uint64_t version;    /* version of the stored text; a higher one is newer */
     int overridden;          /* 1 if they differ from the file's */
+    int layer;               /* mirror_layer_e: the uppermost layer that is set */
 } mirror_settings_t;
 
 /* ---- objects in pconf ---- */
@@ -209,11 +213,12 @@ typedef struct mirror_registry_t {
     int threads;            /* ProxyMirrorThreads */
     int slots;              /* ProxyMirrorSlots */
     apr_interval_time_t drain_timeout;
-    const char *id;            /* ProxyMirrorId */
-    apr_array_header_t *allow; /* ProxyMirrorAllowHost, see settings/allow.h; NULL = not given */
-    const char *nonce;         /* nonce of the manager's forms; random, new with each load */
-    const char *secret;        /* key of the manager's ETags; random, kept over reloads */
-    mirror_table_t *table;     /* shared memory; NULL until post_config */
+    const char *id;               /* ProxyMirrorId */
+    apr_array_header_t *allow;    /* ProxyMirrorAllowHost, see settings/allow.h; NULL = not given */
+    const char *nonce;            /* nonce of the manager's forms; random, new with each load */
+    const char *secret;           /* key of the manager's ETags; random, kept over reloads */
+    struct mirror_fleet_t *fleet; /* ProxyMirrorFleet, see fleet/fleet.h; NULL = not given */
+    mirror_table_t *table;        /* shared memory; NULL until post_config */
     /* this child, set in child_init; NULL in the parent, or without mirrors */
     mirror_child_t *child;
 } mirror_registry_t;
@@ -269,6 +274,7 @@ struct mirror_child_t {
     struct mirror_logs_t *logs;         /* NULL = none configured */
     struct mirror_blocks_t *blocks;     /* blocks of long bodies; see copy/copy.c */
     struct mirror_comparer_t *comparer; /* compare/comparer.h */
+    struct mirror_poller_t *poller;     /* fleet/poller.h; NULL = none */
     struct mirror_queue_t *pairs;       /* of pairs, to the comparer; compare/pair.h */
     apr_uint32_t pairs_pending;         /* atomic: complete pairs that are not compared yet */
     int worker_slot;                    /* index of its worker slot in shared memory */

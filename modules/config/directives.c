@@ -24,6 +24,7 @@
 #include "capture/header_edit.h"
 #include "config/console.h"
 #include "config/directives.h"
+#include "config/fleet_directive.h"
 #include "config/name.h"
 #include "config/registry.h"
 #include "config/secret.h"
@@ -250,6 +251,8 @@ const command_rec mirror_directives_commands[] = {
     AP_INIT_TAKE1("ProxyMirrorId", mirror_registry_set, NULL, RSRC_CONF,
                   "Identifier of this instance for loop detection; the same on all nodes of a "
                   "fleet (default random)"),
+    AP_INIT_RAW_ARGS("ProxyMirrorFleet", mirror_fleet_directive_set, NULL, RSRC_CONF,
+                     "name of the fleet of this httpd, then attribute=value ... of its store"),
     AP_INIT_TAKE1("ProxyMirrorLog", set_log, NULL, RSRC_CONF,
                   "File, or '|' and a program, that receives one line of JSON for each copy"),
     { NULL, { NULL }, NULL, 0, RAW_ARGS, NULL }
@@ -386,6 +389,7 @@ int mirror_directives_check(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *pte
         ok = 0;
     }
     mirror_registry_complete(registry, pconf);
+    ok &= mirror_fleet_directive_check(registry, pconf, plog, s);
     if (ok && mirror_console_is_test()) {
         ok = has_needs(registry, plog);
     }

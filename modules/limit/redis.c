@@ -66,7 +66,7 @@ static apr_status_t redis_query(mirror_limit_result_t *result, void *state, apr_
     query_t query = { redis->window, requested };
     const mirror_redis_reply_t *reply;
     apr_status_t rv =
-        mirror_redis_route_ask(&reply, redis->route, exchange, &query, deadline, result->fault);
+        mirror_redis_route_query(&reply, redis->route, exchange, &query, deadline, result->fault);
 
     if (rv == APR_SUCCESS) {
         rv = mirror_redis_window_read(result, redis->window, reply, requested, mirror_clock_now());

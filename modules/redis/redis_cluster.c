@@ -26,7 +26,7 @@ typedef struct cluster_t {
 
 /* A pending lookup. */
 typedef struct lookup_t {
-    const mirror_redis_ask_t *ask;
+    const mirror_redis_query_t *ask;
     mirror_redis_node_t node; /* current node */
     int asking;               /* after ASK: the node is not the owner yet */
     int hops;
@@ -55,7 +55,7 @@ static apr_status_t ask_node(const mirror_redis_reply_t **reply, mirror_redis_ro
                              lookup_t *lookup)
 {
     static const char *const asking[] = { "ASKING" };
-    const mirror_redis_ask_t *ask = lookup->ask;
+    const mirror_redis_query_t *ask = lookup->ask;
     apr_time_t now = mirror_clock_now();
     apr_status_t rv =
         mirror_redis_route_reach(route, &lookup->node, now + (ask->deadline - now) / 2, ask->fault);
@@ -153,7 +153,7 @@ static next_e go_on(const mirror_redis_reply_t **reply, mirror_redis_route_t *ro
 }
 
 static apr_status_t cluster_ask(const mirror_redis_reply_t **reply, mirror_redis_route_t *route,
-                                const mirror_redis_ask_t *ask)
+                                const mirror_redis_query_t *ask)
 {
     lookup_t lookup;
     next_e next = NEXT_GO;

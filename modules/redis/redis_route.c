@@ -97,6 +97,11 @@ const char *mirror_redis_route_key(const mirror_settings_t *settings, const char
                : apr_pstrcat(pool, settings->redis_key_prefix, rest, NULL);
 }
 
+unsigned mirror_redis_route_opened(const mirror_redis_route_t *route)
+{
+    return route->opened;
+}
+
 void mirror_redis_route_close(mirror_redis_route_t *route)
 {
     if (route->connection) {
@@ -132,11 +137,12 @@ void mirror_redis_route_refuse(char fault[MIRROR_REDIS_FAULT], mirror_redis_rout
     }
 }
 
-apr_status_t mirror_redis_route_ask(const mirror_redis_reply_t **reply, mirror_redis_route_t *route,
-                                    mirror_redis_exchange_t *exchange, void *baton,
-                                    apr_time_t deadline, char fault[MIRROR_REDIS_FAULT])
+apr_status_t mirror_redis_route_query(const mirror_redis_reply_t **reply,
+                                      mirror_redis_route_t *route,
+                                      mirror_redis_exchange_t *exchange, void *baton,
+                                      apr_time_t deadline, char fault[MIRROR_REDIS_FAULT])
 {
-    mirror_redis_ask_t ask = { exchange, baton, deadline, fault };
+    mirror_redis_query_t ask = { exchange, baton, deadline, fault };
     apr_status_t rv;
 
     *fault = '\0';

@@ -45,13 +45,18 @@ mirror_redis_route_t *mirror_redis_route_create(struct server_rec *server,
 const char *mirror_redis_route_key(const mirror_settings_t *settings, const char *rest,
                                    apr_pool_t *pool);
 
+/* Return the number of connections that were opened so far. If it has changed, another server may
+ * have answered. */
+unsigned mirror_redis_route_opened(const mirror_redis_route_t *route);
+
 /* ---- threads that may block ---- */
 
 /* Run `exchange` at the server that answers it. On success *reply is valid until the next call; it
  * may be an error reply. On error `fault` has the reason. */
-apr_status_t mirror_redis_route_ask(const mirror_redis_reply_t **reply, mirror_redis_route_t *route,
-                                    mirror_redis_exchange_t *exchange, void *baton,
-                                    apr_time_t deadline, char fault[MIRROR_REDIS_FAULT]);
+apr_status_t mirror_redis_route_query(const mirror_redis_reply_t **reply,
+                                      mirror_redis_route_t *route,
+                                      mirror_redis_exchange_t *exchange, void *baton,
+                                      apr_time_t deadline, char fault[MIRROR_REDIS_FAULT]);
 
 /* Write to `fault` that the reply to the last exchange is unusable, and close the connection. */
 void mirror_redis_route_refuse(char fault[MIRROR_REDIS_FAULT], mirror_redis_route_t *route,

@@ -16,13 +16,13 @@ typedef struct mirror_redis_node_t {
     apr_port_t port; /* 0 = no node */
 } mirror_redis_node_t;
 
-/* One call of mirror_redis_route_ask(). */
-typedef struct mirror_redis_ask_t {
+/* One call of mirror_redis_route_query(). */
+typedef struct mirror_redis_query_t {
     mirror_redis_exchange_t *exchange;
     void *baton;
     apr_time_t deadline;
     char *fault; /* MIRROR_REDIS_FAULT bytes */
-} mirror_redis_ask_t;
+} mirror_redis_query_t;
 
 typedef struct mirror_redis_route_type_t {
     const char *policy; /* value of the attribute */
@@ -33,9 +33,9 @@ typedef struct mirror_redis_route_type_t {
     /* Create the state in the route's pool. NULL = none. */
     void *(*create)(mirror_redis_route_t *route, const mirror_settings_t *settings);
 
-    /* See mirror_redis_route_ask(). */
+    /* See mirror_redis_route_query(). */
     apr_status_t (*ask)(const mirror_redis_reply_t **reply, mirror_redis_route_t *route,
-                        const mirror_redis_ask_t *ask);
+                        const mirror_redis_query_t *ask);
 } mirror_redis_route_type_t;
 
 struct mirror_redis_route_t {

@@ -69,7 +69,7 @@ static int read_address(mirror_redis_node_t *master, const mirror_redis_reply_t 
 }
 
 /* Ask the next Sentinel for the master. It gets half of the remaining time. */
-static apr_status_t ask_sentinel(mirror_redis_route_t *route, const mirror_redis_ask_t *ask)
+static apr_status_t ask_sentinel(mirror_redis_route_t *route, const mirror_redis_query_t *ask)
 {
     sentinel_t *sentinel = route->state;
     const char *argv[] = { "SENTINEL", "GET-MASTER-ADDR-BY-NAME", sentinel->name };
@@ -97,7 +97,7 @@ static apr_status_t ask_sentinel(mirror_redis_route_t *route, const mirror_redis
 /* ---- the master ---- */
 
 /* Verify that the server of the connection is a master. */
-static apr_status_t verify(mirror_redis_route_t *route, const mirror_redis_ask_t *ask)
+static apr_status_t verify(mirror_redis_route_t *route, const mirror_redis_query_t *ask)
 {
     static const char *const role[] = { "ROLE" };
     sentinel_t *sentinel = route->state;
@@ -138,7 +138,7 @@ static int is_no_master(const mirror_redis_reply_t *reply)
 
 /* Make one attempt. A master that does not respond must leave time for the next one. */
 static apr_status_t attempt(const mirror_redis_reply_t **reply, mirror_redis_route_t *route,
-                            const mirror_redis_ask_t *ask)
+                            const mirror_redis_query_t *ask)
 {
     sentinel_t *sentinel = route->state;
     unsigned opened = route->opened;
@@ -173,7 +173,7 @@ static apr_status_t attempt(const mirror_redis_reply_t **reply, mirror_redis_rou
 }
 
 static apr_status_t sentinel_ask(const mirror_redis_reply_t **reply, mirror_redis_route_t *route,
-                                 const mirror_redis_ask_t *ask)
+                                 const mirror_redis_query_t *ask)
 {
     apr_status_t rv = APR_EGENERAL;
     int i;

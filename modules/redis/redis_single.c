@@ -18,7 +18,7 @@ static apr_array_header_t *single_nodes(const mirror_settings_t *settings, apr_p
 
 /* Make one attempt. *stale: 1 if a retry on a fresh connection may succeed. */
 static apr_status_t attempt(const mirror_redis_reply_t **reply, mirror_redis_route_t *route,
-                            const mirror_redis_ask_t *ask, int *stale)
+                            const mirror_redis_query_t *ask, int *stale)
 {
     unsigned opened = route->opened;
     apr_status_t rv = mirror_redis_route_reach(route, route->nodes, ask->deadline, ask->fault);
@@ -36,7 +36,7 @@ static apr_status_t attempt(const mirror_redis_reply_t **reply, mirror_redis_rou
 }
 
 static apr_status_t single_ask(const mirror_redis_reply_t **reply, mirror_redis_route_t *route,
-                               const mirror_redis_ask_t *ask)
+                               const mirror_redis_query_t *ask)
 {
     int stale;
     apr_status_t rv = attempt(reply, route, ask, &stale);

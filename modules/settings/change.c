@@ -9,11 +9,13 @@
 #include "settings/allow.h"
 #include "settings/change.h"
 #include "settings/peer.h"
+#include "settings/layers.h"
 #include "settings/settings.h"
 #include "shared/table.h"
 
-#define TRIES    10000 /* each failed attempt means that another change succeeded */
-#define LIST_MAX 4096  /* bytes of a list of attributes */
+#define TRIES       10000 /* each failed attempt means that another change succeeded */
+#define FLEET_TRIES 100
+#define LIST_MAX    4096 /* bytes of a list of attributes */
 
 const char *mirror_settings_change_list(const mirror_settings_t *before,
                                         const mirror_settings_t *after, apr_pool_t *pool)
@@ -74,19 +76,19 @@ static void reset_slot(mirror_slot_t *slot, const mirror_settings_t *before,
     }
 }
 
-/* Create the text that replaces `stored`. Returns NULL or an error message. */
-static const char *edit(const char **text, const attempt_t *attempt, const char *stored,
+/* Create the text that replaces the node's layer. Returns NULL or an error message. */
+static const char *edit(const char **text, const attempt_t *attempt, const mirror_layers_t *stored,
                         const mirror_settings_t *before, apr_pool_t *pool)
 {
     const mirror_settings_edit_t *requested = attempt->requested;
-    mirror_override_t override;
+    mirror_override_t override, fleet;
     const char *wrong;
 
     *text = NULL;
     if (!requested->edit) {
         return NULL;
     }
-    wrong = mirror_override_parse(&override, stored, pool);
+    wrong = mirror_layers_parse(&override, &fleet, stored, pool);
     if (!wrong) {
         wrong = requested->edit(&override, attempt->mirror, requested->baton, pool);
     }
@@ -119,45 +121,42 @@ static const char *check(const attempt_t *attempt, const mirror_settings_t *befo
     return wrong;
 }
 
-/* Read the stored text and make settings of it. Returns 1 if the attempt ends here. */
-static int read_stored(mirror_settings_t **before, mirror_store_text_t *stored,
+/* Return whether the attempt ends here, because this child's configuration is not the newest. */
+static int is_reloaded(const attempt_t *attempt)
+{
+    return apr_atomic_read64(&attempt->mirror->slot->config) != attempt->mirror->config &&
+           end(attempt, MIRROR_CHANGE_RELOADED,
+               "mirror: httpd has just reloaded its configuration; retry the request");
+}
+
+/* Read the stored texts and make settings of them. Returns 1 if the attempt ends here. */
+static int read_stored(mirror_settings_t **before, mirror_layers_t *stored,
                        const attempt_t *attempt, apr_pool_t *pool)
 {
     const mirror_t *mirror = attempt->mirror;
+    mirror_layers_t layers;
     const char *wrong;
 
-    if (apr_atomic_read64(&mirror->slot->config) != mirror->config) {
-        return end(attempt, MIRROR_CHANGE_RELOADED,
-                   "mirror: httpd has just reloaded its configuration; retry the request");
+    if (is_reloaded(attempt)) {
+        return 1;
     }
-    mirror_store_read(stored, &mirror->slot->version,
-                      mirror_table_store(attempt->registry->table, mirror->slot), pool);
-    if (stored->config != mirror->config) {
-        stored->text = NULL;
-    }
-    wrong = mirror_settings_make(before, mirror, stored->text, stored->version, pool);
+    mirror_layers_read(stored, attempt->registry, mirror, pool);
+    layers = *stored;
+    wrong = mirror_settings_make(before, mirror, &layers, pool);
     /* an invalid override is not in force, and may be dropped */
     if (wrong && !attempt->requested->edit) {
-        wrong = mirror_settings_make(before, mirror, NULL, stored->version, pool);
+        layers.node = NULL;
+        wrong = mirror_settings_make(before, mirror, &layers, pool);
     }
     return wrong ? end(attempt, MIRROR_CHANGE_BROKEN, wrong) : 0;
 }
 
-/* Replace `stored` by `text`. Returns 0 if another change was stored first. */
-static int store(const attempt_t *attempt, const mirror_store_text_t *stored, const char *text)
+/* End the attempt if `rv` is the result of storing the change. Returns 0 if another change was
+ * stored first. */
+static int stored_as(const attempt_t *attempt, apr_status_t rv)
 {
-    mirror_slot_t *slot = attempt->mirror->slot;
-    mirror_table_t *table = attempt->registry->table;
-    apr_status_t rv;
-
-    if (stored->text ? text && !strcmp(text, stored->text) : !text) {
-        return end(attempt, MIRROR_CHANGE_NONE, NULL);
-    }
-    rv = mirror_store_write(&slot->version, mirror_table_store(table, slot),
-                            mirror_table_store_lock(table), stored->version,
-                            attempt->mirror->config, text);
     if (rv == APR_SUCCESS) {
-        reset_slot(slot, attempt->result->before, attempt->result->after);
+        reset_slot(attempt->mirror->slot, attempt->result->before, attempt->result->after);
         return end(attempt, MIRROR_CHANGE_MADE, NULL);
     }
     if (APR_STATUS_IS_EAGAIN(rv)) {
@@ -170,36 +169,154 @@ static int store(const attempt_t *attempt, const mirror_store_text_t *stored, co
     return end(attempt, MIRROR_CHANGE_BUSY, "mirror: another change has not finished; retry later");
 }
 
+/* Replace the node's layer by `text`. Returns 0 if another change was stored first. */
+static int store(const attempt_t *attempt, const mirror_layers_t *stored, const char *text)
+{
+    mirror_slot_t *slot = attempt->mirror->slot;
+    mirror_table_t *table = attempt->registry->table;
+
+    if (stored->node ? text && !strcmp(text, stored->node) : !text) {
+        return end(attempt, MIRROR_CHANGE_NONE, NULL);
+    }
+    return stored_as(attempt,
+                     mirror_store_write(&slot->version, mirror_table_store(table, slot),
+                                        mirror_table_store_lock(table), stored->node_version,
+                                        attempt->mirror->config, text));
+}
+
+/* The result keeps `settings` until the pool ends. */
+static const mirror_settings_t *keep(const attempt_t *attempt, mirror_settings_t *settings)
+{
+    apr_pool_cleanup_register(attempt->pool, settings, give_back, apr_pool_cleanup_null);
+    return settings;
+}
+
 /* Returns 0 if another change was faster. */
 static int try_once(const attempt_t *attempt, apr_pool_t *pool)
 {
     const mirror_settings_edit_t *requested = attempt->requested;
     mirror_settings_change_t *result = attempt->result;
     mirror_settings_t *before, *after;
-    mirror_store_text_t stored;
+    mirror_layers_t stored, next;
     const char *text, *wrong;
 
     if (read_stored(&before, &stored, attempt, pool)) {
         return 1;
     }
-    result->before = before;
-    apr_pool_cleanup_register(attempt->pool, before, give_back, apr_pool_cleanup_null);
+    result->before = keep(attempt, before);
     if (requested->expects && !requested->expects(before, requested->baton)) {
         return end(attempt, MIRROR_CHANGE_UNEXPECTED,
                    "If-Match: must be the current ETag of the mirror, got another");
     }
-    wrong = edit(&text, attempt, stored.text, before, pool);
+    wrong = edit(&text, attempt, &stored, before, pool);
+    next = stored;
+    next.node = text;
+    next.version++;
     if (!wrong) {
-        wrong = mirror_settings_make(&after, attempt->mirror, text, stored.version + 1, pool);
+        wrong = mirror_settings_make(&after, attempt->mirror, &next, pool);
     }
     if (wrong) {
         return end(attempt, MIRROR_CHANGE_BAD, wrong);
     }
-    result->after = after;
-    apr_pool_cleanup_register(attempt->pool, after, give_back, apr_pool_cleanup_null);
+    result->after = keep(attempt, after);
     wrong = requested->edit ? check(attempt, before, after) : NULL;
     return wrong ? end(attempt, MIRROR_CHANGE_BAD, wrong) : store(attempt, &stored, text);
 }
+
+/* ---- the fleet's layer ---- */
+
+/* Make and check the settings of the fleet's layer alone: it must be valid over the file. Returns
+ * NULL or an error message. */
+static const char *judge_alone(const attempt_t *attempt, const mirror_settings_t *before,
+                               const mirror_layers_t *next, apr_pool_t *pool)
+{
+    mirror_layers_t alone = *next;
+    mirror_settings_t *settings;
+    const char *wrong;
+
+    alone.node = NULL;
+    wrong = mirror_settings_make(&settings, attempt->mirror, &alone, pool);
+    if (!wrong) {
+        wrong = check(attempt, before, settings);
+        mirror_settings_drop(settings);
+    }
+    return wrong;
+}
+
+/* Returns 0 if another change was faster. */
+static int try_fleet(const attempt_t *attempt, const char *text, apr_uint64_t expected,
+                     apr_pool_t *pool)
+{
+    mirror_slot_t *slot = attempt->mirror->slot;
+    mirror_table_t *table = attempt->registry->table;
+    mirror_settings_t *before, *after;
+    mirror_layers_t stored, next, node;
+    const char *wrong;
+
+    if (is_reloaded(attempt)) {
+        return 1;
+    }
+    mirror_layers_read(&stored, attempt->registry, attempt->mirror, pool);
+    if (stored.fleet_version != expected) {
+        return end(attempt, MIRROR_CHANGE_UNEXPECTED, "mirror: another change was stored first");
+    }
+    node = next = stored;
+    node.fleet = NULL;
+    next.fleet = mirror_layers_of_fleet(text);
+    next.version++;
+    if (mirror_settings_make(&before, attempt->mirror, &stored, pool) &&
+        (wrong = mirror_settings_make(&before, attempt->mirror, &node, pool))) {
+        return end(attempt, MIRROR_CHANGE_BROKEN, wrong);
+    }
+    attempt->result->before = keep(attempt, before);
+    wrong = judge_alone(attempt, attempt->mirror->settings, &next, pool);
+    if (!wrong && (wrong = mirror_settings_make(&after, attempt->mirror, &next, pool))) {
+        wrong = apr_pstrcat(pool, "with the settings of this node alone: ", wrong, NULL);
+    }
+    if (wrong) {
+        return end(attempt, MIRROR_CHANGE_BAD, wrong);
+    }
+    attempt->result->after = keep(attempt, after);
+    return stored_as(attempt,
+                     mirror_store_write(&slot->fleet_version, mirror_table_fleet_store(table, slot),
+                                        mirror_table_store_lock(table), stored.fleet_version,
+                                        attempt->mirror->config, text));
+}
+
+void mirror_settings_change_fleet(mirror_settings_change_t *result,
+                                  const mirror_registry_t *registry, const mirror_t *mirror,
+                                  const char *text, apr_uint64_t expected, apr_pool_t *pool)
+{
+    attempt_t attempt = { result, registry, mirror, NULL, NULL };
+    apr_pool_t *ptemp;
+    int tries, ended = 0;
+
+    apr_pool_create(&attempt.pool, pool);
+    apr_pool_create(&ptemp, pool);
+    for (tries = 0; !ended && tries < FLEET_TRIES; tries++) {
+        apr_pool_clear(attempt.pool);
+        apr_pool_clear(ptemp);
+        memset(result, 0, sizeof(*result));
+        ended = try_fleet(&attempt, text, expected, ptemp);
+    }
+    apr_pool_destroy(ptemp);
+    if (!ended) {
+        end(&attempt, MIRROR_CHANGE_BUSY, "mirror: too many concurrent changes; retry later");
+    }
+}
+
+const char *mirror_settings_change_refuse_fleet(const mirror_registry_t *registry,
+                                                const mirror_t *mirror, const char *text,
+                                                apr_pool_t *pool)
+{
+    mirror_settings_change_t result;
+    attempt_t attempt = { &result, registry, mirror, NULL, pool };
+    mirror_layers_t next = { mirror_layers_of_fleet(text), NULL, 0, 0, 0 };
+
+    return judge_alone(&attempt, mirror->settings, &next, pool);
+}
+
+/* ---- the node's layer ---- */
 
 void mirror_settings_change_apply(mirror_settings_change_t *result,
                                   const mirror_registry_t *registry, const mirror_t *mirror,

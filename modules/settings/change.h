@@ -4,7 +4,7 @@
  *
  * A change starts from the stored text: the text is read, edited, checked and compiled. The result
  * replaces the stored text if that has not changed in the meantime. If another change was stored
- * first, the whole change is repeated. So no completed change is lost, and the lock is held only
+ * first, the whole change is repeated. The node's layer and the fleet's are changed the same way. So no completed change is lost, and the lock is held only
  * while a text is stored.
  */
 #ifndef MIRROR_SETTINGS_CHANGE_H
@@ -49,6 +49,21 @@ typedef struct mirror_settings_change_t {
 void mirror_settings_change_apply(mirror_settings_change_t *result,
                                   const mirror_registry_t *registry, const mirror_t *mirror,
                                   const mirror_settings_edit_t *requested, apr_pool_t *pool);
+
+/* ---- request threads, and the poller of the fleet ---- */
+
+/* Replace the fleet's layer of `mirror`, which has a slot, by `text` (settings/layers.h; NULL =
+ * none), if the version of its store is still `expected`; else the outcome is UNEXPECTED. The new
+ * layer must be valid over the file, and with the node's layer over it; otherwise the outcome is BAD
+ * and the former layer stays. *result and its members are in `pool`. */
+void mirror_settings_change_fleet(mirror_settings_change_t *result,
+                                  const mirror_registry_t *registry, const mirror_t *mirror,
+                                  const char *text, apr_uint64_t expected, apr_pool_t *pool);
+
+/* Return why `text` cannot be the fleet's layer of `mirror` here, in `pool`; NULL if it can. */
+const char *mirror_settings_change_refuse_fleet(const mirror_registry_t *registry,
+                                                const mirror_t *mirror, const char *text,
+                                                apr_pool_t *pool);
 
 /* Return the differences for the log: "count from 1 to 2, expr from nothing to \"...\"", truncated;
  * in `pool`. */

@@ -158,8 +158,8 @@ const char *mirror_override_read_json(yajl_val *json, const char *text, apr_size
 
 /* ---- changes ---- */
 
-/* Remove the row from the override: the file applies. */
-static void leave_to_file(mirror_override_t *override, const mirror_attribute_t *row)
+/* Remove the row from the override: the layer beneath applies. */
+static void leave_beneath(mirror_override_t *override, const mirror_attribute_t *row)
 {
     mirror_attributes_unset(&override->given, row);
     override->reset &= ~mirror_attributes_bit(row);
@@ -193,7 +193,7 @@ static int is_kept(mirror_override_t *override, const mirror_attribute_t *row, c
     }
     if (row->rule.type == &mirror_value_target && mirror->settings->target.socket &&
         !strcmp(text, mirror->settings->target.url)) {
-        leave_to_file(override, row);
+        leave_beneath(override, row);
         return 1;
     }
     return 0;
@@ -260,19 +260,33 @@ const char *mirror_override_form(mirror_override_t *override, const char *name, 
     return mirror_attributes_set_form(&override->given, name, text, pool);
 }
 
+static void settings_beneath(mirror_settings_t *settings, const mirror_override_t *override,
+                             const mirror_t *mirror)
+{
+    if (override->beneath) {
+        mirror_override_apply(settings, override->beneath, mirror);
+    }
+    else {
+        *settings = *mirror->settings;
+    }
+}
+
 /* A given password stays in the override, because a reload may change the file's password. */
 void mirror_override_tidy(mirror_override_t *override, const mirror_t *mirror, apr_pool_t *pool)
 {
     const mirror_attribute_t *row;
+    mirror_settings_t beneath;
+
+    settings_beneath(&beneath, override, mirror);
 
     for (row = mirror_attributes; row->name; row++) {
         int given = mirror_attributes_is_set(&override->given, row);
 
         if ((given || override->reset & mirror_attributes_bit(row)) &&
             !(given && row->rule.type == &mirror_value_secret) &&
-            mirror_attributes_same(given ? &override->given : mirror->defaults, mirror->settings,
-                                   row, pool)) {
-            leave_to_file(override, row);
+            mirror_attributes_same(given ? &override->given : mirror->defaults, &beneath, row,
+                                   pool)) {
+            leave_beneath(override, row);
         }
     }
 }
@@ -282,7 +296,7 @@ void mirror_override_apply(mirror_settings_t *settings, const mirror_override_t 
 {
     const mirror_attribute_t *row;
 
-    *settings = *mirror->settings;
+    settings_beneath(settings, override, mirror);
     for (row = mirror_attributes; row->name; row++) {
         if (override->reset & mirror_attributes_bit(row)) {
             mirror_attributes_take(settings, mirror->defaults, row);

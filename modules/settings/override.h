@@ -4,7 +4,7 @@
  *
  * For each attribute an override has one of three states: a value; reset to the default
  * (ProxyMirrorDefaults, then the table), regardless of the mirror's line; or absent, so that the
- * file applies. The text form is a JSON object: values, and null for a reset. States equal to the
+ * layer beneath applies: the fleet's document, if there is one, then the file. The text form is a JSON object: values, and null for a reset. States equal to the
  * file are omitted.
  *
  * All functions may be called on any thread. They return NULL, or an error message in `pool`. After
@@ -16,12 +16,14 @@
 #include "attributes/attributes.h"
 
 typedef struct mirror_override_t {
+    /* the override beneath, the fleet's; NULL = none: the file is beneath */
+    const struct mirror_override_t *beneath;
     mirror_settings_t given;  /* the values; its `set` marks the rows */
     apr_uint64_t reset;       /* bits of the rows that are reset to their default */
     apr_uint64_t new_secrets; /* bits of the passwords that were given anew, not only kept */
 } mirror_override_t;
 
-/* Parse a text of mirror_override_print(). NULL = an empty override. */
+/* Parse a text of mirror_override_print(). NULL = an empty override. `beneath` is not set. */
 const char *mirror_override_parse(mirror_override_t *override, const char *text, apr_pool_t *pool);
 
 /* Return the text form, with secrets; NULL if the override is empty. */
@@ -45,7 +47,7 @@ const char *mirror_override_patch(mirror_override_t *override, yajl_val json,
 const char *mirror_override_form(mirror_override_t *override, const char *name, const char *text,
                                  const mirror_t *mirror, apr_pool_t *pool);
 
-/* Remove states that are equal to the file. */
+/* Remove states that are equal to the layer beneath. */
 void mirror_override_tidy(mirror_override_t *override, const mirror_t *mirror, apr_pool_t *pool);
 
 /* Set *settings to the mirror's settings with the override. They point into the override and into

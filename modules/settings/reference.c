@@ -27,5 +27,5 @@ void mirror_settings_drop(const mirror_settings_t *settings)
 
 int mirror_settings_are_current(const mirror_settings_t *settings, const mirror_lane_t *lane)
 {
-    return settings->version == apr_atomic_read64(&lane->mirror->slot->version);
+    return settings->version == mirror_layers_version(lane->mirror->slot);
 }

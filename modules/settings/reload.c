@@ -18,7 +18,16 @@ void mirror_settings_reload(const mirror_t *mirror, const mirror_registry_t *reg
                             struct server_rec *server)
 {
     mirror_slot_t *slot = mirror->slot;
+    apr_uint64_t before = apr_atomic_read64(&slot->config);
+    apr_uint64_t fleet = apr_atomic_read64(&slot->fleet_version);
 
+    if (registry->fleet && before != 0 && before != mirror->config && fleet != 0 &&
+        (fleet & 1) == 0) {
+        ap_log_error(APLOG_MARK, APLOG_NOTICE, 0, server,
+                     "PM0938: mirror %s: its line or a default that it uses has changed; the "
+                     "settings of the fleet stay over it",
+                     mirror->name);
+    }
     apr_atomic_set64(&slot->config, mirror->config);
     if (mirror_store_drop_others(&slot->version, mirror_table_store(registry->table, slot),
                                  mirror->config)) {

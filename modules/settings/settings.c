@@ -35,11 +35,16 @@ static const char *compile(mirror_settings_t *settings, const mirror_t *mirror,
 {
     apr_pool_t *memory = settings->pool, *ptemp;
     apr_array_header_t *faults = apr_array_make(memory, 1, sizeof(const char *));
-    mirror_override_t administrators = *override;
+    mirror_override_t administrators = *override, fleets;
     mirror_settings_t trusted;
     const char *wrong;
 
     administrators.given.set = 0;
+    if (override->beneath) {
+        fleets = *override->beneath;
+        fleets.given.set = 0;
+        administrators.beneath = &fleets;
+    }
     mirror_override_apply(&trusted, &administrators, mirror);
     mirror_override_apply(settings, override, mirror);
     settings->pool = memory;
@@ -54,14 +59,16 @@ static const char *compile(mirror_settings_t *settings, const mirror_t *mirror,
     return wrong;
 }
 
-const char *mirror_settings_make(mirror_settings_t **out, const mirror_t *mirror, const char *text,
-                                 apr_uint64_t version, apr_pool_t *pool)
+const char *mirror_settings_make(mirror_settings_t **out, const mirror_t *mirror,
+                                 const mirror_layers_t *layers, apr_pool_t *pool)
 {
+    static const mirror_layers_t none = { NULL, NULL, 0, 0, 0 };
+    const mirror_layers_t *given = layers ? layers : &none;
     /* owned by the last reference */
     apr_pool_t *memory = mirror_memory_pool_create("mirror_settings");
     mirror_settings_t *settings = apr_pcalloc(memory, sizeof(*settings));
-    mirror_override_t override;
-    const char *wrong = mirror_override_parse(&override, text, memory);
+    mirror_override_t override, fleet;
+    const char *wrong = mirror_layers_parse(&override, &fleet, given, memory);
 
     settings->pool = memory;
     if (!wrong) {
@@ -73,8 +80,11 @@ const char *mirror_settings_make(mirror_settings_t **out, const mirror_t *mirror
         return wrong;
     }
     settings->references = 1;
-    settings->version = version;
-    settings->overridden = text != NULL;
+    settings->version = given->version;
+    settings->layer = given->node    ? MIRROR_LAYER_NODE
+                      : given->fleet ? MIRROR_LAYER_FLEET
+                                     : MIRROR_LAYER_FILE;
+    settings->overridden = settings->layer != MIRROR_LAYER_FILE;
     *out = settings;
     return NULL;
 }
@@ -137,15 +147,14 @@ static void discard(mirror_lane_t *lane, apr_uint64_t version, const char *why, 
     }
 }
 
-/* Make settings of the stored text, as mirror_settings_make(). Hosts that this configuration does
- * not allow are also an error. */
-static const char *make_stored(mirror_settings_t **made, const mirror_lane_t *lane,
-                               const mirror_store_text_t *stored, apr_pool_t *ptemp)
+/* Make settings of the layers, as mirror_settings_make(). Hosts that this configuration does not
+ * allow are also an error. */
+static const char *make_allowed(mirror_settings_t **made, const mirror_lane_t *lane,
+                                const mirror_layers_t *layers, apr_pool_t *ptemp)
 {
-    const char *wrong =
-        mirror_settings_make(made, lane->mirror, stored->text, stored->version, ptemp);
+    const char *wrong = mirror_settings_make(made, lane->mirror, layers, ptemp);
 
-    if (!wrong && stored->text) {
+    if (!wrong && (layers->fleet || layers->node)) {
         wrong = mirror_allow_settings(lane->child->registry, lane->mirror, *made, ptemp);
         if (wrong) {
             mirror_settings_drop(*made);
@@ -154,26 +163,39 @@ static const char *make_stored(mirror_settings_t **made, const mirror_lane_t *la
     return wrong;
 }
 
+/* Make the settings in force. If the node's layer is invalid over the fleet's, it is dropped. If the
+ * fleet's is invalid, as after a reload, it is left out until the fleet's poller has judged it. */
+static const char *make_stored(mirror_settings_t **made, mirror_lane_t *lane,
+                               const mirror_layers_t *stored, moment_e moment, apr_pool_t *ptemp)
+{
+    mirror_layers_t fleet = *stored, node = *stored, none = *stored;
+    const char *fault = make_allowed(made, lane, stored, ptemp);
+
+    fleet.node = node.fleet = none.node = none.fleet = NULL;
+    if (fault && stored->node && !make_allowed(made, lane, &fleet, ptemp)) {
+        discard(lane, stored->node_version, fault, moment);
+        return NULL;
+    }
+    if (!fault || (stored->fleet && !make_allowed(made, lane, &node, ptemp))) {
+        return NULL;
+    }
+    if (stored->node) {
+        discard(lane, stored->node_version, fault, moment);
+    }
+    return mirror_settings_make(made, lane->mirror, &none, ptemp);
+}
+
 static const mirror_settings_t *renew(mirror_lane_t *lane, moment_e moment)
 {
-    const mirror_t *mirror = lane->mirror;
     apr_pool_t *ptemp = mirror_memory_pool_create("mirror_settings_text"); /* this thread */
     mirror_settings_t *made;
-    mirror_store_text_t stored;
+    mirror_layers_t stored;
     const char *wrong;
 
-    mirror_store_read(&stored, &mirror->slot->version,
-                      mirror_table_store(lane->child->registry->table, mirror->slot), ptemp);
-    if (stored.config != mirror->config) {
-        stored.text = NULL; /* it was stored for another configuration than this child's */
-    }
-    wrong = make_stored(&made, lane, &stored, ptemp);
-    if (wrong) {
-        discard(lane, stored.version, wrong, moment);
-        wrong = mirror_settings_make(&made, mirror, NULL, stored.version, ptemp);
-    }
+    mirror_layers_read(&stored, lane->child->registry, lane->mirror, ptemp);
+    wrong = make_stored(&made, lane, &stored, moment, ptemp);
     apr_pool_destroy(ptemp);
-    return wrong ? mirror->settings : install(lane, made);
+    return wrong ? lane->mirror->settings : install(lane, made);
 }
 
 /* ---- child start ---- */
@@ -182,8 +204,7 @@ apr_status_t mirror_settings_init(mirror_lane_t *lane, apr_pool_t *pool)
 {
     apr_status_t rv = apr_thread_mutex_create(&lane->mutex, APR_THREAD_MUTEX_DEFAULT, pool);
 
-    if (rv == APR_SUCCESS && lane->mirror->slot &&
-        apr_atomic_read64(&lane->mirror->slot->version) != 0) {
+    if (rv == APR_SUCCESS && lane->mirror->slot && mirror_layers_version(lane->mirror->slot) != 0) {
         mirror_settings_drop(renew(lane, AT_START));
     }
     return rv;
@@ -193,7 +214,7 @@ apr_status_t mirror_settings_init(mirror_lane_t *lane, apr_pool_t *pool)
 
 const mirror_settings_t *mirror_settings_acquire(mirror_lane_t *lane)
 {
-    apr_uint64_t version = lane->mirror->slot ? apr_atomic_read64(&lane->mirror->slot->version) : 0;
+    apr_uint64_t version = lane->mirror->slot ? mirror_layers_version(lane->mirror->slot) : 0;
     const mirror_settings_t *found;
 
     if (version == 0) {

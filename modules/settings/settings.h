@@ -2,9 +2,9 @@
  *
  * settings/settings.h - the settings in force for a mirror, and references to them.
  *
- * The file's settings are in force until the manager stores an override (shared/store.h). Then each
- * child creates its own settings from the stored text, when the first request detects a newer
- * version. These settings have an APR pool of their own and are reference counted; the last drop
+ * The file's settings are in force until a layer over them is stored (settings/layers.h): by the
+ * manager of this node, or by the fleet. Then each child creates its own settings from the stored
+ * texts, when the first request detects a newer version. These settings have an APR pool of their own and are reference counted; the last drop
  * frees them. So all settings change together, with the next request in every child. A copy keeps
  * the settings it was created with.
  *
@@ -14,7 +14,7 @@
 #ifndef MIRROR_SETTINGS_SETTINGS_H
 #define MIRROR_SETTINGS_SETTINGS_H
 
-#include "base/mirror.h"
+#include "settings/layers.h"
 
 /* ---- any thread ---- */
 
@@ -22,10 +22,10 @@
 void mirror_settings_keep(const mirror_settings_t *settings);
 void mirror_settings_drop(const mirror_settings_t *settings);
 
-/* Make settings from the text of an override (settings/override.h; NULL = none). The caller owns
- * one reference to *settings. Returns NULL, or an error message in `pool`. */
+/* Make settings from these layers over the file; NULL = the file alone. The caller owns one
+ * reference to *settings. Returns NULL, or an error message in `pool`. */
 const char *mirror_settings_make(mirror_settings_t **settings, const mirror_t *mirror,
-                                 const char *text, apr_uint64_t version, apr_pool_t *pool);
+                                 const mirror_layers_t *layers, apr_pool_t *pool);
 
 /* Check the requirements of these settings on httpd. At startup call it in post_config, after
  * mod_ssl's and mod_proxy's. Returns NULL, or a message in `pool`. */

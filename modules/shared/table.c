@@ -23,7 +23,7 @@
 APLOG_USE_MODULE(proxy_mirror);
 
 #define KEPT    "mod_proxy_mirror:segment"
-#define VERSION 6
+#define VERSION 7
 #define SPARE   16 /* worker slots for children that the MPM forks before earlier ones have ended */
 #define SEGMENT mirror_table_segment_t
 
@@ -43,7 +43,7 @@ static void layout_of(apr_uint32_t layout[6])
     layout[1] = sizeof(SEGMENT) + sizeof(mirror_table_mirror_t) + sizeof(mirror_table_child_t);
     layout[2] = MIRROR_TABLE_HEADER_SIZE + MIRROR_TABLE_WORKER_SLOT_SIZE;
     layout[3] = MIRROR_TABLE_SLOT_SIZE;
-    layout[4] = MIRROR_TABLE_CELL_SIZE;
+    layout[4] = MIRROR_TABLE_CELL_SIZE + MIRROR_TABLE_FLEET_SIZE;
     layout[5] = (apr_uint32_t)(MIRROR_TABLE_LOST_SIZE + MIRROR_TABLE_STORE_SIZE +
                                MIRROR_TABLE_FINDINGS_SIZE);
 }
@@ -72,7 +72,9 @@ static apr_uint64_t size_needed(apr_uint64_t slots, apr_uint64_t worker_slots)
     return MIRROR_TABLE_HEADER_SIZE + slots * MIRROR_TABLE_SLOT_SIZE +
            MIRROR_TABLE_ALIGNED(worker_slots * MIRROR_TABLE_WORKER_SLOT_SIZE) +
            worker_slots * slots * MIRROR_TABLE_CELL_SIZE +
-           slots * (MIRROR_TABLE_LOST_SIZE + MIRROR_TABLE_STORE_SIZE + MIRROR_TABLE_FINDINGS_SIZE);
+           slots *
+               (MIRROR_TABLE_LOST_SIZE + 2 * MIRROR_TABLE_STORE_SIZE + MIRROR_TABLE_FINDINGS_SIZE) +
+           MIRROR_TABLE_STORE_SIZE + MIRROR_TABLE_FLEET_SIZE;
 }
 
 /* Set the addresses of the parts. apr_shm prepends a size, which it never reads, so `base` is not
@@ -90,7 +92,11 @@ static void lay_out(SEGMENT *segment, void *base)
     segment->lost = segment->cells + (apr_size_t)segment->worker_slots_max * segment->slots_max *
                                          MIRROR_TABLE_CELL_SIZE;
     segment->stores = segment->lost + segment->slots_max * MIRROR_TABLE_LOST_SIZE;
-    segment->findings = segment->stores + segment->slots_max * MIRROR_TABLE_STORE_SIZE;
+    segment->fleet_stores = segment->stores + segment->slots_max * MIRROR_TABLE_STORE_SIZE;
+    segment->fleet =
+        (mirror_fleet_words_t *)(segment->fleet_stores +
+                                 (segment->slots_max + (apr_size_t)1) * MIRROR_TABLE_STORE_SIZE);
+    segment->findings = (char *)segment->fleet + MIRROR_TABLE_FLEET_SIZE;
 }
 
 /* Create a segment and retain it in place of the former one, which the caller then owns. */
@@ -232,6 +238,26 @@ mirror_lost_t *mirror_table_lost(mirror_table_t *table, const mirror_slot_t *slo
     return (mirror_lost_t *)(table->segment->lost + index_of(table, slot) * MIRROR_TABLE_LOST_SIZE);
 }
 
+mirror_store_t *mirror_table_fleet_store(mirror_table_t *table, const mirror_slot_t *slot)
+{
+    return mirror_table_fleet_store_at(table->segment, index_of(table, slot));
+}
+
+mirror_store_t *mirror_table_fleet_state(mirror_table_t *table)
+{
+    return mirror_table_fleet_store_at(table->segment, table->segment->slots_max);
+}
+
+mirror_fleet_words_t *mirror_table_fleet(mirror_table_t *table)
+{
+    return table->segment->fleet;
+}
+
+apr_uint32_t mirror_table_load(const mirror_table_t *table)
+{
+    return table->load;
+}
+
 mirror_findings_t *mirror_table_findings(mirror_table_t *table, const mirror_slot_t *slot)
 {
     return mirror_table_findings_at(table->segment, index_of(table, slot));
@@ -298,6 +324,7 @@ static void clear(mirror_table_t *table, mirror_slot_t *slot)
     apr_atomic_set64(&slot->limit_shared, 0);
     apr_atomic_set64(&slot->limit_silent, 0);
     apr_atomic_set64(&slot->version, 0); /* no text is stored */
+    apr_atomic_set64(&slot->fleet_version, 0);
 }
 
 /* Return the index of a slot whose mirror was removed; slots_max if there is none. A mirror of the
@@ -347,6 +374,9 @@ static void move_former(mirror_table_t *table, mirror_slot_t *slot, const char *
         mirror_store_move(&slot->version, mirror_table_store(table, slot),
                           &mirror_table_slot_at(former, i)->version,
                           mirror_table_store_at(former, i));
+        mirror_store_move(&slot->fleet_version, mirror_table_fleet_store(table, slot),
+                          &mirror_table_slot_at(former, i)->fleet_version,
+                          mirror_table_fleet_store_at(former, i));
         move_findings(table, slot, i);
     }
 }

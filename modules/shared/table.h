@@ -14,6 +14,8 @@
  *     cells         for each worker slot, one per slot
  *     lost          one ring per slot: its last losses (shared/lost.h)
  *     stores        one per slot: the manager's override of the mirror (shared/store.h)
+ *     fleet stores  one per slot: the fleet's document of the mirror; and one for the state of this
+ *                   node as the fleet sees it
  *     findings      one area per slot: results of comparisons (shared/findings.h); untouched, and
  *                   so without memory, if the mirror does not compare
  *
@@ -38,12 +40,32 @@
 #include "shared/lost.h"
 #include "shared/store.h"
 
+/* The fleet as this node knows it, shared by all children. All words are atomic. The times are of
+ * mirror_clock_now(). */
+typedef struct mirror_fleet_words_t {
+    apr_uint64_t name;       /* hash of the fleet that the others are of; 0 = none */
+    apr_uint64_t leader;     /* load and pid of the child that polls; 0 = none */
+    apr_uint64_t beat;       /* when the leader last began a poll */
+    apr_uint64_t fetched;    /* 1 once the first poll has ended, with or without success */
+    apr_uint64_t load;       /* load whose settings the documents were judged with */
+    apr_uint64_t epoch;      /* of the store, 0 = unknown; with the next two the head in force */
+    apr_uint64_t revision;   /* of the newest change */
+    apr_uint64_t id;         /* of the newest change */
+    apr_uint64_t down_since; /* since when the store does not respond; 0 = it does */
+    apr_uint64_t up_since;   /* since when it responds; 0 = never did */
+    apr_uint64_t checked;    /* when the store last responded; 0 = never */
+    apr_uint64_t emptied;    /* 1 if the store was emptied */
+    apr_uint64_t refused;    /* number of documents that this node refuses */
+    apr_uint64_t state;      /* version of the text of mirror_table_fleet_state() */
+} mirror_fleet_words_t;
+
 /* The state of one mirror, shared by all children. */
 struct mirror_slot_t {
     apr_uint64_t canary; /* written by the parent; read only to detect foreign writes */
     /* atomic: version of the text in its store (shared/store.h); 0 = never written */
     apr_uint64_t version;
-    apr_uint64_t config; /* atomic: mirror_t's `config` in the last load with this mirror */
+    apr_uint64_t fleet_version; /* atomic: the same for the fleet's document */
+    apr_uint64_t config;        /* atomic: mirror_t's `config` in the last load with this mirror */
     /* atomic: time (mirror_clock_now()) until which the mirror is down; 0 = up */
     apr_uint64_t down_until;
     /* atomic: copies that ended as unreachable since the mirror went down */
@@ -126,6 +148,17 @@ int mirror_table_is_newest(const mirror_table_t *table);
 /* Return the store of a slot, and the lock of all writers to stores of the table. */
 mirror_store_t *mirror_table_store(mirror_table_t *table, const mirror_slot_t *slot);
 mirror_store_lock_t *mirror_table_store_lock(mirror_table_t *table);
+
+/* Return the store of the fleet's document of a slot; its version is slot->fleet_version. */
+mirror_store_t *mirror_table_fleet_store(mirror_table_t *table, const mirror_slot_t *slot);
+
+/* Return what this node knows of the fleet, and the store of the node's state as JSON, whose version
+ * is the word `state`. */
+mirror_fleet_words_t *mirror_table_fleet(mirror_table_t *table);
+mirror_store_t *mirror_table_fleet_state(mirror_table_t *table);
+
+/* Return the number of the load of this process. */
+apr_uint32_t mirror_table_load(const mirror_table_t *table);
 
 /* Reap the worker slots of all processes that have ended. Costs one system call per child. */
 void mirror_table_reap_ended(mirror_table_t *table);

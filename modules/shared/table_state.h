@@ -27,6 +27,7 @@
 #define MIRROR_TABLE_CELL_SIZE        MIRROR_TABLE_ALIGNED(sizeof(mirror_cell_t))
 #define MIRROR_TABLE_LOST_SIZE        MIRROR_TABLE_ALIGNED(mirror_lost_size())
 #define MIRROR_TABLE_STORE_SIZE       MIRROR_TABLE_ALIGNED(sizeof(mirror_store_t))
+#define MIRROR_TABLE_FLEET_SIZE       MIRROR_TABLE_ALIGNED(sizeof(mirror_fleet_words_t))
 #define MIRROR_TABLE_FINDINGS_SIZE    MIRROR_TABLE_ALIGNED(mirror_findings_size())
 
 /* ---- in shared memory ---- */
@@ -66,6 +67,8 @@ typedef struct mirror_table_segment_t {
     char *cells;
     char *lost;
     char *stores;
+    char *fleet_stores; /* one more than slots: the last one is of the node's state */
+    mirror_fleet_words_t *fleet;
     char *findings;
     apr_size_t size; /* bytes from the header to the end */
     apr_uint32_t slots_max;
@@ -97,6 +100,12 @@ static inline mirror_store_t *mirror_table_store_at(const mirror_table_segment_t
                                                     apr_uint32_t index)
 {
     return (mirror_store_t *)(segment->stores + index * MIRROR_TABLE_STORE_SIZE);
+}
+
+static inline mirror_store_t *mirror_table_fleet_store_at(const mirror_table_segment_t *segment,
+                                                          apr_uint32_t index)
+{
+    return (mirror_store_t *)(segment->fleet_stores + index * MIRROR_TABLE_STORE_SIZE);
 }
 
 static inline mirror_findings_t *mirror_table_findings_at(const mirror_table_segment_t *segment,

@@ -41,8 +41,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 #define HEAD               256 /* bytes of a text that are written to */
 #define WORKER_SLOTS       18  /* with one daemon */
 #define ARENA                                                                                      \
-    (64 + 64 + 64 +                                                                                \
-     MANY * (256 + WORKER_SLOTS * 1024 + 2 * MIRROR_STORE_SIZE + 128 +                             \
+    (64 + 64 + 64 + 256 + MIRROR_TABLE_STORE_SIZE +                                                \
+     MANY * (256 + WORKER_SLOTS * 1024 + 2 * MIRROR_TABLE_STORE_SIZE + 128 +                       \
              MIRROR_TABLE_ALIGNED(sizeof(mirror_findings_t)) + 8192) +                             \
      WORKER_SLOTS * 64)
 #define AREA_HEAD offsetof(mirror_findings_t, tables.pairs)
@@ -108,8 +108,9 @@ static apr_status_t give_back(void *shm)
 APR_DECLARE(apr_status_t)
 apr_shm_create(apr_shm_t **shm, apr_size_t size, const char *name, apr_pool_t *pool)
 {
-    apr_size_t each = MIRROR_TABLE_STORE_SIZE + MIRROR_TABLE_FINDINGS_SIZE;
-    apr_size_t places = 2 * ((size - 1) / each), texts, i;
+    apr_size_t slots = (size - 1 - MIRROR_TABLE_STORE_SIZE) /
+                       (2 * MIRROR_TABLE_STORE_SIZE + MIRROR_TABLE_FINDINGS_SIZE);
+    apr_size_t stores = 2 * slots + 1, texts, rest, i;
     unsigned n = made++ % 3;
 
     (void)name;
@@ -118,11 +119,11 @@ apr_shm_create(apr_shm_t **shm, apr_size_t size, const char *name, apr_pool_t *p
     (*shm)->base = arenas[n];
     (*shm)->size = size;
     ASAN_UNPOISON_MEMORY_REGION(arenas[n], size);
-    texts = size - 64 - places / 2 * each;
+    rest = MIRROR_TABLE_FLEET_SIZE + slots * MIRROR_TABLE_FINDINGS_SIZE;
+    texts = size - 64 - stores * MIRROR_TABLE_STORE_SIZE - rest;
     memset(arenas[n], 0, texts);
-    memset(arenas[n] + texts + places / 2 * MIRROR_TABLE_STORE_SIZE, 0,
-           places / 2 * MIRROR_TABLE_FINDINGS_SIZE + 64);
-    for (i = 0; i < places; i++) {
+    memset(arenas[n] + texts + stores * MIRROR_TABLE_STORE_SIZE, 0, rest + 64);
+    for (i = 0; i < 2 * stores; i++) {
         memset(arenas[n] + texts + i / 2 * MIRROR_TABLE_STORE_SIZE +
                    i % 2 * sizeof(mirror_store_place_t),
                0, HEAD);

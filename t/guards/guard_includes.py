@@ -4,7 +4,7 @@ import re
 import tree
 
 # A wing includes only wings of a lower rank, and itself. Wings of one rank do not include each other.
-RANKS = [["base"], ["attributes", "shared"], ["redis"], ["limit"], ["settings"], ["copy"], ["compare"], ["capture", "send"], ["admin"], ["config"]]
+RANKS = [["base"], ["attributes", "shared"], ["redis"], ["limit"], ["settings"], ["copy", "fleet"], ["compare"], ["capture", "send"], ["admin"], ["config"]]
 # Rooms that no file calls into have no header: a hook, a thread start or a provider table enters them.
 DOORLESS = ["capture/capture", "send/sender", "send/opener", "limit/local", "limit/redis", "redis/redis_single", "redis/redis_cluster",
             "redis/redis_sentinel"]

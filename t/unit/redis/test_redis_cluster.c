@@ -54,8 +54,8 @@ static apr_status_t ask(apr_interval_time_t patience)
 {
     const mirror_redis_reply_t *reply;
 
-    return mirror_redis_route_ask(&reply, route, exchange, NULL, mirror_clock_now() + patience,
-                                  fault);
+    return mirror_redis_route_query(&reply, route, exchange, NULL, mirror_clock_now() + patience,
+                                    fault);
 }
 
 static void setup(void)

@@ -1,0 +1,479 @@
+/* Licensed under the Apache License, Version 2.0; see LICENSE.
+ *
+ * fleet/follow.c - following the store of the fleet. See fleet/follow.h.
+ *
+ * A state is identified by epoch, revision and id, not by a greater number: after a failover or a
+ * restore the store may have gone back, and what it says then holds. The head that was read before
+ * the index counts as known, so a change meanwhile is found by the next poll.
+ */
+#include <string.h>
+
+#include <httpd.h>
+#include <http_config.h>
+#include <http_log.h>
+
+#include <apr_strings.h>
+
+#include "base/clock.h"
+#include "fleet/follow.h"
+#include "settings/change.h"
+#include "settings/layers.h"
+
+APLOG_USE_MODULE(proxy_mirror);
+
+#define TRIES       100
+#define LISTED_MAX  20 /* refused documents in the node's state */
+#define UNKNOWN_MAX 65536
+#define WHY_MAX     160 /* bytes of a reason */
+
+/* A mirror, as the leader sees it. */
+typedef struct subject_t {
+    int is_listed;                     /* in the index of this poll */
+    mirror_document_version_t listed;  /* there */
+    mirror_document_version_t refused; /* revision 0 = nothing is refused */
+    mirror_document_version_t odd;     /* listed when the document was of another version */
+    char why[WHY_MAX];
+} subject_t;
+
+struct mirror_follow_t {
+    const mirror_registry_t *registry;
+    mirror_fleet_words_t *words;
+    mirror_remote_t *remote;
+    subject_t *subjects; /* by index of the mirror */
+    apr_pool_t *pool;    /* cleared after each poll */
+    int judges_anew;     /* 1 until all documents were judged with this configuration */
+    int malformed;       /* entries of the index of this poll that are malformed */
+    int again;           /* 1 if a change was stored meanwhile: the next poll looks again */
+    int changes;         /* counts reads of the index, after which the node's state may differ */
+    int unknown;         /* names in it that are no mirrors here */
+};
+
+static server_rec *log_of(const mirror_follow_t *follow)
+{
+    return follow->registry->fleet->server;
+}
+
+static const mirror_t *mirror_at(const mirror_follow_t *follow, int i)
+{
+    return APR_ARRAY_IDX(follow->registry->mirrors, i, const mirror_t *);
+}
+
+/* ---- this node's part ---- */
+
+/* The fleet's layer of a mirror in shared memory. */
+typedef struct stored_t {
+    const char *text; /* NULL = none */
+    apr_uint64_t version;
+    mirror_document_t document; /* revision 0 = none */
+} stored_t;
+
+static void read_stored(stored_t *stored, const mirror_registry_t *registry, const mirror_t *mirror,
+                        apr_pool_t *pool)
+{
+    mirror_store_text_t text;
+
+    mirror_store_read(&text, &mirror->slot->fleet_version,
+                      mirror_table_fleet_store(registry->table, mirror->slot), pool);
+    stored->text = text.text;
+    stored->version = text.version;
+    mirror_document_of_store(&stored->document, text.text, pool);
+}
+
+static int has_version(const stored_t *stored, const mirror_document_version_t *version)
+{
+    return stored->document.attributes &&
+           mirror_document_is_same(&stored->document.version, version);
+}
+
+/* Store a document as the fleet's layer, over what is stored. Returns NULL or why it is refused.
+ * *again: another change was stored first. */
+static const char *apply(int *again, const mirror_registry_t *registry, const mirror_t *mirror,
+                         const mirror_document_t *document, const stored_t *stored,
+                         apr_pool_t *pool)
+{
+    const char *text = mirror_document_to_store(document, pool);
+    mirror_settings_change_t result;
+
+    *again = 0;
+    if (text && stored->text && !strcmp(text, stored->text)) {
+        return mirror_settings_change_refuse_fleet(registry, mirror, text, pool);
+    }
+    if (!text && !stored->text) {
+        return NULL;
+    }
+    mirror_settings_change_fleet(&result, registry, mirror, text, stored->version, pool);
+    *again = result.outcome > MIRROR_CHANGE_BAD && result.outcome != MIRROR_CHANGE_BROKEN;
+    return result.outcome > MIRROR_CHANGE_NONE && !*again ? result.why : NULL;
+}
+
+void mirror_follow_written(const mirror_registry_t *registry, const mirror_t *mirror,
+                           const mirror_document_t *document, apr_uint64_t epoch, apr_pool_t *pool)
+{
+    mirror_fleet_words_t *words = mirror_table_fleet(registry->table);
+    stored_t stored;
+    int again = 1, tries;
+
+    if (apr_atomic_read64(&words->name) == registry->fleet->hash) {
+        apr_atomic_cas64(&words->epoch, epoch, 0);
+    }
+    for (tries = 0; again && tries < TRIES; tries++) {
+        read_stored(&stored, registry, mirror, pool);
+        /* a newer one may be there already */
+        again = 0;
+        if (stored.document.version.revision < document->version.revision) {
+            apply(&again, registry, mirror, document, &stored, pool);
+        }
+    }
+}
+
+/* ---- judging ---- */
+
+static void refuse(mirror_follow_t *follow, int i, const stored_t *stored, const char *why)
+{
+    subject_t *subject = &follow->subjects[i];
+    const mirror_t *mirror = mirror_at(follow, i);
+
+    if (!mirror_document_is_same(&subject->refused, &subject->listed)) {
+        ap_log_error(APLOG_MARK, APLOG_WARNING, 0, log_of(follow),
+                     "PM0932: mirror %s: revision %" APR_INT64_T_FMT
+                     " of the fleet %s is refused; the former settings remain: %s",
+                     mirror->name, subject->listed.revision, follow->registry->fleet->name, why);
+    }
+    subject->refused = subject->listed;
+    apr_cpystrn(subject->why, why, sizeof(subject->why));
+    /* what is stored may have been valid before a reload only */
+    if (stored->text &&
+        mirror_settings_change_refuse_fleet(follow->registry, mirror, stored->text, follow->pool)) {
+        mirror_store_drop(&mirror->slot->fleet_version, stored->version);
+    }
+}
+
+static void announce(mirror_follow_t *follow, int i, const mirror_document_t *document)
+{
+    subject_t *subject = &follow->subjects[i];
+
+    subject->refused.revision = 0;
+    ap_log_error(APLOG_MARK, APLOG_INFO, 0, log_of(follow),
+                 "PM0934: mirror %s: revision %" APR_INT64_T_FMT
+                 " of the fleet %s, by %s on %s, is in force",
+                 mirror_at(follow, i)->name, document->version.revision,
+                 follow->registry->fleet->name, *document->by ? document->by : "nobody",
+                 document->node);
+}
+
+/* Judge the document of a mirror in the store. Returns NULL or why it is refused. */
+static const char *judge(mirror_follow_t *follow, int i, mirror_document_t *document,
+                         const char *text, const stored_t *stored)
+{
+    subject_t *subject = &follow->subjects[i];
+    const char *why;
+    int again = 0;
+
+    if (!text) {
+        return "document: must be in the store, got nothing";
+    }
+    why = mirror_document_parse(document, text, follow->pool);
+    if (why) {
+        return why;
+    }
+    if (!mirror_document_is_same(&document->version, &subject->listed) ||
+        document->version.is_deleted) {
+        /* perhaps it has changed meanwhile; the next poll finds out */
+        if (mirror_document_is_same(&subject->odd, &subject->listed)) {
+            return "document: must be of the version that the index has, got another";
+        }
+        subject->odd = subject->listed;
+        follow->again = 1;
+        return NULL;
+    }
+    why = apply(&again, follow->registry, mirror_at(follow, i), document, stored, follow->pool);
+    follow->again |= again;
+    if (!why && !again) {
+        announce(follow, i, document);
+    }
+    return why;
+}
+
+/* The document of a mirror was deleted. */
+static void leave(mirror_follow_t *follow, int i, const stored_t *stored)
+{
+    const mirror_t *mirror = mirror_at(follow, i);
+    mirror_document_t none = { { 0, 0, 1 }, "", "", "", "", NULL };
+    int again;
+
+    follow->subjects[i].refused.revision = 0;
+    if (stored->text) {
+        /* at odds with the node's own settings? then it goes all the same */
+        if (apply(&again, follow->registry, mirror, &none, stored, follow->pool)) {
+            mirror_store_drop(&mirror->slot->fleet_version, stored->version);
+        }
+        follow->again |= again;
+        ap_log_error(APLOG_MARK, APLOG_INFO, 0, log_of(follow),
+                     "PM0935: mirror %s: the fleet %s has no settings any more; the configuration "
+                     "file is in force",
+                     mirror->name, follow->registry->fleet->name);
+    }
+}
+
+/* Bring one mirror to the version that the index lists. */
+static apr_status_t settle(mirror_follow_t *follow, int i)
+{
+    subject_t *subject = &follow->subjects[i];
+    mirror_document_t document;
+    stored_t stored;
+    const char *text, *why;
+    apr_status_t rv;
+
+    read_stored(&stored, follow->registry, mirror_at(follow, i), follow->pool);
+    if (!subject->is_listed || subject->listed.is_deleted) {
+        leave(follow, i, &stored);
+        return APR_SUCCESS;
+    }
+    if (!follow->judges_anew) {
+        if (has_version(&stored, &subject->listed)) {
+            subject->refused.revision = 0;
+            return APR_SUCCESS;
+        }
+        if (mirror_document_is_same(&subject->refused, &subject->listed)) {
+            return APR_SUCCESS;
+        }
+    }
+    rv = mirror_remote_get(&text, follow->remote, MIRROR_FLEET_DOCS, mirror_at(follow, i)->name,
+                           follow->pool);
+    why = rv == APR_SUCCESS ? judge(follow, i, &document, text, &stored) : NULL;
+    if (why) {
+        refuse(follow, i, &stored, why);
+    }
+    return rv;
+}
+
+/* ---- the index ---- */
+
+/* The `visit` of mirror_remote_scan(). */
+static int list(void *baton, const mirror_redis_reply_t *field, const mirror_redis_reply_t *value)
+{
+    mirror_follow_t *follow = baton;
+    int i;
+
+    for (i = 0; i < follow->registry->mirrors->nelts; i++) {
+        subject_t *subject = &follow->subjects[i];
+
+        if (!mirror_redis_reply_is_text(field) || strcmp(mirror_at(follow, i)->name, field->text)) {
+            continue;
+        }
+        subject->is_listed = mirror_redis_reply_is_text(value) &&
+                             mirror_document_read_version(&subject->listed, value->text);
+        follow->malformed += !subject->is_listed;
+        return 1;
+    }
+    return ++follow->unknown <= UNKNOWN_MAX;
+}
+
+static apr_status_t read_index(mirror_follow_t *follow)
+{
+    apr_status_t rv;
+    int i;
+
+    for (i = 0; i < follow->registry->mirrors->nelts; i++) {
+        follow->subjects[i].is_listed = 0;
+    }
+    follow->malformed = follow->unknown = follow->again = 0;
+    rv = mirror_remote_scan(follow->remote, MIRROR_FLEET_INDEX, list, follow);
+    if (rv == APR_SUCCESS && (follow->malformed || follow->unknown > UNKNOWN_MAX)) {
+        apr_cpystrn(follow->remote->fault, "the index is malformed or too long",
+                    sizeof(follow->remote->fault));
+        rv = APR_EGENERAL;
+    }
+    for (i = 0; rv == APR_SUCCESS && i < follow->registry->mirrors->nelts; i++) {
+        if (mirror_at(follow, i)->slot) {
+            rv = settle(follow, i);
+        }
+    }
+    return rv;
+}
+
+/* ---- a poll ---- */
+
+static int is_known(const mirror_fleet_words_t *known, const mirror_remote_head_t *head)
+{
+    mirror_fleet_words_t *words = (mirror_fleet_words_t *)known;
+
+    return apr_atomic_read64(&words->epoch) == head->epoch &&
+           apr_atomic_read64(&words->revision) == (apr_uint64_t)head->revision &&
+           apr_atomic_read64(&words->id) == head->id;
+}
+
+static void note_refused(mirror_follow_t *follow)
+{
+    apr_uint64_t refused = 0;
+    int i;
+
+    for (i = 0; i < follow->registry->mirrors->nelts; i++) {
+        refused += follow->subjects[i].refused.revision != 0;
+    }
+    apr_atomic_set64(&follow->words->refused, refused);
+}
+
+static void note_head(mirror_follow_t *follow, const mirror_remote_head_t *head)
+{
+    apr_uint64_t epoch = apr_atomic_read64(&follow->words->epoch);
+
+    if (epoch != 0 && (epoch != head->epoch || (apr_uint64_t)head->revision <
+                                                   apr_atomic_read64(&follow->words->revision))) {
+        ap_log_error(APLOG_MARK, APLOG_NOTICE, 0, log_of(follow),
+                     "PM0933: the store of the fleet %s has gone back, or is another one: its "
+                     "settings are in force, revision %" APR_INT64_T_FMT,
+                     follow->registry->fleet->name, head->revision);
+    }
+    apr_atomic_set64(&follow->words->epoch, head->epoch);
+    apr_atomic_set64(&follow->words->revision, (apr_uint64_t)head->revision);
+    apr_atomic_set64(&follow->words->id, head->id);
+}
+
+/* The store has no head. That is not the same as no settings: deletions are written. */
+static void note_none(mirror_follow_t *follow)
+{
+    if (apr_atomic_read64(&follow->words->epoch) != 0 &&
+        apr_atomic_cas64(&follow->words->emptied, 1, 0) == 0) {
+        ap_log_error(APLOG_MARK, APLOG_WARNING, 0, log_of(follow),
+                     "PM0936: the store of the fleet %s was emptied; its settings remain in force; "
+                     "POST LOCATION/fleet/restore writes them again",
+                     follow->registry->fleet->name);
+    }
+}
+
+apr_status_t mirror_follow_poll(mirror_follow_t *follow, int (*pause)(void *baton), void *baton,
+                                const char **fault)
+{
+    mirror_remote_head_t head;
+    apr_status_t rv = mirror_remote_head(&head, follow->remote);
+
+    *fault = follow->remote->fault;
+    if (rv != APR_SUCCESS) {
+        return rv;
+    }
+    if (head.epoch == 0) {
+        note_none(follow);
+    }
+    else if (follow->judges_anew || !is_known(follow->words, &head)) {
+        if (!pause(baton)) {
+            return APR_SUCCESS;
+        }
+        rv = read_index(follow);
+        note_refused(follow);
+        follow->changes++;
+        if (rv == APR_SUCCESS && !follow->again) {
+            note_head(follow, &head);
+            follow->judges_anew = 0;
+            apr_atomic_set64(&follow->words->load, mirror_table_load(follow->registry->table));
+        }
+    }
+    if (head.epoch != 0) {
+        apr_atomic_set64(&follow->words->emptied, 0);
+    }
+    apr_pool_clear(follow->pool);
+    return rv;
+}
+
+/* ---- the node's state ---- */
+
+static void put(yajl_gen gen, const char *text)
+{
+    yajl_gen_string(gen, (const unsigned char *)text, strlen(text));
+}
+
+void mirror_follow_print(yajl_gen gen, const mirror_follow_t *follow, apr_pool_t *pool)
+{
+    int i, listed = 0;
+
+    put(gen, "refused");
+    yajl_gen_map_open(gen);
+    for (i = 0; i < follow->registry->mirrors->nelts && listed < LISTED_MAX; i++) {
+        const subject_t *subject = &follow->subjects[i];
+
+        if (subject->refused.revision) {
+            put(gen, mirror_at(follow, i)->name);
+            yajl_gen_map_open(gen);
+            put(gen, "id");
+            put(gen, mirror_document_print_version(&subject->refused, pool));
+            put(gen, "why");
+            put(gen, subject->why);
+            yajl_gen_map_close(gen);
+            listed++;
+        }
+    }
+    yajl_gen_map_close(gen);
+    put(gen, "unknown");
+    yajl_gen_integer(gen, follow->unknown);
+}
+
+int mirror_follow_changes(const mirror_follow_t *follow)
+{
+    return follow->changes;
+}
+
+/* ---- life ---- */
+
+mirror_follow_t *mirror_follow_create(const mirror_registry_t *registry, apr_uint32_t *given_up,
+                                      apr_pool_t *pool)
+{
+    mirror_follow_t *follow = apr_pcalloc(pool, sizeof(*follow));
+
+    follow->registry = registry;
+    follow->words = mirror_table_fleet(registry->table);
+    follow->subjects =
+        apr_pcalloc(pool, ((apr_size_t)registry->mirrors->nelts + 1) * sizeof(*follow->subjects));
+    follow->remote = mirror_remote_create(registry->fleet, given_up, pool);
+    follow->remote->beat = &follow->words->beat;
+    apr_pool_create(&follow->pool, pool);
+    apr_pool_tag(follow->pool, "mirror_fleet_poll"); /* the poller's thread */
+    return follow;
+}
+
+/* Drop the fleet's layer, whatever it is. */
+static void drop_stored(const mirror_t *mirror)
+{
+    apr_uint64_t version = apr_atomic_read64(&mirror->slot->fleet_version);
+
+    if (version != 0 && (version & 1) == 0) {
+        mirror_store_drop(&mirror->slot->fleet_version, version);
+    }
+}
+
+/* Forget another fleet, whose documents do not apply any more. */
+static void forget_other(mirror_follow_t *follow)
+{
+    int i;
+
+    for (i = 0; i < follow->registry->mirrors->nelts; i++) {
+        if (mirror_at(follow, i)->slot) {
+            drop_stored(mirror_at(follow, i));
+        }
+    }
+    apr_atomic_set64(&follow->words->epoch, 0);
+    apr_atomic_set64(&follow->words->emptied, 0);
+    apr_atomic_set64(&follow->words->refused, 0);
+    apr_atomic_set64(&follow->words->name, follow->registry->fleet->hash);
+}
+
+void mirror_follow_begin(mirror_follow_t *follow)
+{
+    if (apr_atomic_read64(&follow->words->name) != follow->registry->fleet->hash) {
+        forget_other(follow);
+    }
+    memset(follow->subjects, 0,
+           (apr_size_t)follow->registry->mirrors->nelts * sizeof(*follow->subjects));
+    follow->judges_anew =
+        apr_atomic_read64(&follow->words->load) != mirror_table_load(follow->registry->table) ||
+        apr_atomic_read64(&follow->words->refused) != 0;
+}
+
+void mirror_follow_close(mirror_follow_t *follow)
+{
+    mirror_remote_close(follow->remote);
+}
+
+mirror_remote_t *mirror_follow_remote(mirror_follow_t *follow)
+{
+    return follow->remote;
+}

@@ -1,0 +1,38 @@
+/* Licensed under the Apache License, Version 2.0; see LICENSE.
+ *
+ * fleet/lease.c - the lease of the poller. See fleet/lease.h.
+ */
+#include <unistd.h>
+
+#include "fleet/lease.h"
+
+static apr_uint64_t self(apr_uint32_t load)
+{
+    return (apr_uint64_t)load << 32 | (apr_uint32_t)getpid();
+}
+
+int mirror_lease_take(mirror_fleet_words_t *words, apr_uint32_t load, apr_interval_time_t patience,
+                      apr_time_t now)
+{
+    apr_uint64_t own = self(load), leader = apr_atomic_read64(&words->leader);
+    apr_time_t beat = (apr_time_t)apr_atomic_read64(&words->beat);
+
+    if (leader == own) {
+        return 1;
+    }
+    /* a beat of the future is no beat: any process may write here */
+    if ((leader >> 32) >= load && beat <= now && now - beat <= patience &&
+        mirror_store_is_alive((apr_uint32_t)leader)) {
+        return 0;
+    }
+    if (apr_atomic_cas64(&words->leader, own, leader) != leader) {
+        return 0;
+    }
+    apr_atomic_set64(&words->beat, (apr_uint64_t)now);
+    return 1;
+}
+
+void mirror_lease_give(mirror_fleet_words_t *words, apr_uint32_t load)
+{
+    apr_atomic_cas64(&words->leader, 0, self(load));
+}

@@ -1,0 +1,152 @@
+/* Licensed under the Apache License, Version 2.0; see LICENSE.
+ *
+ * fleet/nodes.c - the states of all nodes. See fleet/nodes.h.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include <apr_strings.h>
+
+#include "base/clock.h"
+#include "fleet/nodes.h"
+
+#define LISTED_MAX 100
+#define NODES_MAX  20000
+#define GONE_MAX   32 /* states that one call removes */
+#define SILENT     30 /* seconds */
+#define GONE       3600
+
+typedef struct reading_t {
+    mirror_nodes_t *nodes;
+    const mirror_remote_head_t *head;
+    const char *mirror;
+    const mirror_document_version_t *version;
+    apr_int64_t now;   /* seconds, wall clock */
+    apr_table_t *seen; /* HSCAN may return a node twice */
+    apr_array_header_t *gone;
+    apr_pool_t *pool;
+} reading_t;
+
+static yajl_val member(yajl_val json, const char *name, yajl_type type)
+{
+    const char *path[] = { name, NULL };
+
+    return yajl_tree_get(json, path, type);
+}
+
+static apr_int64_t number(yajl_val json, const char *name)
+{
+    yajl_val value = member(json, name, yajl_t_number);
+
+    return value && YAJL_IS_INTEGER(value) ? (apr_int64_t)YAJL_GET_INTEGER(value) : 0;
+}
+
+static const char *text_of(yajl_val json, const char *name, apr_pool_t *pool)
+{
+    yajl_val value = member(json, name, yajl_t_string);
+
+    return value ? apr_pstrndup(pool, value->u.string, 64) : "";
+}
+
+/* ---- one node ---- */
+
+static mirror_node_state_e judge(const mirror_node_t *node, const reading_t *reading, yajl_val json)
+{
+    apr_int64_t age = reading->now - number(json, "at");
+    const char *id = text_of(json, "id", reading->pool);
+
+    if (age > SILENT || age < -GONE) {
+        return MIRROR_NODE_SILENT;
+    }
+    if (node->refused) {
+        return MIRROR_NODE_REFUSED;
+    }
+    return node->revision == reading->head->revision &&
+                   (apr_uint64_t)strtoull(id, NULL, 16) == reading->head->id
+               ? MIRROR_NODE_IN_FORCE
+               : MIRROR_NODE_BEHIND;
+}
+
+/* Return whether the node has the sought document, or refuses it. */
+static int has_judged(const mirror_node_t *node, const reading_t *reading)
+{
+    yajl_val refused = node->refused ? member(node->refused, reading->mirror, yajl_t_object) : NULL;
+
+    if (refused && !strcmp(text_of(refused, "id", reading->pool),
+                           mirror_document_print_version(reading->version, reading->pool))) {
+        return 1;
+    }
+    return node->revision >= reading->version->revision;
+}
+
+static yajl_val parse(const reading_t *reading, const mirror_redis_reply_t *value)
+{
+    yajl_val json;
+
+    if (!mirror_redis_reply_is_text(value) ||
+        mirror_override_read_json(&json, value->text, value->length, reading->pool)) {
+        return NULL;
+    }
+    return json;
+}
+
+/* The `visit` of mirror_remote_scan(). */
+static int visit(void *baton, const mirror_redis_reply_t *field, const mirror_redis_reply_t *value)
+{
+    reading_t *reading = baton;
+    mirror_nodes_t *nodes = reading->nodes;
+    mirror_node_t node;
+    yajl_val json;
+
+    if (!mirror_redis_reply_is_text(field) || field->length > 255 ||
+        apr_table_get(reading->seen, field->text)) {
+        return 1;
+    }
+    apr_table_set(reading->seen, field->text, "");
+    json = parse(reading, value);
+    if (!json || reading->now - number(json, "at") > GONE) {
+        if (reading->gone->nelts < GONE_MAX) {
+            APR_ARRAY_PUSH(reading->gone, const char *) = apr_pstrdup(reading->pool, field->text);
+        }
+        return apr_table_elts(reading->seen)->nelts < NODES_MAX;
+    }
+    node.name = apr_pstrdup(reading->pool, field->text);
+    node.revision = number(json, "revision");
+    node.module = text_of(json, "module", reading->pool);
+    node.refused = member(json, "refused", yajl_t_object);
+    node.refused = node.refused && node.refused->u.object.len ? node.refused : NULL;
+    node.state = judge(&node, reading, json);
+    nodes->count[node.state]++;
+    if (node.state != MIRROR_NODE_IN_FORCE && nodes->others->nelts < LISTED_MAX) {
+        APR_ARRAY_PUSH(nodes->others, mirror_node_t) = node;
+    }
+    nodes->waiting +=
+        reading->mirror && node.state != MIRROR_NODE_SILENT && !has_judged(&node, reading);
+    return apr_table_elts(reading->seen)->nelts < NODES_MAX;
+}
+
+/* ---- all ---- */
+
+apr_status_t mirror_nodes_read(mirror_nodes_t *nodes, mirror_remote_t *remote,
+                               const mirror_remote_head_t *head, const char *mirror,
+                               const mirror_document_version_t *version, apr_pool_t *pool)
+{
+    reading_t reading = { nodes, head, mirror, version, 0, NULL, NULL, pool };
+    const mirror_redis_reply_t *reply;
+    apr_status_t rv;
+    int i;
+
+    memset(nodes, 0, sizeof(*nodes));
+    nodes->others = apr_array_make(pool, 8, sizeof(mirror_node_t));
+    reading.now = (apr_int64_t)apr_time_sec(mirror_clock_to_wall(mirror_clock_now()));
+    reading.seen = apr_table_make(pool, 64);
+    reading.gone = apr_array_make(pool, 4, sizeof(const char *));
+    rv = mirror_remote_scan(remote, MIRROR_FLEET_NODES, visit, &reading);
+    for (i = 0; rv == APR_SUCCESS && i < reading.gone->nelts; i++) {
+        const char *argv[] = { "HDEL", remote->fleet->keys[MIRROR_FLEET_NODES],
+                               APR_ARRAY_IDX(reading.gone, i, const char *) };
+
+        mirror_remote_command(&reply, remote, 3, argv);
+    }
+    return rv;
+}

@@ -1,0 +1,40 @@
+/* Licensed under the Apache License, Version 2.0; see LICENSE.
+ *
+ * fleet/nodes.h - the states of all nodes, as they tell them (fleet/presence.h).
+ */
+#ifndef MIRROR_FLEET_NODES_H
+#define MIRROR_FLEET_NODES_H
+
+#include "fleet/remote.h"
+
+typedef enum {
+    MIRROR_NODE_IN_FORCE,
+    MIRROR_NODE_BEHIND,  /* the newest change is not in force there yet */
+    MIRROR_NODE_REFUSED, /* it refuses a document */
+    MIRROR_NODE_SILENT,  /* it has told nothing for 30 s */
+    MIRROR_NODE_STATES
+} mirror_node_state_e;
+
+typedef struct mirror_node_t {
+    const char *name;
+    mirror_node_state_e state;
+    apr_int64_t revision;
+    const char *module; /* its version */
+    yajl_val refused;   /* object of mirrors; NULL = none */
+} mirror_node_t;
+
+typedef struct mirror_nodes_t {
+    apr_uint64_t count[MIRROR_NODE_STATES];
+    apr_array_header_t *others; /* of mirror_node_t that are not in force, at most 100 */
+    int waiting;                /* live nodes that neither have nor refuse the sought document */
+} mirror_nodes_t;
+
+/* ---- request threads ---- */
+
+/* Read the states of all nodes, judged by `head`. `mirror` and `version`: a document that is sought;
+ * NULL = none. States older than an hour are removed from the store. All is in `pool`. */
+apr_status_t mirror_nodes_read(mirror_nodes_t *nodes, mirror_remote_t *remote,
+                               const mirror_remote_head_t *head, const char *mirror,
+                               const mirror_document_version_t *version, apr_pool_t *pool);
+
+#endif

@@ -1,0 +1,285 @@
+/* Licensed under the Apache License, Version 2.0; see LICENSE.
+ *
+ * fleet/poller.c - the thread that polls the store of the fleet. See fleet/poller.h.
+ *
+ * The child that leads polls each `interval`; the others look at the lease once a second. Only the
+ * loop's sleep and the socket waits of a command block, and both end with the child.
+ */
+#include <pthread.h>
+#include <signal.h>
+#include <unistd.h>
+
+#include <httpd.h>
+#include <http_config.h>
+#include <http_log.h>
+
+#include <apr_atomic.h>
+
+#include "base/clock.h"
+#include "base/loop.h"
+#include "fleet/follow.h"
+#include "fleet/lease.h"
+#include "fleet/poller.h"
+#include "fleet/presence.h"
+
+APLOG_USE_MODULE(proxy_mirror);
+
+/* Children with a higher worker slot have no poller: under prefork there may be hundreds. */
+#define POLLERS 16
+#define WATCH   apr_time_from_sec(1)    /* interval of a child that does not lead */
+#define SPREAD  apr_time_from_msec(200) /* maximum delay before changed documents are read */
+#define BACKOFF apr_time_from_sec(5)    /* maximum interval while the store does not respond */
+#define GRACE   apr_time_from_msec(10)  /* after the deadline of the end */
+#define NAP     apr_time_from_msec(1)
+#define STACK   (512 * 1024)
+
+typedef struct mirror_poller_t {
+    mirror_child_t *child;
+    server_rec *server;
+    mirror_loop_t *loop;
+    mirror_fleet_words_t *words;
+    pthread_t thread;
+    apr_uint32_t stopping; /* atomic: 1 = the child ends */
+    apr_uint32_t done;     /* atomic: 1 = the thread ends */
+    int is_started;
+    /* the thread's: */
+    mirror_follow_t *follow;
+    mirror_presence_t *presence;
+    int leads;
+    int failures; /* polls in a row that failed */
+    apr_uint64_t random;
+} mirror_poller_t;
+
+static const mirror_fleet_t *fleet_of(const mirror_poller_t *poller)
+{
+    return poller->child->registry->fleet;
+}
+
+static int is_stopping(mirror_poller_t *poller)
+{
+    return apr_atomic_read32(&poller->stopping) != 0;
+}
+
+/* ---- pauses ---- */
+
+/* Return a random number below `below` (xorshift; only spreads load). */
+static apr_interval_time_t random_below(mirror_poller_t *poller, apr_interval_time_t below)
+{
+    poller->random ^= poller->random << 13;
+    poller->random ^= poller->random >> 7;
+    poller->random ^= poller->random << 17;
+    return below > 0 ? (apr_interval_time_t)(poller->random % (apr_uint64_t)below) : 0;
+}
+
+/* Sleep, or until the child ends. */
+static void sleep_for(mirror_poller_t *poller, apr_interval_time_t time)
+{
+    apr_time_t end = mirror_clock_now() + time, left;
+    apr_status_t rv;
+
+    while (!is_stopping(poller) && (left = end - mirror_clock_now()) > 0) {
+        mirror_loop_round(poller->loop, left, &rv);
+    }
+}
+
+/* The `pause` of mirror_follow_poll(): a fleet of a thousand nodes does not read at once. Not at the
+ * start, for which requests wait. */
+static int spread(void *baton)
+{
+    mirror_poller_t *poller = baton;
+
+    if (apr_atomic_read64(&poller->words->fetched)) {
+        sleep_for(poller, random_below(poller, SPREAD));
+    }
+    return !is_stopping(poller);
+}
+
+/* While the store does not respond: 100 ms, doubled up to 5 s, a random part of it. */
+static apr_interval_time_t until_next(mirror_poller_t *poller)
+{
+    apr_interval_time_t time = fleet_of(poller)->interval;
+
+    if (!poller->leads) {
+        time = WATCH;
+    }
+    else if (poller->failures) {
+        time = apr_time_from_msec(100) << (poller->failures < 7 ? poller->failures - 1 : 6);
+        time = time < BACKOFF ? time : BACKOFF;
+        return time / 2 + random_below(poller, time / 2);
+    }
+    return time - time / 10 + random_below(poller, time / 5);
+}
+
+/* ---- polling ---- */
+
+static void note_failure(mirror_poller_t *poller, const char *fault)
+{
+    mirror_fleet_words_t *words = poller->words;
+    apr_uint64_t now = (apr_uint64_t)mirror_clock_now();
+
+    poller->failures++;
+    if (apr_atomic_cas64(&words->down_since, now, 0) == 0) {
+        ap_log_error(APLOG_MARK, APLOG_WARNING, 0, poller->server,
+                     "PM0930: the store of the fleet %s does not respond as it should: %s; the "
+                     "settings in force remain",
+                     fleet_of(poller)->name, fault);
+    }
+}
+
+static void note_success(mirror_poller_t *poller)
+{
+    mirror_fleet_words_t *words = poller->words;
+    apr_uint64_t since = apr_atomic_read64(&words->down_since);
+
+    poller->failures = 0;
+    apr_atomic_set64(&words->checked, (apr_uint64_t)mirror_clock_now());
+    if (since != 0 || apr_atomic_read64(&words->up_since) == 0) {
+        apr_atomic_set64(&words->up_since, (apr_uint64_t)mirror_clock_now());
+    }
+    if (since != 0 && apr_atomic_cas64(&words->down_since, 0, since) == since) {
+        ap_log_error(APLOG_MARK, APLOG_NOTICE, 0, poller->server,
+                     "PM0931: the store of the fleet %s responds again, after %" APR_INT64_T_FMT
+                     " s",
+                     fleet_of(poller)->name,
+                     (apr_int64_t)apr_time_sec(mirror_clock_now() - (apr_time_t)since));
+    }
+}
+
+static void poll_once(mirror_poller_t *poller)
+{
+    const char *fault;
+    apr_status_t rv = mirror_follow_poll(poller->follow, spread, poller, &fault);
+
+    if (is_stopping(poller)) {
+        return;
+    }
+    if (rv == APR_SUCCESS) {
+        note_success(poller);
+        mirror_presence_tell(poller->presence);
+    }
+    else {
+        note_failure(poller, fault);
+    }
+    apr_atomic_set64(&poller->words->fetched, 1);
+}
+
+/* Take the lease, if it is free and this child has the newest configuration. */
+static void look(mirror_poller_t *poller)
+{
+    mirror_table_t *table = poller->child->registry->table;
+    apr_interval_time_t patience =
+        mirror_fleet_patience(fleet_of(poller)) + fleet_of(poller)->interval + WATCH;
+    int leads =
+        mirror_table_is_newest(table) &&
+        mirror_lease_take(poller->words, mirror_table_load(table), patience, mirror_clock_now());
+
+    if (leads && !poller->leads) {
+        poller->failures = 0;
+        mirror_follow_begin(poller->follow);
+    }
+    if (!leads && poller->leads) {
+        mirror_follow_close(poller->follow);
+    }
+    poller->leads = leads;
+}
+
+/* ---- the thread ---- */
+
+static void *poller_main(void *baton)
+{
+    mirror_poller_t *poller = baton;
+    apr_pool_t *pool = mirror_memory_pool_create("mirror_fleet"); /* this thread's */
+
+#ifdef __linux__
+    pthread_setname_np(pthread_self(), "mirror-fleet");
+#endif
+    poller->random = (apr_uint64_t)mirror_clock_now() << 16 ^ (apr_uint64_t)getpid() << 1 ^ 1;
+    poller->follow = mirror_follow_create(poller->child->registry, &poller->stopping, pool);
+    poller->presence = mirror_presence_create(poller->child->registry, poller->follow, pool);
+    while (!is_stopping(poller)) {
+        look(poller);
+        if (poller->leads) {
+            poll_once(poller);
+        }
+        sleep_for(poller, until_next(poller));
+    }
+    mirror_follow_close(poller->follow);
+    mirror_lease_give(poller->words, mirror_table_load(poller->child->registry->table));
+    apr_pool_destroy(pool);
+    apr_atomic_xchg32(&poller->done, 1);
+    return NULL;
+}
+
+static int start_thread(mirror_poller_t *poller)
+{
+    sigset_t all, before;
+    pthread_attr_t attributes;
+    int error;
+
+    sigfillset(&all);
+    pthread_attr_init(&attributes);
+    pthread_attr_setstacksize(&attributes, STACK);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    error = pthread_create(&poller->thread, &attributes, poller_main, poller);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    pthread_attr_destroy(&attributes);
+    if (error) {
+        ap_log_error(APLOG_MARK, APLOG_ERR, error, poller->server,
+                     "PM0937: the thread that polls the store of the fleet could not be started; "
+                     "another child process does it");
+    }
+    return !error;
+}
+
+/* ---- start and end of the child ---- */
+
+void mirror_poller_start(mirror_child_t *child, apr_pool_t *pool, struct server_rec *server)
+{
+    mirror_poller_t *poller;
+    apr_time_t end;
+
+    if (!child->registry->fleet) {
+        return;
+    }
+    poller = apr_pcalloc(pool, sizeof(*poller));
+    poller->child = child;
+    poller->server = server;
+    poller->words = mirror_table_fleet(child->registry->table);
+    child->poller = poller;
+    if (child->worker_slot <= POLLERS &&
+        mirror_loop_create(&poller->loop, mirror_memory_pool_create("mirror_fleet_loop")) ==
+            APR_SUCCESS) {
+        poller->is_started = start_thread(poller);
+    }
+    end = mirror_clock_now() + mirror_fleet_patience(child->registry->fleet) + GRACE;
+    while (!apr_atomic_read64(&poller->words->fetched) && mirror_clock_now() < end) {
+        apr_sleep(NAP);
+    }
+}
+
+int mirror_poller_stop(mirror_child_t *child, apr_interval_time_t patience)
+{
+    mirror_poller_t *poller = child->poller;
+    apr_time_t end = mirror_clock_now() + patience;
+
+    if (!poller) {
+        return 1;
+    }
+    apr_atomic_xchg32(&poller->stopping, 1);
+    if (!poller->is_started) {
+        return 1;
+    }
+    mirror_loop_wake(poller->loop);
+    while (!apr_atomic_read32(&poller->done)) {
+        if (mirror_clock_now() > end + GRACE) {
+            return 0;
+        }
+        apr_sleep(NAP);
+    }
+    return pthread_join(poller->thread, NULL) == 0;
+}
+
+apr_uint32_t *mirror_poller_given_up(const mirror_child_t *child)
+{
+    return &child->poller->stopping;
+}

@@ -1,0 +1,101 @@
+/* Licensed under the Apache License, Version 2.0; see LICENSE.
+ *
+ * fleet/presence.c - the state of this node. See fleet/presence.h.
+ */
+#include <string.h>
+
+#include <httpd.h>
+#include <apr_strings.h>
+
+#include "base/clock.h"
+#include "fleet/presence.h"
+
+#define INTERVAL apr_time_from_sec(10)
+
+struct mirror_presence_t {
+    const mirror_registry_t *registry;
+    mirror_follow_t *follow;
+    apr_pool_t *pool;      /* cleared after each use */
+    apr_time_t told;       /* when; 0 = never */
+    apr_uint64_t revision; /* told */
+    apr_uint64_t id;
+    int changes; /* of the refused documents, told */
+};
+
+mirror_presence_t *mirror_presence_create(const mirror_registry_t *registry,
+                                          mirror_follow_t *follow, apr_pool_t *pool)
+{
+    mirror_presence_t *presence = apr_pcalloc(pool, sizeof(*presence));
+
+    presence->registry = registry;
+    presence->follow = follow;
+    apr_pool_create(&presence->pool, pool);
+    apr_pool_tag(presence->pool, "mirror_fleet_presence"); /* the poller's thread */
+    return presence;
+}
+
+static void put(yajl_gen gen, const char *text)
+{
+    yajl_gen_string(gen, (const unsigned char *)text, strlen(text));
+}
+
+static const char *print(const mirror_presence_t *presence)
+{
+    const unsigned char *text;
+    yajl_gen gen = yajl_gen_alloc(NULL);
+    const char *copy;
+    size_t len;
+
+    yajl_gen_map_open(gen);
+    put(gen, "at");
+    yajl_gen_integer(gen, (long long)apr_time_sec(mirror_clock_to_wall(mirror_clock_now())));
+    put(gen, "revision");
+    yajl_gen_integer(gen, (long long)presence->revision);
+    put(gen, "id");
+    put(gen, apr_psprintf(presence->pool, "%016" APR_UINT64_T_HEX_FMT, presence->id));
+    put(gen, "module");
+    put(gen, PROXY_MIRROR_VERSION);
+    put(gen, "httpd");
+    put(gen, ap_get_server_banner());
+    mirror_follow_print(gen, presence->follow, presence->pool);
+    yajl_gen_map_close(gen);
+    yajl_gen_get_buf(gen, &text, &len);
+    copy = apr_pstrmemdup(presence->pool, (const char *)text, len);
+    yajl_gen_free(gen);
+    return copy;
+}
+
+/* Keep the text for this node's own manager. */
+static void store(const mirror_presence_t *presence, const char *text)
+{
+    mirror_table_t *table = presence->registry->table;
+    mirror_fleet_words_t *words = mirror_table_fleet(table);
+
+    mirror_store_write(&words->state, mirror_table_fleet_state(table),
+                       mirror_table_store_lock(table), apr_atomic_read64(&words->state), 0, text);
+}
+
+void mirror_presence_tell(mirror_presence_t *presence)
+{
+    const mirror_fleet_t *fleet = presence->registry->fleet;
+    mirror_fleet_words_t *words = mirror_table_fleet(presence->registry->table);
+    apr_uint64_t revision = apr_atomic_read64(&words->revision);
+    apr_uint64_t id = apr_atomic_read64(&words->id);
+    int changes = mirror_follow_changes(presence->follow);
+    const char *argv[] = { "HSET", fleet->keys[MIRROR_FLEET_NODES], fleet->node, NULL };
+    const mirror_redis_reply_t *reply;
+    apr_time_t now = mirror_clock_now();
+
+    if (presence->told && now - presence->told < INTERVAL && revision == presence->revision &&
+        id == presence->id && changes == presence->changes) {
+        return;
+    }
+    presence->told = now;
+    presence->revision = revision;
+    presence->id = id;
+    presence->changes = changes;
+    argv[3] = print(presence);
+    store(presence, argv[3]);
+    mirror_remote_command(&reply, mirror_follow_remote(presence->follow), 4, argv);
+    apr_pool_clear(presence->pool);
+}

@@ -1,0 +1,206 @@
+/* Licensed under the Apache License, Version 2.0; see LICENSE.
+ *
+ * fleet/write.c - writing to the store of the fleet. See fleet/write.h.
+ */
+#include <string.h>
+
+#include <apr_general.h>
+#include <apr_sha1.h>
+#include <apr_strings.h>
+
+#include "fleet/write.h"
+
+/* KEYS: head, index, docs, log. ARGV: 1 mirror, 2 expected version, 3 epoch of a new store, 4 "known"
+ * = this node has seen a head, "restore" or "", 5 id, 6 mark of a deletion, 7 and 8 parts of the
+ * document, 9 and 10 of the entry of the log. All keys are read before the first write, so a key of
+ * another type ends the script before it has changed anything. */
+static const char script[] =
+    "local epoch = redis.call('HGET', KEYS[1], 'epoch')\n"
+    "local now = redis.call('HGET', KEYS[2], ARGV[1]) or ''\n"
+    "redis.call('HGET', KEYS[3], ARGV[1])\n"
+    "redis.call('LRANGE', KEYS[4], 0, 0)\n"
+    "if not epoch and ARGV[4] == 'known' then return {'emptied'} end\n"
+    "if epoch and ARGV[4] == 'restore' and epoch ~= ARGV[3] then return {'present'} end\n"
+    "if now ~= ARGV[2] then return {'differs'} end\n"
+    "local rev = string.format('%.0f', redis.call('HINCRBY', KEYS[1], 'rev', 1))\n"
+    "if not epoch then redis.call('HSET', KEYS[1], 'epoch', ARGV[3]) end\n"
+    "redis.call('HSET', KEYS[1], 'id', ARGV[5])\n"
+    "redis.call('HSET', KEYS[2], ARGV[1], rev .. '-' .. ARGV[5] .. ARGV[6])\n"
+    "redis.call('HSET', KEYS[3], ARGV[1], ARGV[7] .. rev .. ARGV[8])\n"
+    "redis.call('LPUSH', KEYS[4], ARGV[9] .. rev .. ARGV[10])\n"
+    "redis.call('LTRIM', KEYS[4], 0, 999)\n"
+    "return {'done', rev, epoch or ARGV[3]}\n";
+
+#define WORDS 17
+
+static const char *hash_of_script(apr_pool_t *pool)
+{
+    static const char hex[] = "0123456789abcdef";
+    unsigned char digest[APR_SHA1_DIGESTSIZE];
+    char *hash = apr_pcalloc(pool, 2 * APR_SHA1_DIGESTSIZE + 1);
+    apr_sha1_ctx_t sha1;
+    int i;
+
+    apr_sha1_init(&sha1);
+    apr_sha1_update(&sha1, script, sizeof(script) - 1);
+    apr_sha1_final(digest, &sha1);
+    for (i = 0; i < APR_SHA1_DIGESTSIZE; i++) {
+        hash[2 * i] = hex[digest[i] >> 4];
+        hash[2 * i + 1] = hex[digest[i] & 15];
+    }
+    return hash;
+}
+
+/* Never 0. */
+static apr_uint64_t random_id(void)
+{
+    apr_uint64_t id = 0;
+
+    while (id == 0 && apr_generate_random_bytes((unsigned char *)&id, sizeof(id)) == APR_SUCCESS) {
+    }
+    return id;
+}
+
+static const char *hex_of(apr_uint64_t number, apr_pool_t *pool)
+{
+    return apr_psprintf(pool, "%016" APR_UINT64_T_HEX_FMT, number);
+}
+
+/* ---- the command ---- */
+
+static void put_text(yajl_gen gen, const char *key, const char *text)
+{
+    yajl_gen_string(gen, (const unsigned char *)key, strlen(key));
+    yajl_gen_string(gen, (const unsigned char *)text, strlen(text));
+}
+
+/* Return the part of the log's entry behind the revision. */
+static const char *entry_of(const mirror_write_t *write, apr_pool_t *pool)
+{
+    const mirror_document_t *document = &write->document;
+    yajl_gen gen = yajl_gen_alloc(NULL);
+    const unsigned char *text;
+    const char *rest;
+    size_t len;
+
+    yajl_gen_map_open(gen);
+    put_text(gen, "mirror", write->mirror);
+    put_text(gen, "by", document->by);
+    put_text(gen, "from", document->from);
+    put_text(gen, "node", document->node);
+    put_text(gen, "at", document->at);
+    put_text(gen, "changes", write->changes);
+    yajl_gen_map_close(gen);
+    yajl_gen_get_buf(gen, &text, &len);
+    rest = apr_pstrmemdup(pool, (const char *)text + 1, len - 1);
+    yajl_gen_free(gen);
+    return apr_pstrcat(pool, ",", rest, NULL);
+}
+
+static void compose(const char *argv[WORDS], const mirror_write_t *write,
+                    const mirror_remote_t *remote, apr_pool_t *pool)
+{
+    const char *expected = mirror_document_print_version(&write->expected, pool);
+    int i;
+
+    argv[0] = "EVALSHA";
+    argv[1] = hash_of_script(pool);
+    argv[2] = "4";
+    for (i = 0; i < 4; i++) {
+        argv[3 + i] = remote->fleet->keys[i];
+    }
+    argv[7] = write->mirror;
+    argv[8] = write->expected.is_deleted ? apr_pstrcat(pool, expected, "!", NULL) : expected;
+    argv[9] = hex_of(write->epoch, pool);
+    argv[10] = write->restores ? "restore" : write->knows_epoch ? "known" : "";
+    argv[11] = hex_of(write->document.version.id, pool);
+    argv[12] = write->document.attributes ? "" : "!";
+    mirror_document_print(&argv[13], &argv[14], &write->document, pool);
+    argv[15] = "{\"revision\":";
+    argv[16] = entry_of(write, pool);
+}
+
+/* ---- the reply ---- */
+
+static mirror_write_e read_reply(mirror_write_t *write, mirror_remote_t *remote,
+                                 const mirror_redis_reply_t *reply)
+{
+    const char *word = reply->count > 0 ? reply->elements[0]->text : "";
+
+    if (reply->type == MIRROR_REDIS_ARRAY && !strcmp(word, "done") && reply->count == 3 &&
+        mirror_redis_reply_number(&write->document.version.revision, reply->elements[1]) &&
+        write->document.version.revision > 0) {
+        write->epoch = mirror_remote_hex(reply->elements[2]);
+        return MIRROR_WRITE_DONE;
+    }
+    if (reply->type == MIRROR_REDIS_ARRAY && reply->count == 1) {
+        if (!strcmp(word, "differs")) {
+            return MIRROR_WRITE_DIFFERS;
+        }
+        if (!strcmp(word, "emptied")) {
+            return MIRROR_WRITE_EMPTIED;
+        }
+        if (!strcmp(word, "present")) {
+            return MIRROR_WRITE_PRESENT;
+        }
+    }
+    mirror_remote_refuse(remote, reply);
+    return MIRROR_WRITE_UNKNOWN;
+}
+
+/* The reply was lost. The id in the index tells whether the script ran. */
+static mirror_write_e find_out(mirror_write_t *write, mirror_remote_t *remote, apr_pool_t *pool)
+{
+    mirror_document_version_t now = { 0, 0, 0 };
+    char fault[MIRROR_REDIS_FAULT];
+    const char *text;
+
+    apr_cpystrn(fault, remote->fault, sizeof(fault));
+    if (mirror_remote_get(&text, remote, MIRROR_FLEET_INDEX, write->mirror, pool) != APR_SUCCESS) {
+        return MIRROR_WRITE_UNKNOWN;
+    }
+    if (text && !mirror_document_read_version(&now, text)) {
+        return MIRROR_WRITE_UNKNOWN;
+    }
+    if (now.id == write->document.version.id) {
+        write->epoch = 0;
+        write->document.version.revision = now.revision;
+        return MIRROR_WRITE_DONE;
+    }
+    apr_cpystrn(remote->fault, fault, sizeof(remote->fault));
+    return mirror_document_is_same(&now, &write->expected) ? MIRROR_WRITE_FAILED
+                                                           : MIRROR_WRITE_DIFFERS;
+}
+
+mirror_write_e mirror_write_document(mirror_write_t *write, mirror_remote_t *remote,
+                                     apr_pool_t *pool)
+{
+    const mirror_redis_reply_t *reply;
+    const char *argv[WORDS];
+    mirror_write_e outcome, found;
+    apr_status_t rv;
+
+    write->document.version.id = random_id();
+    write->epoch = write->epoch ? write->epoch : random_id();
+    if (!write->document.version.id || !write->epoch) {
+        apr_cpystrn(remote->fault, "no random numbers are available", sizeof(remote->fault));
+        return MIRROR_WRITE_FAILED;
+    }
+    compose(argv, write, remote, pool);
+    rv = mirror_remote_command(&reply, remote, WORDS, argv);
+    if (rv == APR_SUCCESS && mirror_redis_reply_is_error(reply, "NOSCRIPT")) {
+        argv[0] = "EVAL";
+        argv[1] = script;
+        rv = mirror_remote_command(&reply, remote, WORDS, argv);
+    }
+    if (rv == APR_EACCES) {
+        return MIRROR_WRITE_FAILED; /* an error reply: the script has changed nothing */
+    }
+    outcome = rv == APR_SUCCESS ? read_reply(write, remote, reply) : MIRROR_WRITE_UNKNOWN;
+    /* the route repeats a command whose connection was lost: the first one may have been done */
+    if (outcome == MIRROR_WRITE_DIFFERS || outcome == MIRROR_WRITE_UNKNOWN) {
+        found = find_out(write, remote, pool);
+        outcome = found == MIRROR_WRITE_DONE || outcome == MIRROR_WRITE_UNKNOWN ? found : outcome;
+    }
+    return outcome;
+}

@@ -1,0 +1,39 @@
+/* Licensed under the Apache License, Version 2.0; see LICENSE.
+ *
+ * fleet/write.h - writing to the store of the fleet: one script with compare-and-set.
+ *
+ * The script compares the version in the index, counts the revision, and writes head, index,
+ * document and log, all or nothing. So of two changes that start from one version, one fails.
+ */
+#ifndef MIRROR_FLEET_WRITE_H
+#define MIRROR_FLEET_WRITE_H
+
+#include "fleet/remote.h"
+
+typedef enum {
+    MIRROR_WRITE_DONE,
+    MIRROR_WRITE_DIFFERS, /* the version in the index is not the expected one */
+    MIRROR_WRITE_EMPTIED, /* the store has no head, although this node knows one */
+    MIRROR_WRITE_PRESENT, /* a restore, and the store has a head */
+    MIRROR_WRITE_FAILED,  /* nothing was written; the remote's `fault` has the reason */
+    MIRROR_WRITE_UNKNOWN  /* the reply was lost: it may have been written */
+} mirror_write_e;
+
+typedef struct mirror_write_t {
+    const char *mirror;
+    /* the new document, without a revision; the write sets the revision and an id */
+    mirror_document_t document;
+    mirror_document_version_t expected; /* revision 0 = none */
+    const char *changes;                /* for the log of changes */
+    int knows_epoch;                    /* 1 if this node has seen a head */
+    int restores;       /* 1: only if the store has no head, or `epoch` is its epoch */
+    apr_uint64_t epoch; /* for a new store, 0 = random; then that of the store, 0 = unknown */
+} mirror_write_t;
+
+/* ---- request threads ---- */
+
+/* Write a document. If the reply is lost, the index is read to find out. */
+mirror_write_e mirror_write_document(mirror_write_t *write, mirror_remote_t *remote,
+                                     apr_pool_t *pool);
+
+#endif

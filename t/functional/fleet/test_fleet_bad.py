@@ -1,0 +1,119 @@
+"""A store that has what no node has written: refused as a whole, said once, and what was in force stays."""
+from __future__ import annotations
+
+import pytest
+
+from fleetlab import DOWN, change, document, fleet_call, in_force, node, state   # noqa: F401, the fixture
+from httpdlab import wait_for
+from managerlab import refused
+from redislab import needs_redis, redis        # noqa: F401, the fixture
+from test_fleet import DOCS, HEAD, INDEX, LOG, NODES
+
+pytestmark = needs_redis
+
+ID = "00000000000000ab"
+FRAME = '{"format":1,"rev":9,"id":"' + ID + '","attributes":%s}'
+
+
+def plant(server, text: str, index: str = f"9-{ID}") -> None:
+    """A document that somebody else has written."""
+    server("HSET", DOCS, "m", text)
+    server("HSET", INDEX, "m", index)
+    server("HSET", HEAD, "rev", "9", "id", ID)
+
+
+@pytest.mark.parametrize("text", [
+    "", "{", "nothing", "[]", "{}", '{"format":2}', FRAME % '{"redis_host":"127.0.0.1"}', FRAME % '{"future":1}', FRAME % '{"count":0}',
+    FRAME % '{"host":"http://forbidden.example.com"}', FRAME % '{"expr":"file(\'/etc/passwd\') == \'\'"}', FRAME % '[]', FRAME % "null",
+    FRAME % '{"count":2,"count":3}', FRAME % ('{"path":"/' + "x" * 70000 + '"}'), FRAME % ("[" * 5000 + "]" * 5000),
+    FRAME % '{"status":["404"],"when":"request"}', FRAME.replace("9,", "8,") % '{"count":5}', "\0", FRAME % '{"host":"unix:/x|http://y"}'])
+def test_a_bad_document(node, text):
+    h = node(expect=["PM0932: "])
+    change(h, {"count": 2})
+    plant(node.server, text)
+    wait_for("the line", lambda: h.log_lines("PM0932"), 3)
+    assert h.mirror()["attributes"]["count"] == 2 and h.mirror()["layer"] == "fleet"
+    wait_for("the report", lambda: state(h)["nodes"]["refused"] == 1)
+    calls = node.server.calls("hmget")
+    wait_for("more polls", lambda: node.server.calls("hmget") >= calls + 3)
+    assert len(h.log_lines("PM0932")) == 1 and not h.log_lines("PM0930")
+    assert change(h, {"count": 3}, "PUT")["revision"] == 10        # a change heals it
+    wait_for("all in force", lambda: state(h)["nodes"] == {"in_force": 1, "behind": 0, "refused": 0, "silent": 0})
+
+
+@pytest.mark.parametrize("words", [
+    ("SET", HEAD, "x"), ("SET", INDEX, "x"), ("HSET", HEAD, "rev", "-5"), ("HSET", HEAD, "rev", "x" * 5000), ("HSET", HEAD, "epoch", "nonsense"),
+    ("HSET", HEAD, "id", ""), ("HDEL", HEAD, "id"), ("HSET", HEAD, "rev", "99999999999999999999")])
+def test_a_bad_head_or_index(node, words):
+    h = node(expect=[DOWN])
+    change(h, {"count": 2})
+    in_force(h, {"count": 2})
+    kept = {key: node.server("HGETALL", key) for key in (HEAD, INDEX)}
+    if words[0] == "SET":
+        node.server("DEL", words[1])
+    node.server(*words)
+    if words[1] == INDEX:
+        node.server("HSET", HEAD, "id", ID)     # or nobody looks
+    wait_for("the line", lambda: h.log_lines("PM0930"), 3)
+    assert h.mirror()["attributes"]["count"] == 2
+    for key, fields in kept.items():
+        node.server("DEL", key)
+        node.server("HSET", key, *fields)
+    wait_for("the line", lambda: h.log_lines("PM0931"), 7)
+    assert len(h.log_lines("PM0930")) == 1
+    assert h.mirror()["attributes"]["count"] == 2
+
+
+@pytest.mark.parametrize("entry", ["", "x", f"0-{ID}", f"7-{ID}?", "9" * 5000])
+def test_a_bad_entry_of_the_index(node, entry):
+    h = node(expect=[DOWN])
+    change(h, {"count": 2})
+    plant(node.server, FRAME % '{"count":5}', entry)
+    wait_for("the line", lambda: h.log_lines("PM0930"), 3)
+    assert h.mirror()["attributes"]["count"] == 2 and len(h.log_lines("PM0930")) == 1
+    node.server("HSET", INDEX, "m", f"9-{ID}")
+    in_force(h, {"count": 5}, 7)
+
+
+def test_a_key_of_another_type_stops_a_change_before_it_begins(node):
+    h = node()
+    change(h, {"count": 2})
+    node.server("DEL", LOG)
+    node.server("SET", LOG, "x")
+    before = [node.server("HGETALL", key) for key in (HEAD, INDEX, DOCS)]
+    refused(fleet_call(h, "PATCH", "/mirrors/m", {"count": 3}), 503, "WRONGTYPE")
+    assert [node.server("HGETALL", key) for key in (HEAD, INDEX, DOCS)] == before
+
+
+def test_states_of_nodes_that_no_node_has_told(node):
+    h = node()
+    wait_for("the node", lambda: state(h)["nodes"]["in_force"] == 1 or state(h)["nodes"]["behind"] == 1)
+    for n, text in enumerate(["", "{", "[]", "{}", '{"at":1}', '{"at":"x"}', "x" * 80000, '{"at":9999999999,"refused":{"m":1}}', '{"at":1.5}']):
+        node.server("HSET", NODES, f"bad{n}", text)
+    node.server("HSET", NODES, "n" * 1000, "{}")
+    assert state(h)["nodes"]["silent"] <= 1
+
+
+def test_many_names_that_are_no_mirrors(node):
+    """They are counted, and read in pages."""
+    h = node()
+    change(h, {"count": 2})
+    fields = [word for n in range(3000) for word in (f"other{n}", f"{n + 1}-{ID}")]
+    node.server("HSET", INDEX, *fields)
+    change(h, {"count": 3})
+    wait_for("all in force", lambda: state(h)["nodes"]["in_force"] == 1)
+    assert document(h)["attributes"]["count"] == 3
+
+
+def test_a_user_that_only_follows(node):
+    """Its change is rejected with what Redis says, and nothing is written."""
+    keys = "proxy-mirror:v1:{web}:"
+    node.server("ACL", "SETUSER", "follower", "on", ">s1", f"%R~{keys}*", f"~{keys}nodes", "+hmget", "+hget", "+hscan", "+hset", "+hdel", "+lrange")
+    one = node()
+    two = node(fleet="redis_username=follower redis_password=s1")
+    change(one, {"count": 2})
+    in_force(two, {"count": 2})
+    refused(fleet_call(two, "PATCH", "/mirrors/m", {"count": 3}), 503, "NOPERM")
+    assert document(one)["attributes"]["count"] == 2 and len(one.log_lines("PM09")) < 5
+    wait_for("both", lambda: state(two)["nodes"]["in_force"] == 2)
+    refused(fleet_call(two, "DELETE", headers=()), 503, "NOPERM")
