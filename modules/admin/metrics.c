@@ -11,6 +11,8 @@
 #include "admin/comparison_view.h"
 #include "admin/metrics.h"
 #include "admin/view.h"
+#include "base/clock.h"
+#include "fleet/fleet.h"
 
 /* A mirror at the time of the request. */
 typedef struct metrics_t {
@@ -300,6 +302,43 @@ static void put_primary(request_rec *r, const metrics_t *all, int count)
     }
 }
 
+/* ---- the fleet: only of a node of one ---- */
+
+static void put_fleet_value(request_rec *r, const mirror_registry_t *registry, const char *name,
+                            const char *help, apr_uint64_t value)
+{
+    put_head(r, name, "gauge", help);
+    if (registry->fleet && registry->table) {
+        ap_rprintf(r, "%s{fleet=\"%s\"} %" APR_UINT64_T_FMT "\n", name, registry->fleet->name,
+                   value);
+    }
+}
+
+static void put_fleet(request_rec *r, const mirror_registry_t *registry)
+{
+    mirror_fleet_words_t none = { 0 }, *words = &none;
+    apr_uint64_t checked, down;
+
+    if (registry->fleet && registry->table) {
+        words = mirror_table_fleet(registry->table);
+    }
+    checked = apr_atomic_read64(&words->checked);
+    down = apr_atomic_read64(&words->down_since);
+    put_fleet_value(r, registry, "proxy_mirror_fleet_up",
+                    "1 if the store of the fleet responds as it should, otherwise 0.",
+                    checked != 0 && down == 0);
+    put_fleet_value(r, registry, "proxy_mirror_fleet_revision",
+                    "Revision of the fleet that is in force on this node.",
+                    apr_atomic_read64(&words->revision));
+    put_fleet_value(r, registry, "proxy_mirror_fleet_age_seconds",
+                    "Time since the store of the fleet last responded.",
+                    checked ? (apr_uint64_t)apr_time_sec(mirror_clock_now() - (apr_time_t)checked)
+                            : 0);
+    put_fleet_value(r, registry, "proxy_mirror_fleet_refused",
+                    "Documents of the fleet that this node refuses.",
+                    apr_atomic_read64(&words->refused));
+}
+
 int mirror_metrics_respond(request_rec *r, const mirror_registry_t *registry)
 {
     const metrics_t *all = collect(r, registry);
@@ -314,5 +353,6 @@ int mirror_metrics_respond(request_rec *r, const mirror_registry_t *registry)
     put_comparisons(r, all, registry->mirrors->nelts);
     put_differences(r, all, registry->mirrors->nelts);
     put_primary(r, all, registry->mirrors->nelts);
+    put_fleet(r, registry);
     return OK;
 }

@@ -26,7 +26,7 @@ typedef struct cluster_t {
 
 /* A pending lookup. */
 typedef struct lookup_t {
-    const mirror_redis_query_t *ask;
+    const mirror_redis_query_t *query;
     mirror_redis_node_t node; /* current node */
     int asking;               /* after ASK: the node is not the owner yet */
     int hops;
@@ -51,22 +51,22 @@ static void *cluster_create(mirror_redis_route_t *route, const mirror_settings_t
 /* ---- one node ---- */
 
 /* The node may not respond at all, so it gets half of the remaining time to connect. */
-static apr_status_t ask_node(const mirror_redis_reply_t **reply, mirror_redis_route_t *route,
-                             lookup_t *lookup)
+static apr_status_t query_node(const mirror_redis_reply_t **reply, mirror_redis_route_t *route,
+                               lookup_t *lookup)
 {
     static const char *const asking[] = { "ASKING" };
-    const mirror_redis_query_t *ask = lookup->ask;
+    const mirror_redis_query_t *query = lookup->query;
     apr_time_t now = mirror_clock_now();
-    apr_status_t rv =
-        mirror_redis_route_reach(route, &lookup->node, now + (ask->deadline - now) / 2, ask->fault);
+    apr_status_t rv = mirror_redis_route_reach(route, &lookup->node,
+                                               now + (query->deadline - now) / 2, query->fault);
 
     if (rv == APR_SUCCESS && lookup->asking) {
-        rv = mirror_redis_connection_command(reply, route->connection, 1, asking, ask->deadline,
-                                             ask->fault);
+        rv = mirror_redis_connection_command(reply, route->connection, 1, asking, query->deadline,
+                                             query->fault);
     }
     if (rv == APR_SUCCESS) {
-        rv = ask->exchange(reply, route->connection, lookup->asking, ask->deadline, ask->baton,
-                           ask->fault);
+        rv = query->exchange(reply, route->connection, lookup->asking, query->deadline,
+                             query->baton, query->fault);
     }
     if (rv != APR_SUCCESS) {
         mirror_redis_route_close(route);
@@ -119,7 +119,7 @@ static next_e read_reply(mirror_redis_route_t *route, lookup_t *lookup,
         }
         return NEXT_DONE;
     }
-    mirror_redis_connection_refuse(lookup->ask->fault, route->connection, reply);
+    mirror_redis_connection_refuse(lookup->query->fault, route->connection, reply);
     if (mirror_redis_reply_redirect(to.host, sizeof(to.host), &to.port, reply, "MOVED")) {
         return follow(route, lookup, &to, 0);
     }
@@ -148,20 +148,20 @@ static next_e go_on(const mirror_redis_reply_t **reply, mirror_redis_route_t *ro
     if (!lookup->asking) {
         lookup->node = cluster->owner.port ? cluster->owner : route->nodes[cluster->seed];
     }
-    return ask_node(reply, route, lookup) == APR_SUCCESS ? read_reply(route, lookup, *reply)
-                                                         : lose_node(route, lookup, NEXT_GO);
+    return query_node(reply, route, lookup) == APR_SUCCESS ? read_reply(route, lookup, *reply)
+                                                           : lose_node(route, lookup, NEXT_GO);
 }
 
-static apr_status_t cluster_ask(const mirror_redis_reply_t **reply, mirror_redis_route_t *route,
-                                const mirror_redis_query_t *ask)
+static apr_status_t cluster_query(const mirror_redis_reply_t **reply, mirror_redis_route_t *route,
+                                  const mirror_redis_query_t *query)
 {
     lookup_t lookup;
     next_e next = NEXT_GO;
     int i;
 
     memset(&lookup, 0, sizeof(lookup));
-    lookup.ask = ask;
-    for (i = 0; i < TRIES_MAX && next != NEXT_FAIL && mirror_clock_now() < ask->deadline; i++) {
+    lookup.query = query;
+    for (i = 0; i < TRIES_MAX && next != NEXT_FAIL && mirror_clock_now() < query->deadline; i++) {
         next = go_on(reply, route, &lookup);
         if (next == NEXT_DONE) {
             return APR_SUCCESS;
@@ -174,4 +174,4 @@ static apr_status_t cluster_ask(const mirror_redis_reply_t **reply, mirror_redis
 }
 
 const mirror_redis_route_type_t mirror_redis_cluster = { "redis-cluster", cluster_nodes,
-                                                         cluster_create, cluster_ask };
+                                                         cluster_create, cluster_query };

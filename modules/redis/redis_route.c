@@ -142,11 +142,11 @@ apr_status_t mirror_redis_route_query(const mirror_redis_reply_t **reply,
                                       mirror_redis_exchange_t *exchange, void *baton,
                                       apr_time_t deadline, char fault[MIRROR_REDIS_FAULT])
 {
-    mirror_redis_query_t ask = { exchange, baton, deadline, fault };
+    mirror_redis_query_t query = { exchange, baton, deadline, fault };
     apr_status_t rv;
 
     *fault = '\0';
-    rv = route->type->ask(reply, route, &ask);
+    rv = route->type->query(reply, route, &query);
     if (rv != APR_SUCCESS) {
         mirror_redis_route_close(route);
         if (!*fault) {

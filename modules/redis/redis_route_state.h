@@ -34,8 +34,8 @@ typedef struct mirror_redis_route_type_t {
     void *(*create)(mirror_redis_route_t *route, const mirror_settings_t *settings);
 
     /* See mirror_redis_route_query(). */
-    apr_status_t (*ask)(const mirror_redis_reply_t **reply, mirror_redis_route_t *route,
-                        const mirror_redis_query_t *ask);
+    apr_status_t (*query)(const mirror_redis_reply_t **reply, mirror_redis_route_t *route,
+                          const mirror_redis_query_t *query);
 } mirror_redis_route_type_t;
 
 struct mirror_redis_route_t {

@@ -4,8 +4,9 @@
  *
  * The Sentinels are asked in turn for the address of the master (SENTINEL GET-MASTER-ADDR-BY-NAME).
  * The server there is used only if its ROLE is master: a Sentinel may not know of a failover yet.
- * The ROLE is verified again at intervals, because a master that became a replica still answers
- * reads. If the server fails or says that it is no master, the Sentinels are asked again.
+ * Both are verified again at intervals: a former master still answers reads, and calls itself master
+ * until a Sentinel reaches it. If the server fails or says that it is no master, the Sentinels are
+ * asked again.
  */
 #include <apr_strings.h>
 #include <string.h>
@@ -69,25 +70,25 @@ static int read_address(mirror_redis_node_t *master, const mirror_redis_reply_t 
 }
 
 /* Ask the next Sentinel for the master. It gets half of the remaining time. */
-static apr_status_t ask_sentinel(mirror_redis_route_t *route, const mirror_redis_query_t *ask)
+static apr_status_t query_sentinel(mirror_redis_route_t *route, const mirror_redis_query_t *query)
 {
     sentinel_t *sentinel = route->state;
     const char *argv[] = { "SENTINEL", "GET-MASTER-ADDR-BY-NAME", sentinel->name };
     const mirror_redis_node_t *node = &route->nodes[sentinel->next];
-    apr_time_t now = mirror_clock_now(), deadline = now + (ask->deadline - now) / 2;
+    apr_time_t now = mirror_clock_now(), deadline = now + (query->deadline - now) / 2;
     mirror_redis_connection_t *connection;
     const mirror_redis_reply_t *reply;
     apr_status_t rv;
 
     sentinel->next = (sentinel->next + 1) % route->node_count;
     rv = mirror_redis_connection_open(&connection, node->host, node->port, &sentinel->login, &few,
-                                      deadline, route->pool, ask->fault);
+                                      deadline, route->pool, query->fault);
     if (rv != APR_SUCCESS) {
         return rv;
     }
-    rv = mirror_redis_connection_command(&reply, connection, 3, argv, deadline, ask->fault);
+    rv = mirror_redis_connection_command(&reply, connection, 3, argv, deadline, query->fault);
     if (rv == APR_SUCCESS && !read_address(&sentinel->master, reply)) {
-        mirror_redis_connection_refuse(ask->fault, connection, reply);
+        mirror_redis_connection_refuse(query->fault, connection, reply);
         rv = APR_EGENERAL;
     }
     mirror_redis_connection_close(connection);
@@ -96,8 +97,22 @@ static apr_status_t ask_sentinel(mirror_redis_route_t *route, const mirror_redis
 
 /* ---- the master ---- */
 
-/* Verify that the server of the connection is a master. */
-static apr_status_t verify(mirror_redis_route_t *route, const mirror_redis_query_t *ask)
+/* Ask a Sentinel whether the master of a kept connection still is one. A Sentinel that does not
+ * respond says nothing about it. */
+static int is_named(mirror_redis_route_t *route, const mirror_redis_query_t *query)
+{
+    sentinel_t *sentinel = route->state;
+    mirror_redis_node_t known = sentinel->master, named;
+    apr_status_t rv = query_sentinel(route, query);
+
+    named = sentinel->master;
+    sentinel->master = known;
+    return rv != APR_SUCCESS || (named.port == known.port && !strcmp(named.host, known.host));
+}
+
+/* Verify that the server of the connection is a master; if it is kept, also that it is the one. */
+static apr_status_t verify(mirror_redis_route_t *route, const mirror_redis_query_t *query,
+                           int is_kept)
 {
     static const char *const role[] = { "ROLE" };
     sentinel_t *sentinel = route->state;
@@ -108,18 +123,24 @@ static apr_status_t verify(mirror_redis_route_t *route, const mirror_redis_query
     if (now - sentinel->verified < VERIFY) {
         return APR_SUCCESS;
     }
-    rv = mirror_redis_connection_command(&reply, route->connection, 1, role, ask->deadline,
-                                         ask->fault);
+    if (is_kept && !is_named(route, query)) {
+        apr_snprintf(query->fault, MIRROR_REDIS_FAULT,
+                     "Redis %.64s:%u: must be the master, the Sentinels name another",
+                     sentinel->master.host, (unsigned)sentinel->master.port);
+        return APR_EGENERAL;
+    }
+    rv = mirror_redis_connection_command(&reply, route->connection, 1, role, query->deadline,
+                                         query->fault);
     if (rv != APR_SUCCESS) {
         return rv;
     }
     if (reply->type == MIRROR_REDIS_ERROR) {
-        mirror_redis_connection_refuse(ask->fault, route->connection, reply);
+        mirror_redis_connection_refuse(query->fault, route->connection, reply);
         return APR_EGENERAL;
     }
     if (reply->type != MIRROR_REDIS_ARRAY || reply->count < 1 ||
         strcmp(reply->elements[0]->text, "master")) {
-        apr_snprintf(ask->fault, MIRROR_REDIS_FAULT,
+        apr_snprintf(query->fault, MIRROR_REDIS_FAULT,
                      "Redis %.64s:%u: must be a master, its ROLE is another", sentinel->master.host,
                      (unsigned)sentinel->master.port);
         return APR_EGENERAL;
@@ -138,7 +159,7 @@ static int is_no_master(const mirror_redis_reply_t *reply)
 
 /* Make one attempt. A master that does not respond must leave time for the next one. */
 static apr_status_t attempt(const mirror_redis_reply_t **reply, mirror_redis_route_t *route,
-                            const mirror_redis_query_t *ask)
+                            const mirror_redis_query_t *query)
 {
     sentinel_t *sentinel = route->state;
     unsigned opened = route->opened;
@@ -146,23 +167,24 @@ static apr_status_t attempt(const mirror_redis_reply_t **reply, mirror_redis_rou
     apr_status_t rv = APR_SUCCESS;
 
     if (!sentinel->master.port) {
-        rv = ask_sentinel(route, ask);
+        rv = query_sentinel(route, query);
     }
     if (rv == APR_SUCCESS) {
-        rv = mirror_redis_route_reach(route, &sentinel->master, now + (ask->deadline - now) / 2,
-                                      ask->fault);
+        rv = mirror_redis_route_reach(route, &sentinel->master, now + (query->deadline - now) / 2,
+                                      query->fault);
         if (route->opened != opened) {
             sentinel->verified = -VERIFY;
         }
     }
     if (rv == APR_SUCCESS) {
-        rv = verify(route, ask);
+        rv = verify(route, query, route->opened == opened);
     }
     if (rv == APR_SUCCESS) {
-        rv = ask->exchange(reply, route->connection, 0, ask->deadline, ask->baton, ask->fault);
+        rv = query->exchange(reply, route->connection, 0, query->deadline, query->baton,
+                             query->fault);
     }
     if (rv == APR_SUCCESS && is_no_master(*reply)) {
-        mirror_redis_connection_refuse(ask->fault, route->connection, *reply);
+        mirror_redis_connection_refuse(query->fault, route->connection, *reply);
         rv = APR_EGENERAL;
     }
     if (rv != APR_SUCCESS) {
@@ -172,24 +194,32 @@ static apr_status_t attempt(const mirror_redis_reply_t **reply, mirror_redis_rou
     return rv;
 }
 
-static apr_status_t sentinel_ask(const mirror_redis_reply_t **reply, mirror_redis_route_t *route,
-                                 const mirror_redis_query_t *ask)
+static apr_status_t sentinel_query(const mirror_redis_reply_t **reply, mirror_redis_route_t *route,
+                                   const mirror_redis_query_t *query)
 {
+    char fault[MIRROR_REDIS_FAULT] = "";
     apr_status_t rv = APR_EGENERAL;
     int i;
 
-    for (i = 0; i < TRIES_MAX && mirror_clock_now() < ask->deadline; i++) {
-        rv = attempt(reply, route, ask);
+    for (i = 0; i < TRIES_MAX && mirror_clock_now() < query->deadline; i++) {
+        rv = attempt(reply, route, query);
         if (rv == APR_SUCCESS) {
             break;
+        }
+        /* a reason is better than the end of the time, which the last attempt may meet */
+        if (!APR_STATUS_IS_TIMEUP(rv)) {
+            apr_cpystrn(fault, query->fault, sizeof(fault));
         }
         /* each Sentinel at once, and then with pauses */
         if (i > route->node_count) {
             apr_sleep(MIRROR_REDIS_ROUTE_WAIT);
         }
     }
+    if (rv != APR_SUCCESS && *fault) {
+        apr_cpystrn(query->fault, fault, MIRROR_REDIS_FAULT);
+    }
     return rv;
 }
 
 const mirror_redis_route_type_t mirror_redis_sentinel = { "redis-sentinel", sentinel_nodes,
-                                                          sentinel_create, sentinel_ask };
+                                                          sentinel_create, sentinel_query };

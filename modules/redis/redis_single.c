@@ -18,14 +18,15 @@ static apr_array_header_t *single_nodes(const mirror_settings_t *settings, apr_p
 
 /* Make one attempt. *stale: 1 if a retry on a fresh connection may succeed. */
 static apr_status_t attempt(const mirror_redis_reply_t **reply, mirror_redis_route_t *route,
-                            const mirror_redis_query_t *ask, int *stale)
+                            const mirror_redis_query_t *query, int *stale)
 {
     unsigned opened = route->opened;
-    apr_status_t rv = mirror_redis_route_reach(route, route->nodes, ask->deadline, ask->fault);
+    apr_status_t rv = mirror_redis_route_reach(route, route->nodes, query->deadline, query->fault);
 
     *stale = 0;
     if (rv == APR_SUCCESS) {
-        rv = ask->exchange(reply, route->connection, 0, ask->deadline, ask->baton, ask->fault);
+        rv = query->exchange(reply, route->connection, 0, query->deadline, query->baton,
+                             query->fault);
         *stale = rv != APR_SUCCESS && route->opened == opened &&
                  mirror_redis_connection_was_stale(route->connection);
     }
@@ -35,13 +36,13 @@ static apr_status_t attempt(const mirror_redis_reply_t **reply, mirror_redis_rou
     return rv;
 }
 
-static apr_status_t single_ask(const mirror_redis_reply_t **reply, mirror_redis_route_t *route,
-                               const mirror_redis_query_t *ask)
+static apr_status_t single_query(const mirror_redis_reply_t **reply, mirror_redis_route_t *route,
+                                 const mirror_redis_query_t *query)
 {
     int stale;
-    apr_status_t rv = attempt(reply, route, ask, &stale);
+    apr_status_t rv = attempt(reply, route, query, &stale);
 
-    return stale ? attempt(reply, route, ask, &stale) : rv;
+    return stale ? attempt(reply, route, query, &stale) : rv;
 }
 
-const mirror_redis_route_type_t mirror_redis_single = { "redis", single_nodes, NULL, single_ask };
+const mirror_redis_route_type_t mirror_redis_single = { "redis", single_nodes, NULL, single_query };

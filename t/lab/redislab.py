@@ -9,6 +9,7 @@ import socket
 import ssl
 import subprocess
 import tempfile
+import threading
 from typing import Callable, Iterator
 
 import pytest
@@ -275,6 +276,38 @@ class Sentinel(Redis):
             self.process = subprocess.Popen(["setpriv", "--pdeathsig", "KILL", "redis-server", file, "--sentinel"],
                                             stdin=subprocess.DEVNULL, stdout=out, stderr=out)
         wait_for("the Sentinel to answer", self.answers)
+
+
+class Liar:
+    """A Sentinel that names what it likes, as often as it is asked."""
+
+    def __init__(self, reply: bytes) -> None:
+        self.reply = reply
+        self.asked = 0
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.port = self.listener.getsockname()[1]
+        threading.Thread(target=self._serve, daemon=True).start()
+
+    def _serve(self) -> None:
+        while True:
+            try:
+                sock, _ = self.listener.accept()
+            except OSError:
+                return
+            with sock:
+                try:
+                    if sock.recv(4096):
+                        self.asked += 1
+                        sock.sendall(self.reply)
+                except OSError:
+                    pass
+
+    def close(self) -> None:
+        self.listener.close()
+
+
+def address(host: str, port: object) -> bytes:
+    return b"*2\r\n" + b"".join(b"$%d\r\n%s\r\n" % (len(word), word) for word in (host.encode(), str(port).encode()))
 
 
 def patient(attributes: str) -> str:

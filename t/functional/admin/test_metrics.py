@@ -20,7 +20,8 @@ TYPES = {"proxy_mirror_requests_total": "counter", "proxy_mirror_responses_total
          "proxy_mirror_grpc_total": "counter",
          **dict.fromkeys(GAUGES, "gauge"), "proxy_mirror_duration_seconds": "histogram",
          "proxy_mirror_comparisons_total": "counter", "proxy_mirror_comparisons_skipped_total": "counter",
-         "proxy_mirror_differences_total": "counter", "proxy_mirror_primary_duration_seconds": "histogram"}
+         "proxy_mirror_differences_total": "counter", "proxy_mirror_primary_duration_seconds": "histogram",
+         **dict.fromkeys((f"proxy_mirror_fleet_{name}" for name in ("up", "revision", "age_seconds", "refused")), "gauge")}
 DASHBOARD = f"{TOP}/docs/grafana.json"
 SAMPLE = re.compile(r'(\w+)\{((?:\w+="(?:[^"\\]|\\.)*",?)+)\} (\d+(?:\.\d+)?)')
 

@@ -299,7 +299,24 @@ def test_the_defaults_name_the_store(lab):
     assert said.returncode == 0, said.stderr
 
 
+def metrics(h: Httpd) -> dict[str, int]:
+    lines = h.get("/manager/metrics").body.decode().splitlines()
+    return {line.split("{")[0]: int(line.split()[1]) for line in lines if line.startswith("proxy_mirror_fleet_")}
+
+
+def test_metrics(node):
+    h = node(expect=[DOWN])
+    change(h, {"count": 2})
+    wait_for("the revision", lambda: metrics(h)["proxy_mirror_fleet_revision"] == 1, 2)
+    now = metrics(h)
+    assert now["proxy_mirror_fleet_up"] == 1 and now["proxy_mirror_fleet_refused"] == 0 and now["proxy_mirror_fleet_age_seconds"] <= 2
+    node.server.kill()
+    wait_for("the store to be down", lambda: metrics(h)["proxy_mirror_fleet_up"] == 0, 3)
+    wait_for("the age to grow", lambda: metrics(h)["proxy_mirror_fleet_age_seconds"] >= 1, 5)
+    assert metrics(h)["proxy_mirror_fleet_revision"] == 1
+
+
 def test_without_a_fleet_there_is_none(httpd, mirror):
     h = httpd(MANAGER + to(mirror))
     refused(fleet_call(h, "GET", ""), 404, "ProxyMirrorFleet")
-    assert h.mirror()["layer"] == "file"
+    assert h.mirror()["layer"] == "file" and not metrics(h)

@@ -1,14 +1,11 @@
 """limit_count at the master that Sentinels name, through a failover."""
 from __future__ import annotations
 
-import socket
-import threading
-
 import pytest
 
 from httpdlab import Httpd, location, scaled, to, wait_for
 from recorder import Recorder
-from redislab import needs_redis, patient, redis, sentinels      # noqa: F401, fixtures
+from redislab import Liar, address, needs_redis, patient, redis, sentinels      # noqa: F401, fixtures
 
 pytestmark = needs_redis
 
@@ -74,38 +71,6 @@ def test_sentinels_with_a_user_and_a_wrong_password(httpd, origin, mirror, senti
     other.get("/o/a")
     assert other.ended(1) == {"limit_failed": 1}
     assert other.log_lines("PM0600.*AUTH: WRONGPASS") and "wr0ng" not in other.log()
-
-
-class Liar:
-    """A Sentinel that names what it likes, as often as it is asked."""
-
-    def __init__(self, reply: bytes) -> None:
-        self.reply = reply
-        self.asked = 0
-        self.listener = socket.create_server(("127.0.0.1", 0))
-        self.port = self.listener.getsockname()[1]
-        threading.Thread(target=self._serve, daemon=True).start()
-
-    def _serve(self) -> None:
-        while True:
-            try:
-                sock, _ = self.listener.accept()
-            except OSError:
-                return
-            with sock:
-                try:
-                    if sock.recv(4096):
-                        self.asked += 1
-                        sock.sendall(self.reply)
-                except OSError:
-                    pass
-
-    def close(self) -> None:
-        self.listener.close()
-
-
-def address(host: str, port: object) -> bytes:
-    return b"*2\r\n" + b"".join(b"$%d\r\n%s\r\n" % (len(word), word) for word in (host.encode(), str(port).encode()))
 
 
 def test_a_sentinel_that_names_a_replica_is_not_believed(httpd, origin, mirror, sentinels):
