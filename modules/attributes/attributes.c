@@ -37,7 +37,7 @@
 #define CHOICE(words, text)            RULE(choice, 0, 0, "must be " text, words, NULL)
 #define STRING(min, max, refuse, text) RULE(string, min, max, text, NULL, refuse)
 #define TARGET                         RULE(target, 0, 0, TARGET_ALLOWED, NULL, NULL)
-#define SECRET(max, text)              RULE(secret, 1, max, text, NULL, NULL)
+#define PASSWORD                       RULE(secret, 1, 1024, "must be a password or exec:/path/to/program", NULL, NULL)
 #define LIST(min, max, refuse, text)   RULE(list, min, max, text, NULL, refuse)
 
 #define EXPR(text) RULE(string, 1, 4096, "must be " text " of 1 to 4096 characters", NULL, NULL)
@@ -128,8 +128,7 @@ const mirror_attribute_t mirror_attributes[] = {
     { "redis_port", FIELD(redis_port), NUMBER(1, 65535, "1 to 65535"), "6379", 0, "policy=redis" },
     { "redis_username", FIELD(redis_username),
       STRING(1, 255, NULL, "must be a user name of 1 to 255 characters"), NULL, 0, REMOTE },
-    { "redis_password", FIELD(redis_password),
-      SECRET(1024, "must be a password or exec:/path/to/program"), NULL, 0, REMOTE },
+    { "redis_password", FIELD(redis_password), PASSWORD, NULL, 0, REMOTE },
     { "redis_database", FIELD(redis_database), NUMBER(0, APR_INT32_MAX, "0 to 2147483647"), "0", 0,
       "policy=redis|redis-sentinel" },
     { "redis_timeout", FIELD(redis_timeout), NUMBER(1, 3600000, "1 to 3600000 (milliseconds)"),
@@ -150,8 +149,7 @@ const mirror_attribute_t mirror_attributes[] = {
       STRING(1, 255, NULL, "must be a name of 1 to 255 characters"), NULL, 0, SENTINEL },
     { "sentinel_username", FIELD(sentinel_username),
       STRING(1, 255, NULL, "must be a user name of 1 to 255 characters"), NULL, 0, SENTINEL },
-    { "sentinel_password", FIELD(sentinel_password),
-      SECRET(1024, "must be a password or exec:/path/to/program"), NULL, 0, SENTINEL },
+    { "sentinel_password", FIELD(sentinel_password), PASSWORD, NULL, 0, SENTINEL },
     { "compare", FIELD(compare), SET(part_words, "off, all, or a list of status, headers and body"),
       "off", 0, NULL },
     { "compare_ratio", FIELD(compare_ratio), RATIO, "1", 0, COMPARED },

@@ -188,7 +188,7 @@ static int is_kept(mirror_override_t *override, const mirror_attribute_t *row, c
     if (row->rule.type == &mirror_value_file_choice &&
         !strcmp(text, mirror_value_to_text((const char *)mirror->settings + row->offset, &row->rule,
                                            pool))) {
-        leave_to_file(override, row);
+        leave_beneath(override, row);
         return 1;
     }
     if (row->rule.type == &mirror_value_target && mirror->settings->target.socket &&
