@@ -17,6 +17,7 @@
 #include "admin/body.h"
 #include "admin/change.h"
 #include "admin/comparison.h"
+#include "admin/fleet_change.h"
 #include "admin/guard.h"
 #include "admin/json.h"
 #include "admin/page.h"
@@ -44,6 +45,7 @@ typedef struct change_t {
     yajl_val json;       /* of PUT and PATCH */
     apr_table_t *fields; /* of a form */
     int action;          /* action_e; of anything but a form SET or RESET */
+    int is_for_fleet;    /* a form that changes all nodes */
 } change_t;
 
 /* ---- refusals ---- */
@@ -126,6 +128,7 @@ static int read_json(change_t *change)
 static int read_action(change_t *change)
 {
     const char *action = apr_table_get(change->fields, "action");
+    const char *layer = apr_table_get(change->fields, "layer");
     int i = SET;
 
     if (!mirror_guard_is_nonce(apr_table_get(change->fields, "nonce"), change->registry->nonce)) {
@@ -143,8 +146,16 @@ static int read_action(change_t *change)
                                    mirror_value_quote(action, change->r->pool)));
     }
     change->action = i;
+    if (layer && strcmp(layer, "node") && (strcmp(layer, "fleet") || i > RESET)) {
+        return refuse(change, HTTP_BAD_REQUEST,
+                      apr_pstrcat(change->r->pool,
+                                  "layer: must be node, or for set and reset also fleet, got ",
+                                  mirror_value_quote(layer, change->r->pool), NULL));
+    }
+    change->is_for_fleet = layer && !strcmp(layer, "fleet");
     apr_table_unset(change->fields, "nonce");
     apr_table_unset(change->fields, "action");
+    apr_table_unset(change->fields, "layer");
     return DECLINED;
 }
 
@@ -353,7 +364,7 @@ static int restart(const change_t *change)
 int mirror_change_handle(request_rec *r, const mirror_registry_t *registry, const mirror_t *mirror,
                          const char *location)
 {
-    change_t change = { r, registry, mirror, location, NULL, NULL, SET };
+    change_t change = { r, registry, mirror, location, NULL, NULL, SET, 0 };
     const char *why = mirror_guard_refuse(r);
     mirror_settings_change_t result;
     mirror_settings_edit_t requested;
@@ -372,6 +383,12 @@ int mirror_change_handle(request_rec *r, const mirror_registry_t *registry, cons
     }
     if (change.action == RESTART_COMPARISON) {
         return restart(&change);
+    }
+    if (change.is_for_fleet) {
+        status =
+            mirror_fleet_change_form(r, registry, mirror, change.fields, change.action == RESET);
+        return status == DONE ? respond(&change, mirror_settings_borrow(registry, mirror, r->pool))
+                              : status;
     }
     requested.edit = change.action == RESET ? NULL : edit;
     requested.expects = is_expected;

@@ -10,6 +10,7 @@
 #include "admin/fleet.h"
 #include "admin/fleet_change.h"
 #include "admin/fleet_json.h"
+#include "admin/fleet_restore.h"
 #include "admin/fleet_store.h"
 #include "admin/json.h"
 
@@ -165,7 +166,7 @@ int mirror_fleet_handle(request_rec *r, const mirror_registry_t *registry, const
         return handle_document(r, registry, rest + strlen(MIRRORS), may_change);
     }
     if (is_restore && may_change) {
-        return r->method_number == M_POST ? mirror_fleet_change_restore(r, registry)
+        return r->method_number == M_POST ? mirror_fleet_restore_handle(r, registry)
                                           : mirror_json_refuse_method(r, "POST");
     }
     if (*rest && strcmp(rest, "/") && strcmp(rest, "/log")) {

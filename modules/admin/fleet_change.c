@@ -40,7 +40,9 @@ typedef struct fleet_change_t {
     const mirror_registry_t *registry;
     const mirror_t *mirror;
     mirror_remote_t *remote;
-    yajl_val json;            /* of PUT and PATCH */
+    yajl_val json;             /* of PUT and PATCH */
+    const apr_table_t *fields; /* of a form */
+    int is_delete;
     int is_conditional;       /* has If-Match or If-None-Match */
     mirror_document_t before; /* in the store */
     mirror_write_t write;
@@ -141,6 +143,25 @@ static int is_left_to_file(const mirror_attribute_t *row)
            !strncmp(row->name, "redis_", 6) || !strncmp(row->name, "sentinel_", 9);
 }
 
+static const char *edit_fields(mirror_override_t *override, const fleet_change_t *change)
+{
+    const apr_array_header_t *fields = apr_table_elts(change->fields);
+    const char *wrong = NULL;
+    int i;
+
+    for (i = 0; !wrong && i < fields->nelts; i++) {
+        const apr_table_entry_t *field = &APR_ARRAY_IDX(fields, i, apr_table_entry_t);
+
+        if (strcmp(field->key, "etag")) { /* is this node's */
+            wrong = mirror_document_refuse_name(field->key, change->r->pool);
+            wrong = wrong ? wrong
+                          : mirror_override_form(override, field->key, field->val, change->mirror,
+                                                 change->r->pool);
+        }
+    }
+    return wrong;
+}
+
 /* Edit the override of the store. Returns NULL or an error message. */
 static const char *edit(mirror_override_t *override, const fleet_change_t *change)
 {
@@ -151,7 +172,9 @@ static const char *edit(mirror_override_t *override, const fleet_change_t *chang
         mirror_override_parse(override, is_put ? NULL : change->before.attributes, pool);
 
     if (!wrong) {
-        wrong = mirror_override_patch(override, change->json, change->mirror, pool);
+        wrong = change->fields
+                    ? edit_fields(override, change)
+                    : mirror_override_patch(override, change->json, change->mirror, pool);
     }
     for (row = mirror_attributes; is_put && row->name; row++) {
         if (!is_left_to_file(row) && !mirror_attributes_is_set(&override->given, row)) {
@@ -192,7 +215,7 @@ static const char *compose(fleet_change_t *change)
     const char *wrong;
 
     document->attributes = NULL;
-    if (change->r->method_number == M_DELETE) {
+    if (change->is_delete) {
         return NULL;
     }
     wrong = edit(&override, change);
@@ -278,6 +301,9 @@ static int answer(const fleet_change_t *change, const mirror_document_t *documen
     yajl_gen gen;
 
     apr_table_unset(r->headers_out, "ETag");
+    if (change->fields) {
+        return DONE;
+    }
     if (is_delete && !seconds) {
         r->status = HTTP_NO_CONTENT;
         ap_set_content_length(r, 0);
@@ -331,7 +357,7 @@ static int try_once(fleet_change_t *change)
     if (status != OK || r->status != HTTP_OK) {
         return status;
     }
-    if (r->method_number == M_DELETE && !change->before.attributes &&
+    if (change->is_delete && !change->before.attributes &&
         (!change->before.version.revision || change->before.version.is_deleted)) {
         return refuse(r, change->mirror, HTTP_NOT_FOUND, "fleet: nothing is set for this mirror");
     }
@@ -368,18 +394,38 @@ static void sign(mirror_document_t *document, const request_rec *r,
     document->at = now_text(r->pool);
 }
 
+/* Change the document until no other change is faster. The request was read. */
+static int apply(fleet_change_t *change)
+{
+    mirror_fleet_words_t *words = mirror_table_fleet(change->registry->table);
+    int status, tries;
+
+    change->remote = mirror_fleet_store_open(change->r, change->registry);
+    change->write.mirror = change->mirror->name;
+    change->write.knows_epoch = apr_atomic_read64(&words->epoch) != 0 &&
+                                apr_atomic_read64(&words->name) == change->registry->fleet->hash;
+    sign(&change->write.document, change->r, change->registry);
+    for (tries = 0; tries < TRIES; tries++) {
+        status = try_once(change);
+        if (status != DECLINED) {
+            return status;
+        }
+    }
+    return answer_failure(change, MIRROR_WRITE_DIFFERS);
+}
+
 int mirror_fleet_change_handle(request_rec *r, const mirror_registry_t *registry,
                                const mirror_t *mirror)
 {
     fleet_change_t change;
-    mirror_fleet_words_t *words = mirror_table_fleet(registry->table);
     const char *why = mirror_guard_refuse(r);
-    int status, tries;
+    int status;
 
     memset(&change, 0, sizeof(change));
     change.r = r;
     change.registry = registry;
     change.mirror = mirror;
+    change.is_delete = r->method_number == M_DELETE;
     if (why) {
         return refuse(r, mirror, HTTP_FORBIDDEN, why);
     }
@@ -387,97 +433,24 @@ int mirror_fleet_change_handle(request_rec *r, const mirror_registry_t *registry
         return refuse(r, mirror, HTTP_SERVICE_UNAVAILABLE,
                       "mirror: cannot be changed while it is off (see the error log)");
     }
-    status = r->method_number == M_DELETE ? ap_discard_request_body(r) : read_json(&change);
-    if (status != OK || r->status != HTTP_OK) {
-        return status;
-    }
-    change.remote = mirror_fleet_store_open(r, registry);
-    change.write.mirror = mirror->name;
-    change.write.knows_epoch = apr_atomic_read64(&words->epoch) != 0 &&
-                               apr_atomic_read64(&words->name) == registry->fleet->hash;
-    sign(&change.write.document, r, registry);
-    for (tries = 0; tries < TRIES; tries++) {
-        status = try_once(&change);
-        if (status != DECLINED) {
-            return status;
-        }
-    }
-    return answer_failure(&change, MIRROR_WRITE_DIFFERS);
+    status = change.is_delete ? ap_discard_request_body(r) : read_json(&change);
+    return status != OK || r->status != HTTP_OK ? status : apply(&change);
 }
 
-/* ---- restoring ---- */
-
-/* Write the documents that are stored on this node. Returns how it ended; *count documents. */
-static mirror_write_e restore_all(int *count, const mirror_registry_t *registry,
-                                  mirror_remote_t *remote, request_rec *r)
+int mirror_fleet_change_form(request_rec *r, const mirror_registry_t *registry,
+                             const mirror_t *mirror, const apr_table_t *fields, int is_reset)
 {
-    apr_uint64_t epoch = 0;
-    mirror_write_e outcome = MIRROR_WRITE_DONE;
-    int i;
+    fleet_change_t change;
 
-    *count = 0;
-    for (i = 0; outcome == MIRROR_WRITE_DONE && i < registry->mirrors->nelts; i++) {
-        const mirror_t *mirror = APR_ARRAY_IDX(registry->mirrors, i, const mirror_t *);
-        mirror_write_t write = { 0 };
-        mirror_store_text_t text;
-
-        if (!mirror->slot) {
-            continue;
-        }
-        mirror_store_read(&text, &mirror->slot->fleet_version,
-                          mirror_table_fleet_store(registry->table, mirror->slot), r->pool);
-        if (!mirror_document_of_store(&write.document, text.text, r->pool)) {
-            continue;
-        }
-        write.mirror = mirror->name;
-        write.changes = "restored after the store was emptied";
-        write.restores = 1;
-        write.epoch = epoch;
-        outcome = mirror_write_document(&write, remote, r->pool);
-        epoch = write.epoch ? write.epoch : epoch;
-        *count += outcome == MIRROR_WRITE_DONE;
+    memset(&change, 0, sizeof(change));
+    change.r = r;
+    change.registry = registry;
+    change.mirror = mirror;
+    change.fields = fields;
+    change.is_delete = is_reset;
+    if (!registry->fleet || !registry->child || !registry->child->poller) {
+        return refuse(r, mirror, HTTP_BAD_REQUEST,
+                      "layer: must be node without ProxyMirrorFleet, got \"fleet\"");
     }
-    return outcome;
-}
-
-int mirror_fleet_change_restore(request_rec *r, const mirror_registry_t *registry)
-{
-    mirror_fleet_words_t *words = mirror_table_fleet(registry->table);
-    const char *why = mirror_guard_refuse(r);
-    mirror_remote_head_t head;
-    mirror_remote_t *remote;
-    mirror_write_e outcome;
-    yajl_gen gen;
-    int count, status = ap_discard_request_body(r);
-
-    if (status != OK) {
-        return status;
-    }
-    if (why) {
-        return refuse(r, NULL, HTTP_FORBIDDEN, why);
-    }
-    remote = mirror_fleet_store_open(r, registry);
-    if (mirror_remote_head(&head, remote) != APR_SUCCESS) {
-        return mirror_fleet_store_refuse(r, remote);
-    }
-    outcome = head.epoch ? MIRROR_WRITE_PRESENT : restore_all(&count, registry, remote, r);
-    if (outcome == MIRROR_WRITE_PRESENT || outcome == MIRROR_WRITE_DIFFERS) {
-        return refuse(r, NULL, HTTP_CONFLICT, "fleet: its store must be empty, got settings in it");
-    }
-    if (outcome != MIRROR_WRITE_DONE) {
-        return mirror_fleet_store_refuse(r, remote);
-    }
-    if (count == 0) { /* nothing was set: the store may begin anew */
-        apr_atomic_set64(&words->epoch, 0);
-    }
-    ap_log_rerror(APLOG_MARK, APLOG_NOTICE, 0, r,
-                  "PM0904: the store of the fleet %s was restored, %d mirrors, by %s from %s",
-                  registry->fleet->name, count,
-                  r->user ? mirror_value_quote(r->user, r->pool) : "a client without a user",
-                  r->useragent_ip);
-    gen = mirror_json_create(r->pool);
-    yajl_gen_map_open(gen);
-    mirror_json_put_count(gen, "restored", (apr_uint64_t)count);
-    yajl_gen_map_close(gen);
-    return mirror_json_send(r, HTTP_OK, gen);
+    return apply(&change);
 }

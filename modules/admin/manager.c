@@ -172,11 +172,31 @@ static const char *without_part(const char *uri, apr_pool_t *pool)
     return uri;
 }
 
+/* The path without "/fleet" and what follows it, up to a slash that is kept. */
+static const char *without_fleet(const char *uri, apr_pool_t *pool)
+{
+    static const char *const ends[] = { "/log", "/restore" };
+    const char *fleet = ap_strstr_c(uri, MIRROR_FLEET_RESOURCE);
+    const char *rest = fleet ? fleet + sizeof(MIRROR_FLEET_RESOURCE) - 1 : "";
+    apr_size_t i;
+
+    if (!fleet) {
+        return uri;
+    }
+    for (i = 0; i < sizeof(ends) / sizeof(*ends) && *rest; i++) {
+        rest = strcmp(rest, ends[i]) ? rest : "";
+    }
+    if (*rest && !begins_with_path(rest, RESOURCE, sizeof(RESOURCE) - 1)) {
+        return uri;
+    }
+    return apr_pstrcat(pool, apr_pstrmemdup(pool, uri, (apr_size_t)(fleet - uri)), "/", NULL);
+}
+
 /* Return the end of the location for other sections: the last "/mirrors" that is followed by one
  * name or nothing; otherwise the whole URI. */
 static int guessed_location(request_rec *r)
 {
-    const char *uri = without_part(r->uri, r->pool);
+    const char *uri = without_fleet(without_part(r->uri, r->pool), r->pool);
     const char *name = ap_strrchr_c(uri, '/');
     apr_size_t before = name != NULL ? (apr_size_t)(name - uri) : 0;
     const apr_size_t len = sizeof(RESOURCE) - 1;

@@ -11,6 +11,7 @@
 #include <http_protocol.h>
 
 #include "admin/page.h"
+#include "admin/page_fleet.h"
 #include "admin/page_comparison.h"
 #include "admin/page_mirror.h"
 #include "admin/page_stop.h"
@@ -304,6 +305,7 @@ int mirror_page_send(request_rec *r, const mirror_registry_t *registry,
     put_header(r, visit, location);
     put_textures(r);
     ap_rputs("<main>\n", r);
+    mirror_page_put_fleet(r, registry, location);
     if (count > 0) {
         put_overview(r, views, count);
     }

@@ -13,17 +13,23 @@
 
 #define HIDDEN(hidden) ((hidden) ? " hidden" : "")
 
+/* The fleet comes first: a change of one node is the exception. */
+#define LAYERS                                                                                     \
+    "<select name=\"layer\" aria-label=\"Where\"><option value=\"fleet\">all nodes</option>"       \
+    "<option value=\"node\">this node</option></select>"
+
 typedef struct form_t {
     request_rec *r;
     const mirror_view_t *view;
     const char *begin; /* start tag of the form, open for more attributes */
     const char *nonce; /* its hidden field */
+    const char *layer; /* its choice of fleet or node; "" without a fleet */
 } form_t;
 
 static void open_form(const form_t *form, const char *attributes, const char *action)
 {
     ap_rvputs(form->r, form->begin, attributes, ">", form->nonce,
-              "<input type=\"hidden\" name=\"action\" value=\"", action, "\">", NULL);
+              "<input type=\"hidden\" name=\"action\" value=\"", action, "\">", form->layer, NULL);
 }
 
 /* Only the matching one is visible. */
@@ -96,7 +102,9 @@ static void put_reset(const form_t *form)
               apr_pstrcat(form->r->pool, " data-field=\"overridden\"",
                           HIDDEN(!form->view->settings->overridden), NULL),
               "reset");
-    ap_rputs("<button>Reset</button><small>to the configuration file</small></form>\n", form->r);
+    ap_rvputs(form->r, "<button>Reset</button><small>to ",
+              *form->layer ? "the layer beneath" : "the configuration file", "</small></form>\n",
+              NULL);
 }
 
 void mirror_page_put_forms(request_rec *r, const mirror_view_t *view, const char *nonce,
@@ -109,6 +117,7 @@ void mirror_page_put_forms(request_rec *r, const mirror_view_t *view, const char
     form.view = view;
     form.begin = apr_pstrcat(r->pool, "<form method=\"post\" action=\"", location, "/mirrors/",
                              name, "\"", NULL);
+    form.layer = view->has_fleet ? LAYERS : "";
     form.nonce = apr_pstrcat(r->pool, "<input type=\"hidden\" name=\"nonce\" value=\"",
                              ap_escape_html(r->pool, nonce), "\">", NULL);
     ap_rvputs(r, "<section class=\"change\" aria-label=\"Change ", name,

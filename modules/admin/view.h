@@ -25,6 +25,7 @@ typedef struct mirror_view_t {
     mirror_totals_t totals; /* 0 without a slot */
     mirror_view_state_e state;
     apr_time_t down_until; /* wall clock; 0 = not down */
+    int has_fleet;         /* 1 if this httpd is a node of a fleet */
     int has_limit;         /* 1 if `limit` is valid */
     mirror_limit_state_t limit;
     mirror_bounds_t bounds;

@@ -50,6 +50,22 @@ static int begins_with(const char *text, const char *start)
     return strncmp(text, start, strlen(start)) == 0;
 }
 
+const char *mirror_document_refuse_name(const char *name, apr_pool_t *pool)
+{
+    if (begins_with(name, "redis_") || begins_with(name, "sentinel_")) {
+        return apr_psprintf(pool,
+                            "%.64s: must be in the configuration file of each node, got it for "
+                            "the fleet",
+                            name);
+    }
+    if (!mirror_attributes_find(name)) {
+        return apr_psprintf(pool, "attributes: must be those of version %s, got %s",
+                            PROXY_MIRROR_VERSION,
+                            mirror_value_quote(apr_pstrndup(pool, name, 64), pool));
+    }
+    return NULL;
+}
+
 const char *mirror_document_refuse(yajl_val attributes, apr_pool_t *pool)
 {
     apr_size_t i;
@@ -57,17 +73,10 @@ const char *mirror_document_refuse(yajl_val attributes, apr_pool_t *pool)
     for (i = 0; i < attributes->u.object.len; i++) {
         const char *name = attributes->u.object.keys[i];
         yajl_val value = attributes->u.object.values[i];
+        const char *wrong = mirror_document_refuse_name(name, pool);
 
-        if (begins_with(name, "redis_") || begins_with(name, "sentinel_")) {
-            return apr_psprintf(pool,
-                                "%.64s: must be in the configuration file of each node, got it for "
-                                "the fleet",
-                                name);
-        }
-        if (!mirror_attributes_find(name)) {
-            return apr_psprintf(pool, "attributes: must be those of version %s, got %s",
-                                PROXY_MIRROR_VERSION,
-                                mirror_value_quote(apr_pstrndup(pool, name, 64), pool));
+        if (wrong) {
+            return wrong;
         }
         if (!strcmp(name, "host") && YAJL_IS_STRING(value) &&
             begins_with(YAJL_GET_STRING(value), "unix:")) {

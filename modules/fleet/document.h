@@ -49,6 +49,8 @@ int mirror_document_is_same(const mirror_document_version_t *a, const mirror_doc
  * allowed. Returns NULL or an error message in `pool`. */
 const char *mirror_document_refuse(yajl_val attributes, apr_pool_t *pool);
 
+const char *mirror_document_refuse_name(const char *name, apr_pool_t *pool);
+
 /* Parse a document. Returns NULL, or an error message in `pool`; *document is then undefined. */
 const char *mirror_document_parse(mirror_document_t *document, const char *text, apr_pool_t *pool);
 

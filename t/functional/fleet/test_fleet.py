@@ -299,6 +299,15 @@ def test_the_defaults_name_the_store(lab):
     assert said.returncode == 0, said.stderr
 
 
+def test_sections_that_are_no_plain_location(httpd, origin, mirror, redis):
+    section = MANAGER.replace('<Location "/manager">', '<LocationMatch "^/(manager|x)">').replace("</Location>", "</LocationMatch>")
+    h = httpd(section + conf(redis().port) + location("/o/", origin, to(mirror)))
+    change(h, {"count": 2})
+    assert document(h)["attributes"] == {"count": 2} and state(h)["name"] == "web"
+    assert len(json.loads(fleet_call(h, "GET", "/log").body)["log"]) == 1
+    refused(fleet_call(h, "POST", "/restore", None, ()), 409)
+
+
 def metrics(h: Httpd) -> dict[str, int]:
     lines = h.get("/manager/metrics").body.decode().splitlines()
     return {line.split("{")[0]: int(line.split()[1]) for line in lines if line.startswith("proxy_mirror_fleet_")}

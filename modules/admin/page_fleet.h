@@ -1,0 +1,18 @@
+/* Licensed under the Apache License, Version 2.0; see LICENSE.
+ *
+ * admin/page_fleet.h - the fleet on the page: what this node knows of it.
+ */
+#ifndef MIRROR_ADMIN_PAGE_FLEET_H
+#define MIRROR_ADMIN_PAGE_FLEET_H
+
+#include <httpd.h>
+
+#include "base/mirror.h"
+
+/* ---- request threads ---- */
+
+/* Print the fleet, if there is one. Does not query the store. `location`: as in
+ * admin/page_mirror.h. */
+void mirror_page_put_fleet(request_rec *r, const mirror_registry_t *registry, const char *location);
+
+#endif

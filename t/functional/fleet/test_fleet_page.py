@@ -1,0 +1,72 @@
+"""The fleet on the page: what it says, and forms that change all nodes, or one."""
+from __future__ import annotations
+
+from urllib.parse import urlencode
+
+import pytest
+
+import pagelab
+from fleetlab import DOWN, change, document, in_force, node     # noqa: F401, the fixture
+from httpdlab import Httpd, to, wait_for
+from managerlab import FORM, MANAGER, patch, refused
+from redislab import needs_redis, redis        # noqa: F401, the fixture
+
+pytestmark = needs_redis
+
+
+def page_of(h: Httpd) -> pagelab.Element:
+    got = h.get("/manager/", ["Host: localhost"])
+    assert got.status == 200, got.raw
+    return pagelab.parse(got.body)
+
+
+def post(h: Httpd, accept: str = "text/html", **fields: str):
+    nonce = page_of(h).all("input", name="nonce")[0].get("value")
+    return h.request("POST", "/manager/mirrors/m", [FORM, "Host: localhost", f"Accept: {accept}"],
+                     urlencode({"nonce": nonce, **fields}).encode())
+
+
+def test_forms_change_all_nodes_or_one(node):
+    one, two = node(), node()
+    form = page_of(one).one("article").all("select", name="layer")
+    assert len(form) >= 4 and [option.get("value") for option in form[0].all("option")] == ["fleet", "node"]
+    assert post(one, layer="fleet", action="set", enabled="false").status == 303
+    in_force(two, {"enabled": False})
+    answer = post(one, "application/json", layer="fleet", action="set", sample_ratio="50%")
+    assert answer.status == 200 and b'"sample_ratio": 0.5' in answer.body and b'"layer": "fleet"' in answer.body
+    assert document(two)["attributes"] == {"enabled": False, "sample_ratio": 0.5}
+    assert post(one, layer="node", action="set", enabled="true").status == 303
+    assert one.mirror()["layer"] == "node" and two.mirror()["attributes"]["enabled"] is False
+    assert post(one, layer="node", action="reset").status == 303
+    assert one.mirror()["layer"] == "fleet"
+    assert post(one, layer="fleet", action="reset").status == 303
+    assert document(one) is None
+    in_force(two, {"enabled": True, "sample_ratio": 1})
+
+
+@pytest.mark.parametrize("fields, words", [
+    ({"layer": "all"}, "layer: must be node"), ({"layer": "fleet", "action": "add_rule"}, "layer: must be node"),
+    ({"layer": "fleet", "redis_host": "127.0.0.1"}, "redis_host: "), ({"layer": "fleet", "count": "0"}, "count: "),
+    ({"layer": "fleet", "nonsense": "0"}, "nonsense")])
+def test_forms_that_are_refused(node, fields, words):
+    h = node()
+    refused(post(h, "application/json", **fields), 400, words)
+    assert document(h) is None
+
+
+def test_what_the_page_says(node):
+    h = node(expect=[DOWN, "PM0936: "])
+    change(h, {"count": 2})
+    wait_for("the revision", lambda: "revision 1 is in force on this node" in page_of(h).one(class_="fleet").text, 2)
+    node.server("FLUSHALL")
+    wait_for("the store to be empty", lambda: "Its store was emptied" in page_of(h).one(class_="fleet").text, 2)
+    node.server.kill()
+    wait_for("the store to be down", lambda: "Its store does not respond" in page_of(h).one(class_="fleet").text, 2)
+
+
+def test_without_a_fleet_there_is_none(httpd, mirror):
+    h = httpd(MANAGER + to(mirror))
+    page = page_of(h)
+    assert not page.all(class_="fleet") and not page.all("select", name="layer")
+    refused(post(h, "application/json", layer="fleet", count="2"), 400, "ProxyMirrorFleet")
+    assert patch(h, {})["layer"] == "file"
