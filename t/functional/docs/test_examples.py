@@ -66,8 +66,9 @@ def started(httpd, authority):
             users = h.write("mirror-users", f"ann:{PASSWORD}\n")
             told = re.sub(PROGRAM, f"exec:{program}", PORT.sub("", text))
             return told.replace(TRUSTED, authority.path).replace(LOGS, h.path("logs")).replace(USERS, users)
-        # an example that loads a module is told that it is there already
-        return httpd(conf, modules=MODULES, expect=[r"AH01574: "] if "LoadModule" in text else [])
+        # an example that loads a module is told that it is there already; a fleet's store is not there
+        expect = [r"AH01574: "] * ("LoadModule" in text) + [r"PM0930: "] * ("ProxyMirrorFleet" in text)
+        return httpd(conf, modules=MODULES, expect=expect)
     return start
 
 
