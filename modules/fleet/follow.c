@@ -169,14 +169,11 @@ static const char *judge(mirror_follow_t *follow, int i, mirror_document_t *docu
     const char *why;
     int again = 0;
 
-    if (!text) {
-        return "document: must be in the store, got nothing";
-    }
-    why = mirror_document_parse(document, text, follow->pool);
+    why = text ? mirror_document_parse(document, text, follow->pool) : NULL;
     if (why) {
         return why;
     }
-    if (!mirror_document_is_same(&document->version, &subject->listed) ||
+    if (!text || !mirror_document_is_same(&document->version, &subject->listed) ||
         document->version.is_deleted) {
         /* perhaps it has changed meanwhile; the next poll finds out */
         if (mirror_document_is_same(&subject->odd, &subject->listed)) {
@@ -269,8 +266,10 @@ static int list(void *baton, const mirror_redis_reply_t *field, const mirror_red
     return ++follow->unknown <= UNKNOWN_MAX;
 }
 
-static apr_status_t read_index(mirror_follow_t *follow)
+/* Read the index and settle all mirrors. `head`: as read before. */
+static apr_status_t read_index(mirror_follow_t *follow, const mirror_remote_head_t *head)
 {
+    mirror_remote_head_t now;
     apr_status_t rv;
     int i;
 
@@ -283,6 +282,13 @@ static apr_status_t read_index(mirror_follow_t *follow)
         apr_cpystrn(follow->remote->fault, "the index is malformed or too long",
                     sizeof(follow->remote->fault));
         rv = APR_EGENERAL;
+    }
+    if (rv == APR_SUCCESS) {
+        rv = mirror_remote_head(&now, follow->remote);
+    }
+    if (rv == APR_SUCCESS && now.epoch != head->epoch) {
+        follow->again = 1; /* emptied meanwhile: what the index lacks was not deleted */
+        return rv;
     }
     for (i = 0; rv == APR_SUCCESS && i < follow->registry->mirrors->nelts; i++) {
         if (mirror_at(follow, i)->slot) {
@@ -359,9 +365,11 @@ apr_status_t mirror_follow_poll(mirror_follow_t *follow, int (*pause)(void *bato
         if (!pause(baton)) {
             return APR_SUCCESS;
         }
-        rv = read_index(follow);
-        note_refused(follow);
-        follow->changes++;
+        rv = read_index(follow, &head);
+        if (rv == APR_SUCCESS) {
+            note_refused(follow);
+            follow->changes++;
+        }
         if (rv == APR_SUCCESS && !follow->again) {
             note_head(follow, &head);
             follow->judges_anew = 0;

@@ -38,6 +38,7 @@ typedef struct mirror_poller_t {
     server_rec *server;
     mirror_loop_t *loop;
     mirror_fleet_words_t *words;
+    apr_uint32_t load; /* number of the load of this child */
     pthread_t thread;
     apr_uint32_t stopping; /* atomic: 1 = the child ends */
     apr_uint32_t done;     /* atomic: 1 = the thread ends */
@@ -169,9 +170,8 @@ static void look(mirror_poller_t *poller)
     mirror_table_t *table = poller->child->registry->table;
     apr_interval_time_t patience =
         mirror_fleet_patience(fleet_of(poller)) + fleet_of(poller)->interval + WATCH;
-    int leads =
-        mirror_table_is_newest(table) &&
-        mirror_lease_take(poller->words, mirror_table_load(table), patience, mirror_clock_now());
+    int leads = mirror_table_is_newest(table) &&
+                mirror_lease_take(poller->words, poller->load, patience, mirror_clock_now());
 
     if (leads && !poller->leads) {
         poller->failures = 0;
@@ -201,10 +201,13 @@ static void *poller_main(void *baton)
         if (poller->leads) {
             poll_once(poller);
         }
-        sleep_for(poller, until_next(poller));
+        /* a thread that was left behind in a lookup must not read the configuration any more */
+        if (!is_stopping(poller)) {
+            sleep_for(poller, until_next(poller));
+        }
     }
     mirror_follow_close(poller->follow);
-    mirror_lease_give(poller->words, mirror_table_load(poller->child->registry->table));
+    mirror_lease_give(poller->words, poller->load);
     apr_pool_destroy(pool);
     apr_atomic_xchg32(&poller->done, 1);
     return NULL;
@@ -245,6 +248,7 @@ void mirror_poller_start(mirror_child_t *child, apr_pool_t *pool, struct server_
     poller->child = child;
     poller->server = server;
     poller->words = mirror_table_fleet(child->registry->table);
+    poller->load = mirror_table_load(child->registry->table);
     child->poller = poller;
     if (child->worker_slot <= POLLERS &&
         mirror_loop_create(&poller->loop, mirror_memory_pool_create("mirror_fleet_loop")) ==

@@ -227,6 +227,19 @@ def test_the_store_is_emptied_and_restored(node):
     assert len(one.log_lines("PM0936")) == 1
 
 
+def test_a_store_that_is_emptied_while_it_is_read(node):
+    """An index that has just become empty is no deletion."""
+    one, two = (node(fleet="interval=100ms", expect=["PM0936: ", "PM0932: "]) for _ in range(2))
+    for n in range(2, 12):
+        change(one, {"count": n})
+        in_force(two, {"count": n})
+        node.server("FLUSHALL")
+        wait_for("a node to notice", lambda: state(one)["emptied"] and state(two)["emptied"], 3)
+        assert one.mirror()["attributes"]["count"] == two.mirror()["attributes"]["count"] == n
+        assert fleet_call(one, "POST", "/restore", None, ()).status == 200
+        wait_for("all in force", lambda: state(one)["nodes"]["in_force"] == 2, 3)
+
+
 def test_an_older_backup_and_another_document_of_the_same_number(node):
     one, two = node(), node()
     change(one, {"count": 2})
