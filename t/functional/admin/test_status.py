@@ -41,7 +41,7 @@ def test_all_of_a_mirror(httpd, origin, mirror):
     assert one.pop("state").items() >= {
         "queued": 0, "in_flight": 0, "connections": 1, "bytes": 0, "down_until": None}.items()
     assert one == {
-        "name": "m", "server": f"localhost:{h.port}", "scope": "/o/", "overridden": False, "seen": 2,
+        "name": "m", "server": f"localhost:{h.port}", "scope": "/o/", "overridden": False, "layer": "file", "seen": 2,
         "outcomes": {**dict.fromkeys(OUTCOMES, 0), "mirrored": 1, "too_large": 1},
         "responses": {"1xx": 0, "2xx": 1, "3xx": 0, "4xx": 0, "5xx": 0}}
 
