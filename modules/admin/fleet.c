@@ -21,7 +21,7 @@
 
 /* ---- the state ---- */
 
-static int answer_state(request_rec *r, const mirror_registry_t *registry)
+static int send_state(request_rec *r, const mirror_registry_t *registry)
 {
     mirror_fleet_words_t *words = mirror_table_fleet(registry->table);
     mirror_remote_t *remote = mirror_fleet_store_open(r, registry);
@@ -82,7 +82,7 @@ static apr_status_t put_page(int *entries, yajl_gen gen, mirror_remote_t *remote
     return APR_SUCCESS;
 }
 
-static int answer_log(request_rec *r, const mirror_registry_t *registry)
+static int send_log(request_rec *r, const mirror_registry_t *registry)
 {
     mirror_remote_t *remote = mirror_fleet_store_open(r, registry);
     yajl_gen gen = mirror_json_create(r->pool);
@@ -103,7 +103,7 @@ static int answer_log(request_rec *r, const mirror_registry_t *registry)
 
 /* ---- a document ---- */
 
-static int answer_document(request_rec *r, const mirror_registry_t *registry, const char *name)
+static int send_document(request_rec *r, const mirror_registry_t *registry, const char *name)
 {
     mirror_remote_t *remote = mirror_fleet_store_open(r, registry);
     mirror_document_t document;
@@ -142,7 +142,7 @@ static int handle_document(request_rec *r, const mirror_registry_t *registry, co
                                  apr_psprintf(r->pool, "%s: no such mirror", name));
     }
     if (r->method_number == M_GET) {
-        return answer_document(r, registry, name);
+        return send_document(r, registry, name);
     }
     if (may_change && (r->method_number == M_PUT || r->method_number == M_PATCH ||
                        r->method_number == M_DELETE)) {
@@ -179,5 +179,5 @@ int mirror_fleet_handle(request_rec *r, const mirror_registry_t *registry, const
     if (r->method_number != M_GET) {
         return mirror_json_refuse_method(r, READ);
     }
-    return strcmp(rest, "/log") ? answer_state(r, registry) : answer_log(r, registry);
+    return strcmp(rest, "/log") ? send_state(r, registry) : send_log(r, registry);
 }

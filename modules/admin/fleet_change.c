@@ -233,7 +233,7 @@ static const char *compose(fleet_change_t *change)
 
 /* ---- responses ---- */
 
-static int answer_failure(const fleet_change_t *change, mirror_write_e outcome)
+static int send_failure(const fleet_change_t *change, mirror_write_e outcome)
 {
     request_rec *r = change->r;
 
@@ -292,7 +292,7 @@ static int wait_for_nodes(mirror_nodes_t *nodes, const fleet_change_t *change, i
     }
 }
 
-static int answer(const fleet_change_t *change, const mirror_document_t *document)
+static int send_document(const fleet_change_t *change, const mirror_document_t *document)
 {
     request_rec *r = change->r;
     int seconds = seconds_to_wait(r), is_delete = !document->attributes;
@@ -329,7 +329,7 @@ static int answer(const fleet_change_t *change, const mirror_document_t *documen
 
 /* ---- changing ---- */
 
-static void tell(const fleet_change_t *change, const char *changes)
+static void log_change(const fleet_change_t *change, const char *changes)
 {
     request_rec *r = change->r;
 
@@ -367,7 +367,7 @@ static int try_once(fleet_change_t *change)
     }
     if (change->before.attributes && change->write.document.attributes &&
         !strcmp(change->before.attributes, change->write.document.attributes)) {
-        return answer(change, &change->before);
+        return send_document(change, &change->before);
     }
     changes = list_changes(change);
     change->write.changes = cut(changes, CHANGES_MAX, r->pool);
@@ -377,12 +377,12 @@ static int try_once(fleet_change_t *change)
         return DECLINED;
     }
     if (outcome != MIRROR_WRITE_DONE) {
-        return answer_failure(change, outcome);
+        return send_failure(change, outcome);
     }
     mirror_follow_written(change->registry, change->mirror, &change->write.document,
                           change->write.epoch, r->pool);
-    tell(change, changes);
-    return answer(change, &change->write.document);
+    log_change(change, changes);
+    return send_document(change, &change->write.document);
 }
 
 static void sign(mirror_document_t *document, const request_rec *r,
@@ -411,7 +411,7 @@ static int apply(fleet_change_t *change)
             return status;
         }
     }
-    return answer_failure(change, MIRROR_WRITE_DIFFERS);
+    return send_failure(change, MIRROR_WRITE_DIFFERS);
 }
 
 int mirror_fleet_change_handle(request_rec *r, const mirror_registry_t *registry,

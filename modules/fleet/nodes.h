@@ -1,6 +1,6 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE.
  *
- * fleet/nodes.h - the states of all nodes, as they tell them (fleet/presence.h).
+ * fleet/nodes.h - the states of all nodes, as they publish them (fleet/presence.h).
  */
 #ifndef MIRROR_FLEET_NODES_H
 #define MIRROR_FLEET_NODES_H
@@ -11,7 +11,7 @@ typedef enum {
     MIRROR_NODE_IN_FORCE,
     MIRROR_NODE_BEHIND,  /* the newest change is not in force there yet */
     MIRROR_NODE_REFUSED, /* it refuses a document */
-    MIRROR_NODE_SILENT,  /* it has told nothing for 30 s */
+    MIRROR_NODE_SILENT,  /* it has published nothing for 30 s */
     MIRROR_NODE_STATES
 } mirror_node_state_e;
 

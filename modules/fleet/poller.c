@@ -156,7 +156,7 @@ static void poll_once(mirror_poller_t *poller)
     }
     if (rv == APR_SUCCESS) {
         note_success(poller);
-        mirror_presence_tell(poller->presence);
+        mirror_presence_publish(poller->presence);
     }
     else {
         note_failure(poller, fault);

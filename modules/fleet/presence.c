@@ -16,10 +16,10 @@ struct mirror_presence_t {
     const mirror_registry_t *registry;
     mirror_follow_t *follow;
     apr_pool_t *pool;      /* cleared after each use */
-    apr_time_t told;       /* when; 0 = never */
-    apr_uint64_t revision; /* told */
+    apr_time_t published;  /* when; 0 = never */
+    apr_uint64_t revision; /* published */
     apr_uint64_t id;
-    int changes; /* of the refused documents, told */
+    int changes; /* of the refused documents, published */
 };
 
 mirror_presence_t *mirror_presence_create(const mirror_registry_t *registry,
@@ -75,7 +75,7 @@ static void store(const mirror_presence_t *presence, const char *text)
                        mirror_table_store_lock(table), apr_atomic_read64(&words->state), 0, text);
 }
 
-void mirror_presence_tell(mirror_presence_t *presence)
+void mirror_presence_publish(mirror_presence_t *presence)
 {
     const mirror_fleet_t *fleet = presence->registry->fleet;
     mirror_fleet_words_t *words = mirror_table_fleet(presence->registry->table);
@@ -86,11 +86,11 @@ void mirror_presence_tell(mirror_presence_t *presence)
     const mirror_redis_reply_t *reply;
     apr_time_t now = mirror_clock_now();
 
-    if (presence->told && now - presence->told < INTERVAL && revision == presence->revision &&
-        id == presence->id && changes == presence->changes) {
+    if (presence->published && now - presence->published < INTERVAL &&
+        revision == presence->revision && id == presence->id && changes == presence->changes) {
         return;
     }
-    presence->told = now;
+    presence->published = now;
     presence->revision = revision;
     presence->id = id;
     presence->changes = changes;

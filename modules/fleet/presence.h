@@ -1,6 +1,6 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE.
  *
- * fleet/presence.h - what this node tells the fleet about itself: the revision in force, the
+ * fleet/presence.h - what this node publishes about itself: the revision in force, the
  * documents that it refuses, and its versions.
  *
  *     {"at":1795867200,"revision":7,"id":"16 hex digits","module":"0.1.0","httpd":"Apache/2.4.71",
@@ -23,6 +23,6 @@ mirror_presence_t *mirror_presence_create(const mirror_registry_t *registry,
 
 /* Write the state if it has changed, and each ten seconds. A failure is not reported: the next poll
  * finds it out. */
-void mirror_presence_tell(mirror_presence_t *presence);
+void mirror_presence_publish(mirror_presence_t *presence);
 
 #endif

@@ -12,7 +12,7 @@
 
 APLOG_USE_MODULE(proxy_mirror);
 
-/* The maximum of `retry` and `connect_timeout` is a week each (attributes/attributes.c). */
+/* The maximum of `retry` and `connect_timeout` is a week each (attributes/attributes_table.c). */
 #define MIRROR_LONGEST apr_time_from_sec(2 * 7 * 24 * 3600 + 60)
 
 /* Return whether the mirror is still down at `now`. `until` is in shared memory: a time later than

@@ -391,23 +391,23 @@ END_TEST
 START_TEST(elements_of_all_arrays_are_bounded)
 {
     static const struct {
-        const char *said;
+        const char *bytes;
         apr_status_t rv;
-    } said[] = { { "*16\r\n", APR_INCOMPLETE },
-                 { "*17\r\n", APR_EINVAL },
-                 { "*8\r\n*8\r\n", APR_INCOMPLETE },
-                 { "*8\r\n*9\r\n", APR_EINVAL },
-                 { "*8\r\n*4\r\n:1\r\n:1\r\n:1\r\n:1\r\n*5\r\n", APR_EINVAL },
-                 { "*2147483647\r\n", APR_EINVAL } };
+    } replies[] = { { "*16\r\n", APR_INCOMPLETE },
+                    { "*17\r\n", APR_EINVAL },
+                    { "*8\r\n*8\r\n", APR_INCOMPLETE },
+                    { "*8\r\n*9\r\n", APR_EINVAL },
+                    { "*8\r\n*4\r\n:1\r\n:1\r\n:1\r\n:1\r\n*5\r\n", APR_EINVAL },
+                    { "*2147483647\r\n", APR_EINVAL } };
     apr_size_t i;
 
-    for (i = 0; i < sizeof(said) / sizeof(*said); i++) {
+    for (i = 0; i < sizeof(replies) / sizeof(*replies); i++) {
         mirror_redis_reader_t *reader = mirror_redis_reply_reader_create(&bounds);
         const mirror_redis_reply_t *reply = NULL;
 
         ck_assert_int_eq(
-            mirror_redis_reply_feed(&reply, reader, said[i].said, strlen(said[i].said)),
-            said[i].rv);
+            mirror_redis_reply_feed(&reply, reader, replies[i].bytes, strlen(replies[i].bytes)),
+            replies[i].rv);
         mirror_redis_reply_reader_destroy(reader);
     }
 }

@@ -50,7 +50,7 @@ static apr_status_t exchange(const mirror_redis_reply_t **reply, mirror_redis_co
     return APR_EGENERAL;
 }
 
-static apr_status_t ask(apr_interval_time_t patience)
+static apr_status_t request(apr_interval_time_t patience)
 {
     const mirror_redis_reply_t *reply;
 
@@ -88,14 +88,14 @@ END_TEST
 
 START_TEST(without_time_the_fault_is_the_timeout)
 {
-    ck_assert_int_ne(ask(-1), APR_SUCCESS);
+    ck_assert_int_ne(request(-1), APR_SUCCESS);
     ck_assert_ptr_nonnull(strstr(fault, "redis_timeout"));
 }
 END_TEST
 
 START_TEST(the_fault_of_a_node_is_kept)
 {
-    ck_assert_int_ne(ask(apr_time_from_sec(10)), APR_SUCCESS);
+    ck_assert_int_ne(request(apr_time_from_sec(10)), APR_SUCCESS);
     ck_assert_ptr_nonnull(strstr(fault, "127.0.0.1:1: connect: "));
 }
 END_TEST
