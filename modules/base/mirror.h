@@ -100,7 +100,7 @@ typedef struct mirror_target_t {
     const char *authority;
 } mirror_target_t;
 
-/* The attributes of one mirror: one member per row of the table in attributes/attributes_table.c. Types
+/* The attributes of one mirror: one member per row of attributes/attributes_table.c. Types
  * by the row's type: bool and choice: int; number and size: apr_int64_t; time: apr_interval_time_t;
  * string: const char *; list: apr_array_header_t * of const char *. */
 typedef struct mirror_settings_t {
