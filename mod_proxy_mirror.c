@@ -85,6 +85,35 @@ static int open_logs(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, ser
                : HTTP_INTERNAL_SERVER_ERROR;
 }
 
+/* Give a mirror its slot in shared memory. Returns 0 after a line in the log: without what it needs
+ * of httpd or a slot, a mirror is off after a reload, and httpd does not start. Main thread of the
+ * parent. */
+static int prepare_mirror(mirror_t *mirror, const mirror_registry_t *registry, int reload,
+                          apr_pool_t *ptemp, server_rec *s)
+{
+    const char *missing = mirror_settings_missing(mirror, mirror->settings, ptemp);
+    apr_status_t rv;
+
+    if (missing) {
+        ap_log_error(APLOG_MARK, APLOG_ERR, 0, s, "PM0700: mirror %s (%s:%d): %s; %s", mirror->name,
+                     mirror->file, mirror->line, missing,
+                     reload ? "the mirror is off" : "httpd does not start");
+        return 0;
+    }
+    rv = mirror_table_slot(&mirror->slot, registry->table, mirror->name);
+    if (rv != APR_SUCCESS) {
+        ap_log_error(APLOG_MARK, APLOG_ERR, rv, s,
+                     "PM0002: mirror %s (%s:%d): all %d slots in shared memory "
+                     "(ProxyMirrorSlots) are in use; %s",
+                     mirror->name, mirror->file, mirror->line, registry->slots,
+                     reload ? "the mirror is off until a reload finds a free slot"
+                            : "httpd does not start");
+        mirror->slot = NULL;
+        return 0;
+    }
+    return 1;
+}
+
 /* Create shared memory and a slot for each mirror. An error stops the first start, already in the
  * first pass: the memory belongs to the process, and the second pass finds it as a reload does. On
  * a reload an error would end a running server, so it only disables the affected mirrors. */
@@ -110,33 +139,14 @@ static int post_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, s
     }
     for (i = 0; i < registry->mirrors->nelts; i++) {
         mirror_t *mirror = APR_ARRAY_IDX(registry->mirrors, i, mirror_t *);
-        const char *missing = mirror_settings_missing(mirror, mirror->settings, ptemp);
 
-        if (missing) {
-            ap_log_error(APLOG_MARK, APLOG_ERR, 0, s, "PM0700: mirror %s (%s:%d): %s; %s",
-                         mirror->name, mirror->file, mirror->line, missing,
-                         reload ? "the mirror is off" : "httpd does not start");
-            if (!reload) {
-                return HTTP_INTERNAL_SERVER_ERROR;
+        if (prepare_mirror(mirror, registry, reload, ptemp, s)) {
+            if (!mirror_console_is_first_pass()) {
+                mirror_settings_reload(mirror, registry, s);
             }
-            continue;
         }
-        rv = mirror_table_slot(&mirror->slot, registry->table, mirror->name);
-        if (rv != APR_SUCCESS) {
-            ap_log_error(APLOG_MARK, APLOG_ERR, rv, s,
-                         "PM0002: mirror %s (%s:%d): all %d slots in shared memory "
-                         "(ProxyMirrorSlots) are in use; %s",
-                         mirror->name, mirror->file, mirror->line, registry->slots,
-                         reload ? "the mirror is off until a reload finds a free slot"
-                                : "httpd does not start");
-            mirror->slot = NULL;
-            if (!reload) {
-                return HTTP_INTERNAL_SERVER_ERROR;
-            }
-            continue;
-        }
-        if (!mirror_console_is_first_pass()) {
-            mirror_settings_reload(mirror, registry, s);
+        else if (!reload) {
+            return HTTP_INTERNAL_SERVER_ERROR;
         }
     }
     mirror_table_complete(registry->table);
@@ -241,13 +251,34 @@ static apr_status_t child_end(void *baton)
     return APR_SUCCESS;
 }
 
+/* Create what a child has of each mirror. Main thread of the child. */
+static apr_status_t init_lanes(mirror_child_t *child, apr_pool_t *pool)
+{
+    const mirror_registry_t *registry = child->registry;
+    apr_status_t rv = APR_SUCCESS;
+    int i;
+
+    child->lanes = apr_pcalloc(pool, registry->mirrors->nelts * sizeof(mirror_lane_t));
+    for (i = 0; i < registry->mirrors->nelts && rv == APR_SUCCESS; i++) {
+        mirror_lane_t *lane = &child->lanes[i];
+
+        lane->mirror = APR_ARRAY_IDX(registry->mirrors, i, mirror_t *);
+        lane->child = child;
+        if (lane->mirror->slot) {
+            lane->cell = mirror_table_cell(registry->table, child->worker_slot, lane->mirror->slot);
+            lane->lost = mirror_table_lost(registry->table, lane->mirror->slot);
+        }
+        rv = mirror_settings_init(lane, pool);
+    }
+    return rv;
+}
+
 static void child_init(apr_pool_t *pchild, server_rec *s)
 {
     mirror_registry_t *registry = mirror_scope_registry(s);
     apr_pool_t *pool;
     mirror_child_t *child;
     apr_status_t rv;
-    int i;
 
     if (!registry->table) {
         return;
@@ -267,18 +298,7 @@ static void child_init(apr_pool_t *pchild, server_rec *s)
                      "copies no requests");
         return;
     }
-    child->lanes = apr_pcalloc(pool, registry->mirrors->nelts * sizeof(mirror_lane_t));
-    for (i = 0; i < registry->mirrors->nelts && rv == APR_SUCCESS; i++) {
-        mirror_lane_t *lane = &child->lanes[i];
-
-        lane->mirror = APR_ARRAY_IDX(registry->mirrors, i, mirror_t *);
-        lane->child = child;
-        if (lane->mirror->slot) {
-            lane->cell = mirror_table_cell(registry->table, child->worker_slot, lane->mirror->slot);
-            lane->lost = mirror_table_lost(registry->table, lane->mirror->slot);
-        }
-        rv = mirror_settings_init(lane, pool);
-    }
+    rv = init_lanes(child, pool);
     if (rv == APR_SUCCESS) {
         rv = mirror_sender_create(child, pool, s);
     }

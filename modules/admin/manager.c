@@ -275,11 +275,26 @@ static int handle_mirror(request_rec *r, const mirror_registry_t *registry, cons
     return mirror_json_refuse_method(r, may_change ? READ ", PUT, PATCH, DELETE, POST" : READ);
 }
 
+/* Respond for all mirrors, or for the one whose name follows a slash in `name`. */
+static int handle_mirrors(request_rec *r, const mirror_registry_t *registry, const char *location,
+                          const char *name, int may_change)
+{
+    if (*name != '\0' && strcmp(name, "/") != 0) {
+        return handle_mirror(r, registry, location, name + 1, may_change);
+    }
+    if (may_change && is_change(r) && r->method_number != M_PUT) {
+        return mirror_change_all_handle(r, registry, location);
+    }
+    return r->method_number == M_GET
+               ? respond_list(r, registry)
+               : mirror_json_refuse_method(r, may_change ? READ ", PATCH, DELETE, POST" : READ);
+}
+
 static int handle(request_rec *r, int may_change)
 {
     const mirror_registry_t *registry = mirror_scope_registry(r->server);
     int len = plain_location(r);
-    const char *location, *rest, *name;
+    const char *location, *rest;
 
     if (len < 0) {
         len = guessed_location(r);
@@ -316,16 +331,7 @@ static int handle(request_rec *r, int may_change)
         return r->method_number == M_GET ? respond_page(r, registry, location, may_change)
                                          : mirror_json_refuse_method(r, READ);
     }
-    name = rest + sizeof(RESOURCE) - 1;
-    if (*name != '\0' && strcmp(name, "/") != 0) {
-        return handle_mirror(r, registry, location, name + 1, may_change);
-    }
-    if (may_change && is_change(r) && r->method_number != M_PUT) {
-        return mirror_change_all_handle(r, registry, location);
-    }
-    return r->method_number == M_GET
-               ? respond_list(r, registry)
-               : mirror_json_refuse_method(r, may_change ? READ ", PATCH, DELETE, POST" : READ);
+    return handle_mirrors(r, registry, location, rest + sizeof(RESOURCE) - 1, may_change);
 }
 
 /* Send 403, or the status for which this is an ErrorDocument, if the request is rejected; return

@@ -105,24 +105,9 @@ static void drop_listed(mirror_head_t *head, const char *value)
     }
 }
 
-/* Parse a line into `head`. Returns 0 if the line is not allowed in any head. */
-static int read_line(mirror_head_t *head, mirror_head_line_t *line, const apr_table_entry_t *entry,
-                     const char *id)
+/* Note in `head` what this field says about the request. Returns 0 if the copy must not have it. */
+static int note_field(mirror_head_t *head, const mirror_head_line_t *line, const char *id)
 {
-    const char *end;
-
-    if (!entry->key || !entry->val) {
-        return 0;
-    }
-    end = ap_scan_http_token(entry->key);
-    if (end == entry->key || *end) {
-        return 0;
-    }
-    line->name = entry->key;
-    line->name_len = (apr_uint32_t)(end - entry->key);
-    line->value = entry->val;
-    line->value_len = (apr_uint32_t)strlen(entry->val);
-    line->kind = mirror_header_name_kind(line->name, line->name_len);
     switch (line->kind) {
     case MIRROR_HEADER_HOST:
         if (head->append[MIRROR_HEADER_FORWARDED_HOST]) {
@@ -154,6 +139,27 @@ static int read_line(mirror_head_t *head, mirror_head_line_t *line, const apr_ta
         break;
     }
     return 1;
+}
+
+/* Parse a line into `head`. Returns 0 if the line is not allowed in any head. */
+static int read_line(mirror_head_t *head, mirror_head_line_t *line, const apr_table_entry_t *entry,
+                     const char *id)
+{
+    const char *end;
+
+    if (!entry->key || !entry->val) {
+        return 0;
+    }
+    end = ap_scan_http_token(entry->key);
+    if (end == entry->key || *end) {
+        return 0;
+    }
+    line->name = entry->key;
+    line->name_len = (apr_uint32_t)(end - entry->key);
+    line->value = entry->val;
+    line->value_len = (apr_uint32_t)strlen(entry->val);
+    line->kind = mirror_header_name_kind(line->name, line->name_len);
+    return note_field(head, line, id);
 }
 
 static void read_lines(mirror_head_t *head, const request_rec *r, const char *id)

@@ -295,7 +295,8 @@ OF_A_SANITIZER = 64 << 20 if "san" in os.environ.get("HTTPD_PRELOAD", "") else 0
 
 
 def memory(h) -> int:
-    """Resident bytes of the children of an httpd."""
+    """Resident bytes of the children of an httpd, once one has served: a child that has just been forked has hardly any."""
+    assert h.get("/nothing").status == 404
     total = 0
     for pid in h.pids():
         with open(f"/proc/{pid}/statm", encoding="ascii") as f:
