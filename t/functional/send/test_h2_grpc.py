@@ -6,11 +6,10 @@ import threading
 from concurrent import futures
 from types import SimpleNamespace
 
+import grpc
 import pytest
 
-grpc = pytest.importorskip("grpc", reason="python3-grpcio is not installed")
-
-from httpdlab import HTTP2, THREADED, location, scaled, to, wait_for     # noqa: E402
+from httpdlab import HTTP2, THREADED, location, scaled, to, wait_for
 
 pytestmark = [pytest.mark.skipif(not THREADED, reason="mod_http2 does not run under prefork"),
               pytest.mark.skipif(not HTTP2, reason="the module was built without libnghttp2")]
