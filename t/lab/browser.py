@@ -31,6 +31,15 @@ os.execvp(sys.argv[3], sys.argv[3:])
 """
 
 
+# What Chromium says of a page that is just being replaced by another.
+REPLACED = ("Inspected target navigated or closed", "Execution context was destroyed", "Cannot find context with specified id",
+            "Cannot find default execution context")
+
+
+class Replaced(AssertionError):
+    """A command was for a page that has gone; the next one is for the page in its place."""
+
+
 class Browser:
     """One Chromium with a profile of its own. Close it."""
 
@@ -86,7 +95,8 @@ class Browser:
             with open(f"{self.folder}/stderr", encoding="utf-8", errors="replace") as f:
                 raise AssertionError(f"{CHROMIUM} did not answer {method}\n{f.read()[-3000:]}")
         if "error" in answer:
-            raise AssertionError(f"{method}: {answer['error']}")
+            replaced = any(words in answer["error"]["message"] for words in REPLACED)
+            raise (Replaced if replaced else AssertionError)(f"{method}: {answer['error']}")
         return answer["result"]
 
     def open(self, url: str, width: int = 1200, height: int = 900, dark: bool = False, script: bool = True,
@@ -172,15 +182,21 @@ class Page:
         return said["result"].get("value")
 
     def wait(self, what: str, expression: str) -> Any:
-        """The value, once it is true."""
-        return wait_for(what, lambda: self.value(expression), 20)
+        """The value, once it is true; of the page that comes in place of this one, too."""
+        def value() -> Any:
+            try:
+                return self.value(expression)
+            except Replaced:
+                return None
+        return wait_for(what, value, 20)
 
     def text(self, selector: str) -> str:
         """What a reader sees of the first such element."""
         return self.value(f"document.querySelector({json.dumps(selector)}).innerText.trim()")
 
     def click(self, selector: str) -> None:
-        """With the mouse, on the first such element that is shown."""
+        """With the mouse, on the first such element that is shown. Chromium delays what is done on a page behind another."""
+        self.send("Page.bringToFront")
         x, y = self.value(f"""(() => {{
             const all = [...document.querySelectorAll({json.dumps(selector)})];
             const element = all.find((one) => one.offsetParent);
@@ -191,6 +207,12 @@ class Page:
         for kind in ("mousePressed", "mouseReleased"):
             self.send("Input.dispatchMouseEvent",
                       {"type": kind, "x": x, "y": y, "button": "left", "buttons": 1, "clickCount": 1})
+
+    def follow(self, selector: str) -> None:
+        """Click what leads to another page; returns when that is loaded, so that nothing of it moves any more."""
+        before = self.loads
+        self.click(selector)
+        wait_for(f"the page behind {selector}", lambda: self.loads > before, 20)
 
     def type(self, selector: str, text: str) -> None:
         """Instead of what is in a field."""

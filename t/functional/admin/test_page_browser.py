@@ -272,16 +272,15 @@ def test_stop_all_and_resume(httpd, origin, mirror, open_page, script):
     h = httpd(location("/o/", origin, to(mirror)) + location("/p/", origin, to(mirror, name="other")) + manager())
     page = open_page(h, script=script)
     assert page.text("button") == "Stop all"        # the first on the page
-    page.click(".stop")
-    page.wait("the question", "document.querySelector('.question') !== null")
+    page.follow(".stop")
     assert page.text("#question") == "Stop copying to all 2 mirrors?" and h.mirror()["attributes"]["enabled"]
-    page.click(".question .stop")
-    page.wait("the page", "document.querySelector('#resume') !== null && document.querySelector('.question') === null")
+    page.follow(".question .stop")
+    assert page.value("document.querySelector('#resume') !== null && document.querySelector('.question') === null")
     assert not [one for one in h.mirrors().values() if one["attributes"]["enabled"]]
     assert h.get("/o/a").status == 200 and h.ended(1) == {"disabled": 1}
     if script:
         wait_text(page, "#pulse", "Live")       # the page does not move from here on
-    page.click("#resume button")
+    page.follow("#resume button")
     page.wait("it to be gone", "document.querySelector('#resume')?.hidden")
     assert not [one for one in h.mirrors().values() if one["overridden"]]
 
