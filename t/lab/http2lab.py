@@ -90,16 +90,17 @@ class Peer:
         """On another thread than the connection's it may have to wait for room in a window."""
         with self.lock:
             if fields is not None:
-                self.h2.send_headers(stream, fields, end_stream=end and not body and not trailers)
-                self.flush()
+                self._send_headers(stream, fields, end and not body and not trailers)
         while body:
             body = body[self._send_piece(stream, body, end and not trailers):]
-        with self.lock:
-            if trailers:
-                self.h2.send_headers(stream, list(trailers), end_stream=True)
-            if end:
-                self.open -= 1
-            self.flush()
+        if trailers:
+            with self.lock:
+                self._send_headers(stream, list(trailers), True)
+
+    def _send_headers(self, stream: int, fields: list[tuple[str, str]], end: bool) -> None:
+        self.h2.send_headers(stream, fields, end_stream=end)
+        self.open -= end            # before the client knows and begins another
+        self.flush()
 
     def _send_piece(self, stream: int, body: bytes, end: bool) -> int:
         """As much as there is room for; the number of bytes."""
@@ -108,7 +109,9 @@ class Peer:
             with self.lock:
                 size = min(self.h2.local_flow_control_window(stream), 16384, len(body))
                 if size > 0:
-                    self.h2.send_data(stream, body[:size], end_stream=end and len(body) == size)
+                    last = end and len(body) == size
+                    self.h2.send_data(stream, body[:size], end_stream=last)
+                    self.open -= last
                     self.flush()
                     return size
             with self.mirror.changed:
