@@ -8,12 +8,10 @@ import glob
 import json
 import os
 import pwd
-import random
 import re
 import shutil
 import signal
 import socket
-import struct
 import subprocess
 import tempfile
 import threading
@@ -21,6 +19,8 @@ import time
 from typing import Callable, Iterable, TypeVar
 
 import wire
+from ports import free_port, release_port
+from processes import CONNECTED, LISTENING, children, open_pipes, sockets, state
 from recorder import Recorder
 
 LAB = os.path.dirname(os.path.abspath(__file__))        # the helpers of the tests
@@ -80,6 +80,9 @@ StartServers {children}
 <Directory "{root}/htdocs">
     Require all granted
 </Directory>
+<IfModule cgid_module>
+    ScriptSock "{root}/run/cgi"
+</IfModule>
 <IfModule proxy_mirror_module>
     LogLevel proxy_mirror:trace4
     {mirror_id}
@@ -103,8 +106,6 @@ OURS = re.compile(r"^\[[^]]*\] \[proxy_mirror:")
 TAG = re.compile(r"(^|[ :])PM\d{4}: \S")
 SANITIZER_RULE = "=" * 18
 OUR_FRAME = re.compile(r"^ +#\d+ .*mirror_", re.M)     # log lines, ours too, may be in between
-LISTENING = 1 << 10                             # bits of states, as Linux numbers them
-CONNECTED = 0xfff & ~(LISTENING | 1 << 6 | 1 << 7)      # not TIME_WAIT, not CLOSE
 
 T = TypeVar("T")
 _never = threading.Event()
@@ -133,18 +134,6 @@ def location(path: str, origin: Recorder, *lines: str, conf: str = "") -> str:
 def to(mirror: Recorder, attributes: str = "", name: str = "m") -> str:
     """A ProxyMirror line."""
     return f'ProxyMirror "{mirror.url}" name={name} {attributes}'
-
-
-def free_port() -> int:
-    """A port to listen on, of those that the system does not give to clients."""
-    while True:
-        port = random.SystemRandom().randrange(10000, 32000)
-        with socket.socket() as sock:
-            try:
-                sock.bind(("127.0.0.1", port))
-                return port
-            except OSError:
-                pass
 
 
 class Httpd:
@@ -255,13 +244,22 @@ class Httpd:
                 ["setpriv", "--pdeathsig", "TERM", *self.command("-DFOREGROUND")], env=self.environment(),
                 stdin=subprocess.DEVNULL, stdout=out, stderr=out, start_new_session=True)
         wait_for("httpd to start", self._has_started, 15)
-        wait_for("httpd's children", lambda: len(self.pids()) >= self.children)
+        # A child that has not yet all its threads closes connections that are kept alive, as those it has are busy.
+        wait_for("httpd's children", lambda: sum(map(self._rests, self._listeners())) >= self.children)
         return self
 
     def _has_started(self) -> bool:
         if self.process.poll() is not None:
             raise AssertionError(f"httpd ended with {self.process.returncode}\n{self.logs()}")
-        return "resuming normal operations" in self.log() and self._is_listening()
+        return "resuming normal operations" in self.log() and self._is_listening() and self._has_cgi()
+
+    def _has_cgi(self) -> bool:
+        """Whether the children may connect to mod_cgid's daemon, if there is one: it gives them its socket when it already listens."""
+        try:
+            owner = os.stat(self.path(f"run/cgi.{self.process.pid}")).st_uid
+        except FileNotFoundError:
+            return "cgid" not in self.modules
+        return os.geteuid() != 0 or owner != 0
 
     def _is_listening(self) -> bool:
         try:
@@ -279,11 +277,13 @@ class Httpd:
 
     def graceful(self) -> None:
         """A graceful restart; returns when the new configuration is in force."""
-        before = self.log().count("resuming normal operations")
-        old = self.pids()
+        before, pipes = self.log().count("resuming normal operations"), open_pipes(self.process.pid)
         self.tell(signal.SIGUSR1)
         wait_for("the graceful restart", lambda: self.log().count("resuming normal operations") > before, 20)
-        wait_for("the old children to accept no more", lambda: not any(map(self._listens, old)), 20)
+        # Children that are made until then are old ones; the new ones share a pipe with the parent that it makes at each restart.
+        new = open_pipes(self.process.pid) - pipes
+        wait_for("the old children to accept no more",
+                 lambda: all(new & open_pipes(pid) for pid in self._listeners()), 20)
 
     def wait_end(self, seconds: float = 20) -> None:
         """Until all of httpd has ended; it has to end well."""
@@ -306,7 +306,7 @@ class Httpd:
         without asking whether they are still there, and crashes now and then. And until no child is just starting: one that
         may have been, seen once, did not end until it was killed (AH00046)."""
         try:
-            wait_for("httpd to rest", lambda: all(map(self._rests, self.pids())) and not self._has_connections(), 2)
+            wait_for("httpd to rest", lambda: all(map(self._rests, self._listeners())) and not self._has_connections(), 2)
         except AssertionError:
             pass                                # a client is still connected, and so its worker is not closing
 
@@ -318,6 +318,10 @@ class Httpd:
     def _has_connections(self) -> bool:
         """Whether there are some that httpd has not yet closed."""
         return bool(sockets(self.port, CONNECTED))
+
+    def _listeners(self) -> list[int]:
+        """The children that serve requests: neither old ones nor programs that httpd runs."""
+        return [pid for pid in self.pids() if self._listens(pid)]
 
     def _listens(self, pid: int) -> bool:
         """Whether a child still has the socket that listens."""
@@ -433,50 +437,8 @@ class Httpd:
                 self.process.wait()
 
     def clean(self) -> None:
+        release_port(self.port)
         shutil.rmtree(self.root, ignore_errors=True)
-
-
-def children(pid: int) -> list[int]:
-    """Of a process whose main thread alone makes some. While one of them goes, the kernel may leave out another, so it is
-    asked until it says the same twice. (ps would look at every process of the machine.)"""
-    def listed() -> list[int]:
-        try:
-            with open(f"/proc/{pid}/task/{pid}/children", encoding="ascii") as f:
-                return [int(child) for child in f.read().split()]
-        except (FileNotFoundError, ProcessLookupError):
-            return []
-    before, now = None, listed()
-    while before != now:
-        before, now = now, listed()
-    return now
-
-
-def state(file: str) -> str:
-    """Of a process or a thread, as its `stat` in /proc has it; Z also if it has ended."""
-    try:
-        with open(file, encoding="utf-8", errors="replace") as f:
-            return f.read().rpartition(") ")[2][0]
-    except (FileNotFoundError, ProcessLookupError):
-        return "Z"
-
-
-def sockets(port: int, states: int) -> set[int]:
-    """The inodes of the sockets of 127.0.0.1 that have this port and one of these states, and that a process has open.
-    The kernel looks for them (sock_diag(7)); it would take long to write down all that it has, as /proc/net/tcp does."""
-    match = struct.pack("=BBBxI2s46x", socket.AF_INET, socket.IPPROTO_TCP, 0, states, port.to_bytes(2, "big"))
-    found = set()
-    with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, 4) as sock:          # NETLINK_SOCK_DIAG
-        sock.send(struct.pack("=IHHII", 16 + len(match), 20, 0x301, 0, 0) + match)  # SOCK_DIAG_BY_FAMILY; dump
-        while True:
-            data = sock.recv(1 << 16)
-            while data:
-                length, kind = struct.unpack_from("=IH", data)
-                if kind == 3:                   # NLMSG_DONE
-                    return found - {0}
-                if kind == 2:                   # NLMSG_ERROR
-                    raise OSError(-struct.unpack_from("=i", data, 16)[0], "sock_diag")
-                found.add(struct.unpack_from("=I", data, 84)[0])    # idiag_inode
-                data = data[length + 3 & ~3:]
 
 
 def is_bad(line: str) -> bool:

@@ -7,6 +7,7 @@ import socket
 import threading
 from typing import Callable
 
+from ports import free_port, release_port
 from wire import Message, Stream, read_request
 
 threading.stack_size(512 * 1024)        # a thread per connection: 2,000 of them shall fit into the addresses of 32 bits
@@ -77,6 +78,7 @@ class Recorder:
         self._sockets: set[socket.socket] = set()
         self.path = path
         self.host = host
+        self._reserves = False                  # the port, until close()
         if path:
             self._listener = socket.socket(socket.AF_UNIX)
             self._listener.bind(path)
@@ -84,8 +86,9 @@ class Recorder:
         else:
             self._listener = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
             self._listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            self._listener.bind((host, port))
-            self.port: int = self._listener.getsockname()[1]
+            self._reserves = not port
+            self.port = port or free_port(host)
+            self._listener.bind((host, self.port))
         self._backlog = backlog
         if listen:
             self.listen()
@@ -203,6 +206,8 @@ class Recorder:
     def close(self) -> None:
         self.release()
         self.stop_listening()
+        if self._reserves:
+            release_port(self.port)
         with self.changed:
             sockets = list(self._sockets)
         for sock in sockets:

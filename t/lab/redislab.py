@@ -14,7 +14,8 @@ from typing import Callable, Iterator
 
 import pytest
 
-from httpdlab import Httpd, free_port, scaled, wait_for
+from httpdlab import Httpd, scaled, wait_for
+from ports import free_port, release_port
 
 LONG = 3600         # seconds: a window that does not end within a test
 
@@ -133,26 +134,16 @@ class Redis:
 
     def close(self) -> None:
         self.kill()
+        for port in (self.port, self.plain_port):
+            release_port(port)
         shutil.rmtree(self.root, ignore_errors=True)
-
-
-def _cluster_port() -> int:
-    """A port for a node, whose bus takes the one 10000 above."""
-    while True:
-        port = free_port()
-        with socket.socket() as sock:
-            try:
-                if port + 10000 < 32768:    # from there on the system takes some for clients
-                    sock.bind(("127.0.0.1", port + 10000))
-                    return port
-            except OSError:
-                pass
 
 
 class Cluster:
     """Six nodes, of which three are replicas."""
 
     NODES = 6
+    BUS = 10000         # how far above its port a node listens to the others
 
     def __init__(self, *options: str, tls: str | None = None) -> None:
         """`tls`: nodes and tests talk TLS, as `options` say; this is whom to trust."""
@@ -169,7 +160,7 @@ class Cluster:
         for _ in range(self.NODES):
             self.nodes.append(Redis("--cluster-enabled", "yes", "--cluster-node-timeout", "1000",
                                     "--cluster-require-full-coverage", "no", "--repl-diskless-sync-delay", "0",
-                                    *self.options, port=_cluster_port(), tls=bool(self.tls)))
+                                    *self.options, port=free_port(beside=self.BUS), tls=bool(self.tls)))
         tls = ["--tls", "--cacert", self.tls] if self.tls else []
         subprocess.run(["redis-cli", *tls, "--cluster", "create", *(f"127.0.0.1:{node.port}" for node in self.nodes),
                         "--cluster-replicas", "1", "--cluster-yes"], check=True, stdout=subprocess.DEVNULL)

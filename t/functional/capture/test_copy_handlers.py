@@ -15,9 +15,6 @@ from wire import chunked, request
 READING = "#!/bin/sh\nset -- $(cksum)\nprintf 'Content-Type: text/plain\\r\\n\\r\\n%s bytes\\n' $2\n"
 NOT_READING = "#!/bin/sh\nprintf 'Content-Type: text/plain\\r\\n\\r\\nok\\n'\n"
 CGI = """
-<IfModule cgid_module>
-    ScriptSock "{h.root}/run/cgi"
-</IfModule>
 ScriptAlias /cgi/ "{h.root}/htdocs/"
 {line}
 """

@@ -175,9 +175,6 @@ def test_cgi_that_writes_line_by_line(httpd, recorder, module):
     mirror = recorder()
     mirror.answer = answer("200 OK", b"other\n", ("Content-Type: text/plain", *DATE))
     h = httpd(lambda h: f"""{MANAGER}
-        <IfModule cgid_module>
-            ScriptSock "{h.root}/run/cgi"
-        </IfModule>
         ScriptAlias /o/ "{h.root}/htdocs/"
         <Location "/o/">
             {to(mirror, "compare=all")}

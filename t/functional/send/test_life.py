@@ -407,9 +407,6 @@ def test_programs_inherit_no_socket(httpd, origin, mirror, module):
     h = httpd(lambda h: f"""
         {location('/o/', origin, to(mirror))}
         ScriptAlias /cgi/ "{h.root}/htdocs/"
-        <IfModule cgid_module>
-            ScriptSock "{h.root}/run/cgi"
-        </IfModule>
         <Location "/cgi/">
             {to(mirror, name='n')}
         </Location>""", modules=[module], children=1)
