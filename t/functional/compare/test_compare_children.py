@@ -59,7 +59,8 @@ def test_sums_over_several_children(served):
     h, primary, mirror = served(children=4, threads=4)
     run_together(8, lambda n: [h.get(f"/o/{n}") for _ in range(25)])
     data = compared(h, 200)
-    assert data["verdicts"]["different"] + data["verdicts"]["unexamined"] == 200
+    assert set(skipped(data)) <= {"busy"}       # another child had the lock of the results for half a second
+    assert data["verdicts"]["different"] + data["verdicts"]["unexamined"] == data["compared"] > 0
     assert rows(data) == [("body/a", "value", data["verdicts"]["different"])]
     assert data["truncated"] == {"fields": 0, "groups": 0}
 
