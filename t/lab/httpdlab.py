@@ -245,7 +245,7 @@ class Httpd:
                 stdin=subprocess.DEVNULL, stdout=out, stderr=out, start_new_session=True)
         wait_for("httpd to start", self._has_started, 15)
         # A child that has not yet all its threads closes connections that are kept alive, as those it has are busy.
-        wait_for("httpd's children", lambda: sum(map(self._rests, self._listeners())) >= self.children)
+        wait_for("httpd's children", lambda: sum(map(self._rests, self.listeners())) >= self.children)
         return self
 
     def _has_started(self) -> bool:
@@ -283,7 +283,7 @@ class Httpd:
         # Children that are made until then are old ones; the new ones share a pipe with the parent that it makes at each restart.
         new = open_pipes(self.process.pid) - pipes
         wait_for("the old children to accept no more",
-                 lambda: all(new & open_pipes(pid) for pid in self._listeners()), 20)
+                 lambda: all(new & open_pipes(pid) for pid in self.listeners()), 20)
 
     def wait_end(self, seconds: float = 20) -> None:
         """Until all of httpd has ended; it has to end well."""
@@ -306,7 +306,7 @@ class Httpd:
         without asking whether they are still there, and crashes now and then. And until no child is just starting: one that
         may have been, seen once, did not end until it was killed (AH00046)."""
         try:
-            wait_for("httpd to rest", lambda: all(map(self._rests, self._listeners())) and not self._has_connections(), 2)
+            wait_for("httpd to rest", lambda: all(map(self._rests, self.listeners())) and not self._has_connections(), 2)
         except AssertionError:
             pass                                # a client is still connected, and so its worker is not closing
 
@@ -319,7 +319,7 @@ class Httpd:
         """Whether there are some that httpd has not yet closed."""
         return bool(sockets(self.port, CONNECTED))
 
-    def _listeners(self) -> list[int]:
+    def listeners(self) -> list[int]:
         """The children that serve requests: neither old ones nor programs that httpd runs."""
         return [pid for pid in self.pids() if self._listens(pid)]
 
