@@ -20,7 +20,8 @@ CHROMIUM = os.environ.get("CHROMIUM", "chromium")
 FLAGS = ("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-dev-shm-usage", "--no-first-run",
          "--no-default-browser-check", "--disable-background-networking", "--disable-component-update", "--disable-sync",
          "--disable-extensions", "--hide-scrollbars", "--mute-audio", "--force-color-profile=srgb", "--lang=en-US",
-         "--remote-debugging-pipe")
+         "--remote-debugging-pipe",
+         "--allow-pre-commit-input")    # else what is clicked before the first frame is drawn is dropped
 # Chromium reads commands from descriptor 3 and writes to descriptor 4, whatever ours are.
 EXEC = """
 import os, sys

@@ -43,7 +43,11 @@ def button(page: Page, text: str, mirror: str = "m") -> str:
 def press(page: Page, text: str) -> None:
     """Click a button and wait until the page says what came of it."""
     page.click(button(page, text))
-    wait_text(page, figure("result"), f"{text}:")
+    try:
+        wait_text(page, figure("result"), f"{text}:")
+    except AssertionError as error:     # a button that is disabled waits for the response; else it was not clicked
+        buttons = page.value("[...document.querySelectorAll('#m-m button')].map((one) => [one.textContent, one.disabled])")
+        raise AssertionError(f"{error}; {buttons}; {page.text('#pulse')}") from None
 
 
 class Load:
