@@ -67,7 +67,9 @@ void mirror_entries_body_broken(mirror_entries_t *entries);
 
 /* Mark a body as broken that has ended, if it is doubtful and not pushed yet: the stream was reset.
  * mod_http2 ends the body first, and marks the connection as aborted next (close_input() and
- * h2_stream_rst() of h2_stream.c), so a reader may see the end alone. */
+ * h2_stream_rst() of h2_stream.c), so a reader may see the end alone. Both run on the thread of the
+ * connection. If that thread is preempted in between until the response begins, the copy is pushed
+ * as complete: mod_http2 offers a request nothing that tells such an end from END_STREAM. */
 void mirror_entries_reset(mirror_entries_t *entries);
 
 /* Record that the response begins with `status`. */
