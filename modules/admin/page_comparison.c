@@ -259,8 +259,6 @@ static void put_terms(const mirror_page_compared_t *compared)
     const mirror_findings_view_t *found = compared->found;
     request_rec *r = compared->r;
     apr_pool_t *p = r->pool;
-    const char *reference = mirror_comparison_view_reference(r, mirror_scope_registry(r->server),
-                                                             compared->view->mirror);
 
     ap_rputs("<p class=\"terms\">", r);
     if (settings->compare) {
@@ -276,8 +274,8 @@ static void put_terms(const mirror_page_compared_t *compared)
 
         ap_rvputs(r, " Counted since <time datetime=\"", since, "\">", since, "</time>.", NULL);
     }
-    if (reference) {
-        ap_rvputs(r, " Reference: ", ap_escape_html(p, reference), ".", NULL);
+    if (compared->reference) {
+        ap_rvputs(r, " Reference: ", ap_escape_html(p, compared->reference), ".", NULL);
         put_unlike(r, found);
     }
     if (found->row_count > 0 && !has_reference(found)) {
@@ -420,6 +418,8 @@ void mirror_page_put_comparison(request_rec *r, const mirror_view_t *view, const
     compared.r = r;
     compared.view = view;
     compared.found = &found;
+    compared.reference =
+        mirror_comparison_view_reference(r, mirror_scope_registry(r->server), view->mirror);
     compared.lines = mirror_scope_rules_of(view->mirror, r->pool);
     mirror_page_mark_findings(&compared);
     compared.with_values = nonce && mirror_comparison_view_keeps_values(view->settings);

@@ -22,6 +22,7 @@ typedef struct mirror_page_compared_t {
     request_rec *r;
     const mirror_view_t *view;
     const mirror_findings_view_t *found;
+    const char *reference; /* name of the mirror with this role; NULL = none */
     /* lines of the file, of mirror_compare_rule_t *; NULL = none */
     const apr_array_header_t *lines;
     /* by finding: 1 if rules ignore all that differs in it by now */

@@ -57,7 +57,7 @@ int mirror_page_count_findings(const mirror_page_compared_t *compared, int ignor
     return n;
 }
 
-/* Return a name of a finding that stays the same while it is counted. */
+/* Return a name of a finding that stays the same while it is counted: its noise does not. */
 static const char *key_of(const mirror_found_t *finding, apr_pool_t *pool)
 {
     const char *text = finding->group;
@@ -66,8 +66,10 @@ static const char *key_of(const mirror_found_t *finding, apr_pool_t *pool)
     int i;
 
     for (i = 0; i < finding->row_count; i++) {
-        text = apr_pstrcat(pool, text, " ", finding->rows[i]->field, " ",
-                           mirror_kind_name(finding->rows[i]->kind), NULL);
+        if (finding->noise || !finding->rows[i]->noise) {
+            text = apr_pstrcat(pool, text, " ", finding->rows[i]->field, " ",
+                               mirror_kind_name(finding->rows[i]->kind), NULL);
+        }
     }
     len = (apr_ssize_t)strlen(text);
     hash = apr_hashfunc_default(text, &len);
@@ -122,7 +124,7 @@ static void put_heading(const mirror_page_compared_t *compared, const mirror_fou
 }
 
 /* Beside a reference: how often which of the three stood alone. */
-static void put_evidence(request_rec *r, const mirror_found_row_t *row)
+static void put_evidence(const mirror_page_compared_t *compared, const mirror_found_row_t *row)
 {
     static const char *const words[MIRROR_SIDE_COUNT] = {
         [MIRROR_SIDE_MIRROR_ALONE] = "the mirror alone differed",
@@ -130,6 +132,7 @@ static void put_evidence(request_rec *r, const mirror_found_row_t *row)
         [MIRROR_SIDE_PRIMARY_ALONE] = "the primary alone",
         [MIRROR_SIDE_ALL_DIFFER] = "all three",
     };
+    request_rec *r = compared->r;
     apr_uint64_t beside = 0;
     int i;
 
@@ -137,6 +140,9 @@ static void put_evidence(request_rec *r, const mirror_found_row_t *row)
         beside += row->sides[i];
     }
     if (beside == 0) {
+        if (compared->reference) {
+            ap_rputs("<br>Evidence: none, as the reference took no part", r);
+        }
         return;
     }
     ap_rputs("<br>Evidence: ", r);
@@ -167,7 +173,7 @@ static void put_row(const mirror_page_compared_t *compared, const mirror_found_t
     if (row->count > finding->count) {
         ap_rvputs(r, "; in ", words_of_count(p, row->count), " with the other findings here", NULL);
     }
-    put_evidence(r, row);
+    put_evidence(compared, row);
     if (rule) {
         ap_rvputs(r, "<br><small>Ignored now, by <code dir=\"ltr\">", mirror_page_text(p, rule),
                   "</code>. It was counted before that.</small>", NULL);

@@ -93,13 +93,30 @@ static int enter_group(mirror_findings_tables_t *tables, const char *name)
     return MIRROR_FINDINGS_MORE_GROUP;
 }
 
-static void count_group(mirror_findings_group_t *group, mirror_verdict_e verdict)
+/* Whether the comparison ended with the status: headers and body were not looked into. */
+static int is_of_status(const mirror_noted_t *noted)
+{
+    int i;
+
+    for (i = 0; i < noted->count; i++) {
+        const mirror_noted_row_t *row = &noted->rows[i];
+
+        if (row->part == MIRROR_PART_STATUS && row->side != MIRROR_SIDE_REFERENCE_ALONE &&
+            !row->by_rule && !row->built_in) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
+static void count_group(mirror_findings_group_t *group, const mirror_noted_t *noted,
+                        mirror_verdict_e verdict)
 {
     ADD(group->compared, 1);
     if (verdict == MIRROR_VERDICT_DIFFERENT) {
         ADD(group->different, 1);
     }
-    if (verdict == MIRROR_VERDICT_UNEXAMINED) {
+    if (verdict == MIRROR_VERDICT_UNEXAMINED || is_of_status(noted)) {
         ADD(group->unexamined, 1);
     }
 }
@@ -442,7 +459,7 @@ void mirror_findings_rows_count(mirror_findings_tables_t *tables, mirror_finding
     int i;
 
     set->finding = set->example = -1;
-    count_group(&tables->groups[set->group], verdict);
+    count_group(&tables->groups[set->group], noted, verdict);
     if (noted->status[0] != noted->status[1]) {
         count_pair(tables, noted->status);
     }

@@ -44,7 +44,8 @@ typedef struct mirror_findings_counters_t {
 
 typedef struct mirror_findings_group_t {
     apr_uint64_t hash; /* of the last one, "(more)": unused */
-    apr_uint64_t compared, different, unexamined;
+    apr_uint64_t compared, different;
+    apr_uint64_t unexamined; /* of them, whose headers and bodies were not looked into */
     apr_uint64_t text[MIRROR_FINDINGS_TEXT_WORDS];
 } mirror_findings_group_t;
 

@@ -9,39 +9,22 @@
 #include <string.h>
 
 #include "base/clock.h"
-#include "shared/findings_state.h"
+#include "shared/findings_viewer.h"
 
 #define GET         MIRROR_WORD_GET
 #define ATTEMPTS    3 /* while resets come in between */
 #define MORE_GROUP  MIRROR_FINDINGS_MORE_GROUP
 #define OTHER_PAIRS (MIRROR_FINDINGS_PAIRS - 1)
-#define OTHER_SETS  (MIRROR_FINDINGS_FINDINGS - 1)
-
-typedef struct viewer_t {
-    mirror_findings_t *area; /* for values alone */
-    mirror_findings_view_t *view;
-    mirror_findings_t *copy;
-    apr_pool_t *pool;
-    const char *groups[MIRROR_FINDINGS_GROUPS]; /* NULL: there is no such group */
-    int entries[MIRROR_FINDINGS_ROWS];          /* of the view's rows */
-    apr_time_t oldest_values;                   /* older ones are not shown */
-} viewer_t;
-
-/* An entry and how often it was counted: what a list is sorted by. */
-typedef struct rank_t {
-    apr_uint64_t count;
-    int index;
-} rank_t;
 
 static int compare_ranks(const void *a, const void *b)
 {
-    const rank_t *one = a, *other = b;
+    const mirror_findings_rank_t *one = a, *other = b;
 
     return one->count != other->count ? (one->count < other->count ? 1 : -1)
                                       : one->index - other->index;
 }
 
-static void add_rank(rank_t *ranks, int *n, int index, apr_uint64_t count)
+static void add_rank(mirror_findings_rank_t *ranks, int *n, int index, apr_uint64_t count)
 {
     count = mirror_cell_bounded(count);
     if (count > 0) {
@@ -50,7 +33,7 @@ static void add_rank(rank_t *ranks, int *n, int index, apr_uint64_t count)
     }
 }
 
-static void sort(rank_t *ranks, int n)
+void mirror_findings_rank_sort(mirror_findings_rank_t *ranks, int n)
 {
     qsort(ranks, (size_t)n, sizeof(*ranks), compare_ranks);
 }
@@ -87,7 +70,7 @@ static void count_since(apr_uint64_t *to, const apr_uint64_t *counts, const apr_
     }
 }
 
-static void view_counters(viewer_t *viewer)
+static void view_counters(mirror_findings_viewer_t *viewer)
 {
     const mirror_findings_counters_t *now = &viewer->copy->counters;
     const mirror_findings_counters_t *then = &viewer->copy->at_reset;
@@ -111,10 +94,10 @@ static void view_counters(viewer_t *viewer)
 
 /* ---- pairs ---- */
 
-static void view_pairs(viewer_t *viewer)
+static void view_pairs(mirror_findings_viewer_t *viewer)
 {
     const mirror_findings_pair_t *pairs = viewer->copy->tables.pairs;
-    rank_t ranks[MIRROR_FINDINGS_PAIRS];
+    mirror_findings_rank_t ranks[MIRROR_FINDINGS_PAIRS];
     mirror_found_pair_t *found;
     int n = 0, i;
 
@@ -123,7 +106,7 @@ static void view_pairs(viewer_t *viewer)
             add_rank(ranks, &n, i, pairs[i].count);
         }
     }
-    sort(ranks, n);
+    mirror_findings_rank_sort(ranks, n);
     found = apr_pcalloc(viewer->pool, (apr_size_t)n * sizeof(*found) + 1);
     for (i = 0; i < n; i++) {
         if (ranks[i].index != OTHER_PAIRS) {
@@ -138,7 +121,7 @@ static void view_pairs(viewer_t *viewer)
 
 /* ---- groups ---- */
 
-static void name_groups(viewer_t *viewer)
+static void name_groups(mirror_findings_viewer_t *viewer)
 {
     const mirror_findings_group_t *groups = viewer->copy->tables.groups;
     int i;
@@ -173,10 +156,10 @@ static void make_whole(const mirror_findings_view_t *view, mirror_findings_group
     groups[MORE_GROUP].different = different < compared ? different : compared;
 }
 
-static void view_groups(viewer_t *viewer)
+static void view_groups(mirror_findings_viewer_t *viewer)
 {
     mirror_findings_group_t *groups = viewer->copy->tables.groups;
-    rank_t ranks[MIRROR_FINDINGS_GROUPS];
+    mirror_findings_rank_t ranks[MIRROR_FINDINGS_GROUPS];
     mirror_found_group_t *found;
     int n = 0, i;
 
@@ -188,7 +171,7 @@ static void view_groups(viewer_t *viewer)
         }
         add_rank(ranks, &n, i, groups[i].compared);
     }
-    sort(ranks, n);
+    mirror_findings_rank_sort(ranks, n);
     found = apr_pcalloc(viewer->pool, (apr_size_t)n * sizeof(*found) + 1);
     for (i = 0; i < n; i++) {
         found[i].group = viewer->groups[ranks[i].index];
@@ -202,7 +185,7 @@ static void view_groups(viewer_t *viewer)
 /* ---- rows ---- */
 
 /* Whether an entry is one that can have been written; its group is one that exists. */
-static int is_row(const viewer_t *viewer, const mirror_findings_row_t *row)
+static int is_row(const mirror_findings_viewer_t *viewer, const mirror_findings_row_t *row)
 {
     apr_uint64_t group = row->what >> 16;
 
@@ -210,7 +193,8 @@ static int is_row(const viewer_t *viewer, const mirror_findings_row_t *row)
            (row->what >> 8 & 0xff) < MIRROR_PART_COUNT && (row->what & 0xff) < MIRROR_KIND_COUNT;
 }
 
-static void view_row(viewer_t *viewer, mirror_found_row_t *found, const mirror_findings_row_t *row)
+static void view_row(mirror_findings_viewer_t *viewer, mirror_found_row_t *found,
+                     const mirror_findings_row_t *row)
 {
     const mirror_findings_group_t *group = &viewer->copy->tables.groups[row->what >> 16];
     apr_uint64_t compared = mirror_cell_bounded(group->compared);
@@ -240,10 +224,10 @@ static apr_uint64_t unlike(const mirror_findings_row_t *row)
                      mirror_cell_bounded(row->sides[MIRROR_SIDE_ALL_DIFFER]);
 }
 
-static void view_rows(viewer_t *viewer)
+static void view_rows(mirror_findings_viewer_t *viewer)
 {
     const mirror_findings_row_t *rows = viewer->copy->tables.rows;
-    rank_t ranks[MIRROR_FINDINGS_ROWS];
+    mirror_findings_rank_t ranks[MIRROR_FINDINGS_ROWS];
     mirror_found_row_t *found;
     int n = 0, i;
 
@@ -254,160 +238,22 @@ static void view_rows(viewer_t *viewer)
             add_rank(ranks, &n, i, mirror_findings_seen(&rows[i]));
         }
     }
-    sort(ranks, n);
+    mirror_findings_rank_sort(ranks, n);
     found = apr_pcalloc(viewer->pool, (apr_size_t)n * sizeof(*found) + 1);
     for (i = 0; i < n; i++) {
         view_row(viewer, &found[i], &rows[ranks[i].index]);
         viewer->entries[i] = ranks[i].index;
+        if (found[i].noise) {
+            viewer->noise[ranks[i].index / 64] |= (apr_uint64_t)1 << ranks[i].index % 64;
+        }
     }
     viewer->view->rows = found;
     viewer->view->row_count = n;
 }
 
-/* ---- findings ---- */
-
-/* The row of an entry; NULL: there is none. */
-static const mirror_found_row_t *row_at(const viewer_t *viewer, apr_uint64_t entry)
-{
-    int i;
-
-    for (i = 0; i < viewer->view->row_count; i++) {
-        if ((apr_uint64_t)viewer->entries[i] == entry) {
-            return &viewer->view->rows[i];
-        }
-    }
-    return NULL;
-}
-
-/* Add the values of a finding, if they are of this example, and not too old. */
-static void view_values(viewer_t *viewer, mirror_found_example_t *example, int finding, int number)
-{
-    mirror_findings_values_t *copy;
-    mirror_found_value_t *found;
-    int i, side;
-
-    if (GET(viewer->area->values_used) == 0 || example->time < viewer->oldest_values) {
-        return;
-    }
-    copy = apr_palloc(viewer->pool, sizeof(*copy));
-    mirror_findings_copy(copy, &viewer->area->values[finding], sizeof(*copy));
-    if (copy->time != (apr_uint64_t)example->time || copy->example != (apr_uint64_t)number) {
-        return;
-    }
-    found = apr_pcalloc(viewer->pool, MIRROR_FINDINGS_SET * sizeof(*found));
-    example->values = found;
-    for (i = 0; i < MIRROR_FINDINGS_SET; i++) {
-        found->row = copy->list[i].row ? row_at(viewer, copy->list[i].row - 1) : NULL;
-        for (side = 0; side < 2 && found->row; side++) {
-            const char *text = mirror_findings_text_read(copy->list[i].text[side],
-                                                         MIRROR_FINDINGS_VALUE, 1, viewer->pool);
-
-            found->sides[side] = *text ? text : NULL;
-        }
-        if (found->row) {
-            found++;
-            example->value_count++;
-        }
-    }
-}
-
-static void view_examples(viewer_t *viewer, mirror_found_t *found,
-                          const mirror_findings_example_t *examples, int finding)
-{
-    mirror_found_example_t *list =
-        apr_pcalloc(viewer->pool, MIRROR_FINDINGS_EXAMPLES * sizeof(*list));
-    int i;
-
-    found->examples = list;
-    for (i = 0; i < MIRROR_FINDINGS_EXAMPLES; i++) {
-        const mirror_findings_example_t *example = &examples[i];
-        mirror_found_example_t *to = &list[found->example_count];
-
-        to->time = (apr_time_t)mirror_cell_bounded(example->time);
-        if (to->time == 0) {
-            continue;
-        }
-        to->status[0] = (int)(example->status >> 16 & 0xffff) % 1000;
-        to->status[1] = (int)(example->status & 0xffff) % 1000;
-        to->method =
-            mirror_findings_text_read(example->method, MIRROR_FINDINGS_METHOD, 1, viewer->pool);
-        to->path = mirror_findings_text_read(example->path, MIRROR_FINDINGS_TEXT, 1, viewer->pool);
-        to->request_id =
-            mirror_findings_text_read(example->request_id, MIRROR_FINDINGS_ID, 1, viewer->pool);
-        to->request_id = *to->request_id ? to->request_id : NULL;
-        view_values(viewer, to, finding, i);
-        found->example_count++;
-    }
-}
-
-/* Name the rows of a set which are noise, or those which are not, as far as there is room. Returns
- * how many there are. */
-static int name_rows(const viewer_t *viewer, mirror_found_t *found, const apr_uint64_t *set,
-                     int noise)
-{
-    int all = 0, i;
-
-    for (i = 0; i < viewer->view->row_count; i++) {
-        const mirror_found_row_t *row = &viewer->view->rows[i];
-        int entry = viewer->entries[i];
-
-        if (mirror_findings_has(set, entry) && (row->noise != NULL) == noise) {
-            all++;
-            if (found->row_count < MIRROR_FINDINGS_SET) {
-                found->rows[found->row_count++] = row;
-            }
-        }
-    }
-    return all;
-}
-
-static void view_finding(viewer_t *viewer, mirror_found_t *found, int index)
-{
-    const mirror_findings_finding_t *finding = &viewer->copy->tables.findings[index];
-    int differences, noise;
-
-    found->group = viewer->groups[finding->group % MIRROR_FINDINGS_GROUPS];
-    found->group = found->group ? found->group : MIRROR_FINDINGS_MORE;
-    found->first = (apr_time_t)mirror_cell_bounded(finding->first);
-    found->last = (apr_time_t)mirror_cell_bounded(finding->last);
-    if (index == OTHER_SETS) {
-        found->more = 1;
-        found->noise = finding->different == 0;
-    }
-    else {
-        differences = name_rows(viewer, found, finding->rows, 0);
-        noise = name_rows(viewer, found, finding->rows, 1);
-        found->more = finding->more != 0 || differences + noise > MIRROR_FINDINGS_SET;
-        found->noise = differences == 0 && noise > 0 && finding->more == 0;
-    }
-    view_examples(viewer, found, finding->examples, index);
-}
-
-static void view_findings(viewer_t *viewer)
-{
-    const mirror_findings_finding_t *findings = viewer->copy->tables.findings;
-    rank_t ranks[MIRROR_FINDINGS_FINDINGS];
-    mirror_found_t *found;
-    int n = 0, i;
-
-    for (i = 0; i < MIRROR_FINDINGS_FINDINGS; i++) {
-        if (findings[i].hash != 0) {
-            add_rank(ranks, &n, i, findings[i].count);
-        }
-    }
-    sort(ranks, n);
-    found = apr_pcalloc(viewer->pool, (apr_size_t)n * sizeof(*found) + 1);
-    for (i = 0; i < n; i++) {
-        found[i].count = ranks[i].count;
-        view_finding(viewer, &found[i], ranks[i].index);
-    }
-    viewer->view->findings = found;
-    viewer->view->finding_count = n;
-}
-
 /* ---- rules ---- */
 
-static void view_rules(viewer_t *viewer)
+static void view_rules(mirror_findings_viewer_t *viewer)
 {
     const mirror_findings_rule_t *rules = viewer->copy->tables.rules;
     mirror_found_rule_t *found = apr_palloc(viewer->pool, sizeof(viewer->copy->tables.rules));
@@ -439,7 +285,7 @@ const mirror_found_rule_t *mirror_findings_rule(const mirror_findings_view_t *vi
 
 void mirror_findings_view(mirror_findings_view_t *view, mirror_findings_t *area, apr_pool_t *pool)
 {
-    viewer_t viewer;
+    mirror_findings_viewer_t viewer;
 
     memset(view, 0, sizeof(*view));
     if (area == NULL || GET(area->since) == 0) {
@@ -455,7 +301,7 @@ void mirror_findings_view(mirror_findings_view_t *view, mirror_findings_t *area,
     view_pairs(&viewer);
     name_groups(&viewer);
     view_rows(&viewer);
-    view_findings(&viewer);
+    mirror_findings_sets_view(&viewer);
     view_rules(&viewer);
     view_groups(&viewer); /* last: it makes the copy add up */
 }

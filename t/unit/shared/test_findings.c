@@ -196,6 +196,24 @@ START_TEST(what_is_not_looked_into_keeps_nothing_from_being_guessed)
 }
 END_TEST
 
+/* Headers and bodies of statuses that differ are not looked into, either. */
+START_TEST(a_status_keeps_nothing_from_being_guessed)
+{
+    int i;
+
+    for (i = 0; i < 60; i++) {
+        mirror_noted_row_t row = noted_row("status", MIRROR_KIND_STATUS, MIRROR_SIDE_TWO_WAY);
+
+        row.part = MIRROR_PART_STATUS;
+        add_rows("g", &row, 1);
+        add_volatile(MIRROR_KIND_VALUE, 1, 0);
+    }
+    view_area();
+    ck_assert_str_eq(row_of(&view, "body/id").noise, "guessed");
+    ck_assert_ptr_null(row_of(&view, "status").noise);
+}
+END_TEST
+
 START_TEST(nothing_else_is_guessed)
 {
     static const mirror_kind_e kinds[] = { MIRROR_KIND_VALUE, MIRROR_KIND_MISSING, MIRROR_KIND_TYPE,
@@ -322,6 +340,7 @@ int main(void)
     tcase_add_test(tcase, another_kind_of_a_noisy_field_is_a_row_of_its_own);
     tcase_add_test(tcase, what_always_looks_like_an_id_is_guessed_to_be_noise);
     tcase_add_test(tcase, what_is_not_looked_into_keeps_nothing_from_being_guessed);
+    tcase_add_test(tcase, a_status_keeps_nothing_from_being_guessed);
     tcase_add_loop_test(tcase, nothing_else_is_guessed, 0, 4);
     tcase_add_test(tcase, what_the_built_in_list_forgives_is_no_finding);
     tcase_add_test(tcase, counters_count_and_are_never_set_back);
