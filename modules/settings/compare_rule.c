@@ -73,15 +73,15 @@ static const char *check_text(const char *what, const char *text, apr_size_t max
                : NULL;
 }
 
-/* Read what is in double quotes, \" for each one in it, and move behind. Returns NULL if the closing
- * one is missing. */
+/* Read what is in double quotes, \" for each one in it and \\ for each backslash, as httpd does, and
+ * move behind. Returns NULL if the closing one is missing. */
 static char *read_quoted(const char **text, apr_pool_t *pool)
 {
     char *word = apr_pstrdup(pool, *text + 1), *end = word;
     const char *p;
 
     for (p = *text + 1; *p && *p != '"'; p++) {
-        p += *p == '\\' && p[1] == '"';
+        p += *p == '\\' && (p[1] == '"' || p[1] == '\\');
         *end++ = *p;
     }
     *end = '\0';
@@ -207,7 +207,7 @@ static const char *quote(const char *text, int is_needed, apr_pool_t *pool)
     quoted = to = apr_palloc(pool, 2 * strlen(text) + 3);
     *to++ = '"';
     for (; *text; text++) {
-        if (*text == '"') {
+        if (*text == '"' || *text == '\\') {
             *to++ = '\\';
         }
         *to++ = *text;

@@ -28,7 +28,7 @@ static const char *const accepted[][2] = {
     { "body match \" a\"  ", "body match \" a\"" },
     { "body match \"\\\"a\\\"\"", "body match \"\\\"a\\\"\"" },
     { "body match a\"b", "body match a\"b" },
-    { "body match \"\\d\\\\\\\"\"", "body match \\d\\\\\"" },
+    { "body match \"\\d\\\\\\\"\"", "body match \\d\\\"" },
     { "body mask (*UTF)(*UCP)\\w+", "body mask (*UTF)(*UCP)\\w+" },
     { "body within 0.5", "body within 0.5" },
     { "body/a within 0", "body/a within 0" },
@@ -39,6 +39,9 @@ static const char *const accepted[][2] = {
     { "body/items key /id", "body/items key /id" },
     { "body/items key /", "body/items key /" },
     { "body/items key /~2~1", "body/items key /~2~1" },
+    { "\"body/a \\\\\" ignore", "\"body/a \\\\\" ignore" }, /* the last one closes */
+    { "body/a\"\\ ignore", "\"body/a\\\"\\\\\" ignore" },
+    { "body/a match \"\\d \"", "body/a match \"\\\\d \"" }
 };
 
 START_TEST(rules_have_a_canonical_text)
