@@ -209,16 +209,17 @@ static void put_sentence(const mirror_page_compared_t *compared, mirror_overall_
 
 /* ---- what is compared, and how noise is detected ---- */
 
-static int has_reference(const mirror_findings_view_t *found)
+/* Return in how many responses the rows differ, with a reference beside, or with none. */
+static apr_uint64_t count_rows(const mirror_findings_view_t *found, int with_reference)
 {
+    apr_uint64_t n = 0;
     int i;
 
     for (i = 0; i < found->row_count; i++) {
-        if (sum_of(found->rows[i].sides + 1, MIRROR_SIDE_COUNT - 1) > 0) {
-            return 1;
-        }
+        n += with_reference ? sum_of(found->rows[i].sides + 1, MIRROR_SIDE_COUNT - 1)
+                            : found->rows[i].sides[MIRROR_SIDE_TWO_WAY];
     }
-    return 0;
+    return n;
 }
 
 /* Print that the reference is no second primary, if it is so for more than one response of twenty. */
@@ -278,7 +279,12 @@ static void put_terms(const mirror_page_compared_t *compared)
         ap_rvputs(r, " Reference: ", ap_escape_html(p, compared->reference), ".", NULL);
         put_unlike(r, found);
     }
-    if (found->row_count > 0 && !has_reference(found)) {
+    if (compared->reference && count_rows(found, 0) > 0) {
+        ap_rputs(" Without <code>methods</code> of its own, the reference receives idempotent "
+                 "requests only, so noise of others, such as POST, is guessed.",
+                 r);
+    }
+    else if (found->row_count > 0 && count_rows(found, 1) == 0) {
         ap_rputs(
             " No reference took part, so noise is guessed: ids and times that differ in nearly "
             "all of 50 or more responses.",
@@ -356,15 +362,14 @@ static void put_latencies(const mirror_page_compared_t *compared)
     if (!mirror_comparison_view_difference(&ms, latency, 0.5)) {
         return;
     }
-    ap_rputs(
-        "<table class=\"latencies\"><caption>Time to the whole response</caption><thead><tr>"
-        "<td></td><th scope=\"col\" class=\"n\">half of them</th><th scope=\"col\" class=\"n\">"
-        "90%</th><th scope=\"col\" class=\"n\">99%</th></tr></thead>\n<tbody>\n",
-        r);
+    ap_rputs("<table class=\"latencies\"><caption>Time to the whole response</caption><thead><tr>"
+             "<td></td><th scope=\"col\" class=\"n\">median</th><th scope=\"col\" class=\"n\">"
+             "90%</th><th scope=\"col\" class=\"n\">99%</th></tr></thead>\n<tbody>\n",
+             r);
     put_latency(r, "Primary", latency->primary);
     put_latency(r, "Mirror", latency->mirror);
     ap_rputs("<tr title=\"Mirror less primary, request by request; at most this much\">"
-             "<th scope=\"row\">Difference</th>",
+             "<th scope=\"row\">Mirror minus primary</th>",
              r);
     for (i = 0; i < 3; i++) {
         ap_rvputs(r, "<td class=\"n\">",

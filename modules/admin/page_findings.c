@@ -127,7 +127,7 @@ static void put_heading(const mirror_page_compared_t *compared, const mirror_fou
 static void put_evidence(const mirror_page_compared_t *compared, const mirror_found_row_t *row)
 {
     static const char *const words[MIRROR_SIDE_COUNT] = {
-        [MIRROR_SIDE_MIRROR_ALONE] = "the mirror alone differed",
+        [MIRROR_SIDE_MIRROR_ALONE] = "the mirror alone differed from the primary",
         [MIRROR_SIDE_REFERENCE_ALONE] = "the reference alone",
         [MIRROR_SIDE_PRIMARY_ALONE] = "the primary alone",
         [MIRROR_SIDE_ALL_DIFFER] = "all three",
@@ -141,7 +141,7 @@ static void put_evidence(const mirror_page_compared_t *compared, const mirror_fo
     }
     if (beside == 0) {
         if (compared->reference) {
-            ap_rputs("<br>Evidence: none, as the reference took no part", r);
+            ap_rputs("<br>Evidence: none; the reference did not take part", r);
         }
         return;
     }
@@ -171,7 +171,7 @@ static void put_row(const mirror_page_compared_t *compared, const mirror_found_t
                  r);
     }
     if (row->count > finding->count) {
-        ap_rvputs(r, "; in ", words_of_count(p, row->count), " with the other findings here", NULL);
+        ap_rvputs(r, "; in all findings here: ", words_of_count(p, row->count), NULL);
     }
     put_evidence(compared, row);
     if (rule) {

@@ -162,7 +162,7 @@ def test_finding(prices):
     assert others[1] == "200 → 500" and others[2]
     assert [one.text for one in section.one("table", class_="statuses").one("tbody").all("td")] == ["200", "500", "1"]
     latencies = section.one("table", class_="latencies")
-    assert [one.one("th").text for one in latencies.one("tbody").all("tr")] == ["Primary", "Mirror", "Difference"]
+    assert [one.one("th").text for one in latencies.one("tbody").all("tr")] == ["Primary", "Mirror", "Mirror minus primary"]
     assert len(latencies.all("td")) == 10 and all(one.text.endswith("s") for one in latencies.one("tbody").all("td"))
 
 
@@ -240,7 +240,7 @@ def test_evidence_beside_a_reference(httpd, recorder):
     ask(h, 40)
     section = section_of(h)
     (found,) = findings(section)
-    assert "Evidence: the mirror alone differed in 40, the reference alone in 0" in found.text
+    assert "Evidence: the mirror alone differed from the primary in 40, the reference alone in 0" in found.text
     assert "Together with noise: body/id" in found.text
     (row,) = noise(section)
     assert "body/id" in row.text and "in the reference it differs as often" in row.text
@@ -248,6 +248,13 @@ def test_evidence_beside_a_reference(httpd, recorder):
     assert "Reference: old." in section.text and "No reference" not in section.text
     page = pagelab.parse(h.get("/manager", ["Host: localhost"]).body)
     assert not page.one("article", data_mirror="old").all("section", class_="comparison")
+    assert "so noise of others, such as POST, is guessed" not in section.text
+    assert h.request("POST", "/o/x", [], b"x").status == 200
+    compared(h, 41)
+    section = section_of(h)
+    (found,) = [one for one in findings(section) if "POST /o/*" in one.text or "POST /o/x" in one.text]
+    assert "Evidence: none; the reference did not take part" in found.text
+    assert "so noise of others, such as POST, is guessed" in section.text
 
 
 # ---- rules ----

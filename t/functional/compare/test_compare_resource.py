@@ -90,7 +90,7 @@ def test_what_was_not_looked_into_is_not_alike(pairs):
     """A pair that takes all of the budget, and then differences that nobody looks into."""
     made = pairs("compare_max_body=1M")
     patch(made[0], {"compare_rules": ["body/** mask [a-z]+[0-9]"]})
-    compare(made, documents(["x" * 700 + "A"] * 300, ["x" * 700 + "B"] * 300))
+    compare(made, documents(["x" * 700 + "A"] * 900, ["x" * 700 + "B"] * 900))
     start_anew(made[0])
     data = compare(made, documents({"price": 1}, {"price": 2}), 40)
     assert data["verdicts"]["unexamined"] > 10 and data["verdict"] != "alike", data

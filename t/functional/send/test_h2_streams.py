@@ -98,13 +98,13 @@ def test_no_stream_and_then_ten(proxy, mirror):
 
 
 @pytest.mark.long
-def test_no_stream_for_ever(proxy, mirror):
+def test_no_stream_for_ever(proxy, http2):
     """Copies do not wait for longer than `timeout`."""
     def refuse(peer, request):
         peer.settings(0)
         peer.reset(request.stream, 7)
-    mirror.respond = refuse
-    h = proxy(mirror, f"timeout={scaled(1)}s")
+    mirror = http2(refuse, settings={"streams": 1})
+    h = proxy(mirror, f"max_connections=1 timeout={scaled(1)}s")
     assert h.get_many(f"/o/{n}" for n in range(10)) == [200] * 10
     outcomes = h.ended(10)
     assert outcomes["timed_out"] >= 1 and outcomes["timed_out"] + outcomes.get("broken", 0) == 10
