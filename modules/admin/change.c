@@ -17,7 +17,8 @@
 #include "admin/body.h"
 #include "admin/change.h"
 #include "admin/comparison.h"
-#include "admin/fleet_change.h"
+#include "admin/fleet_edit.h"
+#include "admin/fleet_store.h"
 #include "admin/guard.h"
 #include "admin/json.h"
 #include "admin/page.h"
@@ -83,7 +84,7 @@ static int refuse(const change_t *change, int status, const char *why)
         mirror_access_log(r, change->mirror->name, why);
     }
     if (!mirror_change_is_for_people(r)) {
-        return mirror_json_error(r, status, why);
+        return mirror_fleet_store_send_error(r, status, why);
     }
     r->status = status;
     return mirror_change_send_page(r, change->registry, change->location, why);
@@ -146,13 +147,18 @@ static int read_action(change_t *change)
                                    mirror_value_quote(action, change->r->pool)));
     }
     change->action = i;
-    if (layer && strcmp(layer, "node") && (strcmp(layer, "fleet") || i > RESET)) {
+    if (layer && strcmp(layer, "node") && (strcmp(layer, "fleet") || i == RESTART_COMPARISON)) {
         return refuse(change, HTTP_BAD_REQUEST,
                       apr_pstrcat(change->r->pool,
-                                  "layer: must be node, or for set and reset also fleet, got ",
+                                  "layer: must be node, or unless a comparison is restarted fleet, "
+                                  "got ",
                                   mirror_value_quote(layer, change->r->pool), NULL));
     }
     change->is_for_fleet = layer && !strcmp(layer, "fleet");
+    if (change->is_for_fleet && !mirror_fleet_edit_is_possible(change->registry)) {
+        return refuse(change, HTTP_BAD_REQUEST,
+                      "layer: must be node without ProxyMirrorFleet, got \"fleet\"");
+    }
     apr_table_unset(change->fields, "nonce");
     apr_table_unset(change->fields, "action");
     apr_table_unset(change->fields, "layer");
@@ -208,7 +214,10 @@ static const char *edit_fields(mirror_override_t *override, const change_t *chan
         const apr_table_entry_t *field = &APR_ARRAY_IDX(fields, i, apr_table_entry_t);
 
         if (strcmp(field->key, "etag")) {
-            wrong = mirror_override_form(override, field->key, field->val, change->mirror, pool);
+            wrong = change->is_for_fleet ? mirror_document_refuse_name(field->key, pool) : NULL;
+            wrong = wrong ? wrong
+                          : mirror_override_form(override, field->key, field->val, change->mirror,
+                                                 pool);
         }
     }
     return wrong;
@@ -361,6 +370,22 @@ static int restart(const change_t *change)
                : respond(change, mirror_settings_borrow(change->registry, change->mirror, r->pool));
 }
 
+/* Apply a form to the document of the fleet. Its field `etag` is that of this node, and not checked. */
+static int apply_to_fleet(change_t *change)
+{
+    request_rec *r = change->r;
+    mirror_fleet_edit_t requested = { r, change->registry, NULL, NULL, NULL, change, 0, 0, 0 };
+    mirror_fleet_edited_t result;
+
+    requested.remote = mirror_fleet_store_open(r, change->registry);
+    requested.edit = change->action == RESET ? NULL : edit;
+    mirror_fleet_edit_apply(&result, &requested, change->mirror);
+    if (result.status != HTTP_OK) {
+        return refuse(change, result.status, result.why);
+    }
+    return respond(change, mirror_settings_borrow(change->registry, change->mirror, r->pool));
+}
+
 int mirror_change_handle(request_rec *r, const mirror_registry_t *registry, const mirror_t *mirror,
                          const char *location)
 {
@@ -385,10 +410,7 @@ int mirror_change_handle(request_rec *r, const mirror_registry_t *registry, cons
         return restart(&change);
     }
     if (change.is_for_fleet) {
-        status =
-            mirror_fleet_change_form(r, registry, mirror, change.fields, change.action == RESET);
-        return status == DONE ? respond(&change, mirror_settings_borrow(registry, mirror, r->pool))
-                              : status;
+        return apply_to_fleet(&change);
     }
     requested.edit = change.action == RESET ? NULL : edit;
     requested.expects = is_expected;

@@ -13,7 +13,8 @@
  *                has found
  *     rule       for "add_rule" and "remove_rule": FIELD ACTION [VALUE]. A rule that ignores a field
  *                replaces one by which it matters, and the reverse
- *     layer      "node" (the default), or "fleet": the change is for all nodes, for "set" and "reset"
+ *     layer      "node" (the default), or "fleet": the change is for all nodes; not for
+ *                "restart_comparison", as each node has its own results
  *     etag       the ETag on which the form is based (mirror_json_etag(), with its quotes); if
  *                it has changed, the response is 412; optional
  *     ATTRIBUTE  repeatable, for "set": the value as in a directive (host: the URL); an empty

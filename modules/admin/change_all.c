@@ -14,6 +14,10 @@
 #include "admin/body.h"
 #include "admin/change.h"
 #include "admin/change_all.h"
+#include "admin/fleet_edit.h"
+#include "admin/fleet_json.h"
+#include "admin/fleet_report.h"
+#include "admin/fleet_store.h"
 #include "admin/guard.h"
 #include "admin/json.h"
 #include "settings/change.h"
@@ -30,9 +34,11 @@ typedef struct all_t {
     request_rec *r;
     const mirror_registry_t *registry;
     const char *location;
-    int action; /* action_e */
+    int action;                        /* action_e */
+    mirror_remote_t *remote;           /* of a change of the fleet; NULL = of this node */
+    mirror_document_version_t version; /* of the document that was written last */
     int changed, failed;
-    int busy;             /* a change waited for the lock, and did not get it */
+    int busy;             /* a change waited for the lock, or the fleet's store, in vain */
     int status;           /* of the first failure; 0 = none */
     const char *failures; /* "NAME: why; NAME: why"; "" = none */
 } all_t;
@@ -47,8 +53,10 @@ static int refuse(const all_t *all, int status, const char *why)
         mirror_access_log(all->r, NULL, why);
     }
     if (!mirror_change_is_for_people(all->r)) {
-        return mirror_json_error(all->r, status, why);
+        return mirror_fleet_store_send_error(all->r, status, why);
     }
+    /* this node can still be stopped */
+    visit.confirms = all->action == STOP && all->remote != NULL;
     all->r->status = status;
     return mirror_change_send_visit(all->r, all->registry, &visit);
 }
@@ -111,6 +119,25 @@ static int read_json(all_t *all)
     return wrong ? refuse(all, HTTP_BAD_REQUEST, wrong) : read_enabled(all, json);
 }
 
+/* Read the field "layer" of a form. */
+static int read_layer(all_t *all, const char *layer)
+{
+    if (!layer || !strcmp(layer, "node")) {
+        return DECLINED;
+    }
+    if (strcmp(layer, "fleet")) {
+        return refuse(all, HTTP_BAD_REQUEST,
+                      apr_pstrcat(all->r->pool, "layer: must be node or fleet, got ",
+                                  mirror_value_quote(layer, all->r->pool), NULL));
+    }
+    if (!mirror_fleet_edit_is_possible(all->registry)) {
+        return refuse(all, HTTP_BAD_REQUEST,
+                      "layer: must be node without ProxyMirrorFleet, got \"fleet\"");
+    }
+    all->remote = mirror_fleet_store_open(all->r, all->registry);
+    return DECLINED;
+}
+
 static int read_action(all_t *all, const apr_table_t *fields)
 {
     const char *action = apr_table_get(fields, "action");
@@ -131,7 +158,7 @@ static int read_action(all_t *all, const apr_table_t *fields)
                       "or none");
     }
     if (all->action != STOP || (confirm && !strcmp(confirm, "yes"))) {
-        return DECLINED;
+        return read_layer(all, apr_table_get(fields, "layer"));
     }
     return mirror_change_is_for_people(all->r)
                ? send_question(all)
@@ -183,19 +210,31 @@ static int read_request(all_t *all)
 
 /* ---- applying the change ---- */
 
-/* The `edit` of mirror_settings_edit_t. */
+/* Remove `enabled`, so that of the layer beneath is in force. The `edit` of this node's settings after
+ * a change of the fleet. */
+static const char *uncover(mirror_override_t *override, const mirror_t *mirror, void *baton,
+                           apr_pool_t *pool)
+{
+    const mirror_attribute_t *row = mirror_attributes_find("enabled");
+
+    (void)mirror;
+    (void)baton;
+    (void)pool;
+    mirror_attributes_unset(&override->given, row);
+    override->reset &= ~mirror_attributes_bit(row);
+    return NULL;
+}
+
+/* The `edit` of mirror_settings_edit_t and of mirror_fleet_edit_t. */
 static const char *edit(mirror_override_t *override, const mirror_t *mirror, void *baton,
                         apr_pool_t *pool)
 {
-    const mirror_attribute_t *row = mirror_attributes_find("enabled");
     const all_t *all = baton;
 
     if (all->action == RESUME) {
-        mirror_attributes_unset(&override->given, row);
-        override->reset &= ~mirror_attributes_bit(row);
-        return NULL;
+        return uncover(override, mirror, baton, pool);
     }
-    return mirror_override_form(override, row->name, all->action == START ? "true" : "false",
+    return mirror_override_form(override, "enabled", all->action == START ? "true" : "false",
                                 mirror, pool);
 }
 
@@ -227,48 +266,120 @@ static void put_result(yajl_gen gen, const all_t *all, const mirror_t *mirror, i
     yajl_gen_map_close(gen);
 }
 
-static void change_one(yajl_gen gen, all_t *all, const mirror_t *mirror)
+/* Apply a change to the document of one mirror, and remove what this node has over it. Returns the
+ * outcome, and *status and *why of an error. */
+static mirror_settings_outcome_e change_document(int *status, const char **why, all_t *all,
+                                                 const mirror_t *mirror)
+{
+    mirror_fleet_edit_t requested = {
+        all->r, all->registry, all->remote, NULL, NULL, all, 0, 1, 0
+    };
+    mirror_settings_edit_t uncovers = { uncover, NULL, all };
+    mirror_settings_change_t uncovered;
+    mirror_fleet_edited_t result;
+
+    requested.edit = all->action == RESET ? NULL : edit;
+    mirror_fleet_edit_apply(&result, &requested, mirror);
+    if (result.status != HTTP_OK) {
+        *status = result.status;
+        *why = result.why;
+        all->busy = result.status != HTTP_BAD_REQUEST && result.status != HTTP_BAD_GATEWAY;
+        return MIRROR_CHANGE_BAD;
+    }
+    if (result.is_changed) {
+        all->version = result.document.version;
+    }
+    if (all->action != RESET) {
+        mirror_settings_change_apply(&uncovered, all->registry, mirror, &uncovers, all->r->pool);
+        if (uncovered.outcome == MIRROR_CHANGE_MADE) {
+            mirror_change_log(all->r, mirror, 0, uncovered.before, uncovered.after);
+        }
+    }
+    return result.is_changed ? MIRROR_CHANGE_MADE : MIRROR_CHANGE_NONE;
+}
+
+/* Apply the change to this node's settings of one mirror, in the same way. */
+static mirror_settings_outcome_e change_node(int *status, const char **why, all_t *all,
+                                             const mirror_t *mirror)
 {
     mirror_settings_edit_t requested = { all->action == RESET ? NULL : edit, NULL, all };
-    mirror_settings_change_t result = { MIRROR_CHANGE_BUSY, NULL, NULL, NULL };
-    int status = HTTP_SERVICE_UNAVAILABLE;
+    mirror_settings_change_t result;
 
-    if (!mirror->slot) {
-        result.why = "mirror: cannot be changed while it is off (see the error log)";
-    }
-    else if (all->busy) {
-        /* each further one would wait for the same lock */
-        result.why = "mirror: was not tried, because another change has not finished; retry later";
-    }
-    else {
+    mirror_settings_change_apply(&result, all->registry, mirror, &requested, all->r->pool);
+    if (result.outcome == MIRROR_CHANGE_BROKEN) {
+        /* an invalid override is dropped when settings are made */
+        mirror_settings_borrow(all->registry, mirror, all->r->pool);
         mirror_settings_change_apply(&result, all->registry, mirror, &requested, all->r->pool);
-        if (result.outcome == MIRROR_CHANGE_BROKEN) {
-            /* an invalid override is dropped when settings are made */
-            mirror_settings_borrow(all->registry, mirror, all->r->pool);
-            mirror_settings_change_apply(&result, all->registry, mirror, &requested, all->r->pool);
-        }
-        status = mirror_change_status(result.outcome);
-        all->busy = result.outcome == MIRROR_CHANGE_BUSY;
     }
     if (result.outcome == MIRROR_CHANGE_MADE) {
-        all->changed++;
         mirror_change_log(all->r, mirror, all->action == RESET, result.before, result.after);
     }
-    if (result.why) {
-        note_failure(all, mirror, status, result.why);
+    *status = mirror_change_status(result.outcome);
+    *why = result.why;
+    all->busy = result.outcome == MIRROR_CHANGE_BUSY;
+    return result.outcome;
+}
+
+static void change_one(yajl_gen gen, all_t *all, const mirror_t *mirror)
+{
+    mirror_settings_outcome_e outcome = MIRROR_CHANGE_BUSY;
+    int status = HTTP_SERVICE_UNAVAILABLE;
+    const char *why = NULL;
+
+    if (!mirror->slot) {
+        why = "mirror: cannot be changed while it is off (see the error log)";
     }
-    put_result(gen, all, mirror, result.outcome == MIRROR_CHANGE_MADE, result.why);
+    else if (all->busy) {
+        /* each further one would wait for the same lock, or the same store */
+        why = all->remote
+                  ? "fleet: was not tried, because the change before has failed"
+                  : "mirror: was not tried, because another change has not finished; retry later";
+    }
+    else {
+        outcome = all->remote ? change_document(&status, &why, all, mirror)
+                              : change_node(&status, &why, all, mirror);
+    }
+    all->changed += outcome == MIRROR_CHANGE_MADE;
+    if (why) {
+        note_failure(all, mirror, status, why);
+    }
+    put_result(gen, all, mirror, outcome == MIRROR_CHANGE_MADE, why);
 }
 
 static void log_all(const all_t *all)
 {
     ap_log_rerror(APLOG_MARK, all->failed ? APLOG_WARNING : APLOG_NOTICE, 0, all->r,
-                  "PM0901: %s of all mirrors: %d of %d changed, %d failed%s%s",
-                  actions[all->action], all->changed, all->registry->mirrors->nelts, all->failed,
-                  all->failed ? ": " : "", all->failures);
+                  "PM0901: %s of all mirrors%s%s: %d of %d changed, %d failed%s%s",
+                  actions[all->action], all->remote ? " for the fleet " : "",
+                  all->remote ? all->registry->fleet->name : "", all->changed,
+                  all->registry->mirrors->nelts, all->failed, all->failed ? ": " : "",
+                  all->failures);
 }
 
 /* ---- the response ---- */
+
+/* Append what else the response to a program has on a node of a fleet. */
+static void put_fleet(yajl_gen gen, const all_t *all)
+{
+    mirror_fleet_edit_t requested = {
+        all->r, all->registry, all->remote, NULL, NULL, NULL, 0, 0, 0
+    };
+
+    apr_array_header_t *texts = apr_array_make(all->r->pool, 1, sizeof(const char *));
+
+    mirror_json_put_key(gen, "scope");
+    mirror_json_put_key(gen, all->remote ? "fleet" : "node");
+    if (!all->remote) {
+        APR_ARRAY_PUSH(texts, const char *) =
+            "only this node was changed; a change of LOCATION/fleet/mirrors changes all nodes of "
+            "the fleet";
+        mirror_fleet_json_texts(gen, "warnings", texts, all->r->pool);
+    }
+    else if (!all->busy) {
+        mirror_fleet_report_put(gen, &requested, NULL,
+                                all->version.revision ? &all->version : NULL);
+    }
+}
 
 static int respond(const all_t *all, yajl_gen gen)
 {
@@ -287,7 +398,13 @@ static int respond(const all_t *all, yajl_gen gen)
                        apr_pstrcat(r->pool, ap_escape_uri(r->pool, all->location), "/", NULL));
         return HTTP_SEE_OTHER;
     }
+    if (all->registry->fleet) {
+        put_fleet(gen, all);
+    }
     if (error) {
+        if (all->status == HTTP_SERVICE_UNAVAILABLE) {
+            apr_table_setn(r->headers_out, "Retry-After", "2");
+        }
         mirror_json_put_key(gen, "error");
         mirror_json_put_text(gen, error, r->pool);
     }
@@ -295,29 +412,56 @@ static int respond(const all_t *all, yajl_gen gen)
     return mirror_json_send(r, error ? all->status : HTTP_OK, gen);
 }
 
-int mirror_change_all_handle(request_rec *r, const mirror_registry_t *registry,
-                             const char *location)
+static int handle(all_t *all)
 {
-    all_t all = { r, registry, location, STOP, 0, 0, 0, 0, "" };
-    const char *why = mirror_guard_refuse(r);
+    const mirror_registry_t *registry = all->registry;
+    const char *why = mirror_guard_refuse(all->r);
     yajl_gen gen;
     int status, i;
 
     if (why) {
-        return refuse(&all, HTTP_FORBIDDEN, why);
+        return refuse(all, HTTP_FORBIDDEN, why);
     }
-    status = read_request(&all);
+    status = read_request(all);
     if (status != DECLINED) {
         return status;
     }
-    gen = mirror_json_create(r->pool);
+    gen = mirror_json_create(all->r->pool);
     yajl_gen_map_open(gen);
     mirror_json_put_key(gen, "mirrors");
     yajl_gen_array_open(gen);
     for (i = 0; i < registry->mirrors->nelts; i++) {
-        change_one(gen, &all, APR_ARRAY_IDX(registry->mirrors, i, const mirror_t *));
+        change_one(gen, all, APR_ARRAY_IDX(registry->mirrors, i, const mirror_t *));
     }
     yajl_gen_array_close(gen);
-    log_all(&all);
-    return respond(&all, gen);
+    log_all(all);
+    return respond(all, gen);
+}
+
+static void begin(all_t *all, request_rec *r, const mirror_registry_t *registry,
+                  const char *location)
+{
+    memset(all, 0, sizeof(*all));
+    all->r = r;
+    all->registry = registry;
+    all->location = location;
+    all->failures = "";
+}
+
+int mirror_change_all_handle(request_rec *r, const mirror_registry_t *registry,
+                             const char *location)
+{
+    all_t all;
+
+    begin(&all, r, registry, location);
+    return handle(&all);
+}
+
+int mirror_change_all_handle_fleet(request_rec *r, const mirror_registry_t *registry)
+{
+    all_t all;
+
+    begin(&all, r, registry, NULL);
+    all.remote = mirror_fleet_store_open(r, registry);
+    return handle(&all);
 }

@@ -7,15 +7,18 @@
 #include <apr_strings.h>
 #include <http_protocol.h>
 
+#include "admin/change_all.h"
 #include "admin/fleet.h"
 #include "admin/fleet_change.h"
+#include "admin/fleet_edit.h"
 #include "admin/fleet_json.h"
+#include "admin/fleet_report.h"
 #include "admin/fleet_restore.h"
 #include "admin/fleet_store.h"
 #include "admin/json.h"
 
 #define READ    "GET, HEAD"
-#define MIRRORS "/mirrors/"
+#define MIRRORS "/mirrors"
 #define PAGE    50 /* entries of the log in one command */
 #define LOG     1000
 
@@ -49,6 +52,7 @@ static int send_state(request_rec *r, const mirror_registry_t *registry)
         nodes.others = apr_array_make(r->pool, 1, sizeof(mirror_node_t));
     }
     mirror_fleet_json_nodes(gen, &nodes, r->pool);
+    mirror_fleet_report_put_warnings(gen, &nodes, r->pool);
     yajl_gen_map_close(gen);
     return mirror_json_send(r, HTTP_OK, gen);
 }
@@ -107,11 +111,12 @@ static int send_document(request_rec *r, const mirror_registry_t *registry, cons
 {
     mirror_remote_t *remote = mirror_fleet_store_open(r, registry);
     mirror_document_t document;
+    const char *why;
     yajl_gen gen;
-    int status = mirror_fleet_store_read(&document, r, remote, name);
+    int status = mirror_fleet_store_read(&document, &why, remote, name, r->pool);
 
-    if (status != OK || r->status != HTTP_OK) {
-        return status;
+    if (status != OK) {
+        return mirror_fleet_store_send_error(r, status, why);
     }
     if (!document.attributes) {
         return mirror_json_error(r, HTTP_NOT_FOUND,
@@ -124,6 +129,67 @@ static int send_document(request_rec *r, const mirror_registry_t *registry, cons
     yajl_gen_map_close(gen);
     apr_table_setn(r->headers_out, "ETag", mirror_fleet_store_etag(&document.version, r->pool));
     return mirror_json_send(r, HTTP_OK, gen);
+}
+
+/* Append the document of a mirror, if it has one. Returns 0, and *why, if the store does not
+ * respond. */
+static int put_listed(yajl_gen gen, const char **why, mirror_remote_t *remote, const char *name,
+                      apr_pool_t *pool)
+{
+    mirror_document_t document;
+    int status = mirror_fleet_store_read(&document, why, remote, name, pool);
+
+    if (status == HTTP_SERVICE_UNAVAILABLE) {
+        return 0;
+    }
+    if (status == OK && !document.attributes) {
+        return 1;
+    }
+    yajl_gen_map_open(gen);
+    mirror_json_put_key(gen, "name");
+    mirror_json_put_text(gen, name, pool);
+    if (status == OK) {
+        mirror_fleet_json_document(gen, &document, pool);
+    }
+    else {
+        mirror_json_put_key(gen, "error");
+        mirror_json_put_text(gen, *why, pool);
+    }
+    yajl_gen_map_close(gen);
+    return 1;
+}
+
+static int send_documents(request_rec *r, const mirror_registry_t *registry)
+{
+    mirror_remote_t *remote = mirror_fleet_store_open(r, registry);
+    yajl_gen gen = mirror_json_create(r->pool);
+    const char *why;
+    int i;
+
+    yajl_gen_map_open(gen);
+    mirror_json_put_key(gen, "mirrors");
+    yajl_gen_array_open(gen);
+    for (i = 0; i < registry->mirrors->nelts; i++) {
+        const mirror_t *mirror = APR_ARRAY_IDX(registry->mirrors, i, const mirror_t *);
+
+        if (!put_listed(gen, &why, remote, mirror->name, r->pool)) {
+            return mirror_fleet_store_send_error(r, HTTP_SERVICE_UNAVAILABLE, why);
+        }
+    }
+    yajl_gen_array_close(gen);
+    yajl_gen_map_close(gen);
+    return mirror_json_send(r, HTTP_OK, gen);
+}
+
+static int handle_documents(request_rec *r, const mirror_registry_t *registry, int may_change)
+{
+    if (r->method_number == M_GET) {
+        return send_documents(r, registry);
+    }
+    if (may_change && (r->method_number == M_PATCH || r->method_number == M_DELETE)) {
+        return mirror_change_all_handle_fleet(r, registry);
+    }
+    return mirror_json_refuse_method(r, may_change ? READ ", PATCH, DELETE" : READ);
 }
 
 static int handle_document(request_rec *r, const mirror_registry_t *registry, const char *name,
@@ -158,12 +224,15 @@ int mirror_fleet_handle(request_rec *r, const mirror_registry_t *registry, const
 {
     int is_restore = strcmp(rest, "/restore") == 0;
 
-    if (!registry->fleet || !registry->child || !registry->child->poller) {
+    if (!mirror_fleet_edit_is_possible(registry)) {
         return mirror_json_error(r, HTTP_NOT_FOUND,
                                  "fleet: must be configured by ProxyMirrorFleet, got nothing");
     }
-    if (!strncmp(rest, MIRRORS, strlen(MIRRORS)) && rest[strlen(MIRRORS)]) {
-        return handle_document(r, registry, rest + strlen(MIRRORS), may_change);
+    if (!strcmp(rest, MIRRORS) || !strcmp(rest, MIRRORS "/")) {
+        return handle_documents(r, registry, may_change);
+    }
+    if (!strncmp(rest, MIRRORS "/", sizeof(MIRRORS))) {
+        return handle_document(r, registry, rest + sizeof(MIRRORS), may_change);
     }
     if (is_restore && may_change) {
         return r->method_number == M_POST ? mirror_fleet_restore_handle(r, registry)
@@ -173,7 +242,8 @@ int mirror_fleet_handle(request_rec *r, const mirror_registry_t *registry, const
         return mirror_json_error(r, HTTP_NOT_FOUND,
                                  apr_psprintf(r->pool,
                                               "%s: no such resource; there are /fleet, "
-                                              "/fleet/mirrors/NAME, /fleet/log and /fleet/restore",
+                                              "/fleet/mirrors, /fleet/mirrors/NAME, /fleet/log and "
+                                              "/fleet/restore",
                                               rest));
     }
     if (r->method_number != M_GET) {

@@ -41,6 +41,19 @@ void mirror_fleet_json_value(yajl_gen gen, yajl_val value, apr_pool_t *pool)
     }
 }
 
+void mirror_fleet_json_texts(yajl_gen gen, const char *key, const apr_array_header_t *texts,
+                             apr_pool_t *pool)
+{
+    int i;
+
+    mirror_json_put_key(gen, key);
+    yajl_gen_array_open(gen);
+    for (i = 0; i < texts->nelts; i++) {
+        mirror_json_put_text(gen, APR_ARRAY_IDX(texts, i, const char *), pool);
+    }
+    yajl_gen_array_close(gen);
+}
+
 static void put_member(yajl_gen gen, const char *name, const char *text, apr_pool_t *pool)
 {
     mirror_json_put_key(gen, name);
@@ -91,6 +104,10 @@ void mirror_fleet_json_nodes(yajl_gen gen, const mirror_nodes_t *nodes, apr_pool
         if (node->refused) {
             mirror_json_put_key(gen, "refused");
             mirror_fleet_json_value(gen, node->refused, pool);
+        }
+        if (node->own) {
+            mirror_json_put_key(gen, "own");
+            mirror_fleet_json_value(gen, node->own, pool);
         }
         yajl_gen_map_close(gen);
     }

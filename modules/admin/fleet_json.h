@@ -15,6 +15,10 @@
 /* Append a value that was parsed. */
 void mirror_fleet_json_value(yajl_gen gen, yajl_val value, apr_pool_t *pool);
 
+/* Append a list of texts. */
+void mirror_fleet_json_texts(yajl_gen gen, const char *key, const apr_array_header_t *texts,
+                             apr_pool_t *pool);
+
 /* Append the members of a document: attributes, revision, by, from, node, at. */
 void mirror_fleet_json_document(yajl_gen gen, const mirror_document_t *document, apr_pool_t *pool);
 

@@ -28,12 +28,23 @@ mirror_remote_t *mirror_fleet_store_open(request_rec *r, const mirror_registry_t
     return remote;
 }
 
+const char *mirror_fleet_store_fault(const mirror_remote_t *remote, apr_pool_t *pool)
+{
+    return apr_psprintf(pool, "fleet: its store must respond, got: %s", remote->fault);
+}
+
+int mirror_fleet_store_send_error(request_rec *r, int status, const char *why)
+{
+    if (status == HTTP_SERVICE_UNAVAILABLE) {
+        apr_table_setn(r->headers_out, "Retry-After", "2");
+    }
+    return mirror_json_error(r, status, why);
+}
+
 int mirror_fleet_store_refuse(request_rec *r, const mirror_remote_t *remote)
 {
-    apr_table_setn(r->headers_out, "Retry-After", "2");
-    return mirror_json_error(
-        r, HTTP_SERVICE_UNAVAILABLE,
-        apr_psprintf(r->pool, "fleet: its store must respond, got: %s", remote->fault));
+    return mirror_fleet_store_send_error(r, HTTP_SERVICE_UNAVAILABLE,
+                                         mirror_fleet_store_fault(remote, r->pool));
 }
 
 const char *mirror_fleet_store_etag(const mirror_document_version_t *version, apr_pool_t *pool)
@@ -67,28 +78,24 @@ static const char *read_once(mirror_document_t *document, const char *index, con
     return wrong;
 }
 
-int mirror_fleet_store_read(mirror_document_t *document, request_rec *r, mirror_remote_t *remote,
-                            const char *mirror)
+int mirror_fleet_store_read(mirror_document_t *document, const char **why, mirror_remote_t *remote,
+                            const char *mirror, apr_pool_t *pool)
 {
     const char *index, *text, *wrong = NULL;
     int again = 1, tries;
 
     for (tries = 0; again && tries < TRIES; tries++) {
-        if (mirror_remote_get(&index, remote, MIRROR_FLEET_INDEX, mirror, r->pool) != APR_SUCCESS ||
-            mirror_remote_get(&text, remote, MIRROR_FLEET_DOCS, mirror, r->pool) != APR_SUCCESS) {
-            return mirror_fleet_store_refuse(r, remote);
+        if (mirror_remote_get(&index, remote, MIRROR_FLEET_INDEX, mirror, pool) != APR_SUCCESS ||
+            mirror_remote_get(&text, remote, MIRROR_FLEET_DOCS, mirror, pool) != APR_SUCCESS) {
+            *why = mirror_fleet_store_fault(remote, pool);
+            return HTTP_SERVICE_UNAVAILABLE;
         }
-        wrong = read_once(document, index, text, &again, r->pool);
+        wrong = read_once(document, index, text, &again, pool);
     }
     if (!wrong) {
         return OK;
     }
-    /* a change may replace a document that is unusable, by its version */
     document->attributes = NULL;
-    if (document->version.revision && (r->method_number == M_PUT || r->method_number == M_DELETE)) {
-        return OK;
-    }
-    return mirror_json_error(
-        r, HTTP_BAD_GATEWAY,
-        apr_psprintf(r->pool, "fleet: its store must have a valid document, got: %s", wrong));
+    *why = apr_psprintf(pool, "fleet: its store must have a valid document, got: %s", wrong);
+    return HTTP_BAD_GATEWAY;
 }

@@ -17,11 +17,18 @@ mirror_remote_t *mirror_fleet_store_open(request_rec *r, const mirror_registry_t
 
 /* Read the document of a mirror: its version in the index, and the document of that version.
  * document->version.revision is 0 if there never was one; its attributes are NULL if it was deleted.
- * Returns OK, or the handler's result after an error response. */
-int mirror_fleet_store_read(mirror_document_t *document, request_rec *r, mirror_remote_t *remote,
-                            const char *mirror);
+ * Returns OK, or the status of an error, and *why in `pool`: 503 if the store does not respond, 502 if
+ * the document is unusable; document->version is valid then, revision 0 = unusable, too. */
+int mirror_fleet_store_read(mirror_document_t *document, const char **why, mirror_remote_t *remote,
+                            const char *mirror, apr_pool_t *pool);
 
-/* Send 503 for a store that does not respond. */
+/* Return the error message for a store that does not respond. */
+const char *mirror_fleet_store_fault(const mirror_remote_t *remote, apr_pool_t *pool);
+
+/* Send an error; 503 with Retry-After. Returns the result of the handler. */
+int mirror_fleet_store_send_error(request_rec *r, int status, const char *why);
+
+/* The same for a store that does not respond. */
 int mirror_fleet_store_refuse(request_rec *r, const mirror_remote_t *remote);
 
 /* Return the ETag of a version; NULL for no document, or a deleted one. */

@@ -13,11 +13,6 @@
 
 #define HIDDEN(hidden) ((hidden) ? " hidden" : "")
 
-/* The fleet comes first: a change of one node is the exception. */
-#define LAYERS                                                                                     \
-    "<select name=\"layer\" aria-label=\"Where\"><option value=\"fleet\">all nodes</option>"       \
-    "<option value=\"node\">this node</option></select>"
-
 typedef struct form_t {
     request_rec *r;
     const mirror_view_t *view;
@@ -117,7 +112,7 @@ void mirror_page_put_forms(request_rec *r, const mirror_view_t *view, const char
     form.view = view;
     form.begin = apr_pstrcat(r->pool, "<form method=\"post\" action=\"", location, "/mirrors/",
                              name, "\"", NULL);
-    form.layer = view->has_fleet ? LAYERS : "";
+    form.layer = view->has_fleet ? MIRROR_PAGE_LAYERS : "";
     form.nonce = apr_pstrcat(r->pool, "<input type=\"hidden\" name=\"nonce\" value=\"",
                              ap_escape_html(r->pool, nonce), "\">", NULL);
     ap_rvputs(r, "<section class=\"change\" aria-label=\"Change ", name,

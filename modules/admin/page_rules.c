@@ -90,6 +90,12 @@ void mirror_page_put_button(const mirror_page_compared_t *compared, const char *
         ap_rvputs(compared->r, "<input type=\"hidden\" name=\"rule\" value=\"",
                   ap_escape_html(p, rule), "\">", NULL);
     }
+    if (rule && compared->view->has_fleet) {
+        ap_rputs(compared->view->settings->layer == MIRROR_LAYER_NODE
+                     ? MIRROR_PAGE_LAYERS_NODE_FIRST
+                     : MIRROR_PAGE_LAYERS,
+                 compared->r);
+    }
     ap_rvputs(compared->r, "<button title=\"", title, "\">", label, NULL);
     if (rule) {
         ap_rvputs(compared->r, "<span class=\"unseen\">: ", mirror_page_text(p, rule), "</span>",

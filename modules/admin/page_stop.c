@@ -30,20 +30,36 @@ static int is_stopped(const mirror_view_t *views, int count)
     return i < count;
 }
 
-static void put_forms(request_rec *r, const char *nonce, int stopped, const char *location)
+static void put_forms(request_rec *r, const char *nonce, int stopped, int has_fleet,
+                      const char *location)
 {
     ap_rputs("<div class=\"all\">\n", r);
     open_form(r, nonce, location, "", "stop");
-    ap_rputs("<button class=\"stop\" title=\"Stop copying to all mirrors; asks before\">Stop "
-             "all</button></form>\n",
-             r);
+    ap_rvputs(r, "<button class=\"stop\" title=\"Stop copying to all mirrors",
+              has_fleet ? ", on all nodes or on this one" : "", "; asks before\">Stop ",
+              "all</button></form>\n", NULL);
     open_form(r, nonce, location, stopped ? " id=\"resume\"" : " id=\"resume\" hidden", "resume");
-    ap_rputs("<button title=\"Each mirror is enabled or disabled as in the configuration file "
-             "again\">Resume all</button></form>\n</div>\n",
-             r);
+    ap_rvputs(r, has_fleet ? MIRROR_PAGE_LAYERS : "",
+              "<button title=\"Each mirror is enabled or disabled as in the configuration file ",
+              has_fleet ? "of each node again, or for this node as in the fleet's settings"
+                        : "again",
+              "\">Resume all</button></form>\n</div>\n", NULL);
 }
 
-static void put_question(request_rec *r, const char *nonce, int count, const char *location)
+/* Print the form that stops all mirrors of a layer; NULL = there is one only. */
+static void put_button(request_rec *r, const char *nonce, const char *location, const char *layer,
+                       const char *label)
+{
+    open_form(r, nonce, location, "", "stop");
+    if (layer) {
+        ap_rvputs(r, "<input type=\"hidden\" name=\"layer\" value=\"", layer, "\">", NULL);
+    }
+    ap_rvputs(r, "<input type=\"hidden\" name=\"confirm\" value=\"yes\"><button class=\"stop\">",
+              label, "</button></form>\n", NULL);
+}
+
+static void put_question(request_rec *r, const char *nonce, int count, int has_fleet,
+                         const char *location)
 {
     ap_rvputs(r,
               "<section class=\"question\" role=\"alert\" aria-labelledby=\"question\">\n<h2 "
@@ -52,13 +68,16 @@ static void put_question(request_rec *r, const char *nonce, int count, const cha
                          : apr_psprintf(r->pool, "Stop copying to all %d mirrors?", count),
               "</h2>\n<p>From the next request on, nothing is copied. Copies that are queued are "
               "still sent. Clients notice nothing. <b>Resume all</b> starts the mirrors again that "
-              "the configuration file enables.</p>\n",
-              NULL);
-    open_form(r, nonce, location, "", "stop");
-    ap_rvputs(r,
-              "<input type=\"hidden\" name=\"confirm\" value=\"yes\"><button class=\"stop\">Stop "
-              "all mirrors</button> <a href=\"",
-              location, "/\">Cancel</a></form>\n</section>\n", NULL);
+              "the configuration file enables.",
+              has_fleet ? " This server is a node of a fleet." : "", "</p>\n", NULL);
+    if (has_fleet) {
+        put_button(r, nonce, location, "fleet", "Stop all mirrors on all nodes");
+        put_button(r, nonce, location, "node", "Stop all mirrors on this node only");
+    }
+    else {
+        put_button(r, nonce, location, NULL, "Stop all mirrors");
+    }
+    ap_rvputs(r, "<a href=\"", location, "/\">Cancel</a>\n</section>\n", NULL);
 }
 
 void mirror_page_put_stop(request_rec *r, const mirror_view_t *views, int count, const char *nonce,
@@ -68,9 +87,9 @@ void mirror_page_put_stop(request_rec *r, const mirror_view_t *views, int count,
         return;
     }
     if (confirms) {
-        put_question(r, nonce, count, location);
+        put_question(r, nonce, count, views[0].has_fleet, location);
     }
     else {
-        put_forms(r, nonce, is_stopped(views, count), location);
+        put_forms(r, nonce, is_stopped(views, count), views[0].has_fleet, location);
     }
 }

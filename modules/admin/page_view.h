@@ -15,6 +15,19 @@
 
 /* ---- texts: const ---- */
 
+#define MIRROR_PAGE_LAYER_FLEET "<option value=\"fleet\">all nodes</option>"
+#define MIRROR_PAGE_LAYER_NODE  "<option value=\"node\">this node</option>"
+#define MIRROR_PAGE_LAYER_BEGIN "<select name=\"layer\" aria-label=\"Where\">"
+
+/* The choice of a form on a node of a fleet. The fleet comes first: a change of one node is the
+ * exception. */
+#define MIRROR_PAGE_LAYERS                                                                         \
+    MIRROR_PAGE_LAYER_BEGIN MIRROR_PAGE_LAYER_FLEET MIRROR_PAGE_LAYER_NODE "</select>"
+
+/* The same where the node has settings of its own, which a change of the fleet leaves. */
+#define MIRROR_PAGE_LAYERS_NODE_FIRST                                                              \
+    MIRROR_PAGE_LAYER_BEGIN MIRROR_PAGE_LAYER_NODE MIRROR_PAGE_LAYER_FLEET "</select>"
+
 typedef struct mirror_page_outcome_t {
     /* group that defines the color: "sent", "chosen", "limit", "room", "failed" */
     const char *group;

@@ -58,11 +58,6 @@ const char *mirror_document_refuse_name(const char *name, apr_pool_t *pool)
                             "the fleet",
                             name);
     }
-    if (!mirror_attributes_find(name)) {
-        return apr_psprintf(pool, "attributes: must be those of version %s, got %s",
-                            PROXY_MIRROR_VERSION,
-                            mirror_value_quote(apr_pstrndup(pool, name, 64), pool));
-    }
     return NULL;
 }
 
@@ -81,6 +76,23 @@ const char *mirror_document_refuse(yajl_val attributes, apr_pool_t *pool)
         if (!strcmp(name, "host") && YAJL_IS_STRING(value) &&
             begins_with(YAJL_GET_STRING(value), "unix:")) {
             return "host: must be a URL for the fleet, got a Unix socket";
+        }
+    }
+    return NULL;
+}
+
+/* Return why a document of the store has attributes that this module does not have. */
+static const char *refuse_unknown(yajl_val attributes, apr_pool_t *pool)
+{
+    apr_size_t i;
+
+    for (i = 0; i < attributes->u.object.len; i++) {
+        const char *name = attributes->u.object.keys[i];
+
+        if (!mirror_attributes_find(name)) {
+            return apr_psprintf(pool, "attributes: must be those of version %s, got %s",
+                                PROXY_MIRROR_VERSION,
+                                mirror_value_quote(apr_pstrndup(pool, name, 64), pool));
         }
     }
     return NULL;
@@ -209,7 +221,8 @@ const char *mirror_document_parse(mirror_document_t *document, const char *text,
     gen = yajl_gen_alloc(NULL);
     print_value(gen, attributes);
     document->attributes = end_text(gen, pool);
-    return mirror_document_refuse(attributes, pool);
+    wrong = mirror_document_refuse(attributes, pool);
+    return wrong ? wrong : refuse_unknown(attributes, pool);
 }
 
 /* ---- printing ---- */

@@ -45,8 +45,8 @@ const char *mirror_document_print_version(const mirror_document_version_t *versi
 
 int mirror_document_is_same(const mirror_document_version_t *a, const mirror_document_version_t *b);
 
-/* Check the names and hosts of attributes for the fleet: redis_*, sentinel_* and unix: are not
- * allowed. Returns NULL or an error message in `pool`. */
+/* Check that attributes have nothing that is not for a fleet: redis_*, sentinel_* and unix:. Returns
+ * NULL or an error message in `pool`. */
 const char *mirror_document_refuse(yajl_val attributes, apr_pool_t *pool);
 
 const char *mirror_document_refuse_name(const char *name, apr_pool_t *pool);

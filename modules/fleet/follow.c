@@ -22,7 +22,8 @@
 APLOG_USE_MODULE(proxy_mirror);
 
 #define TRIES       100
-#define LISTED_MAX  20 /* refused documents in the node's state */
+#define REREAD      100 /* intervals; after them the index is read in any case */
+#define LISTED_MAX  20  /* refused documents in the node's state */
 #define UNKNOWN_MAX 65536
 #define WHY_MAX     160 /* bytes of a reason */
 
@@ -46,6 +47,7 @@ struct mirror_follow_t {
     int again;           /* 1 if a change was stored meanwhile: the next poll looks again */
     int changes;         /* counts reads of the index, after which the node's state may differ */
     int unknown;         /* names in it that are no mirrors here */
+    apr_time_t read;     /* when the index was last read */
 };
 
 static server_rec *log_of(const mirror_follow_t *follow)
@@ -348,6 +350,13 @@ static void note_none(mirror_follow_t *follow)
     }
 }
 
+/* Whether the index is read although the head is known. A store whose keys were written one by one, as
+ * by an incomplete restore, may have an index that does not belong to its head. */
+static int is_due(const mirror_follow_t *follow)
+{
+    return mirror_clock_now() - follow->read >= REREAD * follow->registry->fleet->interval;
+}
+
 apr_status_t mirror_follow_poll(mirror_follow_t *follow, int (*pause)(void *baton), void *baton,
                                 const char **fault)
 {
@@ -361,10 +370,11 @@ apr_status_t mirror_follow_poll(mirror_follow_t *follow, int (*pause)(void *bato
     if (head.epoch == 0) {
         note_none(follow);
     }
-    else if (follow->judges_anew || !is_known(follow->words, &head)) {
+    else if (follow->judges_anew || !is_known(follow->words, &head) || is_due(follow)) {
         if (!pause(baton)) {
             return APR_SUCCESS;
         }
+        follow->read = mirror_clock_now();
         rv = read_index(follow, &head);
         if (rv == APR_SUCCESS) {
             note_refused(follow);

@@ -11,6 +11,7 @@
 #include "fleet/nodes.h"
 
 #define LISTED_MAX 100
+#define FINE_MAX   20
 #define NODES_MAX  20000
 #define GONE_MAX   32 /* states that one call removes */
 #define SILENT     30 /* seconds */
@@ -70,7 +71,9 @@ static mirror_node_state_e judge(const mirror_node_t *node, const reading_t *rea
 /* Return whether the node has the sought document, or refuses it. */
 static int has_judged(const mirror_node_t *node, const reading_t *reading)
 {
-    yajl_val refused = node->refused ? member(node->refused, reading->mirror, yajl_t_object) : NULL;
+    yajl_val refused = node->refused && reading->mirror
+                           ? member(node->refused, reading->mirror, yajl_t_object)
+                           : NULL;
 
     if (refused && !strcmp(text_of(refused, "id", reading->pool),
                            mirror_document_print_version(reading->version, reading->pool))) {
@@ -90,11 +93,81 @@ static yajl_val parse(const reading_t *reading, const mirror_redis_reply_t *valu
     return json;
 }
 
+/* ---- what differs between nodes ---- */
+
+/* Read "MAJOR.MINOR.PATCH" to one number; what follows is ignored. Returns -1 for anything else. */
+static apr_int64_t number_of_version(const char *text)
+{
+    apr_int64_t number = 0;
+    int part;
+
+    for (part = 0; part < 3; part++) {
+        apr_size_t digits = strspn(text, "0123456789");
+
+        if (digits == 0 || digits > 4) {
+            return -1;
+        }
+        number = number * 10000 + apr_atoi64(text);
+        text += digits;
+        if (part < 2 && *text++ != '.') {
+            return -1;
+        }
+    }
+    return number;
+}
+
+static void note_module(mirror_nodes_t *nodes, const mirror_node_t *node)
+{
+    apr_int64_t number = number_of_version(node->module);
+
+    if (number < 0 || number >= number_of_version(PROXY_MIRROR_VERSION)) {
+        return;
+    }
+    nodes->older++;
+    if (!nodes->oldest || number < number_of_version(nodes->oldest)) {
+        nodes->oldest = node->module;
+        nodes->older_name = node->name;
+    }
+}
+
+static void note_own(const reading_t *reading, const mirror_node_t *node)
+{
+    apr_size_t i, has = 0;
+
+    for (i = 0; node->own && i < node->own->u.array.len && !has; i++) {
+        yajl_val name = node->own->u.array.values[i];
+
+        has =
+            YAJL_IS_STRING(name) && (!reading->mirror || !strcmp(name->u.string, reading->mirror));
+    }
+    if (has) {
+        reading->nodes->apart++;
+        reading->nodes->apart_name = node->name;
+    }
+}
+
+static void note(const reading_t *reading, const mirror_node_t *node)
+{
+    mirror_nodes_t *nodes = reading->nodes;
+
+    nodes->count[node->state]++;
+    if (node->state != MIRROR_NODE_IN_FORCE && nodes->others->nelts < LISTED_MAX) {
+        APR_ARRAY_PUSH(nodes->others, mirror_node_t) = *node;
+    }
+    if (node->state == MIRROR_NODE_IN_FORCE && nodes->fine->nelts < FINE_MAX) {
+        APR_ARRAY_PUSH(nodes->fine, mirror_node_t) = *node;
+    }
+    if (node->state != MIRROR_NODE_SILENT) {
+        nodes->waiting += reading->version && !has_judged(node, reading);
+        note_module(nodes, node);
+        note_own(reading, node);
+    }
+}
+
 /* The `visit` of mirror_remote_scan(). */
 static int visit(void *baton, const mirror_redis_reply_t *field, const mirror_redis_reply_t *value)
 {
     reading_t *reading = baton;
-    mirror_nodes_t *nodes = reading->nodes;
     mirror_node_t node;
     yajl_val json;
 
@@ -115,13 +188,10 @@ static int visit(void *baton, const mirror_redis_reply_t *field, const mirror_re
     node.module = text_of(json, "module", reading->pool);
     node.refused = member(json, "refused", yajl_t_object);
     node.refused = node.refused && node.refused->u.object.len ? node.refused : NULL;
+    node.own = member(json, "own", yajl_t_array);
+    node.own = node.own && node.own->u.array.len ? node.own : NULL;
     node.state = judge(&node, reading, json);
-    nodes->count[node.state]++;
-    if (node.state != MIRROR_NODE_IN_FORCE && nodes->others->nelts < LISTED_MAX) {
-        APR_ARRAY_PUSH(nodes->others, mirror_node_t) = node;
-    }
-    nodes->waiting +=
-        reading->mirror && node.state != MIRROR_NODE_SILENT && !has_judged(&node, reading);
+    note(reading, &node);
     return apr_table_elts(reading->seen)->nelts < NODES_MAX;
 }
 
@@ -138,6 +208,7 @@ apr_status_t mirror_nodes_read(mirror_nodes_t *nodes, mirror_remote_t *remote,
 
     memset(nodes, 0, sizeof(*nodes));
     nodes->others = apr_array_make(pool, 8, sizeof(mirror_node_t));
+    nodes->fine = apr_array_make(pool, 8, sizeof(mirror_node_t));
     reading.now = (apr_int64_t)apr_time_sec(mirror_clock_to_wall(mirror_clock_now()));
     reading.seen = apr_table_make(pool, 64);
     reading.gone = apr_array_make(pool, 4, sizeof(const char *));

@@ -21,18 +21,26 @@ typedef struct mirror_node_t {
     apr_int64_t revision;
     const char *module; /* its version */
     yajl_val refused;   /* object of mirrors; NULL = none */
+    yajl_val own;       /* array of the mirrors with settings of this node alone; NULL = none */
 } mirror_node_t;
 
 typedef struct mirror_nodes_t {
     apr_uint64_t count[MIRROR_NODE_STATES];
     apr_array_header_t *others; /* of mirror_node_t that are not in force, at most 100 */
+    apr_array_header_t *fine;   /* of mirror_node_t that are in force, at most 20 */
     int waiting;                /* live nodes that neither have nor refuse the sought document */
+    apr_uint64_t older;         /* live nodes with an older module than this node's */
+    const char *oldest;         /* the version of one of them, the oldest; NULL = none */
+    const char *older_name;     /* that node */
+    /* live nodes with own settings of the sought mirror, or if none is sought of any; one of them */
+    apr_uint64_t apart;
+    const char *apart_name;
 } mirror_nodes_t;
 
 /* ---- request threads ---- */
 
-/* Read the states of all nodes, judged by `head`. `mirror` and `version`: a document that is sought;
- * NULL = none. States older than an hour are removed from the store. All is in `pool`. */
+/* Read the states of all nodes, judged by `head`. `mirror` and `version`: a document that is sought, or
+ * with `mirror` NULL any of this revision; `version` NULL = none. States older than an hour are removed from the store. All is in `pool`. */
 apr_status_t mirror_nodes_read(mirror_nodes_t *nodes, mirror_remote_t *remote,
                                const mirror_remote_head_t *head, const char *mirror,
                                const mirror_document_version_t *version, apr_pool_t *pool);

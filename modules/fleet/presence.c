@@ -9,6 +9,7 @@
 
 #include "base/clock.h"
 #include "fleet/presence.h"
+#include "settings/layers.h"
 
 #define INTERVAL apr_time_from_sec(10)
 
@@ -19,8 +20,11 @@ struct mirror_presence_t {
     apr_time_t published;  /* when; 0 = never */
     apr_uint64_t revision; /* published */
     apr_uint64_t id;
-    int changes; /* of the refused documents, published */
+    int changes;      /* of the refused documents, published */
+    apr_uint64_t own; /* sum of the versions of the mirrors' own settings, published */
 };
+
+#define OWN_MAX 20 /* listed mirrors with own settings */
 
 mirror_presence_t *mirror_presence_create(const mirror_registry_t *registry,
                                           mirror_follow_t *follow, apr_pool_t *pool)
@@ -37,6 +41,43 @@ mirror_presence_t *mirror_presence_create(const mirror_registry_t *registry,
 static void put(yajl_gen gen, const char *text)
 {
     yajl_gen_string(gen, (const unsigned char *)text, strlen(text));
+}
+
+/* Return a number that grows with each change of the node's own settings. */
+static apr_uint64_t own_version(const mirror_registry_t *registry)
+{
+    apr_uint64_t sum = 0;
+    int i;
+
+    for (i = 0; i < registry->mirrors->nelts; i++) {
+        const mirror_t *mirror = APR_ARRAY_IDX(registry->mirrors, i, const mirror_t *);
+
+        sum += mirror->slot ? apr_atomic_read64(&mirror->slot->version) : 0;
+    }
+    return sum;
+}
+
+static void put_own(yajl_gen gen, const mirror_presence_t *presence)
+{
+    const mirror_registry_t *registry = presence->registry;
+    mirror_layers_t layers;
+    int i, listed = 0;
+
+    put(gen, "own");
+    yajl_gen_array_open(gen);
+    for (i = 0; i < registry->mirrors->nelts && listed < OWN_MAX; i++) {
+        const mirror_t *mirror = APR_ARRAY_IDX(registry->mirrors, i, const mirror_t *);
+
+        if (!mirror->slot || !apr_atomic_read64(&mirror->slot->version)) {
+            continue;
+        }
+        mirror_layers_read(&layers, registry, mirror, presence->pool);
+        if (layers.node) {
+            put(gen, mirror->name);
+            listed++;
+        }
+    }
+    yajl_gen_array_close(gen);
 }
 
 static const char *print(const mirror_presence_t *presence)
@@ -58,6 +99,7 @@ static const char *print(const mirror_presence_t *presence)
     put(gen, "httpd");
     put(gen, ap_get_server_banner());
     mirror_follow_print(gen, presence->follow, presence->pool);
+    put_own(gen, presence);
     yajl_gen_map_close(gen);
     yajl_gen_get_buf(gen, &text, &len);
     copy = apr_pstrmemdup(presence->pool, (const char *)text, len);
@@ -81,19 +123,22 @@ void mirror_presence_publish(mirror_presence_t *presence)
     mirror_fleet_words_t *words = mirror_table_fleet(presence->registry->table);
     apr_uint64_t revision = apr_atomic_read64(&words->revision);
     apr_uint64_t id = apr_atomic_read64(&words->id);
+    apr_uint64_t own = own_version(presence->registry);
     int changes = mirror_follow_changes(presence->follow);
     const char *argv[] = { "HSET", fleet->keys[MIRROR_FLEET_NODES], fleet->node, NULL };
     const mirror_redis_reply_t *reply;
     apr_time_t now = mirror_clock_now();
 
     if (presence->published && now - presence->published < INTERVAL &&
-        revision == presence->revision && id == presence->id && changes == presence->changes) {
+        revision == presence->revision && id == presence->id && changes == presence->changes &&
+        own == presence->own) {
         return;
     }
     presence->published = now;
     presence->revision = revision;
     presence->id = id;
     presence->changes = changes;
+    presence->own = own;
     argv[3] = print(presence);
     store(presence, argv[3]);
     mirror_remote_command(&reply, mirror_follow_remote(presence->follow), 4, argv);

@@ -1,10 +1,12 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE.
  *
  * fleet/presence.h - what this node publishes about itself: the revision in force, the
- * documents that it refuses, and its versions.
+ * documents that it refuses, the mirrors with own settings, and its versions.
  *
  *     {"at":1795867200,"revision":7,"id":"16 hex digits","module":"0.1.0","httpd":"Apache/2.4.71",
- *      "refused":{"m":{"id":"7-...","why":"..."}},"unknown":0}
+ *      "refused":{"m":{"id":"7-...","why":"..."}},"unknown":0,"own":["m2"]}
+ *
+ * `own`: mirrors with settings of this node alone, over the fleet's.
  *
  * The text is in shared memory, for this node's own manager, and in the store's hash of nodes.
  */

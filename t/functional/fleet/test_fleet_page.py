@@ -45,13 +45,57 @@ def test_forms_change_all_nodes_or_one(node):
 
 
 @pytest.mark.parametrize("fields, words", [
-    ({"layer": "all"}, "layer: must be node"), ({"layer": "fleet", "action": "add_rule"}, "layer: must be node"),
+    ({"layer": "all"}, "layer: must be node"), ({"layer": "fleet", "action": "restart_comparison"}, "layer: must be node"),
     ({"layer": "fleet", "redis_host": "127.0.0.1"}, "redis_host: "), ({"layer": "fleet", "count": "0"}, "count: "),
     ({"layer": "fleet", "nonsense": "0"}, "nonsense")])
 def test_forms_that_are_refused(node, fields, words):
     h = node()
     refused(post(h, "application/json", **fields), 400, words)
     assert document(h) is None
+
+
+def test_rules_of_comparing_are_for_all_nodes_or_one(node):
+    one, two = node("compare=status,body"), node("compare=status,body")
+    assert post(one, layer="fleet", action="add_rule", rule="header/date ignore").status == 303
+    in_force(two, {"compare_rules": ["header/date ignore"]})
+    assert document(two)["attributes"] == {"compare_rules": ["header/date ignore"]}
+    assert post(two, layer="node", action="add_rule", rule="body/id ignore").status == 303
+    assert two.mirror()["attributes"]["compare_rules"] == ["header/date ignore", "body/id ignore"]
+    assert one.mirror()["attributes"]["compare_rules"] == ["header/date ignore"]
+    assert post(one, layer="fleet", action="remove_rule", rule="header/date ignore").status == 303
+    wait_for("the removal", lambda: not one.mirror()["attributes"].get("compare_rules"))
+    refused(post(one, "application/json", layer="fleet", action="add_rule", rule="nonsense"), 400, "rule: ")
+
+
+def test_a_form_that_is_refused_is_a_page(node):
+    """Without JavaScript the person sees why, and the forms."""
+    h = node(expect=[DOWN])
+    got = post(h, layer="fleet", action="set", count="0")
+    assert got.status == 400 and got.header("Content-Type") == ["text/html; charset=utf-8"]
+    page = pagelab.parse(got.body)
+    assert "count: " in page.one("p", class_="refusal").text and page.all("select", name="layer")
+    node.server.kill()
+    got = post(h, layer="fleet", action="set", count="2")
+    assert got.status == 503 and "its store must respond" in pagelab.parse(got.body).one("p", class_="refusal").text
+    got = post(h, "application/json", layer="fleet", action="set", count="2")
+    refused(got, 503, "its store must respond")
+    assert got.header("Retry-After") == ["2"]
+
+
+def test_a_form_does_not_put_what_the_file_has_into_the_store(node, tmp_path):
+    """A Unix socket of the file may be kept by the manager, and is no destination for other nodes."""
+    socket = f"unix:{tmp_path}/s|http://localhost"
+    h = node(lines=f'ProxyMirror "{socket}" name=u\n')
+    nonce = page_of(h).all("input", name="nonce")[0].get("value")
+
+    def send(**fields: str):
+        return h.request("POST", "/manager/mirrors/u", [FORM, "Host: localhost"],
+                         urlencode({"nonce": nonce, "layer": "fleet", **fields}).encode())
+    refused(send(redis_password="***"), 400, "redis_password: ")
+    refused(send(host=socket.replace("/s|", "/t|")), 400, "host: ")
+    assert document(h, "u") is None
+    assert send(host=socket, count="2").status == 200
+    assert document(h, "u")["attributes"] == {"count": 2}
 
 
 def test_what_the_page_says(node):
@@ -70,3 +114,15 @@ def test_without_a_fleet_there_is_none(httpd, mirror):
     assert not page.all(class_="fleet") and not page.all("select", name="layer")
     refused(post(h, "application/json", layer="fleet", count="2"), 400, "ProxyMirrorFleet")
     assert patch(h, {})["layer"] == "file"
+
+
+def test_what_else_a_manager_has(node):
+    """The line to keep, the losses and messages are those of the settings in force, with the fleet's in them."""
+    h = node("count=7", lines="ProxyMirrorDefaults timeout=7s\n")
+    change(h, {"max_queue": 9, "timeout": None})
+    got = h.get("/manager/mirrors/m?as=directive")
+    assert got.status == 200 and got.body.decode() == h.mirror()["directive"] + "\n"
+    assert " name=m count=7 max_queue=9\n" in got.body.decode() or " name=m max_queue=9 count=7\n" in got.body.decode()
+    assert page_of(h).one("article").one("code", data_field="directive").text == h.mirror()["directive"]
+    assert h.get("/manager/mirrors/m/losses").status == 200
+    refused(post(h, "application/json", layer="fleet", sampel_ratio="1"), 400, 'did you mean "sample_ratio"')

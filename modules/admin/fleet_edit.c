@@ -1,0 +1,277 @@
+/* Licensed under the Apache License, Version 2.0; see LICENSE.
+ *
+ * admin/fleet_edit.c - one change of one document. See admin/fleet_edit.h.
+ */
+#include <string.h>
+
+#include <apr_strings.h>
+#include <httpd.h>
+#include <http_config.h>
+#include <http_log.h>
+
+#include "admin/fleet_edit.h"
+#include "admin/fleet_store.h"
+#include "base/clock.h"
+#include "base/utf8.h"
+#include "fleet/follow.h"
+#include "settings/change.h"
+#include "settings/layers.h"
+#include "settings/settings.h"
+
+APLOG_USE_MODULE(proxy_mirror);
+
+#define TRIES       32   /* each failed one means that another change was written */
+#define TEXT_MAX    120  /* bytes of by and from */
+#define CHANGES_MAX 2000 /* bytes of the list of changes in the log of the fleet */
+
+typedef struct attempt_t {
+    mirror_fleet_edited_t *result;
+    const mirror_fleet_edit_t *requested;
+    const mirror_t *mirror;
+    mirror_document_t before; /* in the store */
+    mirror_write_t write;
+} attempt_t;
+
+static int end(attempt_t *attempt, int status, const char *why)
+{
+    attempt->result->status = status;
+    attempt->result->why = why;
+    return 1;
+}
+
+/* ---- texts ---- */
+
+/* Return at most `max` bytes of a text, in UTF-8. */
+static const char *cut(const char *text, apr_size_t max, apr_pool_t *pool)
+{
+    char *copy = apr_pstrndup(pool, text ? text : "", max), *c;
+
+    if (!mirror_utf8_is_valid(copy)) {
+        for (c = copy; *c; c++) {
+            *c = *c & 0x80 ? '?' : *c;
+        }
+    }
+    return copy;
+}
+
+static const char *now_text(apr_pool_t *pool)
+{
+    apr_time_exp_t x;
+
+    apr_time_exp_gmt(&x, mirror_clock_to_wall(mirror_clock_now()));
+    return apr_psprintf(pool, "%04d-%02d-%02dT%02d:%02d:%02dZ", x.tm_year + 1900, x.tm_mon + 1,
+                        x.tm_mday, x.tm_hour, x.tm_min, x.tm_sec);
+}
+
+static void sign(mirror_document_t *document, const request_rec *r,
+                 const mirror_registry_t *registry)
+{
+    document->by = cut(r->user, TEXT_MAX, r->pool);
+    document->from = cut(r->useragent_ip, TEXT_MAX, r->pool);
+    document->node = registry->fleet->node;
+    document->at = now_text(r->pool);
+}
+
+/* ---- the new document ---- */
+
+/* Check a text of mirror_override_print() for what must not be in the store, whichever way it came. */
+static const char *refuse_content(const char *attributes, apr_pool_t *pool)
+{
+    yajl_val json;
+    const char *wrong = mirror_override_read_json(&json, attributes, strlen(attributes), pool);
+
+    return wrong ? wrong : mirror_document_refuse(json, pool);
+}
+
+/* Set the attributes of the new document, and check them on this node. Returns NULL or an error
+ * message. */
+static const char *compose(attempt_t *attempt)
+{
+    const mirror_fleet_edit_t *requested = attempt->requested;
+    mirror_document_t *document = &attempt->write.document;
+    apr_pool_t *pool = requested->r->pool;
+    mirror_override_t override;
+    const char *wrong;
+
+    document->attributes = NULL;
+    if (!requested->edit) {
+        return NULL;
+    }
+    wrong = mirror_override_parse(&override,
+                                  requested->replaces ? NULL : attempt->before.attributes, pool);
+    if (!wrong) {
+        wrong = requested->edit(&override, attempt->mirror, requested->baton, pool);
+    }
+    if (wrong) {
+        return wrong;
+    }
+    document->attributes = mirror_override_print(&override, pool);
+    if (!document->attributes && !requested->drops_empty) {
+        document->attributes = "{}";
+    }
+    if (!document->attributes) {
+        return NULL;
+    }
+    if (strlen(document->attributes) > MIRROR_DOCUMENT_MAX - 1024) {
+        return "attributes: must be at most 63976 bytes in total, got more";
+    }
+    wrong = refuse_content(document->attributes, pool);
+    return wrong ? wrong
+                 : mirror_settings_change_refuse_fleet(requested->registry, attempt->mirror,
+                                                       mirror_document_to_store(document, pool),
+                                                       pool);
+}
+
+/* Return whether the store has what the change would write. */
+static int is_same(const attempt_t *attempt)
+{
+    const char *before = attempt->before.attributes;
+    const char *after = attempt->write.document.attributes;
+
+    if (!before) { /* an unusable document has a version, and is replaced */
+        return !after && (!attempt->before.version.revision || attempt->before.version.is_deleted);
+    }
+    return after && !strcmp(before, after);
+}
+
+/* Make the settings of a document over this node's file, for the list of changes. */
+static const mirror_settings_t *settings_of(const attempt_t *attempt, const char *attributes)
+{
+    mirror_layers_t layers = { attributes, NULL, 0, 0, 0 };
+    mirror_settings_t *settings;
+
+    return mirror_settings_make(&settings, attempt->mirror, &layers, attempt->requested->r->pool)
+               ? attempt->mirror->settings
+               : settings;
+}
+
+static const char *list_changes(const attempt_t *attempt)
+{
+    const mirror_settings_t *before = settings_of(attempt, attempt->before.attributes);
+    const mirror_settings_t *after = settings_of(attempt, attempt->write.document.attributes);
+    const char *list = mirror_settings_change_list(before, after, attempt->requested->r->pool);
+
+    mirror_settings_drop(before);
+    mirror_settings_drop(after);
+    return list;
+}
+
+/* ---- one attempt ---- */
+
+static void log_change(const attempt_t *attempt, const char *changes)
+{
+    const mirror_document_t *document = &attempt->write.document;
+    request_rec *r = attempt->requested->r;
+
+    ap_log_rerror(APLOG_MARK, APLOG_NOTICE, 0, r,
+                  "PM0903: mirror %s was changed for the fleet %s%s, revision %" APR_INT64_T_FMT
+                  ", by %s from %s: %s",
+                  attempt->mirror->name, attempt->requested->registry->fleet->name,
+                  document->attributes ? "" : " (reset to the configuration files)",
+                  document->version.revision,
+                  r->user ? mirror_value_quote(r->user, r->pool) : "a client without a user",
+                  r->useragent_ip, changes);
+}
+
+static int fail(attempt_t *attempt, mirror_write_e outcome)
+{
+    request_rec *r = attempt->requested->r;
+    mirror_remote_t *remote = attempt->requested->remote;
+
+    switch (outcome) {
+    case MIRROR_WRITE_DIFFERS:
+        return attempt->requested->is_conditional
+                   ? end(attempt, HTTP_PRECONDITION_FAILED, MIRROR_FLEET_EDIT_UNEXPECTED)
+                   : 0;
+    case MIRROR_WRITE_EMPTIED:
+    case MIRROR_WRITE_PRESENT:
+        return end(attempt, HTTP_CONFLICT,
+                   "fleet: its store was emptied; restore first (POST LOCATION/fleet/restore)");
+    case MIRROR_WRITE_UNKNOWN:
+        return end(attempt, HTTP_GATEWAY_TIME_OUT,
+                   apr_psprintf(r->pool,
+                                "fleet: not known whether the change was written; read it again "
+                                "(%s)",
+                                remote->fault));
+    default:
+        return end(attempt, HTTP_SERVICE_UNAVAILABLE, mirror_fleet_store_fault(remote, r->pool));
+    }
+}
+
+static int write_document(attempt_t *attempt)
+{
+    const mirror_fleet_edit_t *requested = attempt->requested;
+    apr_pool_t *pool = requested->r->pool;
+    const char *changes = list_changes(attempt);
+    mirror_write_e outcome;
+
+    attempt->write.changes = cut(changes, CHANGES_MAX, pool);
+    attempt->write.expected = attempt->before.version;
+    outcome = mirror_write_document(&attempt->write, requested->remote, pool);
+    if (outcome != MIRROR_WRITE_DONE) {
+        return fail(attempt, outcome);
+    }
+    mirror_follow_written(requested->registry, attempt->mirror, &attempt->write.document,
+                          attempt->write.epoch, pool);
+    log_change(attempt, changes);
+    attempt->result->is_changed = 1;
+    attempt->result->document = attempt->write.document;
+    return end(attempt, HTTP_OK, NULL);
+}
+
+/* Returns 0 if another change was faster. */
+static int try_once(attempt_t *attempt)
+{
+    const mirror_fleet_edit_t *requested = attempt->requested;
+    const char *why;
+    int status = mirror_fleet_store_read(&attempt->before, &why, requested->remote,
+                                         attempt->mirror->name, requested->r->pool);
+
+    /* a change may replace a document that is unusable, by its version */
+    if (status != OK && !(status == HTTP_BAD_GATEWAY && attempt->before.version.revision &&
+                          (requested->replaces || !requested->edit))) {
+        return end(attempt, status, why);
+    }
+    if (requested->expects && !requested->expects(&attempt->before.version, requested->baton)) {
+        return end(attempt, HTTP_PRECONDITION_FAILED, MIRROR_FLEET_EDIT_UNEXPECTED);
+    }
+    why = compose(attempt);
+    if (why) {
+        return end(attempt, HTTP_BAD_REQUEST, why);
+    }
+    if (is_same(attempt)) {
+        attempt->result->document = attempt->before;
+        return end(attempt, HTTP_OK, NULL);
+    }
+    return write_document(attempt);
+}
+
+void mirror_fleet_edit_apply(mirror_fleet_edited_t *result, const mirror_fleet_edit_t *requested,
+                             const mirror_t *mirror)
+{
+    const mirror_registry_t *registry = requested->registry;
+    mirror_fleet_words_t *words = mirror_table_fleet(registry->table);
+    attempt_t attempt;
+    int tries, ended = 0;
+
+    memset(result, 0, sizeof(*result));
+    memset(&attempt, 0, sizeof(attempt));
+    attempt.result = result;
+    attempt.requested = requested;
+    attempt.mirror = mirror;
+    attempt.write.mirror = mirror->name;
+    attempt.write.knows_epoch = apr_atomic_read64(&words->epoch) != 0 &&
+                                apr_atomic_read64(&words->name) == registry->fleet->hash;
+    sign(&attempt.write.document, requested->r, registry);
+    for (tries = 0; !ended && tries < TRIES; tries++) {
+        ended = try_once(&attempt);
+    }
+    if (!ended) {
+        end(&attempt, HTTP_SERVICE_UNAVAILABLE, "fleet: too many concurrent changes; retry later");
+    }
+}
+
+int mirror_fleet_edit_is_possible(const mirror_registry_t *registry)
+{
+    return registry->fleet && registry->child && registry->child->poller;
+}

@@ -1,0 +1,104 @@
+/* Licensed under the Apache License, Version 2.0; see LICENSE.
+ *
+ * admin/fleet_report.c - the nodes in the response to a change. See admin/fleet_report.h.
+ */
+#include <apr_strings.h>
+#include <httpd.h>
+
+#include "admin/fleet_json.h"
+#include "admin/fleet_report.h"
+#include "admin/json.h"
+#include "base/clock.h"
+
+#define WAIT_MAX 10 /* seconds */
+#define WAIT_NAP apr_time_from_msec(100)
+
+/* Return the seconds that the client waits; 0 = it does not. */
+static int seconds_to_wait(const request_rec *r)
+{
+    const char *prefer = apr_table_get(r->headers_in, "Prefer");
+    const char *token = prefer ? ap_strcasestr(prefer, "wait=") : NULL;
+    apr_int64_t seconds = token ? apr_atoi64(token + 5) : 0;
+
+    return seconds < 0 ? 0 : seconds > WAIT_MAX ? WAIT_MAX : (int)seconds;
+}
+
+int mirror_fleet_report_waits(const request_rec *r)
+{
+    return seconds_to_wait(r) > 0;
+}
+
+/* Read the nodes until all live ones have the document or refuse it, or the time is over. Returns 0
+ * if the store does not respond. */
+static int wait_for_nodes(mirror_nodes_t *nodes, mirror_remote_t *remote, const char *mirror,
+                          const mirror_document_version_t *version, int seconds, apr_pool_t *pool)
+{
+    apr_time_t end = mirror_clock_now() + apr_time_from_sec(seconds);
+    mirror_remote_head_t head;
+
+    for (;;) {
+        apr_pool_clear(pool);
+        if (mirror_remote_head(&head, remote) != APR_SUCCESS ||
+            mirror_nodes_read(nodes, remote, &head, mirror, version, pool) != APR_SUCCESS) {
+            return 0;
+        }
+        if (!nodes->waiting || mirror_clock_now() >= end) {
+            return 1;
+        }
+        apr_sleep(WAIT_NAP);
+    }
+}
+
+apr_array_header_t *mirror_fleet_report_warnings(const mirror_nodes_t *nodes, apr_pool_t *pool)
+{
+    apr_array_header_t *texts = apr_array_make(pool, 2, sizeof(const char *));
+
+    if (nodes->older) {
+        APR_ARRAY_PUSH(texts, const char *) = apr_psprintf(
+            pool,
+            "%s an older module, such as %s with %s; a node refuses a document with an attribute "
+            "that its module does not have",
+            nodes->older == 1 ? "1 node runs"
+                              : apr_psprintf(pool, "%" APR_UINT64_T_FMT " nodes run", nodes->older),
+            nodes->older_name, nodes->oldest);
+    }
+    if (nodes->apart) {
+        APR_ARRAY_PUSH(texts, const char *) = apr_psprintf(
+            pool, "%s settings of its own over those of the fleet, such as %s",
+            nodes->apart == 1
+                ? "1 node has"
+                : apr_psprintf(pool, "each of %" APR_UINT64_T_FMT " nodes has", nodes->apart),
+            nodes->apart_name);
+    }
+    return texts;
+}
+
+void mirror_fleet_report_put_warnings(yajl_gen gen, const mirror_nodes_t *nodes, apr_pool_t *pool)
+{
+    const apr_array_header_t *texts = mirror_fleet_report_warnings(nodes, pool);
+
+    if (texts->nelts) {
+        mirror_fleet_json_texts(gen, "warnings", texts, pool);
+    }
+}
+
+void mirror_fleet_report_put(yajl_gen gen, const mirror_fleet_edit_t *requested,
+                             const mirror_t *mirror, const mirror_document_version_t *version)
+{
+    request_rec *r = requested->r;
+    int seconds = seconds_to_wait(r);
+    mirror_nodes_t nodes;
+    apr_pool_t *pool;
+
+    apr_pool_create(&pool, r->pool);
+    if (seconds) {
+        apr_table_setn(r->headers_out, "Preference-Applied", "wait");
+    }
+    if (wait_for_nodes(&nodes, requested->remote, mirror ? mirror->name : NULL, version, seconds,
+                       pool)) {
+        mirror_fleet_report_put_warnings(gen, &nodes, pool);
+        if (seconds) {
+            mirror_fleet_json_nodes(gen, &nodes, pool);
+        }
+    }
+}
