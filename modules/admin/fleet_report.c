@@ -87,9 +87,13 @@ void mirror_fleet_report_put(yajl_gen gen, const mirror_fleet_edit_t *requested,
 {
     request_rec *r = requested->r;
     int seconds = seconds_to_wait(r);
+    int replicas = mirror_write_replicas(requested->remote, r->pool);
     mirror_nodes_t nodes;
     apr_pool_t *pool;
 
+    if (replicas >= 0) {
+        mirror_json_put_count(gen, "replicas", (apr_uint64_t)replicas);
+    }
     apr_pool_create(&pool, r->pool);
     if (seconds) {
         apr_table_setn(r->headers_out, "Preference-Applied", "wait");

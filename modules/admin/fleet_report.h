@@ -18,7 +18,8 @@
 /* Return whether the client waits for the nodes. */
 int mirror_fleet_report_waits(const request_rec *r);
 
-/* Append "warnings", if there are any; if the client waits, also "nodes" and "not_in_force".
+/* Append "replicas": how many have confirmed what this request has written, if that is known.
+ * "warnings", if there are any. If the client waits, "nodes" and "not_in_force".
  * `mirror` and `version`: the document that was written last, as for mirror_nodes_read(). Nothing is appended if the
  * store does not respond any more. */
 void mirror_fleet_report_put(yajl_gen gen, const mirror_fleet_edit_t *requested,

@@ -24,6 +24,7 @@ typedef struct mirror_remote_t {
     const mirror_fleet_t *fleet;
     mirror_redis_route_t *route;
     apr_uint64_t *beat;             /* atomic: set to the time before each command; NULL = none */
+    unsigned wrote;                 /* number of the connection of the last write; 0 = none */
     char fault[MIRROR_REDIS_FAULT]; /* of the last error */
 } mirror_remote_t;
 

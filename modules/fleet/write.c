@@ -32,6 +32,8 @@ static const char script[] =
     "return {'done', rev, epoch or ARGV[3]}\n";
 
 #define WORDS 17
+/* The maximum time of WAIT, which 0 would make endless. */
+#define WAIT_MS 200
 
 static const char *hash_of_script(apr_pool_t *pool)
 {
@@ -197,10 +199,47 @@ mirror_write_e mirror_write_document(mirror_write_t *write, mirror_remote_t *rem
         return MIRROR_WRITE_FAILED; /* an error reply: the script has changed nothing */
     }
     outcome = rv == APR_SUCCESS ? read_reply(write, remote, reply) : MIRROR_WRITE_UNKNOWN;
+    remote->wrote = outcome == MIRROR_WRITE_DONE ? mirror_redis_route_opened(remote->route) : 0;
     /* the route repeats a command whose connection was lost: the first one may have been done */
     if (outcome == MIRROR_WRITE_DIFFERS || outcome == MIRROR_WRITE_UNKNOWN) {
         found = find_out(write, remote, pool);
         outcome = found == MIRROR_WRITE_DONE || outcome == MIRROR_WRITE_UNKNOWN ? found : outcome;
     }
     return outcome;
+}
+
+/* ---- replicas ---- */
+
+/* Return the number of connected replicas; -1 = not known. */
+static int count_replicas(mirror_remote_t *remote)
+{
+    static const char *const argv[] = { "ROLE" };
+    const mirror_redis_reply_t *reply;
+
+    if (mirror_remote_command(&reply, remote, 1, argv) != APR_SUCCESS) {
+        return -1;
+    }
+    return reply->type == MIRROR_REDIS_ARRAY && reply->count == 3 &&
+                   !strcmp(reply->elements[0]->text, "master") &&
+                   reply->elements[2]->type == MIRROR_REDIS_ARRAY
+               ? reply->elements[2]->count
+               : -1;
+}
+
+int mirror_write_replicas(mirror_remote_t *remote, apr_pool_t *pool)
+{
+    apr_interval_time_t half = apr_time_as_msec(mirror_fleet_patience(remote->fleet)) / 2;
+    const char *argv[] = { "WAIT", "1", apr_ltoa(pool, (long)(half < WAIT_MS ? half : WAIT_MS)) };
+    const mirror_redis_reply_t *reply;
+    int count = remote->wrote ? count_replicas(remote) : -1;
+
+    if (count > 0 && half > 0) {
+        count = mirror_remote_command(&reply, remote, 3, argv) == APR_SUCCESS &&
+                        reply->type == MIRROR_REDIS_INTEGER && reply->integer >= 0 &&
+                        reply->integer <= count
+                    ? (int)reply->integer
+                    : -1;
+    }
+    /* WAIT is for the writes of its own connection */
+    return remote->wrote == mirror_redis_route_opened(remote->route) ? count : -1;
 }

@@ -36,4 +36,9 @@ typedef struct mirror_write_t {
 mirror_write_e mirror_write_document(mirror_write_t *write, mirror_remote_t *remote,
                                      apr_pool_t *pool);
 
+/* Return how many replicas have confirmed all writes of this remote. If there are replicas, the
+ * function waits for the first one, at most 200 ms. -1: not known, as without permission for WAIT. A
+ * confirmed write can still be lost in a failover, only less likely. */
+int mirror_write_replicas(mirror_remote_t *remote, apr_pool_t *pool);
+
 #endif

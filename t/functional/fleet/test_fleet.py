@@ -21,6 +21,7 @@ def test_one_change_is_in_force_on_both_nodes(node, mirror):
     one, two = node(), node()
     set_there = change(one, {"enabled": False})
     assert set_there["attributes"] == {"enabled": False} and set_there["revision"] == 1
+    assert set_there.pop("replicas") == 0
     assert one.mirror()["attributes"]["enabled"] is False and one.mirror()["layer"] == "fleet"
     in_force(two, {"enabled": False})
     assert two.mirror()["layer"] == "fleet" and two.mirror()["overridden"] is True

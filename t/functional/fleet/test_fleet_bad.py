@@ -117,3 +117,12 @@ def test_a_user_that_only_follows(node):
     assert document(one)["attributes"]["count"] == 2 and len(one.log_lines("PM09")) < 5
     wait_for("both", lambda: state(two)["nodes"]["in_force"] == 2)
     refused(fleet_call(two, "DELETE", headers=()), 503, "NOPERM")
+
+
+def test_without_the_permission_to_wait(node):
+    keys = "proxy-mirror:v1:{web}:"
+    node.server("ACL", "SETUSER", "admin", "on", ">s1", f"~{keys}*", "+hmget", "+hget", "+hscan", "+hset", "+hdel", "+lrange", "+evalsha",
+                "+eval", "+hincrby", "+lpush", "+ltrim")
+    h = node(fleet="redis_username=admin redis_password=s1")
+    assert "replicas" not in change(h, {"count": 2})
+    in_force(h, {"count": 2})

@@ -141,3 +141,17 @@ def test_a_master_that_became_a_replica_is_left(watched):
     change_until(h, {"count": 3})
     in_force(other, {"count": 3}, 8)
     in_force(h, {"count": 3}, 8)
+
+
+def test_replicas_confirm_a_change(watched):
+    """With a replica the response says that it has the change; a replica that hangs is waited for 200 ms."""
+    h = watched()
+    servers = watched.servers
+    wait_for("the replica", lambda: "state=online" in servers.master("INFO", "replication"))
+    assert change(h, {"count": 2})["replicas"] == 1
+    assert servers.replica("HGET", "proxy-mirror:v1:{web}:head", "rev") == "1"
+    servers.replica.pause()
+    assert change(h, {"count": 3})["replicas"] == 0
+    servers.replica.go_on()
+    assert change(h, {"count": 4})["replicas"] == 1
+    assert "replicas" not in change(h, {"count": 4})        # nothing was written
