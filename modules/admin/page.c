@@ -261,16 +261,29 @@ static void put_footer(request_rec *r, const mirror_page_visit_t *visit,
               NULL);
 }
 
+/* Print the frame of a page with some sections only, up to its body. */
+static void begin_part(request_rec *r, const char *title, const char *location)
+{
+    ap_rvputs(r, "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n<title>",
+              title, "</title>\n</head>\n<body data-location=\"", location, "\">\n", NULL);
+}
+
+/* Send only the section of the fleet. */
+static int send_fleet(request_rec *r, const mirror_registry_t *registry, const char *location)
+{
+    begin_part(r, "Fleet", location);
+    mirror_page_put_fleet(r, registry, location);
+    ap_rputs("</body>\n</html>\n", r);
+    return OK;
+}
+
 /* Send only the sections about comparing, each in an article of its mirror. */
 static int send_comparisons(request_rec *r, const mirror_view_t *views, int count,
                             const mirror_page_visit_t *visit, const char *location)
 {
     int i;
 
-    ap_rvputs(r,
-              "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
-              "<title>Comparison</title>\n</head>\n<body data-location=\"",
-              location, "\">\n", NULL);
+    begin_part(r, "Comparison", location);
     for (i = 0; i < count; i++) {
         ap_rvputs(r, "<article data-mirror=\"", ap_escape_html(r->pool, views[i].mirror->name),
                   "\">\n", NULL);
@@ -297,6 +310,9 @@ int mirror_page_send(request_rec *r, const mirror_registry_t *registry,
     set_headers(r, "text/html; charset=utf-8");
     if (!visit->failed && r->args && !strcmp(r->args, "comparison")) {
         return send_comparisons(r, views, count, visit, location);
+    }
+    if (!visit->failed && r->args && !strcmp(r->args, "fleet")) {
+        return send_fleet(r, registry, location);
     }
     put_head(r, location);
     if (visit->nonce) {

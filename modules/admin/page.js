@@ -10,6 +10,7 @@
 
 const PERIOD = 1000; // ms from one question to the next
 const PATIENCE = 5000; // ms that a response may take
+const FLEET_PERIOD = 3000; // ms from one look at the nodes of the fleet to the next
 const QUIET = 10000; // ms between two announcements of changed states
 
 const LOST = new Set(["room", "failed"]);
@@ -353,6 +354,21 @@ async function poll() {
     }
 }
 
+/* ---- the fleet ---- */
+
+/* Its nodes are in the store, which is queried for them: not each second. */
+async function keep_fleet(section) {
+    try {
+        const newer = document.hidden ? null : (await sections_of(location_path, "fleet"))?.querySelector(".fleet");
+        if (newer) {
+            renew(section, newer);
+        }
+    } catch {
+        // no response: the pulse tells so
+    }
+    setTimeout(keep_fleet, FLEET_PERIOD, section);
+}
+
 async function keep_polling() {
     const began = performance.now();
     await poll();
@@ -433,4 +449,5 @@ document.body.classList.add("is-live");
 for (const [name, elements] of parts) {
     mirrors.set(name, new Mirror(name, elements));
 }
+document.querySelectorAll("section.fleet").forEach((section) => setTimeout(keep_fleet, FLEET_PERIOD, section));
 keep_polling();

@@ -59,6 +59,15 @@ function renew(element, newer) {
     }
 }
 
+/* A document with some sections of the page; null if it is not the manager's. */
+async function sections_of(path, which) {
+    const response = await fetch(`${path}/?${which}`, {
+        headers: { Accept: "text/html" }, cache: "no-store", redirect: "manual", signal: AbortSignal.timeout(5000),
+    });
+    const newer = response.ok ? new DOMParser().parseFromString(await response.text(), "text/html") : null;
+    return newer?.body.dataset.location === path ? newer : null;
+}
+
 class Comparisons {
     constructor(path) {
         this.path = path;
@@ -72,7 +81,7 @@ class Comparisons {
         if (!mirrors.some((one) => one.attributes.compare?.length) && !document.querySelector(".comparison")) {
             return;
         }
-        const newer = await this.get();
+        const newer = await sections_of(this.path, "comparison");
         if (newer && turn === this.turn) {
             for (const article of newer.querySelectorAll("article")) {
                 this.update(article.dataset.mirror, article.querySelector(".comparison"));
@@ -80,14 +89,6 @@ class Comparisons {
         }
     }
 
-    /* The document; null if it is not the manager's. */
-    async get() {
-        const response = await fetch(`${this.path}/?comparison`, {
-            headers: { Accept: "text/html" }, cache: "no-store", redirect: "manual", signal: AbortSignal.timeout(5000),
-        });
-        const newer = response.ok ? new DOMParser().parseFromString(await response.text(), "text/html") : null;
-        return newer?.body.dataset.location === this.path ? newer : null;
-    }
 
     update(name, newer) {
         const article = document.querySelector(`article[data-mirror="${CSS.escape(name)}"]`);

@@ -7,11 +7,13 @@ import time
 import pytest
 
 import pagelab
+from browserlab import browser, open_page      # noqa: F401, fixtures
 from fleetlab import change, fleet_call, node, state     # noqa: F401, the fixture
 from httpdlab import Httpd, wait_for
 from managerlab import patch
 from redislab import needs_redis, redis        # noqa: F401, the fixture
 from test_fleet import NODES
+from test_page_browser import wait_text
 
 pytestmark = needs_redis
 
@@ -35,3 +37,63 @@ def test_an_older_module(node, module, warned):
         assert "2 nodes run an older module, such as old.example.com:80-2 with 0.0.7;" in state(h)["warnings"][0]
         report(node.server, "old.example.com:80-2", module="0.0.7", at=int(time.time()) - 100)      # it is silent
         assert "1 node runs" in state(h)["warnings"][0]
+
+
+def fleet_of(h: Httpd) -> pagelab.Element:
+    got = h.get("/manager/", ["Host: localhost"])
+    assert got.status == 200, got.raw
+    return pagelab.parse(got.body).one("section", class_="fleet")
+
+
+def test_the_page_lists_documents_and_nodes(node):
+    one = node(more="ProxyMirrorAllowHost *\n")
+    two = node(more="ProxyMirrorAllowHost 127.0.0.1\n", expect=["PM0932: "])
+    wait_for("both nodes", lambda: sum(state(one)["nodes"].values()) == 2)
+    assert "the newest revision is in force on" in fleet_of(one).text
+    change(one, {"host": "http://other.example.com"}, headers=["Content-Type: application/json", "Prefer: wait=5"])
+    report(node.server, "gone:80-1", at=int(time.time()) - 100)
+    section = fleet_of(one)
+    assert "in force on 1 of 3; 0 behind, 1 refuse, 1 silent for over 30 seconds" in section.text
+    rows = {row.one("th").text: row.text for row in section.all("tr") if row.get("data-key")}
+    assert "without a user" in rows["m"] and "covered" not in rows["m"]
+    assert "silent" in rows["gone:80-1"]
+    assert "refuses" in next(text for name, text in rows.items() if f":{two.port}-" in name and "m:" in text and "ProxyMirrorAllowHost" in text)
+    assert "in force" in next(text for name, text in rows.items() if f":{one.port}-" in name)
+    patch(one, {"count": 3})
+    assert "covered by settings of this node" in fleet_of(one).text
+    wait_for("the warning", lambda: "1 node has settings of its own" in fleet_of(two).text, 3)
+    only = pagelab.parse(one.get("/manager/?fleet", ["Host: localhost"]).body)
+    assert len(only.one("body").all("section")) == 1 and "1 of 3" in only.text
+
+
+def test_a_hostile_store_writes_no_html(node):
+    h = node()
+    evil = "<script>alert(1)</script>\u202e"
+    report(node.server, evil, module=evil, refused={evil: {"id": evil, "why": evil}}, own=[evil, 1, None, {}])
+    report(node.server, "b", own={"m": 1}, refused=[1])
+    report(node.server, "c", own=[[["x"]]], refused={"m": 1, "n": {"why": 1}})
+    wait_for("the nodes", lambda: sum(state(h)["nodes"].values()) == 4)
+    section = fleet_of(h)
+    assert not section.all("script") and "<script>alert(1)</script>" in section.text and "\u202e" not in section.text
+
+
+def test_the_page_waits_for_no_store_that_is_down(node):
+    """In an emergency it is there at once."""
+    h = node(fleet="redis_timeout=2000", expect=["PM0930: "])
+    change(h, {"count": 2})
+    node.server.pause()
+    wait_for("the line", lambda: h.log_lines("PM0930"), 8)
+    start = time.monotonic()
+    assert "Its store does not respond" in fleet_of(h).text and fleet_of(h).all("tr", data_key="m")
+    assert time.monotonic() - start < 1
+    node.server.go_on()
+
+
+@pytest.mark.xdist_group("browser")
+def test_the_nodes_are_live(node, open_page):
+    h = node()
+    page = open_page(h)
+    wait_text(page, "section.fleet", "in force on 1 of 1")
+    report(node.server, "other:80-1", module="0.0.1")
+    wait_text(page, "section.fleet", "other:80-1")
+    wait_text(page, "section.fleet .warning", "1 node runs an older module")
