@@ -48,6 +48,7 @@ BREAKS = [
     ("sources", "modules/base/stray.c", "\n", "libmirror_la_SOURCES"),
     ("sources", "t/unit/base/test_stray.c", "\n", "UNIT_TESTS"),
     ("sources", "t/fuzz/fuzz_stray.c", "\n", "FUZZ_TARGETS"),
+    ("sources", "docs/stray.md", "# Stray\n", "DOCS or WING_READMES"),
     ("rooms", "modules/base/stray.c", "\n", "modules/base/stray.c: has no unit test of its name"),
     ("rooms", "t/rooms.txt", "base/nothing unit/base/test_loop.c\n", "base/nothing is no room"),
     ("rooms", "t/rooms.txt", "base/loop unit/base/test_loop.c\n", "base/loop has unit/base/test_loop.c already"),

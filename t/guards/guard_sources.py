@@ -1,4 +1,4 @@
-"""No source file, unit test or fuzz target is forgotten in Makefile.am."""
+"""No source file, unit test, fuzz target or page is forgotten in Makefile.am."""
 import os
 import tree
 
@@ -7,6 +7,7 @@ WHERE = [
     ("UNIT_TESTS", r"t/unit/\w+/test_\w+\.c", "UNIT_TESTS"),
     ("FUZZ_TARGETS", r"t/fuzz/fuzz_\w+\.c", "FUZZ_TARGETS"),
 ]
+PAGES = r"(docs|modules/\w+)/[\w-]+\.md"
 problems, checked = [], 0
 for variable, pattern, place in WHERE:
     named = {name if name.endswith((".c", ".h")) else f"{name}.c" for name in os.environ[variable].split()}
@@ -18,5 +19,8 @@ for path in tree.matching(r"t/fuzz/fuzz_\w+\.c"):
     corpus = "t/fuzz/corpus/" + path[len("t/fuzz/fuzz_"):-2]
     if not tree.matching(corpus + "/.+"):
         problems.append(f"{path}: {corpus} is empty; `make check` has nothing to replay")
+
+named = set(os.environ["PAGES"].split())
+problems += [f"{path}: is not in DOCS or WING_READMES of Makefile.am" for path in tree.matching(PAGES) if path not in named]
 
 tree.finish("sources", problems, f"{checked} sources are in Makefile.am" if checked else "")
