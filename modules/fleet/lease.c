@@ -15,21 +15,21 @@ int mirror_lease_take(mirror_fleet_words_t *words, apr_uint32_t load, apr_interv
                       apr_time_t now)
 {
     apr_uint64_t own = self(load), leader = apr_atomic_read64(&words->leader);
-    apr_time_t beat = (apr_time_t)apr_atomic_read64(&words->beat);
+    apr_uint64_t beat = apr_atomic_read64(&words->beat);
+    apr_uint64_t age = (apr_uint64_t)now - beat, ahead = beat - (apr_uint64_t)now;
+    int is_fresh = age <= (apr_uint64_t)patience || ahead <= (apr_uint64_t)patience;
 
     if (leader == own) {
         return 1;
     }
-    /* a beat of the future is no beat: any process may write here */
-    if ((leader >> 32) >= load && beat <= now && now - beat <= patience &&
-        mirror_store_is_alive((apr_uint32_t)leader)) {
+    /* A beat may be later than `now`, which was read before. One of the far future is no beat: any
+     * process may write here. */
+    if ((leader >> 32) >= load && is_fresh && mirror_store_is_alive((apr_uint32_t)leader)) {
         return 0;
     }
-    if (apr_atomic_cas64(&words->leader, own, leader) != leader) {
-        return 0;
-    }
+    /* before the exchange, so that no other process sees this leader with an old beat */
     apr_atomic_set64(&words->beat, (apr_uint64_t)now);
-    return 1;
+    return apr_atomic_cas64(&words->leader, own, leader) == leader;
 }
 
 void mirror_lease_give(mirror_fleet_words_t *words, apr_uint32_t load)
