@@ -9,9 +9,11 @@
 
 #include "admin/fleet_store.h"
 #include "admin/json.h"
+#include "base/clock.h"
 #include "fleet/poller.h"
 
-#define TRIES 8
+#define TRIES       8
+#define REQUEST_MAX apr_time_from_sec(30) /* of all commands of a request */
 
 static apr_status_t close_remote(void *remote)
 {
@@ -24,6 +26,7 @@ mirror_remote_t *mirror_fleet_store_open(request_rec *r, const mirror_registry_t
     mirror_remote_t *remote =
         mirror_remote_create(registry->fleet, mirror_poller_given_up(registry->child), r->pool);
 
+    remote->deadline = mirror_clock_now() + REQUEST_MAX;
     apr_pool_pre_cleanup_register(r->pool, remote, close_remote);
     return remote;
 }

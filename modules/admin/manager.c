@@ -172,6 +172,14 @@ static const char *without_part(const char *uri, apr_pool_t *pool)
     return uri;
 }
 
+/* Return whether the first `len` bytes of a path end with "/mirrors". */
+static int ends_with_resource(const char *uri, apr_size_t len)
+{
+    const apr_size_t resource = sizeof(RESOURCE) - 1;
+
+    return len >= resource && memcmp(uri + len - resource, RESOURCE, resource) == 0;
+}
+
 /* The path without "/fleet" and what follows it, up to a slash that is kept. */
 static const char *without_fleet(const char *uri, apr_pool_t *pool)
 {
@@ -180,8 +188,8 @@ static const char *without_fleet(const char *uri, apr_pool_t *pool)
     const char *rest = fleet ? fleet + sizeof(MIRROR_FLEET_RESOURCE) - 1 : "";
     apr_size_t i;
 
-    if (!fleet) {
-        return uri;
+    if (!fleet || ends_with_resource(uri, (apr_size_t)(fleet - uri))) {
+        return uri; /* none, or a mirror of this name */
     }
     for (i = 0; i < sizeof(ends) / sizeof(*ends) && *rest; i++) {
         rest = strcmp(rest, ends[i]) ? rest : "";

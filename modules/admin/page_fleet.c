@@ -14,6 +14,8 @@
 #include "settings/layers.h"
 #include "settings/settings.h"
 
+#define PAGE_MAX apr_time_from_sec(2) /* of all commands */
+
 typedef struct fleet_page_t {
     request_rec *r;
     const mirror_registry_t *registry;
@@ -193,6 +195,7 @@ static void put_all_nodes(const fleet_page_t *page)
         return;
     }
     remote = mirror_fleet_store_open(r, page->registry);
+    remote->deadline = mirror_clock_now() + PAGE_MAX;
     if (mirror_remote_head(&head, remote) != APR_SUCCESS ||
         mirror_nodes_read(&nodes, remote, &head, NULL, NULL, r->pool) != APR_SUCCESS) {
         ap_rvputs(r, "<p><b>The store did not list the nodes</b>: ",

@@ -22,8 +22,9 @@
 APLOG_USE_MODULE(proxy_mirror);
 
 #define TRIES       100
-#define REREAD      100 /* intervals; after them the index is read in any case */
-#define LISTED_MAX  20  /* refused documents in the node's state */
+#define POLL_MAX    apr_time_from_sec(30) /* of all commands of a poll */
+#define REREAD      100                   /* intervals; after them the index is read in any case */
+#define LISTED_MAX  20                    /* refused documents in the node's state */
 #define UNKNOWN_MAX 65536
 #define WHY_MAX     160 /* bytes of a reason */
 
@@ -361,8 +362,10 @@ apr_status_t mirror_follow_poll(mirror_follow_t *follow, int (*pause)(void *bato
                                 const char **fault)
 {
     mirror_remote_head_t head;
-    apr_status_t rv = mirror_remote_head(&head, follow->remote);
+    apr_status_t rv;
 
+    follow->remote->deadline = mirror_clock_now() + POLL_MAX;
+    rv = mirror_remote_head(&head, follow->remote);
     *fault = follow->remote->fault;
     if (rv != APR_SUCCESS) {
         return rv;

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <apr_hash.h>
 #include <apr_strings.h>
 
 #include "base/clock.h"
@@ -13,8 +14,10 @@
 #define LISTED_MAX 100
 #define FINE_MAX   20
 #define NODES_MAX  20000
-#define GONE_MAX   32 /* states that one call removes */
-#define SILENT     30 /* seconds */
+#define STATE_MAX  16384              /* bytes of a state */
+#define BYTES_MAX  (16 * 1024 * 1024) /* of all states */
+#define GONE_MAX   32                 /* states that one call removes */
+#define SILENT     30                 /* seconds */
 #define GONE       3600
 
 typedef struct reading_t {
@@ -22,10 +25,12 @@ typedef struct reading_t {
     const mirror_remote_head_t *head;
     const char *mirror;
     const mirror_document_version_t *version;
-    apr_int64_t now;   /* seconds, wall clock */
-    apr_table_t *seen; /* HSCAN may return a node twice */
+    apr_int64_t now;  /* seconds, wall clock */
+    apr_hash_t *seen; /* HSCAN may return a node twice */
     apr_array_header_t *gone;
+    apr_size_t bytes; /* of the states so far */
     apr_pool_t *pool;
+    apr_pool_t *ptemp; /* cleared after each node */
 } reading_t;
 
 static yajl_val member(yajl_val json, const char *name, yajl_type type)
@@ -82,12 +87,12 @@ static int has_judged(const mirror_node_t *node, const reading_t *reading)
     return node->revision >= reading->version->revision;
 }
 
-static yajl_val parse(const reading_t *reading, const mirror_redis_reply_t *value)
+static yajl_val parse(const mirror_redis_reply_t *value, apr_pool_t *pool)
 {
     yajl_val json;
 
-    if (!mirror_redis_reply_is_text(value) ||
-        mirror_override_read_json(&json, value->text, value->length, reading->pool)) {
+    if (!mirror_redis_reply_is_text(value) || value->length > STATE_MAX ||
+        mirror_override_read_json(&json, value->text, value->length, pool)) {
         return NULL;
     }
     return json;
@@ -116,8 +121,9 @@ static apr_int64_t number_of_version(const char *text)
     return number;
 }
 
-static void note_module(mirror_nodes_t *nodes, const mirror_node_t *node)
+static void note_module(const reading_t *reading, const mirror_node_t *node)
 {
+    mirror_nodes_t *nodes = reading->nodes;
     apr_int64_t number = number_of_version(node->module);
 
     if (number < 0 || number >= number_of_version(PROXY_MIRROR_VERSION)) {
@@ -125,8 +131,8 @@ static void note_module(mirror_nodes_t *nodes, const mirror_node_t *node)
     }
     nodes->older++;
     if (!nodes->oldest || number < number_of_version(nodes->oldest)) {
-        nodes->oldest = node->module;
-        nodes->older_name = node->name;
+        nodes->oldest = apr_pstrdup(reading->pool, node->module);
+        nodes->older_name = apr_pstrdup(reading->pool, node->name);
     }
 }
 
@@ -142,7 +148,37 @@ static void note_own(const reading_t *reading, const mirror_node_t *node)
     }
     if (has) {
         reading->nodes->apart++;
-        reading->nodes->apart_name = node->name;
+        if (!reading->nodes->apart_name) {
+            reading->nodes->apart_name = apr_pstrdup(reading->pool, node->name);
+        }
+    }
+}
+
+/* Fill in a node from its state. */
+static void read_node(mirror_node_t *node, const reading_t *reading, const char *name,
+                      yajl_val json, apr_pool_t *pool)
+{
+    node->name = apr_pstrdup(pool, name);
+    node->revision = number(json, "revision");
+    node->module = text_of(json, "module", pool);
+    node->refused = member(json, "refused", yajl_t_object);
+    node->refused = node->refused && node->refused->u.object.len ? node->refused : NULL;
+    node->own = member(json, "own", yajl_t_array);
+    node->own = node->own && node->own->u.array.len ? node->own : NULL;
+    node->state = judge(node, reading, json);
+}
+
+/* Keep the node in the list of its state, if that has room. */
+static void list(const reading_t *reading, const mirror_node_t *node,
+                 const mirror_redis_reply_t *value)
+{
+    int is_fine = node->state == MIRROR_NODE_IN_FORCE;
+    apr_array_header_t *listed = is_fine ? reading->nodes->fine : reading->nodes->others;
+    yajl_val json;
+
+    if (listed->nelts < (is_fine ? FINE_MAX : LISTED_MAX)) {
+        json = parse(value, reading->pool);
+        read_node(apr_array_push(listed), reading, node->name, json, reading->pool);
     }
 }
 
@@ -151,48 +187,48 @@ static void note(const reading_t *reading, const mirror_node_t *node)
     mirror_nodes_t *nodes = reading->nodes;
 
     nodes->count[node->state]++;
-    if (node->state != MIRROR_NODE_IN_FORCE && nodes->others->nelts < LISTED_MAX) {
-        APR_ARRAY_PUSH(nodes->others, mirror_node_t) = *node;
-    }
-    if (node->state == MIRROR_NODE_IN_FORCE && nodes->fine->nelts < FINE_MAX) {
-        APR_ARRAY_PUSH(nodes->fine, mirror_node_t) = *node;
-    }
     if (node->state != MIRROR_NODE_SILENT) {
         nodes->waiting += reading->version && !has_judged(node, reading);
-        note_module(nodes, node);
+        note_module(reading, node);
         note_own(reading, node);
     }
+}
+
+/* Return whether the reading goes on after this state. */
+static int is_bounded(reading_t *reading, const mirror_redis_reply_t *value)
+{
+    reading->bytes += value->length;
+    return apr_hash_count(reading->seen) < NODES_MAX && reading->bytes < BYTES_MAX;
 }
 
 /* The `visit` of mirror_remote_scan(). */
 static int visit(void *baton, const mirror_redis_reply_t *field, const mirror_redis_reply_t *value)
 {
     reading_t *reading = baton;
+    const char *name;
     mirror_node_t node;
     yajl_val json;
 
-    if (!mirror_redis_reply_is_text(field) || field->length > 255 ||
-        apr_table_get(reading->seen, field->text)) {
-        return 1;
+    if (!mirror_redis_reply_is_text(field) || field->length > 255) {
+        return is_bounded(reading, value);
     }
-    apr_table_set(reading->seen, field->text, "");
-    json = parse(reading, value);
+    if (apr_hash_get(reading->seen, field->text, APR_HASH_KEY_STRING)) {
+        return is_bounded(reading, value);
+    }
+    name = apr_pstrdup(reading->pool, field->text);
+    apr_hash_set(reading->seen, name, APR_HASH_KEY_STRING, name);
+    apr_pool_clear(reading->ptemp);
+    json = parse(value, reading->ptemp);
     if (!json || reading->now - number(json, "at") > GONE) {
         if (reading->gone->nelts < GONE_MAX) {
-            APR_ARRAY_PUSH(reading->gone, const char *) = apr_pstrdup(reading->pool, field->text);
+            APR_ARRAY_PUSH(reading->gone, const char *) = name;
         }
-        return apr_table_elts(reading->seen)->nelts < NODES_MAX;
+        return is_bounded(reading, value);
     }
-    node.name = apr_pstrdup(reading->pool, field->text);
-    node.revision = number(json, "revision");
-    node.module = text_of(json, "module", reading->pool);
-    node.refused = member(json, "refused", yajl_t_object);
-    node.refused = node.refused && node.refused->u.object.len ? node.refused : NULL;
-    node.own = member(json, "own", yajl_t_array);
-    node.own = node.own && node.own->u.array.len ? node.own : NULL;
-    node.state = judge(&node, reading, json);
+    read_node(&node, reading, name, json, reading->ptemp);
     note(reading, &node);
-    return apr_table_elts(reading->seen)->nelts < NODES_MAX;
+    list(reading, &node, value);
+    return is_bounded(reading, value);
 }
 
 /* ---- all ---- */
@@ -201,8 +237,9 @@ apr_status_t mirror_nodes_read(mirror_nodes_t *nodes, mirror_remote_t *remote,
                                const mirror_remote_head_t *head, const char *mirror,
                                const mirror_document_version_t *version, apr_pool_t *pool)
 {
-    reading_t reading = { nodes, head, mirror, version, 0, NULL, NULL, pool };
+    reading_t reading = { nodes, head, mirror, version, 0, NULL, NULL, 0, pool, NULL };
     const mirror_redis_reply_t *reply;
+    apr_uint64_t live;
     apr_status_t rv;
     int i;
 
@@ -210,10 +247,14 @@ apr_status_t mirror_nodes_read(mirror_nodes_t *nodes, mirror_remote_t *remote,
     nodes->others = apr_array_make(pool, 8, sizeof(mirror_node_t));
     nodes->fine = apr_array_make(pool, 8, sizeof(mirror_node_t));
     reading.now = (apr_int64_t)apr_time_sec(mirror_clock_to_wall(mirror_clock_now()));
-    reading.seen = apr_table_make(pool, 64);
+    reading.seen = apr_hash_make(pool);
+    apr_pool_create(&reading.ptemp, pool);
     reading.gone = apr_array_make(pool, 4, sizeof(const char *));
     rv = mirror_remote_scan(remote, MIRROR_FLEET_NODES, visit, &reading);
-    for (i = 0; rv == APR_SUCCESS && i < reading.gone->nelts; i++) {
+    live = nodes->count[MIRROR_NODE_IN_FORCE] + nodes->count[MIRROR_NODE_BEHIND] +
+           nodes->count[MIRROR_NODE_REFUSED];
+    /* if no other node is live, the clock of this one is more likely wrong than all others are gone */
+    for (i = 0; rv == APR_SUCCESS && live > 1 && i < reading.gone->nelts; i++) {
         const char *argv[] = { "HDEL", remote->fleet->keys[MIRROR_FLEET_NODES],
                                APR_ARRAY_IDX(reading.gone, i, const char *) };
 

@@ -5,11 +5,17 @@
 #include <string.h>
 
 #include <httpd.h>
+#include <http_config.h>
+#include <http_log.h>
+
+#include <apr_general.h>
 #include <apr_strings.h>
 
 #include "base/clock.h"
 #include "fleet/presence.h"
 #include "settings/layers.h"
+
+APLOG_USE_MODULE(proxy_mirror);
 
 #define INTERVAL apr_time_from_sec(10)
 
@@ -36,6 +42,11 @@ mirror_presence_t *mirror_presence_create(const mirror_registry_t *registry,
     apr_pool_create(&presence->pool, pool);
     apr_pool_tag(presence->pool, "mirror_fleet_presence"); /* the poller's thread */
     return presence;
+}
+
+static const char *hex_of(apr_uint64_t number, apr_pool_t *pool)
+{
+    return apr_psprintf(pool, "%016" APR_UINT64_T_HEX_FMT, number);
 }
 
 static void put(yajl_gen gen, const char *text)
@@ -80,7 +91,42 @@ static void put_own(yajl_gen gen, const mirror_presence_t *presence)
     yajl_gen_array_close(gen);
 }
 
-static const char *print(const mirror_presence_t *presence)
+/* Return a number that only this start of httpd has, the same in all children; 0 = none. */
+static apr_uint64_t number_of_start(mirror_fleet_words_t *words)
+{
+    apr_uint64_t start = 0, former;
+
+    apr_generate_random_bytes((unsigned char *)&start, sizeof(start));
+    former = apr_atomic_cas64(&words->start, start, 0);
+    return former ? former : start;
+}
+
+/* Report another node that writes to the state of this one: both have one name. The first state that
+ * is found may be that of an earlier start. */
+static void look_for_twin(const mirror_presence_t *presence, apr_uint64_t start)
+{
+    const mirror_fleet_t *fleet = presence->registry->fleet;
+    mirror_fleet_words_t *words = mirror_table_fleet(presence->registry->table);
+    const char *path[] = { "start", NULL }, *text;
+    yajl_val json, found;
+
+    if (!presence->published || apr_atomic_read64(&words->twin) ||
+        mirror_remote_get(&text, mirror_follow_remote(presence->follow), MIRROR_FLEET_NODES,
+                          fleet->node, presence->pool) != APR_SUCCESS ||
+        !text || mirror_override_read_json(&json, text, strlen(text), presence->pool)) {
+        return;
+    }
+    found = yajl_tree_get(json, path, yajl_t_string);
+    if (found && strcmp(found->u.string, hex_of(start, presence->pool)) &&
+        apr_atomic_cas64(&words->twin, 1, 0) == 0) {
+        ap_log_error(APLOG_MARK, APLOG_WARNING, 0, fleet->server,
+                     "PM0939: another node of the fleet %s has the name of this one, %s; both are "
+                     "counted as one: give each a host name, port or ServerRoot of its own",
+                     fleet->name, fleet->node);
+    }
+}
+
+static const char *print(const mirror_presence_t *presence, apr_uint64_t start)
 {
     const unsigned char *text;
     yajl_gen gen = yajl_gen_alloc(NULL);
@@ -93,7 +139,9 @@ static const char *print(const mirror_presence_t *presence)
     put(gen, "revision");
     yajl_gen_integer(gen, (long long)presence->revision);
     put(gen, "id");
-    put(gen, apr_psprintf(presence->pool, "%016" APR_UINT64_T_HEX_FMT, presence->id));
+    put(gen, hex_of(presence->id, presence->pool));
+    put(gen, "start");
+    put(gen, hex_of(start, presence->pool));
     put(gen, "module");
     put(gen, PROXY_MIRROR_VERSION);
     put(gen, "httpd");
@@ -123,7 +171,7 @@ void mirror_presence_publish(mirror_presence_t *presence)
     mirror_fleet_words_t *words = mirror_table_fleet(presence->registry->table);
     apr_uint64_t revision = apr_atomic_read64(&words->revision);
     apr_uint64_t id = apr_atomic_read64(&words->id);
-    apr_uint64_t own = own_version(presence->registry);
+    apr_uint64_t own = own_version(presence->registry), start;
     int changes = mirror_follow_changes(presence->follow);
     const char *argv[] = { "HSET", fleet->keys[MIRROR_FLEET_NODES], fleet->node, NULL };
     const mirror_redis_reply_t *reply;
@@ -134,13 +182,16 @@ void mirror_presence_publish(mirror_presence_t *presence)
         own == presence->own) {
         return;
     }
+    start = number_of_start(words);
+    look_for_twin(presence, start);
     presence->published = now;
     presence->revision = revision;
     presence->id = id;
     presence->changes = changes;
     presence->own = own;
-    argv[3] = print(presence);
+    argv[3] = print(presence, start);
     store(presence, argv[3]);
+    mirror_follow_remote(presence->follow)->deadline = 0;
     mirror_remote_command(&reply, mirror_follow_remote(presence->follow), 4, argv);
     apr_pool_clear(presence->pool);
 }

@@ -55,13 +55,20 @@ apr_status_t mirror_remote_command(const mirror_redis_reply_t **reply, mirror_re
 {
     command_t command = { argc, argv };
     apr_time_t now = mirror_clock_now();
+    apr_time_t end = now + mirror_fleet_patience(remote->fleet);
     apr_status_t rv;
 
     if (remote->beat) {
         apr_atomic_set64(remote->beat, (apr_uint64_t)now);
     }
-    rv = mirror_redis_route_query(reply, remote->route, exchange, &command,
-                                  now + mirror_fleet_patience(remote->fleet), remote->fault);
+    if (remote->deadline && end > remote->deadline) {
+        end = remote->deadline;
+    }
+    if (end <= now) {
+        apr_cpystrn(remote->fault, "too many slow replies", sizeof(remote->fault));
+        return APR_TIMEUP;
+    }
+    rv = mirror_redis_route_query(reply, remote->route, exchange, &command, end, remote->fault);
     if (rv == APR_SUCCESS && (*reply)->type == MIRROR_REDIS_ERROR &&
         !mirror_redis_reply_is_error(*reply, "NOSCRIPT")) {
         mirror_remote_refuse(remote, *reply);

@@ -4,7 +4,8 @@
  *
  * A remote is a route to the store (redis/redis_route.h). One thread at a time uses it, which
  * blocks: each command at most redis_timeout. On error `fault` says why; a reply of a wrong type, or
- * one that is too long, is an error. APR_EACCES: the store has rejected the command.
+ * one that is too long, is an error. A store that responds to each command just in time, or whose lists
+ * never end, is given up at the deadline of all commands. APR_EACCES: the store has rejected the command.
  */
 #ifndef MIRROR_FLEET_REMOTE_H
 #define MIRROR_FLEET_REMOTE_H
@@ -23,6 +24,7 @@ typedef struct mirror_remote_head_t {
 typedef struct mirror_remote_t {
     const mirror_fleet_t *fleet;
     mirror_redis_route_t *route;
+    apr_time_t deadline;            /* of all commands together, mirror_clock_now(); 0 = none */
     apr_uint64_t *beat;             /* atomic: set to the time before each command; NULL = none */
     unsigned wrote;                 /* number of the connection of the last write; 0 = none */
     char fault[MIRROR_REDIS_FAULT]; /* of the last error */

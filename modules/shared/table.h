@@ -57,6 +57,8 @@ typedef struct mirror_fleet_words_t {
     apr_uint64_t emptied;    /* 1 if the store was emptied */
     apr_uint64_t refused;    /* number of documents that this node refuses */
     apr_uint64_t state;      /* version of the text of mirror_table_fleet_state() */
+    apr_uint64_t start;      /* random, of this start of httpd; 0 = not yet set */
+    apr_uint64_t twin;       /* 1 if another node with this node's name was reported */
 } mirror_fleet_words_t;
 
 /* The state of one mirror, shared by all children. */

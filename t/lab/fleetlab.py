@@ -2,7 +2,9 @@
 from __future__ import annotations
 
 import json
-from typing import Any, Callable, Iterable
+import socket
+import threading
+from typing import Any, Callable, Iterable, Iterator
 
 import pytest
 
@@ -66,3 +68,67 @@ def node(redis, httpd, origin, mirror) -> Callable[..., Httpd]:
         return httpd(text, **options)
     make.server = redis()
     return make
+
+
+class Between:
+    """A Redis that does what a test says with each command: `rule(words)` returns what is answered in place of the server (bytes,
+    b"" closes the connection); LOST: the server gets it, and its reply is lost; None: nothing special."""
+
+    LOST = object()
+
+    def __init__(self, server: Redis) -> None:
+        self.server = server
+        self.rule: Callable[[list[bytes]], Any] = lambda words: None
+        self.seen: list[bytes] = []
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.port = self.listener.getsockname()[1]
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def _accept(self) -> None:
+        while True:
+            try:
+                client, _ = self.listener.accept()
+            except OSError:
+                return
+            threading.Thread(target=self._serve, args=(client,), daemon=True).start()
+
+    def _serve(self, client: socket.socket) -> None:
+        with client, socket.create_connection(("127.0.0.1", self.server.port)) as there:
+            commands, replies = client.makefile("rb"), there.makefile("rb")
+            try:
+                while raw := b"".join(whole(commands)):
+                    words = [line for line in raw.split(b"\r\n")[2::2]]
+                    self.seen.append(words[0])
+                    reply = self.rule(words)
+                    if reply is None or reply is self.LOST:
+                        there.sendall(raw)
+                        answer = b"".join(whole(replies))
+                        if reply is self.LOST:
+                            return
+                        reply = answer
+                    if not reply:
+                        return
+                    client.sendall(reply)
+            except OSError:
+                pass
+
+    def close(self) -> None:
+        self.listener.close()
+
+
+def whole(stream) -> Iterator[bytes]:
+    """The parts of one command or reply."""
+    line = stream.readline()
+    yield line
+    if line[:1] == b"$" and line != b"$-1\r\n":
+        yield stream.read(int(line[1:]) + 2)
+    elif line[:1] == b"*":
+        for _ in range(max(0, int(line[1:]))):
+            yield from whole(stream)
+
+
+@pytest.fixture
+def between(redis) -> Iterator[Between]:
+    made = Between(redis())
+    yield made
+    made.close()
