@@ -391,7 +391,7 @@ int mirror_directives_check(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *pte
     mirror_registry_complete(registry, pconf);
     ok &= mirror_fleet_directive_check(registry, pconf, plog, s);
     if (ok && mirror_console_is_test()) {
-        ok = has_needs(registry, plog);
+        ok = has_needs(registry, plog) & mirror_fleet_directive_has_needs(registry, plog);
     }
     return ok ? OK : !OK;
 }

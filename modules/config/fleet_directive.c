@@ -170,3 +170,17 @@ int mirror_fleet_directive_check(mirror_registry_t *registry, apr_pool_t *pconf,
     }
     return faults->nelts == 0;
 }
+
+int mirror_fleet_directive_has_needs(const mirror_registry_t *registry, apr_pool_t *plog)
+{
+    const mirror_fleet_t *fleet = registry->fleet;
+    const char *missing =
+        fleet ? mirror_redis_route_missing(fleet->server, fleet->settings, plog) : NULL;
+
+    if (missing) {
+        ap_log_perror(APLOG_MARK, APLOG_STARTUP | APLOG_ERR, 0, plog,
+                      "PM0108: %s:%d: ProxyMirrorFleet %s: %s", fleet->file, fleet->line,
+                      fleet->name, missing);
+    }
+    return !missing;
+}

@@ -18,4 +18,8 @@ const char *mirror_fleet_directive_set(cmd_parms *cmd, void *unused, const char 
 int mirror_fleet_directive_check(mirror_registry_t *registry, apr_pool_t *pconf, apr_pool_t *plog,
                                  struct server_rec *main_server);
 
+/* Check the requirements of the store on httpd for `httpd -t`, as those of mirrors are. Returns 0 if one
+ * is missing. */
+int mirror_fleet_directive_has_needs(const mirror_registry_t *registry, apr_pool_t *plog);
+
 #endif
