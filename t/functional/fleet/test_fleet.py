@@ -91,11 +91,33 @@ def test_the_layers_of_one_mirror(node):
     assert two.mirror()["layer"] == "fleet"
 
 
+def test_no_mixture_of_two_changes_is_ever_seen(node):
+    """Members that change together are in force together, on each node and in each child."""
+    one, two = node(children=3), node(children=3)
+    over, seen = threading.Event(), set()
+
+    def look(h: Httpd) -> None:
+        while not over.is_set():
+            attributes = h.mirror()["attributes"]
+            seen.add((attributes["count"], attributes["max_queue"], attributes["retry"]))
+    threads = [threading.Thread(target=look, args=(h,)) for h in (one, two)]
+    for thread in threads:
+        thread.start()
+    for n in range(2, 20):
+        change(one if n % 2 else two, {"count": n, "max_queue": n, "retry": f"{n}s"})
+        in_force(two if n % 2 else one, {"count": n})
+    over.set()
+    for thread in threads:
+        thread.join()
+    assert seen <= {(1, 1024, "10s"), *((n, n, f"{n}s") for n in range(2, 20))} and len(seen) > 10
+
+
+@pytest.mark.long
 def test_if_match_holds_over_the_fleet(node):
     """Of two changes that start from one version, one wins."""
     one, two = node(), node()
     etag = change(one, {"count": 1})["etag"]
-    for n in range(2, 52):
+    for n in range(2, 202):
         results = []
 
         def attempt(h: Httpd, member: str) -> None:

@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import json
+import os
 import threading
 import time
 
@@ -230,3 +231,40 @@ def test_a_mirror_with_the_name_of_a_resource(redis, httpd, origin, mirror, name
         assert change(h, {"count": 3}, name=name)["attributes"] == {"count": 3}
         assert document(h, name)["revision"] == 1
         assert json.loads(fleet_call(h, "GET", "/mirrors").body)["mirrors"][0]["name"] == name
+
+
+# ---- who may change the fleet ----
+
+WRITES = [("PATCH", "/mirrors/m", {"count": 9}), ("PUT", "/mirrors/m", {"count": 9}), ("DELETE", "/mirrors/m", None),
+          ("PATCH", "/mirrors", {"enabled": False}), ("DELETE", "/mirrors", None), ("POST", "/restore", None)]
+
+
+@pytest.mark.parametrize("method, what, data", WRITES)
+def test_a_change_that_a_proxy_or_a_page_forwards(node, method, what, data):
+    """As by an author of an .htaccess file, who can make this host send requests to itself."""
+    h = node()
+    change(h, {"count": 2})
+    for header in ("X-Forwarded-For: 10.0.0.1", "Via: 1.1 x", "X-Proxy-Mirror: x", "Origin: http://elsewhere.example", "Sec-Fetch-Site: cross-site"):
+        answer = fleet_call(h, method, what, data, ["Content-Type: application/json", header])
+        refused(answer, 403)
+    refused(fleet_call(h, method, what, data, ["Content-Type: application/json", "Host: evil.example.com"]), 403)
+    assert document(h)["attributes"] == {"count": 2} and len(h.log_lines("PM0920")) == 6
+    answer = h.request(method, f"/mirror-status/fleet{what}", ["Content-Type: application/json"], json.dumps(data).encode() if data else None)
+    assert answer.status in (404, 405), answer.raw       # the status changes nothing
+
+
+def test_an_access_file_makes_no_fleet(redis, httpd, origin, mirror):
+    server = redis()
+
+    def configure(h: Httpd) -> str:
+        for folder, text in (("fleet", conf(server.port)), ("handler", "SetHandler proxy-mirror-manager\n")):
+            os.makedirs(h.path(f"htdocs/{folder}"), exist_ok=True)
+            h.write(f"htdocs/{folder}/.htaccess", text)
+            h.write(f"htdocs/{folder}/a", "a file\n")
+        return f'<Directory "{h.root}/htdocs">\nAllowOverride All\nAcceptPathInfo On\n</Directory>\n' + conf(server.port) + to(mirror)
+    h = httpd(configure, expect=[r"ProxyMirrorFleet not allowed here", "AH01276", "PM0921: "])
+    assert h.get("/fleet/a").status == 500 and h.log_lines("ProxyMirrorFleet not allowed here")
+    for method, what, data in (*WRITES, ("GET", "", None), ("GET", "/log", None), ("GET", "/mirrors", None)):
+        answer = h.request(method, f"/handler/a/fleet{what}", ["Content-Type: application/json"], json.dumps(data).encode() if data else None)
+        assert answer.status == 403, answer.raw
+    assert not server("EXISTS", HEAD)
