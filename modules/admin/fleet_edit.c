@@ -14,6 +14,7 @@
 #include "base/clock.h"
 #include "base/utf8.h"
 #include "fleet/follow.h"
+#include "fleet/nodes.h"
 #include "settings/change.h"
 #include "settings/layers.h"
 #include "settings/settings.h"
@@ -262,6 +263,9 @@ void mirror_fleet_edit_apply(mirror_fleet_edited_t *result, const mirror_fleet_e
     attempt.write.mirror = mirror->name;
     attempt.write.knows_epoch = apr_atomic_read64(&words->epoch) != 0 &&
                                 apr_atomic_read64(&words->name) == registry->fleet->hash;
+    if (!attempt.write.knows_epoch) {
+        attempt.write.knows_epoch = mirror_nodes_know_more(requested->remote, requested->r->pool);
+    }
     sign(&attempt.write.document, requested->r, registry);
     for (tries = 0; !ended && tries < TRIES; tries++) {
         ended = try_once(&attempt);

@@ -13,6 +13,7 @@
 #include "admin/guard.h"
 #include "admin/json.h"
 #include "attributes/value.h"
+#include "fleet/nodes.h"
 #include "fleet/write.h"
 #include "shared/table.h"
 
@@ -71,6 +72,11 @@ int mirror_fleet_restore_handle(request_rec *r, const mirror_registry_t *registr
     remote = mirror_fleet_store_open(r, registry);
     if (mirror_remote_head(&head, remote) != APR_SUCCESS) {
         return mirror_fleet_store_refuse(r, remote);
+    }
+    if (apr_atomic_read64(&words->epoch) == 0 && mirror_nodes_know_more(remote, r->pool)) {
+        return mirror_json_error(r, HTTP_CONFLICT,
+                                 "fleet: must be restored on a node that has its settings, got one "
+                                 "that has started since its store was emptied");
     }
     outcome = head.epoch ? MIRROR_WRITE_PRESENT : restore_all(&count, registry, remote, r);
     if (outcome == MIRROR_WRITE_PRESENT || outcome == MIRROR_WRITE_DIFFERS) {

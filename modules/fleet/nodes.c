@@ -165,6 +165,7 @@ static void read_node(mirror_node_t *node, const reading_t *reading, const char 
     node->refused = node->refused && node->refused->u.object.len ? node->refused : NULL;
     node->own = member(json, "own", yajl_t_array);
     node->own = node->own && node->own->u.array.len ? node->own : NULL;
+    node->knows = strtoull(text_of(json, "epoch", pool), NULL, 16) != 0;
     node->state = judge(node, reading, json);
 }
 
@@ -188,6 +189,7 @@ static void note(const reading_t *reading, const mirror_node_t *node)
 
     nodes->count[node->state]++;
     if (node->state != MIRROR_NODE_SILENT) {
+        nodes->knowing += node->knows;
         nodes->waiting += reading->version && !has_judged(node, reading);
         note_module(reading, node);
         note_own(reading, node);
@@ -261,4 +263,14 @@ apr_status_t mirror_nodes_read(mirror_nodes_t *nodes, mirror_remote_t *remote,
         mirror_remote_command(&reply, remote, 3, argv);
     }
     return rv;
+}
+
+int mirror_nodes_know_more(mirror_remote_t *remote, apr_pool_t *pool)
+{
+    mirror_remote_head_t head;
+    mirror_nodes_t nodes;
+
+    return mirror_remote_head(&head, remote) == APR_SUCCESS && head.epoch == 0 &&
+           mirror_nodes_read(&nodes, remote, &head, NULL, NULL, pool) == APR_SUCCESS &&
+           nodes.knowing > 0;
 }

@@ -19,6 +19,7 @@ typedef struct mirror_node_t {
     const char *name;
     mirror_node_state_e state;
     apr_int64_t revision;
+    int knows;          /* 1 if it has seen a head of the store */
     const char *module; /* its version */
     yajl_val refused;   /* object of mirrors; NULL = none */
     yajl_val own;       /* array of the mirrors with settings of this node alone; NULL = none */
@@ -29,6 +30,7 @@ typedef struct mirror_nodes_t {
     apr_array_header_t *others; /* of mirror_node_t that are not in force, at most 100 */
     apr_array_header_t *fine;   /* of mirror_node_t that are in force, at most 20 */
     int waiting;                /* live nodes that neither have nor refuse the sought document */
+    apr_uint64_t knowing;       /* live nodes that have seen a head of the store */
     apr_uint64_t older;         /* live nodes with an older module than this node's */
     const char *oldest;         /* the version of one of them, the oldest; NULL = none */
     const char *older_name;     /* that node */
@@ -44,5 +46,9 @@ typedef struct mirror_nodes_t {
 apr_status_t mirror_nodes_read(mirror_nodes_t *nodes, mirror_remote_t *remote,
                                const mirror_remote_head_t *head, const char *mirror,
                                const mirror_document_version_t *version, apr_pool_t *pool);
+
+/* Return whether the store has lost its head that live nodes have seen. A node that
+ * has started since then cannot know of itself. */
+int mirror_nodes_know_more(mirror_remote_t *remote, apr_pool_t *pool);
 
 #endif

@@ -26,8 +26,9 @@ struct mirror_presence_t {
     apr_time_t published;  /* when; 0 = never */
     apr_uint64_t revision; /* published */
     apr_uint64_t id;
-    int changes;      /* of the refused documents, published */
-    apr_uint64_t own; /* sum of the versions of the mirrors' own settings, published */
+    int changes;          /* of the refused documents, published */
+    apr_uint64_t own;     /* sum of the versions of the mirrors' own settings, published */
+    apr_uint64_t emptied; /* whether the store was emptied, when this was published */
 };
 
 #define OWN_MAX 20 /* listed mirrors with own settings */
@@ -140,6 +141,9 @@ static const char *print(const mirror_presence_t *presence, apr_uint64_t start)
     yajl_gen_integer(gen, (long long)presence->revision);
     put(gen, "id");
     put(gen, hex_of(presence->id, presence->pool));
+    put(gen, "epoch");
+    put(gen, hex_of(apr_atomic_read64(&mirror_table_fleet(presence->registry->table)->epoch),
+                    presence->pool));
     put(gen, "start");
     put(gen, hex_of(start, presence->pool));
     put(gen, "module");
@@ -172,6 +176,7 @@ void mirror_presence_publish(mirror_presence_t *presence)
     apr_uint64_t revision = apr_atomic_read64(&words->revision);
     apr_uint64_t id = apr_atomic_read64(&words->id);
     apr_uint64_t own = own_version(presence->registry), start;
+    apr_uint64_t emptied = apr_atomic_read64(&words->emptied);
     int changes = mirror_follow_changes(presence->follow);
     const char *argv[] = { "HSET", fleet->keys[MIRROR_FLEET_NODES], fleet->node, NULL };
     const mirror_redis_reply_t *reply;
@@ -179,7 +184,7 @@ void mirror_presence_publish(mirror_presence_t *presence)
 
     if (presence->published && now - presence->published < INTERVAL &&
         revision == presence->revision && id == presence->id && changes == presence->changes &&
-        own == presence->own) {
+        own == presence->own && emptied == presence->emptied) {
         return;
     }
     start = number_of_start(words);
@@ -189,6 +194,7 @@ void mirror_presence_publish(mirror_presence_t *presence)
     presence->id = id;
     presence->changes = changes;
     presence->own = own;
+    presence->emptied = emptied;
     argv[3] = print(presence, start);
     store(presence, argv[3]);
     mirror_follow_remote(presence->follow)->deadline = 0;

@@ -3,7 +3,7 @@
  * fleet/presence.h - what this node publishes about itself: the revision in force, the
  * documents that it refuses, the mirrors with own settings, and its versions.
  *
- *     {"at":1795867200,"revision":7,"id":"16 hex digits","start":"16 hex digits","module":"0.1.0","httpd":"Apache/2.4.71",
+ *     {"at":1795867200,"revision":7,"id":"16 hex digits","epoch":"...","start":"...","module":"0.1.0","httpd":"Apache/2.4.71",
  *      "refused":{"m":{"id":"7-...","why":"..."}},"unknown":0,"own":["m2"]}
  *
  * `own`: mirrors with settings of this node alone, over the fleet's.

@@ -250,6 +250,22 @@ def test_the_store_is_emptied_and_restored(node):
     assert len(one.log_lines("PM0936")) == 1
 
 
+def test_a_node_that_starts_after_the_store_was_emptied(node):
+    """It has never seen the settings, and must not overwrite them: the others still have them."""
+    one, two = node(expect=["PM0936: "]), node()
+    change(one, {"count": 2})
+    two.stop()
+    node.server("FLUSHALL")
+    wait_for("the line", lambda: one.log_lines("PM0936"), 2)
+    wait_for("its state", lambda: node.server("HLEN", NODES) == 1, 2)
+    two.start()
+    refused(fleet_call(two, "PATCH", "/mirrors/m", {"count": 9}), 409, "restore first")
+    refused(fleet_call(two, "POST", "/restore", None, ()), 409, "on a node that has its settings")
+    assert one.mirror()["attributes"]["count"] == 2
+    assert fleet_call(one, "POST", "/restore", None, ()).status == 200
+    in_force(two, {"count": 2})
+
+
 def test_a_store_that_is_emptied_while_it_is_read(node):
     """An index that has just become empty is no deletion."""
     one, two = (node(fleet="interval=100ms", expect=["PM0936: ", "PM0932: "]) for _ in range(2))
