@@ -364,7 +364,7 @@ def test_the_defaults_name_the_store(lab):
     assert said.returncode == 0, said.stderr
 
 
-def test_sections_that_are_no_plain_location(httpd, origin, mirror, redis):
+def test_sections_that_are_no_plain_location(redis, httpd, origin, mirror):
     section = MANAGER.replace('<Location "/manager">', '<LocationMatch "^/(manager|x)">').replace("</Location>", "</LocationMatch>")
     h = httpd(section + conf(redis().port) + location("/o/", origin, to(mirror)))
     change(h, {"count": 2})

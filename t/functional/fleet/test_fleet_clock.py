@@ -14,7 +14,7 @@ pytestmark = needs_redis
 
 
 @steps
-def test_the_clock_of_a_node_steps(httpd, redis, origin, mirror, clock, preload, step):
+def test_the_clock_of_a_node_steps(redis, httpd, origin, mirror, clock, preload, step):
     server = redis()
     text = MANAGER + conf(server.port) + location("/o/", origin, to(mirror))
     right, wrong = httpd(text), httpd(text, children=1, env={"HTTPD_PRELOAD": preload, "TEST_CLOCK": clock.path})

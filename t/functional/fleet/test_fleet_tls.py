@@ -28,7 +28,7 @@ def stranger(tmp_path) -> str:
 
 
 @pytest.fixture
-def secure(httpd, origin, mirror, authority):
+def secure(server, httpd, origin, mirror, authority):
     """Makes nodes whose store is `port` of localhost, over TLS."""
     def make(port: int, ssl_lines: str | None = None, **options) -> Httpd:
         store = f"ProxyMirrorFleet web policy=redis redis_ssl=true redis_host=localhost redis_port={port}\n"
