@@ -116,9 +116,9 @@ void mirror_page_put_forms(request_rec *r, const mirror_view_t *view, const char
     form.nonce = apr_pstrcat(r->pool, "<input type=\"hidden\" name=\"nonce\" value=\"",
                              ap_escape_html(r->pool, nonce), "\">", NULL);
     ap_rvputs(r, "<section class=\"change\" aria-label=\"Change ", name,
-              "\">\n<h3>Change <small>applies to the next request, without a "
-              "restart; ends when httpd stops</small></h3>\n<div>\n",
-              NULL);
+              "\">\n<h3>Change <small>applies to the next request, without a restart; ",
+              view->has_fleet ? "of all nodes it stays, of this node it " : "",
+              "ends when httpd stops</small></h3>\n<div>\n", NULL);
     put_switch(&form);
     put_sample(&form);
     put_limit(&form);

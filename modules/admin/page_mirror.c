@@ -254,8 +254,10 @@ static void put_line(request_rec *r, const mirror_view_t *view)
 
     ap_rvputs(r, "<details class=\"keep\" data-field=\"overridden\"",
               HIDDEN(!view->settings->overridden),
-              "><summary>Keep these settings</summary>\n<p>What the manager has changed ends when "
-              "httpd stops. To keep it, put this in place of the <code>ProxyMirror</code> line of "
+              "><summary>Keep these settings</summary>\n<p>What the manager has changed ",
+              view->has_fleet ? "on this node alone " : "",
+              "ends when httpd stops. To keep it, put this in place of the "
+              "<code>ProxyMirror</code> line of "
               "this mirror in the configuration file, and reload httpd:</p>\n<pre><code "
               "data-field=\"directive\">",
               ap_escape_html(r->pool, mirror_line_print(view->settings, mirror->defaults,

@@ -263,12 +263,14 @@ void mirror_page_put_rules(const mirror_page_compared_t *compared)
     if (n == 0) {
         return;
     }
-    ap_rvputs(r, "<details data-key=\"rules\" open><summary>Rules in force: ",
-              mirror_page_count(r->pool, (apr_uint64_t)n),
-              "</summary>\n<p class=\"terms\">A rule says how a field is compared. Rules set by "
-              "the manager end when "
-              "httpd stops; a line in the configuration file stays.</p>\n<ul class=\"rules\">\n",
-              NULL);
+    ap_rvputs(
+        r, "<details data-key=\"rules\" open><summary>Rules in force: ",
+        mirror_page_count(r->pool, (apr_uint64_t)n),
+        "</summary>\n<p class=\"terms\">A rule says how a field is compared. Rules set by "
+        "the manager ",
+        compared->view->has_fleet ? "for this node " : "",
+        "end when httpd stops; a line in the configuration file stays.</p>\n<ul class=\"rules\">\n",
+        NULL);
     put_list(compared, compared->lines, compared->lines);
     put_list(compared, own, file ? file->compare : NULL);
     ap_rputs("</ul></details>\n", r);

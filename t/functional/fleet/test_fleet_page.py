@@ -125,4 +125,6 @@ def test_what_else_a_manager_has(node):
     assert " name=m count=7 max_queue=9\n" in got.body.decode() or " name=m max_queue=9 count=7\n" in got.body.decode()
     assert page_of(h).one("article").one("code", data_field="directive").text == h.mirror()["directive"]
     assert h.get("/manager/mirrors/m/losses").status == 200
+    words = page_of(h).one("article").text
+    assert "of all nodes it stays, of this node it ends when httpd stops" in words and "on this node alone ends when httpd stops" in words
     refused(post(h, "application/json", layer="fleet", sampel_ratio="1"), 400, 'did you mean "sample_ratio"')
