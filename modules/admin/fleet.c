@@ -44,7 +44,7 @@ static int send_state(request_rec *r, const mirror_registry_t *registry)
     mirror_json_put_count(gen, "revision", revision);
     mirror_json_put_key(gen, "node");
     mirror_json_put_key(gen, registry->fleet->node);
-    mirror_fleet_json_store(gen, words);
+    mirror_fleet_json_store(gen, words, up);
     mirror_json_put_key(gen, "emptied");
     yajl_gen_bool(gen, apr_atomic_read64(&words->emptied) != 0);
     if (!up) { /* of the nodes nothing is known */

@@ -114,7 +114,7 @@ void mirror_fleet_json_nodes(yajl_gen gen, const mirror_nodes_t *nodes, apr_pool
     yajl_gen_array_close(gen);
 }
 
-void mirror_fleet_json_store(yajl_gen gen, mirror_fleet_words_t *words)
+void mirror_fleet_json_store(yajl_gen gen, mirror_fleet_words_t *words, int responds)
 {
     apr_uint64_t down = apr_atomic_read64(&words->down_since);
     apr_uint64_t since = down ? down : apr_atomic_read64(&words->up_since);
@@ -122,7 +122,7 @@ void mirror_fleet_json_store(yajl_gen gen, mirror_fleet_words_t *words)
     mirror_json_put_key(gen, "store");
     yajl_gen_map_open(gen);
     mirror_json_put_key(gen, "up");
-    yajl_gen_bool(gen, !down && since);
+    yajl_gen_bool(gen, responds && !down && since);
     mirror_json_put_time(gen, "since", since ? mirror_clock_to_wall((apr_time_t)since) : 0);
     yajl_gen_map_close(gen);
 }

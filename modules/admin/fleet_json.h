@@ -25,7 +25,8 @@ void mirror_fleet_json_document(yajl_gen gen, const mirror_document_t *document,
 /* Append "nodes" and "not_in_force". */
 void mirror_fleet_json_nodes(yajl_gen gen, const mirror_nodes_t *nodes, apr_pool_t *pool);
 
-/* Append "store": whether it responds, and since when. */
-void mirror_fleet_json_store(yajl_gen gen, mirror_fleet_words_t *words);
+/* Append "store": whether it responds, and since when. `responds`: 0 = it did not
+ * respond to this request. */
+void mirror_fleet_json_store(yajl_gen gen, mirror_fleet_words_t *words, int responds);
 
 #endif

@@ -77,6 +77,14 @@ def test_an_error_of_the_store(behind, between, reply):
     assert document(h)["attributes"]["count"] == 2 and change(h, {"count": 3})["revision"] == 2
 
 
+def test_the_state_of_the_store_is_not_older_than_the_request(behind, between):
+    """The poller may not have noticed yet that the store fails."""
+    h = behind(fleet="interval=10s")
+    wait_for("the store", lambda: state(h)["store"]["up"])
+    between.rule = on("HMGET", reply=b"")
+    assert state(h)["store"]["up"] is False and not h.log_lines("PM0930")
+
+
 def test_scripts_that_are_flushed(node):
     h = node()
     for n in range(2, 5):
