@@ -52,6 +52,23 @@ static mirror_write_e restore_all(int *count, const mirror_registry_t *registry,
     return outcome;
 }
 
+/* Log and report that `count` mirrors were restored. */
+static int send_restored(request_rec *r, const mirror_registry_t *registry, int count)
+{
+    yajl_gen gen;
+
+    ap_log_rerror(APLOG_MARK, APLOG_NOTICE, 0, r,
+                  "PM0904: the store of the fleet %s was restored, %d mirrors, by %s from %s",
+                  registry->fleet->name, count,
+                  r->user ? mirror_value_quote(r->user, r->pool) : "a client without a user",
+                  r->useragent_ip);
+    gen = mirror_json_create(r->pool);
+    yajl_gen_map_open(gen);
+    mirror_json_put_count(gen, "restored", (apr_uint64_t)count);
+    yajl_gen_map_close(gen);
+    return mirror_json_send(r, HTTP_OK, gen);
+}
+
 int mirror_fleet_restore_handle(request_rec *r, const mirror_registry_t *registry)
 {
     mirror_fleet_words_t *words = mirror_table_fleet(registry->table);
@@ -59,7 +76,6 @@ int mirror_fleet_restore_handle(request_rec *r, const mirror_registry_t *registr
     mirror_remote_head_t head;
     mirror_remote_t *remote;
     mirror_write_e outcome;
-    yajl_gen gen;
     int count, status = ap_discard_request_body(r);
 
     if (status != OK) {
@@ -89,14 +105,5 @@ int mirror_fleet_restore_handle(request_rec *r, const mirror_registry_t *registr
     if (count == 0) { /* nothing was set: the store may begin anew */
         apr_atomic_set64(&words->epoch, 0);
     }
-    ap_log_rerror(APLOG_MARK, APLOG_NOTICE, 0, r,
-                  "PM0904: the store of the fleet %s was restored, %d mirrors, by %s from %s",
-                  registry->fleet->name, count,
-                  r->user ? mirror_value_quote(r->user, r->pool) : "a client without a user",
-                  r->useragent_ip);
-    gen = mirror_json_create(r->pool);
-    yajl_gen_map_open(gen);
-    mirror_json_put_count(gen, "restored", (apr_uint64_t)count);
-    yajl_gen_map_close(gen);
-    return mirror_json_send(r, HTTP_OK, gen);
+    return send_restored(r, registry, count);
 }

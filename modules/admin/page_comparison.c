@@ -362,14 +362,15 @@ static void put_latencies(const mirror_page_compared_t *compared)
     if (!mirror_comparison_view_difference(&ms, latency, 0.5)) {
         return;
     }
-    ap_rputs("<table class=\"latencies\"><caption>Time to the whole response</caption><thead><tr>"
+    ap_rputs("<table class=\"latencies\"><caption>Time to the whole response; the difference is "
+             "that of each request</caption><thead><tr>"
              "<td></td><th scope=\"col\" class=\"n\">median</th><th scope=\"col\" class=\"n\">"
              "90%</th><th scope=\"col\" class=\"n\">99%</th></tr></thead>\n<tbody>\n",
              r);
     put_latency(r, "Primary", latency->primary);
     put_latency(r, "Mirror", latency->mirror);
     ap_rputs("<tr title=\"Mirror less primary, request by request; at most this much\">"
-             "<th scope=\"row\">Mirror minus primary</th>",
+             "<th scope=\"row\">Difference</th>",
              r);
     for (i = 0; i < 3; i++) {
         ap_rvputs(r, "<td class=\"n\">",

@@ -22,7 +22,8 @@ IN_NAMES = {
 # the name of a reason to skip in JSON, metrics and log
 PUBLIC = {"NO_ANSWER", "MIRROR_SKIP_NO_ANSWER"}
 # in everything below t/
-IN_TESTS = [(r"\b[un]?(nano)?sleep\s*\(|^\s*sleep\s+[\d$]", "wait for a condition, with a limit of time")]
+IN_TESTS = [(r"\b[un]?(nano)?sleep\s*\(|^\s*sleep\s+[\d$]", "wait for a condition, with a limit of time"),
+            (r"^(from|import) test_\w+", "a module of t/lab: what several tests use")]
 # everywhere
 ANYWHERE = [(r"\b(TO" r"DO|FIX" r"ME|XX" r"X)\b", "do it, or open an issue")]
 

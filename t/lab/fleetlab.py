@@ -13,6 +13,8 @@ from managerlab import JSON, MANAGER
 from redislab import Redis
 from wire import Message
 
+HEAD, INDEX, DOCS, LOG, NODES = (f"proxy-mirror:v1:{{web}}:{name}" for name in ("head", "index", "docs", "log", "nodes"))
+
 DOWN = r"PM0930: "
 
 

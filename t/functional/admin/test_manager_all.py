@@ -8,10 +8,9 @@ import pytest
 
 import pagelab
 from httpdlab import location, to
-from test_manager_more import overwrite_shared
-from managerlab import ANN, FORM, JSON, MANAGER, USER_MODULES, patch, refused, user
+from managerlab import ANN, FORM, JSON, MANAGER, USER_MODULES, overwrite_shared, patch, refused, user
+from stoplab import HTML, call, enabled, form_of, page_of, post
 
-HTML = "Accept: text/html,*/*;q=0.8"
 NAMES = ["a", "b", "c"]
 
 
@@ -21,35 +20,11 @@ def three(origin, mirror, more: str = "") -> str:
                              for name, extra in zip(NAMES, (more, "sample_ratio=50%", "enabled=false")))
 
 
-def call(h, method: str, data=None, headers=(JSON,)):
-    body = data if data is None or isinstance(data, bytes) else json.dumps(data).encode()
-    return h.request(method, "/manager/mirrors", list(headers), body)
-
-
 def results(answer) -> dict[str, tuple[str, bool]]:
     assert answer.status == 200, answer.raw
     data = json.loads(answer.body)
     assert list(data) == ["mirrors"]
     return {one["name"]: (one["result"], one["enabled"]) for one in data["mirrors"]}
-
-
-def enabled(h) -> dict[str, bool]:
-    return {name: one["attributes"]["enabled"] for name, one in h.mirrors().items()}
-
-
-def page_of(h, answer=None) -> pagelab.Element:
-    return pagelab.parse((answer or h.get("/manager", ["Host: localhost"])).body)
-
-
-def form_of(page: pagelab.Element, button: str) -> pagelab.Element:
-    (found,) = [form for form in page.one("body").all("form") if "hidden" not in form.attributes
-                and [one.text for one in form.all("button")] == [button]]
-    assert found.get("action") == "/manager/mirrors" and found.get("method") == "post"
-    return found
-
-
-def post(h, form: pagelab.Element, headers=(FORM, HTML), **typed: str):
-    return h.request("POST", form.get("action"), list(headers), pagelab.posted(form, **typed))
 
 
 # ---- JSON ----

@@ -4,7 +4,7 @@ from __future__ import annotations
 import re
 
 from httpdlab import location, to, wait_for
-from managerlab import FORM, MANAGER, attributes, call, changed, delete, patch, put, refused
+from managerlab import FORM, MANAGER, attributes, call, changed, delete, overwrite_shared, patch, put, refused
 from redislab import LONG, needs_redis, redis      # noqa: F401, the fixture
 from tlslab import strict
 
@@ -88,22 +88,6 @@ def test_what_is_dropped_over_a_reload_is_dropped_once(httpd, origin, mirror):
     assert h.ended(2) == {"disabled": 1, "mirrored": 1}
     assert attributes(h)["count"] == 9
     wait_for("the line in the log", lambda: len(h.log_lines("PM0910: ")) == 1)
-
-
-def overwrite_shared(pid: int, before: bytes, after: bytes) -> None:
-    """Exchange bytes that are somewhere in the memory a process shares with others."""
-    with open(f"/proc/{pid}/maps", encoding="utf-8") as f:
-        spans = [line.split()[0].split("-") for line in f if line.split()[1] == "rw-s"]
-    found = 0
-    with open(f"/proc/{pid}/mem", "r+b", buffering=0) as memory:
-        for begin, end in ((int(one, 16), int(other, 16)) for one, other in spans):
-            memory.seek(begin)
-            at = memory.read(end - begin).find(before)
-            if at >= 0:
-                memory.seek(begin + at)
-                memory.write(after)
-                found += 1
-    assert found == 1 and len(before) == len(after)
 
 
 def test_delete_cures_what_cannot_be_in_force(httpd, mirror):

@@ -6,7 +6,7 @@ import threading
 import pytest
 
 from browser import Page
-from browserlab import browser, open_page       # noqa: F401, fixtures
+from browserlab import CONTRAST, browser, open_page, wait_text       # noqa: F401, fixtures
 from httpdlab import location, to, wait_for
 from pagelab import manager
 
@@ -21,13 +21,6 @@ STATE = "#m-m .state [data-when]:not([hidden])"
 def figure(name: str, mirror: str = "m") -> str:
     """A selector."""
     return f'#m-{mirror} [data-field="{name}"]'
-
-
-def wait_text(page: Page, selector: str, text: str) -> None:
-    try:
-        wait_for(f"{text!r} at {selector}", lambda: text in page.text(selector), 15)
-    except AssertionError as error:
-        raise AssertionError(f"{error}; it is {page.text(selector)!r}; {page.complaints}") from None
 
 
 def button(page: Page, text: str, mirror: str = "m") -> str:
@@ -151,33 +144,6 @@ def test_new_mirror_wants_a_reload(httpd, mirror, open_page):
 
 
 # ---- looks ----
-
-CONTRAST = """(() => {
-    const light = (rgb) => rgb.map((c) => c / 255).map((c) => (c <= 0.03928 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4))
-        .reduce((sum, c, i) => sum + c * [0.2126, 0.7152, 0.0722][i], 0);
-    const colour = (text) => text.match(/[\\d.]+/g).map(Number);
-    const ground = (one) => {
-        for (; one; one = one.parentElement) {
-            const c = colour(getComputedStyle(one).backgroundColor);
-            if (c.length === 3) {
-                return c;
-            }
-        }
-    };
-    const bad = [];
-    for (const one of document.body.querySelectorAll("*")) {
-        const own = [...one.childNodes].some((node) => node.nodeType === 3 && node.textContent.trim());
-        if (own && one.offsetParent) {
-            const [a, b] = [light(colour(getComputedStyle(one).color).slice(0, 3)), light(ground(one))];
-            const contrast = (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05);
-            if (contrast < 4.5) {
-                bad.push(`${one.localName}.${one.className} ${one.textContent.trim()}: ${contrast}`);
-            }
-        }
-    }
-    return bad;
-})()"""
-
 
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
 def test_contrast(httpd, origin, mirror, recorder, open_page, dark):

@@ -162,7 +162,7 @@ def test_finding(prices):
     assert others[1] == "200 → 500" and others[2]
     assert [one.text for one in section.one("table", class_="statuses").one("tbody").all("td")] == ["200", "500", "1"]
     latencies = section.one("table", class_="latencies")
-    assert [one.one("th").text for one in latencies.one("tbody").all("tr")] == ["Primary", "Mirror", "Mirror minus primary"]
+    assert [one.one("th").text for one in latencies.one("tbody").all("tr")] == ["Primary", "Mirror", "Difference"]
     assert len(latencies.all("td")) == 10 and all(one.text.endswith("s") for one in latencies.one("tbody").all("td"))
 
 

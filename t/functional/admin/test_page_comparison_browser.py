@@ -6,11 +6,10 @@ import json
 import pytest
 
 from browser import Page
-from browserlab import browser, open_page       # noqa: F401, fixtures
+from browserlab import CONTRAST, browser, open_page       # noqa: F401, fixtures
 from comparelab import JSON, both, compared, comparison
 from httpdlab import wait_for
 from recorder import answer
-from test_page_browser import CONTRAST
 
 pytestmark = pytest.mark.xdist_group("browser")
 

@@ -6,14 +6,12 @@ import threading
 
 import pytest
 
-from fleetlab import DOWN, change, conf, document, fleet_call, in_force, node, pollers, state   # noqa: F401, the fixture
+from fleetlab import DOCS, HEAD, INDEX, LOG, NODES, DOWN, change, conf, document, fleet_call, in_force, node, pollers, state   # noqa: F401, the fixture
 from httpdlab import Httpd, location, scaled, to, wait_for
 from managerlab import JSON, MANAGER, call, delete, patch, refused
 from redislab import needs_redis, redis        # noqa: F401, the fixture
 
 pytestmark = needs_redis
-
-HEAD, INDEX, DOCS, LOG, NODES = (f"proxy-mirror:v1:{{web}}:{name}" for name in ("head", "index", "docs", "log", "nodes"))
 
 
 @pytest.mark.smoke

@@ -9,7 +9,7 @@ from fleetlab import DOWN, change, document, fleet_call, in_force, node, state  
 from httpdlab import location, to, wait_for
 from managerlab import JSON, delete, patch, refused
 from redislab import needs_redis, redis        # noqa: F401, the fixture
-from test_manager_all import call, enabled, form_of, page_of, post
+from stoplab import call, enabled, form_of, page_of, post
 
 pytestmark = needs_redis
 

@@ -3,11 +3,10 @@ from __future__ import annotations
 
 import pytest
 
-from fleetlab import DOWN, change, document, fleet_call, in_force, node, state   # noqa: F401, the fixture
+from fleetlab import DOCS, DOWN, HEAD, INDEX, LOG, NODES, change, document, fleet_call, in_force, node, state   # noqa: F401, the fixture
 from httpdlab import wait_for
 from managerlab import refused
 from redislab import needs_redis, redis        # noqa: F401, the fixture
-from test_fleet import DOCS, HEAD, INDEX, LOG, NODES
 
 pytestmark = needs_redis
 

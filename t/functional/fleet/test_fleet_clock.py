@@ -3,11 +3,11 @@ from __future__ import annotations
 
 import pytest
 
+from clocklab import Clock, clock, steps     # noqa: F401, a fixture
 from fleetlab import change, conf, in_force, state     # noqa: F401
 from httpdlab import location, to, wait_for
 from managerlab import MANAGER
 from redislab import needs_redis, redis        # noqa: F401, the fixture
-from test_clock import Clock, clock, steps     # noqa: F401, a fixture
 
 PRELOADS = "clock", "connect"
 pytestmark = needs_redis

@@ -8,11 +8,10 @@ import time
 
 import pytest
 
-from fleetlab import DOWN, Between, between, change, conf, document, fleet_call, in_force, node, state     # noqa: F401, fixtures
+from fleetlab import DOCS, DOWN, HEAD, INDEX, NODES, between, Between, change, conf, document, fleet_call, in_force, node, state     # noqa: F401, fixtures
 from httpdlab import Httpd, location, scaled, to, wait_for
 from managerlab import MANAGER, call, patch, refused
 from redislab import needs_redis, redis        # noqa: F401, the fixture
-from test_fleet import DOCS, HEAD, INDEX, NODES
 
 pytestmark = needs_redis
 

@@ -7,13 +7,11 @@ import time
 import pytest
 
 import pagelab
-from browserlab import browser, open_page      # noqa: F401, fixtures
-from fleetlab import change, fleet_call, node, state     # noqa: F401, the fixture
+from browserlab import browser, open_page, wait_text      # noqa: F401, fixtures
+from fleetlab import NODES, change, fleet_call, node, state     # noqa: F401, the fixture
 from httpdlab import Httpd, wait_for
 from managerlab import patch
 from redislab import needs_redis, redis        # noqa: F401, the fixture
-from test_fleet import NODES
-from test_page_browser import wait_text
 
 pytestmark = needs_redis
 
