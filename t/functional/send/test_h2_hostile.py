@@ -6,6 +6,7 @@ import os
 import socket
 import struct
 import threading
+from typing import Iterator
 
 import pytest
 
@@ -17,6 +18,7 @@ from httpdlab import HTTP2, location, scaled, to, wait_for
 pytestmark = pytest.mark.skipif(not HTTP2, reason="the module was built without libnghttp2")
 OK = frame(SETTINGS)
 STATUS = b"\x88"        # :status 200 (RFC 7541 A)
+RESET = frame(RST_STREAM, 0, 1, struct.pack(">I", 8))
 REPLY = frame(HEADERS, END_HEADERS, 1, STATUS) + frame(DATA, END_STREAM, 1, b"ok\n")
 
 
@@ -41,6 +43,22 @@ def until_closed(sock: socket.socket) -> None:
             pass
     except OSError:
         pass
+
+
+class Frames:
+    """Kind and stream of each frame, behind the preface, until the other side has closed."""
+
+    def __init__(self, sock: socket.socket) -> None:
+        self.file = sock.makefile("rb")
+
+    def __iter__(self) -> Iterator[tuple[int, int]]:
+        try:
+            assert self.file.read(len(PREFACE)) == PREFACE
+            while len(head := self.file.read(9)) == 9:
+                self.file.read(int.from_bytes(head[:3], "big"))
+                yield head[3], int.from_bytes(head[5:], "big") & 0x7fffffff
+        except OSError:
+            pass
 
 
 def read_request(sock: socket.socket) -> None:
@@ -163,6 +181,16 @@ FLOODS = {
     "window updates": frame(WINDOW_UPDATE, 0, 1, struct.pack(">I", 1)) * 1000,
     "unknown": frame(0x55, 0, 0, b"x") * 1000,
     "priority": frame(2, 0, 1, b"\0\0\0\0\x10") * 1000,
+    "resets of a closed stream": (frame(HEADERS, END_HEADERS, 1, STATUS), RESET * 1000),
+    "resets of an idle stream": frame(RST_STREAM, 0, 0x7fffffff, struct.pack(">I", 8)) * 1000,
+    "resets of a stream of its own": frame(RST_STREAM, 0, 2, struct.pack(">I", 8)) * 1000,
+    "resets of the connection": frame(RST_STREAM, 0, 0, struct.pack(">I", 8)) * 1000,
+    "resets of 3 bytes": frame(RST_STREAM, 0, 1, b"\0\0\x08") * 1000,
+    "data of a closed stream": (RESET, frame(DATA, 0, 1, b"x") * 1000),
+    "headers of a closed stream": (RESET, frame(HEADERS, END_HEADERS, 1, STATUS) * 1000),
+    "trailers": (frame(HEADERS, END_HEADERS, 1, STATUS), frame(HEADERS, END_HEADERS, 1, literal("a", "b")) * 1000),
+    "windows of streams": b"".join(frame(SETTINGS, 0, 0, struct.pack(">HI", 4, size)) for size in (0, 0x7fffffff)) * 500,
+    "streams": b"".join(frame(SETTINGS, 0, 0, struct.pack(">HI", 3, most)) for most in (0, 1000)) * 500,
 }
 
 
@@ -280,6 +308,33 @@ def test_reset_of_each_stream(two, http2, other):
     assert h.ended(50) == {"broken": 50}
     assert max(mirror.times().values()) == 1
     assert mirror.connections == 1
+
+
+@pytest.mark.parametrize("code", [0, 2, 7, 8, 11, 13, 0xffffffff])
+@pytest.mark.parametrize("first", [b"", STATUS])
+def test_rapid_resets(two, http2, other, code, first):
+    """Each stream is reset at once, as the client of a rapid reset does, some before their bodies have come: each copy is
+    sent at most twice, and costs no more connections."""
+    def at_once(sock: socket.socket) -> None:
+        frames = Frames(sock)
+        sock.sendall(frame(SETTINGS, 0, 0, struct.pack(">HI", 3, 1000)))
+        for kind, stream in frames:
+            if kind == HEADERS:
+                opened.append(stream)
+                head = frame(HEADERS, END_HEADERS, stream, first) if first else b""
+                sock.sendall(head + frame(RST_STREAM, 0, stream, struct.pack(">I", code)) * 3)
+    opened: list[int] = []
+    mirror = http2(raw=at_once)
+    h = two(mirror, "max_connections=2")
+    h.expected.append(DOWN)
+    before = memory(h), cpu(h)
+    for _ in range(4):
+        assert h.get_many(f"/o/{n}" for n in range(50)) == [200] * 50
+    assert h.request("POST", "/o/b", [], bytes(100000)).status == 200
+    assert set(h.ended(201)) <= {"broken", "unreachable"}
+    assert len(opened) <= 402
+    assert h.ended(201, "n") == {"mirrored": 201}
+    assert memory(h) - before[0] < (8 << 20) + OF_A_SANITIZER and cpu(h) - before[1] < scaled(2)
 
 
 def test_slow_bytes(two, http2, other):
