@@ -6,14 +6,17 @@
 
 #include <apr_strings.h>
 
+#include "base/ascii.h"
 #include "compare/excerpt.h"
 
 /* Bytes of an excerpt; and at most so many of them are before the difference. */
 #define LENGTH        200
 #define BEFORE        60
 #define BEFORE_MASKED 24
-/* Bytes before the excerpt in which names are looked for. */
+/* Bytes before the word in which the excerpt begins, in which names are looked for; and of that word. A
+ * word is what a key, a JWT or a PEM block is written in. */
 #define NAMED 256
+#define WORD  16384
 
 /* The first difference. All before it is equal. */
 typedef struct place_t {
@@ -56,10 +59,21 @@ static apr_size_t length_of(const char *text, apr_size_t len)
     return len < LENGTH ? len : LENGTH;
 }
 
+static int is_of_word(char c)
+{
+    return mirror_ascii_is_digit(c) ||
+           (mirror_ascii_lower(c) >= 'a' && mirror_ascii_lower(c) <= 'z') ||
+           (c && strchr("-_.~+/=%\r\n", c));
+}
+
 static int is_secret(const char *text, apr_size_t begin, apr_size_t len)
 {
-    apr_size_t from = begin > NAMED ? begin - NAMED : 0;
+    apr_size_t from = begin;
 
+    while (from > 0 && begin - from < WORD && is_of_word(text[from - 1])) {
+        from--;
+    }
+    from = from > NAMED ? from - NAMED : 0;
     return mirror_values_is_secret_name(text + from, begin - from + len);
 }
 

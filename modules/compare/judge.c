@@ -210,12 +210,21 @@ static int is_forgiven(work_t *work, unsigned actions)
     return masks.count > 0 && are_equal_masked(work, &masks);
 }
 
+/* The rule that hides a text; NULL: there is none. Of what should be JSON and is none, nobody knows
+ * which member it shows. */
+static const mirror_compare_rule_t *secret_rule(const work_t *work)
+{
+    const apr_array_header_t *rules = work->options->rules;
+
+    return is_json(work->a.type)
+               ? mirror_compare_rule_any_body(rules, MIRROR_RULE_SECRET)
+               : mirror_compare_rule_body(rules, MIRROR_RULE_SECRET, NULL, 0, NULL);
+}
+
 /* Keep where the texts differ for a row; -1: no values are wanted. */
 static void keep_texts(work_t *work, int row)
 {
-    const mirror_compare_rule_t *rule =
-        row < 0 ? NULL
-                : mirror_compare_rule_body(work->options->rules, MIRROR_RULE_SECRET, NULL, 0, NULL);
+    const mirror_compare_rule_t *rule = row < 0 ? NULL : secret_rule(work);
 
     if (rule) {
         mirror_rows_hit(&work->out->rows, rule);

@@ -52,36 +52,6 @@ static apr_size_t put_character(char *to, apr_size_t n, mirror_values_e mode, co
     return n + len;
 }
 
-void mirror_values_keep(mirror_values_t *values, int row, int side, const char *value,
-                        apr_size_t len, int is_string)
-{
-    apr_size_t max =
-        values->mode == MIRROR_VALUES_MODE_MASKED ? MIRROR_VALUES_MASKED : MIRROR_VALUES_MAX;
-    char *to = values->text[row][side];
-    apr_size_t n = 0, at = 0, step, room;
-
-    if (is_string) {
-        to[n++] = '"';
-        max--;
-    }
-    room = len <= max - n ? max : max - CUT_LEN; /* a value that fits has as few bytes as it has */
-    for (; at < len; at += step) {
-        step = character_length(value + at, len - at);
-        if (n + (values->mode == MIRROR_VALUES_MODE_MASKED ? 1 : step) > room) {
-            break;
-        }
-        n = put_character(to, n, values->mode, value + at, step);
-    }
-    if (at < len) {
-        memcpy(to + n, CUT, CUT_LEN);
-        n += CUT_LEN;
-    }
-    if (is_string) {
-        to[n++] = '"';
-    }
-    to[n] = '\0';
-}
-
 void mirror_values_prefix(mirror_values_t *values, int row, int side, const char *prefix)
 {
     char *to = values->text[row][side];
@@ -95,13 +65,13 @@ void mirror_values_prefix(mirror_values_t *values, int row, int side, const char
 
 /* ---- names ---- */
 
-/* Whether the name begins with a word; '-' and '_' in it do not count. */
+/* Whether the name begins with a word; '-', '_' and blanks in it do not count, nor the NULs of UTF-16. */
 static int begins_with(const char *name, apr_size_t len, const char *word)
 {
     apr_size_t i;
 
     for (i = 0; i < len && *word; i++) {
-        if (name[i] == '-' || name[i] == '_') {
+        if (i > 0 && (name[i] == '-' || name[i] == '_' || name[i] == ' ' || name[i] == '\0')) {
             continue;
         }
         if (mirror_ascii_lower(name[i]) != *word++) {
@@ -128,4 +98,40 @@ int mirror_values_is_secret_name(const char *name, apr_size_t len)
         }
     }
     return 0;
+}
+
+/* ---- values ---- */
+
+void mirror_values_keep(mirror_values_t *values, int row, int side, const char *value,
+                        apr_size_t len, int is_string)
+{
+    apr_size_t max =
+        values->mode == MIRROR_VALUES_MODE_MASKED ? MIRROR_VALUES_MASKED : MIRROR_VALUES_MAX;
+    char *to = values->text[row][side];
+    apr_size_t n = 0, at = 0, step, room;
+
+    if (mirror_values_is_secret_name(value, len < MIRROR_VALUES_MAX ? len : MIRROR_VALUES_MAX)) {
+        mirror_values_hide(values, row, side); /* "/login?token=...", a cookie, JSON in a string */
+        return;
+    }
+    if (is_string) {
+        to[n++] = '"';
+        max--;
+    }
+    room = len <= max - n ? max : max - CUT_LEN; /* a value that fits has as few bytes as it has */
+    for (; at < len; at += step) {
+        step = character_length(value + at, len - at);
+        if (n + (values->mode == MIRROR_VALUES_MODE_MASKED ? 1 : step) > room) {
+            break;
+        }
+        n = put_character(to, n, values->mode, value + at, step);
+    }
+    if (at < len) {
+        memcpy(to + n, CUT, CUT_LEN);
+        n += CUT_LEN;
+    }
+    if (is_string) {
+        to[n++] = '"';
+    }
+    to[n] = '\0';
 }

@@ -3,7 +3,8 @@
  * compare/values.h - what compare_values keeps of the values that differ in one pair of responses.
  *
  * Values are kept of header fields, of members of JSON that are no containers, and of texts the line
- * of the first difference (compare/excerpt.h), never of whole bodies. A value whose name says that it is secret is "***", whatever compare_values is.
+ * of the first difference (compare/excerpt.h), never of whole bodies. A value whose name says that it is
+ * secret, or that has such a name in it, is "***", whatever compare_values is.
  */
 #ifndef MIRROR_COMPARE_VALUES_H
 #define MIRROR_COMPARE_VALUES_H
@@ -30,7 +31,7 @@ typedef struct mirror_values_t {
 void mirror_values_clear(mirror_values_t *values, int row);
 
 /* Keep a value of one side of a row: the first bytes of it, or its letters as 'a' and its digits as
- * '9'. In double quotes, if `is_string`. */
+ * '9'; in double quotes, if `is_string`. "***", if a name of something secret is in its first bytes. */
 void mirror_values_keep(mirror_values_t *values, int row, int side, const char *value,
                         apr_size_t len, int is_string);
 
@@ -43,7 +44,7 @@ void mirror_values_prefix(mirror_values_t *values, int row, int side, const char
 
 /* Whether a header or a member has a name of something secret or personal: one with password, passwd,
  * token, secret, authorization, cookie, session, credential, api key, private key, ssn, iban or
- * email in it, in any case, with or without '-' and '_'. */
+ * email in it, in any case, with or without '-', '_' and blanks. */
 int mirror_values_is_secret_name(const char *name, apr_size_t len);
 
 #endif

@@ -78,6 +78,10 @@ const mirror_compare_rule_t *mirror_compare_rule_body(const apr_array_header_t *
                                                       int depth,
                                                       const mirror_compare_rule_t *after);
 
+/* Find a rule for any field of bodies. NULL: there is none. */
+const mirror_compare_rule_t *mirror_compare_rule_any_body(const apr_array_header_t *rules,
+                                                          unsigned actions);
+
 mirror_rule_action_e mirror_compare_rule_action(const mirror_compare_rule_t *rule);
 
 /* Whether the rule makes two values equal: PRESENCE always; MATCH, MASK on the bytes of strings (or

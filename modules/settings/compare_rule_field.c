@@ -261,3 +261,16 @@ const mirror_compare_rule_t *mirror_compare_rule_body(const apr_array_header_t *
     }
     return NULL;
 }
+
+const mirror_compare_rule_t *mirror_compare_rule_any_body(const apr_array_header_t *rules,
+                                                          unsigned actions)
+{
+    int i;
+
+    for (i = 0; rules && i < rules->nelts; i++) {
+        if (is_match(rule_at(rules, i), actions, MIRROR_PART_BODY)) {
+            return rule_at(rules, i);
+        }
+    }
+    return NULL;
+}

@@ -13,6 +13,7 @@
 #define TEN     "0123456789"
 #define SIXTY   TEN TEN TEN TEN TEN TEN
 #define HUNDRED SIXTY TEN TEN TEN TEN
+#define LINES   SIXTY "\r\n" HUNDRED "\r\n"
 #define SHARP_S "\xc3\x9f"
 
 static mirror_values_t values;
@@ -68,10 +69,30 @@ static const struct {
       "token=" HUNDRED HUNDRED SIXTY "a",
       "token=" HUNDRED HUNDRED SIXTY "b",
       { "line 1: ***", "line 1: ***" } },
+    /* ... however long it is: a JWT, a block of PEM */
     { MIRROR_VALUES_MODE_FULL,
-      "token=" HUNDRED HUNDRED HUNDRED TEN TEN "a",
-      "token=" HUNDRED HUNDRED HUNDRED TEN TEN "b",
-      { "line 1: " SIXTY "a", "line 1: " SIXTY "b" } },
+      "token=" HUNDRED HUNDRED HUNDRED "." HUNDRED HUNDRED HUNDRED "_-+/=%a",
+      "token=" HUNDRED HUNDRED HUNDRED "." HUNDRED HUNDRED HUNDRED "_-+/=%b",
+      { "line 1: ***", "line 1: ***" } },
+    { MIRROR_VALUES_MODE_FULL,
+      "-----BEGIN RSA PRIVATE KEY-----\r\n" LINES LINES LINES "a",
+      "-----BEGIN RSA PRIVATE KEY-----\r\n" LINES LINES LINES "b",
+      { "line 8: ***", "line 8: ***" } },
+    { MIRROR_VALUES_MODE_FULL,
+      "token=" HUNDRED HUNDRED " " HUNDRED TEN TEN TEN TEN TEN TEN "a",
+      "token=" HUNDRED HUNDRED " " HUNDRED TEN TEN TEN TEN TEN TEN "b",
+      { "line 1: ***", "line 1: ***" } },
+    { MIRROR_VALUES_MODE_FULL,
+      "token=7 " HUNDRED " " HUNDRED TEN TEN TEN TEN TEN " " TEN "a",
+      "token=7 " HUNDRED " " HUNDRED TEN TEN TEN TEN TEN " " TEN "b",
+      { "line 1: ***", "line 1: ***" } },
+    { MIRROR_VALUES_MODE_FULL,
+      "token=7 " HUNDRED " " HUNDRED " " HUNDRED " " HUNDRED " " TEN "a",
+      "token=7 " HUNDRED " " HUNDRED " " HUNDRED " " HUNDRED " " TEN "b",
+      { "line 1: "
+        "123456789" TEN TEN TEN TEN " " TEN "a",
+        "line 1: "
+        "123456789" TEN TEN TEN TEN " " TEN "b" } },
 };
 
 START_TEST(line_of_the_first_difference)

@@ -432,6 +432,32 @@ START_TEST(without_budget_a_skip_stays_one)
 }
 END_TEST
 
+static const struct {
+    const char *type, *rule, *kept;
+} broken[] = {
+    { JSON, "body/**/card secret", "***" },
+    { JSON, "body/x compare", "line 1: {\"card\": 1717" },
+    { JSON, "header/card secret", "line 1: {\"card\": 1717" },
+    { "Content-Type: text/plain\n", "body/card secret", "line 1: {\"card\": 1717" },
+    { "Content-Type: text/plain\n", "body secret", "***" },
+};
+
+/* JSON on neither side: what is kept of the text may be any member. */
+START_TEST(a_text_that_is_no_json_may_be_secret)
+{
+    static mirror_values_t values;
+
+    values.mode = MIRROR_VALUES_MODE_FULL;
+    how.values = &values;
+    add_rule(broken[_i].rule);
+    fill(&a, 200, broken[_i].type, "{\"card\": 1717");
+    fill(&b, 200, broken[_i].type, "{\"card\": 1718");
+    judged();
+    ck_assert_int_eq(judgement.rows.count, 1);
+    ck_assert_str_eq(values.text[0][0], broken[_i].kept);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("judge");
@@ -458,6 +484,8 @@ int main(void)
     tcase_add_test(tcase, a_glance_has_a_limit);
     tcase_add_test(tcase, equal_bytes_of_another_coding_need_a_look);
     tcase_add_test(tcase, without_budget_a_skip_stays_one);
+    tcase_add_loop_test(tcase, a_text_that_is_no_json_may_be_secret, 0,
+                        sizeof(broken) / sizeof(*broken));
     suite_add_tcase(suite, tcase);
     return suite_run(suite);
 }

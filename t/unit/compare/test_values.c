@@ -76,6 +76,13 @@ START_TEST(long_values_are_cut)
 }
 END_TEST
 
+START_TEST(names_in_utf_16_are_known)
+{
+    mirror_values_keep(&values, 0, 0, "\0t\0o\0k\0e\0n\0=\0007", 14, 0);
+    ck_assert_str_eq(values.text[0][0], "***");
+}
+END_TEST
+
 START_TEST(a_nul_does_not_end_a_value)
 {
     mirror_values_keep(&values, 0, 0, "a\0b", 3, 0);
@@ -94,7 +101,7 @@ static const struct {
     { "x-api-key", 1 },    { "ApiKey", 1 },        { "e-mail", 1 },        { "ssn", 1 },
     { "iban", 1 },         { "sessionId", 1 },     { "price", 0 },         { "", 0 },
     { "pass", 0 },         { "cook", 0 },          { "x-request-id", 0 },  { "tok-en", 1 },
-    { "key", 0 },
+    { "key", 0 },          { "private key", 1 },   { "_token", 1 },        { "to ken", 1 },
 };
 
 START_TEST(names_of_secrets_are_known)
@@ -132,6 +139,9 @@ static const struct {
     { NULL, "[1,2]", "[1]", "body:  | " },
     { NULL, "[{\"p\":1},{\"p\":3}]", "[{\"p\":2},{\"p\":4}]", "body/*/p: 1 | 2" }, /* the first */
     { NULL, "{\"password\":\"x\"}", "{\"password\":\"y\"}", "body/password: *** | ***" },
+    /* a value that has such a name in it */
+    { NULL, "{\"a\":\"/x?access_token=7\"}", "{\"a\":\"/x?y=7\"}", "body/a: *** | \"/x?y=7\"" },
+    { NULL, "{\"a\":\"{\\\"password\\\": 7}\"}", "{}", "body/a: *** | " },
     { NULL, "{\"password\":\"x\"}", "{}", "body/password: *** | " },
     { NULL, "{\"tokens\":{\"a\":\"x\"}}", "{\"tokens\":{\"a\":\"y\"}}",
       "body/tokens/a: *** | ***" },
@@ -163,6 +173,8 @@ static const struct {
     { NULL, "X: 1\n", "", "header/x: 1 | " },
     { NULL, "Set-Cookie: a=1\n", "Set-Cookie: b=1\n", "header/set-cookie: *** | ***" },
     { NULL, "X-Auth-Token: 1\n", "", "header/x-auth-token: *** | " },
+    { NULL, "Location: /?token=7\n", "Location: /?code=7\n", "header/location: *** | /?code=7" },
+    { NULL, "X: p\\a\n", "X: Authorization=Basic 7\n", "header/x: p\\a | ***" },
     { "header/x secret", "X: 1\n", "X: 2\n", "header/x: *** | ***" },
 };
 
@@ -192,6 +204,7 @@ int main(void)
     tcase_add_checked_fixture(tcase, prepare, teardown);
     LOOP(values_are_kept_as_compare_values_says, forms);
     tcase_add_loop_test(tcase, long_values_are_cut, 0, 8);
+    tcase_add_test(tcase, names_in_utf_16_are_known);
     tcase_add_test(tcase, a_nul_does_not_end_a_value);
     LOOP(names_of_secrets_are_known, names);
     LOOP(values_of_json_are_kept, trees);
