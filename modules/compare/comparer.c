@@ -21,6 +21,7 @@
 
 #include "base/clock.h"
 #include "base/loop.h"
+#include "compare/budget.h"
 #include "compare/comparer.h"
 #include "compare/judge.h"
 #include "compare/note.h"
@@ -31,9 +32,6 @@ APLOG_USE_MODULE(proxy_mirror);
 
 /* After a round. */
 #define NAP apr_time_from_msec(5)
-/* The share of a processor that the thread may take, in percent; and for how long it may save. */
-#define SHARE 10
-#define SAVED apr_time_from_msec(100)
 /* Complete pairs that wait. If there are more, the thread looks into none, so that it catches up before
  * pairs are skipped for want of room: as its priority is low, it may have to wait for a processor. */
 #define BACKLOG (MIRROR_PAIR_PENDING_MAX / 4)
@@ -66,30 +64,13 @@ typedef struct mirror_comparer_t {
     mirror_tree_context_t *json;
     mirror_timer_t idle;
     mirror_timer_t report;
-    int report_pending;         /* `report` is started */
-    unsigned char *noted;       /* by mirror index: something was found since the last `report` */
-    apr_time_t since;           /* of the budget */
-    apr_interval_time_t before; /* processor time that was taken then */
-    apr_interval_time_t saved;
+    int report_pending;   /* `report` is started */
+    unsigned char *noted; /* by mirror index: something was found since the last `report` */
+    mirror_budget_t *budget;
     mirror_judgement_t judgement;
     mirror_judgement_t drift;     /* primary and reference */
     mirror_judgement_t agreement; /* mirror and reference */
 } mirror_comparer_t;
-
-/* ---- the budget ---- */
-
-/* Whether the thread has taken less than its share. */
-static int has_budget(mirror_comparer_t *comparer)
-{
-    apr_time_t now = mirror_clock_now();
-    apr_interval_time_t spent = mirror_clock_thread();
-
-    comparer->saved += (now - comparer->since) * SHARE / 100 - (spent - comparer->before);
-    comparer->saved = comparer->saved < SAVED ? comparer->saved : SAVED;
-    comparer->since = now;
-    comparer->before = spent;
-    return comparer->saved > 0;
-}
 
 /* ---- the verdict on a mirror, in the error log ---- */
 
@@ -178,7 +159,9 @@ static mirror_skip_e judge(mirror_comparer_t *comparer, const mirror_pair_t *pai
     options.parts = (unsigned)pair->settings->compare;
     options.rules = &pair->rules;
     options.unordered = pair->settings->compare_arrays;
-    options.may_examine = has_budget(comparer) && comparer->json != NULL &&
+    options.may_examine = mirror_budget_has(comparer->budget, pair->lane->mirror->index,
+                                            mirror_clock_now(), mirror_clock_thread()) &&
+                          comparer->json != NULL &&
                           apr_atomic_read32(&comparer->child->pairs_pending) < BACKLOG;
     options.now = mirror_clock_to_wall(mirror_clock_now());
     options.json = comparer->json;
@@ -217,6 +200,7 @@ static void compare(mirror_comparer_t *comparer, mirror_pair_t *pair)
     mirror_loop_timer_stop(&pair->timer);
     if (skip == MIRROR_SKIP_NONE) {
         skip = judge(comparer, pair, &note);
+        mirror_budget_charge(comparer->budget, pair->lane->mirror->index, mirror_clock_thread());
     }
     if (skip == MIRROR_SKIP_NONE && !mirror_note(pair, &note, comparer->pool)) {
         skip = MIRROR_SKIP_BUSY;
@@ -323,8 +307,7 @@ static void *comparer_main(void *baton)
     if (apr_generate_random_bytes(seed, sizeof(seed)) == APR_SUCCESS) {
         comparer->json = mirror_tree_context_create(seed);
     }
-    comparer->since = mirror_clock_now();
-    comparer->saved = SAVED;
+    mirror_budget_start(comparer->budget, mirror_clock_now(), mirror_clock_thread());
     run(comparer);
     if (comparer->json) {
         mirror_tree_context_destroy(comparer->json);
@@ -392,6 +375,7 @@ apr_status_t mirror_comparer_create(mirror_child_t *child, apr_pool_t *pool,
     comparer->idle.baton = comparer;
     comparer->report.fire = on_report;
     comparer->report.baton = comparer;
+    comparer->budget = mirror_budget_create(child->registry->mirrors->nelts, pool);
     comparer->noted = apr_pcalloc(pool, (apr_size_t)child->registry->mirrors->nelts + 1);
     mirror_share_init(&child->compare_memory, (apr_uint64_t)child->registry->compare_memory,
                       child->registry->mirrors->nelts);

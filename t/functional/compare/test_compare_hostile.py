@@ -11,9 +11,10 @@ import zlib
 
 import pytest
 
-from comparelab import (JSON, LOG, compare, compared, documents, exchange, judged, log_lines, memory, rows, skipped, texts,
-                        verdicts)
-from httpdlab import scaled
+from comparelab import (JSON, LOG, compare, compared, comparison, decided, documents, exchange, judged, log_lines, memory, rows,
+                        skipped, start_anew, texts, verdicts)
+from httpdlab import location, scaled, to, wait_for
+from managerlab import MANAGER
 from recorder import answer
 
 MB = 1 << 20
@@ -358,3 +359,30 @@ def test_many_hostile_pairs_at_once(pairs):
     data = compared(made[0], 100)
     assert set(verdicts(data)) <= {"different", "unexamined"} and set(skipped(data)) <= {"busy", "memory"}
     assert verdicts(data)["unexamined"] > 0
+
+
+# ---- others ----
+
+def test_expensive_responses_leave_time_to_other_mirrors(httpd, recorder):
+    """Two mirrors of one child: what it costs to look into the responses of m is not taken from n."""
+    def answered(body: object):
+        server = recorder()
+        server.answer = document(json.dumps(body).encode())
+        return server
+    large = [[{f"k{n}": [n + m, "a" * 20]} for n in range(2000)] for m in (1, 2)]
+    h = httpd(MANAGER + location("/o/", answered(large[0]), to(answered(large[1]), "compare=all"))
+              + location("/q/", answered({"a": 1}), to(answered({"a": 2}), "compare=all", "n")), children=1)
+
+    def unexamined(name: str) -> int:
+        return comparison(h, name)["verdicts"]["unexamined"]
+
+    def flooded() -> bool:
+        for _ in range(20):
+            assert h.get("/o/a").status == h.get("/q/a").status == 200
+        return unexamined("m") >= 40
+    wait_for("m has no budget", flooded)
+    start_anew(h, "m")
+    start_anew(h, "n")
+    wait_for("m has no budget", flooded)
+    h.wait_idle()
+    assert unexamined("n") <= 2 < 40 <= unexamined("m")
