@@ -16,6 +16,10 @@
 
 #define DEPTH_MAX 128
 #define IGNORING  (MIRROR_RULE_IGNORE)
+/* As attributes/line.c has it: there is no escape for that. */
+#define NOTE_VARIABLE                                                                              \
+    "<small>httpd replaces ${NAME} in this line if NAME is defined (Define, environment)."         \
+    "</small>\n"
 
 /* ---- the rule of a field ---- */
 
@@ -130,7 +134,8 @@ static int is_in_force(const mirror_page_compared_t *compared, const char *text)
 static void put_line(const mirror_page_compared_t *compared, const char *rule)
 {
     ap_rvputs(compared->r, "<code class=\"line\" dir=\"ltr\">ProxyMirrorCompare ",
-              mirror_page_text(compared->r->pool, rule), "</code>\n", NULL);
+              mirror_page_text(compared->r->pool, rule), "</code>\n",
+              strstr(rule, "${") ? NOTE_VARIABLE : "", NULL);
 }
 
 /* Return whether a field stands for several: its last segment is not shown, or some are left out. */

@@ -383,6 +383,7 @@ def test_hostile_names_are_inert(pairs):
         assert bad not in body, bad
     assert b"\\u202e" in body                   # told, and does nothing
     assert b"covers every name and element" in body
+    assert b"httpd replaces ${NAME} in this line" in body
     section = section_of(h)
     fields = {row.all("code")[0].text for one in findings(section) for row in one.one("ul", class_="fields").all("li")}
     assert {'body/<b>&"x', "body/a,b", "body/it's", "body/~0|{}", "body/${HOME}x", "body/\u05d0\u05d1"} <= fields
