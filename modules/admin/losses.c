@@ -46,7 +46,7 @@ static void put_row(request_rec *r, const mirror_loss_view_t *loss)
     const char *time = mirror_page_time(p, loss->time);
 
     ap_rvputs(r, "<tr><td><time datetime=\"", time, "\">", time, "</time></td><td><code>",
-              ap_escape_html(p, loss->method), " ", ap_escape_html(p, loss->path),
+              mirror_page_text(p, loss->method), " ", mirror_page_text(p, loss->path),
               "</code></td><td><code>", mirror_outcome_name(loss->outcome), "</code></td><td>",
               ap_escape_html(p, loss->why), "</td></tr>\n", NULL);
 }

@@ -196,6 +196,14 @@ class Mirror {
 
 /* ---- the last losses of a mirror ---- */
 
+/* Characters that are invisible, or change how others are shown: as in page_view.c. */
+const UNSEEN =
+    /[\0-\x1f\x7f-\x9f\xad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\uffff\u{e0000}-\u{10ffff}]/gu;
+
+function visible(text) {
+    return text.replace(UNSEEN, (c) => `\\u${c.codePointAt(0).toString(16).padStart(4, "0")}`);
+}
+
 /* They are asked for only while somebody looks at them, and only if there are new ones. */
 class Losses {
     constructor(name, section) {
@@ -234,7 +242,7 @@ class Losses {
         when.textContent = clock.format(new Date(Date.parse(time) - skew));
         const [copy, ended] = [`${method} ${path}`, outcome].map((text) => {
             const code = document.createElement("code");
-            code.textContent = text;
+            code.textContent = visible(text);
             return code;
         });
         for (const part of [when, copy, ended, why]) {

@@ -101,6 +101,19 @@ def test_hostile_texts(httpd, origin, recorder):
     assert [cell.text for cell in rows[1].all("td")][1:] == [f"GET {hostile}", "unreachable", REFUSED]
 
 
+def test_texts_that_change_how_others_are_shown(httpd, origin, recorder):
+    """A client's path has bidirectional controls, a C1 control and a zero-width space."""
+    gone = recorder(listen=False)
+    h = httpd(location("/o/", origin, to(gone)) + "\n" + MANAGER, expect=[DOWN])
+    path = "/o/\u202ea\u2066\u0085\u200b\u00e9"
+    assert h.exchange(f"GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode()).status == 200
+    h.ended(1)
+    assert losses(h)[0]["path"] == "/o/\u202ea\u2066?\u200b\u00e9"
+    page = pagelab.parse(h.get("/manager", ["Host: localhost"]).body)
+    row = page.one("details", class_="lost").one("tbody").all("tr")[0]
+    assert row.all("td")[1].text == "GET /o/\\u202ea\\u2066?\\u200b\u00e9"
+
+
 def test_resource(httpd, mirror):
     h = httpd(to(mirror) + "\n" + MANAGER + '<LocationMatch "^/guess">\nSetHandler proxy-mirror-status\n</LocationMatch>\n')
     assert losses(h, where="/manager") == losses(h, where="/guess") == []

@@ -282,6 +282,8 @@ def test_losses_are_live(httpd, origin, recorder, open_page):
     assert "Connection refused" in page.text("#m-m .losses tbody")
     assert h.get("/o/<b>c").status == 200
     wait_text(page, "#m-m .losses tbody tr:first-child", "GET /o/<b>c")
+    assert h.exchange("GET /o/\u202ed\u200b HTTP/1.1\r\nHost: localhost\r\n\r\n".encode()).status == 200
+    wait_text(page, "#m-m .losses tbody tr:first-child", "GET /o/\\u202ed\\u200b")
 
 
 def test_old_nonce_is_told(httpd, origin, mirror, open_page, browser):
