@@ -25,7 +25,8 @@ const mirror_page_outcome_t mirror_page_outcomes[MIRROR_OUTCOME_COUNT] = {
     [MIRROR_OUTCOME_MIRRORED] = { "sent", PLAIN, "Mirrored",
                                   "The complete response of the mirror was read." },
     [MIRROR_OUTCOME_DISABLED] = { "chosen", PLAIN, "Disabled",
-                                  "The mirror was disabled, so no copy was made." },
+                                  "The mirror was disabled, or its time until was over, so no copy "
+                                  "was made." },
     [MIRROR_OUTCOME_FILTERED] = { "chosen", UP, "Filtered out",
                                   "The setting methods, expr or status excluded the request." },
     [MIRROR_OUTCOME_SAMPLED_OUT] = { "chosen", DOTS, "Not in the sample",
@@ -75,6 +76,9 @@ const mirror_page_state_t mirror_page_states[MIRROR_VIEW_STATES] = {
                            "succeeds." },
     [MIRROR_VIEW_DISABLED] = { "\xe2\x96\xa0", "Disabled",
                                "No copies are made. Clients are not affected." },
+    [MIRROR_VIEW_ENDED] = { "\xe2\x96\xa3", "Ended",
+                            "The time until is over, so no copies are made. Clients are not "
+                            "affected. A later until, or none, resumes copying." },
     [MIRROR_VIEW_OFF] = { "\xe2\x96\xa1", "Off",
                           "The mirror receives no copies; the error log has the reason "
                           "(ProxyMirrorSlots)." },

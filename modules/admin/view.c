@@ -5,13 +5,14 @@
 #include <string.h>
 
 #include "admin/view.h"
+#include "base/clock.h"
 #include "settings/settings.h"
 #include "shared/breaker.h"
 
 const char *mirror_view_state_name(mirror_view_state_e state)
 {
-    static const char *const names[MIRROR_VIEW_STATES] = { "up",   "ready",    "limited",
-                                                           "down", "disabled", "off" };
+    static const char *const names[MIRROR_VIEW_STATES] = { "up",       "ready", "limited", "down",
+                                                           "disabled", "ended", "off" };
 
     return names[state];
 }
@@ -23,6 +24,9 @@ static mirror_view_state_e state_of(const mirror_view_t *view, int has_slot)
     }
     if (!view->settings->enabled) {
         return MIRROR_VIEW_DISABLED;
+    }
+    if (!mirror_settings_are_on(view->settings, mirror_clock_to_wall(mirror_clock_now()))) {
+        return MIRROR_VIEW_ENDED;
     }
     if (view->down_until) {
         return MIRROR_VIEW_DOWN;

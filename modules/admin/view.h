@@ -15,6 +15,7 @@ typedef enum {
     MIRROR_VIEW_LIMITED,  /* the limit is used up */
     MIRROR_VIEW_DOWN,     /* the breaker rejects copies */
     MIRROR_VIEW_DISABLED, /* enabled=false */
+    MIRROR_VIEW_ENDED,    /* `until` is over */
     MIRROR_VIEW_OFF,      /* no slot in shared memory; the mirror gets no requests */
     MIRROR_VIEW_STATES
 } mirror_view_state_e;
@@ -42,7 +43,7 @@ void mirror_view_make(mirror_view_t *view, const mirror_registry_t *registry,
 /* ---- any thread ---- */
 
 /* Return the name of a state in JSON and the page's files: "up", "ready", "limited", "down",
- * "disabled", "off". */
+ * "disabled", "ended", "off". */
 const char *mirror_view_state_name(mirror_view_state_e state);
 
 #endif

@@ -71,6 +71,8 @@ static const char *const fallback_words[] = { "local", "mirror", "drop", NULL };
 #define HOST_HEADER                                                                                \
     RULE(host, 0, 0, "must be preserve, target, or a host name or address with an optional port",  \
          host_words, NULL)
+#define DATE                                                                                       \
+    RULE(date, 0, 0, "must be a date and time of RFC 3339 such as 2026-12-24T18:00:00Z", NULL, NULL)
 #define SET(words, text) RULE(set, 0, 0, "must be " text, words, NULL)
 #define TEXTS(max, text) RULE(texts, 0, max, "must be " text, NULL, NULL)
 #define COMPARED         "compare"
@@ -85,6 +87,7 @@ const mirror_attribute_t mirror_attributes[] = {
       STRING(1, 64, refuse_name, "must be 1 to 64 letters, digits, '.', '_' or '-'"), NULL,
       MIRROR_ATTRIBUTE_NO_DEFAULT | MIRROR_ATTRIBUTE_NO_JSON, NULL },
     { "enabled", FIELD(enabled), BOOL, "true", 0, NULL },
+    { "until", FIELD(until), DATE, NULL, 0, NULL },
     { "expr", FIELD(expr), EXPR("an expression"), NULL, 0, NULL },
     { "sample_ratio", FIELD(sample_ratio), RATIO, "1", 0, NULL },
     { "sample_key", FIELD(sample_key), EXPR("a string expression"), NULL, 0, "sample_ratio" },

@@ -68,6 +68,7 @@ struct mirror_value_type_t {
  *     secret  const char *          as string, but shown as "***"; in a directive also
  *                                   exec:/path/to/program
  *     ratio   apr_int64_t           billionths; decimals, in a directive also with %
+ *     date    apr_time_t            RFC 3339, such as 2026-12-24T18:00:00Z; 0 = no value
  *     host    const char *          one of the rule's words, or a valid Host header
  *     target  mirror_target_t       http:// or https:// URL of a server (RFC 9110 4.2), without
  *                                   path; in a directive also unix:/path|http://name */
@@ -85,6 +86,7 @@ extern const mirror_value_type_t mirror_value_texts;
 extern const mirror_value_type_t mirror_value_secret;
 extern const mirror_value_type_t mirror_value_ratio;
 extern const mirror_value_type_t mirror_value_host;
+extern const mirror_value_type_t mirror_value_date;
 
 /* ---- any thread ---- */
 

@@ -108,6 +108,7 @@ typedef struct mirror_settings_t {
     mirror_target_t target; /* host */
     const char *name;
     int enabled;
+    apr_time_t until; /* wall clock time after which nothing is copied; 0 = no end */
     const char *expr;
     apr_int64_t sample_ratio; /* billionths */
     const char *sample_key;

@@ -37,7 +37,8 @@ apr_size_t mirror_candidates_acquire(mirror_candidates_t *candidates, mirror_chi
 }
 
 /* The index of the reference for a mirror with these settings; -1 = none. */
-static int find_reference(const mirror_candidates_t *candidates, const mirror_settings_t *of)
+static int find_reference(const mirror_candidates_t *candidates, const mirror_settings_t *of,
+                          apr_time_t wall)
 {
     int i;
 
@@ -45,7 +46,8 @@ static int find_reference(const mirror_candidates_t *candidates, const mirror_se
         const mirror_t *mirror = APR_ARRAY_IDX(candidates->mirrors, i, const mirror_t *);
         const mirror_settings_t *settings = candidates->settings[i];
 
-        if (settings && settings->role == MIRROR_ROLE_REFERENCE && settings->enabled &&
+        if (settings && settings->role == MIRROR_ROLE_REFERENCE &&
+            mirror_settings_are_on(settings, wall) &&
             (!of->compare_reference || !strcmp(of->compare_reference, mirror->name))) {
             return i;
         }
@@ -60,7 +62,9 @@ static void add_references(const mirror_candidates_t *candidates, mirror_entries
 
     for (n = 0; n < count && entries->count < entries->room; n++) {
         const mirror_entry_t *entry = &entries->list[n];
-        int i = entry->pair ? find_reference(candidates, entry->pair->settings) : -1;
+        int i = entry->pair
+                    ? find_reference(candidates, entry->pair->settings, choice->r->request_time)
+                    : -1;
 
         if (i >= 0 &&
             (candidates->settings[i]->methods || mirror_method_is_idempotent(&choice->method))) {

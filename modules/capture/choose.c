@@ -17,6 +17,7 @@
 #include "capture/choose.h"
 #include "capture/sample.h"
 #include "settings/rules.h"
+#include "settings/settings.h"
 
 /* ---- request threads ---- */
 
@@ -143,7 +144,7 @@ mirror_outcome_e mirror_choose(mirror_choice_t *choice, mirror_lane_t *lane,
 {
     const mirror_rules_t *rules = settings->rules;
 
-    if (!settings->enabled) {
+    if (!mirror_settings_are_on(settings, choice->r->request_time)) {
         return MIRROR_OUTCOME_DISABLED;
     }
     if (!has_method(choice, settings->methods)) {

@@ -58,6 +58,13 @@ const mirror_settings_t *mirror_settings_acquire(mirror_lane_t *lane);
 const mirror_settings_t *mirror_settings_borrow(const mirror_registry_t *registry,
                                                 const mirror_t *mirror, apr_pool_t *pool);
 
+/* Return whether anything is copied at `wall`, a time of the wall clock: `enabled`, and before
+ * `until`. */
+static inline int mirror_settings_are_on(const mirror_settings_t *settings, apr_time_t wall)
+{
+    return settings->enabled && (settings->until == 0 || wall < settings->until);
+}
+
 /* ---- sender thread ---- */
 
 /* Return whether no newer settings are in force. */

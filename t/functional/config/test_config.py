@@ -49,6 +49,8 @@ BAD = [
     *((mirror(f"streams={value}"), ["streams", "1 to 1000", value]) for value in ("0", "1001", "-1", "x")),
     *((mirror(f"max_queue={value}"), ["max_queue", "integer from", value])
       for value in ("-1", "1.5", "x", "10K", "99999999999999999999")),
+    *((mirror(f"'until={value}'"), ["until", "RFC 3339", value])
+      for value in ("", "now", "1h", "2026-12-24", "2026-12-24T18:00", "2026-12-24T18:00:00", "2026-13-01T00:00:00Z")),
     # sizes
     *((mirror(f"max_body={value}"), ["max_body", "size", value])
       for value in ("-1", "1.5M", "1MB", "1m", "x", "K", "99999999999999999999", "99999999999G")),
@@ -160,7 +162,7 @@ GOOD = [
     *(mirror(words) for words in (
         "enabled=TRUE", "enabled=off body=Off", "max_body=0", "max_body=1024G", "max_body=4K", "timeout=1ms",
         "timeout=0.5s", "timeout=1.5min connect_timeout=1h", "keepalive=0", "retry=0", "max_connections=1 max_queue=0",
-        "max_connections=65535 max_queue=2147483647", "pipeline=1", "pipeline=100", "when=request", "when='response'", '"name=A.b_c-9"',
+        "max_connections=65535 max_queue=2147483647", "pipeline=1", "pipeline=100", "when=request", "when='response'", "until=2026-12-24T18:00:00+01:00", '"name=A.b_c-9"',
         'name="quoted"', "name=" + "a" * 64)),
     "\n".join([mirror("name=a"), mirror("name=b"), '<Location "/x">', mirror(""), "</Location>"]),
     f"ProxyMirrorDefaults timeout=1\n<VirtualHost *:1>\nProxyMirrorDefaults timeout=2\n{mirror('')}\n</VirtualHost>",

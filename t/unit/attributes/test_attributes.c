@@ -128,7 +128,7 @@ START_TEST(test_words)
 {
     ck_assert_wrong(set("enabled"), "attributes: must be attribute=value, got \"enabled\"");
     ck_assert_begins(set("=1"),
-                     "unknown attribute \"\". Allowed attributes: name, enabled, expr, ");
+                     "unknown attribute \"\". Allowed attributes: name, enabled, until, expr, ");
     ck_assert_ptr_ne(strstr(set("=1"), ", retry, ttl, "), NULL);
     ck_assert_wrong(set("host=http://b"),
                     "host: must be set by the URL, the first argument, not as an attribute");

@@ -161,6 +161,48 @@ START_TEST(test_time)
 }
 END_TEST
 
+START_TEST(test_date)
+{
+    static const struct {
+        const char *text;
+        apr_int64_t us;
+        const char *canonical;
+    } good[] = {
+        { "1970-01-01T00:00:01Z", 1000000, "1970-01-01T00:00:01Z" },
+        { "2026-12-24T18:00:00Z", 1798135200000000, "2026-12-24T18:00:00Z" },
+        { "2026-12-24t19:00:00+01:00", 1798135200000000, "2026-12-24T18:00:00Z" },
+        { "2026-12-24 17:00:00.250-01:00", 1798135200250000, "2026-12-24T18:00:00.250000Z" },
+    };
+    static const char *const bad[] = { "",
+                                       "tomorrow",
+                                       "0",
+                                       "2026-12-24",
+                                       "2026-12-24T18:00Z",
+                                       "2026-12-24T18:00:00",
+                                       "1h",
+                                       "2026-02-30T00:00:00Z" };
+    apr_size_t i;
+
+    for (i = 0; i < sizeof(good) / sizeof(*good); i++) {
+        ck_assert_right(set(apr_pstrcat(pool, "until='", good[i].text, "'", NULL)));
+        ck_assert_int_eq(settings.until, good[i].us);
+        ck_assert_str_eq(
+            mirror_value_to_text(&settings.until, &mirror_attributes_find("until")->rule, pool),
+            good[i].canonical);
+    }
+    for (i = 0; i < sizeof(bad) / sizeof(*bad); i++) {
+        ck_assert_wrong(set(apr_pstrcat(pool, "until='", bad[i], "'", NULL)),
+                        apr_pstrcat(pool,
+                                    "until: must be a date and time of RFC 3339 such as "
+                                    "2026-12-24T18:00:00Z, got \"",
+                                    bad[i], "\"", NULL));
+    }
+    ck_assert_wrong(set("until=1970-01-01T00:00:00Z"),
+                    "until: must be a date and time of RFC 3339 such as 2026-12-24T18:00:00Z, got "
+                    "\"1970-01-01T00:00:00Z\" (it is not after 1970)");
+}
+END_TEST
+
 START_TEST(test_choice_and_string)
 {
     ck_assert_right(set("when=response"));
@@ -434,6 +476,7 @@ int main(void)
     tcase_add_test(test, test_number);
     tcase_add_test(test, test_size);
     tcase_add_test(test, test_time);
+    tcase_add_test(test, test_date);
     tcase_add_test(test, test_choice_and_string);
     tcase_add_test(test, test_host);
     tcase_add_test(test, test_schemes);

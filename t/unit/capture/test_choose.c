@@ -79,6 +79,11 @@ START_TEST(first_no_is_the_outcome)
         ck_assert_str_eq(choose(), cases[i].outcome);
         ck_assert_msg(choice.head == NULL, "the head was read");
     }
+    request.request_time = apr_time_from_sec(1798135200); /* 2026-12-24T18:00:00Z */
+    given("until=2026-12-24T18:00:00Z methods=POST");
+    ck_assert_str_eq(choose(), "disabled");
+    given("until=2026-12-24T18:00:00.000001Z methods=POST");
+    ck_assert_str_eq(choose(), "filtered");
     given("");
     ck_assert_str_eq(choose(), "upgrade");
     apr_table_unset(request.headers_in, "Upgrade");
