@@ -71,6 +71,7 @@ def range_of(attribute: dict) -> list[str | Element]:
         "string": f"{low} to {high} characters" if low else f"at most {high} characters",
         "secret": f"{low} to {high} characters",
         "list": f"{low} to {high} items",
+        "servers": f"{low} to {high} servers",
         "texts": f"at most {high} strings",
         "ratio": "0 to 1, or 0% to 100%",
     }

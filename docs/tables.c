@@ -89,7 +89,7 @@ static const char *type_name(const mirror_value_type_t *type)
         { &mirror_value_secret, "secret" }, { &mirror_value_ratio, "ratio" },
         { &mirror_value_host, "host" },     { &mirror_value_set, "set" },
         { &mirror_value_texts, "texts" },   { &mirror_value_file_choice, "choice" },
-        { &mirror_value_date, "date" },
+        { &mirror_value_date, "date" },     { &mirror_value_servers, "servers" },
     };
     size_t i;
 

@@ -61,6 +61,7 @@ static const char *const part_words[] = { "status", "headers", "body", NULL }; /
 static const char *const role_words[] = { "mirror", "reference", NULL };       /* mirror_role_e */
 static const char *const array_words[] = { "ordered", "unordered", NULL };
 static const char *const value_words[] = { "off", "masked", "full", NULL }; /* mirror_values_e */
+static const char *const resolve_words[] = { "first", "all", NULL };        /* mirror_resolve_e */
 static const char *const when_words[] = { "response", "request", NULL };    /* mirror_when_e */
 /* mirror_fallback_e */
 static const char *const fallback_words[] = { "local", "mirror", "drop", NULL };
@@ -119,6 +120,11 @@ const mirror_attribute_t mirror_attributes[] = {
     { "max_queue", FIELD(max_queue), NUMBER(0, APR_INT32_MAX, "0 to 2147483647"), "1024", 0, NULL },
     { "retry", FIELD(retry), TIME(0, "0"), "10s", 0, NULL },
     { "ttl", FIELD(ttl), TIME(0, "0"), "60s", 0, NULL },
+    { "resolve", FIELD(resolve), CHOICE(resolve_words, "first or all"), "first", 0, NULL },
+    { "servers", FIELD(servers),
+      RULE(servers, 2, MIRROR_SERVERS_MAX,
+           "must be 2 to 16 servers host[:port][*weight], with weights from 1 to 100", NULL, NULL),
+      NULL, 0, NULL },
     { "enable_limit_count", FIELD(enable_limit_count), BOOL, "false", 0, NULL },
     { "count", FIELD(count), NUMBER(1, APR_INT32_MAX, "1 to 2147483647"), "1", 0, LIMITED },
     { "time_window", FIELD(time_window), NUMBER(1, YEAR, "1 to 31536000 (seconds)"), "60", 0,

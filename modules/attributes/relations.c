@@ -93,9 +93,49 @@ static const char *need_sentinel_password(const mirror_settings_t *settings, apr
                : NULL;
 }
 
-static relation_t *const relations[] = { refuse_status_of_request, need_server, need_cluster,
-                                         need_sentinels,           need_name,   need_password,
-                                         need_sentinel_password };
+/* Return the port of a server. */
+static apr_port_t port_of(const mirror_settings_t *settings, const mirror_server_t *server)
+{
+    return server->port ? server->port : settings->target.port;
+}
+
+static const char *refuse_servers_of_socket(const mirror_settings_t *settings, apr_pool_t *pool)
+{
+    (void)pool;
+    return settings->servers && settings->target.socket
+               ? "servers: must be used with a host that is no Unix socket"
+               : NULL;
+}
+
+static const char *refuse_server_twice(const mirror_settings_t *settings, apr_pool_t *pool)
+{
+    int i, j, count = settings->servers ? settings->servers->nelts : 0;
+
+    for (i = 0; i < count; i++) {
+        const mirror_server_t *one = &APR_ARRAY_IDX(settings->servers, i, mirror_server_t);
+
+        for (j = 0; j < i; j++) {
+            const mirror_server_t *other = &APR_ARRAY_IDX(settings->servers, j, mirror_server_t);
+
+            if (!strcmp(one->hostname, other->hostname) &&
+                port_of(settings, one) == port_of(settings, other)) {
+                return apr_psprintf(pool, "servers: must be different servers, got %s twice",
+                                    mirror_value_quote(one->text, pool));
+            }
+        }
+    }
+    return NULL;
+}
+
+static relation_t *const relations[] = { refuse_status_of_request,
+                                         need_server,
+                                         need_cluster,
+                                         need_sentinels,
+                                         need_name,
+                                         need_password,
+                                         need_sentinel_password,
+                                         refuse_servers_of_socket,
+                                         refuse_server_twice };
 
 /* ---- checks ---- */
 
@@ -160,12 +200,30 @@ static void check_protocol(apr_array_header_t *warnings, const mirror_settings_t
     }
 }
 
+/* resolve is of the name of the URL. */
+static void check_resolve(apr_array_header_t *warnings, const mirror_settings_t *line,
+                          const mirror_settings_t *settings)
+{
+    if (!mirror_attributes_is_set(line, mirror_attributes_find("resolve")) ||
+        settings->resolve != MIRROR_RESOLVE_ALL || !settings->target.url) {
+        return;
+    }
+    if (settings->servers) {
+        APR_ARRAY_PUSH(warnings, const char *) = "resolve: has no effect with servers";
+    }
+    else if (!settings->target.named) {
+        APR_ARRAY_PUSH(warnings, const char *) =
+            "resolve: has no effect with an address or a Unix socket";
+    }
+}
+
 void mirror_relations_check_effect(apr_array_header_t *warnings, const mirror_settings_t *line,
                                    const mirror_settings_t *settings)
 {
     const mirror_attribute_t *row;
 
     check_protocol(warnings, line, settings);
+    check_resolve(warnings, line, settings);
 
     for (row = mirror_attributes; row->name; row++) {
         const char *needed =

@@ -17,6 +17,8 @@
 /* The ratio 1, in billionths. */
 #define MIRROR_RATIO_ALL APR_INT64_C(1000000000)
 
+struct mirror_target_t;
+
 typedef struct mirror_value_type_t mirror_value_type_t;
 typedef struct mirror_value_rule_t mirror_value_rule_t;
 
@@ -70,6 +72,9 @@ struct mirror_value_type_t {
  *     ratio   apr_int64_t           billionths; decimals, in a directive also with %
  *     date    apr_time_t            RFC 3339, such as 2026-12-24T18:00:00Z; 0 = no value
  *     host    const char *          one of the rule's words, or a valid Host header
+ *     servers apr_array_header_t *  of mirror_server_t; host[:port][*weight], separated by commas;
+ *                                   NULL = no value; JSON: an array of strings; min and max as for
+ *                                   list
  *     target  mirror_target_t       http:// or https:// URL of a server (RFC 9110 4.2), without
  *                                   path; in a directive also unix:/path|http://name */
 extern const mirror_value_type_t mirror_value_bool;
@@ -87,6 +92,7 @@ extern const mirror_value_type_t mirror_value_secret;
 extern const mirror_value_type_t mirror_value_ratio;
 extern const mirror_value_type_t mirror_value_host;
 extern const mirror_value_type_t mirror_value_date;
+extern const mirror_value_type_t mirror_value_servers;
 
 /* ---- any thread ---- */
 
@@ -95,6 +101,11 @@ extern const mirror_value_type_t mirror_value_date;
 const char *mirror_value_refuse_method(const char *text);
 const char *mirror_value_refuse_status(const char *text);
 const char *mirror_value_refuse_path(const char *text);
+
+/* Parse a host name, an IPv4 address, or with `is_bracketed` an IPv6 address into `hostname` and
+ * `named` of `target`, in canonical form. Returns NULL, or the reason of the rejection. */
+const char *mirror_value_target_host(struct mirror_target_t *target, const char *host,
+                                     int is_bracketed, apr_pool_t *pool);
 
 /* Parse `text` into `variable`; allocations are in `pool`. Returns NULL, or an error message such
  * as "count: must be an integer from 1 to 100, got 0". On error the variable is unchanged. */

@@ -150,15 +150,15 @@ static int ends_in_number(const char *name)
     return len > start && start + strspn(name + start, "0123456789") >= len;
 }
 
-static const char *read_host(mirror_target_t *target, const char *host, int bracketed,
-                             apr_pool_t *pool)
+const char *mirror_value_target_host(mirror_target_t *target, const char *host, int is_bracketed,
+                                     apr_pool_t *pool)
 {
     char address[INET6_ADDRSTRLEN];
     struct in6_addr v6;
     struct in_addr v4;
     char *lower;
 
-    if (bracketed) {
+    if (is_bracketed) {
         if (inet_pton(AF_INET6, host, &v6) != 1 ||
             !inet_ntop(AF_INET6, &v6, address, sizeof(address))) {
             return "the text in brackets is not an IPv6 address";
@@ -201,8 +201,9 @@ static const char *target_read(void *variable, const mirror_value_rule_t *rule, 
         return "a socket requires http://, h2c:// or grpc://";
     }
     if ((why = mirror_authority_split(&authority, text)) ||
-        (why = read_host(&target, apr_pstrmemdup(pool, authority.host, authority.length),
-                         authority.is_bracketed, pool))) {
+        (why = mirror_value_target_host(&target,
+                                        apr_pstrmemdup(pool, authority.host, authority.length),
+                                        authority.is_bracketed, pool))) {
         return why;
     }
     target.port = authority.port ? authority.port : default_port;

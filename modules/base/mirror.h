@@ -71,6 +71,9 @@ typedef enum { MIRROR_WHEN_RESPONSE, MIRROR_WHEN_REQUEST } mirror_when_e;
 
 typedef enum { MIRROR_PATH_REPLACE, MIRROR_PATH_PREFIX } mirror_path_e;
 
+/* Which addresses of a name are used: the first that connects, or all. */
+typedef enum { MIRROR_RESOLVE_FIRST, MIRROR_RESOLVE_ALL } mirror_resolve_e;
+
 typedef enum { MIRROR_ROLE_MIRROR, MIRROR_ROLE_REFERENCE } mirror_role_e;
 
 typedef enum { MIRROR_URI_CLIENT, MIRROR_URI_BACKEND } mirror_uri_e;
@@ -99,6 +102,18 @@ typedef struct mirror_target_t {
     /* as in a Host header: port only if not the scheme's default, IPv6 in brackets */
     const char *authority;
 } mirror_target_t;
+
+/* The maximum number of servers behind a mirror. */
+#define MIRROR_SERVERS_MAX 16
+
+/* One of the attribute servers, parsed. */
+typedef struct mirror_server_t {
+    const char *text;     /* canonical: host[:port][*weight] */
+    const char *hostname; /* a name, an IPv4 or an IPv6 address without brackets */
+    int named;            /* hostname is a name that needs a lookup */
+    apr_port_t port;      /* 1 to 65535; 0 = the port of `host` */
+    int weight;           /* 1 to 100 */
+} mirror_server_t;
 
 /* The attributes of one mirror: one member per row of attributes/attributes_table.c. Types
  * by the row's type: bool and choice: int; number and size: apr_int64_t; time: apr_interval_time_t;
@@ -131,6 +146,8 @@ typedef struct mirror_settings_t {
     apr_int64_t max_queue;
     apr_interval_time_t retry;
     apr_interval_time_t ttl;
+    int resolve;                 /* mirror_resolve_e */
+    apr_array_header_t *servers; /* of mirror_server_t; NULL = host is the server */
     int enable_limit_count;
     apr_int64_t count;
     apr_int64_t time_window; /* seconds */

@@ -109,13 +109,25 @@ static int has_node(const apr_array_header_t *nodes, const char *host)
     return 0;
 }
 
+static int has_server(const apr_array_header_t *servers, const char *host)
+{
+    int i;
+
+    for (i = 0; servers && i < servers->nelts; i++) {
+        if (!apr_cstr_casecmp(host, APR_ARRAY_IDX(servers, i, mirror_server_t).hostname)) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
 /* Return whether the file's settings have the host. The host name of a mirror with a Unix socket
  * does not count, because it is not an address. */
 static int is_configured(const mirror_settings_t *settings, const char *host)
 {
     return (!settings->target.socket && !apr_cstr_casecmp(host, settings->target.hostname)) ||
            (settings->redis_host && !apr_cstr_casecmp(host, settings->redis_host)) ||
-           has_node(settings->redis_cluster_nodes, host) ||
+           has_server(settings->servers, host) || has_node(settings->redis_cluster_nodes, host) ||
            has_node(settings->redis_sentinels, host);
 }
 
@@ -158,6 +170,45 @@ static const char *refuse(const char *name, const char *host, apr_port_t port, a
             pool));
 }
 
+static apr_port_t port_of(const mirror_settings_t *settings, const mirror_server_t *server)
+{
+    return server->port ? server->port : settings->target.port;
+}
+
+/* Return whether the settings have the server: the host, with this port. */
+static int is_server(const mirror_settings_t *settings, const char *hostname, apr_port_t port)
+{
+    int i;
+
+    for (i = 0; settings->servers && i < settings->servers->nelts; i++) {
+        const mirror_server_t *server = &APR_ARRAY_IDX(settings->servers, i, mirror_server_t);
+
+        if (!strcmp(server->hostname, hostname) && port_of(settings, server) == port) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
+/* Check the attribute servers. `file`: the file's settings. */
+static const char *refuse_servers(const mirror_registry_t *registry,
+                                  const mirror_settings_t *settings, const mirror_settings_t *file,
+                                  apr_pool_t *pool)
+{
+    int i;
+
+    for (i = 0; settings->servers && i < settings->servers->nelts; i++) {
+        const mirror_server_t *server = &APR_ARRAY_IDX(settings->servers, i, mirror_server_t);
+        apr_port_t port = port_of(settings, server);
+
+        if (!is_server(file, server->hostname, port) &&
+            !allows_host(registry, server->hostname, port)) {
+            return refuse("servers", server->hostname, port, pool);
+        }
+    }
+    return NULL;
+}
+
 /* Check a list of host:port. `file`: the list of the file's settings. */
 static const char *refuse_nodes(const mirror_registry_t *registry, const char *name,
                                 const apr_array_header_t *nodes, const apr_array_header_t *file,
@@ -189,6 +240,10 @@ const char *mirror_allow_settings(const mirror_registry_t *registry, const mirro
     if (strcmp(settings->target.url, file->target.url) &&
         !allows_host(registry, settings->target.hostname, settings->target.port)) {
         return refuse("host", settings->target.hostname, settings->target.port, pool);
+    }
+    wrong = refuse_servers(registry, settings, file, pool);
+    if (wrong) {
+        return wrong;
     }
     if (settings->redis_host &&
         (!file->redis_host || strcmp(settings->redis_host, file->redis_host) ||

@@ -192,6 +192,26 @@ def test_hosts_of_the_file_are_allowed(httpd, mirror):
     changed(call(h, "PUT", "u", one["attributes"]))         # a socket can be kept
 
 
+def test_each_server_must_be_allowed(httpd, mirror):
+    """With its port, which may be that of the URL; the file's own servers always are."""
+    h = httpd(MANAGER + "ProxyMirrorAllowHost a.example.com 10.0.0.1:7\n" +
+              to(mirror, "servers=own.example.com,[::1]:5"))
+    patch(h, {"servers": ["a.example.com", "a.example.com:1*2"]})
+    patch(h, {"servers": ["10.0.0.1:7", "own.example.com"]})
+    refused(call(h, "PATCH", "m", {"servers": ["[::1]:5*9", "[0::1]:5"]}), 400, "servers: must be different servers")
+    for other in ("b.example.com", "10.0.0.1", "10.0.0.1:8", "own.example.com:1", "[::1]:6"):
+        refused(call(h, "PATCH", "m", {"servers": ["a.example.com", other]}), 400, "servers", "ProxyMirrorAllowHost")
+    assert attributes(h)["servers"] == ["10.0.0.1:7", "own.example.com"]
+    patch(h, {"servers": None})
+    assert "servers" not in attributes(h)
+
+
+def test_servers_of_the_file_are_allowed(httpd, mirror):
+    h = httpd(MANAGER + to(mirror) + "\n" + 'ProxyMirror "http://b.example.com" name=b servers=own.example.com,[::1]:5')
+    patch(h, {"servers": ["own.example.com:1", "[::1]"], "host": "http://own.example.com"})
+    refused(call(h, "PATCH", "m", {"servers": ["own.example.com", "127.0.0.2"]}), 400, "servers", "ProxyMirrorAllowHost")
+
+
 @pytest.mark.parametrize("pattern", ["a b*", "a*.b", "http://a", "a:0", "a:65536", "a:", "a/", "[::1", "[a.b]", "[::1.2]", "::1", "a\"b", ":80"])
 def test_bad_patterns_stop_the_start(httpd, mirror, pattern):
     h = httpd(MANAGER + to(mirror))

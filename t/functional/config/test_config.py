@@ -51,6 +51,11 @@ BAD = [
       for value in ("-1", "1.5", "x", "10K", "99999999999999999999")),
     *((mirror(f"'until={value}'"), ["until", "RFC 3339", value])
       for value in ("", "now", "1h", "2026-12-24", "2026-12-24T18:00", "2026-12-24T18:00:00", "2026-13-01T00:00:00Z")),
+    *((mirror(f"'servers={value}'"), ["servers", "2 to 16 servers", value])
+      for value in ("", "a", "a,b:0", "a,b*0", "a,b*101", "a,b/path", "a,http://b")),
+    (mirror("servers=a,b,a:9"), ["servers", "different servers", "a:9", "twice"]),
+    ('ProxyMirror "unix:/s|http://h" servers=a,b', ["servers", "Unix socket"]),
+    (mirror("resolve=both"), ["resolve", "first or all", "both"]),
     # sizes
     *((mirror(f"max_body={value}"), ["max_body", "size", value])
       for value in ("-1", "1.5M", "1MB", "1m", "x", "K", "99999999999999999999", "99999999999G")),
@@ -158,11 +163,13 @@ GOOD = [
     *(f'ProxyMirror "{url}"' for url in (
         "http://h", "HTTP://H.example.:80", "http://h:1", "http://h:65535", "http://1.2.3.4", "http://[::1]",
         "http://[2001:db8::1]:8080", "http://a_b-c.d", "http://" + "a" * 63, "http://xn--bcher-kva.example")),
+    'ProxyMirror "http://h" resolve=all',
     f"ProxyMirror {URL}", "ProxyMirror off", "proxymirror OFF", "ProxyMirror off\nProxyMirror off",
     *(mirror(words) for words in (
         "enabled=TRUE", "enabled=off body=Off", "max_body=0", "max_body=1024G", "max_body=4K", "timeout=1ms",
         "timeout=0.5s", "timeout=1.5min connect_timeout=1h", "keepalive=0", "retry=0", "max_connections=1 max_queue=0",
-        "max_connections=65535 max_queue=2147483647", "pipeline=1", "pipeline=100", "when=request", "when='response'", "until=2026-12-24T18:00:00+01:00", '"name=A.b_c-9"',
+        "max_connections=65535 max_queue=2147483647", "pipeline=1", "pipeline=100", "when=request", "when='response'", "until=2026-12-24T18:00:00+01:00",
+        "servers=a,b:80*2,[::1]:9*100", "resolve=first", '"name=A.b_c-9"',
         'name="quoted"', "name=" + "a" * 64)),
     "\n".join([mirror("name=a"), mirror("name=b"), '<Location "/x">', mirror(""), "</Location>"]),
     f"ProxyMirrorDefaults timeout=1\n<VirtualHost *:1>\nProxyMirrorDefaults timeout=2\n{mirror('')}\n</VirtualHost>",

@@ -36,7 +36,7 @@ START_TEST(test_defaults)
         "\"copies\":1,\"connect_timeout\":\"2s\",\"timeout\":\"10s\",\"keepalive\":\"60s\","
         "\"max_connections\":64,\"pipeline\":1,\"streams\":100,\"max_queue\":1024,\"retry\":"
         "\"10s\",\"ttl\":"
-        "\"60s\",\"enable_limit_count\":false,"
+        "\"60s\",\"resolve\":\"first\",\"enable_limit_count\":false,"
         "\"count\":1,\"time_window\":60,\"policy\":\"local\",\"limit_fallback\":\"local\",\"redis_"
         "port\":6379,"
         "\"redis_database\":0,\"redis_timeout\":1000,\"redis_ssl\":false,\"redis_key_prefix\":"
@@ -129,7 +129,7 @@ START_TEST(test_words)
     ck_assert_wrong(set("enabled"), "attributes: must be attribute=value, got \"enabled\"");
     ck_assert_begins(set("=1"),
                      "unknown attribute \"\". Allowed attributes: name, enabled, until, expr, ");
-    ck_assert_ptr_ne(strstr(set("=1"), ", retry, ttl, "), NULL);
+    ck_assert_ptr_ne(strstr(set("=1"), ", retry, ttl, resolve, servers, "), NULL);
     ck_assert_wrong(set("host=http://b"),
                     "host: must be set by the URL, the first argument, not as an attribute");
     ck_assert_wrong(set("retry=1 ttl=1 retry=1"), "retry: must be set once, got it twice");
