@@ -267,6 +267,9 @@ static apr_status_t init_lanes(mirror_child_t *child, apr_pool_t *pool)
         if (lane->mirror->slot) {
             lane->cell = mirror_table_cell(registry->table, child->worker_slot, lane->mirror->slot);
             lane->lost = mirror_table_lost(registry->table, lane->mirror->slot);
+            lane->servers = mirror_table_servers(registry->table, lane->mirror->slot);
+            lane->server_counts =
+                mirror_table_server_counts(registry->table, child->worker_slot, lane->mirror->slot);
         }
         rv = mirror_settings_init(lane, pool);
     }

@@ -94,6 +94,32 @@ static void put_limit(yajl_gen gen, const mirror_view_t *view)
     yajl_gen_map_close(gen);
 }
 
+static void put_servers(yajl_gen gen, const apr_array_header_t *servers)
+{
+    int i;
+
+    mirror_json_put_key(gen, "servers");
+    if (!servers) {
+        yajl_gen_null(gen);
+        return;
+    }
+    yajl_gen_array_open(gen);
+    for (i = 0; i < servers->nelts; i++) {
+        const mirror_servers_view_t *view = &APR_ARRAY_IDX(servers, i, mirror_servers_view_t);
+
+        yajl_gen_map_open(gen);
+        mirror_json_put_key(gen, "address");
+        mirror_json_put_key(gen, view->address);
+        mirror_json_put_time(gen, "down_until", view->down_until);
+        mirror_json_put_count(gen, "connections", view->sum.connections);
+        mirror_json_put_count(gen, "in_flight", view->sum.in_flight);
+        mirror_json_put_count(gen, "mirrored", view->sum.mirrored);
+        mirror_json_put_count(gen, "failed", view->sum.failed);
+        yajl_gen_map_close(gen);
+    }
+    yajl_gen_array_close(gen);
+}
+
 static void put_state(yajl_gen gen, const mirror_view_t *view)
 {
     const mirror_totals_t *totals = &view->totals;
@@ -108,6 +134,7 @@ static void put_state(yajl_gen gen, const mirror_view_t *view)
     mirror_json_put_count(gen, "bytes", totals->sum.bytes);
     mirror_json_put_time(gen, "down_until", view->down_until);
     put_limit(gen, view);
+    put_servers(gen, view->servers);
     yajl_gen_map_close(gen);
 }
 

@@ -19,7 +19,8 @@ typedef struct metrics_t {
     const char *label; /* mirror="name" */
     int up;
     mirror_totals_t totals;
-    int compares; /* its responses were compared at some time; then: */
+    apr_array_header_t *servers; /* of mirror_servers_view_t; NULL = one */
+    int compares;                /* its responses were compared at some time; then: */
     mirror_findings_counts_t findings;
 } metrics_t;
 
@@ -76,6 +77,7 @@ static metrics_t *collect(request_rec *r, const mirror_registry_t *registry)
         all[i].label = label_of(mirror->name, r->pool);
         mirror_view_make(&view, registry, mirror, NULL, r->pool);
         all[i].totals = view.totals;
+        all[i].servers = view.servers;
         collect_findings(&all[i], registry, mirror);
         all[i].up = view.state != MIRROR_VIEW_OFF && !view.down_until;
     }
@@ -186,6 +188,33 @@ static void put_gauges(request_rec *r, const metrics_t *all, int count)
         put_head(r, gauges[n].name, "gauge", gauges[n].help);
         for (i = 0; i < count; i++) {
             put_value(r, gauges[n].name, &all[i], NULL, NULL, gauges[n].value(&all[i]));
+        }
+    }
+}
+
+static apr_uint64_t server_up(const mirror_servers_view_t *view)
+{
+    return view->down_until == 0;
+}
+
+static apr_uint64_t server_connections(const mirror_servers_view_t *view)
+{
+    return view->sum.connections;
+}
+
+/* Only of mirrors with several servers, at most 16 each. */
+static void put_servers(request_rec *r, const metrics_t *all, int count, const char *name,
+                        const char *help, apr_uint64_t (*value)(const mirror_servers_view_t *view))
+{
+    int i, n;
+
+    put_head(r, name, "gauge", help);
+    for (i = 0; i < count; i++) {
+        for (n = 0; all[i].servers && n < all[i].servers->nelts; n++) {
+            const mirror_servers_view_t *view =
+                &APR_ARRAY_IDX(all[i].servers, n, mirror_servers_view_t);
+
+            put_value(r, name, &all[i], "server", view->address, value(view));
         }
     }
 }
@@ -349,6 +378,11 @@ int mirror_metrics_respond(request_rec *r, const mirror_registry_t *registry)
     put_counters(r, all, registry->mirrors->nelts);
     put_grpc(r, all, registry->mirrors->nelts);
     put_gauges(r, all, registry->mirrors->nelts);
+    put_servers(r, all, registry->mirrors->nelts, "proxy_mirror_server_up",
+                "0 while a server of the mirror counts as down or is ejected, otherwise 1.",
+                server_up);
+    put_servers(r, all, registry->mirrors->nelts, "proxy_mirror_server_connections",
+                "Open connections to a server of the mirror.", server_connections);
     put_histogram(r, all, registry->mirrors->nelts);
     put_comparisons(r, all, registry->mirrors->nelts);
     put_differences(r, all, registry->mirrors->nelts);

@@ -102,6 +102,7 @@ class Mirror {
         this.update_outcomes(json.outcomes);
         this.update_figures(json);
         this.update_bounds(json.bounds);
+        this.update_servers(json.state.servers);
         this.update_limit(json.attributes, json.state.limit);
         this.update_settings(json);
         this.draw();
@@ -148,6 +149,32 @@ class Mirror {
             element.hidden = n === 0 && element.dataset.response !== "2xx";
             write(element.querySelector("b"), whole.format(n));
         }
+    }
+
+    /* The rows are those of page_servers.c. */
+    update_servers(servers) {
+        this.show("servers", servers !== null);
+        const up = (servers ?? []).filter((server) => server.down_until === null).length;
+        for (const section of this.fields.get("servers") ?? []) {
+            section.toggleAttribute("data-partly", up < (servers ?? []).length);
+            const rows = (servers ?? []).map((server) => {
+                const row = document.createElement("tr");
+                const head = document.createElement("th");
+                head.scope = "row";
+                head.append(document.createElement("code"));
+                head.firstChild.textContent = server.address;
+                row.append(head);
+                const { connections, in_flight, mirrored, failed } = server;
+                const counts = [connections, in_flight, mirrored, failed].map((n) => whole.format(n));
+                for (const text of [server.down_until === null ? "Up" : "Down", ...counts]) {
+                    row.append(document.createElement("td"));
+                    row.lastChild.textContent = text;
+                }
+                return row;
+            });
+            section.querySelector("tbody").replaceChildren(...rows);
+        }
+        this.write("servers:up", `${up} of ${(servers ?? []).length} up`);
     }
 
     update_bounds({ children, ...all }) {

@@ -9,6 +9,7 @@
 #include "admin/losses.h"
 #include "admin/page_comparison.h"
 #include "admin/page_mirror.h"
+#include "admin/page_servers.h"
 #include "attributes/attributes.h"
 #include "attributes/line.h"
 
@@ -277,6 +278,7 @@ void mirror_page_put_mirror(request_rec *r, const mirror_view_t *view, const cha
     put_heading(r, view);
     put_figures(r, view);
     put_bounds(r, view);
+    mirror_page_put_servers(r, view->servers);
     put_limit(r, view);
     put_outcomes(r, view);
     put_responses(r, view);

@@ -48,6 +48,7 @@ void mirror_view_make(mirror_view_t *view, const mirror_registry_t *registry,
     view->mirror = mirror;
     view->settings = settings ? settings : mirror_settings_borrow(registry, mirror, pool);
     mirror_bounds_make(&view->bounds, registry, view->settings);
+    view->servers = mirror_servers_view(registry, mirror, view->settings, pool);
     view->has_fleet = registry->fleet != NULL;
     if (has_slot) {
         mirror_totals_sum(&view->totals, registry->table, mirror->slot);

@@ -6,6 +6,7 @@
 #define MIRROR_ADMIN_VIEW_H
 
 #include "admin/bounds.h"
+#include "admin/servers.h"
 #include "limit/limit.h"
 #include "shared/table.h"
 
@@ -30,7 +31,8 @@ typedef struct mirror_view_t {
     int has_limit;         /* 1 if `limit` is valid */
     mirror_limit_state_t limit;
     mirror_bounds_t bounds;
-    mirror_lost_t *lost; /* ring of its last losses; NULL = none */
+    apr_array_header_t *servers; /* of mirror_servers_view_t; NULL = one server */
+    mirror_lost_t *lost;         /* ring of its last losses; NULL = none */
 } mirror_view_t;
 
 /* ---- request threads ---- */

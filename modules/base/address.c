@@ -20,6 +20,8 @@
 struct mirror_addresses_t {
     apr_pool_t *pool;
     apr_sockaddr_t *first;
+    apr_uint32_t count;      /* number of addresses from `first` on that are used */
+    mirror_addresses_t *of;  /* owner of the addresses, a reference; NULL = these */
     apr_time_t time;         /* lookup time (mirror_clock_now()) */
     apr_uint32_t worked;     /* atomic: index of the address that was connected last */
     apr_uint32_t references; /* atomic */
@@ -33,8 +35,44 @@ void mirror_address_keep(mirror_addresses_t *addresses)
 void mirror_address_drop(mirror_addresses_t *addresses)
 {
     if (addresses && apr_atomic_dec32(&addresses->references) == 0) {
+        mirror_addresses_t *of = addresses->of;
+
         apr_pool_destroy(addresses->pool);
+        mirror_address_drop(of);
     }
+}
+
+static apr_sockaddr_t *address_at(apr_sockaddr_t *first, apr_uint32_t n)
+{
+    while (n-- > 0) {
+        first = first->next;
+    }
+    return first;
+}
+
+int mirror_address_count(const mirror_addresses_t *addresses)
+{
+    return (int)addresses->count;
+}
+
+apr_sockaddr_t *mirror_address_at(const mirror_addresses_t *addresses, int i)
+{
+    return address_at(addresses->first, (apr_uint32_t)i);
+}
+
+mirror_addresses_t *mirror_address_single(mirror_addresses_t *addresses, int i)
+{
+    apr_pool_t *pool = mirror_memory_pool_create("mirror_addresses");
+    mirror_addresses_t *single = apr_pcalloc(pool, sizeof(*single));
+
+    mirror_address_keep(addresses);
+    single->of = addresses;
+    single->pool = pool;
+    single->first = mirror_address_at(addresses, i);
+    single->count = 1;
+    single->time = addresses->time;
+    single->references = 1;
+    return single;
 }
 
 apr_time_t mirror_address_time(const mirror_addresses_t *addresses)
@@ -53,6 +91,7 @@ apr_status_t mirror_address_look_up(mirror_addresses_t **out, const mirror_targe
                                                              APR_UNIX, 0, 0, pool)
                                      : apr_sockaddr_info_get(&addresses->first, target->hostname,
                                                              APR_UNSPEC, target->port, 0, pool);
+    apr_sockaddr_t *address;
 
     if (rv != APR_SUCCESS) {
         apr_pool_destroy(pool);
@@ -61,6 +100,9 @@ apr_status_t mirror_address_look_up(mirror_addresses_t **out, const mirror_targe
     addresses->pool = pool;
     addresses->time = mirror_clock_now();
     addresses->references = 1;
+    for (address = addresses->first; address; address = address->next) {
+        addresses->count++;
+    }
     *out = addresses;
     return APR_SUCCESS;
 }
@@ -144,25 +186,14 @@ static apr_status_t connect_to(mirror_wire_t *wire, apr_sockaddr_t *address, apr
     return apr_socket_timeout_set(socket, 0);
 }
 
-static apr_sockaddr_t *address_at(apr_sockaddr_t *first, apr_uint32_t n)
-{
-    while (n-- > 0) {
-        first = first->next;
-    }
-    return first;
-}
-
 apr_status_t mirror_address_connect(mirror_wire_t *wire, apr_sockaddr_t **tried,
                                     mirror_addresses_t *addresses, apr_time_t deadline)
 {
     apr_status_t rv, failure = APR_TIMEUP;
-    apr_uint32_t count = 0, best = apr_atomic_read32(&addresses->worked), i;
+    apr_uint32_t count = addresses->count, best = apr_atomic_read32(&addresses->worked), i;
     apr_sockaddr_t *first = addresses->first, *address;
     int local = 0;
 
-    for (address = first; address; address = address->next) {
-        count++;
-    }
     best = best < count ? best : 0;
     *tried = first;
     for (i = 0; i < count && !apr_atomic_read32(wire->given_up); i++) {

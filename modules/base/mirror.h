@@ -266,7 +266,10 @@ typedef struct mirror_lane_t {
     mirror_child_t *child;
     mirror_cell_t *cell;        /* NULL = no slot in shared memory; the mirror is off */
     struct mirror_lost_t *lost; /* ring of its last losses (shared/lost.h); NULL = none */
-    apr_uint32_t pending;       /* atomic: admitted copies that have not ended */
+    /* its servers in shared memory (shared/servers.h), used if there are several; NULL = no slot */
+    struct mirror_server_words_t *servers;
+    struct mirror_server_counts_t *server_counts; /* this child's counters of them */
+    apr_uint32_t pending;                         /* atomic: admitted copies that have not ended */
     apr_uint32_t refused;  /* atomic: copies rejected for lack of room since the last log message */
     apr_uint64_t memory;   /* atomic: bytes of its copies; private, unlike the cell's */
     apr_uint64_t spooled;  /* atomic: bytes in files of its copies */

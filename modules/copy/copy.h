@@ -67,6 +67,7 @@ struct mirror_copy_t {
     int why;             /* mirror_why_e: why it is lost; 0 = what its outcome means */
     apr_status_t why_rv; /* the system's error that is the reason; APR_SUCCESS = none */
     apr_time_t started;  /* sender: time of the first assignment to a connection; 0 = none */
+    apr_uint64_t avoid;  /* sender: key of the server that a retry avoids; 0 = none */
     unsigned probe : 1;  /* tests a mirror that is down */
     unsigned no_response_body : 1; /* HEAD: the response has no body (RFC 9110 9.3.2) */
     unsigned te_trailers : 1;      /* the client sent `TE: trailers` */

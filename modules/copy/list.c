@@ -31,17 +31,20 @@ void mirror_list_add_first(mirror_list_t *list, mirror_copy_t *copy)
     insert(list, &list->first, copy);
 }
 
+mirror_copy_t *mirror_list_take_at(mirror_list_t *list, mirror_copy_t **place)
+{
+    mirror_copy_t *copy = *place;
+
+    *place = copy->next;
+    if (!*place) {
+        list->end = place;
+    }
+    copy->next = NULL;
+    list->count--;
+    return copy;
+}
+
 mirror_copy_t *mirror_list_take(mirror_list_t *list)
 {
-    mirror_copy_t *copy = list->first;
-
-    if (copy) {
-        list->first = copy->next;
-        if (!list->first) {
-            list->end = &list->first;
-        }
-        copy->next = NULL;
-        list->count--;
-    }
-    return copy;
+    return list->first ? mirror_list_take_at(list, &list->first) : NULL;
 }

@@ -27,6 +27,9 @@ void mirror_list_add(mirror_list_t *list, mirror_copy_t *copy);
 /* Prepend `copy`. The list owns it from here. */
 void mirror_list_add_first(mirror_list_t *list, mirror_copy_t *copy);
 
+/* Remove the copy at *place, a link of the list, and return it. */
+mirror_copy_t *mirror_list_take_at(mirror_list_t *list, mirror_copy_t **place);
+
 /* Remove the first copy and return it; the caller owns it. NULL = the list is empty. */
 mirror_copy_t *mirror_list_take(mirror_list_t *list);
 

@@ -14,7 +14,7 @@
 #define REQUEST_ID_MAX 128
 #define URI_MAX        MIRROR_LOG_LINE_MAX
 /* room for everything after the URI: numbers, and an id with each byte escaped */
-#define TAIL_MAX 2560
+#define TAIL_MAX 2832
 /* Bytes of an escaped id, and of escaped texts of differences. */
 #define ESCAPED_ID_MAX     960
 #define ESCAPED_FIELDS_MAX 1024
@@ -57,8 +57,15 @@ mirror_log_line_t *mirror_log_line_create(const mirror_log_subject_t *subject, c
     return line;
 }
 
+void mirror_log_line_set_server(mirror_log_line_t *line, const char *address)
+{
+    free(line->server);
+    line->server = strdup(address);
+}
+
 void mirror_log_line_free(mirror_log_line_t *line)
 {
+    free(line->server);
     free(line->fields);
     free(line);
 }
@@ -183,6 +190,9 @@ static apr_size_t print_tail(char *out, const mirror_log_line_t *line)
         n--; /* the closing brace */
         n += (apr_size_t)apr_snprintf(out + n, TAIL_MAX - n, ", \"grpc_status\": %d}",
                                       line->grpc_status);
+    }
+    if (line->server) {
+        n += (apr_size_t)apr_snprintf(out + n, TAIL_MAX - n, ", \"server\": \"%s\"", line->server);
     }
     n += print_comparison(out + n, TAIL_MAX - n, line);
     n += (apr_size_t)apr_snprintf(out + n, TAIL_MAX - n, ", \"bytes\": %" APR_OFF_T_FMT "}\n",

@@ -44,6 +44,7 @@ struct mirror_log_line_t {
     /* result of the comparison, or the reason to skip it; both NONE = not compared */
     mirror_verdict_e verdict;
     mirror_skip_e skip;
+    char *server; /* address of the server, if the mirror has several; from malloc(); NULL = one */
     char *fields; /* texts of the differences, each with its NUL; from malloc(); NULL = none */
     apr_size_t fields_len;
     /* consecutive in `text`; request_id_len is 0 without an id */
@@ -53,6 +54,9 @@ struct mirror_log_line_t {
 
 /* Create the line of a copy to the mirror `mirror`. Request threads. The caller owns it. NULL = out of memory. */
 mirror_log_line_t *mirror_log_line_create(const mirror_log_subject_t *subject, const char *mirror);
+
+/* Set the server that gets the copy, in place of an earlier one. Sender thread. */
+void mirror_log_line_set_server(mirror_log_line_t *line, const char *address);
 
 /* Free the line. Any thread. */
 void mirror_log_line_free(mirror_log_line_t *line);

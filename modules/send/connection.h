@@ -20,6 +20,7 @@
 #include "send/response.h"
 
 typedef struct mirror_connections_t mirror_connections_t;
+typedef struct mirror_member_t mirror_member_t; /* send/pool_state.h */
 
 /* The data shared by all connections of a sender. */
 APR_RING_HEAD(mirror_connection_ring_t, mirror_connection_t);
@@ -56,6 +57,8 @@ struct mirror_connection_t {
     /* task of the first connection of a chain; the helpers own it */
     mirror_helpers_task_t task;
     void *owner; /* the mirror_pool_t of the connection */
+    mirror_member_t
+        *member; /* its server, if the mirror has several (send/pool_state.h); or NULL */
     apr_pool_t *pool;
     const mirror_protocol_t *protocol;
     mirror_wire_t wire; /* owned by the sender; by the helper while it opens the connection */
@@ -63,6 +66,7 @@ struct mirror_connection_t {
     /* passed from the sender to the helper, and back */
     const mirror_t *mirror;
     const mirror_settings_t *settings; /* a reference */
+    const mirror_target_t *peer;       /* what is looked up and connected */
     mirror_queue_t *reports;           /* queue to which the helper pushes the connection */
     mirror_addresses_t *addresses;     /* NULL = lookup required */
     apr_status_t status;               /* APR_SUCCESS = connected */
@@ -70,6 +74,8 @@ struct mirror_connection_t {
     const char *failed_at;             /* on error: the failed step, for the log; in `pool` */
     unsigned last : 1;                 /* last connection of its task */
     unsigned lookup : 1;               /* its task includes a lookup */
+    unsigned lookup_only : 1;          /* the task ends with the lookup */
+    unsigned is_probe : 1;             /* tests a server that is down */
 
     /* sender only, once the connection is open */
     mirror_connections_t *shared;

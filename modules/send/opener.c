@@ -18,11 +18,10 @@
 /* Look up the mirror's addresses for this connection. */
 static apr_status_t look_up(mirror_connection_t *c)
 {
-    const mirror_target_t *target = &c->settings->target;
-    apr_status_t rv = mirror_address_look_up(&c->addresses, target);
+    apr_status_t rv = mirror_address_look_up(&c->addresses, c->peer);
 
     if (rv != APR_SUCCESS) {
-        c->failed_at = apr_pstrcat(c->pool, "lookup of ", target->hostname, NULL);
+        c->failed_at = apr_pstrcat(c->pool, "lookup of ", c->peer->hostname, NULL);
     }
     return rv;
 }
@@ -37,8 +36,8 @@ static void shake_hands(mirror_connection_t *c, apr_sockaddr_t *address, apr_tim
     c->status = apr_atomic_read32(c->wire.given_up) ? APR_EGENERAL
                                                     : c->wire.transport->open(&c->wire, deadline);
     if (c->status != APR_SUCCESS) {
-        c->failed_at = apr_psprintf(c->pool, "TLS handshake with %pI (%s)", address,
-                                    c->settings->target.hostname);
+        c->failed_at =
+            apr_psprintf(c->pool, "TLS handshake with %pI (%s)", address, c->peer->hostname);
         c->failure = apr_atomic_read32(c->wire.given_up) ? MIRROR_OUTCOME_SHUT_DOWN
                                                          : MIRROR_OUTCOME_TLS_FAILED;
     }
@@ -46,7 +45,7 @@ static void shake_hands(mirror_connection_t *c, apr_sockaddr_t *address, apr_tim
 
 static void open_connection(mirror_connection_t *c)
 {
-    const mirror_target_t *target = &c->settings->target;
+    const mirror_target_t *target = c->peer;
     apr_sockaddr_t *address;
     apr_time_t deadline;
 
@@ -54,6 +53,9 @@ static void open_connection(mirror_connection_t *c)
     if (c->status != APR_SUCCESS) {
         c->failure = mirror_address_lacks_resources(c->status) ? MIRROR_OUTCOME_MEMORY_FULL
                                                                : MIRROR_OUTCOME_UNREACHABLE;
+        return;
+    }
+    if (c->lookup_only) {
         return;
     }
     deadline = mirror_clock_now() + c->settings->connect_timeout;

@@ -17,8 +17,9 @@
 
 #include "send/send.h"
 
-/* Create one pool for each of the child's lanes, in `memory`. Child start, main thread. */
-void mirror_pool_create_all(mirror_send_t *send, apr_pool_t *memory);
+/* Create one pool for each of the child's lanes, in `memory`. Child start, main thread.
+ * Errors: APR_ENOMEM. */
+apr_status_t mirror_pool_create_all(mirror_send_t *send, apr_pool_t *memory);
 
 /* ---- sender thread ---- */
 

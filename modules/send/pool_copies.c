@@ -79,13 +79,28 @@ static int has_probe(const mirror_pool_t *pool)
     return pool->waiting.first && pool->waiting.first->probe;
 }
 
+/* Remove the next copy to retry on a connection to `member`; NULL = none. */
+static mirror_copy_t *take_retry(mirror_pool_t *pool, const mirror_member_t *member)
+{
+    mirror_copy_t **place = &pool->again.first;
+
+    while (member && *place && !mirror_pool_members_may_retry(pool, member, (*place)->avoid)) {
+        place = &(*place)->next;
+    }
+    if (!*place) {
+        return NULL;
+    }
+    pool->send->waiting--;
+    return mirror_list_take_at(&pool->again, place);
+}
+
 /* Return the next copy to retry; NULL = none. Copies without remaining time end. */
-static mirror_copy_t *take_again(mirror_pool_t *pool)
+static mirror_copy_t *take_again(mirror_pool_t *pool, const mirror_connection_t *c)
 {
     apr_time_t now = mirror_loop_now(pool->send->loop);
     mirror_copy_t *copy;
 
-    while ((copy = take(pool, &pool->again)) && !mirror_retry_has_time(copy, now)) {
+    while ((copy = take_retry(pool, c->member)) && !mirror_retry_has_time(copy, now)) {
         mirror_pool_end_copy(pool, copy, MIRROR_OUTCOME_TIMED_OUT);
     }
     return copy;
@@ -94,7 +109,7 @@ static mirror_copy_t *take_again(mirror_pool_t *pool)
 mirror_copy_t *mirror_pool_take_batch(mirror_pool_t *pool, const mirror_connection_t *c)
 {
     mirror_copy_t *batch =
-        !mirror_pool_is_fresh(pool, c) || has_probe(pool) ? NULL : take_again(pool);
+        !mirror_pool_is_fresh(pool, c) || has_probe(pool) ? NULL : take_again(pool, c);
     mirror_copy_t *last;
     apr_int64_t more;
 

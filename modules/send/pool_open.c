@@ -7,6 +7,7 @@
  * keep theirs, each mirror without a connection may open one beyond that, up to half of the
  * process's descriptors.
  */
+#include <apr_strings.h>
 #include <httpd.h>
 #include <http_config.h>
 #include <http_log.h>
@@ -19,8 +20,6 @@
 
 APLOG_USE_MODULE(proxy_mirror);
 
-/* The maximum of connections per task. */
-#define MIRROR_CHAIN_MAX 32
 /* One of this many helpers goes to the pool with the longest wait. */
 #define MIRROR_FED_IN_TURN 4
 /* The pause after a lack of descriptors, memory or threads. */
@@ -46,9 +45,10 @@ static void close_idle_of_any(mirror_send_t *send)
 
 /* Return whether the next task needs a lookup by name. Addresses and sockets need none, so they do
  * not wait for lookups. */
-static int needs_lookup(const mirror_pool_t *pool)
+static int needs_lookup(const mirror_pool_t *pool, const mirror_member_t *member)
 {
-    return !pool->addresses && mirror_pool_settings_of(pool)->target.named;
+    return member ? mirror_pool_member_needs_lookup(member)
+                  : !pool->addresses && mirror_pool_settings_of(pool)->target.named;
 }
 
 static const mirror_protocol_t *protocol_of(const mirror_target_t *target)
@@ -84,29 +84,54 @@ static apr_status_t give_back(void *settings)
     return APR_SUCCESS;
 }
 
-static mirror_connection_t *create_chain(mirror_pool_t *pool, int n)
+/* Return what a connection to the member is connected to: its name and port. The rest is the
+ * target's. */
+static const mirror_target_t *peer_of(const mirror_connection_t *c, const mirror_member_t *member)
+{
+    mirror_target_t *peer;
+
+    if (!member) {
+        return &c->settings->target;
+    }
+    peer = apr_pmemdup(c->pool, &c->settings->target, sizeof(*peer));
+    peer->hostname = apr_pstrdup(c->pool, member->hostname);
+    peer->named = member->named;
+    peer->port = member->port;
+    return peer;
+}
+
+static mirror_connection_t *create_one(mirror_pool_t *pool, mirror_member_t *member)
+{
+    /* sender, helper, sender */
+    apr_pool_t *memory = mirror_memory_pool_create("mirror_connection");
+    mirror_connection_t *c = apr_pcalloc(memory, sizeof(*c));
+
+    c->pool = memory;
+    c->owner = pool;
+    c->member = member;
+    c->mirror = pool->lane->mirror;
+    c->settings = mirror_pool_settings_of(pool);
+    mirror_settings_keep(c->settings);
+    apr_pool_cleanup_register(memory, c->settings, give_back, apr_pool_cleanup_null);
+    c->peer = peer_of(c, member);
+    init_wire(c);
+    c->reports = pool->send->reports;
+    c->addresses = member ? member->addresses : pool->addresses;
+    if (c->addresses) {
+        mirror_address_keep(c->addresses);
+    }
+    return c;
+}
+
+static mirror_connection_t *create_chain(mirror_pool_t *pool, mirror_member_t *member, int n)
 {
     mirror_connection_t *chain = NULL;
 
     while (n-- > 0) {
-        /* sender, helper, sender */
-        apr_pool_t *memory = mirror_memory_pool_create("mirror_connection");
-        mirror_connection_t *c = apr_pcalloc(memory, sizeof(*c));
+        mirror_connection_t *c = create_one(pool, member);
 
-        c->pool = memory;
-        c->owner = pool;
-        c->mirror = pool->lane->mirror;
-        c->settings = mirror_pool_settings_of(pool);
-        mirror_settings_keep(c->settings);
-        apr_pool_cleanup_register(memory, c->settings, give_back, apr_pool_cleanup_null);
-        init_wire(c);
-        c->reports = pool->send->reports;
-        c->addresses = pool->addresses;
-        if (c->addresses) {
-            mirror_address_keep(c->addresses);
-        }
         c->last = chain == NULL;
-        c->lookup = c->last && needs_lookup(pool);
+        c->lookup = c->last && needs_lookup(pool, member);
         c->next = chain;
         chain = c;
     }
@@ -114,21 +139,21 @@ static mirror_connection_t *create_chain(mirror_pool_t *pool, int n)
 }
 
 /* Return the kind of the next task of this pool. */
-static mirror_helpers_kind_e kind_of_task(const mirror_pool_t *pool)
+static mirror_helpers_kind_e kind_of_task(const mirror_pool_t *pool, const mirror_member_t *member)
 {
-    return needs_lookup(pool) ? MIRROR_HELPERS_LOOKUP : MIRROR_HELPERS_CONNECT;
+    return needs_lookup(pool, member) ? MIRROR_HELPERS_LOOKUP : MIRROR_HELPERS_CONNECT;
 }
 
-/* Give a helper `n` connections to open. Errors: mirror_helpers_push's. */
-static apr_status_t start_task(mirror_pool_t *pool, int n)
+/* Give a helper the chain. Errors: mirror_helpers_push's; the chain is freed then. */
+static apr_status_t push(mirror_pool_t *pool, mirror_connection_t *chain,
+                         mirror_helpers_kind_e kind)
 {
-    mirror_send_t *send = pool->send;
-    mirror_connection_t *chain = create_chain(pool, n), *next;
+    mirror_connection_t *next;
     apr_status_t rv;
 
     chain->task.run = mirror_opener_run;
     chain->task.baton = chain;
-    rv = mirror_helpers_push(send->helpers, &chain->task, kind_of_task(pool));
+    rv = mirror_helpers_push(pool->send->helpers, &chain->task, kind);
     if (rv != APR_SUCCESS) {
         for (; chain; chain = next) {
             next = chain->next;
@@ -137,17 +162,77 @@ static apr_status_t start_task(mirror_pool_t *pool, int n)
         return rv;
     }
     pool->tasks++;
-    pool->opening += n;
-    apr_atomic_add32(&send->child->descriptors, (apr_uint32_t)n);
+    if (pool->members) {
+        pool->members->lookups += kind == MIRROR_HELPERS_LOOKUP;
+    }
     return APR_SUCCESS;
+}
+
+/* Give a helper `n` connections to open. Errors: mirror_helpers_push's. */
+static apr_status_t start_task(mirror_pool_t *pool, mirror_member_t *member, int n, int is_probe)
+{
+    mirror_connection_t *chain = create_chain(pool, member, n);
+    apr_status_t rv;
+
+    chain->is_probe = is_probe != 0;
+    rv = push(pool, chain, kind_of_task(pool, member));
+    if (rv != APR_SUCCESS) {
+        return rv;
+    }
+    pool->opening += n;
+    if (member) {
+        member->opening += n;
+        member->tasks++;
+    }
+    apr_atomic_add32(&pool->send->child->descriptors, (apr_uint32_t)n);
+    return APR_SUCCESS;
+}
+
+/* No helper takes the task. */
+static void give_up_task(mirror_pool_t *pool, apr_status_t rv)
+{
+    if (mirror_pool_pause(pool)) {
+        ap_log_error(APLOG_MARK, APLOG_ERR, rv, pool->send->server,
+                     "PM0410: mirror %s: no helper thread is available; pending copies are dropped",
+                     pool->lane->mirror->name);
+    }
+    mirror_pool_end_waiting(pool, MIRROR_OUTCOME_MEMORY_FULL);
+}
+
+int mirror_pool_start_task(mirror_pool_t *pool, mirror_member_t *member, int n, int is_probe)
+{
+    apr_status_t rv = start_task(pool, member, n, is_probe);
+
+    if (rv != APR_SUCCESS) {
+        give_up_task(pool, rv);
+    }
+    return rv == APR_SUCCESS;
+}
+
+void mirror_pool_start_lookup(mirror_pool_t *pool)
+{
+    mirror_connection_t *c = create_one(pool, NULL);
+    apr_status_t rv;
+
+    c->last = c->lookup = c->lookup_only = 1;
+    rv = push(pool, c, MIRROR_HELPERS_LOOKUP);
+    if (rv == APR_SUCCESS) {
+        pool->members->looking_up = 1;
+    }
+    else if (pool->members->count == 0) {
+        give_up_task(pool, rv);
+    }
 }
 
 /* Return whether the budget allows a helper for this pool. While it has no addresses, one helper at
  * a time looks them up. */
 static int may_start_task(const mirror_pool_t *pool)
 {
+    if (pool->members) {
+        return mirror_pool_members_may_start(pool);
+    }
     return (pool->addresses || pool->tasks == 0) &&
-           mirror_helpers_may(pool->send->helpers, kind_of_task(pool), pool->tasks);
+           mirror_helpers_may(pool->send->helpers, kind_of_task(pool, NULL), pool->tasks);
 }
 
 /* Return the number of copies that a connection takes. */
@@ -158,12 +243,11 @@ static apr_int64_t copies_per_connection(const mirror_settings_t *settings)
 
 /* Return the number of connections that would take all waiting copies, beyond those that will have
  * room. Copies that need a fresh connection share it if the protocol allows several at a time. */
-static apr_int64_t count_required(const mirror_pool_t *pool)
+static apr_int64_t count_required(const mirror_pool_t *pool, apr_int64_t coming)
 {
     const mirror_settings_t *settings = mirror_pool_settings_of(pool);
     apr_int64_t per = copies_per_connection(settings);
     apr_int64_t again = mirror_pool_count_again(pool);
-    apr_int64_t coming = pool->opening + pool->unconfirmed;
 
     if (pool->spare.ring && pool->open > 0) {
         /* open connections are not fresh, so they do not count */
@@ -174,11 +258,11 @@ static apr_int64_t count_required(const mirror_pool_t *pool)
 }
 
 /* Return the number of missing connections that may be opened. */
-static int count_missing(mirror_pool_t *pool)
+int mirror_pool_count_missing(mirror_pool_t *pool, apr_int64_t coming)
 {
     mirror_send_t *send = pool->send;
     apr_int64_t taken, most = send->child->descriptors_max;
-    apr_int64_t n = count_required(pool);
+    apr_int64_t n = count_required(pool, coming);
     apr_int64_t room = mirror_pool_settings_of(pool)->max_connections - pool->open - pool->opening;
 
     n = n < room ? n : room;
@@ -204,7 +288,16 @@ int mirror_pool_pause(mirror_pool_t *pool)
     return 1;
 }
 
-static void begin_hunger(mirror_pool_t *pool)
+int mirror_pool_may_open_one(const mirror_pool_t *pool)
+{
+    const mirror_child_t *child = pool->send->child;
+
+    return !pool->pause.ring &&
+           pool->open + pool->opening < mirror_pool_settings_of(pool)->max_connections &&
+           apr_atomic_read32((apr_uint32_t *)&child->descriptors) < child->descriptors_max;
+}
+
+void mirror_pool_begin_hunger(mirror_pool_t *pool)
 {
     if (!pool->wants_helper) {
         pool->wants_helper = ++pool->send->helper_turns;
@@ -224,7 +317,7 @@ mirror_pool_t *mirror_pool_take_waiting(mirror_send_t *send)
     for (; pool; pool = pool->next) {
         if (pool->wants_helper && may_start_task(pool)) {
             first = hungrier(first, pool);
-            reached = pool->failed ? reached : hungrier(reached, pool);
+            reached = pool->health.failed ? reached : hungrier(reached, pool);
         }
     }
     if (!first) {
@@ -239,7 +332,13 @@ mirror_pool_t *mirror_pool_take_waiting(mirror_send_t *send)
 void mirror_pool_open_missing(mirror_pool_t *pool)
 {
     mirror_send_t *send = pool->send;
-    int n = pool->pause.ring ? 0 : count_missing(pool);
+    int n;
+
+    if (pool->members) {
+        mirror_pool_members_open_missing(pool);
+        return;
+    }
+    n = pool->pause.ring ? 0 : mirror_pool_count_missing(pool, pool->opening + pool->unconfirmed);
 
     if (n == 0 && pool->open + pool->opening == 0) {
         /* out of descriptors or memory, and no connection to wait for */
@@ -256,18 +355,12 @@ void mirror_pool_open_missing(mirror_pool_t *pool)
         apr_status_t rv;
 
         if (!may_start_task(pool)) {
-            begin_hunger(pool);
+            mirror_pool_begin_hunger(pool);
             return;
         }
-        rv = start_task(pool, part);
+        rv = start_task(pool, NULL, part, 0);
         if (rv != APR_SUCCESS) {
-            if (mirror_pool_pause(pool)) {
-                ap_log_error(
-                    APLOG_MARK, APLOG_ERR, rv, send->server,
-                    "PM0410: mirror %s: no helper thread is available; pending copies are dropped",
-                    pool->lane->mirror->name);
-            }
-            mirror_pool_end_waiting(pool, MIRROR_OUTCOME_MEMORY_FULL);
+            give_up_task(pool, rv);
             return;
         }
         n -= part;

@@ -16,8 +16,8 @@ static void go_on(void *pool)
     mirror_pool_touch(pool);
 }
 
-static void init(mirror_pool_t *pool, mirror_send_t *send, mirror_lane_t *lane,
-                 const mirror_settings_t *settings)
+static apr_status_t init(mirror_pool_t *pool, mirror_send_t *send, mirror_lane_t *lane,
+                         const mirror_settings_t *settings)
 {
     int i;
 
@@ -25,7 +25,7 @@ static void init(mirror_pool_t *pool, mirror_send_t *send, mirror_lane_t *lane,
     pool->lane = lane;
     mirror_settings_keep(settings);
     pool->settings = settings;
-    pool->down_as = MIRROR_OUTCOME_UNREACHABLE;
+    pool->health.down_as = MIRROR_OUTCOME_UNREACHABLE;
     pool->pause.fire = go_on;
     pool->pause.baton = pool;
     pool->spare.fire = go_on;
@@ -34,11 +34,16 @@ static void init(mirror_pool_t *pool, mirror_send_t *send, mirror_lane_t *lane,
     for (i = 0; i < MIRROR_RINGS; i++) {
         APR_RING_INIT(&pool->rings[i], mirror_connection_t, link);
     }
+    if (mirror_pool_members_create(pool) != APR_SUCCESS) {
+        mirror_settings_drop(settings);
+        return APR_ENOMEM;
+    }
     pool->next = send->all;
     send->all = pool;
+    return APR_SUCCESS;
 }
 
-void mirror_pool_create_first(mirror_send_t *send, apr_pool_t *memory)
+apr_status_t mirror_pool_create_first(mirror_send_t *send, apr_pool_t *memory)
 {
     mirror_child_t *child = send->child;
     mirror_pool_t *first;
@@ -48,15 +53,25 @@ void mirror_pool_create_first(mirror_send_t *send, apr_pool_t *memory)
     send->pools = apr_pcalloc(memory, (apr_size_t)send->count * sizeof(*send->pools));
     first = apr_pcalloc(memory, (apr_size_t)send->count * sizeof(*first));
     for (i = 0; i < send->count; i++) {
-        init(&first[i], send, &child->lanes[i], child->lanes[i].mirror->settings);
+        apr_status_t rv = init(&first[i], send, &child->lanes[i], child->lanes[i].mirror->settings);
+
+        if (rv != APR_SUCCESS) {
+            return rv;
+        }
         first[i].first = 1;
         send->pools[i] = &first[i];
     }
+    return APR_SUCCESS;
 }
 
+/* Return whether the settings have the host of the pool, and as many kinds of servers: one, the
+ * addresses of the name, or a list, which may differ. */
 static int has_host(const mirror_pool_t *pool, const mirror_settings_t *settings)
 {
-    return pool->settings == settings || !strcmp(pool->settings->target.url, settings->target.url);
+    return pool->settings == settings ||
+           (!strcmp(pool->settings->target.url, settings->target.url) &&
+            !pool->settings->servers == !settings->servers &&
+            mirror_servers_are_several(pool->settings) == mirror_servers_are_several(settings));
 }
 
 static void end_later(mirror_pool_t *pool)
@@ -69,8 +84,9 @@ static mirror_pool_t *create(mirror_send_t *send, const mirror_copy_t *copy)
 {
     mirror_pool_t *pool = calloc(1, sizeof(*pool));
 
-    if (pool) {
-        init(pool, send, copy->lane, copy->settings);
+    if (pool && init(pool, send, copy->lane, copy->settings) != APR_SUCCESS) {
+        free(pool);
+        return NULL;
     }
     return pool;
 }
@@ -106,6 +122,9 @@ mirror_pool_t *mirror_pool_for(mirror_send_t *send, const mirror_copy_t *copy)
         mirror_settings_keep(settings);
         mirror_settings_drop(pool->settings);
         pool->settings = settings;
+        if (pool->members) {
+            mirror_pool_members_update(pool);
+        }
         return pool;
     }
     pool = create(send, copy);
@@ -139,6 +158,7 @@ void mirror_pool_end(mirror_pool_t *pool)
     send->wants_helper -= pool->wants_helper != 0;
     mirror_loop_timer_stop(&pool->pause);
     mirror_loop_timer_stop(&pool->spare);
+    mirror_pool_members_destroy(pool);
     mirror_pool_drop_addresses(pool);
     mirror_settings_drop(pool->settings);
     if (!pool->first) {

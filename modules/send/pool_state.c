@@ -31,6 +31,12 @@ int mirror_pool_has_room(const mirror_pool_t *pool, const mirror_connection_t *c
     return mirror_connection_has_room(c, (int)mirror_pool_settings_of(pool)->streams);
 }
 
+/* Return the rings of the connection: those of its server. */
+static struct mirror_connection_ring_t *rings_of(mirror_pool_t *pool, const mirror_connection_t *c)
+{
+    return c->member ? c->member->rings : pool->rings;
+}
+
 /* Return the ring of the connection's state. */
 static mirror_ring_e ring_of(const mirror_pool_t *pool, const mirror_connection_t *c)
 {
@@ -48,12 +54,14 @@ static mirror_connection_t *first_of(const mirror_pool_t *pool, mirror_ring_e ri
 
 void mirror_pool_insert(mirror_pool_t *pool, mirror_connection_t *c)
 {
+    struct mirror_connection_ring_t *rings = rings_of(pool, c);
+
     c->ring = ring_of(pool, c);
     if (mirror_pool_has_room(pool, c)) {
-        APR_RING_INSERT_HEAD(&pool->rings[c->ring], c, mirror_connection_t, link);
+        APR_RING_INSERT_HEAD(&rings[c->ring], c, mirror_connection_t, link);
     }
     else {
-        APR_RING_INSERT_TAIL(&pool->rings[c->ring], c, mirror_connection_t, link);
+        APR_RING_INSERT_TAIL(&rings[c->ring], c, mirror_connection_t, link);
     }
 }
 
@@ -79,11 +87,15 @@ int mirror_pool_is_fresh(const mirror_pool_t *pool, const mirror_connection_t *c
     return !c->used || (!c->protocol->batches && c->adopted >= pool->stale);
 }
 
-mirror_connection_t *mirror_pool_find_room(const mirror_pool_t *pool)
+mirror_connection_t *mirror_pool_find_room(mirror_pool_t *pool)
 {
     int only_again = pool->waiting.count == 0;
-    mirror_connection_t *c = first_of(pool, MIRROR_RING_PARTIAL), *idle;
+    mirror_connection_t *c, *idle;
 
+    if (pool->members) {
+        return mirror_pool_members_find_room(pool);
+    }
+    c = first_of(pool, MIRROR_RING_PARTIAL);
     while (c && only_again && !mirror_pool_is_fresh(pool, c)) {
         c = next_of(pool, c);
     }
@@ -97,6 +109,9 @@ void mirror_pool_close_connection(mirror_pool_t *pool, mirror_connection_t *c)
     mirror_address_drop(c->addresses);
     mirror_connection_close(c);
     mirror_pool_count_open(pool, -1);
+    if (c->member) {
+        mirror_pool_member_count_open(c->member, -1);
+    }
     pool->unconfirmed -= !c->confirmed;
     apr_atomic_dec32(&pool->send->child->descriptors);
 }
@@ -107,6 +122,9 @@ int mirror_pool_count_waiting_idle(const mirror_pool_t *pool)
     const mirror_connection_t *c = APR_RING_LAST(ring);
     int n = 0;
 
+    if (pool->members) {
+        return 0; /* the copies may go to another server */
+    }
     while (c != APR_RING_SENTINEL(ring, mirror_connection_t, link) &&
            !mirror_pool_has_room(pool, c)) {
         c = APR_RING_PREV(c, link);
@@ -117,6 +135,9 @@ int mirror_pool_count_waiting_idle(const mirror_pool_t *pool)
 
 int mirror_pool_close_idle(mirror_pool_t *pool)
 {
+    if (pool->members) {
+        return mirror_pool_members_close_idle(pool);
+    }
     if (APR_RING_EMPTY(&pool->rings[MIRROR_RING_IDLE], mirror_connection_t, link)) {
         return 0;
     }
@@ -126,6 +147,9 @@ int mirror_pool_close_idle(mirror_pool_t *pool)
 
 apr_time_t mirror_pool_idle_since(const mirror_pool_t *pool)
 {
+    if (pool->members) {
+        return mirror_pool_members_idle_since(pool);
+    }
     return APR_RING_EMPTY(&pool->rings[MIRROR_RING_IDLE], mirror_connection_t, link)
                ? 0
                : APR_RING_LAST(&pool->rings[MIRROR_RING_IDLE])->rested;

@@ -8,7 +8,9 @@
 
 #include "copy/list.h"
 #include "send/send.h"
+#include "send/turns.h"
 #include "shared/lost.h"
+#include "shared/servers.h"
 
 /* The rings of open connections. A connection without copies is idle, also if it has no room now;
  * the idle ones with room come first, most recently used first. */
@@ -18,6 +20,68 @@ typedef enum {
     MIRROR_RING_FULL,
     MIRROR_RINGS
 } mirror_ring_e;
+
+/* What is known of a server by its connections. */
+typedef struct mirror_health_t {
+    apr_time_t failed;        /* time when a connection last failed; 0 = it responds since */
+    int refusals;             /* consecutive TLS connections without a response */
+    mirror_outcome_e down_as; /* outcome of the last failure */
+    /* it responded over TLS since it last failed, so it accepts our certificate */
+    unsigned proven : 1;
+} mirror_health_t;
+
+/* The members of a pool are the servers of a mirror that has several:
+ *
+ *     pool_members         which servers there are; joining, leaving
+ *     pool_members_use     which one gets the next copy, and the next connection
+ *     pool_members_health  which are down or ejected
+ *
+ * A pool has members if its mirror has several servers, otherwise `pool->members` is NULL and the
+ * pool uses none of this. Copies wait in the pool, and are bound to a member only when one of its
+ * connections takes them. So a member that fails holds no copy but those it has received.
+ *
+ * Whether a member is out is in shared memory, for all children (shared/servers.h). A member
+ * without a place there has words of its own. */
+struct mirror_member_t {
+    mirror_member_t *next; /* of those that leave */
+    const char *hostname;  /* in this block, as is `address` */
+    const char *address;   /* with the port, for messages */
+    int named;             /* hostname needs a lookup */
+    apr_port_t port;
+    apr_uint64_t key;
+    mirror_addresses_t *addresses; /* NULL = lookup required */
+    struct mirror_connection_ring_t rings[MIRROR_RINGS];
+    mirror_health_t health;
+    int open, opening, tasks; /* as those of the pool */
+    int in_flight;            /* copies on its connections */
+    mirror_turn_t turn;       /* for copies */
+    mirror_turn_t opens;      /* for connections */
+    apr_time_t opening_since; /* begin of its task */
+    apr_time_t spare_until;   /* no connection is opened before: it responds, but accepts none */
+    unsigned leaving : 1;     /* it is no server of the mirror any more */
+    unsigned missed : 1;      /* its turn came, and it had no room: a connection is missing */
+    unsigned found : 1;       /* in the middle of an update: it stays */
+    mirror_server_words_t *words;   /* its place in shared memory, or `own_words` */
+    mirror_server_counts_t *counts; /* the same */
+    mirror_server_words_t own_words;
+    mirror_server_counts_t own_counts;
+    char text[1];
+};
+
+typedef struct mirror_members_t {
+    mirror_member_t *list[MIRROR_SERVERS_MAX];
+    int count;
+    mirror_member_t *leaving; /* those with connections; linked by `next` */
+    apr_uint64_t group;
+    apr_time_t look_up_at;             /* resolve=all: time of the next lookup; 0 = now */
+    apr_time_t looked_up;              /* time of the last one */
+    int lookups;                       /* pending lookups */
+    int looking_up;                    /* one of them is of the mirror's name */
+    int too_many;                      /* a line said that the name has too many addresses */
+    apr_time_t probed;                 /* time when the mirror's probe came */
+    mirror_timer_t stalled;            /* runs while a connection takes long to open */
+    mirror_helpers_kind_e hungers_for; /* the task that waits for a helper */
+} mirror_members_t;
 
 struct mirror_pool_t {
     mirror_send_t *send;
@@ -30,14 +94,14 @@ struct mirror_pool_t {
     mirror_list_t again;
     struct mirror_connection_ring_t rings[MIRROR_RINGS]; /* open connections */
     mirror_addresses_t *addresses;                       /* NULL = lookup required */
+    mirror_members_t *members; /* several servers, which have the open connections; NULL = one */
     /* runs after a lack of resources; no connection is opened meanwhile */
     mirror_timer_t pause;
     /* runs while the mirror responds but accepts no further connections */
     mirror_timer_t spare;
-    apr_time_t stale;         /* time when the last copy was added to `again` */
-    apr_time_t failed;        /* time when this pool last set the mirror down; 0 = up since */
-    int refusals;             /* consecutive TLS connections without a response */
-    mirror_outcome_e down_as; /* outcome of waiting copies while the mirror is down */
+    apr_time_t stale; /* time when the last copy was added to `again` */
+    /* of the mirror as a whole; `down_as`: outcome of waiting copies while it is down */
+    mirror_health_t health;
     /* reason of the last failed connection, for the list of losses, and the system's error */
     mirror_why_e why;
     apr_status_t why_rv;
@@ -49,12 +113,16 @@ struct mirror_pool_t {
     /* turn number while the pool waits for a helper, lowest first; 0 = does not wait */
     apr_uint64_t wants_helper;
     unsigned touched : 1;
-    unsigned first : 1; /* allocated in the sender's pool, not by malloc */
-    unsigned ends : 1;  /* another pool is in force for the mirror */
-    /* the mirror responded over TLS since it was last down, so it accepts our certificate */
-    unsigned proven : 1;
+    unsigned first : 1;   /* allocated in the sender's pool, not by malloc */
+    unsigned ends : 1;    /* another pool is in force for the mirror */
     unsigned probing : 1; /* opens connections although the mirror is down */
 };
+
+/* The time for which a connection without keepalive is kept for waiting copies. */
+#define MIRROR_NO_KEEPALIVE apr_time_from_sec(1)
+
+/* The maximum of connections per task. */
+#define MIRROR_CHAIN_MAX 32
 
 /* ---- send/pool_state.c ---- */
 
@@ -82,7 +150,7 @@ int mirror_pool_is_fresh(const mirror_pool_t *pool, const mirror_connection_t *c
 /* Return the open connection that takes the next waiting copy: one with copies first, so that
  * others become idle. NULL = none has room. If only copies wait that need a fresh connection, a used
  * one is returned only if no other connection has room. */
-mirror_connection_t *mirror_pool_find_room(const mirror_pool_t *pool);
+mirror_connection_t *mirror_pool_find_room(mirror_pool_t *pool);
 
 /* Close an open connection of the pool. */
 void mirror_pool_close_connection(mirror_pool_t *pool, mirror_connection_t *connection);
@@ -102,6 +170,20 @@ apr_time_t mirror_pool_idle_since(const mirror_pool_t *pool);
 
 /* Drop the addresses, so the next connection repeats the lookup. */
 void mirror_pool_drop_addresses(mirror_pool_t *pool);
+
+/* ---- send/pool_events.c ---- */
+
+/* Set the callbacks of all connections of the sender. Child start, main thread. */
+void mirror_pool_init_events(mirror_send_t *send);
+
+/* A connection failed, to `member` or to the only server: set it down, and the mirror if all its
+ * servers are. If the pool's settings are not current, its waiting copies end instead. `what`: the
+ * failed step, for the log. */
+void mirror_pool_set_down(mirror_pool_t *pool, mirror_member_t *member, mirror_outcome_e outcome,
+                          const char *what, apr_status_t rv);
+
+/* A connection to `member` or to the only server shows that it is up. */
+void mirror_pool_set_up(mirror_pool_t *pool, mirror_member_t *member);
 
 /* ---- send/pool_copies.c ---- */
 
@@ -148,8 +230,8 @@ void mirror_pool_end_waiting(mirror_pool_t *pool, mirror_outcome_e outcome);
 
 /* ---- send/pool_set.c ---- */
 
-/* Create a pool for each lane, with the file's settings. */
-void mirror_pool_create_first(mirror_send_t *send, apr_pool_t *memory);
+/* Create a pool for each lane, with the file's settings. Errors: APR_ENOMEM. */
+apr_status_t mirror_pool_create_first(mirror_send_t *send, apr_pool_t *memory);
 
 /* Return the pool of the copy. If the copy's settings are newer and have another host, a new pool
  * is created. NULL = out of memory. */
@@ -169,7 +251,102 @@ void mirror_pool_open_missing(mirror_pool_t *pool);
  * longest wait comes first at times, so that none starves. NULL = none. */
 mirror_pool_t *mirror_pool_take_waiting(mirror_send_t *send);
 
+/* Return the number of missing connections that may be opened, if `coming` ones are expected. */
+int mirror_pool_count_missing(mirror_pool_t *pool, apr_int64_t coming);
+
+/* Return whether one connection more may be opened that no copy waits for. */
+int mirror_pool_may_open_one(const mirror_pool_t *pool);
+
+/* Give a helper `n` connections to `member` to open; is_probe: they test whether it is up. If that
+ * fails, the waiting copies end as memory_full. Returns 0 then. */
+int mirror_pool_start_task(mirror_pool_t *pool, mirror_member_t *member, int n, int is_probe);
+
+/* Give a helper the name of the mirror to look up; mirror_pool_members_resolved() gets the result. */
+void mirror_pool_start_lookup(mirror_pool_t *pool);
+
+/* Wait for a helper (mirror_pool_take_waiting()). */
+void mirror_pool_begin_hunger(mirror_pool_t *pool);
+
 /* Pause opening connections after a lack of resources. Returns 0 if the pool was already paused. */
 int mirror_pool_pause(mirror_pool_t *pool);
+
+/* ---- send/pool_members.c ---- */
+
+/* Create the members of a new pool. Returns APR_SUCCESS, also if the mirror has one server, or
+ * APR_ENOMEM. */
+apr_status_t mirror_pool_members_create(mirror_pool_t *pool);
+
+/* Apply the pool's new settings. */
+void mirror_pool_members_update(mirror_pool_t *pool);
+
+/* Take back the lookup of the mirror's name, with its addresses or an error. */
+void mirror_pool_members_resolved(mirror_pool_t *pool, mirror_connection_t *lookup);
+
+/* A connection to the member failed: it may have moved, so look it up again soon. */
+void mirror_pool_members_look_up_soon(mirror_pool_t *pool, mirror_member_t *member);
+
+/* Close the idle connections of members that leave, and free those without any. Not in a callback of
+ * a connection. */
+void mirror_pool_members_reap(mirror_pool_t *pool);
+
+/* Free all members, which have no connections. */
+void mirror_pool_members_destroy(mirror_pool_t *pool);
+
+/* Call `visit` for all members, also those that leave. */
+void mirror_pool_members_each(mirror_pool_t *pool,
+                              void (*visit)(mirror_pool_t *, mirror_member_t *));
+
+/* Count connections and copies in flight. `more` may be negative. */
+void mirror_pool_member_count_open(mirror_member_t *member, int more);
+void mirror_pool_member_count_in_flight(mirror_member_t *member, int more);
+
+/* ---- send/pool_members_health.c ---- */
+
+/* Return whether the member gets copies. */
+int mirror_pool_member_is_up(const mirror_member_t *member);
+
+/* Return how many members are up. */
+int mirror_pool_members_count_up(const mirror_pool_t *pool);
+
+/* A connection to the member failed. Returns 1 if all members are down now, and so the mirror. */
+int mirror_pool_member_down(mirror_pool_t *pool, mirror_member_t *member, mirror_outcome_e outcome,
+                            const char *what, apr_status_t rv);
+
+/* A connection to the member was established. */
+void mirror_pool_member_connected(mirror_pool_t *pool, mirror_member_t *member, int is_probe);
+
+/* A copy had a response, or ended without one: as timed_out or broken. */
+void mirror_pool_member_responded(mirror_pool_t *pool, mirror_member_t *member);
+void mirror_pool_member_failed(mirror_pool_t *pool, mirror_member_t *member);
+
+/* ---- send/pool_members_use.c ---- */
+
+/* Return the connection that takes the next waiting copy; NULL = none has room. */
+mirror_connection_t *mirror_pool_members_find_room(mirror_pool_t *pool);
+
+/* Return whether the connection is one too many and has to be closed when it is idle. */
+int mirror_pool_members_have_surplus(const mirror_pool_t *pool,
+                                     const mirror_connection_t *connection);
+
+/* Return whether a copy that the server `avoid` has failed may go to `member`. */
+int mirror_pool_members_may_retry(const mirror_pool_t *pool, const mirror_member_t *member,
+                                  apr_uint64_t avoid);
+
+/* Return whether the next task of the member includes a lookup. */
+int mirror_pool_member_needs_lookup(const mirror_member_t *member);
+
+/* Return whether the budget allows the task that has begun to wait for a helper. */
+int mirror_pool_members_may_start(const mirror_pool_t *pool);
+
+/* As mirror_pool_open_missing(). */
+void mirror_pool_members_open_missing(mirror_pool_t *pool);
+
+/* Look the name up again, probe members that were down, open connections to those that missed their
+ * turn. At the end of each dispatch. */
+void mirror_pool_members_tend(mirror_pool_t *pool);
+
+/* As mirror_pool_close_idle() and mirror_pool_idle_since(). */
+int mirror_pool_members_close_idle(mirror_pool_t *pool);
+apr_time_t mirror_pool_members_idle_since(const mirror_pool_t *pool);
 
 #endif

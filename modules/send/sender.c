@@ -354,7 +354,10 @@ apr_status_t mirror_sender_create(mirror_child_t *child, apr_pool_t *pool,
     sender->send.stopping = &sender->stopping;
     sender->send.given_up = &sender->given_up;
     child->descriptors_max = descriptor_limit();
-    mirror_pool_create_all(&sender->send, own);
+    rv = mirror_pool_create_all(&sender->send, own);
+    if (rv != APR_SUCCESS) {
+        return rv;
+    }
     child->logs = mirror_log_create_all(child, wake, sender, server, pool);
     sender->limits = mirror_gate_create_all(&sender->send, wake, sender, own);
     sender->full = apr_pcalloc(pool, (sender->send.count + 1) * sizeof(*sender->full));

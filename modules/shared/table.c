@@ -23,7 +23,7 @@
 APLOG_USE_MODULE(proxy_mirror);
 
 #define KEPT    "mod_proxy_mirror:segment"
-#define VERSION 7
+#define VERSION 8
 #define SPARE   16 /* worker slots for children that the MPM forks before earlier ones have ended */
 #define SEGMENT mirror_table_segment_t
 
@@ -45,7 +45,8 @@ static void layout_of(apr_uint32_t layout[6])
     layout[3] = MIRROR_TABLE_SLOT_SIZE;
     layout[4] = MIRROR_TABLE_CELL_SIZE + MIRROR_TABLE_FLEET_SIZE;
     layout[5] = (apr_uint32_t)(MIRROR_TABLE_LOST_SIZE + MIRROR_TABLE_STORE_SIZE +
-                               MIRROR_TABLE_FINDINGS_SIZE);
+                               MIRROR_TABLE_FINDINGS_SIZE + MIRROR_TABLE_SERVERS_SIZE +
+                               MIRROR_TABLE_COUNTS_SIZE);
 }
 
 static int has_this_layout(const kept_t *kept)
@@ -71,9 +72,9 @@ static apr_uint64_t size_needed(apr_uint64_t slots, apr_uint64_t worker_slots)
 {
     return MIRROR_TABLE_HEADER_SIZE + slots * MIRROR_TABLE_SLOT_SIZE +
            MIRROR_TABLE_ALIGNED(worker_slots * MIRROR_TABLE_WORKER_SLOT_SIZE) +
-           worker_slots * slots * MIRROR_TABLE_CELL_SIZE +
-           slots *
-               (MIRROR_TABLE_LOST_SIZE + 2 * MIRROR_TABLE_STORE_SIZE + MIRROR_TABLE_FINDINGS_SIZE) +
+           worker_slots * slots * (MIRROR_TABLE_CELL_SIZE + MIRROR_TABLE_COUNTS_SIZE) +
+           slots * (MIRROR_TABLE_LOST_SIZE + 2 * MIRROR_TABLE_STORE_SIZE +
+                    MIRROR_TABLE_FINDINGS_SIZE + MIRROR_TABLE_SERVERS_SIZE) +
            MIRROR_TABLE_STORE_SIZE + MIRROR_TABLE_FLEET_SIZE;
 }
 
@@ -97,6 +98,8 @@ static void lay_out(SEGMENT *segment, void *base)
         (mirror_fleet_words_t *)(segment->fleet_stores +
                                  (segment->slots_max + (apr_size_t)1) * MIRROR_TABLE_STORE_SIZE);
     segment->findings = (char *)segment->fleet + MIRROR_TABLE_FLEET_SIZE;
+    segment->servers = segment->findings + segment->slots_max * MIRROR_TABLE_FINDINGS_SIZE;
+    segment->server_counts = segment->servers + segment->slots_max * MIRROR_TABLE_SERVERS_SIZE;
 }
 
 /* Create a segment and retain it in place of the former one, which the caller then owns. */
@@ -277,6 +280,25 @@ void mirror_table_note_findings(mirror_slot_t *slot)
     }
 }
 
+mirror_server_words_t *mirror_table_servers(mirror_table_t *table, const mirror_slot_t *slot)
+{
+    return mirror_table_servers_at(table->segment, index_of(table, slot));
+}
+
+mirror_server_counts_t *mirror_table_server_counts(mirror_table_t *table, int worker_slot,
+                                                   const mirror_slot_t *slot)
+{
+    return mirror_table_server_counts_at(table->segment, (apr_uint32_t)worker_slot,
+                                         index_of(table, slot));
+}
+
+void mirror_table_note_servers(mirror_slot_t *slot)
+{
+    if (apr_atomic_read64(&slot->serves) == 0) {
+        apr_atomic_set64(&slot->serves, 1);
+    }
+}
+
 mirror_store_lock_t *mirror_table_store_lock(mirror_table_t *table)
 {
     return &table->segment->header->lock;
@@ -296,6 +318,17 @@ apr_uint32_t mirror_table_worker_slots(mirror_table_t *table)
 
 /* ---- slots ---- */
 
+static void clear_servers(mirror_table_t *table, mirror_slot_t *slot, apr_uint32_t worker_slots)
+{
+    apr_uint32_t worker_slot;
+
+    memset(mirror_table_servers(table, slot), 0, MIRROR_TABLE_SERVERS_SIZE);
+    for (worker_slot = 0; worker_slot < worker_slots; worker_slot++) {
+        memset(mirror_table_server_counts(table, (int)worker_slot, slot), 0,
+               MIRROR_TABLE_COUNTS_SIZE);
+    }
+}
+
 /* Clear the slot of a removed mirror. */
 static void clear(mirror_table_t *table, mirror_slot_t *slot)
 {
@@ -314,7 +347,11 @@ static void clear(mirror_table_t *table, mirror_slot_t *slot)
     if (compares != 0) {
         memset(mirror_table_findings(table, slot), 0, mirror_findings_size());
     }
+    if (apr_atomic_read64(&slot->serves) != 0) {
+        clear_servers(table, slot, worker_slots);
+    }
     memset(mirror_table_lost(table, slot), 0, mirror_lost_size());
+    apr_atomic_set64(&slot->serves, 0);
     apr_atomic_set64(&slot->compares, 0);
     apr_atomic_set64(&slot->config, 0);
     apr_atomic_set64(&slot->down_until, 0);

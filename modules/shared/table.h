@@ -18,6 +18,8 @@
  *                   node as the fleet sees it
  *     findings      one area per slot: results of comparisons (shared/findings.h); untouched, and
  *                   so without memory, if the mirror does not compare
+ *     servers       one row of places per slot, and for each worker slot one row of counters per slot
+ *                   (shared/servers.h); untouched if the mirror has one server
  *
  * A child may write anything here. Sizes, and the assignment of slots to mirrors, are in private
  * memory of each process (shared/table_state.h). Counts are bounded where they are read. If the
@@ -38,6 +40,7 @@
 #include "shared/cell.h"
 #include "shared/findings.h"
 #include "shared/lost.h"
+#include "shared/servers.h"
 #include "shared/store.h"
 
 /* The fleet as this node knows it, shared by all children. All words are atomic. The times are of
@@ -81,6 +84,7 @@ struct mirror_slot_t {
     apr_uint64_t limit_silent;
 
     apr_uint64_t compares; /* atomic: 1: its findings may be in use (mirror_table_note_findings) */
+    apr_uint64_t serves;   /* atomic: 1: its servers may be in use (mirror_table_note_servers) */
 };
 
 /* Sums over all children. */
@@ -143,6 +147,25 @@ mirror_findings_t *mirror_table_findings_used(mirror_table_t *table, const mirro
 /* Mark the findings of a slot as used. Required before the first write to them, also before a skipped
  * pair is counted. If they are marked already, the call costs one read. */
 void mirror_table_note_findings(mirror_slot_t *slot);
+
+/* Return the MIRROR_SERVERS_PLACES places of the servers of a slot, and one child's counters of them.
+ * Touch no memory of them. */
+mirror_server_words_t *mirror_table_servers(mirror_table_t *table, const mirror_slot_t *slot);
+mirror_server_counts_t *mirror_table_server_counts(mirror_table_t *table, int worker_slot,
+                                                   const mirror_slot_t *slot);
+
+/* Mark the servers of a slot as used. Required before the first write to them or to counters of
+ * them. If they are marked already, the call costs one read. */
+void mirror_table_note_servers(mirror_slot_t *slot);
+
+/* Set the counters of the server at `place` to 0 in all children: the place has another server now.
+ * The gauges stay. */
+void mirror_table_clear_server(mirror_table_t *table, const mirror_slot_t *slot, int place);
+
+/* Sum the counters of the server at `place` over all children. 0 if the slot's servers are not
+ * used. */
+void mirror_table_sum_server(mirror_server_counts_t *sum, mirror_table_t *table,
+                             const mirror_slot_t *slot, int place);
 
 /* Return whether no newer configuration was loaded since this process started. */
 int mirror_table_is_newest(const mirror_table_t *table);

@@ -29,6 +29,10 @@
 #define MIRROR_TABLE_STORE_SIZE       MIRROR_TABLE_ALIGNED(sizeof(mirror_store_t))
 #define MIRROR_TABLE_FLEET_SIZE       MIRROR_TABLE_ALIGNED(sizeof(mirror_fleet_words_t))
 #define MIRROR_TABLE_FINDINGS_SIZE    MIRROR_TABLE_ALIGNED(mirror_findings_size())
+#define MIRROR_TABLE_SERVERS_SIZE                                                                  \
+    MIRROR_TABLE_ALIGNED(MIRROR_SERVERS_PLACES * sizeof(mirror_server_words_t))
+#define MIRROR_TABLE_COUNTS_SIZE                                                                   \
+    MIRROR_TABLE_ALIGNED(MIRROR_SERVERS_PLACES * sizeof(mirror_server_counts_t))
 
 /* ---- in shared memory ---- */
 
@@ -70,7 +74,9 @@ typedef struct mirror_table_segment_t {
     char *fleet_stores; /* one more than slots: the last one is of the node's state */
     mirror_fleet_words_t *fleet;
     char *findings;
-    apr_size_t size; /* bytes from the header to the end */
+    char *servers;
+    char *server_counts; /* by worker slot, then by slot */
+    apr_size_t size;     /* bytes from the header to the end */
     apr_uint32_t slots_max;
     apr_uint32_t worker_slots_max;
     apr_uint32_t slots_used;        /* number of slots with a mirror */
@@ -120,6 +126,20 @@ static inline mirror_cell_t *mirror_table_cell_at(const mirror_table_segment_t *
     return (mirror_cell_t *)(segment->cells +
                              ((apr_size_t)worker_slot * segment->slots_max + index) *
                                  MIRROR_TABLE_CELL_SIZE);
+}
+
+static inline mirror_server_words_t *mirror_table_servers_at(const mirror_table_segment_t *segment,
+                                                             apr_uint32_t index)
+{
+    return (mirror_server_words_t *)(segment->servers + index * MIRROR_TABLE_SERVERS_SIZE);
+}
+
+static inline mirror_server_counts_t *mirror_table_server_counts_at(
+    const mirror_table_segment_t *segment, apr_uint32_t worker_slot, apr_uint32_t index)
+{
+    return (mirror_server_counts_t *)(segment->server_counts +
+                                      ((apr_size_t)worker_slot * segment->slots_max + index) *
+                                          MIRROR_TABLE_COUNTS_SIZE);
 }
 
 /* Return the number of the oldest load that a child runs. Parent. */

@@ -26,6 +26,37 @@ static void make_whole(mirror_cell_t *sum)
     sum->seen = sum->seen > ended ? sum->seen : ended;
 }
 
+void mirror_table_clear_server(mirror_table_t *table, const mirror_slot_t *slot, int place)
+{
+    apr_uint32_t worker_slots = mirror_table_worker_slots(table), i;
+
+    for (i = 0; i < worker_slots; i++) {
+        mirror_server_counts_t *counts = &mirror_table_server_counts(table, (int)i, slot)[place];
+
+        apr_atomic_set64(&counts->mirrored, 0);
+        apr_atomic_set64(&counts->failed, 0);
+    }
+}
+
+void mirror_table_sum_server(mirror_server_counts_t *sum, mirror_table_t *table,
+                             const mirror_slot_t *slot, int place)
+{
+    apr_uint32_t worker_slots = mirror_table_worker_slots(table), i;
+
+    memset(sum, 0, sizeof(*sum));
+    if (apr_atomic_read64((apr_uint64_t *)&slot->serves) == 0) {
+        return;
+    }
+    for (i = 0; i < worker_slots; i++) {
+        mirror_server_counts_t *counts = &mirror_table_server_counts(table, (int)i, slot)[place];
+
+        add_up(&sum->mirrored, &counts->mirrored, 1);
+        add_up(&sum->failed, &counts->failed, 1);
+        add_up(&sum->in_flight, &counts->in_flight, 1);
+        add_up(&sum->connections, &counts->connections, 1);
+    }
+}
+
 void mirror_totals_sum(mirror_totals_t *totals, mirror_table_t *table, const mirror_slot_t *slot)
 {
     mirror_cell_t *sum = &totals->sum;

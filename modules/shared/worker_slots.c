@@ -52,6 +52,21 @@ static void reap_pairs(mirror_table_t *table, mirror_cell_t *cell, apr_uint32_t 
     }
 }
 
+/* The gauges of a child's servers. */
+static void reap_servers(mirror_table_t *table, apr_uint32_t worker_slot, apr_uint32_t i)
+{
+    mirror_server_counts_t *counts = mirror_table_server_counts_at(table->segment, worker_slot, i);
+    int place;
+
+    if (apr_atomic_read64(&mirror_table_slot_at(table->segment, i)->serves) == 0) {
+        return;
+    }
+    for (place = 0; place < MIRROR_SERVERS_PLACES; place++) {
+        apr_atomic_set64(&counts[place].in_flight, 0);
+        apr_atomic_set64(&counts[place].connections, 0);
+    }
+}
+
 static void reap_cells(mirror_table_t *table, apr_uint32_t worker_slot)
 {
     apr_uint32_t slots = slots_used(table), i;
@@ -64,6 +79,7 @@ static void reap_cells(mirror_table_t *table, apr_uint32_t worker_slot)
         apr_atomic_set64(&cell->bytes, 0);
         apr_atomic_add64(&cell->outcomes[MIRROR_OUTCOME_SHUT_DOWN], mirror_cell_unfinished(cell));
         reap_pairs(table, cell, i);
+        reap_servers(table, worker_slot, i);
     }
 }
 

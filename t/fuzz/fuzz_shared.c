@@ -43,7 +43,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 #define ARENA                                                                                      \
     (64 + 64 + 64 + 256 + MIRROR_TABLE_STORE_SIZE +                                                \
      MANY * (256 + WORKER_SLOTS * 1024 + 2 * MIRROR_TABLE_STORE_SIZE + 128 +                       \
-             MIRROR_TABLE_ALIGNED(sizeof(mirror_findings_t)) + 8192) +                             \
+             MIRROR_TABLE_ALIGNED(sizeof(mirror_findings_t)) + 8192 + MIRROR_TABLE_SERVERS_SIZE +  \
+             WORKER_SLOTS * MIRROR_TABLE_COUNTS_SIZE) +                                            \
      WORKER_SLOTS * 64)
 #define AREA_HEAD offsetof(mirror_findings_t, tables.pairs)
 

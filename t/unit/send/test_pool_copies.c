@@ -41,6 +41,37 @@ void mirror_breaker_dropped(mirror_lane_t *lane, apr_uint64_t n)
     dropped += n;
 }
 
+/* In place of the rooms of members: a copy is not retried where it was. */
+int mirror_pool_members_may_retry(const mirror_pool_t *p, const mirror_member_t *member,
+                                  apr_uint64_t avoid)
+{
+    (void)p;
+    return member->key != avoid;
+}
+
+mirror_connection_t *mirror_pool_members_find_room(mirror_pool_t *p)
+{
+    (void)p;
+    return NULL;
+}
+
+int mirror_pool_members_close_idle(mirror_pool_t *p)
+{
+    (void)p;
+    return 0;
+}
+
+apr_time_t mirror_pool_members_idle_since(const mirror_pool_t *p)
+{
+    (void)p;
+    return 0;
+}
+
+void mirror_pool_member_count_open(mirror_member_t *member, int more)
+{
+    member->open += more;
+}
+
 static void setup(void)
 {
     apr_pool_t *memory;
@@ -103,6 +134,32 @@ START_TEST(batches_are_as_long_as_pipeline_allows)
     ck_assert_takes(&used, "");
     add(0, 1);
     ck_assert_takes(&used, "01");
+}
+END_TEST
+
+/* Each of the copies to retry waits for another server than the one that has failed it. */
+START_TEST(retries_avoid_a_server)
+{
+    static mirror_member_t members[2] = { { .key = 1 }, { .key = 2 } };
+    mirror_connection_t first = fresh, second = fresh;
+    int i;
+
+    first.member = &members[0];
+    second.member = &members[1];
+    for (i = 0; i < 4; i++) {
+        copies[i].avoid = i % 2 ? 2 : 1;
+        mirror_pool_add_again(&pool, &copies[i]);
+    }
+    add(4, 4);
+    ck_assert_takes(&first, "1");
+    ck_assert_takes(&first, "3");
+    ck_assert_takes(&first, "4"); /* not 0 and 2, which were there */
+    ck_assert_takes(&first, "");
+    mirror_pool_add_again(&pool, &copies[5]); /* the list has its end */
+    ck_assert_takes(&second, "0");
+    ck_assert_takes(&second, "2");
+    ck_assert_takes(&second, "5");
+    ck_assert_int_eq(mirror_pool_count_waiting(&pool), 0);
 }
 END_TEST
 
@@ -277,6 +334,7 @@ int main(void)
     apr_initialize();
     tcase_add_checked_fixture(tcase, setup, NULL);
     tcase_add_test(tcase, batches_are_as_long_as_pipeline_allows);
+    tcase_add_test(tcase, retries_avoid_a_server);
     tcase_add_test(tcase, what_does_not_share_is_alone);
     tcase_add_test(tcase, a_fresh_connection_has_one);
     tcase_add_test(tcase, a_protocol_without_batches_has_one);
