@@ -26,7 +26,8 @@ void mirror_page_put_servers(request_rec *r, const apr_array_header_t *servers)
     int i, count = servers ? servers->nelts : 0, up = servers ? mirror_servers_view_up(servers) : 0;
 
     ap_rvputs(r, "<section class=\"servers\" data-field=\"servers\"", servers ? "" : " hidden",
-              up < count ? " data-partly" : "", "><h3>Servers: <span data-field=\"servers:up\">",
+              up < count ? " data-partly=\"\"" : "",
+              "><h3>Servers: <span data-field=\"servers:up\">",
               apr_psprintf(r->pool, "%d of %d up", up, count),
               "</span></h3>\n<table><thead><tr><th scope=\"col\">Server</th><th scope=\"col\">State"
               "</th><th scope=\"col\">Connections</th><th scope=\"col\">In flight</th><th "

@@ -1,5 +1,4 @@
-"""Several servers behind one mirror: turns, weights, shares, failures. The servers have one port, and an address of the
-loopback network each."""
+"""Several servers behind one mirror: turns, weights, shares, failures."""
 from __future__ import annotations
 
 import json
@@ -8,8 +7,9 @@ import time
 
 import pytest
 
-from httpdlab import Httpd, location, scaled, wait_for
-from recorder import Recorder, answer
+from httpdlab import location, scaled, wait_for
+from recorder import answer
+from serverslab import counts, gets, listed, named, one_by_one, servers, state, with_names  # noqa: F401
 
 PRELOADS = ("names",)
 DOWN = r"PM0400: mirror m is down"
@@ -19,53 +19,7 @@ EJECTED = r"PM0434: mirror m: server \S+ gets no copies"
 
 @pytest.fixture
 def httpd(names, preload, httpd):
-    """Of which all look-ups are answered by the file."""
-    def make(conf, **options) -> Httpd:
-        options.setdefault("children", 1)
-        return httpd(conf, env={"HTTPD_PRELOAD": preload, "TEST_NAMES": names.path}, **options)
-    return make
-
-
-@pytest.fixture
-def servers(recorder):
-    """So many recorders, at 127.0.0.1 and on, with one port."""
-    def make(count: int, **options) -> list[Recorder]:
-        first = recorder(host="127.0.0.1", **options)
-        return [first] + [recorder(host=f"127.0.0.{n}", port=first.port, **options) for n in range(2, count + 1)]
-    return make
-
-
-def listed(made: list[Recorder], attributes: str = "", weights: tuple[int, ...] = (), scheme: str = "http",
-           name: str = "some.test") -> str:
-    """A mirror with these servers."""
-    hosts = [f"{one.host}:{one.port}" + (f"*{weight}" if weight else "")
-             for one, weight in zip(made, weights or [0] * len(made))]
-    return f'ProxyMirror "{scheme}://{name}" name=m servers={",".join(hosts)} {attributes}'
-
-
-def named(port: int, attributes: str = "", scheme: str = "http") -> str:
-    """A mirror with all addresses of a name."""
-    return f'ProxyMirror "{scheme}://some.test:{port}" name=m resolve=all {attributes}'
-
-
-def counts(made: list[Recorder]) -> list[int]:
-    return [len(one.requests) for one in made]
-
-
-def state(h: Httpd) -> dict[str, dict]:
-    """state.servers by the address without its port."""
-    return {one["address"].rsplit(":", 1)[0]: one for one in h.mirror()["state"]["servers"]}
-
-
-def one_by_one(h: Httpd, count: int, before: int = 0) -> None:
-    for n in range(before + 1, before + count + 1):
-        assert h.get("/o/a").status == 200
-        h.ended(n)
-
-
-def gets(h: Httpd, count: int) -> None:
-    """So many, as fast as one client can."""
-    assert set(h.get_many(["/o/a"] * count)) <= {200}
+    return with_names(httpd, preload, names)
 
 
 # ---- turns ----
@@ -407,7 +361,7 @@ def test_log_has_the_server(httpd, origin, servers):
     one_by_one(h, 6)
     wait_for("the lines", lambda: h.read("logs/mirror.log").count("\n") == 6)
     lines = [json.loads(line) for line in h.read("logs/mirror.log").splitlines()]
-    assert sorted(line["server"] for line in lines) == sorted(
+    assert "server" in lines[0] and sorted(line["server"] for line in lines) == sorted(
         f"{one.host}:{one.port}" for one in made for _ in one.requests)
 
 

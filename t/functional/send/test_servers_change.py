@@ -1,0 +1,235 @@
+"""Several servers behind one mirror: changes at run time, TLS, HTTP/2, several children, a minute of changes in DNS."""
+from __future__ import annotations
+
+import os
+import signal
+import threading
+import time
+
+import pytest
+
+import pagelab
+from http2lab import respond
+from httpdlab import HTTP2, location, scaled, wait_for
+from managerlab import MANAGER, patch
+from serverslab import counts, gets, listed, named, one_by_one, servers, state, with_names  # noqa: F401
+from tlslab import server, strict
+
+PRELOADS = ("names",)
+EJECTED = r"PM0434: mirror m: server \S+ gets no copies"
+
+
+@pytest.fixture
+def httpd(names, preload, httpd):
+    return with_names(httpd, preload, names)
+
+
+def addresses(made) -> list[str]:
+    return [f"{one.host}:{one.port}" for one in made]
+
+
+# ---- the manager ----
+
+@pytest.mark.smoke
+def test_servers_change_under_load(httpd, origin, servers):
+    """No copy is lost; the one that was removed gets nothing new, the one that was added its share."""
+    made = servers(3)
+    h = httpd(MANAGER + "ProxyMirrorAllowHost 127.0.0.1 127.0.0.2 127.0.0.3\n" +
+              location("/o/", origin, listed(made[:2])))
+    over, sent = threading.Event(), [0, 0]
+
+    def load(n: int) -> None:
+        while not over.is_set():
+            assert h.get("/o/a").status == 200
+            sent[n] += 1
+    threads = [threading.Thread(target=load, args=(n,)) for n in range(2)]
+    for thread in threads:
+        thread.start()
+    try:
+        made[0].wait(20)
+        patch(h, {"servers": addresses(made[1:])})
+        made[2].wait(1)
+        wait_for("the end of its connections", lambda: made[0].open == 0)
+        before = counts(made)
+        made[2].wait(before[2] + 50)
+    finally:
+        over.set()
+        for thread in threads:
+            thread.join()
+    assert h.ended(sum(sent)) == {"mirrored": sum(sent)}
+    after = counts(made)
+    assert after[0] == before[0] and sum(after) == sum(sent)
+    gained = [after[n] - before[n] for n in (1, 2)]
+    assert 0.7 < gained[0] / gained[1] < 1.4, gained
+    assert sorted(state(h)) == ["127.0.0.2", "127.0.0.3"]
+
+
+def test_from_one_server_to_several_and_back(httpd, origin, servers, names):
+    made = servers(3)
+    names.set(some="127.0.0.1 127.0.0.2")
+    h = httpd(MANAGER + "ProxyMirrorAllowHost 127.0.0.3 127.0.0.2\n" + location(
+        "/o/", origin, f'ProxyMirror "http://some.test:{made[0].port}" name=m'))
+    one_by_one(h, 6)
+    assert counts(made) == [6, 0, 0]
+    patch(h, {"resolve": "all"})
+    one_by_one(h, 6, 6)
+    assert counts(made) == [9, 3, 0] and sorted(state(h)) == ["127.0.0.1", "127.0.0.2"]
+    patch(h, {"servers": addresses(made[1:])})
+    one_by_one(h, 6, 12)
+    assert counts(made) == [9, 6, 3] and sorted(state(h)) == ["127.0.0.2", "127.0.0.3"]
+    patch(h, {"servers": None, "resolve": None})
+    one_by_one(h, 6, 18)
+    assert counts(made) == [15, 6, 3] and h.mirror()["state"]["servers"] is None
+    assert h.outcomes() == {"mirrored": 24}
+
+
+def test_page_and_metrics(httpd, origin, servers, recorder):
+    made = servers(2)
+    dead = recorder(host="127.0.0.3", port=made[0].port, listen=False)
+    h = httpd(location("/o/", origin, listed([*made, dead], "retry=1h")), expect=["PM0432"])
+    one_by_one(h, 6)
+    article = pagelab.parse(h.get("/mirror-status", ["Host: localhost", "Accept: text/html"]).body).one("article", id="m-m")
+    section = article.one("section", class_="servers")
+    assert "2 of 3 up" in section.shown and section.get("data-partly") is not None
+    rows = [row.text for row in section.all("tr")[1:]]
+    assert [("Up" in row, "Down" in row) for row in rows] == [(True, False), (True, False), (False, True)]
+    assert addresses([*made, dead]) == [row.one("code").text for row in section.all("tr")[1:]]
+    text = h.get("/mirror-status/metrics").body.decode()
+    for one, up in zip([*made, dead], (1, 1, 0)):
+        assert f'proxy_mirror_server_up{{mirror="m",server="{one.host}:{one.port}"}} {up}\n' in text
+        assert f'proxy_mirror_server_connections{{mirror="m",server="{one.host}:{one.port}"}} {up}\n' in text
+
+
+# ---- TLS ----
+
+def test_one_has_a_bad_certificate(httpd, origin, authority, https):
+    """It alone is down; of all the certificate must have the name of the URL."""
+    good = server(authority.issue("some", "DNS:some.test"))
+    first = https(good, host="127.0.0.1")
+    made = [first, https(server(authority.issue("other", "DNS:other.test")), host="127.0.0.2", port=first.port),
+            https(good, host="127.0.0.3", port=first.port)]
+    h = httpd(strict(authority) + location("/o/", origin, listed(made, "retry=1h", scheme="https")), modules=("ssl",),
+              expect=["PM0432", "AH02411", "AH01114", "SSL"])
+    one_by_one(h, 12)
+    assert h.outcomes() == {"mirrored": 12}
+    assert counts(made)[1] == 0 and all(abs(n - 6) <= 2 for n in (counts(made)[0], counts(made)[2])), counts(made)
+    assert [state(h)[f"127.0.0.{n}"]["down_until"] is None for n in (1, 2, 3)] == [True, False, True]
+    assert state(h)["127.0.0.2"]["failed"] >= 1
+    assert set(made[2].names) == {"some.test"}      # of the first one, too: they share a context
+    assert len(h.log_lines("PM0432: .*127.0.0.2:.* is down: TLS handshake")) == 1
+
+
+# ---- HTTP/2 ----
+
+@pytest.mark.skipif(not HTTP2, reason="the module was built without libnghttp2")
+def test_streams_of_several_servers(httpd, origin, http2):
+    """A connection to each, and GOAWAY of one moves what it has not processed to another."""
+    first = http2(host="127.0.0.1")
+    made = [first, http2(host="127.0.0.2", port=first.port)]
+    h = httpd(location("/o/", origin, listed(made, scheme="h2c")))
+    one_by_one(h, 20)
+    assert h.outcomes() == {"mirrored": 20}
+    assert all(abs(n - 10) <= 2 for n in counts(made)) and [one.connections for one in made] == [1, 1]
+    before = counts(made)
+
+    def leave(peer, request) -> None:
+        peer.goaway(request.stream - 2)
+    made[0].respond = leave
+    one_by_one(h, 4, 20)
+    assert h.outcomes() == {"mirrored": 24}
+    assert counts(made)[1] - before[1] == 4
+
+
+@pytest.mark.skipif(not HTTP2, reason="the module was built without libnghttp2")
+def test_all_addresses_over_http2(httpd, origin, http2, names):
+    first = http2(host="127.0.0.1", respond=respond())
+    made = [first, *(http2(host=f"127.0.0.{n}", port=first.port) for n in (2, 3))]
+    names.set(some="127.0.0.1 127.0.0.2 127.0.0.3")
+    h = httpd(location("/o/", origin, named(first.port, scheme="h2c")))
+    one_by_one(h, 4)
+    gets(h, 300)
+    assert h.ended(304) == {"mirrored": 304}
+    assert all(n >= 60 for n in counts(made)), counts(made)
+
+
+# ---- children ----
+
+def test_children_agree_on_who_is_out(httpd, origin, servers):
+    """What a child finds holds for all; a killed one and a graceful restart leave it as it is."""
+    made = servers(2)
+    h = httpd(location("/o/", origin, listed(made, "retry=1h keepalive=0")), children=4, threads=2, expect=[EJECTED, "AH00052"])
+    made[1].answer = lambda sock, message: False
+    count = 0
+
+    def is_out() -> bool:
+        nonlocal count
+        count += 8
+        gets(h, 8)
+        return bool(state(h)["127.0.0.2"]["down_until"])
+    wait_for("the ejection", is_out)
+    h.ended(count)
+    out = len(made[1].requests)
+    assert 5 <= out <= 5 + 4 * 2 + 8
+    gets(h, 40)
+    assert set(h.ended(count + 40)) <= {"mirrored", "broken"} and len(made[1].requests) == out
+    failed, until = state(h)["127.0.0.2"]["failed"], state(h)["127.0.0.2"]["down_until"]
+    os.kill(h.pids()[0], signal.SIGKILL)
+    h.graceful()
+    gets(h, 40)
+    h.wait_idle()
+    one = state(h)["127.0.0.2"]
+    assert one["failed"] == failed and one["down_until"] and len(made[1].requests) == out
+    assert until[:10] == one["down_until"][:10]
+    assert len(h.log_lines(EJECTED)) == 1
+
+
+# ---- DNS, for a minute ----
+
+def open_files(h) -> int:
+    return sum(len(os.listdir(f"/proc/{pid}/fd")) for pid in h.pids())
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_addresses_come_and_go(httpd, origin, servers, names, method):
+    """Each quarter of a second, for some time, under load: no copy that a server accepted is lost, none arrives twice
+    but a GET that was retried, and connections go back to what they were."""
+    made = servers(4)
+    names.set(some="127.0.0.1 127.0.0.2")
+    seconds = float(os.environ.get("TEST_DNS_SECONDS", "6"))
+    h = httpd(location("/o/", origin, named(made[0].port, "ttl=100ms keepalive=1s max_queue=100000")))
+    one_by_one(h, 4)
+    made[1].wait_until("closed connections", lambda: sum(one.open for one in made) == 0)
+    files = open_files(h)
+    over, sent, lock = threading.Event(), [4], threading.Lock()
+
+    def load() -> None:
+        while not over.is_set():
+            with lock:
+                n = sent[0] = sent[0] + 1
+            body = b"x" if method == "POST" else None
+            assert h.request(method, f"/o/{n}", [], body).status == 200
+    threads = [threading.Thread(target=load) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    try:
+        end, n = time.monotonic() + seconds, 0
+        while time.monotonic() < end:
+            n += 1
+            names.set(some=" ".join(f"127.0.0.{1 + (n + k) % 4}" for k in range(1 + n % 3)))
+            over.wait(0.25)
+    finally:
+        over.set()
+        for thread in threads:
+            thread.join()
+    assert h.ended(sent[0]) == {"mirrored": sent[0]}
+    targets = [message.target for one in made for message in one.requests if message.target != "/o/a"]
+    assert len(set(targets)) == sent[0] - 4
+    assert method == "GET" or len(targets) == len(set(targets))
+    assert all(counts(made))
+    wait_for("closed connections", lambda: sum(one.open for one in made) == 0)
+    assert h.mirror()["state"]["connections"] == 0
+    assert all(one["connections"] == one["in_flight"] == 0 for one in h.mirror()["state"]["servers"])
+    assert open_files(h) <= files + 8       # what threads keep that were started since
+
+
