@@ -1,10 +1,11 @@
-"""listen.py PORT [SECONDS]: a small server for the guides, on the loopback interface. It prints each request that it gets and
+"""listen.py [ADDRESS:]PORT [SECONDS]: a small server for the guides, on the loopback interface. It prints each request that it gets and
 answers, after SECONDS, with a line of text; paths with `fail` in them get a 500."""
 import http.server
 import sys
 import threading
 
-PORT, SECONDS = int(sys.argv[1]), float(sys.argv[2]) if len(sys.argv) > 2 else 0.0
+HOST, _, PORT = sys.argv[1].rpartition(":")
+SECONDS = float(sys.argv[2]) if len(sys.argv) > 2 else 0.0
 
 
 class Handler(http.server.BaseHTTPRequestHandler):
@@ -35,4 +36,4 @@ class Server(http.server.ThreadingHTTPServer):
         pass                                    # a connection that ends is not worth a word
 
 
-Server(("127.0.0.1", PORT), Handler).serve_forever()
+Server((HOST or "127.0.0.1", int(PORT)), Handler).serve_forever()

@@ -73,6 +73,9 @@ static int lacks_room(const mirror_pool_t *pool)
     if (pool->again.count == 0) {
         return 0;
     }
+    if (pool->members && !mirror_pool_members_may_come(pool, NULL)) {
+        return 1; /* all have their share */
+    }
     again = mirror_pool_count_again(pool);
     left = (apr_int64_t)child->descriptors_max - apr_atomic_read32(&child->descriptors) +
            pool->opening;

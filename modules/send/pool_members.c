@@ -84,6 +84,14 @@ static void take_place(mirror_pool_t *pool, mirror_member_t *member)
     move_to(member, &lane->servers[i], &lane->server_counts[i]);
 }
 
+void mirror_pool_member_check_place(mirror_pool_t *pool, mirror_member_t *member)
+{
+    if (member->words != &member->own_words &&
+        apr_atomic_read64(&member->words->key) != member->key) {
+        take_place(pool, member);
+    }
+}
+
 /* ---- one member ---- */
 
 static mirror_member_t *create(const char *hostname, apr_port_t port, int named)

@@ -57,7 +57,8 @@ static apr_int64_t copies_of(const mirror_pool_t *pool, const mirror_member_t *m
 /* Return whether a task for the member may be started, apart from the budget. */
 static int is_openable(const mirror_pool_t *pool, const mirror_member_t *member)
 {
-    return member->tasks == 0 && mirror_loop_now(pool->send->loop) >= member->spare_until &&
+    return member->tasks == 0 &&
+           (member->open == 0 || mirror_loop_now(pool->send->loop) >= member->spare_until) &&
            member->open + member->opening < connections_of(pool, member, weights(pool));
 }
 
@@ -68,11 +69,63 @@ int mirror_pool_members_have_surplus(const mirror_pool_t *pool, const mirror_con
     return member->leaving || member->open > connections_of(pool, member, weights(pool));
 }
 
+/* Return whether a connection to the member may be opened now, or is being opened. */
+static int is_coming(const mirror_pool_t *pool, const mirror_member_t *member)
+{
+    return mirror_pool_member_is_up(member) && (member->opening > 0 || is_openable(pool, member));
+}
+
+int mirror_pool_members_may_come(const mirror_pool_t *pool, const mirror_member_t *without)
+{
+    int i = 0;
+
+    while (i < pool->members->count &&
+           (pool->members->list[i] == without || !is_coming(pool, pool->members->list[i]))) {
+        i++;
+    }
+    return i < pool->members->count;
+}
+
 int mirror_pool_members_may_retry(const mirror_pool_t *pool, const mirror_member_t *member,
                                   apr_uint64_t avoid)
 {
-    return member->key != avoid ||
-           mirror_pool_members_count_up(pool) - mirror_pool_member_is_up(member) == 0;
+    return member->key != avoid || !mirror_pool_members_may_come(pool, member);
+}
+
+/* ---- idle connections ---- */
+
+static mirror_connection_t *longest_idle(const mirror_pool_t *pool)
+{
+    mirror_connection_t *found = NULL;
+    int i;
+
+    for (i = 0; i < pool->members->count; i++) {
+        mirror_member_t *member = pool->members->list[i];
+        struct mirror_connection_ring_t *ring = &member->rings[MIRROR_RING_IDLE];
+
+        if (!APR_RING_EMPTY(ring, mirror_connection_t, link) &&
+            (!found || APR_RING_LAST(ring)->rested < found->rested)) {
+            found = APR_RING_LAST(ring);
+        }
+    }
+    return found;
+}
+
+int mirror_pool_members_close_idle(mirror_pool_t *pool)
+{
+    mirror_connection_t *c = longest_idle(pool);
+
+    if (c) {
+        mirror_pool_close_connection(pool, c);
+    }
+    return c != NULL;
+}
+
+apr_time_t mirror_pool_members_idle_since(const mirror_pool_t *pool)
+{
+    const mirror_connection_t *c = longest_idle(pool);
+
+    return c ? c->rested : 0;
 }
 
 /* ---- the next copy ---- */
@@ -95,22 +148,31 @@ static mirror_connection_t *first_of(mirror_member_t *member, mirror_ring_e ring
                : APR_RING_FIRST(&member->rings[ring]);
 }
 
-/* Return a connection of the member that takes the next copy, as mirror_pool_find_room(). */
+/* Return the first connection of the ring, or with `only_fresh` the first fresh one. */
+static mirror_connection_t *find_in(const mirror_pool_t *pool, mirror_member_t *member,
+                                    mirror_ring_e ring, int only_fresh)
+{
+    mirror_connection_t *c = first_of(member, ring);
+
+    while (c && only_fresh && !mirror_pool_is_fresh(pool, c)) {
+        c = APR_RING_NEXT(c, link);
+        c = c == APR_RING_SENTINEL(&member->rings[ring], mirror_connection_t, link) ? NULL : c;
+    }
+    return c;
+}
+
+/* Return a connection of the member that takes the next copy: one with copies first. */
 static mirror_connection_t *room_of(const mirror_pool_t *pool, mirror_member_t *member)
 {
-    struct mirror_connection_ring_t *ring = &member->rings[MIRROR_RING_PARTIAL];
     int only_again = pool->waiting.count == 0;
-    mirror_connection_t *c = first_of(member, MIRROR_RING_PARTIAL), *idle;
+    mirror_connection_t *c;
 
     if (only_again && !has_again(pool, member)) {
         return NULL;
     }
-    while (c && only_again && !mirror_pool_is_fresh(pool, c)) {
-        c = APR_RING_NEXT(c, link);
-        c = c == APR_RING_SENTINEL(ring, mirror_connection_t, link) ? NULL : c;
-    }
-    idle = first_of(member, MIRROR_RING_IDLE);
-    return c ? c : idle && mirror_pool_has_room(pool, idle) ? idle : NULL;
+    c = find_in(pool, member, MIRROR_RING_PARTIAL, only_again);
+    c = c ? c : find_in(pool, member, MIRROR_RING_IDLE, only_again);
+    return c && mirror_pool_has_room(pool, c) ? c : NULL;
 }
 
 /* The members as sets of bits, and the connections that have room. */
@@ -172,7 +234,8 @@ mirror_connection_t *mirror_pool_members_find_room(mirror_pool_t *pool)
     avoid(&view, pool);
     i = mirror_turns_take(view.turns, members->count, view.eligible, view.able, &due);
     if (i < 0) {
-        return NULL;
+        /* It is closed if the copies that wait for a fresh one find no room for it. */
+        return pool->waiting.count == 0 ? longest_idle(pool) : NULL;
     }
     if (due != i) {
         members->list[due]->missed = 1;
@@ -396,14 +459,16 @@ static void make_up(mirror_pool_t *pool)
     }
 }
 
-/* Members that are out keep no idle connections. */
-static void close_idle_of_out(mirror_pool_t *pool)
+/* Members that are out keep no idle connections. Places that another process has taken are claimed
+ * again. */
+static void check(mirror_pool_t *pool)
 {
     int i;
 
     for (i = 0; i < pool->members->count; i++) {
         mirror_member_t *member = pool->members->list[i];
 
+        mirror_pool_member_check_place(pool, member);
         while (!mirror_pool_member_is_up(member) && first_of(member, MIRROR_RING_IDLE)) {
             mirror_pool_close_connection(pool, first_of(member, MIRROR_RING_IDLE));
         }
@@ -415,7 +480,7 @@ void mirror_pool_members_tend(mirror_pool_t *pool)
     if (!pool->ends && !apr_atomic_read32(pool->send->stopping)) {
         look_up(pool);
         if (!mirror_breaker_is_down(pool->lane, mirror_loop_now(pool->send->loop))) {
-            close_idle_of_out(pool);
+            check(pool);
             make_up(pool);
             probe(pool);
         }
@@ -424,40 +489,4 @@ void mirror_pool_members_tend(mirror_pool_t *pool)
         look_up(pool);
     }
     mirror_pool_members_reap(pool);
-}
-
-/* ---- idle connections ---- */
-
-static mirror_connection_t *longest_idle(const mirror_pool_t *pool)
-{
-    mirror_connection_t *found = NULL;
-    int i;
-
-    for (i = 0; i < pool->members->count; i++) {
-        mirror_member_t *member = pool->members->list[i];
-        struct mirror_connection_ring_t *ring = &member->rings[MIRROR_RING_IDLE];
-
-        if (!APR_RING_EMPTY(ring, mirror_connection_t, link) &&
-            (!found || APR_RING_LAST(ring)->rested < found->rested)) {
-            found = APR_RING_LAST(ring);
-        }
-    }
-    return found;
-}
-
-int mirror_pool_members_close_idle(mirror_pool_t *pool)
-{
-    mirror_connection_t *c = longest_idle(pool);
-
-    if (c) {
-        mirror_pool_close_connection(pool, c);
-    }
-    return c != NULL;
-}
-
-apr_time_t mirror_pool_members_idle_since(const mirror_pool_t *pool)
-{
-    const mirror_connection_t *c = longest_idle(pool);
-
-    return c ? c->rested : 0;
 }

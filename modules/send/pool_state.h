@@ -296,6 +296,9 @@ void mirror_pool_members_destroy(mirror_pool_t *pool);
 void mirror_pool_members_each(mirror_pool_t *pool,
                               void (*visit)(mirror_pool_t *, mirror_member_t *));
 
+/* Claim the member's place in shared memory again if another process has taken it. */
+void mirror_pool_member_check_place(mirror_pool_t *pool, mirror_member_t *member);
+
 /* Count connections and copies in flight. `more` may be negative. */
 void mirror_pool_member_count_open(mirror_member_t *member, int more);
 void mirror_pool_member_count_in_flight(mirror_member_t *member, int more);
@@ -344,6 +347,10 @@ void mirror_pool_members_open_missing(mirror_pool_t *pool);
 /* Look the name up again, probe members that were down, open connections to those that missed their
  * turn. At the end of each dispatch. */
 void mirror_pool_members_tend(mirror_pool_t *pool);
+
+/* Return whether a connection to any member but `without` (NULL = none) may be opened now, or is being
+ * opened. */
+int mirror_pool_members_may_come(const mirror_pool_t *pool, const mirror_member_t *without);
 
 /* As mirror_pool_close_idle() and mirror_pool_idle_since(). */
 int mirror_pool_members_close_idle(mirror_pool_t *pool);
