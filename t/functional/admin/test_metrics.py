@@ -16,9 +16,10 @@ from recorder import answer
 BOUNDS = ["0.001", "0.005", "0.01", "0.05", "0.1", "0.5", "1", "5", "10", "+Inf"]
 GAUGES = ["proxy_mirror_queued", "proxy_mirror_in_flight", "proxy_mirror_connections", "proxy_mirror_memory_bytes",
           "proxy_mirror_up"]
+SERVERS = ["proxy_mirror_server_up", "proxy_mirror_server_connections"]    # with a label for each of several servers
 TYPES = {"proxy_mirror_requests_total": "counter", "proxy_mirror_responses_total": "counter",
          "proxy_mirror_grpc_total": "counter",
-         **dict.fromkeys(GAUGES, "gauge"), "proxy_mirror_duration_seconds": "histogram",
+         **dict.fromkeys(GAUGES + SERVERS, "gauge"), "proxy_mirror_duration_seconds": "histogram",
          "proxy_mirror_comparisons_total": "counter", "proxy_mirror_comparisons_skipped_total": "counter",
          "proxy_mirror_differences_total": "counter", "proxy_mirror_primary_duration_seconds": "histogram",
          **dict.fromkeys((f"proxy_mirror_fleet_{name}" for name in ("up", "revision", "age_seconds", "refused")), "gauge")}
@@ -179,7 +180,7 @@ def test_dashboard_has_only_metrics_that_there_are(pairs):
     text = text_of(h)
     printed = {key[0] for key in samples_of(text)} | {"proxy_mirror_grpc_total"}     # which only has codes that have occurred
     used = {name for expression in expressions() for name in re.findall(r"\bproxy_mirror_\w+", expression)}
-    assert used - printed == {name for name in TYPES if "_fleet_" in name}       # of a node of a fleet only
+    assert used - printed == {name for name in TYPES if "_fleet_" in name} | set(SERVERS)      # of a node of a fleet, of several servers
     assert {re.sub("_(bucket|sum|count)$", "", name) for name in used} == set(TYPES)      # and shows all of them
     labels = {label for expression in expressions() for braces in re.findall(r"\{([^}]*)\}", expression)
               for label in re.findall(r"(\w+)[=!]", braces)}

@@ -24,6 +24,7 @@ CELL = 640
 STORE = 131136                  # two texts of 64 KiB, with config and size before each
 FINDINGS = 594112
 LOST = 5440                     # 32 losses
+SERVERS, COUNTS = 2816, 1024    # places of 32 servers, and one child's counters of them
 FLEET = 128                     # what the node knows of its fleet
 SLOTS_USED, LOAD, PLACES_USED, LOCK, VERSION = 8, 12, 16, 24, SLOT + 8
 U32, U64 = struct.Struct("<I").pack, struct.Struct("<Q").pack
@@ -200,7 +201,7 @@ def test_numbers_beyond_all_counting_are_not_shown(served):
     size = PLACES_MAX * SLOTS * CELL
     segment.write(cells, b"\xff" * size)
     texts = (2 * SLOTS + 1) * STORE + FLEET
-    assert 0 <= segment.end - segment.start - cells - size - texts - SLOTS * (LOST + FINDINGS) < 4096 + 64     # so these are the cells
+    assert 0 <= segment.end - segment.start - cells - size - texts - SLOTS * (LOST + FINDINGS + SERVERS + PLACES_MAX * COUNTS) < 4096 + 64     # so these are the cells
     one = h.mirror()
     assert one["seen"] == 0 and one["state"]["bytes"] == 0 and one["latency_ms"]["p99"] is None
     assert h.get("/o/b").status == 200
