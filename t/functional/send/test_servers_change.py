@@ -146,10 +146,14 @@ def test_all_addresses_over_http2(httpd, origin, http2, names):
     made = [first, *(http2(host=f"127.0.0.{n}", port=first.port) for n in (2, 3))]
     names.set(some="127.0.0.1 127.0.0.2 127.0.0.3")
     h = httpd(location("/o/", origin, named(first.port, scheme="h2c")))
-    one_by_one(h, 4)
+    wait_for("a connection to each", lambda: h.get("/o/a").status == 200 and all(counts(made)))
+    h.wait_idle()
+    before = counts(made)
+    one_by_one(h, 30, sum(before))
+    assert all(abs(after - n - 10) <= 2 for n, after in zip(before, counts(made))), counts(made)
     gets(h, 300)
-    assert h.ended(304) == {"mirrored": 304}
-    assert all(n >= 60 for n in counts(made)), counts(made)
+    assert h.ended(sum(before) + 330) == {"mirrored": sum(before) + 330}
+    assert sum(counts(made)) == sum(before) + 330 and [one.connections for one in made] == [1, 1, 1]
 
 
 # ---- children ----
