@@ -164,6 +164,19 @@ static void note_end(mirror_pool_t *pool, mirror_member_t *member, mirror_outcom
     }
 }
 
+/* A copy that is not sent again was not responded to. */
+static void copy_failed(mirror_pool_t *pool, mirror_member_t *member, mirror_copy_t *copy,
+                        const mirror_result_t *result)
+{
+    ap_log_error(APLOG_MARK, APLOG_DEBUG, 0, pool->send->server,
+                 "PM0411: mirror %s: a copy failed: %s", pool->lane->mirror->name,
+                 result->fault ? result->fault
+                               : "the connection was closed before the end of the response");
+    note_end(pool, member, MIRROR_OUTCOME_BROKEN);
+    copy->why = result->fault ? MIRROR_WHY_NOT_HTTP : MIRROR_WHY_CLOSED;
+    mirror_pool_end_copy(pool, copy, MIRROR_OUTCOME_BROKEN);
+}
+
 /* The `ended` callback of mirror_connections_t. */
 static void copy_ended(void *baton, mirror_connection_t *c, mirror_copy_t *copy,
                        const mirror_result_t *result)
@@ -201,22 +214,15 @@ static void copy_ended(void *baton, mirror_connection_t *c, mirror_copy_t *copy,
     default:
         break;
     }
-    if (mirror_retry_pending(copy, result)) {
-        if (result->how == MIRROR_UNPROCESSED) {
-            mirror_pool_add_unprocessed(pool, copy);
-        }
-        else {
-            mirror_pool_add_again(pool, copy);
-        }
-        return;
+    if (!mirror_retry_pending(copy, result)) {
+        copy_failed(pool, c->member, copy, result);
     }
-    ap_log_error(APLOG_MARK, APLOG_DEBUG, 0, pool->send->server,
-                 "PM0411: mirror %s: a copy failed: %s", pool->lane->mirror->name,
-                 result->fault ? result->fault
-                               : "the connection was closed before the end of the response");
-    note_end(pool, c->member, MIRROR_OUTCOME_BROKEN);
-    copy->why = result->fault ? MIRROR_WHY_NOT_HTTP : MIRROR_WHY_CLOSED;
-    mirror_pool_end_copy(pool, copy, MIRROR_OUTCOME_BROKEN);
+    else if (result->how == MIRROR_UNPROCESSED) {
+        mirror_pool_add_unprocessed(pool, copy);
+    }
+    else {
+        mirror_pool_add_again(pool, copy);
+    }
 }
 
 /* The `stranded` callback of mirror_connections_t. */
