@@ -3,7 +3,7 @@ from __future__ import annotations
 
 import pytest
 
-from clocklab import Clock, clock, steps     # noqa: F401, a fixture
+from clocklab import DAY, HOUR, clock     # noqa: F401, a fixture
 from fleetlab import change, conf, in_force, state     # noqa: F401
 from httpdlab import location, to, wait_for
 from managerlab import MANAGER
@@ -13,7 +13,7 @@ PRELOADS = "clock", "connect"
 pytestmark = needs_redis
 
 
-@steps
+@pytest.mark.parametrize("step", [2 * HOUR, -HOUR, DAY, -DAY])     # up to an hour ahead is allowed
 def test_the_clock_of_a_node_steps(redis, httpd, origin, mirror, clock, preload, step):
     server = redis()
     text = MANAGER + conf(server.port) + location("/o/", origin, to(mirror))
