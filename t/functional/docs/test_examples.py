@@ -190,7 +190,7 @@ def test_scrape_configuration(tmp_path):
 
 # ---- the comparison
 
-def test_guide_of_the_comparison(httpd, listeners):
+def test_guide_of_the_comparison(listeners, httpd):     # in this order, so that httpd ends first
     """The fault of the new version is found, the offer is noise by the guide's rule, and the fixed version is alike."""
     page = "docs/guides/is-it-safe.md"
     conf = of_page(page)[0].replace('sample_ratio=1% "sample_key=%{HTTP:X-User}"', "enabled=true")

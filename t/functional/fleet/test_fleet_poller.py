@@ -111,7 +111,8 @@ def test_another_fleet_after_a_reload(node):
     h.configure()
     h.graceful()
     wait_for("the file", lambda: h.mirror()["layer"] == "file", 5)
-    assert state(h)["name"] == "other" and state(h)["revision"] == 0
+    assert state(h)["name"] == "other"
+    wait_for("the first poll of the other fleet", lambda: state(h)["revision"] == 0, 5)
     change(h, {"count": 3})
     h.conf = h.conf.replace("ProxyMirrorFleet other", "ProxyMirrorFleet web")
     h.configure()
