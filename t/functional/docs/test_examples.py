@@ -126,7 +126,7 @@ def listeners(tmp_path):
         process.wait()
 
 
-def test_quick_start(httpd, listeners, tmp_path):
+def test_quick_start(listeners, httpd, tmp_path):
     """The configuration of README.md, and what its commands print."""
     start = read(README).partition("## Quick start")[2].partition("\n## ")[0]
     ports = {port: str(listeners(log)) for port, log in re.findall(r"listen\.py (\d+) > (\S+)", start)}
