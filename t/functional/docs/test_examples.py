@@ -156,14 +156,15 @@ def test_commands_of_the_cheat_sheet(started, tmp_path):
 
 
 def test_command_of_the_manager(started, tmp_path):
-    """Those of manager.md, with its configuration, and a mirror that another page has: stop all, and change one."""
+    """Those of manager.md, with its configuration, and a mirror that another page has: stop all, resume, and change one."""
     page = "docs/manager.md"
     h = started(of_page(page)[0] + of_page("docs/limits.md")[0])
-    stop, command = [text for text in of_page(page, "text") if text.startswith("curl ")]
+    stop, resume, command = [text for text in of_page(page, "text") if text.startswith("curl ")]
 
     def answer(text: str) -> dict:
         return json.loads(run(text.replace("ann", "ann:secret").replace("//localhost", f"//127.0.0.1:{h.port}"), tmp_path))
     assert {one["enabled"] for one in answer(stop)["mirrors"]} == {False}
+    assert {one["enabled"] for one in answer(resume)["mirrors"]} == {True}
     assert answer(command)["attributes"]["enabled"] is False
 
 

@@ -80,8 +80,8 @@ START_TEST(test_round_trip)
         "enabled=off path=/x path_concat_mode=prefix host_header=target when=request",
         "\"expr=%{REQUEST_URI} =~ m#\\\\.\\\"x'#\" 'sample_key=a \"b\\\\' sample_ratio=0.1%",
         "status=2xx,404 max_body=1025 retry=1500ms ttl=0 keepalive=90min copies=3",
-        "'compare_rules=[\"body/a\\\\\\\\b \\\\\"x\\\\\" ignore\",\"header/x match ^a b$\"]' "
-        "compare=all",
+        ("'compare_rules=[\"body/a\\\\\\\\b \\\\\"x\\\\\" ignore\",\"header/x match ^a b$\"]' "
+         "compare=all"),
         "redis_key_prefix= 'redis_username=\xc3\xa9 \\\\'",
         "redis_key_prefix='#not a comment'",
         "sample_key='${NAME}%{b}'",
