@@ -327,6 +327,9 @@ static void note_head(mirror_follow_t *follow, const mirror_remote_head_t *head)
 {
     apr_uint64_t epoch = apr_atomic_read64(&follow->words->epoch);
 
+    if (apr_atomic_read64(&follow->words->name) != follow->registry->fleet->hash) {
+        return; /* a reload has set another fleet, which a younger child follows */
+    }
     if (epoch != 0 && (epoch != head->epoch || (apr_uint64_t)head->revision <
                                                    apr_atomic_read64(&follow->words->revision))) {
         ap_log_error(APLOG_MARK, APLOG_NOTICE, 0, log_of(follow),
@@ -452,26 +455,22 @@ mirror_follow_t *mirror_follow_create(const mirror_registry_t *registry, apr_uin
 }
 
 /* Drop the fleet's layer, whatever it is. */
-static void drop_stored(const mirror_t *mirror)
-{
-    apr_uint64_t version = apr_atomic_read64(&mirror->slot->fleet_version);
-
-    if (version != 0 && (version & 1) == 0) {
-        mirror_store_drop(&mirror->slot->fleet_version, version);
-    }
-}
-
 /* Forget another fleet, whose documents do not apply any more. */
 static void forget_other(mirror_follow_t *follow)
 {
     int i;
 
     for (i = 0; i < follow->registry->mirrors->nelts; i++) {
-        if (mirror_at(follow, i)->slot) {
-            drop_stored(mirror_at(follow, i));
+        const mirror_t *mirror = mirror_at(follow, i);
+        apr_uint64_t version = mirror->slot ? apr_atomic_read64(&mirror->slot->fleet_version) : 0;
+
+        if (version != 0 && (version & 1) == 0) {
+            mirror_store_drop(&mirror->slot->fleet_version, version);
         }
     }
     apr_atomic_set64(&follow->words->epoch, 0);
+    apr_atomic_set64(&follow->words->revision, 0);
+    apr_atomic_set64(&follow->words->id, 0);
     apr_atomic_set64(&follow->words->emptied, 0);
     apr_atomic_set64(&follow->words->refused, 0);
     apr_atomic_set64(&follow->words->name, follow->registry->fleet->hash);

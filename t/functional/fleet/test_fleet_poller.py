@@ -107,6 +107,7 @@ def test_another_fleet_after_a_reload(node):
     """Its documents do not apply any more."""
     h = node()
     change(h, {"count": 2})
+    wait_for("the poll of the change", lambda: state(h)["nodes"]["in_force"] == 1, 5)
     h.conf = h.conf.replace("ProxyMirrorFleet web", "ProxyMirrorFleet other")
     h.configure()
     h.graceful()
