@@ -4,7 +4,12 @@ import shutil
 import signal
 import socket
 import subprocess
+import sys
 import time
+
+sys.path.insert(1, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "t", "lab"))
+
+from ports import free_port                         # noqa: E402,F401
 
 
 class Failed(Exception):
@@ -25,12 +30,6 @@ def wait_for(what, condition, timeout=15.0, every=0.02):
         if time.monotonic() > end:
             raise Failed(f"timed out waiting for {what}")
         time.sleep(every)
-
-
-def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
 
 
 def listening(port):

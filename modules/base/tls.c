@@ -384,8 +384,8 @@ static apr_status_t tls_open(mirror_wire_t *wire, apr_time_t deadline)
     return rv;
 }
 
-const mirror_transport_t mirror_tls_transport = { tls_open, tls_read,  tls_write,
-                                                  tls_push, tls_close, 1 };
+const mirror_transport_t mirror_tls_transport = { tls_open,  tls_read, tls_write, tls_push,
+                                                  tls_close, 1,        NULL };
 
 void mirror_tls_register(apr_pool_t *p)
 {

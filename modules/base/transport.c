@@ -4,7 +4,10 @@
  */
 #include <apr_atomic.h>
 #include <apr_poll.h>
+#include <apr_portable.h>
 #include <apr_time.h>
+#include <errno.h>
+#include <sys/socket.h>
 
 #include "base/clock.h"
 #include "base/transport.h"
@@ -46,4 +49,34 @@ static apr_status_t plain_write(mirror_wire_t *wire, const struct iovec *iov, in
     return apr_socket_sendv(wire->socket, iov, n, written);
 }
 
-const mirror_transport_t mirror_transport_plain = { NULL, plain_read, plain_write, NULL, NULL, 0 };
+/* Linux discards bytes of TCP with MSG_TRUNC (tcp(7)). On a Unix socket the flag has no effect. */
+static apr_status_t plain_discard(mirror_wire_t *wire, apr_size_t *len)
+{
+#ifdef __linux__
+    apr_os_sock_t fd;
+    int domain;
+    socklen_t size = sizeof(domain);
+    ssize_t n;
+
+    apr_os_sock_get(&fd, wire->socket);
+    if (getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &size) != 0 ||
+        (domain != AF_INET && domain != AF_INET6)) {
+        return APR_ENOTIMPL;
+    }
+    do {
+        n = recv(fd, NULL, *len, MSG_TRUNC);
+    } while (n < 0 && errno == EINTR);
+    if (n < 0) {
+        return errno;
+    }
+    *len = (apr_size_t)n;
+    return n > 0 ? APR_SUCCESS : APR_EOF;
+#else
+    (void)wire;
+    (void)len;
+    return APR_ENOTIMPL;
+#endif
+}
+
+const mirror_transport_t mirror_transport_plain = { NULL, plain_read, plain_write,  NULL,
+                                                    NULL, 0,          plain_discard };

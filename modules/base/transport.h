@@ -36,6 +36,10 @@ typedef struct mirror_transport_t {
     /* 1 for TLS: `read` may have bytes that a poll of the socket does not report, so it must be
      * called until APR_EAGAIN. The peer can also reject the connection after the handshake. */
     int tls;
+    /* Discard up to *len bytes that were received, without a copy of them. *len: discarded bytes, 1
+     * or more. Returns as `read` does; APR_ENOTIMPL: the socket cannot do that, use `read`. NULL =
+     * the transport cannot. */
+    apr_status_t (*discard)(mirror_wire_t *wire, apr_size_t *len);
 } mirror_transport_t;
 
 struct mirror_wire_t {

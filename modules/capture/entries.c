@@ -103,6 +103,9 @@ void mirror_entries_body_complete(mirror_entries_t *entries)
 {
     int i;
 
+    if (entries->waiting && entries->content) {
+        mirror_content_complete(entries->content);
+    }
     for (i = 0; entries->waiting && i < entries->count; i++) {
         mirror_entry_t *entry = &entries->list[i];
 
@@ -148,20 +151,62 @@ static void complete_bodiless(mirror_entries_t *entries)
     }
 }
 
-void mirror_entries_body_append(mirror_entries_t *entries, const char *data, apr_size_t len)
+/* Create the content that the waiting copies share, for the rest of an announced body. */
+static void share_content(mirror_entries_t *entries, mirror_child_t *child, apr_off_t stored)
 {
     int i;
 
-    for (i = 0; i < entries->count; i++) {
+    entries->content =
+        mirror_content_create(child, entries->length > stored ? entries->length - stored : 0);
+    for (i = 0; entries->content && i < entries->count; i++) {
+        const mirror_entry_t *entry = &entries->list[i];
+
+        if (entry->waits) {
+            mirror_content_join(entries->content, &entry->copy->rest, entry->copy->lane);
+        }
+    }
+}
+
+/* Append bytes that have no room in the copies, and end those that have no room for them. */
+static void append_rest(mirror_entries_t *entries, const char *data, apr_size_t len)
+{
+    int i;
+
+    if (entries->content) {
+        mirror_content_append(entries->content, data, len);
+    }
+    for (i = 0; entries->waiting && i < entries->count; i++) {
+        mirror_entry_t *entry = &entries->list[i];
+
+        if (entry->waits && (!entries->content || entry->copy->rest.refused)) {
+            end_entry(entries, entry, MIRROR_OUTCOME_MEMORY_FULL);
+        }
+    }
+}
+
+void mirror_entries_body_append(mirror_entries_t *entries, const char *data, apr_size_t len)
+{
+    mirror_child_t *child = NULL;
+    apr_size_t stored = 0; /* the same for all: they have announced the same length */
+    int i;
+
+    for (i = 0; entries->waiting && i < entries->count; i++) {
         mirror_entry_t *entry = &entries->list[i];
 
         if (entry->waits) {
-            mirror_outcome_e outcome = mirror_copy_append(entry->copy, data, len);
+            mirror_outcome_e outcome = mirror_copy_accept(&stored, entry->copy, data, len);
 
+            child = entry->copy->lane->child;
             if (outcome != MIRROR_OUTCOME_NONE) {
                 end_entry(entries, entry, outcome);
             }
         }
+    }
+    if (entries->waiting && stored < len) {
+        if (!entries->content) {
+            share_content(entries, child, (apr_off_t)stored);
+        }
+        append_rest(entries, data + stored, len - stored);
     }
 }
 

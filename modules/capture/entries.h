@@ -42,6 +42,8 @@ typedef struct mirror_entries_t {
     apr_off_t primary_bytes; /* received bytes of its body */
     apr_off_t primary_max;   /* largest compare_max_body of the pairs, bytes */
     int waiting;             /* entries that wait for the body */
+    /* the part of the body that has no room in the copies; NULL = none. Valid while entries wait. */
+    mirror_content_t *content;
     int count;
     int room; /* capacity of `list` */
     mirror_entry_t *list;

@@ -12,6 +12,8 @@
 
 /* Bytes of a body that are always allowed in memory. */
 #define MIRROR_ADMIT_BLOCKS 65536
+/* The overhead of malloc per block of memory, bytes. */
+#define MIRROR_ADMIT_MALLOC 16
 
 /* The resources of an admitted copy. */
 typedef struct mirror_admit_t {

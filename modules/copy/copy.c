@@ -6,17 +6,16 @@
  *
  *     | mirror_copy_t | head | room for the last lines of the head | start of the body |
  */
+#include <apr_atomic.h>
 #include <apr_strings.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "copy/admit.h"
-#include "copy/blocks.h"
 #include "copy/copy.h"
 #include "copy/log.h"
 #include "copy/share.h"
-#include "copy/spool.h"
 #include "settings/settings.h"
 #include "shared/breaker.h"
 #include "shared/table.h"
@@ -26,31 +25,12 @@
 #define MIRROR_HEAD_TAIL 48
 /* The maximum size of an announced body in the copy's own block, bytes. */
 #define MIRROR_START_MAX 8192
-/* The sizes of further blocks: the first one of a body of unknown length, and the largest. */
-#define MIRROR_BLOCK_MIN 8192
-#define MIRROR_BLOCK_MAX 65536
-/* The overhead of malloc per block, bytes. */
-#define MIRROR_BLOCK_COST 16
-/* The maximum of blocks per write to a file. */
-#define MIRROR_IOVECS 16
-/* The maximum of cached blocks, and their maximum part of the memory. */
-#define MIRROR_BLOCKS_KEPT 256
-#define MIRROR_KEPT_PART   4
 
 void mirror_copy_start(mirror_child_t *child, apr_pool_t *pool)
 {
-    apr_int64_t kept = child->registry->memory / MIRROR_KEPT_PART / MIRROR_BLOCK_MAX;
-
     mirror_share_init(&child->memory, (apr_uint64_t)child->registry->memory,
                       child->registry->mirrors->nelts);
-    child->blocks =
-        mirror_blocks_create(pool, sizeof(mirror_block_t) + MIRROR_BLOCK_MAX,
-                             kept < MIRROR_BLOCKS_KEPT ? (apr_uint32_t)kept : MIRROR_BLOCKS_KEPT);
-}
-
-int mirror_copy_trim(mirror_child_t *child)
-{
-    return mirror_blocks_trim(child->blocks) > 0;
+    mirror_content_start(child, pool);
 }
 
 mirror_outcome_e mirror_copy_create(mirror_copy_t **out, mirror_lane_t *lane,
@@ -62,7 +42,7 @@ mirror_outcome_e mirror_copy_create(mirror_copy_t **out, mirror_lane_t *lane,
     apr_size_t size = sizeof(mirror_copy_t) + head_size + MIRROR_HEAD_TAIL + start_size;
     mirror_admit_t admitted;
     mirror_outcome_e outcome =
-        mirror_admit(&admitted, lane, settings, size + MIRROR_BLOCK_COST, announced);
+        mirror_admit(&admitted, lane, settings, size + MIRROR_ADMIT_MALLOC, announced);
     mirror_copy_t *copy;
 
     *out = NULL;
@@ -81,7 +61,6 @@ mirror_outcome_e mirror_copy_create(mirror_copy_t **out, mirror_lane_t *lane,
     copy->head_size = head_size;
     copy->start = copy->head + head_size + MIRROR_HEAD_TAIL;
     copy->start_size = start_size;
-    copy->announced = announced;
     copy->charged = admitted.charged;
     copy->probe = admitted.probe;
     *out = copy;
@@ -91,7 +70,7 @@ mirror_outcome_e mirror_copy_create(mirror_copy_t **out, mirror_lane_t *lane,
 void mirror_copy_log(mirror_copy_t *copy, mirror_log_line_t *line, const mirror_log_t *log)
 {
     if (line &&
-        !mirror_admit_charge_if(copy->lane, &copy->charged, line->size + MIRROR_BLOCK_COST)) {
+        !mirror_admit_charge_if(copy->lane, &copy->charged, line->size + MIRROR_ADMIT_MALLOC)) {
         mirror_log_line_free(line);
         line = NULL;
     }
@@ -103,180 +82,18 @@ void mirror_copy_log(mirror_copy_t *copy, mirror_log_line_t *line, const mirror_
 
 /* ---- the body ---- */
 
-/* Return the memory of a block with room for `size` bytes. */
-static apr_size_t block_cost(apr_size_t size)
+mirror_outcome_e mirror_copy_accept(apr_size_t *stored, mirror_copy_t *copy, const char *data,
+                                    apr_size_t len)
 {
-    return sizeof(mirror_block_t) + size + MIRROR_BLOCK_COST;
-}
+    apr_size_t room = copy->start_size - copy->start_len;
 
-/* Return the number of bytes to make room for, including the `len` present ones: the announced
- * rest. If the length is unknown: the capacity of the blocks again, up to one large block. */
-static apr_off_t expected(const mirror_copy_t *copy, apr_size_t len)
-{
-    apr_off_t before = copy->body_len - (apr_off_t)len;
-    apr_off_t more = copy->announced > before            ? copy->announced - before
-                     : copy->capacity > MIRROR_BLOCK_MAX ? MIRROR_BLOCK_MAX
-                     : copy->capacity > 0                ? (apr_off_t)copy->capacity
-                                                         : MIRROR_BLOCK_MIN;
-
-    return more > (apr_off_t)len ? more : (apr_off_t)len;
-}
-
-/* Return the size of the next block for `more` bytes. Blocks of the first 64 KiB may be smaller.
- * More than half of the largest size is rounded up to it, so the block can be reused. */
-static apr_size_t next_size(const mirror_copy_t *copy, apr_off_t more)
-{
-    apr_size_t most = copy->capacity < MIRROR_ADMIT_BLOCKS ? MIRROR_ADMIT_BLOCKS - copy->capacity
-                                                           : MIRROR_BLOCK_MAX;
-
-    if (most == MIRROR_BLOCK_MAX && more > MIRROR_BLOCK_MAX / 2) {
-        return most;
-    }
-    return more < (apr_off_t)most ? (apr_size_t)more : most;
-}
-
-static mirror_block_t *create_block(mirror_child_t *child, apr_size_t size)
-{
-    return size == MIRROR_BLOCK_MAX ? mirror_blocks_take(child->blocks)
-                                    : malloc(sizeof(mirror_block_t) + size);
-}
-
-/* Only the sender trims the cache, so blocks of a copy that never reached the sender are freed. */
-static void free_block(const mirror_copy_t *copy, mirror_block_t *block)
-{
-    if (block->size == MIRROR_BLOCK_MAX && copy->pushed) {
-        mirror_blocks_give(copy->lane->child->blocks, block);
-    }
-    else {
-        free(block);
-    }
-}
-
-/* Allocate one more block, which was already charged. Returns 0 if out of memory. */
-static int add_block(mirror_copy_t *copy, apr_size_t size)
-{
-    mirror_block_t *block = create_block(copy->lane->child, size);
-
-    if (!block) {
-        return 0;
-    }
-    block->next = NULL;
-    block->size = size;
-    block->len = 0;
-    *(copy->last ? &copy->last->next : &copy->rest) = block;
-    copy->last = block;
-    copy->capacity += size;
-    return 1;
-}
-
-/* Free the blocks beyond the first 64 KiB. */
-static void drop_blocks(mirror_copy_t *copy)
-{
-    mirror_block_t *last = copy->rest, *block, *next;
-    apr_size_t kept = last->size, given = 0;
-
-    for (; kept < MIRROR_ADMIT_BLOCKS && last->next; last = last->next) {
-        kept += last->next->size;
-    }
-    for (block = last->next; block; block = next) {
-        next = block->next;
-        given += block_cost(block->size);
-        free_block(copy, block);
-    }
-    last->next = NULL;
-    copy->capacity = kept;
-    copy->charged -= given;
-    mirror_share_give(&copy->lane->child->memory, &copy->lane->memory, given);
-    apr_atomic_sub64(&copy->lane->cell->bytes, given);
-}
-
-/* Append the content of the blocks to the file, and restart with the first block. Returns 0 if
- * there is no room. */
-static int spill(mirror_copy_t *copy)
-{
-    struct iovec iov[MIRROR_IOVECS];
-    mirror_block_t *block;
-    int n = 0;
-
-    if (!copy->spool && !mirror_admit_charge(copy->lane, &copy->charged, MIRROR_SPOOL_COST)) {
-        return 0;
-    }
-    for (block = copy->rest; block; block = block->next) {
-        iov[n].iov_base = block->data;
-        iov[n++].iov_len = block->len;
-        block->len = 0;
-        if (n == MIRROR_IOVECS || !block->next) {
-            if (mirror_spool_append(&copy->spool, copy->lane, iov, n) != APR_SUCCESS) {
-                return 0;
-            }
-            n = 0;
-        }
-    }
-    drop_blocks(copy);
-    copy->last = copy->rest;
-    return 1;
-}
-
-/* Get a block with room for the first of `len` bytes, as the last one is full or missing. Up to 64
- * KiB of a body stay in memory, and more while all expected bytes have room. Returns 0 if there is
- * no room. */
-static int next_block(mirror_copy_t *copy, apr_size_t len)
-{
-    apr_off_t more = expected(copy, len);
-    apr_size_t size = next_size(copy, more);
-
-    if (copy->last && copy->last->next) {
-        copy->last = copy->last->next; /* it was emptied */
-        return 1;
-    }
-    if (copy->capacity < MIRROR_ADMIT_BLOCKS) {
-        return mirror_admit_charge(copy->lane, &copy->charged, block_cost(size)) &&
-               add_block(copy, size);
-    }
-    if (!copy->spool && mirror_admit_may_stay(copy->lane, more) &&
-        mirror_admit_charge_if(copy->lane, &copy->charged, block_cost(size))) {
-        return add_block(copy, size);
-    }
-    return spill(copy);
-}
-
-/* Append to the blocks. 0: there is no room. */
-static int append_rest(mirror_copy_t *copy, const char *data, apr_size_t len)
-{
-    while (len > 0) {
-        apr_size_t piece = copy->last ? copy->last->size - copy->last->len : 0;
-
-        if (piece == 0) {
-            if (!next_block(copy, len)) {
-                return 0;
-            }
-            piece = copy->last->size - copy->last->len;
-        }
-        piece = piece < len ? piece : len;
-        memcpy(copy->last->data + copy->last->len, data, piece);
-        copy->last->len += piece;
-        data += piece;
-        len -= piece;
-    }
-    return 1;
-}
-
-mirror_outcome_e mirror_copy_append(mirror_copy_t *copy, const char *data, apr_size_t len)
-{
-    apr_size_t in_block = copy->rest ? 0 : copy->start_size - copy->start_len;
-
+    *stored = room < len ? room : len;
     if ((apr_int64_t)len > copy->settings->max_body - copy->body_len) {
         return MIRROR_OUTCOME_TOO_LARGE;
     }
-    copy->body_len += len;
-    if (in_block > len) {
-        in_block = len;
-    }
-    memcpy(copy->start + copy->start_len, data, in_block);
-    copy->start_len += in_block;
-    if (len > in_block && !append_rest(copy, data + in_block, len - in_block)) {
-        return MIRROR_OUTCOME_MEMORY_FULL;
-    }
+    copy->body_len += (apr_off_t)len;
+    memcpy(copy->start + copy->start_len, data, *stored);
+    copy->start_len += *stored;
     return MIRROR_OUTCOME_NONE;
 }
 
@@ -287,9 +104,21 @@ void mirror_copy_complete(mirror_copy_t *copy, int with_length)
         with_length ? "Content-Length: %" APR_OFF_T_FMT "\r\n\r\n" : "\r\n", copy->body_len);
 }
 
+mirror_spool_t *mirror_copy_spool(const mirror_copy_t *copy)
+{
+    return copy->rest.content ? copy->rest.content->spool : NULL;
+}
+
+const mirror_block_t *mirror_copy_first_block(const mirror_copy_t *copy)
+{
+    return copy->rest.content ? copy->rest.content->first : NULL;
+}
+
 void mirror_copy_push(mirror_copy_t *copy)
 {
-    copy->pushed = 1;
+    if (copy->rest.content) {
+        apr_atomic_set32(&copy->rest.content->pushed, 1);
+    }
     mirror_queue_push(copy->lane->child->queue, &copy->item);
 }
 
@@ -314,9 +143,8 @@ static void note_loss(const mirror_copy_t *copy, mirror_outcome_e outcome)
 void mirror_copy_end(mirror_copy_t *copy, mirror_outcome_e outcome)
 {
     mirror_lane_t *lane = copy->lane;
-    mirror_block_t *block, *next;
 
-    mirror_spool_end(copy->spool);
+    mirror_content_leave(&copy->rest);
     if (!apr_atomic_read32(&lane->child->closed)) {
         if (copy->in_flight) {
             apr_atomic_dec64(&lane->cell->in_flight);
@@ -340,9 +168,5 @@ void mirror_copy_end(mirror_copy_t *copy, mirror_outcome_e outcome)
         mirror_log_end(lane->child, copy->line, outcome);
     }
     mirror_settings_drop(copy->settings);
-    for (block = copy->rest; block; block = next) {
-        next = block->next;
-        free_block(copy, block);
-    }
     free(copy);
 }

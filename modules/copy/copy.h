@@ -7,14 +7,7 @@
  * request_rec, a conn_rec or their pools.
  *
  * A copy is one block of memory: this struct, the head, and room for a small body of announced
- * length. The rest of a body is in a chain of blocks. Blocks come from malloc, because an APR
- * allocator per copy would map and unmap memory for each block. Blocks of 64 KiB are cached
- * (copy/blocks.h).
- *
- * A long body goes to a file (copy/spool.h) if 64 KiB are full, more bytes follow, and the mirror's
- * share of the memory has no room. Then the content of all blocks is appended to the file, and the
- * first 64 KiB of blocks are filled again. So the bytes in the file precede those in the blocks.
- * Once a body has a file, it continues there.
+ * length. The rest of a body is a content that all copies of a request share (copy/content.h).
  *
  * Memory is charged to the lane's share of child->memory before it is allocated, and released when
  * the copy ends.
@@ -24,17 +17,9 @@
 
 #include "base/mirror.h"
 #include "base/queue.h"
+#include "copy/content.h"
 
 typedef struct mirror_copy_t mirror_copy_t;
-typedef struct mirror_block_t mirror_block_t;
-
-/* A part of a body. */
-struct mirror_block_t {
-    mirror_block_t *next;
-    apr_size_t size; /* allocated size of `data`, bytes */
-    apr_size_t len;
-    char data[1];
-};
 
 struct mirror_copy_t {
     /* link of the queue; first member, so an item can be cast to its copy */
@@ -50,13 +35,9 @@ struct mirror_copy_t {
     char *start;           /* first bytes of the body, in the copy's own block */
     apr_size_t start_size; /* reserved bytes */
     apr_size_t start_len;
-    mirror_spool_t *spool; /* the next part of the body, on disk; NULL = none */
-    /* the next part of the body, and the last block in use; NULL = none */
-    mirror_block_t *rest, *last;
-    apr_size_t capacity;     /* capacity of the blocks, bytes */
-    apr_off_t announced;     /* body length as announced by the client, bytes; 0 = unknown */
+    mirror_holder_t rest;    /* the rest of the body */
     apr_off_t body_len;      /* received bytes of the body */
-    apr_size_t charged;      /* bytes charged to child->memory */
+    apr_size_t charged;      /* bytes charged to child->memory, without the rest of the body */
     mirror_log_line_t *line; /* log line; NULL = none */
     /* comparison of its response (compare/pair.h), and the function that gets its end and its line;
      * NULL = none */
@@ -73,7 +54,6 @@ struct mirror_copy_t {
     unsigned te_trailers : 1;      /* the client sent `TE: trailers` */
     unsigned idempotent : 1;       /* method is idempotent (RFC 9110 9.2.2) */
     unsigned retried : 1;          /* sender: this is the second and last attempt */
-    unsigned pushed : 1;           /* was pushed to the sender */
     unsigned in_flight : 1;        /* sender: counted in the cell's in_flight */
     unsigned in_pool : 1;          /* sender: was given to the mirror's pool */
 };
@@ -98,9 +78,11 @@ mirror_outcome_e mirror_copy_create(mirror_copy_t **copy, mirror_lane_t *lane,
 /* Attach a log line, which the copy owns from here. `line`: NULL if no line could be created. */
 void mirror_copy_log(mirror_copy_t *copy, mirror_log_line_t *line, const mirror_log_t *log);
 
-/* Append `len` bytes to the body. Returns MIRROR_OUTCOME_NONE, or the outcome with which the caller
- * must end the copy: too_large (over max_body) or memory_full. */
-mirror_outcome_e mirror_copy_append(mirror_copy_t *copy, const char *data, apr_size_t len);
+/* Accept the next `len` bytes of the body. *stored: the first ones, which fit into the copy; the
+ * caller appends the others to the content. Returns MIRROR_OUTCOME_NONE, or the outcome with which
+ * the caller must end the copy: too_large (over max_body). */
+mirror_outcome_e mirror_copy_accept(apr_size_t *stored, mirror_copy_t *copy, const char *data,
+                                    apr_size_t len);
 
 /* Finish the head after the body is complete. Appends a Content-Length if `with_length` (RFC 9110
  * 8.6), and the empty line. */
@@ -109,12 +91,11 @@ void mirror_copy_complete(mirror_copy_t *copy, int with_length);
 /* Push the copy to the sender, which owns it from here. Never waits. */
 void mirror_copy_push(mirror_copy_t *copy);
 
-/* ---- sender thread ---- */
-
-/* Free cached memory that was not needed since the last call. Returns 1 if some is left. */
-int mirror_copy_trim(mirror_child_t *child);
-
 /* ---- any thread: the owner ---- */
+
+/* The parts of a complete body that follow copy->start: the file, then the blocks. NULL = none. */
+mirror_spool_t *mirror_copy_spool(const mirror_copy_t *copy);
+const mirror_block_t *mirror_copy_first_block(const mirror_copy_t *copy);
 
 /* End the copy: count `outcome`, release its resources, free it. */
 void mirror_copy_end(mirror_copy_t *copy, mirror_outcome_e outcome);

@@ -39,11 +39,12 @@ struct mirror_spools_t {
 struct mirror_spool_t {
     /* queue link to the closer; first member, so an item can be cast to its spool */
     mirror_queue_item_t item;
-    mirror_lane_t *lane;
-    apr_pool_t *pool; /* request thread, then the copy's owner, then the closer */
+    mirror_spools_t *spools;
+    apr_pool_t *pool; /* request thread, then the last holder's owner, then the closer */
     apr_file_t *file;
     apr_off_t length;
-    apr_uint64_t charged; /* bytes charged for all files */
+    mirror_lane_t *lane;  /* of the last holder */
+    apr_uint64_t charged; /* bytes, for that one */
 };
 
 /* ---- a file without a name ---- */
@@ -121,16 +122,24 @@ static void give_descriptor_back(mirror_lane_t *lane)
     apr_atomic_dec32(&lane->child->descriptors);
 }
 
+void mirror_spool_release(mirror_lane_t *lane, apr_uint64_t charged)
+{
+    if (charged > 0) {
+        mirror_share_give(&lane->child->spools->bytes, &lane->spooled, charged);
+        give_descriptor_back(lane);
+    }
+}
+
 /* Close the file of a spool, and give its room back. */
 static void close_spool(mirror_queue_item_t *item)
 {
     mirror_spool_t *spool = (mirror_spool_t *)item;
     mirror_lane_t *lane = spool->lane;
+    apr_uint64_t charged = spool->charged;
 
     apr_file_close(spool->file);
-    mirror_share_give(&lane->child->spools->bytes, &lane->spooled, spool->charged);
     apr_pool_destroy(spool->pool);
-    give_descriptor_back(lane);
+    mirror_spool_release(lane, charged);
 }
 
 /* ---- startup, child start ---- */
@@ -192,13 +201,13 @@ void mirror_spool_start(mirror_child_t *child, apr_pool_t *pool, struct server_r
 
 /* ---- refusing ---- */
 
-/* The sender logs the rejection. It may have no copy, so it is woken. */
+/* The sender logs the rejection. It may have no copy, so it is woken. Returns the fault. */
 static apr_status_t refuse(mirror_spools_t *spools, apr_status_t fault)
 {
     apr_atomic_set32(&spools->fault, (apr_uint32_t)fault);
     apr_atomic_inc32(&spools->refused);
     mirror_queue_wake(spools->child->queue);
-    return fault == FAULT_SIZE ? APR_ENOSPC : fault;
+    return fault;
 }
 
 int mirror_spool_has_refused(const mirror_child_t *child)
@@ -230,9 +239,8 @@ apr_uint32_t mirror_spool_take_refused(mirror_child_t *child, char *what, apr_si
 
 /* ---- writing ---- */
 
-static apr_status_t create(mirror_spool_t **out, mirror_lane_t *lane)
+static apr_status_t create(mirror_spool_t **out, mirror_spools_t *spools)
 {
-    mirror_spools_t *spools = lane->child->spools;
     apr_pool_t *pool;
     mirror_spool_t *spool;
     apr_status_t rv;
@@ -241,18 +249,14 @@ static apr_status_t create(mirror_spool_t **out, mirror_lane_t *lane)
     if (!spools->dir) {
         return APR_ENOENT;
     }
-    if (!take_descriptor(lane)) {
-        return EMFILE;
-    }
-    pool = mirror_memory_pool_create("mirror_spool"); /* request thread, then the copy's owner */
+    pool = mirror_memory_pool_create("mirror_spool"); /* request thread, then the last owner */
     rv = open_unnamed(&fd, spools->dir, pool);
     if (rv != APR_SUCCESS) {
         apr_pool_destroy(pool);
-        give_descriptor_back(lane);
         return rv;
     }
     spool = apr_pcalloc(pool, sizeof(*spool));
-    spool->lane = lane;
+    spool->spools = spools;
     spool->pool = pool;
     apr_os_file_put(&spool->file, &fd, APR_FOPEN_READ | APR_FOPEN_WRITE, pool);
     *out = spool;
@@ -293,34 +297,41 @@ static apr_status_t write_all(apr_file_t *file, const struct iovec *iov, int n)
     return rv;
 }
 
-apr_status_t mirror_spool_append(mirror_spool_t **spool, mirror_lane_t *lane,
-                                 const struct iovec *iov, int n)
+int mirror_spool_charge(mirror_lane_t *lane, apr_uint64_t *charged, apr_size_t bytes)
 {
     mirror_spools_t *spools = lane->child->spools;
-    apr_size_t len = 0;
-    apr_status_t rv;
-    int i;
 
     if (!spools) {
-        return APR_ENOTIMPL;
+        return 0;
+    }
+    if (!mirror_share_take(&spools->bytes, &lane->spooled, bytes)) {
+        refuse(spools, FAULT_SIZE);
+        return 0;
+    }
+    if (*charged == 0 && !take_descriptor(lane)) {
+        mirror_share_give(&spools->bytes, &lane->spooled, bytes);
+        refuse(spools, EMFILE);
+        return 0;
+    }
+    *charged += bytes;
+    return 1;
+}
+
+apr_status_t mirror_spool_append(mirror_spool_t **spool, mirror_child_t *child,
+                                 const struct iovec *iov, int n)
+{
+    apr_status_t rv = *spool ? APR_SUCCESS : create(spool, child->spools);
+    int i;
+
+    if (rv == APR_SUCCESS) {
+        rv = write_all((*spool)->file, iov, n);
+    }
+    if (rv != APR_SUCCESS) {
+        return refuse(child->spools, rv);
     }
     for (i = 0; i < n; i++) {
-        len += iov[i].iov_len;
+        (*spool)->length += (apr_off_t)iov[i].iov_len;
     }
-    if (!mirror_share_take(&spools->bytes, &lane->spooled, len)) {
-        return refuse(spools, FAULT_SIZE);
-    }
-    rv = *spool ? APR_SUCCESS : create(spool, lane);
-    if (rv != APR_SUCCESS) {
-        mirror_share_give(&spools->bytes, &lane->spooled, len);
-        return refuse(spools, rv);
-    }
-    (*spool)->charged += len;
-    rv = write_all((*spool)->file, iov, n);
-    if (rv != APR_SUCCESS) {
-        return refuse(spools, rv);
-    }
-    (*spool)->length += (apr_off_t)len;
     return APR_SUCCESS;
 }
 
@@ -359,24 +370,23 @@ apr_status_t mirror_spool_read(mirror_spool_t *spool, apr_off_t offset, char *bu
         rv = apr_file_read(spool->file, buffer, len);
     }
     if (rv != APR_SUCCESS) {
-        mirror_spools_t *spools = spool->lane->child->spools;
-
-        ap_log_error(APLOG_MARK, APLOG_ERR, rv, spools->server,
-                     "PM0501: a body in %s (ProxyMirrorSpool) cannot be read", spools->dir);
+        ap_log_error(APLOG_MARK, APLOG_ERR, rv, spool->spools->server,
+                     "PM0501: a body in %s (ProxyMirrorSpool) cannot be read", spool->spools->dir);
     }
     return rv;
 }
 
 /* ---- the end ---- */
 
-void mirror_spool_end(mirror_spool_t *spool)
+void mirror_spool_end(mirror_spool_t *spool, mirror_lane_t *lane, apr_uint64_t charged)
 {
+    spool->lane = lane;
+    spool->charged = charged;
     /* An ending child starts no threads. */
-    if (spool && spool->length > MIRROR_LONG_FILE &&
-        !apr_atomic_read32(&spool->lane->child->closed)) {
-        mirror_closer_push(spool->lane->child->spools->closer, &spool->item);
+    if (spool->length > MIRROR_LONG_FILE && !apr_atomic_read32(&lane->child->closed)) {
+        mirror_closer_push(spool->spools->closer, &spool->item);
     }
-    else if (spool) {
+    else {
         close_spool(&spool->item);
     }
 }

@@ -2,9 +2,9 @@
  *
  * copy/spool.h - long bodies in unlinked files.
  *
- * A SPOOL is the file of one copy. The request that captures the body creates it with the first
- * bytes. The owner of the copy owns the spool. The file has no name, so the system frees its space
- * when it is closed, however the process ends. The file is close-on-exec.
+ * A SPOOL is the file of one content (copy/content.h). The request that captures the body creates it
+ * with the first bytes. The holders of the content own the spool. The file has no name, so the system
+ * frees its space when it is closed, however the process ends. The file is close-on-exec.
  *
  * The bytes of all files (ProxyMirrorSpool) and their number are bounded for each child. Files take
  * at most half of the descriptors for mirrors, so some are always left for connections. Each mirror
@@ -39,10 +39,14 @@ void mirror_spool_start(mirror_child_t *child, apr_pool_t *pool, struct server_r
  * counts as a rejection. */
 int mirror_spool_has_room(mirror_lane_t *lane, apr_off_t bytes);
 
+/* Charge `bytes` to the lane's share, and a file if *charged is 0. *charged: bytes of one holder.
+ * Returns 0 and takes nothing if there is no room, which counts as a rejection. */
+int mirror_spool_charge(mirror_lane_t *lane, apr_uint64_t *charged, apr_size_t bytes);
+
 /* Append `iov`, to a new file if *spool is NULL. Blocks no longer than a write to the page cache.
- * Errors: no room, or those of the file system; the copy must then end. If *spool is not NULL, the
- * caller owns it, also after an error. */
-apr_status_t mirror_spool_append(mirror_spool_t **spool, mirror_lane_t *lane,
+ * Errors: those of the file system; the copies must then end. If *spool is not NULL, the caller owns
+ * it, also after an error. */
+apr_status_t mirror_spool_append(mirror_spool_t **spool, mirror_child_t *child,
                                  const struct iovec *iov, int n);
 
 /* ---- the owner ---- */
@@ -61,8 +65,12 @@ apr_status_t mirror_spool_send(mirror_spool_t *spool, apr_socket_t *socket, apr_
 apr_status_t mirror_spool_read(mirror_spool_t *spool, apr_off_t offset, char *buffer,
                                apr_size_t *len);
 
-/* Close the spool and release its room. The closer thread closes a large file. NULL is allowed. */
-void mirror_spool_end(mirror_spool_t *spool);
+/* Release what was charged to the lane for one holder; 0 = nothing. */
+void mirror_spool_release(mirror_lane_t *lane, apr_uint64_t charged);
+
+/* Close the spool, then release what was charged for its last holder. The closer thread closes a
+ * large file. */
+void mirror_spool_end(mirror_spool_t *spool, mirror_lane_t *lane, apr_uint64_t charged);
 
 /* Return whether the closer thread may still run code of the module. Child end, main thread. */
 int mirror_spool_may_be_closing(const mirror_child_t *child);

@@ -23,6 +23,8 @@
  * write. */
 #define MIRROR_WRITES 16
 #define MIRROR_PIECE  65536
+/* The maximum of bytes that one call discards. */
+#define MIRROR_DISCARDED (1 << 20)
 
 enum { PART_HEAD, PART_START, PART_SPOOL, PART_REST, PART_NONE };
 
@@ -125,7 +127,7 @@ static int add_iovec(struct iovec *iov, int n, const char *data, apr_size_t len)
 static int gather(mirror_http1_t *h1, struct iovec *iov)
 {
     const mirror_copy_t *copy = h1->sending;
-    const mirror_block_t *block = h1->part == PART_REST ? h1->block : copy->rest;
+    const mirror_block_t *block = h1->part == PART_REST ? h1->block : mirror_copy_first_block(copy);
     apr_size_t offset = (apr_size_t)h1->offset;
     int n = 0;
 
@@ -137,7 +139,7 @@ static int gather(mirror_http1_t *h1, struct iovec *iov)
         n = add_iovec(iov, n, copy->start + offset, copy->start_len - offset);
         offset = 0;
     }
-    if (h1->part <= PART_START && copy->spool) {
+    if (h1->part <= PART_START && mirror_copy_spool(copy)) {
         return n;
     }
     for (; block && n < MIRROR_IOVECS; block = block->next) {
@@ -159,7 +161,7 @@ static apr_off_t part_length(const mirror_http1_t *h1)
     case PART_START:
         return (apr_off_t)h1->sending->start_len;
     case PART_SPOOL:
-        return mirror_spool_length(h1->sending->spool);
+        return mirror_spool_length(mirror_copy_spool(h1->sending));
     default:
         return (apr_off_t)h1->block->len;
     }
@@ -175,11 +177,11 @@ static void next_part(mirror_http1_t *h1)
         h1->part = PART_START;
         return;
     }
-    if (h1->part < PART_SPOOL && copy->spool) {
+    if (h1->part < PART_SPOOL && mirror_copy_spool(copy)) {
         h1->part = PART_SPOOL;
         return;
     }
-    h1->block = h1->part == PART_REST ? h1->block->next : copy->rest;
+    h1->block = h1->part == PART_REST ? h1->block->next : mirror_copy_first_block(copy);
     if (!h1->block && copy->next) {
         h1->sending = copy->next;
         h1->part = PART_HEAD;
@@ -207,7 +209,8 @@ static apr_status_t write_spool(mirror_http1_t *h1, apr_size_t *written)
 
     if (!h1->c->wire.transport->tls && !h1->no_sendfile) {
         *written = len;
-        rv = mirror_spool_send(h1->sending->spool, h1->c->wire.socket, h1->offset, written);
+        rv = mirror_spool_send(mirror_copy_spool(h1->sending), h1->c->wire.socket, h1->offset,
+                               written);
         if (rv != APR_ENOTIMPL) {
             return rv;
         }
@@ -215,7 +218,7 @@ static apr_status_t write_spool(mirror_http1_t *h1, apr_size_t *written)
         h1->no_sendfile = 1;
     }
     len = len < h1->c->shared->buffer_size ? len : h1->c->shared->buffer_size;
-    rv = mirror_spool_read(h1->sending->spool, h1->offset, h1->c->shared->buffer, &len);
+    rv = mirror_spool_read(mirror_copy_spool(h1->sending), h1->offset, h1->c->shared->buffer, &len);
     if (rv != APR_SUCCESS) {
         h1->unreadable = 1;
         return APR_EGENERAL;
@@ -331,14 +334,39 @@ static int take_responses(mirror_http1_t *h1, apr_size_t len)
     return 0;
 }
 
+/* Discard received content that nobody receives. Returns as the transport's `discard` does. */
+static apr_status_t discard(mirror_http1_t *h1)
+{
+    const mirror_transport_t *transport = h1->c->wire.transport;
+    apr_int64_t most = mirror_response_ignorable(&h1->response);
+    apr_size_t len, used;
+    apr_status_t rv;
+
+    if (!transport->discard || most < (apr_int64_t)h1->c->shared->buffer_size) {
+        return APR_ENOTIMPL;
+    }
+    len = most < MIRROR_DISCARDED ? (apr_size_t)most : MIRROR_DISCARDED;
+    rv = transport->discard(&h1->c->wire, &len);
+    if (rv == APR_SUCCESS) {
+        mirror_response_read(&used, &h1->response, NULL, len);
+    }
+    return rv;
+}
+
 static void read_responses(mirror_http1_t *h1)
 {
     int reads;
 
     for (reads = 0; reads < MIRROR_READS; reads++) {
-        apr_size_t len;
-        apr_status_t rv = mirror_connection_read(h1->c, &len);
+        apr_size_t len = 0;
+        apr_status_t rv = discard(h1);
 
+        if (rv == APR_SUCCESS) {
+            continue;
+        }
+        if (rv == APR_ENOTIMPL) {
+            rv = mirror_connection_read(h1->c, &len);
+        }
         if (rv == APR_SUCCESS) {
             if (!take_responses(h1, len) ||
                 (len < h1->c->shared->buffer_size && !h1->c->wire.transport->tls)) {

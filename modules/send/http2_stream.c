@@ -117,7 +117,7 @@ static apr_size_t read_blocks(mirror_http2_stream_t *stream, char *data, apr_siz
     apr_size_t n = 0;
 
     if (!stream->block) {
-        stream->block = stream->copy->rest;
+        stream->block = mirror_copy_first_block(stream->copy);
     }
     while (stream->block && n < len) {
         apr_size_t piece = stream->block->len - stream->block_offset;
@@ -142,7 +142,8 @@ static apr_status_t read_part(mirror_http2_stream_t *stream, char *data, apr_siz
 {
     const mirror_copy_t *copy = stream->copy;
     apr_off_t start = (apr_off_t)copy->start_len;
-    apr_off_t file = copy->spool ? mirror_spool_length(copy->spool) : 0;
+    mirror_spool_t *spool = mirror_copy_spool(copy);
+    apr_off_t file = spool ? mirror_spool_length(spool) : 0;
     apr_off_t left;
 
     if (stream->offset < start) {
@@ -154,7 +155,7 @@ static apr_status_t read_part(mirror_http2_stream_t *stream, char *data, apr_siz
     if (stream->offset < start + file) {
         left = start + file - stream->offset;
         *len = (apr_off_t)*len < left ? *len : (apr_size_t)left;
-        return mirror_spool_read(copy->spool, stream->offset - start, data, len);
+        return mirror_spool_read(spool, stream->offset - start, data, len);
     }
     *len = read_blocks(stream, data, *len);
     return APR_SUCCESS;

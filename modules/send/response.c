@@ -451,6 +451,16 @@ apr_status_t mirror_response_read(apr_size_t *used, mirror_response_t *r, const 
     return r->state == COMPLETE ? APR_SUCCESS : r->state == FAULT ? APR_EGENERAL : APR_INCOMPLETE;
 }
 
+apr_int64_t mirror_response_ignorable(const mirror_response_t *r)
+{
+    if (r->sink) {
+        return 0;
+    }
+    return r->state == BODY || r->state == CHUNK ? r->left - 1
+           : r->state == UNTIL_CLOSE             ? MIRROR_RESPONSE_LENGTH_MAX
+                                                 : 0;
+}
+
 apr_status_t mirror_response_end(mirror_response_t *r)
 {
     if (r->state == COMPLETE || r->state == UNTIL_CLOSE) {
@@ -474,22 +484,7 @@ int mirror_response_status(const mirror_response_t *r)
     return r->status >= 200 ? r->status : 0;
 }
 
-int mirror_response_interim(const mirror_response_t *r)
-{
-    return r->interim;
-}
-
 int mirror_response_keepalive(const mirror_response_t *r)
 {
     return r->state == COMPLETE && !r->close && (!r->http10 || r->keep);
-}
-
-apr_int64_t mirror_response_bytes(const mirror_response_t *r)
-{
-    return r->bytes;
-}
-
-const char *mirror_response_fault(const mirror_response_t *r)
-{
-    return r->fault;
 }

@@ -81,6 +81,10 @@ static inline void mirror_response_watch(mirror_response_t *response,
 apr_status_t mirror_response_read(apr_size_t *used, mirror_response_t *response, const char *data,
                                   apr_size_t len);
 
+/* Return how many of the next bytes are content, not the last byte of it, that nobody receives. They
+ * may be passed to mirror_response_read() as NULL. 0 = none. */
+apr_int64_t mirror_response_ignorable(const mirror_response_t *response);
+
 /* Handle the close of the connection (RFC 9112 8). APR_SUCCESS: the response is complete, perhaps
  * by the close (RFC 9112 6.3). APR_EOF: the response has not begun. APR_EGENERAL: the response is
  * incomplete or invalid. */
@@ -95,16 +99,25 @@ int mirror_response_status(const mirror_response_t *response);
 
 /* Return the number of complete interim responses, at most MIRROR_RESPONSE_INTERIM_MAX (RFC 9110
  * 15.2). */
-int mirror_response_interim(const mirror_response_t *response);
+static inline int mirror_response_interim(const mirror_response_t *response)
+{
+    return response->interim;
+}
 
 /* Return whether the response is complete and the connection reusable (RFC 9112 9.3). */
 int mirror_response_keepalive(const mirror_response_t *response);
 
 /* Return the number of consumed bytes, including interim responses, framing and a leading empty
  * line. */
-apr_int64_t mirror_response_bytes(const mirror_response_t *response);
+static inline apr_int64_t mirror_response_bytes(const mirror_response_t *response)
+{
+    return response->bytes;
+}
 
 /* Return a message about the fault; NULL if the response is valid. Static. */
-const char *mirror_response_fault(const mirror_response_t *response);
+static inline const char *mirror_response_fault(const mirror_response_t *response)
+{
+    return response->fault;
+}
 
 #endif

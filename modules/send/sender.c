@@ -128,7 +128,7 @@ static void on_tick(void *baton)
         on |= episode_tick(&sender->full[i], apr_atomic_xchg32(&lane->refused, 0), sender->server,
                            what);
     }
-    on |= mirror_copy_trim(child);
+    on |= mirror_content_trim(child);
     mirror_helpers_retry(sender->send.helpers);
     if (on || sender->send.copies > 0 || mirror_gate_count(sender->limits) > 0 ||
         mirror_helpers_pending(sender->send.helpers) > 0) {

@@ -75,8 +75,8 @@ static apr_status_t fuzz_write(mirror_wire_t *wire, const struct iovec *iov, int
     return APR_SUCCESS;
 }
 
-static const mirror_transport_t plain = { NULL, fuzz_read, fuzz_write, NULL, NULL, 0 };
-static const mirror_transport_t tls = { NULL, fuzz_read, fuzz_write, NULL, NULL, 1 };
+static const mirror_transport_t plain = { NULL, fuzz_read, fuzz_write, NULL, NULL, 0, NULL };
+static const mirror_transport_t tls = { NULL, fuzz_read, fuzz_write, NULL, NULL, 1, NULL };
 
 /* ---- the pool ---- */
 

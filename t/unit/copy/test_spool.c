@@ -90,7 +90,7 @@ static apr_status_t drop_message(mirror_wire_t *wire, char *buffer, apr_size_t *
     return APR_EAGAIN;
 }
 
-static const mirror_transport_t greedy = { NULL, drop_message, take, NULL, NULL, 1 };
+static const mirror_transport_t greedy = { NULL, drop_message, take, NULL, NULL, 1, NULL };
 
 static void on_end(void *baton, mirror_connection_t *c, mirror_copy_t *copy,
                    const mirror_result_t *result)
@@ -195,21 +195,33 @@ static char body_at(apr_size_t n)
     return (char)(n * 31 + n / 4099);
 }
 
-/* Append up to `len` bytes. */
-static mirror_outcome_e fill(mirror_copy_t *copy, apr_size_t len)
+/* Append `len` bytes to the content of copies, up to the first that is refused. */
+static void append(mirror_content_t *content, apr_size_t len)
 {
     char data[PIECE];
     apr_size_t done = 0, piece, i;
-    mirror_outcome_e outcome = MIRROR_OUTCOME_NONE;
 
-    for (; done < len && outcome == MIRROR_OUTCOME_NONE; done += piece) {
+    for (; done < len && content->holders; done += piece) {
         piece = len - done < PIECE ? len - done : PIECE;
         for (i = 0; i < piece; i++) {
             data[i] = body_at(done + i);
         }
-        outcome = mirror_copy_append(copy, data, piece);
+        mirror_content_append(content, data, piece);
     }
-    return outcome;
+}
+
+/* Append up to `len` bytes to a copy that shares its content with no other one. */
+static mirror_outcome_e fill(mirror_copy_t *copy, apr_size_t len)
+{
+    mirror_content_t *content = copy->rest.content;
+
+    if (!content) {
+        content = mirror_content_create(&child, 0);
+        mirror_content_join(content, &copy->rest, copy->lane);
+    }
+    append(content, len);
+    copy->body_len = content->len;
+    return copy->rest.refused ? MIRROR_OUTCOME_MEMORY_FULL : MIRROR_OUTCOME_NONE;
 }
 
 static mirror_copy_t *begin(void)
@@ -290,22 +302,22 @@ START_TEST(blocks_are_kept_for_a_while)
     int n = 0;
 
     ck_assert_int_eq(fill(copy, MEMORY / 4), MIRROR_OUTCOME_NONE);
-    ck_assert_ptr_null(copy->spool);
-    for (block = copy->rest; block; block = block->next) {
+    ck_assert_ptr_null(mirror_copy_spool(copy));
+    for (block = copy->rest.content->first; block; block = block->next) {
         kept[n++ % 3] = block;
     }
     mirror_copy_push(copy);
     ck_assert_ptr_eq(mirror_queue_take(child.queue), copy);
     mirror_copy_end(copy, MIRROR_OUTCOME_MIRRORED);
-    ck_assert_int_eq(mirror_copy_trim(&child), 1);
+    ck_assert_int_eq(mirror_content_trim(&child), 1);
     ck_assert_int_eq(fill(other, MEMORY / 4), MIRROR_OUTCOME_NONE);
-    for (n = 0, block = other->rest; block; block = block->next) {
+    for (n = 0, block = other->rest.content->first; block; block = block->next) {
         n += block == kept[0] || block == kept[1] || block == kept[2];
     }
     ck_assert_int_eq(n, 3);
     /* The sender has not seen this one: nothing of it is kept. */
     mirror_copy_end(other, MIRROR_OUTCOME_TOO_LARGE);
-    while (mirror_copy_trim(&child)) {
+    while (mirror_content_trim(&child)) {
     }
     mirror_connection_close(connection);
 }
@@ -332,26 +344,27 @@ END_TEST
 START_TEST(each_mirror_has_a_file)
 {
     mirror_lane_t lanes[9];
-    mirror_spool_t *spools[9][3];
-    char byte = 'x';
-    struct iovec iov = { &byte, 1 };
+    apr_uint64_t charged[9][3];
+    char what[200];
     int i, n;
 
     list.nelts = 9;
-    memset(spools, 0, sizeof(spools));
+    memset(charged, 0, sizeof(charged));
     mirror_spool_start(&child, pool, NULL);
     for (i = 0; i < 9; i++) {
         lanes[i] = lane;
         for (n = 0; n < 3; n++) {
-            apr_status_t rv = mirror_spool_append(&spools[i][n], &lanes[i], &iov, 1);
+            int taken = mirror_spool_charge(&lanes[i], &charged[i][n], 1);
 
-            ck_assert(n > 0 || rv == APR_SUCCESS);
-            ck_assert(n < 2 || rv == EMFILE);
+            ck_assert(n > 0 || taken);
+            ck_assert(n < 2 || !taken);
         }
     }
+    ck_assert_uint_gt(mirror_spool_take_refused(&child, what, sizeof(what)), 0);
+    ck_assert_ptr_nonnull(strstr(what, strerror(EMFILE)));
     for (i = 0; i < 9; i++) {
         for (n = 0; n < 3; n++) {
-            mirror_spool_end(spools[i][n]);
+            mirror_spool_release(&lanes[i], charged[i][n]);
         }
         ck_assert_uint_eq(lanes[i].files, 0);
         ck_assert_uint_eq(lanes[i].spooled, 0);

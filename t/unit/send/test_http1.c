@@ -5,10 +5,14 @@
  */
 #include <apr_general.h>
 #include <apr_portable.h>
+#include <arpa/inet.h>
 #include <check.h>
+#include <errno.h>
+#include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "send/connection.h"
@@ -29,6 +33,19 @@ static int stranded;
 static mirror_connection_end_e how;
 static int reusable;
 static int unusable;
+static apr_size_t discarded; /* bytes that the connection has discarded in the socket */
+
+/* The one that the transport gets. */
+ssize_t recv(int fd, void *buffer, size_t len, int flags)
+{
+    ssize_t n = syscall(SYS_recvfrom, fd, buffer, len, flags, NULL, NULL);
+
+    if (flags & MSG_TRUNC) {
+        ck_assert_ptr_null(buffer);
+        discarded += n > 0 ? (apr_size_t)n : 0;
+    }
+    return n;
+}
 
 static void on_end(void *baton, mirror_connection_t *c, mirror_copy_t *copy,
                    const mirror_result_t *result)
@@ -219,6 +236,137 @@ START_TEST(a_response_before_the_copy_was_written)
 }
 END_TEST
 
+/* ---- content that is discarded in the socket ---- */
+
+enum { LARGE = 3 << 20 };
+
+/* Make the connection one of TCP. */
+static void over_tcp(void)
+{
+    struct sockaddr_in address = { 0 };
+    socklen_t size = sizeof(address);
+    int listener = socket(AF_INET, SOCK_STREAM, 0), fd = socket(AF_INET, SOCK_STREAM, 0);
+    apr_pool_t *own = mirror_memory_pool_create("connection");
+
+    address.sin_family = AF_INET;
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    ck_assert_int_eq(bind(listener, (struct sockaddr *)&address, sizeof(address)), 0);
+    ck_assert_int_eq(getsockname(listener, (struct sockaddr *)&address, &size), 0);
+    ck_assert_int_eq(listen(listener, 1), 0);
+    ck_assert_int_eq(connect(fd, (struct sockaddr *)&address, sizeof(address)), 0);
+    mirror_connection_close(connection);
+    close(mirror);
+    mirror = accept(listener, NULL, NULL);
+    close(listener);
+    connection = apr_pcalloc(own, sizeof(*connection));
+    connection->pool = own;
+    connection->protocol = &mirror_http1_protocol;
+    connection->wire.transport = &mirror_transport_plain;
+    apr_os_sock_put(&connection->wire.socket, &fd, own);
+    apr_socket_opt_set(connection->wire.socket, APR_SO_NONBLOCK, 1);
+    apr_socket_timeout_set(connection->wire.socket, 0);
+    ck_assert_int_eq(mirror_connection_adopt(connection, &shared), APR_SUCCESS);
+}
+
+/* Respond as far as the socket takes it, and let the connection read, until all is sent. */
+static void respond_all(const char *data, apr_size_t len)
+{
+    apr_size_t sent = 0;
+
+    while (sent < len) {
+        ssize_t n = send(mirror, data + sent, len - sent, MSG_DONTWAIT);
+
+        ck_assert(n > 0 || errno == EAGAIN);
+        sent += n > 0 ? (apr_size_t)n : 0;
+        round_of_loop();
+    }
+}
+
+static void round_until_ended(int n)
+{
+    apr_status_t rv;
+
+    while (ended < n) {
+        ck_assert_int_gt(mirror_loop_round(shared.loop, apr_time_from_sec(10), &rv), 0);
+    }
+}
+
+/* Respond to two copies with the head and LARGE bytes, then `tail`. */
+static void respond_twice(const char *head, const char *tail)
+{
+    char *large = malloc(LARGE);
+    int i;
+
+    memset(large, 'x', LARGE);
+    copies[0].next = &copies[1];
+    mirror_connection_start(connection, &copies[0], 0);
+    for (i = 0; i < 2; i++) {
+        respond(head, strlen(head));
+        round_of_loop();
+        respond_all(large, LARGE);
+        if (*tail) {
+            respond(tail, strlen(tail));
+        }
+    }
+    free(large);
+}
+
+START_TEST(large_content_is_discarded_in_the_socket)
+{
+    static const char *const heads[] = { "HTTP/1.1 200 OK\r\nContent-Length: 3145728\r\n\r\n",
+                                         "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+                                         "300000\r\n" };
+
+    over_tcp();
+    discarded = 0;
+    respond_twice(heads[_i], _i ? "\r\n0\r\n\r\n" : "");
+    round_until_ended(2);
+    ck_assert_int_eq(how, MIRROR_RESPONDED);
+    ck_assert(reusable && !unusable);
+    ck_assert_uint_gt(discarded, LARGE);
+    ck_assert_uint_lt(discarded, 2 * LARGE);
+}
+END_TEST
+
+START_TEST(content_until_the_close_is_discarded)
+{
+    static const char head[] = "HTTP/1.1 200 OK\r\n\r\n";
+    char *large = calloc(1, LARGE);
+
+    over_tcp();
+    discarded = 0;
+    mirror_connection_start(connection, &copies[0], 0);
+    respond(head, strlen(head));
+    round_of_loop();
+    respond_all(large, LARGE);
+    ck_assert_int_eq(ended, 0);
+    shutdown(mirror, SHUT_WR);
+    round_until_ended(1);
+    ck_assert_int_eq(how, MIRROR_RESPONDED);
+    ck_assert(!reusable && unusable);
+    ck_assert_uint_gt(discarded, LARGE / 2);
+    free(large);
+}
+END_TEST
+
+START_TEST(content_that_ends_early_is_broken)
+{
+    static const char head[] = "HTTP/1.1 200 OK\r\nContent-Length: 3145728\r\n\r\n";
+    char *large = calloc(1, LARGE);
+
+    over_tcp();
+    mirror_connection_start(connection, &copies[0], 0);
+    respond(head, strlen(head));
+    round_of_loop();
+    respond_all(large, LARGE - 1);
+    shutdown(mirror, SHUT_WR);
+    round_until_ended(1);
+    ck_assert_int_eq(how, MIRROR_BROKEN);
+    ck_assert(!reusable && unusable);
+    free(large);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("http1");
@@ -231,6 +379,9 @@ int main(void)
     tcase_add_test(tcase, an_end_behind_what_was_read);
     tcase_add_test(tcase, responses_of_a_row_over_the_edge);
     tcase_add_test(tcase, a_response_before_the_copy_was_written);
+    tcase_add_loop_test(tcase, large_content_is_discarded_in_the_socket, 0, 2);
+    tcase_add_test(tcase, content_until_the_close_is_discarded);
+    tcase_add_test(tcase, content_that_ends_early_is_broken);
     suite_add_tcase(suite, tcase);
     return suite_run(suite);
 }

@@ -1,0 +1,94 @@
+/* Licensed under the Apache License, Version 2.0; see LICENSE.
+ *
+ * copy/content.h - the content of a request (RFC 9110 6.4), shared by its copies.
+ *
+ * The copies of one request have the same body. Its bytes are stored once: each copy has a HOLDER,
+ * its reference. The request appends bytes; after that, the content does not change, and all owners
+ * of copies read it. The last holder that leaves frees it.
+ *
+ * The bytes are in a chain of blocks. Blocks come from malloc, because an APR allocator per request
+ * would map and unmap memory for each block. Blocks of 64 KiB are cached (copy/blocks.h).
+ *
+ * A long content goes to a file (copy/spool.h) if 64 KiB are full, more bytes follow, and the share
+ * of one of the mirrors has no room in memory. Then the bytes of all blocks are appended to the
+ * file, and the first 64 KiB of blocks are filled again. So the bytes in the file precede those in
+ * the blocks. Once a content has a file, it continues there.
+ *
+ * Each holder is charged for the whole content, as if it were the only one: a mirror that hangs
+ * keeps it in memory, or on disk, after all others have left. So the bounds hold for each mirror,
+ * and less is used than was charged.
+ */
+#ifndef MIRROR_COPY_CONTENT_H
+#define MIRROR_COPY_CONTENT_H
+
+#include "base/mirror.h"
+
+typedef struct mirror_block_t mirror_block_t;
+typedef struct mirror_content_t mirror_content_t;
+typedef struct mirror_holder_t mirror_holder_t;
+
+/* A part of a content. */
+struct mirror_block_t {
+    mirror_block_t *next;
+    apr_size_t size; /* allocated size of `data`, bytes */
+    apr_size_t len;
+    char data[1];
+};
+
+/* The fields are for reading, after mirror_content_complete(). */
+struct mirror_content_t {
+    mirror_child_t *child;
+    mirror_spool_t *spool;        /* first part, on disk; NULL = none */
+    mirror_block_t *first, *last; /* next part; last: block in use; NULL = none */
+    apr_size_t capacity;          /* capacity of the blocks, bytes */
+    apr_off_t announced;          /* announced length, bytes; 0 = unknown */
+    apr_off_t len;                /* received bytes */
+    mirror_holder_t *holders;     /* request thread: those that get more bytes */
+    apr_uint32_t references;      /* atomic: holders that have not left */
+    apr_uint32_t pushed;          /* atomic: 1 if the sender knows a copy of it */
+};
+
+/* The reference of one copy. All 0: none. */
+struct mirror_holder_t {
+    mirror_content_t *content; /* NULL = none */
+    mirror_holder_t *next;     /* request thread: link in content->holders */
+    mirror_lane_t *lane;       /* the mirror that is charged */
+    apr_size_t charged;        /* bytes of memory */
+    apr_uint64_t spooled;      /* bytes on disk; a file counts as a descriptor, too */
+    int refused;               /* 1: the mirror's share has no room, the copy must end */
+};
+
+/* ---- child start, main thread ---- */
+
+/* Create the block cache of `child`, in `pool`. */
+void mirror_content_start(mirror_child_t *child, apr_pool_t *pool);
+
+/* ---- request threads ---- */
+
+/* Create an empty content. `announced`: length of the bytes that will be appended; 0 = unknown. Its
+ * holders own it, so at least one must join. NULL = out of memory. */
+mirror_content_t *mirror_content_create(mirror_child_t *child, apr_off_t announced);
+
+/* Make `holder`, all 0, a holder of a content that is still empty. `lane`: the mirror to charge. If
+ * it has no room, the holder is refused. */
+void mirror_content_join(mirror_content_t *content, mirror_holder_t *holder, mirror_lane_t *lane);
+
+/* Append `len` bytes. Holders whose mirror has no room are marked as refused, and get no more; all
+ * are refused if there is no memory or the file cannot be written. */
+void mirror_content_append(mirror_content_t *content, const char *data, apr_size_t len);
+
+/* Declare that no more bytes follow. Call it before a copy is pushed. */
+void mirror_content_complete(mirror_content_t *content);
+
+/* ---- sender thread ---- */
+
+/* Free cached memory that was not needed since the last call. Returns 1 if some is left. */
+int mirror_content_trim(mirror_child_t *child);
+
+/* ---- any thread: the owner of the copy ---- */
+
+/* Leave the content: release what was charged, and free the content after its last holder. A holder
+ * without content is ignored. */
+void mirror_content_leave(mirror_holder_t *holder);
+
+#endif
