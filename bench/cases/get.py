@@ -13,7 +13,8 @@ def run(bench):
     origin, mirror = bench.sinks()
     peers = bench.start(Setup(origin.url(), [mirror.url()], "max_queue=100000", "ProxyMirrorMemory 4G",
                               mirrors_without_body=[mirror.url("empty")]),
-                        "httpd", "httpd_mirror", "httpd_pipeline", "nginx", "nginx_mirror", "nginx_mirror_empty", "floor", table=t)
+                        "httpd", "httpd_mirror", "httpd_pipeline", "nginx", "nginx_mirror", "nginx_mirror_empty", "ats_multiplexer", "floor",
+                        table=t)
     bare = {key: peers.pop(key) for key in ("httpd", "nginx") if key in peers}     # to look at, and in no ratio
     rows(t, bench.rounds(bare, 7, 0.5), bare)
     r = bench.rounds(peers, 9, 0.5, mirror, settle=60)

@@ -25,7 +25,8 @@ def measure(bench, t, name, size, seconds, n):
     """The rows of one size and number of mirrors. Returns {key of a peer: added CPU for a request}."""
     origin, mirror = bench.sinks()
     peers = bench.start(Setup(origin.url("whole"), [mirror.url("whole")] * n, "max_body=4M max_queue=100000",
-                              "ProxyMirrorMemory 4G"), "httpd_mirror", "nginx_mirror", table=t)
+                              "ProxyMirrorMemory 4G"), "httpd_mirror", "nginx_mirror",
+                        *(["ats_multiplexer"] if size < 65536 else []), table=t)      # see the README
     r = bench.rounds(peers, 7, seconds, mirror, settle=60, body=size)
     rows(t, r, peers, prefix=f"{name}, {n}, ", each=n)
     cost = {key: added(r, p, n) for key, p in peers.items()}

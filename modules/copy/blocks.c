@@ -84,7 +84,7 @@ void mirror_blocks_give(mirror_blocks_t *blocks, void *block)
 
 apr_uint32_t mirror_blocks_trim(mirror_blocks_t *blocks)
 {
-    apr_uint32_t n, spare = apr_atomic_read32(&blocks->spare);
+    apr_uint32_t n, spare = (apr_atomic_read32(&blocks->spare) + 1) / 2;
 
     for (n = blocks->most; n > 0 && spare > 0; n--) {
         void *block = empty_slot(blocks, n - 1);
