@@ -11,15 +11,17 @@ def run(bench):
     against(bench, "Dead mirror", "nobody listens on the mirror's port", Dead(), settle=5)
 
 
-def against(bench, title, what, mirror, settle, nginx_in_turn=True):
+def against(bench, title, what, mirror, settle, others_in_turn=True):
     """A mirror that never answers anything must cost the client nothing. Copies are refused at once, so what they cost can be
-    measured in turns; not so with nginx, where `nginx_in_turn` is not set: there each of them holds a connection of the client."""
+    measured in turns; not so with the others, where `others_in_turn` is not set: there each of them may hold a connection of the
+    client."""
     t = bench.table(title, ABOUT.format(what=what), "proxy", *COLUMNS)
     bench.lab.keep(mirror)
     origin = bench.sinks()[0]
-    peers = bench.start(Setup(origin.url(), [mirror.url()]), "httpd_mirror", "nginx_mirror", table=t)
+    peers = bench.start(Setup(origin.url(), [mirror.url()]), "httpd_mirror", "nginx_mirror",
+                        "ats_multiplexer", table=t)
     for key, p in peers.items():
-        in_turn = nginx_in_turn or key == "httpd_mirror"
+        in_turn = others_in_turn or key == "httpd_mirror"
         r = bench.rounds({key: p}, 3, 0.5 if in_turn else 1, settle=settle)
         turns = bench.turns({key: p}, 9 if key == "httpd_mirror" else 5, 1.5, settle=settle) if in_turn else r
         rows(t, r, {key: p}, copies=False, turns=turns, rates=turns)

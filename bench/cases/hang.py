@@ -8,4 +8,4 @@ ORDER = 50
 
 def run(bench):
     against(bench, "Hanging mirror", "the mirror accepts, never reads and never answers (nginx gives up after 10 s, as "
-            "mod_proxy_mirror does)", Hang(), settle=0, nginx_in_turn=False)
+            "mod_proxy_mirror does)", Hang(), settle=0, others_in_turn=False)
