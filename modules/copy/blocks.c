@@ -17,6 +17,7 @@ struct mirror_blocks_t {
     apr_uint32_t count; /* atomic: number of cached blocks */
     /* atomic: minimum of cached blocks since the last trim; these were not needed */
     apr_uint32_t spare;
+    int calls;    /* sender: calls of mirror_blocks_trim() since the last trim */
     void **slots; /* each atomic; NULL = empty */
 };
 
@@ -84,8 +85,13 @@ void mirror_blocks_give(mirror_blocks_t *blocks, void *block)
 
 apr_uint32_t mirror_blocks_trim(mirror_blocks_t *blocks)
 {
-    apr_uint32_t n, spare = (apr_atomic_read32(&blocks->spare) + 1) / 2;
+    apr_uint32_t n, spare;
 
+    if (++blocks->calls < MIRROR_BLOCKS_CALLS) {
+        return count_of(blocks);
+    }
+    blocks->calls = 0;
+    spare = apr_atomic_read32(&blocks->spare);
     for (n = blocks->most; n > 0 && spare > 0; n--) {
         void *block = empty_slot(blocks, n - 1);
 

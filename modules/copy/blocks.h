@@ -4,9 +4,9 @@
  *
  * The first use of a block that malloc has just obtained from the system causes page faults. These
  * cost more than all other work on a body in memory. So a child caches some used blocks. The last
- * one is reused first, because it is probably in the CPU cache. Blocks that were not needed for a
- * while are freed, half of them each second. Cached blocks do not count as memory of copies. The cache has no lock: a thread
- * that ends within a call leaks at most one block.
+ * one is reused first, because it is probably in the CPU cache. Load comes in waves: only blocks that
+ * were not needed for some calls of mirror_blocks_trim() are freed. Cached blocks do not count as
+ * memory of copies. The cache has no lock: a thread that ends within a call leaks at most one block.
  */
 #ifndef MIRROR_COPY_BLOCKS_H
 #define MIRROR_COPY_BLOCKS_H
@@ -14,6 +14,9 @@
 #include <apr_pools.h>
 
 typedef struct mirror_blocks_t mirror_blocks_t;
+
+/* The calls of mirror_blocks_trim() after which blocks are freed. */
+#define MIRROR_BLOCKS_CALLS 10
 
 /* Create a cache of blocks of `size` bytes, with at most `most` blocks, in `pool`. Child start,
  * main thread. */
@@ -29,8 +32,8 @@ void mirror_blocks_give(mirror_blocks_t *blocks, void *block);
 
 /* ---- sender thread ---- */
 
-/* Free half of the blocks that were not needed since the last call: load comes in waves, and those
- * of the last one are needed again soon. Returns the number of cached blocks. */
+/* With each MIRROR_BLOCKS_CALLS-th call, free the blocks that were not needed since the last such
+ * call. Returns the number of cached blocks. */
 apr_uint32_t mirror_blocks_trim(mirror_blocks_t *blocks);
 
 #endif

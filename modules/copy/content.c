@@ -19,8 +19,8 @@
 /* The maximum of blocks per write to a file. */
 #define MIRROR_IOVECS 16
 /* The maximum of cached blocks, and their maximum part of the memory. */
-#define MIRROR_BLOCKS_KEPT 4096
-#define MIRROR_KEPT_PART   4
+#define MIRROR_BLOCKS_KEPT 32768
+#define MIRROR_KEPT_PART   2
 
 void mirror_content_start(mirror_child_t *child, apr_pool_t *pool)
 {
