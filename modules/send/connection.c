@@ -99,6 +99,7 @@ void mirror_connection_start(mirror_connection_t *c, mirror_copy_t *batch,
     }
     for (copy = batch; copy; copy = copy->next) {
         c->copies++;
+        c->started++;
     }
     c->protocol->start(c, batch, taken);
 }

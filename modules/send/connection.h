@@ -84,6 +84,8 @@ struct mirror_connection_t {
     mirror_timer_t more;    /* runs if there may be bytes that a poll does not report */
     void *state;            /* the protocol's */
     int copies;             /* copies in flight */
+    apr_int64_t started;    /* copies so far */
+    apr_int64_t processed;  /* if `cut`: those that the mirror has processed */
     apr_time_t adopted;     /* time when the sender got it, open (mirror_loop_now()) */
     apr_time_t rested;      /* time when it became idle (mirror_loop_now()) */
     int ring;               /* ring of its pool (send/pool_state.h) */
@@ -93,6 +95,8 @@ struct mirror_connection_t {
     unsigned resting : 1;   /* idle, with a running timer */
     unsigned confirmed : 1; /* the mirror has confirmed the protocol */
     unsigned unflushed : 1; /* is in the ring of unflushed connections */
+    unsigned cut : 1;       /* the mirror ends it; copies that it did not process may be left */
+    unsigned outlives : 1;  /* has a copy beyond its lifespan (send/lifespan.h) */
 };
 
 /* ---- sender thread ---- */

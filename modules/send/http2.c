@@ -58,6 +58,10 @@ void mirror_http2_lose(mirror_http2_t *h2, mirror_connection_end_e how)
     mirror_connection_t *c = h2->c;
 
     h2->lost = 1;
+    if (how == MIRROR_STALE && h2->settled) {
+        c->cut = 1;
+        c->processed = h2->responses;
+    }
     drop_unsent(h2);
     while (!APR_RING_EMPTY(&h2->streams, mirror_http2_stream_t, link)) {
         mirror_http2_stream_t *stream = APR_RING_FIRST(&h2->streams);

@@ -143,6 +143,8 @@ static int on_frame(nghttp2_session *session, const nghttp2_frame *frame, void *
         break;
     case NGHTTP2_GOAWAY:
         h2->leaving = 1;
+        h2->c->cut = 1; /* the numbers of our streams are odd */
+        h2->c->processed = ((apr_int64_t)frame->goaway.last_stream_id + 1) / 2;
         break;
     case NGHTTP2_HEADERS:
     case NGHTTP2_DATA:

@@ -47,6 +47,7 @@ struct mirror_http2_t {
     int idle_frames;       /* received frames since the last frame that advanced a copy */
     apr_size_t idle_bytes; /* received bytes since then */
     int continuations;     /* CONTINUATION frames of the current header block */
+    apr_int64_t responses; /* whole responses of this connection */
     unsigned secure : 1;   /* TLS */
     unsigned settled : 1;  /* the mirror's SETTINGS have come */
     unsigned leaving : 1;  /* takes no more copies: GOAWAY, or as good as one */

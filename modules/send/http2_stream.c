@@ -50,6 +50,7 @@ void mirror_http2_stream_end(mirror_http2_stream_t *stream, mirror_connection_en
                                                               : MIRROR_HTTP2_GRPC_NONE;
     result.wrote = stream->sent;
     c->used |= how == MIRROR_RESPONDED;
+    stream->h2->responses += how == MIRROR_RESPONDED;
     mirror_connection_end_copy(c, copy, &result);
 }
 

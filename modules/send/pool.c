@@ -55,6 +55,8 @@ static void lease(mirror_pool_t *pool, mirror_connection_t *c, mirror_copy_t *ba
     if (c->member) {
         assign(c->member, batch);
     }
+    c->outlives |=
+        mirror_lifespan_is_over(&mirror_pool_health_of(pool, c->member)->lifespan, c->started);
     mirror_connection_start(c, batch, now - batch->started);
     if (!mirror_connection_is_closed(c)) {
         mirror_pool_move(pool, c);
@@ -108,6 +110,10 @@ static void send_waiting(mirror_pool_t *pool)
             mirror_pool_end_waiting(pool, pool->health.down_as);
         }
         return;
+    }
+    if (!pool->rest.ring && mirror_pool_most(pool) < mirror_pool_settings_of(pool)->streams) {
+        mirror_loop_timer_start(pool->send->loop, &pool->rest, mirror_loop_now(pool->send->loop),
+                                MIRROR_LIFESPAN_REST);
     }
     mirror_pool_open_missing(pool);
 }

@@ -66,7 +66,7 @@ int mirror_pool_count_waiting(const mirror_pool_t *pool)
 
 apr_int64_t mirror_pool_count_again(const mirror_pool_t *pool)
 {
-    apr_int64_t per = pool->settings->target.http2 ? pool->settings->streams : 1;
+    apr_int64_t per = pool->settings->target.http2 ? mirror_pool_most(pool) : 1;
 
     return (pool->again.count + per - 1) / per;
 }
@@ -113,7 +113,9 @@ mirror_copy_t *mirror_pool_take_batch(mirror_pool_t *pool, const mirror_connecti
     mirror_copy_t *last;
     apr_int64_t more;
 
-    batch = batch ? batch : take(pool, &pool->waiting);
+    if (!batch && mirror_pool_lives(pool, c)) {
+        batch = take(pool, &pool->waiting);
+    }
     if (!batch || !c->used || !c->protocol->batches || !mirror_retry_may_pipeline(batch)) {
         return batch;
     }

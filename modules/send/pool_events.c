@@ -30,12 +30,6 @@ APLOG_USE_MODULE(proxy_mirror);
 
 /* ---- down and up ---- */
 
-/* Return what is known of the server. */
-static mirror_health_t *health_of(mirror_pool_t *pool, mirror_member_t *member)
-{
-    return member ? &member->health : &pool->health;
-}
-
 /* A pool with older settings is no evidence about the mirror; its copies fail individually. */
 void mirror_pool_set_down(mirror_pool_t *pool, mirror_member_t *member, mirror_outcome_e outcome,
                           const char *what, apr_status_t rv)
@@ -61,7 +55,7 @@ void mirror_pool_set_down(mirror_pool_t *pool, mirror_member_t *member, mirror_o
 
 void mirror_pool_set_up(mirror_pool_t *pool, mirror_member_t *member)
 {
-    health_of(pool, member)->failed = 0;
+    mirror_pool_health_of(pool, member)->failed = 0;
     pool->health.failed = 0;
     if (mirror_settings_are_current(pool->settings, pool->lane)) {
         mirror_breaker_up(pool->lane, pool->send->server);
@@ -74,7 +68,7 @@ void mirror_pool_set_up(mirror_pool_t *pool, mirror_member_t *member)
 static int means_refusal(mirror_pool_t *pool, const mirror_connection_t *c,
                          const mirror_copy_t *copy)
 {
-    mirror_health_t *health = health_of(pool, c->member);
+    mirror_health_t *health = mirror_pool_health_of(pool, c->member);
 
     return copy->probe || (c->rested > health->failed &&
                            (++health->refusals >= MIRROR_REFUSALS || !health->proven));
@@ -86,7 +80,7 @@ static int means_refusal(mirror_pool_t *pool, const mirror_connection_t *c,
 static int is_refused(mirror_pool_t *pool, const mirror_connection_t *c, const mirror_copy_t *copy,
                       mirror_connection_end_e how)
 {
-    mirror_health_t *health = health_of(pool, c->member);
+    mirror_health_t *health = mirror_pool_health_of(pool, c->member);
 
     if (!c->wire.transport->tls) {
         return 0;
@@ -116,7 +110,7 @@ static void still_responds(mirror_pool_t *pool, mirror_member_t *member,
                            const mirror_result_t *result)
 {
     mirror_loop_t *loop = pool->send->loop;
-    apr_time_t failed = health_of(pool, member)->failed;
+    apr_time_t failed = mirror_pool_health_of(pool, member)->failed;
 
     if (!failed || result->began <= failed) {
         return;
@@ -177,6 +171,41 @@ static void copy_failed(mirror_pool_t *pool, mirror_member_t *member, mirror_cop
     mirror_pool_end_copy(pool, copy, MIRROR_OUTCOME_BROKEN);
 }
 
+/* A copy has ended: note how many of them the server processes on a connection. */
+static void note_lifespan(mirror_pool_t *pool, mirror_connection_t *c, mirror_connection_end_e how)
+{
+    mirror_lifespan_t *lifespan = &mirror_pool_health_of(pool, c->member)->lifespan;
+    apr_int64_t streams = mirror_pool_settings_of(pool)->streams, before = lifespan->copies;
+
+    if (how == MIRROR_RESPONDED && c->outlives) {
+        mirror_lifespan_outlived(lifespan, streams);
+    }
+    else if (c->cut && (how == MIRROR_STALE || how == MIRROR_UNPROCESSED)) {
+        mirror_lifespan_ended(lifespan, c->processed, streams);
+    }
+    c->outlives = 0;
+    if (lifespan->copies != before) {
+        ap_log_error(APLOG_MARK, APLOG_DEBUG, 0, pool->send->server,
+                     "PM0414: mirror %s: a connection takes %" APR_INT64_T_FMT " copies",
+                     pool->lane->mirror->name, lifespan->copies ? lifespan->copies : streams);
+    }
+}
+
+/* A copy was not responded to. */
+static void retry_or_fail(mirror_pool_t *pool, mirror_member_t *member, mirror_copy_t *copy,
+                          const mirror_result_t *result)
+{
+    if (!mirror_retry_pending(copy, result)) {
+        copy_failed(pool, member, copy, result);
+    }
+    else if (result->how == MIRROR_UNPROCESSED) {
+        mirror_pool_add_unprocessed(pool, copy);
+    }
+    else {
+        mirror_pool_add_again(pool, copy);
+    }
+}
+
 /* The `ended` callback of mirror_connections_t. */
 static void copy_ended(void *baton, mirror_connection_t *c, mirror_copy_t *copy,
                        const mirror_result_t *result)
@@ -188,6 +217,7 @@ static void copy_ended(void *baton, mirror_connection_t *c, mirror_copy_t *copy,
         mirror_pool_member_count_in_flight(c->member, -1);
         copy->avoid = c->member->key;
     }
+    note_lifespan(pool, c, result->how);
     if (result->how == MIRROR_FOREIGN) {
         mirror_pool_set_down(pool, c->member, MIRROR_OUTCOME_UNREACHABLE,
                              "HTTP/2 (the mirror does not use it)", APR_SUCCESS);
@@ -214,15 +244,7 @@ static void copy_ended(void *baton, mirror_connection_t *c, mirror_copy_t *copy,
     default:
         break;
     }
-    if (!mirror_retry_pending(copy, result)) {
-        copy_failed(pool, c->member, copy, result);
-    }
-    else if (result->how == MIRROR_UNPROCESSED) {
-        mirror_pool_add_unprocessed(pool, copy);
-    }
-    else {
-        mirror_pool_add_again(pool, copy);
-    }
+    retry_or_fail(pool, c->member, copy, result);
 }
 
 /* The `stranded` callback of mirror_connections_t. */
@@ -245,6 +267,10 @@ static apr_interval_time_t keep_for(const mirror_pool_t *pool)
     apr_interval_time_t keepalive = mirror_pool_settings_of(pool)->keepalive;
     int ends = pool->ends || apr_atomic_read32(pool->send->stopping);
 
+    if (!ends && mirror_pool_most(pool) < mirror_pool_settings_of(pool)->streams) {
+        /* whether the mirror ends it shows only while it is idle */
+        return keepalive > MIRROR_NO_KEEPALIVE ? keepalive : MIRROR_NO_KEEPALIVE;
+    }
     if (keepalive == 0 || ends) {
         return pool->waiting.count > 0 && ends ? MIRROR_NO_KEEPALIVE : 0;
     }
@@ -291,8 +317,8 @@ static void connection_confirmed(void *baton, mirror_connection_t *c)
 
     (void)baton;
     pool->unconfirmed--;
-    health_of(pool, c->member)->proven = 1;
-    health_of(pool, c->member)->refusals = 0;
+    mirror_pool_health_of(pool, c->member)->proven = 1;
+    mirror_pool_health_of(pool, c->member)->refusals = 0;
     mirror_pool_set_up(pool, c->member);
     if (c->member) {
         mirror_pool_member_connected(pool, c->member, c->is_probe);

@@ -148,13 +148,13 @@ static mirror_connection_t *first_of(mirror_member_t *member, mirror_ring_e ring
                : APR_RING_FIRST(&member->rings[ring]);
 }
 
-/* Return the first connection of the ring, or with `only_fresh` the first fresh one. */
+/* Return the first connection of the ring that lives; with `only_fresh` the first fresh one. */
 static mirror_connection_t *find_in(const mirror_pool_t *pool, mirror_member_t *member,
                                     mirror_ring_e ring, int only_fresh)
 {
     mirror_connection_t *c = first_of(member, ring);
 
-    while (c && only_fresh && !mirror_pool_is_fresh(pool, c)) {
+    while (c && !(only_fresh ? mirror_pool_is_fresh(pool, c) : mirror_pool_lives(pool, c))) {
         c = APR_RING_NEXT(c, link);
         c = c == APR_RING_SENTINEL(&member->rings[ring], mirror_connection_t, link) ? NULL : c;
     }

@@ -236,17 +236,18 @@ static int may_start_task(const mirror_pool_t *pool)
 }
 
 /* Return the number of copies that a connection takes. */
-static apr_int64_t copies_per_connection(const mirror_settings_t *settings)
+static apr_int64_t copies_per_connection(const mirror_pool_t *pool)
 {
-    return settings->target.http2 ? settings->streams : settings->pipeline;
+    const mirror_settings_t *settings = mirror_pool_settings_of(pool);
+
+    return settings->target.http2 ? mirror_pool_most(pool) : settings->pipeline;
 }
 
 /* Return the number of connections that would take all waiting copies, beyond those that will have
  * room. Copies that need a fresh connection share it if the protocol allows several at a time. */
 static apr_int64_t count_required(const mirror_pool_t *pool, apr_int64_t coming)
 {
-    const mirror_settings_t *settings = mirror_pool_settings_of(pool);
-    apr_int64_t per = copies_per_connection(settings);
+    apr_int64_t per = copies_per_connection(pool);
     apr_int64_t again = mirror_pool_count_again(pool);
 
     if (pool->spare.ring && pool->open > 0) {

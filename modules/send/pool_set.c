@@ -30,6 +30,8 @@ static apr_status_t init(mirror_pool_t *pool, mirror_send_t *send, mirror_lane_t
     pool->pause.baton = pool;
     pool->spare.fire = go_on;
     pool->spare.baton = pool;
+    pool->rest.fire = go_on;
+    pool->rest.baton = pool;
     mirror_pool_init_copies(pool);
     for (i = 0; i < MIRROR_RINGS; i++) {
         APR_RING_INIT(&pool->rings[i], mirror_connection_t, link);
@@ -158,6 +160,7 @@ void mirror_pool_end(mirror_pool_t *pool)
     send->wants_helper -= pool->wants_helper != 0;
     mirror_loop_timer_stop(&pool->pause);
     mirror_loop_timer_stop(&pool->spare);
+    mirror_loop_timer_stop(&pool->rest);
     mirror_pool_members_destroy(pool);
     mirror_pool_drop_addresses(pool);
     mirror_settings_drop(pool->settings);

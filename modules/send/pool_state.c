@@ -26,9 +26,41 @@ void mirror_pool_count_open(mirror_pool_t *pool, int more)
     apr_atomic_add64(&pool->lane->cell->connections, (apr_uint64_t)(apr_int64_t)more);
 }
 
+mirror_health_t *mirror_pool_health_of(mirror_pool_t *pool, mirror_member_t *member)
+{
+    return member ? &member->health : &pool->health;
+}
+
+static const mirror_lifespan_t *lifespan_of(const mirror_pool_t *pool, const mirror_connection_t *c)
+{
+    return c->member ? &c->member->health.lifespan : &pool->health.lifespan;
+}
+
+apr_int64_t mirror_pool_most(const mirror_pool_t *pool)
+{
+    apr_int64_t streams = mirror_pool_settings_of(pool)->streams, most = streams;
+    int i;
+
+    if (!pool->members) {
+        return mirror_lifespan_most(&pool->health.lifespan, streams);
+    }
+    for (i = 0; i < pool->members->count; i++) {
+        most = mirror_lifespan_most(&pool->members->list[i]->health.lifespan, most);
+    }
+    return most;
+}
+
+int mirror_pool_lives(const mirror_pool_t *pool, const mirror_connection_t *c)
+{
+    return !mirror_lifespan_is_over(lifespan_of(pool, c), c->started) ||
+           (c->resting && mirror_loop_now(pool->send->loop) - c->rested >= MIRROR_LIFESPAN_REST);
+}
+
 int mirror_pool_has_room(const mirror_pool_t *pool, const mirror_connection_t *c)
 {
-    return mirror_connection_has_room(c, (int)mirror_pool_settings_of(pool)->streams);
+    apr_int64_t streams = mirror_pool_settings_of(pool)->streams;
+
+    return mirror_connection_has_room(c, (int)mirror_lifespan_most(lifespan_of(pool, c), streams));
 }
 
 /* Return the rings of the connection: those of its server. */
@@ -84,22 +116,28 @@ static mirror_connection_t *next_of(const mirror_pool_t *pool, const mirror_conn
 
 int mirror_pool_is_fresh(const mirror_pool_t *pool, const mirror_connection_t *c)
 {
-    return !c->used || (!c->protocol->batches && c->adopted >= pool->stale);
+    return (!c->used || (!c->protocol->batches && c->adopted >= pool->stale)) &&
+           mirror_pool_lives(pool, c);
 }
 
 mirror_connection_t *mirror_pool_find_room(mirror_pool_t *pool)
 {
     int only_again = pool->waiting.count == 0;
-    mirror_connection_t *c, *idle;
+    mirror_connection_t *c, *idle, *last = NULL;
 
     if (pool->members) {
         return mirror_pool_members_find_room(pool);
     }
     c = first_of(pool, MIRROR_RING_PARTIAL);
-    while (c && only_again && !mirror_pool_is_fresh(pool, c)) {
+    while (c && !(only_again ? mirror_pool_is_fresh(pool, c) : mirror_pool_lives(pool, c))) {
         c = next_of(pool, c);
     }
     idle = first_of(pool, MIRROR_RING_IDLE);
+    while (!c && idle && mirror_pool_has_room(pool, idle) && !mirror_pool_lives(pool, idle)) {
+        last = only_again ? idle : NULL;
+        idle = next_of(pool, idle);
+    }
+    idle = idle ? idle : last; /* it may be closed for another one */
     return c ? c : idle && mirror_pool_has_room(pool, idle) ? idle : NULL;
 }
 

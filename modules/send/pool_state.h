@@ -7,6 +7,7 @@
 #define MIRROR_SEND_POOL_STATE_H
 
 #include "copy/list.h"
+#include "send/lifespan.h"
 #include "send/send.h"
 #include "send/turns.h"
 #include "shared/lost.h"
@@ -26,6 +27,7 @@ typedef struct mirror_health_t {
     apr_time_t failed;        /* time when a connection last failed; 0 = it responds since */
     int refusals;             /* consecutive TLS connections without a response */
     mirror_outcome_e down_as; /* outcome of the last failure */
+    mirror_lifespan_t lifespan;
     /* it responded over TLS since it last failed, so it accepts our certificate */
     unsigned proven : 1;
 } mirror_health_t;
@@ -99,6 +101,8 @@ struct mirror_pool_t {
     mirror_timer_t pause;
     /* runs while the mirror responds but accepts no further connections */
     mirror_timer_t spare;
+    /* runs while copies wait and a server has a lifespan: idle connections may take a copy later */
+    mirror_timer_t rest;
     apr_time_t stale; /* time when the last copy was added to `again` */
     /* of the mirror as a whole; `down_as`: outcome of waiting copies while it is down */
     mirror_health_t health;
@@ -146,6 +150,16 @@ int mirror_pool_has_room(const mirror_pool_t *pool, const mirror_connection_t *c
 /* Return whether the connection takes copies that are retried: it had no response yet, or it takes
  * several at a time and is younger than the last of these copies. */
 int mirror_pool_is_fresh(const mirror_pool_t *pool, const mirror_connection_t *connection);
+
+/* Return what is known of the server of a connection. */
+mirror_health_t *mirror_pool_health_of(mirror_pool_t *pool, mirror_member_t *member);
+
+/* Return the maximum of copies that a new connection takes at a time, for protocols that allow
+ * several: streams, or less if a server has a lifespan. */
+apr_int64_t mirror_pool_most(const mirror_pool_t *pool);
+
+/* Return whether the lifespan of a connection, if there is one, allows the next copy now. */
+int mirror_pool_lives(const mirror_pool_t *pool, const mirror_connection_t *connection);
 
 /* Return the open connection that takes the next waiting copy: one with copies first, so that
  * others become idle. NULL = none has room. If only copies wait that need a fresh connection, a used

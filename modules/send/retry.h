@@ -13,6 +13,9 @@
  * With HTTP/2 a mirror may say that it did not process a copy (MIRROR_UNPROCESSED, RFC 9113 8.7). Then
  * it is retried whatever its method, once, on any connection.
  *
+ * A server that ends connections early gets a retried copy among the first copies of a connection
+ * (send/lifespan.h), so that the second attempt is not lost with another end.
+ *
  * Copies that were pipelined behind one whose connection ended are retried as well (RFC 9112 9.3.2):
  * only copies that may be repeated are pipelined. A copy that timed out is not retried, nor are those
  * behind it: they have used the same time.

@@ -312,7 +312,7 @@ def test_lost_connection(proxy, mirror):
     assert h.ended(11) == {"mirrored": 6, "broken": 5}
     times = mirror.times()
     assert all(times[f"/o/p{n}"] == 1 and times[f"/o/g{n}"] == 2 for n in range(5))
-    assert mirror.connections == 2
+    assert mirror.connections <= 6      # each of them may be alone: the mirror has ended a connection after one response
     go()
 
 

@@ -1,0 +1,59 @@
+/* Licensed under the Apache License, Version 2.0; see LICENSE.
+ *
+ * send/lifespan.h - how many copies a server surely processes on one connection of HTTP/2.
+ *
+ * A server may end each connection after a few responses, with GOAWAY or without. All other copies
+ * on the connection are then lost, or retried (send/retry.h) and lost with the next connection. So
+ * such an end bounds the copies of a connection, in flight and in all:
+ *
+ *     the first `copies` ones    may be in flight together
+ *     a later one                alone, if the server has not ended the idle connection meanwhile
+ *
+ * If the later one has a response, the server does not end connections at that number, as after its
+ * restart. The bound is then doubled, until it is that of the attribute streams.
+ *
+ * Sender thread.
+ */
+#ifndef MIRROR_SEND_LIFESPAN_H
+#define MIRROR_SEND_LIFESPAN_H
+
+#include <apr_time.h>
+
+/* The time for which a connection with all its copies is idle before it gets a later one. */
+#define MIRROR_LIFESPAN_REST apr_time_from_msec(100)
+
+/* What is known of a server. */
+typedef struct mirror_lifespan_t {
+    apr_int64_t copies; /* 0 = no bound */
+} mirror_lifespan_t;
+
+/* The server has ended a connection with copies that it did not process. `processed`: copies of the
+ * connection that it has. `streams`: the attribute. */
+static inline void mirror_lifespan_ended(mirror_lifespan_t *lifespan, apr_int64_t processed,
+                                         apr_int64_t streams)
+{
+    if (processed < streams) {
+        lifespan->copies = processed > 0 ? processed : 1;
+    }
+}
+
+/* The server has responded to a later copy. */
+static inline void mirror_lifespan_outlived(mirror_lifespan_t *lifespan, apr_int64_t streams)
+{
+    lifespan->copies = 2 * lifespan->copies < streams ? 2 * lifespan->copies : 0;
+}
+
+/* Return the maximum of copies in flight on a connection. */
+static inline apr_int64_t mirror_lifespan_most(const mirror_lifespan_t *lifespan,
+                                               apr_int64_t streams)
+{
+    return lifespan->copies && lifespan->copies < streams ? lifespan->copies : streams;
+}
+
+/* Return whether the next copy of a connection that has had `started` ones is a later one. */
+static inline int mirror_lifespan_is_over(const mirror_lifespan_t *lifespan, apr_int64_t started)
+{
+    return lifespan->copies && started >= lifespan->copies;
+}
+
+#endif

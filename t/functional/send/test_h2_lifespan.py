@@ -1,0 +1,105 @@
+"""Servers of HTTP/2 that end each connection after a few responses, with GOAWAY or without: only copies are lost that the server may
+have processed, until it is known; and one that ended a connection once gets many streams again."""
+from __future__ import annotations
+
+import socket
+from types import SimpleNamespace
+
+import pytest
+
+from http2lab import Http2Recorder, respond
+from httpdlab import HTTP2, location, scaled, to, wait_for
+
+pytestmark = pytest.mark.skipif(not HTTP2, reason="the module was built without libnghttp2")
+
+
+@pytest.fixture
+def proxy(proxy):
+    def make(mirror, attributes="", conf="", **options):
+        return proxy(mirror, f"timeout={scaled(20)}s {attributes}", conf, **{"children": 1, **options})
+    return make
+
+
+def ends_after(count: int, goaway: bool):
+    """Respond to that many requests of a connection, then close it."""
+    def serve(peer, request) -> None:
+        if request.stream > 2 * count - 1:
+            return
+        respond()(peer, request)
+        if request.stream == 2 * count - 1:
+            if goaway:
+                peer.goaway(request.stream)
+            peer.sock.shutdown(socket.SHUT_RDWR)
+    return serve
+
+
+def send(h, method: str, numbers) -> None:
+    for n in numbers:
+        assert h.request(method, f"/o/{n}", [], b"body" if method == "POST" else None).status == 200
+
+
+@pytest.mark.parametrize("goaway", [False, True], ids=["abrupt", "goaway"])
+@pytest.mark.parametrize("method", ["GET", "POST"])
+@pytest.mark.parametrize("count", [1, 2, 10])
+def test_connections_of_few_responses(proxy, http2, count, method, goaway):
+    """A POST in flight is not sent again if the connection just closes. Once it is known when, no more of them are in flight."""
+    mirror = http2(ends_after(count, goaway))
+    h = proxy(mirror)
+    go = mirror.hold(ends_after(count, goaway))
+    send(h, method, range(20))
+    wait_for("20 in flight", lambda: h.mirror()["state"]["in_flight"] == 20)
+    go()
+    outcomes = h.ended(20)
+    if method == "POST" and not goaway:
+        assert outcomes["broken"] + outcomes["mirrored"] == 20 and outcomes["broken"] >= 10
+    else:
+        assert outcomes == {"mirrored": 20}
+    send(h, method, range(20, 220))
+    assert h.ended(220) == {**outcomes, "mirrored": outcomes["mirrored"] + 200}
+    times = mirror.times()
+    assert max(times.values()) <= 2
+    assert all(times[f"/o/{n}"] == 1 for n in range(20, 220))
+
+
+def test_one_server_of_two(httpd, origin, http2):
+    """The other one has as many streams as before."""
+    bad, good = http2(ends_after(1, False)), http2()
+    servers = ",".join(mirror.url.removeprefix("h2c://") for mirror in (bad, good))
+    h = httpd(location("/o/", origin, to(SimpleNamespace(url="h2c://mirror.local"), f"servers={servers} timeout={scaled(20)}s")),
+              children=1)
+    send(h, "GET", range(100))
+    assert h.ended(100) == {"mirrored": 100}
+    go = good.hold()
+    gone = bad.connections
+    send(h, "GET", range(100, 200))
+    wait_for("the others", lambda: h.outcomes()["mirrored"] + h.mirror()["state"]["in_flight"] == 200)
+    assert max(peer.open for peer in good.peers) > 10
+    go()
+    assert h.ended(200) == {"mirrored": 200}
+    assert bad.connections > gone
+
+
+@pytest.mark.parametrize("keepalive", ["", "keepalive=0", "keepalive=10ms"])
+def test_many_streams_again(proxy, http2, keepalive):
+    """The server was restarted. Then it ends no connections."""
+    mirror = http2(ends_after(1, False))
+    h = proxy(mirror, f"max_connections=2 {keepalive}")
+    go = mirror.hold(ends_after(1, False))
+    send(h, "GET", range(20))
+    wait_for("20 in flight", lambda: h.mirror()["state"]["in_flight"] == 20)
+    go()
+    mirror.respond = respond()
+    assert h.ended(20) == {"mirrored": 20}
+    sent = 20
+
+    def is_shared() -> bool:
+        nonlocal sent
+        hold = mirror.hold()
+        send(h, "GET", range(sent, sent + 50))
+        sent += 50
+        wait_for("copies", lambda: h.mirror()["state"]["in_flight"] > 0)
+        most = max(peer.open for peer in mirror.peers)
+        hold()
+        assert h.ended(sent) == {"mirrored": sent}
+        return most >= 25
+    wait_for("many streams", is_shared)
