@@ -32,6 +32,7 @@
 #include "capture/choose.h"
 #include "capture/entries.h"
 #include "capture/primary.h"
+#include "capture/stream.h"
 #include "copy/log.h"
 #include "settings/scope.h"
 #include "settings/settings.h"
@@ -118,6 +119,23 @@ static int end_is_false(const request_rec *r)
     return r->expecting_100 && !ap_is_HTTP_SUCCESS(r->status);
 }
 
+/* Return whether the end of a body of HTTP/2 without a length is that of a stream that was reset, or
+ * ended in another way but by its END_STREAM. If that is known, and the body is not cut, its length
+ * is that of the frames. */
+static int is_cut(capture_t *capture, const request_rec *r)
+{
+    mirror_entries_t *entries = &capture->entries;
+    apr_off_t length;
+    mirror_frames_body_e body =
+        entries->doubtful ? mirror_stream_body(r, &length) : MIRROR_FRAMES_UNKNOWN;
+
+    if (body == MIRROR_FRAMES_WHOLE) {
+        entries->doubtful = 0;
+        entries->length = length;
+    }
+    return body == MIRROR_FRAMES_CUT;
+}
+
 /* Process the brigade that the reader of the body is about to get. The brigade stays the same.
  * Bytes of buckets are in memory, or are read as the reader would do next; without blocking if the
  * reader does not block. */
@@ -132,7 +150,7 @@ static void body_seen(capture_t *capture, const request_rec *r, apr_bucket_briga
         apr_size_t len;
 
         if (APR_BUCKET_IS_EOS(e)) {
-            if (end_is_false(r)) {
+            if (end_is_false(r) || is_cut(capture, r)) {
                 mirror_entries_body_broken(&capture->entries);
             }
             else {
@@ -246,8 +264,8 @@ static void read_rest(capture_t *capture, request_rec *r)
     apr_brigade_destroy(bb);
 }
 
-/* Before complete copies are pushed: end those whose body ended only because the client reset the
- * stream. Once the response has been sent, mod_http2 aborts each stream whose body was not read. */
+/* Before complete copies are pushed: end those whose body ended perhaps only because the client
+ * reset the stream, and whose frames are not known. Once the response has been sent, mod_http2 aborts each stream whose body was not read. */
 static void find_reset(capture_t *capture, const conn_rec *c)
 {
     if (c->aborted) {
@@ -463,6 +481,7 @@ void mirror_capture_register_hooks(apr_pool_t *p)
     filters.response =
         mirror_filter_output("proxy_mirror_response", output_filter, AP_FTYPE_PROTOCOL, p);
     mirror_primary_register(p);
+    mirror_stream_register(p);
     ap_hook_post_read_request(post_read_request, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_type_checker(type_checker, NULL, NULL, APR_HOOK_REALLY_FIRST);
     ap_hook_handler(handler, NULL, before_cache, APR_HOOK_REALLY_FIRST);

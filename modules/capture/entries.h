@@ -28,7 +28,9 @@ typedef struct mirror_entry_t {
 typedef struct mirror_entries_t {
     apr_off_t length;      /* announced length of the body, bytes; -1 = unknown */
     unsigned bodiless : 1; /* HTTP/2: a method without body; the end of the stream decides */
-    unsigned doubtful : 1; /* HTTP/2, length unknown: a reset of the stream may end the body */
+    /* HTTP/2, length unknown: a reset of the stream may end the body. 0 once its frames are known:
+     * `length` is theirs. */
+    unsigned doubtful : 1;
     int response_begun;
     int status;               /* status of the response, once it has begun */
     apr_interval_time_t took; /* time until the response began, if it is logged */
@@ -69,9 +71,8 @@ void mirror_entries_body_broken(mirror_entries_t *entries);
 
 /* Mark a body as broken that has ended, if it is doubtful and not pushed yet: the stream was reset.
  * mod_http2 ends the body first, and marks the connection as aborted next (close_input() and
- * h2_stream_rst() of h2_stream.c), so a reader may see the end alone. Both run on the thread of the
- * connection. If that thread is preempted in between until the response begins, the copy is pushed
- * as complete: mod_http2 offers a request nothing that tells such an end from END_STREAM. */
+ * h2_stream_rst() of h2_stream.c), so a reader may see the end alone. A body is doubtful only if
+ * nothing is known of its frames (capture/stream.h). */
 void mirror_entries_reset(mirror_entries_t *entries);
 
 /* Record that the response begins with `status`. */

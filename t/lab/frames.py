@@ -17,12 +17,13 @@ def literal(name: str, value: str) -> bytes:
 class Frames:
     """A connection with prior knowledge. Only one thread uses it."""
 
-    def __init__(self, port: int, timeout: float) -> None:
-        self.sock = socket.create_connection(("127.0.0.1", port), timeout)
+    def __init__(self, port: int, timeout: float, sock: socket.socket | None = None, first: int = 1) -> None:
+        """`sock`: a connection that is there; `first`: its first stream."""
+        self.sock = sock or socket.create_connection(("127.0.0.1", port), timeout)
         self.timeout = timeout
         self.port = port
         self.buffer = b""
-        self.next_stream = 1
+        self.next_stream = first
         self.ended: set[int] = set()        # streams that the server has ended
         self.reset: set[int] = set()        # streams that it has reset
         self.received: dict[int, bytes] = {}    # the bodies of the responses
