@@ -2,15 +2,15 @@
  *
  * send/lifespan.h - how many copies a server surely processes on one connection of HTTP/2.
  *
- * A server may end each connection after a few responses, with GOAWAY or without. All other copies
- * on the connection are then lost, or retried (send/retry.h) and lost with the next connection. So
- * such an end bounds the copies of a connection, in flight and in all:
+ * A server may end each connection after a number of responses, with GOAWAY or without. All other
+ * copies on the connection are then lost, or retried (send/retry.h) and lost with the next
+ * connection. So such an end bounds the copies of a connection, in flight and in all:
  *
  *     the first `copies` ones    may be in flight together
  *     a later one                alone, if the server has not ended the idle connection meanwhile
  *
  * If the later one has a response, the server does not end connections at that number, as after its
- * restart. The bound is then doubled, until it is that of the attribute streams.
+ * restart. The bound is then doubled, and finally dropped.
  *
  * Sender thread.
  */
@@ -21,6 +21,8 @@
 
 /* The time for which a connection with all its copies is idle before it gets a later one. */
 #define MIRROR_LIFESPAN_REST apr_time_from_msec(100)
+/* The bound that is not worth while: few copies are retried with so many. */
+#define MIRROR_LIFESPAN_MAX 10000
 
 /* What is known of a server. */
 typedef struct mirror_lifespan_t {
@@ -28,22 +30,21 @@ typedef struct mirror_lifespan_t {
 } mirror_lifespan_t;
 
 /* The server has ended a connection with copies that it did not process. `processed`: copies of the
- * connection that it has. `streams`: the attribute. */
-static inline void mirror_lifespan_ended(mirror_lifespan_t *lifespan, apr_int64_t processed,
-                                         apr_int64_t streams)
+ * connection that it has. */
+static inline void mirror_lifespan_ended(mirror_lifespan_t *lifespan, apr_int64_t processed)
 {
-    if (processed < streams) {
+    if (processed < MIRROR_LIFESPAN_MAX) {
         lifespan->copies = processed > 0 ? processed : 1;
     }
 }
 
 /* The server has responded to a later copy. */
-static inline void mirror_lifespan_outlived(mirror_lifespan_t *lifespan, apr_int64_t streams)
+static inline void mirror_lifespan_outlived(mirror_lifespan_t *lifespan)
 {
-    lifespan->copies = 2 * lifespan->copies < streams ? 2 * lifespan->copies : 0;
+    lifespan->copies = 2 * lifespan->copies < MIRROR_LIFESPAN_MAX ? 2 * lifespan->copies : 0;
 }
 
-/* Return the maximum of copies in flight on a connection. */
+/* Return the maximum of copies in flight on a connection; at most `streams`. */
 static inline apr_int64_t mirror_lifespan_most(const mirror_lifespan_t *lifespan,
                                                apr_int64_t streams)
 {

@@ -111,7 +111,7 @@ static void send_waiting(mirror_pool_t *pool)
         }
         return;
     }
-    if (!pool->rest.ring && mirror_pool_most(pool) < mirror_pool_settings_of(pool)->streams) {
+    if (!pool->rest.ring && mirror_pool_has_lifespan(pool)) {
         mirror_loop_timer_start(pool->send->loop, &pool->rest, mirror_loop_now(pool->send->loop),
                                 MIRROR_LIFESPAN_REST);
     }

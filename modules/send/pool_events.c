@@ -175,19 +175,20 @@ static void copy_failed(mirror_pool_t *pool, mirror_member_t *member, mirror_cop
 static void note_lifespan(mirror_pool_t *pool, mirror_connection_t *c, mirror_connection_end_e how)
 {
     mirror_lifespan_t *lifespan = &mirror_pool_health_of(pool, c->member)->lifespan;
-    apr_int64_t streams = mirror_pool_settings_of(pool)->streams, before = lifespan->copies;
+    apr_int64_t before = lifespan->copies;
 
     if (how == MIRROR_RESPONDED && c->outlives) {
-        mirror_lifespan_outlived(lifespan, streams);
+        mirror_lifespan_outlived(lifespan);
     }
     else if (c->cut && (how == MIRROR_STALE || how == MIRROR_UNPROCESSED)) {
-        mirror_lifespan_ended(lifespan, c->processed, streams);
+        mirror_lifespan_ended(lifespan, c->processed);
     }
     c->outlives = 0;
     if (lifespan->copies != before) {
         ap_log_error(APLOG_MARK, APLOG_DEBUG, 0, pool->send->server,
-                     "PM0414: mirror %s: a connection takes %" APR_INT64_T_FMT " copies",
-                     pool->lane->mirror->name, lifespan->copies ? lifespan->copies : streams);
+                     "PM0414: mirror %s: the server ends connections after %" APR_INT64_T_FMT
+                     " copies (0 = it does not)",
+                     pool->lane->mirror->name, lifespan->copies);
     }
 }
 
@@ -262,12 +263,12 @@ static void copies_stranded(void *baton, mirror_connection_t *c, mirror_copy_t *
 }
 
 /* Return the time for which an idle connection is kept; 0 = it is closed. */
-static apr_interval_time_t keep_for(const mirror_pool_t *pool)
+static apr_interval_time_t keep_for(const mirror_pool_t *pool, const mirror_connection_t *c)
 {
     apr_interval_time_t keepalive = mirror_pool_settings_of(pool)->keepalive;
     int ends = pool->ends || apr_atomic_read32(pool->send->stopping);
 
-    if (!ends && mirror_pool_most(pool) < mirror_pool_settings_of(pool)->streams) {
+    if (!ends && !mirror_pool_lives(pool, c)) {
         /* whether the mirror ends it shows only while it is idle */
         return keepalive > MIRROR_NO_KEEPALIVE ? keepalive : MIRROR_NO_KEEPALIVE;
     }
@@ -281,7 +282,7 @@ static apr_interval_time_t keep_for(const mirror_pool_t *pool)
 static void connection_changed(void *baton, mirror_connection_t *c)
 {
     mirror_pool_t *pool = c->owner;
-    apr_interval_time_t keepalive = keep_for(pool);
+    apr_interval_time_t keepalive = keep_for(pool, c);
 
     (void)baton;
     if (c->copies > 0) {

@@ -50,6 +50,16 @@ apr_int64_t mirror_pool_most(const mirror_pool_t *pool)
     return most;
 }
 
+int mirror_pool_has_lifespan(const mirror_pool_t *pool)
+{
+    int i, n = pool->health.lifespan.copies != 0;
+
+    for (i = 0; pool->members && i < pool->members->count; i++) {
+        n |= pool->members->list[i]->health.lifespan.copies != 0;
+    }
+    return n;
+}
+
 int mirror_pool_lives(const mirror_pool_t *pool, const mirror_connection_t *c)
 {
     return !mirror_lifespan_is_over(lifespan_of(pool, c), c->started) ||

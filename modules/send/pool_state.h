@@ -155,8 +155,11 @@ int mirror_pool_is_fresh(const mirror_pool_t *pool, const mirror_connection_t *c
 mirror_health_t *mirror_pool_health_of(mirror_pool_t *pool, mirror_member_t *member);
 
 /* Return the maximum of copies that a new connection takes at a time, for protocols that allow
- * several: streams, or less if a server has a lifespan. */
+ * several: streams, or less if a server has a lower lifespan. */
 apr_int64_t mirror_pool_most(const mirror_pool_t *pool);
+
+/* Return whether a server has a lifespan. */
+int mirror_pool_has_lifespan(const mirror_pool_t *pool);
 
 /* Return whether the lifespan of a connection, if there is one, allows the next copy now. */
 int mirror_pool_lives(const mirror_pool_t *pool, const mirror_connection_t *connection);

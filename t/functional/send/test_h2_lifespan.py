@@ -61,6 +61,30 @@ def test_connections_of_few_responses(proxy, http2, count, method, goaway):
     assert all(times[f"/o/{n}"] == 1 for n in range(20, 220))
 
 
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_more_responses_than_streams(proxy, http2, method):
+    """As nginx does it: nothing is lost, and once it is known, nothing is refused."""
+    mirror = http2(ends_after(30, True))
+    h = proxy(mirror, "streams=10 max_connections=4")
+    send(h, method, range(300))
+    assert h.ended(300) == {"mirrored": 300}
+    send(h, method, range(300, 600))
+    assert h.ended(600) == {"mirrored": 600}
+    times = mirror.times()
+    assert all(times[f"/o/{n}"] == 1 for n in range(300, 600))
+
+
+def test_one_stream_and_a_server_that_crashes(proxy, http2):
+    """Copies wait for no event that does not come."""
+    mirror = http2(lambda peer, request: peer.sock.shutdown(socket.SHUT_RDWR))
+    h = proxy(mirror, "streams=1 max_connections=1")
+    send(h, "GET", range(3))
+    assert h.ended(3) == {"broken": 3}
+    mirror.respond = respond()
+    send(h, "GET", range(3, 30))
+    assert h.ended(30) == {"broken": 3, "mirrored": 27}
+
+
 def test_one_server_of_two(httpd, origin, http2):
     """The other one has as many streams as before."""
     bad, good = http2(ends_after(1, False)), http2()

@@ -19,25 +19,27 @@ START_TEST(no_bound_at_first)
 {
     ck_assert_int_eq(mirror_lifespan_most(&lifespan, 100), 100);
     ck_assert(!mirror_lifespan_is_over(&lifespan, 1000000));
-    mirror_lifespan_ended(&lifespan, 100, 100);
-    ck_assert_int_eq(mirror_lifespan_most(&lifespan, 100), 100);
-    mirror_lifespan_ended(&lifespan, 0, 1);
-    ck_assert_int_eq(mirror_lifespan_most(&lifespan, 1), 1);
+    mirror_lifespan_ended(&lifespan, MIRROR_LIFESPAN_MAX);
+    ck_assert_int_eq(lifespan.copies, 0);
 }
 END_TEST
 
 START_TEST(an_end_is_a_bound)
 {
-    mirror_lifespan_ended(&lifespan, 10, 100);
+    mirror_lifespan_ended(&lifespan, 10);
     ck_assert_int_eq(mirror_lifespan_most(&lifespan, 100), 10);
     ck_assert_int_eq(mirror_lifespan_most(&lifespan, 5), 5); /* the attribute was changed */
     ck_assert(!mirror_lifespan_is_over(&lifespan, 9));
     ck_assert(mirror_lifespan_is_over(&lifespan, 10));
-    mirror_lifespan_ended(&lifespan, 0, 100);
+    mirror_lifespan_ended(&lifespan, 1000); /* more than streams */
+    ck_assert_int_eq(mirror_lifespan_most(&lifespan, 100), 100);
+    ck_assert(!mirror_lifespan_is_over(&lifespan, 999));
+    ck_assert(mirror_lifespan_is_over(&lifespan, 1000));
+    mirror_lifespan_ended(&lifespan, 0);
     ck_assert_int_eq(mirror_lifespan_most(&lifespan, 100), 1);
     ck_assert(!mirror_lifespan_is_over(&lifespan, 0));
     ck_assert(mirror_lifespan_is_over(&lifespan, 1));
-    mirror_lifespan_ended(&lifespan, (1 << 30), 100); /* GOAWAY without a number */
+    mirror_lifespan_ended(&lifespan, 1 << 30); /* GOAWAY without a number */
     ck_assert_int_eq(mirror_lifespan_most(&lifespan, 100), 1);
 }
 END_TEST
@@ -46,13 +48,13 @@ START_TEST(a_later_copy_doubles_it)
 {
     int i;
 
-    mirror_lifespan_ended(&lifespan, 0, 100);
-    for (i = 1; i < 100; i *= 2) {
-        ck_assert_int_eq(mirror_lifespan_most(&lifespan, 100), i);
-        mirror_lifespan_outlived(&lifespan, 100);
+    mirror_lifespan_ended(&lifespan, 0);
+    for (i = 1; i < MIRROR_LIFESPAN_MAX; i *= 2) {
+        ck_assert_int_eq(lifespan.copies, i);
+        mirror_lifespan_outlived(&lifespan);
     }
     ck_assert_int_eq(lifespan.copies, 0);
-    mirror_lifespan_outlived(&lifespan, 100);
+    mirror_lifespan_outlived(&lifespan);
     ck_assert_int_eq(mirror_lifespan_most(&lifespan, 100), 100);
 }
 END_TEST

@@ -237,6 +237,37 @@ START_TEST(stranded_by_time)
 }
 END_TEST
 
+/* The server ends connections after two copies, as far as is known. */
+START_TEST(copies_of_a_connection_with_a_lifespan)
+{
+    mirror_connection_t c;
+
+    memset(&c, 0, sizeof(c));
+    c.protocol = &multiplexed;
+    c.used = 1;
+    c.adopted = mirror_loop_now(loop);
+    pool.health.lifespan.copies = 2;
+    add(0, 3);
+    c.started = 1;
+    ck_assert_takes(&c, "0");
+    c.started = 2;
+    ck_assert_takes(&c, "");
+    mirror_pool_add_again(&pool, &copies[4]);
+    ck_assert_takes(&c, "");
+    c.resting = 1; /* it may be ended any time */
+    c.rested = mirror_loop_now(loop);
+    ck_assert_takes(&c, "");
+    c.rested -= MIRROR_LIFESPAN_REST;
+    c.adopted = pool.stale;
+    ck_assert_takes(&c, "4");
+    c.started = 1000;
+    c.resting = 0;
+    ck_assert_takes(&c, "");
+    pool.health.lifespan.copies = 0;
+    ck_assert_takes(&c, "1");
+}
+END_TEST
+
 START_TEST(a_probe_is_the_next_and_alone)
 {
     copies[3].probe = 1;
@@ -341,6 +372,7 @@ int main(void)
     tcase_add_test(tcase, unprocessed_copies_are_first_on_any_connection);
     tcase_add_test(tcase, once_more_is_on_a_fresh_connection_and_first_there);
     tcase_add_test(tcase, stranded_by_time);
+    tcase_add_test(tcase, copies_of_a_connection_with_a_lifespan);
     tcase_add_test(tcase, a_probe_is_the_next_and_alone);
     tcase_add_test(tcase, a_probe_that_is_sent_once_more_is_the_next_as_well);
     tcase_add_test(tcase, once_more_only_while_there_is_time);
