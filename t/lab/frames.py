@@ -24,6 +24,7 @@ class Frames:
         self.port = port
         self.buffer = b""
         self.next_stream = first
+        self.last: int | None = None        # the last stream that the server processes
         self.ended: set[int] = set()        # streams that the server has ended
         self.reset: set[int] = set()        # streams that it has reset
         self.received: dict[int, bytes] = {}    # the bodies of the responses
@@ -65,6 +66,8 @@ class Frames:
             self.buffer += more
         length = int.from_bytes(self.buffer[:3], "big")
         kind, flags, stream = struct.unpack(">BBI", self.buffer[3:9])
+        if kind == GOAWAY:
+            self.last = int.from_bytes(self.buffer[9:13], "big") & 0x7fffffff
         if kind == DATA:
             self.received[stream] = self.received.get(stream, b"") + self.buffer[9:9 + length]
         self.buffer = self.buffer[9 + length:]

@@ -84,32 +84,57 @@ def connect(early, how: str) -> Frames:
     return Frames(h.port, scaled(20))
 
 
+def begin(early, how: str, data: bytes) -> tuple[Frames, int]:
+    """A request that is being served, with the begin of its body. After an upgrade mod_http2 may leave at once, with GOAWAY."""
+    h, _ = early
+    tries = []
+
+    def is_served():
+        client = connect(early, how)
+        stream = client.headers("PUT", "/o/a")
+        client.data(stream, data, end=False)
+        tries.append((client, stream))
+
+        def is_over():
+            try:
+                client.read_for(0.01)
+            except (EOFError, OSError):
+                if client.last is None or client.last < stream:
+                    return True
+            return h.mirror()["seen"] == 1
+        wait_for("a request, or GOAWAY", is_over)
+        if h.mirror()["seen"] == 1:
+            return True
+        client.sock.close()
+        return False
+    wait_for("a request", is_served)
+    return tries[-1]
+
+
 @pytest.mark.parametrize("how", ["direct", "tls", "upgrade"])
 def test_body_without_a_length_does_not_wait(early, origin, mirror, how):
     """Its copy leaves before the response: END_STREAM has come."""
     h, _ = early
     gate = origin.hold()
-    with connect(early, how) as client:
-        stream = client.headers("PUT", "/o/a")
-        for n in range(3):
+    client, stream = begin(early, how, bytes(10000))
+    with client:
+        for n in range(1, 3):
             client.data(stream, bytes([n]) * 10000, end=False)
         client.data(stream, b"end")
         copy = mirror.one()
         assert copy.body == b"".join(bytes([n]) * 10000 for n in range(3)) + b"end"
-        assert stream not in client.ended
+        assert h.ended(1) == {"mirrored": 1}
         gate.set()
-        client.wait(stream)
-    assert h.ended(1) == {"mirrored": 1}
+        if how != "upgrade":        # GOAWAY may come before
+            client.wait(stream)
 
 
 @pytest.mark.parametrize("how", ["direct", "tls", "upgrade"])
 def test_reset_without_a_length(early, origin, mirror, how):
     h, _ = early
     gate = origin.hold()
-    with connect(early, how) as client:
-        stream = client.headers("PUT", "/o/a")
-        client.data(stream, b"x" * 10000, end=False)
-        wait_for("a copy", lambda: h.mirror()["seen"] == 1)
+    client, stream = begin(early, how, b"x" * 10000)
+    with client:
         client.cancel(stream)
         gate.set()
         assert h.ended(1) == {"incomplete": 1}
