@@ -97,6 +97,7 @@ struct mirror_connection_t {
     unsigned unflushed : 1; /* is in the ring of unflushed connections */
     unsigned cut : 1;       /* the mirror ends it; copies that it did not process may be left */
     unsigned outlives : 1;  /* has a copy beyond its lifespan (send/lifespan.h) */
+    unsigned was_idle : 1;  /* has had no response since it was idle */
 };
 
 /* ---- sender thread ---- */

@@ -55,6 +55,7 @@ static void lease(mirror_pool_t *pool, mirror_connection_t *c, mirror_copy_t *ba
     if (c->member) {
         assign(c->member, batch);
     }
+    c->was_idle |= c->resting && now - c->rested >= MIRROR_LIFESPAN_REST;
     c->outlives |=
         mirror_lifespan_is_over(&mirror_pool_health_of(pool, c->member)->lifespan, c->started);
     mirror_connection_start(c, batch, now - batch->started);

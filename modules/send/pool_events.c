@@ -180,10 +180,11 @@ static void note_lifespan(mirror_pool_t *pool, mirror_connection_t *c, mirror_co
     if (how == MIRROR_RESPONDED && c->outlives) {
         mirror_lifespan_outlived(lifespan);
     }
-    else if (c->cut && (how == MIRROR_STALE || how == MIRROR_UNPROCESSED)) {
+    else if (c->cut && !c->was_idle && (how == MIRROR_STALE || how == MIRROR_UNPROCESSED)) {
         mirror_lifespan_ended(lifespan, c->processed);
     }
     c->outlives = 0;
+    c->was_idle &= how != MIRROR_RESPONDED;
     if (lifespan->copies != before) {
         ap_log_error(APLOG_MARK, APLOG_DEBUG, 0, pool->send->server,
                      "PM0414: mirror %s: the server ends connections after %" APR_INT64_T_FMT

@@ -3,6 +3,7 @@ have processed, until it is known; and one that ended a connection once gets man
 from __future__ import annotations
 
 import socket
+import time
 from types import SimpleNamespace
 
 import pytest
@@ -59,6 +60,33 @@ def test_connections_of_few_responses(proxy, http2, count, method, goaway):
     times = mirror.times()
     assert max(times.values()) <= 2
     assert all(times[f"/o/{n}"] == 1 for n in range(20, 220))
+
+
+@pytest.mark.parametrize("goaway", [False, True], ids=["abrupt", "goaway"])
+def test_idle_connection_that_ends(proxy, http2, goaway):
+    """It says nothing of the number of copies: the next connection has many streams at once."""
+    def serve(peer, request):
+        if request.stream == 1:
+            respond()(peer, request)
+            return
+        gates.append(mirror.hold())
+        if goaway:
+            peer.goaway(1)
+        peer.sock.shutdown(socket.SHUT_RDWR)
+    gates = []
+    mirror = http2(serve)
+    h = proxy(mirror, "max_connections=1")
+    send(h, "GET", range(1))
+    assert h.ended(1) == {"mirrored": 1}
+    then = time.monotonic()
+    wait_for("an idle connection", lambda: time.monotonic() - then > 0.2)
+    send(h, "GET", range(1, 2))
+    wait_for("another connection", lambda: mirror.connections == 2)
+    send(h, "GET", range(2, 22))
+    wait_for("21 in flight", lambda: h.mirror()["state"]["in_flight"] == 21)
+    assert mirror.connections == 2
+    gates[0]()
+    assert h.ended(22) == {"mirrored": 22}
 
 
 @pytest.mark.parametrize("method", ["GET", "POST"])
