@@ -249,13 +249,13 @@ void mirror_pool_members_update(mirror_pool_t *pool)
 static void add(mirror_pool_t *pool, mirror_member_t *list[], int *count,
                 mirror_addresses_t *addresses, int known)
 {
+    apr_sockaddr_t *address = mirror_address_at(addresses, 0);
     int i, n = mirror_address_count(addresses);
     mirror_member_t *member;
     char ip[64];
 
-    for (i = 0; i < n && *count < MIRROR_SERVERS_MAX; i++) {
-        apr_sockaddr_t *address = mirror_address_at(addresses, i);
-
+    /* The list is walked once, because a name may have thousands of addresses. */
+    for (i = 0; i < n && *count < MIRROR_SERVERS_MAX; i++, address = address->next) {
         if (apr_sockaddr_ip_getbuf(ip, sizeof(ip), address) != APR_SUCCESS) {
             continue;
         }
