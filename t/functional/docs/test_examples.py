@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import glob
 import hashlib
+import importlib.util
 import json
 import os
 import re
@@ -53,6 +54,16 @@ def examples() -> Iterator[object]:
     for path, found in [(MANUAL, of_manual()), *((path, of_page(path)) for path in PAGES)]:
         for n, text in enumerate(found, 1):
             yield pytest.param(text, id=f"{os.path.relpath(path, 'docs').replace('../', '')}-{n}")
+
+
+@pytest.mark.unstarted
+@pytest.mark.parametrize("path", [path for path in PAGES if path.startswith("docs/guides/")])
+def test_guide_has_only_what_can_be_followed(path):
+    """As follow.py reads it: a block of a configuration names its file, output stands below a command."""
+    spec = importlib.util.spec_from_file_location("follow", f"{TOP}/docs/guides/follow.py")
+    follow = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(follow)
+    assert list(follow.steps(f"{TOP}/{path}")), path
 
 
 @pytest.fixture
