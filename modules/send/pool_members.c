@@ -84,11 +84,39 @@ static void take_place(mirror_pool_t *pool, mirror_member_t *member)
     move_to(member, &lane->servers[i], &lane->server_counts[i]);
 }
 
+/* Put the address of a member of resolve=all into shared memory, for display. */
+static void pack(const mirror_pool_t *pool, mirror_member_t *member)
+{
+    if (!pool->settings->servers && member->addresses) {
+        mirror_servers_pack(member->words, mirror_address_at(member->addresses, 0));
+    }
+}
+
+/* Code outside this module has written to the places: begin anew with all that it has changed. */
+static void repair(mirror_pool_t *pool, apr_time_t now)
+{
+    if (mirror_servers_free_foreign(pool->lane->servers, now) > 0 && !pool->members->repaired) {
+        pool->members->repaired = 1;
+        ap_log_error(APLOG_MARK, APLOG_ERR, 0, pool->send->server,
+                     "PM0435: mirror %s: code outside this module has overwritten the state of its "
+                     "servers in shared memory; they count as up, and their counters begin at 0",
+                     pool->lane->mirror->name);
+    }
+}
+
 void mirror_pool_member_check_place(mirror_pool_t *pool, mirror_member_t *member)
 {
-    if (member->words != &member->own_words &&
-        apr_atomic_read64(&member->words->key) != member->key) {
+    apr_time_t now = mirror_loop_now(pool->send->loop);
+
+    if (member->words == &member->own_words) {
+        return;
+    }
+    if (mirror_servers_is_foreign(member->words, now)) {
+        repair(pool, now);
+    }
+    if (apr_atomic_read64(&member->words->key) != member->key) {
         take_place(pool, member);
+        pack(pool, member);
     }
 }
 
@@ -271,30 +299,18 @@ static void add(mirror_pool_t *pool, mirror_member_t *list[], int *count,
     }
 }
 
-/* Put the addresses into shared memory, for display. */
-static void pack(mirror_pool_t *pool)
-{
-    int i;
-
-    for (i = 0; i < pool->members->count; i++) {
-        mirror_member_t *member = pool->members->list[i];
-
-        if (member->addresses) {
-            mirror_servers_pack(member->words, mirror_address_at(member->addresses, 0));
-        }
-    }
-}
-
 static void resolved(mirror_pool_t *pool, mirror_addresses_t *addresses)
 {
     mirror_member_t *list[MIRROR_SERVERS_MAX];
-    int count = 0, n = mirror_address_count(addresses);
+    int i, count = 0, n = mirror_address_count(addresses);
     apr_time_t now = mirror_clock_now();
 
     add(pool, list, &count, addresses, 1);
     add(pool, list, &count, addresses, 0);
     replace(pool, list, count);
-    pack(pool);
+    for (i = 0; i < count; i++) {
+        pack(pool, list[i]);
+    }
     if (pool->lane->servers) {
         mirror_servers_unlist(pool->lane->servers, pool->members->group, now);
     }

@@ -80,6 +80,7 @@ typedef struct mirror_members_t {
     int lookups;                       /* pending lookups */
     int looking_up;                    /* one of them is of the mirror's name */
     int too_many;                      /* a line said that the name has too many addresses */
+    int repaired;                      /* a line said that the places had foreign data */
     apr_time_t probed;                 /* time when the mirror's probe came */
     mirror_timer_t stalled;            /* runs while a connection takes long to open */
     mirror_helpers_kind_e hungers_for; /* the task that waits for a helper */

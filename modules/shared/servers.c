@@ -177,6 +177,38 @@ void mirror_servers_unlist(mirror_server_words_t *places, apr_uint64_t group, ap
     }
 }
 
+/* ---- foreign data ---- */
+
+static int is_below(const apr_uint64_t *word, apr_uint64_t bound)
+{
+    return apr_atomic_read64((apr_uint64_t *)word) < bound;
+}
+
+int mirror_servers_is_foreign(const mirror_server_words_t *words, apr_time_t now)
+{
+    apr_uint64_t latest = (apr_uint64_t)(now + LONGEST), counted = (apr_uint64_t)1 << 48;
+    apr_uint64_t family = apr_atomic_read64((apr_uint64_t *)&words->place) >> 16;
+
+    return (family != 0 && family != 4 && family != 6) || !is_below(&words->trial, 2) ||
+           !is_below(&words->logged, 2) || !is_below(&words->down_until, latest + 1) ||
+           !is_below(&words->listed, latest) || !is_below(&words->failures, counted) ||
+           !is_below(&words->ejections, counted);
+}
+
+int mirror_servers_free_foreign(mirror_server_words_t *places, apr_time_t now)
+{
+    int i, freed = 0;
+
+    for (i = 0; i < MIRROR_SERVERS_PLACES; i++) {
+        apr_uint64_t key = apr_atomic_read64(&places[i].key);
+
+        if (mirror_servers_is_foreign(&places[i], now)) {
+            freed += key != 0 && apr_atomic_cas64(&places[i].key, 0, key) == key;
+        }
+    }
+    return freed;
+}
+
 /* ---- down and up ---- */
 
 apr_time_t mirror_servers_out_until(const mirror_server_words_t *words, apr_time_t now)

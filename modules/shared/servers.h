@@ -79,6 +79,13 @@ int mirror_servers_claim(mirror_server_words_t *places, apr_uint64_t key, apr_ui
 /* Mark all places of the group as gone that were not found since `since`. */
 void mirror_servers_unlist(mirror_server_words_t *places, apr_uint64_t group, apr_time_t since);
 
+/* Return whether the place has a value that this module never writes. */
+int mirror_servers_is_foreign(const mirror_server_words_t *words, apr_time_t now);
+
+/* Free all places that have such values. Returns the number of those that this call has freed; of
+ * several callers one frees a place. */
+int mirror_servers_free_foreign(mirror_server_words_t *places, apr_time_t now);
+
 /* Take on the test of a server whose time is over, for `retry`. Returns 1 for one caller of all
  * processes. */
 int mirror_servers_take_probe(mirror_server_words_t *words, apr_time_t now,

@@ -13,6 +13,8 @@ import pytest
 
 from httpdlab import THREADED, location, to, wait_for
 from managerlab import MANAGER, attributes, call, patch
+from recorder import answer
+from serverslab import counts, gets, listed, one_by_one, servers       # noqa: F401, a fixture
 
 DAMAGE = "PM0202: the shared memory of mirrors is damaged"
 KILLED = [r"AH00052: child pid \d+ exit signal Killed"]         # by the tests
@@ -251,3 +253,60 @@ def test_a_text_that_is_none(served, text):
     assert attributes(h)["count"] != 3 and h.mirror()["overridden"] is False
     h.graceful()
     assert len(h.log_lines("PM0912: mirror m ")) == 1
+
+
+# ---- servers of a mirror that has several ----
+
+LISTS = PLACES + -(-PLACES_MAX * 16 // 64) * 64 + PLACES_MAX * SLOTS * CELL + SLOTS * (LOST + STORE + FINDINGS) + (
+    SLOTS + 1) * STORE + FLEET
+WORDS, KEPT = 88, 8             # bytes of one place, and of its key, the first
+
+
+def overwrite_servers(segment: Segment, kind: str) -> None:
+    seed = random.Random(kind)
+    words = 32 * WORDS
+    for offset in range(LISTS, LISTS + SLOTS * SERVERS, SERVERS):
+        was = os.pread(segment.mem, words, segment.start + offset)
+        for at in range(0, words, WORDS):
+            place = {"ones": b"\xff" * WORDS, "zeros": bytes(WORDS), "all but keys": was[at:at + KEPT] + b"\xff" * (WORDS - KEPT)}
+            segment.write(offset + at, place.get(kind) or seed.randbytes(WORDS))
+    size = SLOTS * PLACES_MAX * COUNTS
+    segment.write(LISTS + SLOTS * SERVERS, bytes(size) if kind == "zeros" else b"\xff" * size)
+
+
+@pytest.mark.parametrize("kind", ["ones", "zeros", "all but keys", "seed 6", "seed 7"])
+def test_servers_are_overwritten(httpd, origin, servers, kind):
+    """All live and serve. One line is logged but for zeros, which are free places. Each server has its share again, also one
+    that is out, and what is shown is possible."""
+    made = servers(3)
+    made[2].answer = lambda sock, message: False
+    h = httpd(MANAGER + f"ProxyMirrorSlots {SLOTS}\n" + location("/o/", origin, listed(
+        made, "retry=1h max_connections=12")), children=2, threads=8, expect=["PM0434", "PM0435"])
+    parent = h.process.pid
+    count = 0
+    while not any(one["down_until"] for one in h.mirror()["state"]["servers"]):
+        count += 1
+        one_by_one(h, 1, count - 1)
+    made[2].answer = answer()
+    segment = Segment(h.pids()[0])
+    assert struct.unpack("<Q", os.pread(segment.mem, 8, segment.start + LISTS))[0] != 0     # so it is there
+    overwrite_servers(segment, kind)
+    segment.close()
+    for one in h.mirror()["state"]["servers"]:
+        assert all(0 <= one[name] <= count for name in ("connections", "in_flight", "mirrored", "failed"))
+    assert h.get("/manager/").status == 200
+    wait_for("copies at the third one again", lambda: h.get("/o/a").status == 200 and len(made[2].requests) > 10)
+    h.wait_idle()
+    gates, before = [one.hold() for one in made], counts(made)
+    gets(h, 12)
+    wait_for("the share of each", lambda: sum(counts(made)) == sum(before) + 12)
+    for gate in gates:
+        gate.set()
+    h.wait_idle()
+    outcomes = h.outcomes()
+    assert outcomes.pop("broken") == 5 and list(outcomes) == ["mirrored"]
+    lines = h.log_lines("PM0435: mirror m: code outside this module has overwritten the state of its servers")
+    assert len(lines) == (kind != "zeros")
+    assert h.process.pid == parent and not h.log_lines(DAMAGE)
+    h.graceful()
+    assert h.get("/o/after").status == 200 and h.process.pid == parent

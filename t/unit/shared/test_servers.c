@@ -100,6 +100,40 @@ START_TEST(foreign_time)
 }
 END_TEST
 
+/* Places with values that no code of the module has written are freed, once; no others are. */
+START_TEST(foreign_data)
+{
+    int i;
+
+    for (i = 0; i < MIRROR_SERVERS_PLACES - 1; i++) {
+        claim((apr_uint64_t)i + 1, 1, START);
+        places[i].down_until = (apr_uint64_t)(START + apr_time_from_sec(8 * 7 * 24 * 3600));
+        places[i].trial = places[i].logged = 1;
+        places[i].failures = places[i].ejections = 1000000;
+        places[i].place = (i & 1 ? 4 : 6) << 16 | 65535;
+    }
+    for (i = 0; i < MIRROR_SERVERS_PLACES; i++) {
+        ck_assert(!mirror_servers_is_foreign(&places[i], START));
+    }
+    ck_assert_int_eq(mirror_servers_free_foreign(places, START), 0);
+    places[7].trial = 2;
+    places[8].logged = ~(apr_uint64_t)0;
+    places[9].down_until = (apr_uint64_t)1 << 63;
+    places[10].failures = places[11].ejections = ~(apr_uint64_t)0;
+    places[12].place = 5 << 16;
+    places[3].listed = ~(apr_uint64_t)0;
+    for (i = 0; i < MIRROR_SERVERS_PLACES; i++) {
+        ck_assert_int_eq(mirror_servers_is_foreign(&places[i], START),
+                         i == 3 || (i >= 7 && i <= 12));
+    }
+    ck_assert_int_eq(mirror_servers_free_foreign(places, START), 7);
+    ck_assert_int_eq(mirror_servers_free_foreign(places, START), 0);
+    ck_assert_int_eq(claim(99, 1, START), 3);
+    ck_assert(is_new && !mirror_servers_is_foreign(&places[3], START));
+    ck_assert_int_eq(mirror_servers_find(places, 3), 2);
+}
+END_TEST
+
 START_TEST(addresses)
 {
     static const struct {
@@ -143,6 +177,7 @@ int main(void)
     tcase_add_test(test, unlisting_is_of_one_group);
     tcase_add_test(test, one_caller_gets_the_probe);
     tcase_add_test(test, foreign_time);
+    tcase_add_test(test, foreign_data);
     tcase_add_test(test, addresses);
     tcase_add_test(test, keys);
     suite_add_tcase(suite, test);
