@@ -8,7 +8,9 @@ import pytest
 from browser import Page
 from browserlab import CONTRAST, browser, open_page, wait_text       # noqa: F401, fixtures
 from httpdlab import location, to, wait_for
-from pagelab import manager
+from managerlab import call, changed
+from pagelab import manager, parse
+from serverslab import counts, listed, servers      # noqa: F401, a fixture
 
 pytestmark = pytest.mark.xdist_group("browser")     # they share one, as it takes long to start
 OWN, ANOTHER = pytest.mark.xdist_group("own"), pytest.mark.xdist_group("another")      # but for those that take longest
@@ -116,6 +118,43 @@ def test_down_is_shown_and_told(httpd, origin, mirror, recorder, open_page):
     page.wait("the news", """document.getElementById("news").textContent === "m: Down" """)
     assert page.value("document.title").startswith("1 down")
     assert page.text("tr[data-mirror=other] .state") == "○ Ready"
+
+
+ROWS = """[...document.querySelectorAll("#m-m .servers tbody tr")].map((row) => [...row.children].map((one) => one.textContent))"""
+PARTLY = """document.querySelector("#m-m .servers").hasAttribute("data-partly")"""
+
+
+def test_servers_are_live(httpd, origin, servers, recorder, open_page):
+    """A line for each server, made as the server itself makes it; one that is down, that is back, one less, none."""
+    made = servers(2)
+    dead = recorder(host="127.0.0.3", port=made[0].port, listen=False)
+    addresses = [f"{one.host}:{one.port}" for one in (*made, dead)]
+    h = httpd("ProxyMirrorAllowHost 127.0.0.1 127.0.0.2\n" + location("/o/", origin, listed([*made, dead], "retry=100ms")) +
+              manager(), children=1, expect=[r"PM0432"])
+    page = open_page(h)
+    wait_text(page, "#pulse", "Live")
+    wait_text(page, figure("servers:up"), "3 of 3 up")
+    assert page.value(ROWS) == [[address, "Up", "0", "0", "0", "0"] for address in addresses]
+    assert h.get_many(["/o/a"] * 6) == [200] * 6
+    wait_text(page, figure("servers:up"), "2 of 3 up")
+    h.wait_idle()
+    page.wait("all figures", f"{ROWS}.reduce((sum, row) => sum + Number(row[4]), 0) === 6")
+    rows = page.value(ROWS)
+    assert [row[:2] for row in rows] == [[addresses[0], "Up"], [addresses[1], "Up"], [addresses[2], "Down"]]
+    assert rows[2][2:5] == ["0", "0", "0"] and int(rows[2][5]) > 0 and page.value(PARTLY)
+    assert [int(row[4]) for row in rows[:2]] == counts(made)
+    served = parse(h.get("/mirror-status", ["Host: localhost", "Accept: text/html"]).body).one("article", id="m-m")
+    lines = [[one.text for one in row.children] for row in served.one("section", class_="servers").all("tr")[1:]]
+    assert [line[:5] for line in lines] == [row[:5] for row in rows]
+    dead.listen()
+    with Load(h, "/o/a"):
+        wait_text(page, figure("servers:up"), "3 of 3 up")
+        page.wait("copies at the third", f"{ROWS}[2][1] === 'Up' && Number({ROWS}[2][4]) > 0")
+    assert not page.value(PARTLY)
+    changed(call(h, "PATCH", data={"servers": addresses[:2]}, location="/manage"))
+    wait_text(page, figure("servers:up"), "2 of 2 up")
+    assert [row[0] for row in page.value(ROWS)] == addresses[:2]
+    assert page.loads == 1
 
 
 def test_server_that_ends_is_told(httpd, mirror, browser):
