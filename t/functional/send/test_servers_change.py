@@ -2,9 +2,11 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -12,6 +14,7 @@ import pagelab
 from http2lab import respond
 from httpdlab import HTTP2, location, scaled, wait_for
 from managerlab import MANAGER, patch
+from recorder import answer
 from serverslab import counts, gets, listed, named, one_by_one, servers, state, with_names  # noqa: F401
 from tlslab import server, strict
 
@@ -32,22 +35,25 @@ def addresses(made) -> list[str]:
 
 @pytest.mark.smoke
 def test_servers_change_under_load(httpd, origin, servers):
-    """No copy is lost; the one that was removed gets nothing new, the one that was added its share."""
+    """No copy is lost. No request that comes after the change is copied to the one that was removed, and nothing at all
+    100 ms later; the one that was added has its share."""
     made = servers(3)
     h = httpd(MANAGER + "ProxyMirrorAllowHost 127.0.0.1 127.0.0.2 127.0.0.3\n" +
               location("/o/", origin, listed(made[:2])))
-    over, sent = threading.Event(), [0, 0]
+    over, sent, arrived = threading.Event(), [0, 0], []
+    made[0].answer = lambda sock, message: arrived.append(time.monotonic()) or answer()(sock, message)
 
     def load(n: int) -> None:
         while not over.is_set():
-            assert h.get("/o/a").status == 200
             sent[n] += 1
+            assert h.get(f"/o/{n}-{sent[n]}").status == 200
     threads = [threading.Thread(target=load, args=(n,)) for n in range(2)]
     for thread in threads:
         thread.start()
     try:
         made[0].wait(20)
         patch(h, {"servers": addresses(made[1:])})
+        changed, sent_before = time.monotonic(), sent[:]
         made[2].wait(1)
         wait_for("the end of its connections", lambda: made[0].open == 0)
         before = counts(made)
@@ -57,6 +63,10 @@ def test_servers_change_under_load(httpd, origin, servers):
         for thread in threads:
             thread.join()
     assert h.ended(sum(sent)) == {"mirrored": sum(sent)}
+    assert max(arrived) < changed + scaled(0.1)
+    late = [message.target for message in made[0].requests
+            if int(message.target.split("-")[1]) > sent_before[int(message.target[3])]]
+    assert not late
     after = counts(made)
     assert after[0] == before[0] and sum(after) == sum(sent)
     gained = [after[n] - before[n] for n in (1, 2)]
@@ -158,28 +168,39 @@ def test_all_addresses_over_http2(httpd, origin, http2, names):
 
 # ---- children ----
 
-def test_children_agree_on_who_is_out(httpd, origin, servers):
-    """What a child finds holds for all; a killed one and a graceful restart leave it as it is."""
+def all_at_once(h, children: int) -> None:
+    """So many requests that each child has some, from as many clients."""
+    with ThreadPoolExecutor(children) as clients:
+        assert {answer.status for answer in clients.map(h.get, ["/o/a"] * 8 * children)} == {200}
+
+
+@pytest.mark.parametrize("children", [4, 8])
+def test_children_agree_on_who_is_out(httpd, origin, servers, children):
+    """What a child finds holds for all: each has sent one copy more to the server at most. A killed child and a graceful
+    restart leave it as it is."""
     made = servers(2)
-    h = httpd(location("/o/", origin, listed(made, "retry=1h keepalive=0")), children=4, threads=2, expect=[EJECTED, "AH00052"])
+    h = httpd(location("/o/", origin, listed(made, "retry=1h keepalive=0 max_connections=2 max_queue=1000")),
+              children=children, threads=2, expect=[EJECTED, "AH00052"])
     made[1].answer = lambda sock, message: False
     count = 0
 
     def is_out() -> bool:
         nonlocal count
-        count += 8
-        gets(h, 8)
+        count += children * 8
+        all_at_once(h, children)
         return bool(state(h)["127.0.0.2"]["down_until"])
     wait_for("the ejection", is_out)
-    h.ended(count)
+    assert h.ended(count)["broken"] == len(made[1].requests)
     out = len(made[1].requests)
-    assert 5 <= out <= 5 + 4 * 2 + 8
-    gets(h, 40)
-    assert set(h.ended(count + 40)) <= {"mirrored", "broken"} and len(made[1].requests) == out
+    assert 5 <= out <= 4 + children
+    all_at_once(h, children)
+    count += children * 8
+    assert h.ended(count) == {"mirrored": count - out, "broken": out} and len(made[1].requests) == out
+    assert len({re.search(r"pid (\d+)", line)[1] for line in h.log_lines("PM0411")}) > 1    # that they are several
     failed, until = state(h)["127.0.0.2"]["failed"], state(h)["127.0.0.2"]["down_until"]
     os.kill(h.pids()[0], signal.SIGKILL)
     h.graceful()
-    gets(h, 40)
+    all_at_once(h, children)
     h.wait_idle()
     one = state(h)["127.0.0.2"]
     assert one["failed"] == failed and one["down_until"] and len(made[1].requests) == out
