@@ -206,6 +206,7 @@ def test_children_agree_on_who_is_out(httpd, origin, servers, children):
     assert one["failed"] == failed and one["down_until"] and len(made[1].requests) == out
     assert until[:10] == one["down_until"][:10]
     assert len(h.log_lines(EJECTED)) == 1
+    wait_for("all children", lambda: len(h.listeners()) >= children)     # none is just starting when httpd is stopped
 
 
 # ---- DNS, for a minute ----
