@@ -222,14 +222,19 @@ static void replace(mirror_pool_t *pool, mirror_member_t *const list[], int coun
     mirror_pool_members_reap(pool);
 }
 
+void mirror_pool_member_close_idle(mirror_pool_t *pool, mirror_member_t *member)
+{
+    while (!APR_RING_EMPTY(&member->rings[MIRROR_RING_IDLE], mirror_connection_t, link)) {
+        mirror_pool_close_connection(pool, APR_RING_FIRST(&member->rings[MIRROR_RING_IDLE]));
+    }
+}
+
 void mirror_pool_members_reap(mirror_pool_t *pool)
 {
     mirror_member_t **link = &pool->members->leaving, *member;
 
     while ((member = *link)) {
-        while (!APR_RING_EMPTY(&member->rings[MIRROR_RING_IDLE], mirror_connection_t, link)) {
-            mirror_pool_close_connection(pool, APR_RING_FIRST(&member->rings[MIRROR_RING_IDLE]));
-        }
+        mirror_pool_member_close_idle(pool, member);
         if (member->open || member->opening || member->tasks || member->in_flight) {
             link = &member->next;
             continue;

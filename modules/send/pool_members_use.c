@@ -1,20 +1,16 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE.
  *
- * send/pool_members_use.c - which member of a pool gets the next copy, and the next connection. See
+ * send/pool_members_use.c - which member of a pool gets the next copy; the share of each. See
  * send/pool_state.h. Sender thread.
  *
  * A copy goes to the member whose turn it is, if one of its connections has room. Otherwise another
  * member with room takes it, and a connection to the first one is opened beside. If no member has
  * room, the copy waits for whichever is free first.
  */
-#include "base/clock.h"
 #include "send/pool_state.h"
-#include "settings/settings.h"
-#include "shared/breaker.h"
 
-/* After this time a connection that is still being opened does not count as one that copies wait
- * for. */
-#define MIRROR_STALLED apr_time_from_msec(100)
+/* If there are fewer connections than servers, a server keeps one for this long at least. */
+#define MIRROR_TENURE apr_time_from_msec(100)
 
 /* ---- bounds ---- */
 
@@ -37,12 +33,11 @@ static int is_on_trial(const mirror_member_t *member)
     return apr_atomic_read64((apr_uint64_t *)&member->words->trial) != 0;
 }
 
-/* Return the number of connections that the member may have. */
-static apr_int64_t connections_of(const mirror_pool_t *pool, const mirror_member_t *member, int sum)
+apr_int64_t mirror_pool_members_share(const mirror_pool_t *pool, const mirror_member_t *member)
 {
-    return is_on_trial(member)
-               ? 1
-               : mirror_turns_share(pool->settings->max_connections, member->turn.weight, sum);
+    return is_on_trial(member) ? 1
+                               : mirror_turns_share(pool->settings->max_connections,
+                                                    member->turn.weight, weights(pool));
 }
 
 /* Return the number of copies that the member may have in flight. */
@@ -54,25 +49,45 @@ static apr_int64_t copies_of(const mirror_pool_t *pool, const mirror_member_t *m
                                     member->turn.weight, sum);
 }
 
-/* Return whether a task for the member may be started, apart from the budget. */
-static int is_openable(const mirror_pool_t *pool, const mirror_member_t *member)
+int mirror_pool_member_is_openable(const mirror_pool_t *pool, const mirror_member_t *member)
 {
     return member->tasks == 0 &&
            (member->open == 0 || mirror_loop_now(pool->send->loop) >= member->spare_until) &&
-           member->open + member->opening < connections_of(pool, member, weights(pool));
+           member->open + member->opening < mirror_pool_members_share(pool, member);
 }
 
 int mirror_pool_members_have_surplus(const mirror_pool_t *pool, const mirror_connection_t *c)
 {
     const mirror_member_t *member = c->member;
 
-    return member->leaving || member->open > connections_of(pool, member, weights(pool));
+    return member->leaving || pool->open > pool->settings->max_connections ||
+           member->open > mirror_pool_members_share(pool, member);
+}
+
+int mirror_pool_members_must_yield(const mirror_pool_t *pool, const mirror_connection_t *c)
+{
+    int i;
+
+    if (pool->open + pool->opening < pool->settings->max_connections ||
+        mirror_loop_now(pool->send->loop) - c->adopted < MIRROR_TENURE) {
+        return 0;
+    }
+    for (i = 0; i < pool->members->count; i++) {
+        const mirror_member_t *member = pool->members->list[i];
+
+        if (member->missed && member->open + member->opening == 0 &&
+            mirror_pool_member_is_up(member)) {
+            return 1;
+        }
+    }
+    return 0;
 }
 
 /* Return whether a connection to the member may be opened now, or is being opened. */
 static int is_coming(const mirror_pool_t *pool, const mirror_member_t *member)
 {
-    return mirror_pool_member_is_up(member) && (member->opening > 0 || is_openable(pool, member));
+    return mirror_pool_member_is_up(member) &&
+           (member->opening > 0 || mirror_pool_member_is_openable(pool, member));
 }
 
 int mirror_pool_members_may_come(const mirror_pool_t *pool, const mirror_member_t *without)
@@ -201,7 +216,8 @@ static void look(view_t *view, mirror_pool_t *pool)
         if (view->room[i]) {
             view->able |= 1u << i;
         }
-        if (view->room[i] || (is_openable(pool, member) && member->in_flight < most)) {
+        if (view->room[i] ||
+            (mirror_pool_member_is_openable(pool, member) && member->in_flight < most)) {
             view->eligible |= 1u << i;
         }
     }
@@ -241,252 +257,4 @@ mirror_connection_t *mirror_pool_members_find_room(mirror_pool_t *pool)
         members->list[due]->missed = 1;
     }
     return view.room[i];
-}
-
-/* ---- the next connection ---- */
-
-static mirror_helpers_kind_e kind_of(const mirror_member_t *member)
-{
-    return mirror_pool_member_needs_lookup(member) ? MIRROR_HELPERS_LOOKUP : MIRROR_HELPERS_CONNECT;
-}
-
-/* Return whether the budget allows a task. */
-static int may_start(const mirror_pool_t *pool, mirror_helpers_kind_e kind)
-{
-    int lookups = pool->members->lookups;
-
-    return mirror_helpers_may(pool->send->helpers, kind,
-                              kind == MIRROR_HELPERS_LOOKUP ? lookups : pool->tasks - lookups);
-}
-
-int mirror_pool_members_may_start(const mirror_pool_t *pool)
-{
-    return may_start(pool, pool->members->hungers_for);
-}
-
-static void hunger(mirror_pool_t *pool, mirror_helpers_kind_e kind)
-{
-    pool->members->hungers_for = kind;
-    mirror_pool_begin_hunger(pool);
-}
-
-int mirror_pool_member_needs_lookup(const mirror_member_t *member)
-{
-    return !member->addresses && member->named;
-}
-
-/* Open `n` connections. Returns 0 if the pool has to wait for a helper. */
-static int open_to(mirror_pool_t *pool, mirror_member_t *member, int n, int is_probe)
-{
-    if (member->addresses && member->named &&
-        mirror_loop_now(pool->send->loop) - mirror_address_time(member->addresses) >=
-            pool->settings->ttl) {
-        mirror_address_drop(member->addresses);
-        member->addresses = NULL;
-    }
-    if (!may_start(pool, kind_of(member))) {
-        hunger(pool, kind_of(member));
-        return 0;
-    }
-    member->opening_since = mirror_loop_now(pool->send->loop);
-    return mirror_pool_start_task(pool, member, n, is_probe);
-}
-
-/* The mirror is down: its probe tries all members that have not failed since it came. */
-static void open_all(mirror_pool_t *pool)
-{
-    mirror_members_t *members = pool->members;
-    int i;
-
-    for (i = 0; i < members->count; i++) {
-        mirror_member_t *member = members->list[i];
-
-        if (member->tasks == 0 && member->open == 0 && member->health.failed < members->probed &&
-            !open_to(pool, member, 1, 1)) {
-            return;
-        }
-    }
-    if (pool->opening == 0 && pool->open == 0 && members->looking_up == 0 && members->count > 0) {
-        pool->probing = 0;
-        mirror_pool_end_waiting(pool, pool->health.down_as);
-    }
-}
-
-/* Return how many connections are opened that will probably be there soon. */
-static int count_coming(mirror_pool_t *pool)
-{
-    apr_time_t now = mirror_loop_now(pool->send->loop), first = 0;
-    int i, coming = pool->unconfirmed;
-
-    for (i = 0; i < pool->members->count; i++) {
-        const mirror_member_t *member = pool->members->list[i];
-
-        if (member->opening > 0 && now - member->opening_since < MIRROR_STALLED) {
-            coming += member->opening;
-            first = !first || member->opening_since < first ? member->opening_since : first;
-        }
-    }
-    if (first && !pool->members->stalled.ring) {
-        mirror_loop_timer_start(pool->send->loop, &pool->members->stalled, first, MIRROR_STALLED);
-    }
-    return coming;
-}
-
-/* Divide `n` connections among the members. */
-static void divide(mirror_pool_t *pool, int numbers[], int n)
-{
-    mirror_members_t *members = pool->members;
-    mirror_turn_t *turns[MIRROR_SERVERS_MAX];
-    const mirror_copy_t *copy = pool->again.first ? pool->again.first : pool->waiting.first;
-    int i, due, up = mirror_pool_members_count_up(pool), sum = weights(pool);
-
-    for (i = 0; i < members->count; i++) {
-        turns[i] = &members->list[i]->opens;
-        numbers[i] = 0;
-    }
-    for (; n > 0; n--) {
-        unsigned able = 0;
-
-        for (i = 0; i < members->count; i++) {
-            mirror_member_t *member = members->list[i];
-
-            if ((!up || mirror_pool_member_is_up(member)) && is_openable(pool, member) &&
-                numbers[i] < MIRROR_CHAIN_MAX &&
-                member->open + numbers[i] < connections_of(pool, member, sum) &&
-                (!copy || mirror_pool_members_may_retry(pool, member, copy->avoid))) {
-                able |= 1u << i;
-            }
-        }
-        i = mirror_turns_take(turns, members->count, able, able, &due);
-        if (i < 0) {
-            return;
-        }
-        numbers[i]++;
-        copy = NULL; /* only the first connection is for that copy */
-    }
-}
-
-void mirror_pool_members_open_missing(mirror_pool_t *pool)
-{
-    mirror_members_t *members = pool->members;
-    int is_down = mirror_breaker_is_down(pool->lane, mirror_loop_now(pool->send->loop));
-    int numbers[MIRROR_SERVERS_MAX], i, n;
-
-    if (members->count == 0) {
-        return; /* the name is looked up */
-    }
-    if (is_down && !pool->ends) {
-        if (pool->probing) {
-            open_all(pool);
-        }
-        return;
-    }
-    n = pool->pause.ring ? 0 : mirror_pool_count_missing(pool, count_coming(pool));
-    if (n == 0 && pool->open + pool->opening == 0) {
-        mirror_pool_end_waiting(pool, MIRROR_OUTCOME_MEMORY_FULL);
-        return;
-    }
-    divide(pool, numbers, n);
-    for (i = 0; i < members->count; i++) {
-        if (numbers[i] > 0 && !open_to(pool, members->list[i], numbers[i], 0)) {
-            return;
-        }
-    }
-}
-
-/* ---- beside the copies ---- */
-
-static void look_up(mirror_pool_t *pool)
-{
-    mirror_members_t *members = pool->members;
-
-    if (pool->settings->servers || members->looking_up ||
-        (members->count > 0 && mirror_clock_now() < members->look_up_at) ||
-        (mirror_pool_count_waiting(pool) == 0 && pool->open == 0)) {
-        return;
-    }
-    if (!may_start(pool, MIRROR_HELPERS_LOOKUP)) {
-        hunger(pool, MIRROR_HELPERS_LOOKUP);
-        return;
-    }
-    mirror_pool_start_lookup(pool);
-}
-
-/* Open a connection to each member whose time is over, to test it. One at a time: its server may
- * not respond. */
-static void probe(mirror_pool_t *pool)
-{
-    mirror_members_t *members = pool->members;
-    apr_time_t now = mirror_clock_now();
-    int i;
-
-    for (i = 0; i < members->count; i++) {
-        mirror_member_t *member = members->list[i];
-
-        if (!mirror_pool_member_is_up(member) && member->tasks == 0 &&
-            may_start(pool, kind_of(member)) &&
-            mirror_servers_take_probe(member->words, now, pool->settings->retry)) {
-            open_to(pool, member, 1, 1);
-            return;
-        }
-    }
-}
-
-/* Open a connection to each member that had no room when its turn came. */
-static void make_up(mirror_pool_t *pool)
-{
-    mirror_members_t *members = pool->members;
-    int i;
-
-    for (i = 0; i < members->count; i++) {
-        mirror_member_t *member = members->list[i];
-
-        if (!member->missed) {
-            continue;
-        }
-        member->missed = 0;
-        if (!mirror_pool_member_is_up(member) || !is_openable(pool, member) ||
-            !may_start(pool, kind_of(member))) {
-            continue;
-        }
-        if (pool->open + pool->opening >= pool->settings->max_connections &&
-            (member->open > 0 || !mirror_pool_members_close_idle(pool))) {
-            continue;
-        }
-        if (mirror_pool_may_open_one(pool)) {
-            open_to(pool, member, 1, 0);
-        }
-    }
-}
-
-/* Members that are out keep no idle connections. Places that another process has taken are claimed
- * again. */
-static void check(mirror_pool_t *pool)
-{
-    int i;
-
-    for (i = 0; i < pool->members->count; i++) {
-        mirror_member_t *member = pool->members->list[i];
-
-        mirror_pool_member_check_place(pool, member);
-        while (!mirror_pool_member_is_up(member) && first_of(member, MIRROR_RING_IDLE)) {
-            mirror_pool_close_connection(pool, first_of(member, MIRROR_RING_IDLE));
-        }
-    }
-}
-
-void mirror_pool_members_tend(mirror_pool_t *pool)
-{
-    if (!pool->ends && !apr_atomic_read32(pool->send->stopping)) {
-        look_up(pool);
-        if (!mirror_breaker_is_down(pool->lane, mirror_loop_now(pool->send->loop))) {
-            check(pool);
-            make_up(pool);
-            probe(pool);
-        }
-    }
-    else if (pool->members->count == 0) {
-        look_up(pool);
-    }
-    mirror_pool_members_reap(pool);
 }

@@ -35,7 +35,8 @@ typedef struct mirror_health_t {
 /* The members of a pool are the servers of a mirror that has several:
  *
  *     pool_members         which servers there are; joining, leaving
- *     pool_members_use     which one gets the next copy, and the next connection
+ *     pool_members_use     which one gets the next copy; the share of each
+ *     pool_members_open    which one gets the next connection; lookups, probes
  *     pool_members_health  which are down or ejected
  *
  * A pool has members if its mirror has several servers, otherwise `pool->members` is NULL and the
@@ -303,6 +304,9 @@ void mirror_pool_members_resolved(mirror_pool_t *pool, mirror_connection_t *look
 /* A connection to the member failed: it may have moved, so look it up again soon. */
 void mirror_pool_members_look_up_soon(mirror_pool_t *pool, mirror_member_t *member);
 
+/* Close the idle connections of the member. Not in a callback of a connection. */
+void mirror_pool_member_close_idle(mirror_pool_t *pool, mirror_member_t *member);
+
 /* Close the idle connections of members that leave, and free those without any. Not in a callback of
  * a connection. */
 void mirror_pool_members_reap(mirror_pool_t *pool);
@@ -353,6 +357,27 @@ int mirror_pool_members_have_surplus(const mirror_pool_t *pool,
 int mirror_pool_members_may_retry(const mirror_pool_t *pool, const mirror_member_t *member,
                                   apr_uint64_t avoid);
 
+/* Return the number of connections that the member may have. */
+apr_int64_t mirror_pool_members_share(const mirror_pool_t *pool, const mirror_member_t *member);
+
+/* Return whether a task for the member may be started, apart from the budget. */
+int mirror_pool_member_is_openable(const mirror_pool_t *pool, const mirror_member_t *member);
+
+/* Return whether a connection without copies has to be closed because a member has none, and no
+ * further one may be opened. */
+int mirror_pool_members_must_yield(const mirror_pool_t *pool,
+                                   const mirror_connection_t *connection);
+
+/* Return whether a connection to any member but `without` (NULL = none) may be opened now, or is being
+ * opened. */
+int mirror_pool_members_may_come(const mirror_pool_t *pool, const mirror_member_t *without);
+
+/* As mirror_pool_close_idle() and mirror_pool_idle_since(). */
+int mirror_pool_members_close_idle(mirror_pool_t *pool);
+apr_time_t mirror_pool_members_idle_since(const mirror_pool_t *pool);
+
+/* ---- send/pool_members_open.c ---- */
+
 /* Return whether the next task of the member includes a lookup. */
 int mirror_pool_member_needs_lookup(const mirror_member_t *member);
 
@@ -365,13 +390,5 @@ void mirror_pool_members_open_missing(mirror_pool_t *pool);
 /* Look the name up again, probe members that were down, open connections to those that missed their
  * turn. At the end of each dispatch. */
 void mirror_pool_members_tend(mirror_pool_t *pool);
-
-/* Return whether a connection to any member but `without` (NULL = none) may be opened now, or is being
- * opened. */
-int mirror_pool_members_may_come(const mirror_pool_t *pool, const mirror_member_t *without);
-
-/* As mirror_pool_close_idle() and mirror_pool_idle_since(). */
-int mirror_pool_members_close_idle(mirror_pool_t *pool);
-apr_time_t mirror_pool_members_idle_since(const mirror_pool_t *pool);
 
 #endif

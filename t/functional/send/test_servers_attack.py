@@ -7,13 +7,20 @@ import os
 import random
 import threading
 import time
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
 from httpdlab import location, scaled, to, wait_for
+from managerlab import MANAGER, patch
+from recorder import answer
 from serverslab import counts, gets, listed, named, one_by_one, servers, state, with_names  # noqa: F401
 
 PRELOADS = ("names",)
+DOWN = r"PM0400: mirror m is down"
+SERVER_DOWN = r"PM0432: mirror m: server \S+ is down"
+EJECTED = r"PM0434: mirror m: server \S+ gets no copies"
 
 
 @pytest.fixture
@@ -54,3 +61,137 @@ def test_name_of_very_many_addresses(httpd, origin, recorder, names, kind):
     assert h.outcomes() == {"mirrored": count}
     assert len(state(h)) == 16 and (sorted(state(h)) == first) == (kind != "others")
     assert len(h.log_lines("PM0430: mirror m: some.test has 10000 addresses, of which 16 are used")) == 1
+
+
+# ---- servers that hang ----
+
+def assert_other_goes_on(h, mirror, count: int) -> None:
+    """Copies to the mirror beside are as quick as ever."""
+    for n in range(1, count + 1):
+        began = time.monotonic()
+        assert h.get("/p/a").status == 200
+        mirror.wait_until("the copy beside", lambda n=n: len(mirror.requests) >= n)
+        assert time.monotonic() - began < scaled(0.5)
+
+
+@pytest.mark.long
+def test_sixteen_that_do_not_respond(httpd, origin, mirror, servers):
+    """They hold their connections, and half of them are left out in the end; clients and another mirror notice nothing."""
+    made = servers(16)
+    for one in made:
+        one.hold()
+    timeout = scaled(1)
+    h = httpd(location("/o/", origin, listed(made, f"timeout={int(timeout * 1000)}ms retry=1h max_queue=100")) +
+              location("/p/", origin, to(mirror, name="other")), expect=[EJECTED, "PM0420"])
+    gets(h, 300)
+    one = h.mirror()
+    assert one["state"]["connections"] <= 64 and one["outcomes"]["queue_full"] >= 300 - 64 - 100 - 1
+    assert_other_goes_on(h, mirror, 20)
+    count = 300
+    while len(h.log_lines(EJECTED)) < 8:
+        gets(h, 10)
+        count += 10
+    assert_other_goes_on(h, mirror, 40)
+    got = h.ended(count)
+    assert got.keys() == {"timed_out", "queue_full"} and got["timed_out"] == sum(counts(made))
+    assert sum(one["down_until"] is not None for one in h.mirror()["state"]["servers"]) == 8
+    assert len(h.log_lines(EJECTED)) == 8 and not h.log_lines(DOWN)
+
+
+@pytest.mark.long
+def test_sixteen_that_cannot_be_connected(httpd, origin, mirror, recorder):
+    """Connecting hangs. Another mirror has helpers, and the mirror is down in the end, once."""
+    first = recorder(host="127.0.0.1", listen=False)
+    made = [first] + [recorder(host=f"127.0.0.{n}", port=first.port, listen=False) for n in range(2, 17)]
+    filling = [sock for one in made for sock in one.fill_backlog()]
+    h = httpd("ProxyMirrorThreads 8\n" + location(
+        "/o/", origin, listed(made, f"connect_timeout={int(scaled(0.5) * 1000)}ms retry=1h keepalive=0")) +
+        location("/p/", origin, to(mirror, "keepalive=0", name="other")), expect=[DOWN, SERVER_DOWN])
+    gets(h, 100)
+    assert_other_goes_on(h, mirror, 40)
+    wait_for("the end", lambda: h.mirror()["state"]["name"] == "down", 20)
+    assert h.ended(100) == {"unreachable": 100}
+    assert len(h.log_lines(SERVER_DOWN)) == 16 and len(h.log_lines(DOWN)) == 1
+    for sock in filling:
+        sock.close()
+
+
+# ---- bounds ----
+
+@pytest.mark.parametrize("most", [1, 2])
+def test_more_servers_than_connections(httpd, origin, servers, recorder, most):
+    """max_connections holds, also while servers that were down are tested; and each server has copies."""
+    made = servers(4)
+    dead = [recorder(host=f"127.0.0.{n}", port=made[0].port, listen=False) for n in (5, 6)]
+    h = httpd(location("/o/", origin, listed([*made, *dead], f"max_connections={most} retry={int(scaled(50))}ms")),
+              expect=[SERVER_DOWN])
+    count = 0
+
+    def one_more() -> None:
+        nonlocal count
+        count += 1
+        one_by_one(h, 1, count - 1)
+        # for a moment there is the one that has tested a server
+        wait_for("few connections", lambda: h.mirror()["state"]["connections"] <= most, 0.5)
+
+    def all_have_some(some) -> bool:
+        one_more()
+        return min(counts(some)) >= 3
+    wait_for("copies at each", lambda: all_have_some(made))
+    for one in dead:
+        one.listen()
+    wait_for("copies at all", lambda: all_have_some([*made, *dead]))
+    assert h.outcomes() == {"mirrored": count}
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("most", [1, 3])
+def test_more_servers_than_connections_at_saturation(httpd, origin, servers, most):
+    """No connection is ever without a copy; they go from server to server all the same."""
+    made = servers(8)
+    never = origin.gate()
+    for one in made:
+        one.answer = lambda sock, message: never.wait(0.003) or answer()(sock, message)
+    h = httpd(location("/o/", origin, listed(made, f"max_connections={most} max_queue=100000")))
+    for n in range(1, 5):
+        gets(h, 250 * most)
+        h.ended(n * 250 * most)
+    assert h.outcomes() == {"mirrored": 1000 * most}
+    got = counts(made)
+    assert min(got) >= 10, got
+
+
+# ---- changes ----
+
+@pytest.mark.long
+def test_servers_that_change_all_the_time(httpd, origin, servers):
+    """By the manager, under load, in every way: no copy is lost, no POST arrives twice, and nothing is left open."""
+    made = servers(16)
+    addresses = [f"{one.host}:{one.port}" for one in made]
+    h = httpd(MANAGER + "ProxyMirrorAllowHost " + " ".join(f"127.0.0.{n}" for n in range(1, 17)) + "\n" +
+              location("/o/", origin, listed(made, "max_queue=100000 keepalive=500ms")), children=2)
+    rng, over, sent, lock = random.Random(7), threading.Event(), [0], threading.Lock()
+
+    def load() -> None:
+        while not over.is_set():
+            with lock:
+                n = sent[0] = sent[0] + 1
+            assert h.request("POST", f"/o/{n}", [], b"x").status == 200
+    with ThreadPoolExecutor(3) as clients:
+        loads = [clients.submit(load) for _ in range(3)]
+        try:
+            for n in range(100000):
+                if n >= 60 and sent[0] >= 800:
+                    break
+                some = rng.sample(addresses, rng.randrange(2, 17))
+                patch(h, rng.choice([{"servers": some}, {"servers": [f"{one}*{rng.randrange(1, 100)}" for one in some]},
+                                     {"servers": some, "max_connections": rng.randrange(1, 100)}, {"retry": f"{rng.randrange(9)}s"}]))
+        finally:
+            over.set()
+    for one in loads:
+        one.result()
+    assert h.ended(sent[0]) == {"mirrored": sent[0]}
+    came = Counter(message.target for one in made for message in one.requests)
+    assert len(came) == sent[0] and max(came.values()) == 1 and all(counts(made))
+    wait_for("closed connections", lambda: sum(one.open for one in made) == 0)
+    assert h.mirror()["state"]["connections"] == 0
