@@ -11,10 +11,12 @@ import time
 
 import pytest
 
-from clocklab import HOUR, Clock, clock, steps     # noqa: F401, a fixture
+from clocklab import DAY, HOUR, Clock, clock, steps     # noqa: F401, a fixture
 from copies import assert_next_is_intact
 from httpdlab import Httpd, location, scaled, to, wait_for
+from recorder import answer
 from redislab import LONG, needs_redis, redis      # noqa: F401, the fixture
+from serverslab import counts, listed, one_by_one, servers, state     # noqa: F401, a fixture
 from tlslab import strict
 
 PRELOADS = "clock", "connect"
@@ -143,6 +145,51 @@ def test_handshake_times_out_in_time(httpd, origin, recorder, authority, clock, 
     clock.step(step)
     assert h.ended(1) == {"tls_failed": 1}
     assert timeout <= time.monotonic() - began + 0.001 < timeout + scaled(2)
+
+
+# ---- several servers, and the end of a mirror ----
+
+@steps
+def test_server_that_is_down_is_tried_again(httpd, origin, servers, recorder, clock, step):
+    """Its pause, and that of one that is ejected, are of the monotonic clock; what is shown is of the wall clock."""
+    made = servers(3)
+    dead = recorder(host="127.0.0.4", port=made[0].port, listen=False)
+    retry = scaled(0.3)
+    h = httpd(location("/o/", origin, listed([*made, dead], f"retry={int(retry * 1000)}ms")), expect=["PM0432", "PM0434"])
+    made[2].answer = lambda sock, message: False
+    count = 0
+
+    def get_until(what, condition) -> None:
+        def found() -> bool:
+            nonlocal count
+            count += 1
+            one_by_one(h, 1, count - 1)
+            return condition()
+        wait_for(what, found)
+    get_until("the two that are out", lambda: [one["down_until"] is None for one in state(h).values()] == [True, True, False, False])
+    clock.step(step)
+    assert all(clock.is_now(one["down_until"]) for one in state(h).values() if one["down_until"])
+    dead.listen()
+    made[2].answer = answer()
+    before, began = counts([*made, dead]), time.monotonic()
+    get_until("all again", lambda: all(now > n for now, n in zip(counts([*made, dead]), before)))
+    assert time.monotonic() - began < 2 * retry + scaled(1)
+    assert all(one["down_until"] is None for one in state(h).values())
+
+
+def test_until_is_of_the_wall_clock(httpd, origin, mirror, clock):
+    """It is what people see on theirs: a clock that is set forward ends the mirror, one that is set back begins it again."""
+    end = datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(seconds=2 * HOUR)
+    h = httpd(location("/o/", origin, to(mirror, f"until={end:%Y-%m-%dT%H:%M:%SZ}")))
+    outcomes = {"mirrored": 0, "disabled": 0}
+    for step, name, outcome in ((HOUR, "up", "mirrored"), (HOUR + 60, "ended", "disabled"), (-HOUR, "up", "mirrored"),
+                                (1000 * DAY, "ended", "disabled"), (-2000 * DAY, "up", "mirrored")):
+        clock.step(step)
+        assert h.get("/o/a").status == 200
+        outcomes[outcome] += 1
+        assert h.ended(sum(outcomes.values())) == {which: n for which, n in outcomes.items() if n}
+        assert h.mirror()["state"]["name"] == name
+        assert len(mirror.requests) == outcomes["mirrored"]
 
 
 @steps
