@@ -189,7 +189,7 @@ int mirror_helpers_may(const mirror_helpers_t *helpers, mirror_helpers_kind_e ki
     case MIRROR_HELPERS_QUERY:
         return helpers->pending[MIRROR_HELPERS_QUERY] < usable;
     case MIRROR_HELPERS_LOOKUP:
-        return own == 0 && lookups < (usable + 1) / 2 && connecting < usable;
+        return own < share && lookups < (usable + 1) / 2 && connecting < usable;
     default:
         return own < share && connecting < usable;
     }

@@ -44,12 +44,29 @@ int mirror_pool_member_needs_lookup(const mirror_member_t *member)
     return !member->addresses && member->named;
 }
 
-/* Open `n` connections. Returns 0 if the pool has to wait for a helper. */
+/* Return whether the member's addresses are to be looked up again. */
+static int has_expired(const mirror_pool_t *pool, const mirror_member_t *member)
+{
+    return member->addresses && member->named &&
+           mirror_loop_now(pool->send->loop) - mirror_address_time(member->addresses) >=
+               pool->settings->ttl;
+}
+
+/* Look at the pool again when the connection that is being opened since then takes long. */
+static void watch(mirror_pool_t *pool, apr_time_t since)
+{
+    mirror_timer_t *timer = &pool->members->stalled;
+
+    if (!timer->ring) {
+        mirror_loop_timer_start(pool->send->loop, timer, since, MIRROR_STALLED);
+    }
+}
+
+/* Open `n` connections. Returns 0 if the pool has to wait for a helper. Expired addresses are used
+ * if the lookups of other members take all helpers. */
 static int open_to(mirror_pool_t *pool, mirror_member_t *member, int n, int is_probe)
 {
-    if (member->addresses && member->named &&
-        mirror_loop_now(pool->send->loop) - mirror_address_time(member->addresses) >=
-            pool->settings->ttl) {
+    if (has_expired(pool, member) && may_start(pool, MIRROR_HELPERS_LOOKUP)) {
         mirror_address_drop(member->addresses);
         member->addresses = NULL;
     }
@@ -57,25 +74,33 @@ static int open_to(mirror_pool_t *pool, mirror_member_t *member, int n, int is_p
         hunger(pool, kind_of(member));
         return 0;
     }
+    if (!mirror_pool_start_task(pool, member, n, is_probe)) {
+        return 0;
+    }
     member->opening_since = mirror_loop_now(pool->send->loop);
-    return mirror_pool_start_task(pool, member, n, is_probe);
+    watch(pool, member->opening_since);
+    return 1;
 }
 
 /* The mirror is down: its probe tries all members that have not failed since it came. */
 static void open_all(mirror_pool_t *pool)
 {
     mirror_members_t *members = pool->members;
-    int i;
+    int i, waits = 0;
 
     for (i = 0; i < members->count; i++) {
         mirror_member_t *member = members->list[i];
 
         if (member->tasks == 0 && member->open == 0 && member->health.failed < members->probed &&
             !open_to(pool, member, 1, 1)) {
-            return;
+            if (pool->pause.ring) {
+                return;
+            }
+            waits = 1; /* others may need another kind of helper */
         }
     }
-    if (pool->opening == 0 && pool->open == 0 && members->looking_up == 0 && members->count > 0) {
+    if (!waits && pool->opening == 0 && pool->open == 0 && members->looking_up == 0 &&
+        members->count > 0) {
         pool->probing = 0;
         mirror_pool_end_waiting(pool, pool->health.down_as);
     }
@@ -95,10 +120,48 @@ static int count_coming(mirror_pool_t *pool)
             first = !first || member->opening_since < first ? member->opening_since : first;
         }
     }
-    if (first && !pool->members->stalled.ring) {
-        mirror_loop_timer_start(pool->send->loop, &pool->members->stalled, first, MIRROR_STALLED);
+    if (first) {
+        watch(pool, first);
     }
     return coming;
+}
+
+/* Return whether another connection to the member is possible, apart from the budget. `n`: those
+ * that it will get. */
+static int is_able(const mirror_pool_t *pool, const mirror_member_t *member, int n,
+                   const mirror_copy_t *copy)
+{
+    return mirror_pool_member_is_openable(pool, member) && n < MIRROR_CHAIN_MAX &&
+           member->open + n < mirror_pool_members_share(pool, member) &&
+           (!copy || mirror_pool_members_may_retry(pool, member, copy->avoid));
+}
+
+/* Return the members that may get another connection, as a set of bits. If the budget allows none,
+ * the pool waits for a helper. */
+static unsigned find_able(mirror_pool_t *pool, const int numbers[], const mirror_copy_t *copy)
+{
+    mirror_members_t *members = pool->members;
+    const mirror_member_t *lacking = NULL;
+    int i, up = mirror_pool_members_count_up(pool);
+    unsigned able = 0;
+
+    for (i = 0; i < members->count; i++) {
+        const mirror_member_t *member = members->list[i];
+
+        if ((up && !mirror_pool_member_is_up(member)) || !is_able(pool, member, numbers[i], copy)) {
+            continue;
+        }
+        if (may_start(pool, kind_of(member))) {
+            able |= 1u << i;
+        }
+        else {
+            lacking = member;
+        }
+    }
+    if (!able && lacking) {
+        hunger(pool, kind_of(lacking));
+    }
+    return able;
 }
 
 /* Divide `n` connections among the members. */
@@ -107,25 +170,15 @@ static void divide(mirror_pool_t *pool, int numbers[], int n)
     mirror_members_t *members = pool->members;
     mirror_turn_t *turns[MIRROR_SERVERS_MAX];
     const mirror_copy_t *copy = pool->again.first ? pool->again.first : pool->waiting.first;
-    int i, due, up = mirror_pool_members_count_up(pool);
+    int i, due;
 
     for (i = 0; i < members->count; i++) {
         turns[i] = &members->list[i]->opens;
         numbers[i] = 0;
     }
     for (; n > 0; n--) {
-        unsigned able = 0;
+        unsigned able = find_able(pool, numbers, copy);
 
-        for (i = 0; i < members->count; i++) {
-            mirror_member_t *member = members->list[i];
-
-            if ((!up || mirror_pool_member_is_up(member)) &&
-                mirror_pool_member_is_openable(pool, member) && numbers[i] < MIRROR_CHAIN_MAX &&
-                member->open + numbers[i] < mirror_pool_members_share(pool, member) &&
-                (!copy || mirror_pool_members_may_retry(pool, member, copy->avoid))) {
-                able |= 1u << i;
-            }
-        }
         i = mirror_turns_take(turns, members->count, able, able, &due);
         if (i < 0) {
             return;
@@ -157,7 +210,7 @@ void mirror_pool_members_open_missing(mirror_pool_t *pool)
     }
     divide(pool, numbers, n);
     for (i = 0; i < members->count; i++) {
-        if (numbers[i] > 0 && !open_to(pool, members->list[i], numbers[i], 0)) {
+        if (numbers[i] > 0 && !open_to(pool, members->list[i], numbers[i], 0) && pool->pause.ring) {
             return;
         }
     }

@@ -143,12 +143,16 @@ def test_all_are_dead_and_one_comes_back(httpd, origin, recorder):
     assert len(h.log_lines("PM0401: mirror m is up again")) == 1
 
 
-def test_one_that_cannot_be_connected_holds_up_no_copy(httpd, origin, servers, recorder):
-    """Connecting to it hangs; copies wait for it no longer than a moment."""
+@pytest.mark.parametrize("keepalive", ["0", "60s"])
+@pytest.mark.parametrize("place", [0, 1, 2])
+def test_one_that_cannot_be_connected_holds_up_no_copy(httpd, origin, servers, recorder, place, keepalive):
+    """Connecting to it hangs, also if it is the first that is tried; copies wait for it no longer than a moment."""
     made = servers(2)
     hung = recorder(host="127.0.0.3", port=made[0].port, listen=False)
     filling = hung.fill_backlog()
-    h = httpd(location("/o/", origin, listed([hung, *made], "connect_timeout=20s")))
+    some = made[:]
+    some.insert(place, hung)
+    h = httpd(location("/o/", origin, listed(some, f"connect_timeout=20s keepalive={keepalive}")))
     began = time.monotonic()
     one_by_one(h, 20)
     assert h.outcomes() == {"mirrored": 20}

@@ -116,6 +116,27 @@ def test_sixteen_that_cannot_be_connected(httpd, origin, mirror, recorder):
         sock.close()
 
 
+@pytest.mark.parametrize("keepalive", ["0", "60s"])
+def test_name_server_that_hangs_is_of_one_server(httpd, origin, servers, names, keepalive):
+    """The lookup of one name of a list has no end: those of the others go on, and copies with them."""
+    made = servers(3)
+    names.set(one="127.0.0.1", two="?", three="127.0.0.3")
+    h = httpd(location("/o/", origin, f'ProxyMirror "http://some.test:{made[0].port}" name=m '
+                       f"servers=two.test,one.test,three.test keepalive={keepalive} ttl=100ms"))
+    began, count = time.monotonic(), 0
+    while names.lookups("one") < 3 or names.lookups("three") < 3:
+        count += 1
+        one_by_one(h, 1, count - 1)
+        assert time.monotonic() - began < scaled(5), [names.lookups(name) for name in ("one", "two", "three")]
+        if keepalive != "0":
+            made[0].answer = made[2].answer = answer(close=True)
+    assert names.lookups("two") == 1
+    names.set(two="127.0.0.2")
+    wait_for("all three", lambda: h.get("/o/a").status == 200 and all(counts(made)))
+    h.wait_idle()
+    assert set(h.outcomes()) == {"mirrored"}
+
+
 # ---- bounds ----
 
 @pytest.mark.parametrize("most", [1, 2])
