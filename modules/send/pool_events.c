@@ -28,6 +28,10 @@ APLOG_USE_MODULE(proxy_mirror);
  * mirror. */
 #define MIRROR_REFUSALS 3
 
+/* Steps that failed, for the log. */
+#define MIRROR_CLOSED_OVER_TLS "TLS (connection closed by the mirror without a response)"
+#define MIRROR_NO_HTTP2        "HTTP/2 (the mirror does not use it)"
+
 /* ---- down and up ---- */
 
 /* A pool with older settings is no evidence about the mirror; its copies fail individually. */
@@ -86,8 +90,7 @@ static int is_refused(mirror_pool_t *pool, const mirror_connection_t *c, const m
         return 0;
     }
     if (how == MIRROR_REFUSED && means_refusal(pool, c, copy)) {
-        mirror_pool_set_down(pool, c->member, MIRROR_OUTCOME_TLS_FAILED,
-                             "TLS (connection closed by the mirror without a response)",
+        mirror_pool_set_down(pool, c->member, MIRROR_OUTCOME_TLS_FAILED, MIRROR_CLOSED_OVER_TLS,
                              APR_SUCCESS);
         return 1;
     }
@@ -221,8 +224,8 @@ static void copy_ended(void *baton, mirror_connection_t *c, mirror_copy_t *copy,
     }
     note_lifespan(pool, c, result->how);
     if (result->how == MIRROR_FOREIGN) {
-        mirror_pool_set_down(pool, c->member, MIRROR_OUTCOME_UNREACHABLE,
-                             "HTTP/2 (the mirror does not use it)", APR_SUCCESS);
+        mirror_pool_set_down(pool, c->member, MIRROR_OUTCOME_UNREACHABLE, MIRROR_NO_HTTP2,
+                             APR_SUCCESS);
     }
     else if (is_refused(pool, c, copy, result->how)) {
         copy->why = MIRROR_WHY_REFUSED;
@@ -328,12 +331,29 @@ static void connection_confirmed(void *baton, mirror_connection_t *c)
     }
 }
 
+/* A connection to one of several servers was closed before its protocol was confirmed. It may have
+ * had no copy, because it was opened beside others. */
+static void closed_early(mirror_pool_t *pool, const mirror_connection_t *c)
+{
+    if (c->wire.transport->tls) {
+        mirror_pool_set_down(pool, c->member, MIRROR_OUTCOME_TLS_FAILED, MIRROR_CLOSED_OVER_TLS,
+                             APR_SUCCESS);
+    }
+    else {
+        mirror_pool_set_down(pool, c->member, MIRROR_OUTCOME_UNREACHABLE, MIRROR_NO_HTTP2,
+                             APR_SUCCESS);
+    }
+}
+
 /* The `closed` callback of mirror_connections_t. */
 static void connection_closed(void *baton, mirror_connection_t *c)
 {
     mirror_pool_t *pool = c->owner;
 
     (void)baton;
+    if (c->member && !c->confirmed && !c->expired && c->member->health.failed < c->adopted) {
+        closed_early(pool, c);
+    }
     if (c->expired && c->starved && c->member) {
         mirror_pool_member_failed(pool, c->member);
     }

@@ -170,7 +170,8 @@ static void divide(mirror_pool_t *pool, int numbers[], int n)
     mirror_members_t *members = pool->members;
     mirror_turn_t *turns[MIRROR_SERVERS_MAX];
     const mirror_copy_t *copy = pool->again.first ? pool->again.first : pool->waiting.first;
-    int i, due;
+    unsigned ahead;
+    int i;
 
     for (i = 0; i < members->count; i++) {
         turns[i] = &members->list[i]->opens;
@@ -179,7 +180,7 @@ static void divide(mirror_pool_t *pool, int numbers[], int n)
     for (; n > 0; n--) {
         unsigned able = find_able(pool, numbers, copy);
 
-        i = mirror_turns_take(turns, members->count, able, able, &due);
+        i = mirror_turns_take(turns, members->count, able, able, &ahead);
         if (i < 0) {
             return;
         }
@@ -254,35 +255,56 @@ static void probe(mirror_pool_t *pool)
     }
 }
 
-/* Open a connection to each member that had no room when its turn came. */
+/* Return the member that missed its turn and has the most credit, of those that are not in `seen`;
+ * -1 = none. */
+static int next_missed(const mirror_members_t *members, unsigned seen)
+{
+    int i, found = -1;
+
+    for (i = 0; i < members->count; i++) {
+        if (members->list[i]->missed && !(seen >> i & 1) &&
+            (found < 0 || members->list[i]->turn.credit > members->list[found]->turn.credit)) {
+            found = i;
+        }
+    }
+    return found;
+}
+
+/* Open a connection to a member that missed its turn. Returns 1 if it has to wait until another
+ * connection yields (mirror_pool_members_must_yield()). */
+static int make_up_one(mirror_pool_t *pool, mirror_member_t *member)
+{
+    if (!mirror_pool_member_is_up(member) || !mirror_pool_member_is_openable(pool, member) ||
+        !may_start(pool, kind_of(member))) {
+        return 0;
+    }
+    if (pool->open + pool->opening >= pool->settings->max_connections) {
+        if (member->open > 0) {
+            return 0;
+        }
+        if (!mirror_pool_members_close_idle(pool)) {
+            return 1;
+        }
+    }
+    if (mirror_pool_may_open_one(pool)) {
+        open_to(pool, member, 1, 0);
+    }
+    return 0;
+}
+
+/* Open a connection to each member without one that had no room when its turn came, and to the first
+ * one of those that have some. */
 static void make_up(mirror_pool_t *pool)
 {
     mirror_members_t *members = pool->members;
-    int i;
+    unsigned seen = 0;
+    int i, more = 0;
 
-    for (i = 0; i < members->count; i++) {
+    while ((i = next_missed(members, seen)) >= 0) {
         mirror_member_t *member = members->list[i];
 
-        if (!member->missed) {
-            continue;
-        }
-        if (!mirror_pool_member_is_up(member) || !mirror_pool_member_is_openable(pool, member) ||
-            !may_start(pool, kind_of(member))) {
-            member->missed = 0;
-            continue;
-        }
-        if (pool->open + pool->opening >= pool->settings->max_connections) {
-            if (member->open > 0) {
-                member->missed = 0;
-            }
-            if (member->open > 0 || !mirror_pool_members_close_idle(pool)) {
-                continue; /* mirror_pool_members_must_yield() */
-            }
-        }
-        member->missed = 0;
-        if (mirror_pool_may_open_one(pool)) {
-            open_to(pool, member, 1, 0);
-        }
+        seen |= 1u << i;
+        member->missed = (member->open == 0 || more++ == 0) && make_up_one(pool, member);
     }
 }
 

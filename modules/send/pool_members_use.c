@@ -241,20 +241,23 @@ mirror_connection_t *mirror_pool_members_find_room(mirror_pool_t *pool)
 {
     mirror_members_t *members = pool->members;
     view_t view;
-    int i, due;
+    unsigned ahead;
+    int i, n;
 
     if (mirror_pool_count_waiting(pool) == 0) {
         return NULL;
     }
     look(&view, pool);
     avoid(&view, pool);
-    i = mirror_turns_take(view.turns, members->count, view.eligible, view.able, &due);
+    i = mirror_turns_take(view.turns, members->count, view.eligible, view.able, &ahead);
     if (i < 0) {
         /* It is closed if the copies that wait for a fresh one find no room for it. */
         return pool->waiting.count == 0 ? longest_idle(pool) : NULL;
     }
-    if (due != i) {
-        members->list[due]->missed = 1;
+    for (n = 0; n < members->count; n++) {
+        if (ahead >> n & 1) {
+            members->list[n]->missed = 1;
+        }
     }
     return view.room[i];
 }

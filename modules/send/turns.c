@@ -28,16 +28,32 @@ static int richest(mirror_turn_t *const turns[], int count, unsigned set)
     return found;
 }
 
-int mirror_turns_take(mirror_turn_t *const turns[], int count, unsigned eligible, unsigned able,
-                      int *due)
+/* Return those in `set` whose turn comes before that of `taken`. */
+static unsigned before(mirror_turn_t *const turns[], int count, unsigned set, int taken)
 {
-    int i, taken, sum = 0;
+    int i, credit = turns[taken]->credit + turns[taken]->weight;
+    unsigned found = 0;
 
-    *due = richest(turns, count, eligible);
-    taken = *due >= 0 && is_in(able, *due) ? *due : richest(turns, count, able & eligible);
+    for (i = 0; i < count; i++) {
+        int other = turns[i]->credit + turns[i]->weight;
+
+        if (is_in(set, i) && (other > credit || (other == credit && i < taken))) {
+            found |= 1u << i;
+        }
+    }
+    return found;
+}
+
+int mirror_turns_take(mirror_turn_t *const turns[], int count, unsigned eligible, unsigned able,
+                      unsigned *ahead)
+{
+    int i, taken = richest(turns, count, able & eligible), sum = 0;
+
+    *ahead = 0;
     if (taken < 0) {
         return -1;
     }
+    *ahead = before(turns, count, eligible, taken);
     for (i = 0; i < count; i++) {
         sum += is_in(eligible, i) ? turns[i]->weight : 0;
     }

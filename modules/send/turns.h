@@ -24,10 +24,10 @@ typedef struct mirror_turn_t {
 /* ---- any thread ---- */
 
 /* Take a turn. `eligible`: those that take part in it. `able`: those of them that can be taken now.
- * Returns the index of the one that is taken; -1 = none, and nothing was credited. *due: the index
- * whose turn it was. */
+ * Returns the index of the one that is taken; -1 = none, and nothing was credited. *ahead: those
+ * whose turn came before. */
 int mirror_turns_take(mirror_turn_t *const turns[], int count, unsigned eligible, unsigned able,
-                      int *due);
+                      unsigned *ahead);
 
 /* Return the share of `all` of a server: by its weight in the sum of weights, rounded up, at least
  * 1. */

@@ -79,6 +79,7 @@ class Peer:
         self.resets: dict[int, int] = {}
         self.left = False       # GOAWAY has come
         self.settings_acked = 0
+        self.mirror_last = 0    # a stream, for responders
 
     def flush(self) -> None:
         data = self.h2.data_to_send()

@@ -14,7 +14,7 @@ enum { MOST = 4 };
 
 static mirror_turn_t list[MOST];
 static mirror_turn_t *turns[MOST];
-static int due;
+static unsigned ahead;
 
 /* Servers of these weights, which are digits. */
 static int given(const char *weights)
@@ -31,7 +31,7 @@ static int given(const char *weights)
 
 static int take(int count, unsigned eligible, unsigned able)
 {
-    return mirror_turns_take(turns, count, eligible, able, &due);
+    return mirror_turns_take(turns, count, eligible, able, &ahead);
 }
 
 START_TEST(smooth)
@@ -51,7 +51,7 @@ START_TEST(smooth)
 
         for (n = 0; cases[i].order[n]; n++) {
             order[n] = (char)('0' + take(count, all, all));
-            ck_assert_int_eq(due, order[n] - '0');
+            ck_assert_uint_eq(ahead, 0);
         }
         order[n] = '\0';
         ck_assert_str_eq(order, cases[i].order);
@@ -64,14 +64,14 @@ START_TEST(nobody)
     int count = given("11");
 
     ck_assert_int_eq(take(count, 0, 3), -1);
-    ck_assert_int_eq(due, -1);
+    ck_assert_uint_eq(ahead, 0);
     ck_assert_int_eq(take(count, 3, 0), -1);
-    ck_assert_int_eq(due, 0);
+    ck_assert_uint_eq(ahead, 0);
     ck_assert(list[0].credit == 0 && list[1].credit == 0);
 }
 END_TEST
 
-/* One that has no room is due, and another one is taken and charged. Later it gets no burst. */
+/* One that has no room is ahead, and another one is taken and charged. Later it gets no burst. */
 START_TEST(late)
 {
     int count = given("111"), i, taken[3] = { 0 }, run = 0;
@@ -80,7 +80,7 @@ START_TEST(late)
         int one = take(count, 7, 6);
 
         ck_assert(one == 1 || one == 2);
-        ck_assert_int_eq(due, 0);
+        ck_assert_uint_eq(ahead, 1);
         taken[one]++;
     }
     ck_assert(abs(taken[1] - taken[2]) <= 1);
@@ -93,6 +93,20 @@ START_TEST(late)
         taken[take(count, 7, 7)]++;
     }
     ck_assert(abs(taken[0] - 33) <= 1 && abs(taken[1] - 33) <= 1);
+}
+END_TEST
+
+/* All that cannot be taken for a while are ahead, not only the first one. */
+START_TEST(several_ahead)
+{
+    int count = given("1111");
+
+    ck_assert_int_eq(take(count, 15, 4), 2);
+    ck_assert_uint_eq(ahead, 3); /* of equals the first ones */
+    ck_assert_int_eq(take(count, 15, 4), 2);
+    ck_assert_uint_eq(ahead, 11);
+    ck_assert_int_eq(take(count, 13, 4), 2);
+    ck_assert_uint_eq(ahead, 9);
 }
 END_TEST
 
@@ -128,6 +142,7 @@ int main(void)
     tcase_add_test(test, smooth);
     tcase_add_test(test, nobody);
     tcase_add_test(test, late);
+    tcase_add_test(test, several_ahead);
     tcase_add_test(test, absent);
     tcase_add_test(test, shares);
     suite_add_tcase(suite, test);

@@ -1,0 +1,171 @@
+"""Several servers behind one mirror that speak TLS or HTTP/2, of which one does so badly, or hardly ever."""
+from __future__ import annotations
+
+import threading
+import time
+from collections import Counter
+
+import pytest
+
+from http2lab import respond
+from httpdlab import HTTP2, location, scaled, wait_for
+from recorder import answer
+from serverslab import counts, gets, listed, one_by_one, servers, state      # noqa: F401, a fixture
+from tlslab import server, strict
+
+needs_http2 = pytest.mark.skipif(not HTTP2, reason="the module was built without libnghttp2")
+DOWN = r"PM0400: mirror m is down"
+SERVER_DOWN = r"PM0432: mirror m: server \S+ is down"
+EJECTED = r"PM0434: mirror m: server \S+ gets no copies"
+TLS = ["AH02411", "AH01114", "AH02003", "AH01998", "AH02039", "SSL"]
+
+
+def silent(sock) -> None:
+    """Read, and never write."""
+    while sock.recv(65536):
+        pass
+
+
+def garbage(sock) -> None:
+    sock.sendall(b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n")
+
+
+def closes(sock) -> None:
+    pass
+
+
+@pytest.mark.parametrize("fault", [silent, garbage, closes])
+def test_one_that_does_not_shake_hands(httpd, origin, authority, https, recorder, fault):
+    """It alone is down, the others have the copies, and when it shakes hands it has its share."""
+    good = server(authority.issue("some", "DNS:some.test"))
+    first = https(good, host="127.0.0.1")
+    made = [first, https(good, host="127.0.0.3", port=first.port)]
+    bad = recorder(host="127.0.0.2", port=first.port, takeover=fault)
+    h = httpd(strict(authority) + location("/o/", origin, listed(
+        [bad, *made], f"retry=1h connect_timeout={int(scaled(1) * 1000)}ms keepalive=0", scheme="https")), modules=("ssl",),
+        children=1, expect=[SERVER_DOWN, *TLS])
+    began = time.monotonic()
+    one_by_one(h, 20)
+    assert time.monotonic() - began < scaled(5)
+    wait_for("the server to be down", lambda: h.get("/o/a").status == 200 and state(h)["127.0.0.2"]["down_until"])
+    h.wait_idle()
+    assert list(h.outcomes()) == ["mirrored"] and all(counts(made))
+    assert [state(h)[f"127.0.0.{n}"]["down_until"] is None for n in (1, 2, 3)] == [True, False, True]
+    assert len(h.log_lines(SERVER_DOWN)) == 1 and not h.log_lines(DOWN)
+
+
+def test_one_that_closes_after_the_handshake(httpd, origin, authority, https):
+    """As one that rejects a certificate with TLS 1.3: what it gets are few copies, and the mirror is up."""
+    good = server(authority.issue("some", "DNS:some.test"))
+    first = https(good, host="127.0.0.1")
+    made = [first, https(good, host="127.0.0.3", port=first.port)]
+    bad = https(good, host="127.0.0.2", port=first.port, takeover=lambda sock: sock.unwrap())
+    h = httpd(strict(authority) + location("/o/", origin, listed([bad, *made], "retry=1h", scheme="https")), modules=("ssl",),
+              children=1, expect=[SERVER_DOWN, *TLS])
+    one_by_one(h, 40)
+    got = h.outcomes()
+    assert got["mirrored"] >= 38 and got.keys() <= {"mirrored", "tls_failed", "broken"}, got
+    assert sum(counts(made)) == got["mirrored"] and all(counts(made))
+    assert state(h)["127.0.0.2"]["down_until"] and h.mirror()["state"]["name"] == "up"
+    assert len(h.log_lines(SERVER_DOWN)) == 1 and not h.log_lines(DOWN)
+
+
+@needs_http2
+def test_one_without_settings(httpd, origin, http2):
+    """A connection that was never confirmed takes one copy; the server is left out in the end."""
+    first = http2(host="127.0.0.1")
+    made = [first, http2(host="127.0.0.3", port=first.port)]
+    bad = http2(host="127.0.0.2", port=first.port, raw=silent)
+    timeout = scaled(0.5)
+    h = httpd(location("/o/", origin, listed([bad, *made], f"retry=1h timeout={int(timeout * 1000)}ms", scheme="h2c")),
+              children=1, expect=[EJECTED, SERVER_DOWN])
+    count, end = 0, time.monotonic() + scaled(20)
+    while not state(h)["127.0.0.2"]["down_until"]:
+        assert time.monotonic() < end
+        gets(h, 20)
+        count += 20
+    got = h.ended(count)
+    assert got.keys() == {"mirrored", "timed_out"} and got["timed_out"] <= 22 + 6, got      # its share of connections
+    before = bad.connections
+    gets(h, 40)
+    assert h.ended(count + 40) == {**got, "mirrored": got["mirrored"] + 40}
+    assert bad.connections == before and h.mirror()["state"]["name"] == "up"
+
+
+@needs_http2
+def test_one_that_does_not_speak_http2(httpd, origin, http2, recorder):
+    """It alone is down, with no copy lost that it has not read."""
+    first = http2(host="127.0.0.1")
+    made = [first, http2(host="127.0.0.3", port=first.port)]
+    bad = recorder(host="127.0.0.2", port=first.port, takeover=garbage)
+    h = httpd(location("/o/", origin, listed([bad, *made], "retry=1h", scheme="h2c")), children=1, expect=[SERVER_DOWN])
+    one_by_one(h, 30)
+    got = h.outcomes()
+    assert bad.connections < 3 and all(counts(made)), counts(made)
+    assert got["mirrored"] >= 29 and got.keys() <= {"mirrored", "broken"}, got
+    assert state(h)["127.0.0.2"]["down_until"] and len(h.log_lines(SERVER_DOWN)) == 1 and not h.log_lines(DOWN)
+
+
+@needs_http2
+def test_servers_that_leave_all_the_time(httpd, origin, http2):
+    """Each sends GOAWAY after every few requests, with what it has not processed: no copy is responded to twice,
+    and broken are only those that two servers in a row have not processed."""
+    first = http2(host="127.0.0.1")
+    made = [first, *(http2(host=f"127.0.0.{n}", port=first.port) for n in (2, 3))]
+    answered: list[str] = []
+    lock = threading.Lock()
+
+    def leaving(peer, request) -> None:
+        with lock:
+            if peer.left or peer.mirror_last and request.stream > peer.mirror_last:
+                return
+            answered.append(request.path)
+            leaves = request.stream >= 9
+            if leaves:
+                peer.mirror_last = request.stream
+        respond()(peer, request)
+        if leaves:
+            peer.goaway(request.stream)
+    for one in made:
+        one.respond = leaving
+    h = httpd(location("/o/", origin, listed(made, "max_queue=10000 streams=2", scheme="h2c")), children=1,
+              expect=[EJECTED])
+    h.get_many(f"/o/{n}" for n in range(300))
+    got = h.ended(300)
+    assert got.keys() <= {"mirrored", "broken"} and got["mirrored"] == len(answered) >= 200, got
+    assert len(set(answered)) == len(answered) and all(counts(made))
+    times = sum((one.times() for one in made), Counter())
+    assert max(times.values()) <= 2 and got.get("broken", 0) <= sum(n == 2 for n in times.values())
+
+
+def test_one_that_accepts_and_closes(httpd, origin, recorder, servers):
+    """As a load balancer without servers does: its turn comes in vain each time, and not in place of another's."""
+    made = servers(2)
+    bad = recorder(host="127.0.0.3", port=made[0].port, takeover=closes)
+    h = httpd(location("/o/", origin, listed([bad, *made], "retry=1h")), children=1, expect=[EJECTED])
+    one_by_one(h, 60)
+    got = h.outcomes()
+    assert got["mirrored"] >= 50 and got.keys() <= {"mirrored", "broken"}, got
+    assert min(counts(made)) >= 20, counts(made)
+
+
+@pytest.mark.long
+def test_servers_that_flap(httpd, origin, servers):
+    """They break six copies, and respond to the one that tests them: each time a server is left out, it is for `retry`, and
+    that is said once each time. The others have what it does not get."""
+    made = servers(4)
+    retry = scaled(0.5)
+    for one in made[:2]:
+        one.answer = lambda sock, message, one=one: len(one.requests) % 7 == 0 and answer()(sock, message)
+    h = httpd(location("/o/", origin, listed(made, f"retry={int(retry * 1000)}ms")), children=1, expect=[EJECTED])
+    count, began = 0, time.monotonic()
+    while time.monotonic() < began + 6 * retry:
+        count += 1
+        one_by_one(h, 1, count - 1)
+    took = time.monotonic() - began
+    lines = len(h.log_lines(EJECTED))
+    assert 2 <= lines <= 2 * (took / retry + 2)
+    assert len(h.log_lines("PM0433")) <= lines
+    got = h.outcomes()
+    assert got["broken"] <= 5 * lines + 10 and not h.log_lines(DOWN)
+    assert sum(counts(made[2:])) > 3 * sum(counts(made[:2]))
