@@ -22,6 +22,14 @@ APLOG_USE_MODULE(proxy_mirror);
 #define MIRROR_FAILURES 5
 /* `retry` is doubled at most this many times: eight times. */
 #define MIRROR_DOUBLINGS 3
+/* A test ends with an event, after which members whose time is over are tested: without a pause, as
+ * with retry=0, tests would follow one another forever. */
+#define MIRROR_LEAST_PAUSE apr_time_from_msec(10)
+
+apr_interval_time_t mirror_pool_members_pause(const mirror_pool_t *pool)
+{
+    return pool->settings->retry > MIRROR_LEAST_PAUSE ? pool->settings->retry : MIRROR_LEAST_PAUSE;
+}
 
 int mirror_pool_member_is_up(const mirror_member_t *member)
 {
@@ -74,7 +82,7 @@ static int call_back(mirror_pool_t *pool)
 int mirror_pool_member_down(mirror_pool_t *pool, mirror_member_t *member, mirror_outcome_e outcome,
                             const char *what, apr_status_t rv)
 {
-    apr_interval_time_t retry = pool->settings->retry;
+    apr_interval_time_t pause = mirror_pool_members_pause(pool);
     mirror_server_words_t *words = member->words;
 
     member->health.failed = mirror_loop_now(pool->send->loop);
@@ -88,14 +96,14 @@ int mirror_pool_member_down(mirror_pool_t *pool, mirror_member_t *member, mirror
     if (!mirror_settings_are_current(pool->settings, pool->lane)) {
         return 1; /* no evidence about a server of the mirror */
     }
-    apr_atomic_set64(&words->down_until, (apr_uint64_t)(mirror_clock_now() + retry) + 1);
+    apr_atomic_set64(&words->down_until, (apr_uint64_t)(mirror_clock_now() + pause) + 1);
     apr_atomic_set64(&words->ejections, 0);
     apr_atomic_set64(&words->trial, outcome == MIRROR_OUTCOME_TLS_FAILED);
     if (begin_log(member)) {
         ap_log_error(APLOG_MARK, APLOG_WARNING, rv, pool->send->server,
                      "PM0432: mirror %s: server %s is down: %s failed; its copies go to the "
                      "others, with a retry every %" APR_TIME_T_FMT " ms",
-                     pool->lane->mirror->name, member->address, what, apr_time_as_msec(retry));
+                     pool->lane->mirror->name, member->address, what, apr_time_as_msec(pause));
     }
     return mirror_pool_members_count_up(pool) == 0 && !call_back(pool);
 }
@@ -145,7 +153,7 @@ static void eject(mirror_pool_t *pool, mirror_member_t *member)
 {
     mirror_server_words_t *words = member->words;
     apr_uint64_t before = apr_atomic_inc64(&words->ejections);
-    apr_interval_time_t pause = pool->settings->retry
+    apr_interval_time_t pause = mirror_pool_members_pause(pool)
                                 << (before < MIRROR_DOUBLINGS ? before : MIRROR_DOUBLINGS);
 
     apr_atomic_set64(&words->trial, 1);

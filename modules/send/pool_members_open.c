@@ -248,7 +248,7 @@ static void probe(mirror_pool_t *pool)
 
         if (!mirror_pool_member_is_up(member) && member->tasks == 0 &&
             may_start(pool, kind_of(member)) &&
-            mirror_servers_take_probe(member->words, now, pool->settings->retry)) {
+            mirror_servers_take_probe(member->words, now, mirror_pool_members_pause(pool))) {
             open_to(pool, member, 1, 1);
             return;
         }

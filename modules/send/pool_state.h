@@ -327,6 +327,9 @@ void mirror_pool_member_count_in_flight(mirror_member_t *member, int more);
 
 /* ---- send/pool_members_health.c ---- */
 
+/* Return the time for which a member is left out: `retry`, at least 10 ms. */
+apr_interval_time_t mirror_pool_members_pause(const mirror_pool_t *pool);
+
 /* Return whether the member gets copies. */
 int mirror_pool_member_is_up(const mirror_member_t *member);
 

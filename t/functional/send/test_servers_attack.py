@@ -137,6 +137,25 @@ def test_name_server_that_hangs_is_of_one_server(httpd, origin, servers, names, 
     assert set(h.outcomes()) == {"mirrored"}
 
 
+@pytest.mark.parametrize("retry", ["0", "1ms"])
+def test_no_copies_no_tests(httpd, origin, servers, recorder, retry):
+    """A server that is down is tested only when there are copies, however short the pause is."""
+    made = servers(2)
+    dead = recorder(host="127.0.0.3", port=made[0].port, listen=False)
+    h = httpd(location("/o/", origin, listed([*made, dead], f"retry={retry}")), expect=[SERVER_DOWN])
+    one_by_one(h, 20)
+    failed = state(h)["127.0.0.3"]["failed"]
+    assert 1 <= failed <= 20 * 3
+    before = sender_time(h)
+    for _ in range(100):
+        assert h.get("/mirror-status").status == 200
+    assert state(h)["127.0.0.3"]["failed"] <= failed + 1 and sender_time(h) - before < 0.1
+    dead.listen()
+    wait_for("copies at all", lambda: h.get("/o/a").status == 200 and all(counts([*made, dead])))
+    h.wait_idle()
+    assert list(h.outcomes()) == ["mirrored"]
+
+
 # ---- bounds ----
 
 @pytest.mark.parametrize("most", [1, 2])
