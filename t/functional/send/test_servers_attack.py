@@ -156,6 +156,30 @@ def test_no_copies_no_tests(httpd, origin, servers, recorder, retry):
     assert list(h.outcomes()) == ["mirrored"]
 
 
+@pytest.mark.parametrize("kind", ["name", "list"])
+@pytest.mark.parametrize("retry", ["0", "5ms"])
+def test_all_are_gone_and_the_pause_is_short(httpd, origin, servers, recorder, names, kind, retry):
+    """Each copy ends, whether it tests them or not; no processor is busy; and all is well when they are there."""
+    first = recorder(host="127.0.0.1", listen=False)
+    made = [first] + [recorder(host=f"127.0.0.{n}", port=first.port, listen=False) for n in (2, 3)]
+    names.set(some="")
+    h = httpd(location("/o/", origin, named(first.port, f"retry={retry} ttl=100ms") if kind == "name" else
+                       listed(made, f"retry={retry}")), expect=[SERVER_DOWN, DOWN])
+    gets(h, 50)
+    assert h.ended(50) == {"unreachable": 50}
+    one_by_one(h, 10, 50)
+    before = sender_time(h)
+    for _ in range(100):
+        assert h.get("/mirror-status").status == 200
+    assert h.outcomes() == {"unreachable": 60} and sender_time(h) - before < 0.1
+    for one in made:
+        one.listen()
+    names.set(some="127.0.0.1 127.0.0.2 127.0.0.3")
+    wait_for("copies at all", lambda: h.get("/o/a").status == 200 and all(counts(made)))
+    h.wait_idle()
+    assert set(h.outcomes()) == {"unreachable", "mirrored"}
+
+
 # ---- bounds ----
 
 @pytest.mark.parametrize("most", [1, 2])
