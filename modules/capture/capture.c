@@ -131,7 +131,9 @@ static int is_cut(capture_t *capture, const request_rec *r)
 
     if (body == MIRROR_FRAMES_WHOLE) {
         entries->doubtful = 0;
-        entries->length = length;
+        if (capture->body_filter == filters.body) { /* filters may have changed a replayed body */
+            entries->length = length;
+        }
     }
     return body == MIRROR_FRAMES_CUT;
 }
@@ -265,7 +267,8 @@ static void read_rest(capture_t *capture, request_rec *r)
 }
 
 /* Before complete copies are pushed: end those whose body ended perhaps only because the client
- * reset the stream, and whose frames are not known. Once the response has been sent, mod_http2 aborts each stream whose body was not read. */
+ * reset the stream, and whose frames are not known. Once the response has been sent, mod_http2
+ * aborts each stream whose body was not read. */
 static void find_reset(capture_t *capture, const conn_rec *c)
 {
     if (c->aborted) {
