@@ -7,7 +7,7 @@
  * same block.
  */
 #include <apr_atomic.h>
-#include <stdlib.h>
+#include <sys/mman.h>
 
 #include "copy/blocks.h"
 
@@ -48,6 +48,13 @@ static void *empty_slot(mirror_blocks_t *blocks, apr_uint32_t n)
     return block;
 }
 
+static void *map(apr_size_t size)
+{
+    void *block = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+    return block != MAP_FAILED ? block : NULL;
+}
+
 mirror_blocks_t *mirror_blocks_create(apr_pool_t *pool, apr_size_t size, apr_uint32_t most)
 {
     mirror_blocks_t *blocks = apr_pcalloc(pool, sizeof(*blocks));
@@ -58,6 +65,11 @@ mirror_blocks_t *mirror_blocks_create(apr_pool_t *pool, apr_size_t size, apr_uin
     return blocks;
 }
 
+void mirror_blocks_free(const mirror_blocks_t *blocks, void *block)
+{
+    munmap(block, blocks->size);
+}
+
 void *mirror_blocks_take(mirror_blocks_t *blocks)
 {
     apr_uint32_t n = count_of(blocks);
@@ -66,7 +78,7 @@ void *mirror_blocks_take(mirror_blocks_t *blocks)
     for (; n > 0 && !block; n--) {
         block = empty_slot(blocks, n - 1);
     }
-    return block ? block : malloc(blocks->size);
+    return block ? block : map(blocks->size);
 }
 
 void mirror_blocks_give(mirror_blocks_t *blocks, void *block)
@@ -80,7 +92,7 @@ void mirror_blocks_give(mirror_blocks_t *blocks, void *block)
             return;
         }
     }
-    free(block);
+    mirror_blocks_free(blocks, block);
 }
 
 apr_uint32_t mirror_blocks_trim(mirror_blocks_t *blocks)
@@ -95,8 +107,10 @@ apr_uint32_t mirror_blocks_trim(mirror_blocks_t *blocks)
     for (n = blocks->most; n > 0 && spare > 0; n--) {
         void *block = empty_slot(blocks, n - 1);
 
-        spare -= block != NULL;
-        free(block);
+        if (block) {
+            mirror_blocks_free(blocks, block);
+            spare--;
+        }
     }
     apr_atomic_set32(&blocks->spare, count_of(blocks));
     return count_of(blocks);

@@ -2,11 +2,13 @@
  *
  * copy/blocks.h - a cache of large memory blocks.
  *
- * The first use of a block that malloc has just obtained from the system causes page faults. These
- * cost more than all other work on a body in memory. So a child caches some used blocks. The last
- * one is reused first, because it is probably in the CPU cache. Load comes in waves: only blocks that
- * were not needed for some calls of mirror_blocks_trim() are freed. Cached blocks do not count as
- * memory of copies. The cache has no lock: a thread that ends within a call leaks at most one block.
+ * The first use of memory that was just obtained from the system causes page faults. These cost more
+ * than all other work on a body in memory. So a child caches some used blocks. The last one is
+ * reused first, because it is probably in the CPU cache. Load comes in waves: only blocks that were
+ * not needed for some calls of mirror_blocks_trim() are freed. Blocks are mapped one by one, so a
+ * free one goes back to the system at once; malloc would keep it if anything above it is in use.
+ * Cached blocks do not count as memory of copies. The cache has no lock: a thread that ends within a
+ * call leaks at most one block.
  */
 #ifndef MIRROR_COPY_BLOCKS_H
 #define MIRROR_COPY_BLOCKS_H
@@ -18,7 +20,7 @@ typedef struct mirror_blocks_t mirror_blocks_t;
 /* The calls of mirror_blocks_trim() after which blocks are freed. */
 #define MIRROR_BLOCKS_CALLS 10
 
-/* Create a cache of blocks of `size` bytes, with at most `most` blocks, in `pool`. Child start,
+/* Create a cache of blocks of `size` bytes, a multiple of a page's, with at most `most` blocks, in `pool`. Child start,
  * main thread. */
 mirror_blocks_t *mirror_blocks_create(apr_pool_t *pool, apr_size_t size, apr_uint32_t most);
 
@@ -26,6 +28,9 @@ mirror_blocks_t *mirror_blocks_create(apr_pool_t *pool, apr_size_t size, apr_uin
 
 /* Return a block that the caller owns. Its content is undefined. NULL = out of memory. */
 void *mirror_blocks_take(mirror_blocks_t *blocks);
+
+/* Free a block. */
+void mirror_blocks_free(const mirror_blocks_t *blocks, void *block);
 
 /* Return a block to the cache, or free it. The cache owns it from here. */
 void mirror_blocks_give(mirror_blocks_t *blocks, void *block);

@@ -27,7 +27,7 @@ void mirror_content_start(mirror_child_t *child, apr_pool_t *pool)
     apr_int64_t kept = child->registry->memory / MIRROR_KEPT_PART / MIRROR_BLOCK_MAX;
 
     child->blocks =
-        mirror_blocks_create(pool, sizeof(mirror_block_t) + MIRROR_BLOCK_MAX,
+        mirror_blocks_create(pool, MIRROR_BLOCK_MAX,
                              kept < MIRROR_BLOCKS_KEPT ? (apr_uint32_t)kept : MIRROR_BLOCKS_KEPT);
 }
 
@@ -178,26 +178,47 @@ static apr_size_t next_size(const mirror_content_t *content, apr_off_t more)
 /* Only the sender trims the cache, so blocks that never reached the sender are freed. */
 static void free_block(mirror_content_t *content, mirror_block_t *block)
 {
-    if (block->size == MIRROR_BLOCK_MAX && apr_atomic_read32(&content->pushed)) {
-        mirror_blocks_give(content->child->blocks, block);
+    mirror_blocks_t *blocks = content->child->blocks;
+
+    if (block->size == MIRROR_BLOCK_MAX) {
+        if (apr_atomic_read32(&content->pushed)) {
+            mirror_blocks_give(blocks, block->data);
+        }
+        else {
+            mirror_blocks_free(blocks, block->data);
+        }
     }
-    else {
+    free(block);
+}
+
+/* Create an empty block. NULL = out of memory. */
+static mirror_block_t *create_block(mirror_content_t *content, apr_size_t size)
+{
+    int cached = size == MIRROR_BLOCK_MAX;
+    mirror_block_t *block = malloc(sizeof(*block) + (cached ? 0 : size));
+
+    if (!block) {
+        return NULL;
+    }
+    block->next = NULL;
+    block->size = size;
+    block->len = 0;
+    block->data = cached ? mirror_blocks_take(content->child->blocks) : (char *)(block + 1);
+    if (!block->data) {
         free(block);
+        return NULL;
     }
+    return block;
 }
 
 /* Allocate one more block, which was already charged. Returns 0 if out of memory. */
 static int add_block(mirror_content_t *content, apr_size_t size)
 {
-    mirror_block_t *block = size == MIRROR_BLOCK_MAX ? mirror_blocks_take(content->child->blocks)
-                                                     : malloc(sizeof(mirror_block_t) + size);
+    mirror_block_t *block = create_block(content, size);
 
     if (!block) {
         return refuse_all(content);
     }
-    block->next = NULL;
-    block->size = size;
-    block->len = 0;
     *(content->last ? &content->last->next : &content->first) = block;
     content->last = block;
     content->capacity += size;

@@ -6,8 +6,8 @@
  * its reference. The request appends bytes; after that, the content does not change, and all owners
  * of copies read it. The last holder that leaves frees it.
  *
- * The bytes are in a chain of blocks. Blocks come from malloc, because an APR allocator per request
- * would map and unmap memory for each block. Blocks of 64 KiB are cached (copy/blocks.h).
+ * The bytes are in a chain of blocks. Those of 64 KiB are cached (copy/blocks.h). Smaller ones come
+ * from malloc, because an APR allocator per request would map and unmap memory for each.
  *
  * A long content goes to a file (copy/spool.h) if 64 KiB are full, more bytes follow, and the share
  * of one of the mirrors has no room in memory. Then the bytes of all blocks are appended to the
@@ -32,7 +32,7 @@ struct mirror_block_t {
     mirror_block_t *next;
     apr_size_t size; /* allocated size of `data`, bytes */
     apr_size_t len;
-    char data[1];
+    char *data; /* behind this struct, or a cached one */
 };
 
 /* The fields are for reading, after mirror_content_complete(). */

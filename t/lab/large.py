@@ -128,6 +128,10 @@ class Memory:
         with open(f"/proc/{self.pid}/status", encoding="ascii") as f:
             return next(int(line.split()[1]) * 1024 for line in f if line.startswith(f"{key}:"))
 
+    def now(self) -> int:
+        """How much it has grown so far, less what was given back."""
+        return self._read("VmRSS") - self.before
+
     def grown(self) -> int:
         return self._read("VmHWM") - self.before
 

@@ -1,10 +1,12 @@
 """The copies of a request share its body: several mirrors, copies=N and references store it once, and none disturbs another."""
 from __future__ import annotations
 
+import os
+
 import pytest
 
-from httpdlab import Httpd, location, scaled, to
-from large import MEGABYTE, Large, LargeTls, digest_of, files_in, head, pieces, upload
+from httpdlab import Httpd, location, scaled, to, wait_for
+from large import MEGABYTE, Large, LargeTls, Memory, digest_of, files_in, head, pieces, upload
 from recorder import Recorder, ok
 from tlslab import server, strict
 
@@ -12,6 +14,7 @@ PATIENT = "timeout=2min connect_timeout=1min"
 LARGE = " max_body=200M"
 NAMES = ("plain", "tls", "twice", "small")
 SIZE = 3 * MEGABYTE + 11
+INSTRUMENTED = bool(os.environ.get("HTTPD_PRELOAD") or os.environ.get("HTTPD_WRAPPER"))
 
 
 @pytest.fixture
@@ -120,3 +123,20 @@ def test_a_status_that_one_mirror_does_not_want(httpd, origin, mirrors):
     assert h.ended(3, "plain") == {"filtered": 3}
     assert h.mirror("plain")["state"]["bytes"] == 0
     assert {got.digest for got in mirrors["twice"].requests} == {digest_of(SIZE)}
+
+
+@pytest.mark.long
+def test_memory_of_a_burst_comes_back(httpd, origin, mirrors):
+    """Within 30 seconds, though freed blocks are kept for a while."""
+    h = httpd("ProxyMirrorMemory 256M\n" + location("/o/", origin, to(mirrors["plain"], PATIENT + LARGE, "plain")), children=1)
+    assert upload(h, "/o/first", SIZE).status == 200
+    assert h.ended(1, "plain") == {"mirrored": 1}
+    memory = Memory(h.pids()[0])
+    gate = mirrors["plain"].hold()
+    for n in range(30):
+        assert upload(h, "/o/a", SIZE).status == 200
+    assert memory.now() > 25 * SIZE
+    gate.set()
+    assert h.ended(31, "plain") == {"mirrored": 31}
+    if not INSTRUMENTED:
+        wait_for("the memory", lambda: memory.now() < 4 * SIZE, 30)
