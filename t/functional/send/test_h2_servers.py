@@ -22,12 +22,12 @@ def nghttpd(tmp_path):
     """A server of nghttp2 without TLS that keeps its log; .requests() are its lines."""
     made = []
 
-    def make():
-        port = free_port()
+    def make(port=None):
+        port = port or free_port()
         os.makedirs(tmp_path / "docs", exist_ok=True)
         (tmp_path / "docs" / "a").write_text("ok\n")
-        log = open(tmp_path / "log", "wb")     # pylint: disable=consider-using-with
-        process = subprocess.Popen(["nghttpd", "-v", "--no-tls", "--echo-upload", "-d", str(tmp_path / "docs"), "-a",
+        log = open(tmp_path / "log", "ab")     # pylint: disable=consider-using-with
+        process = subprocess.Popen(["stdbuf", "-oL", "nghttpd", "-v", "--no-tls", "--echo-upload", "-d", str(tmp_path / "docs"), "-a",
                                     "127.0.0.1", str(port)], stdout=log, stderr=subprocess.STDOUT)
         made.append((process, log))
 
@@ -35,7 +35,7 @@ def nghttpd(tmp_path):
             with socket.socket() as sock:
                 return sock.connect_ex(("127.0.0.1", port)) == 0
         wait_for("nghttpd", is_there)
-        return SimpleNamespace(url=f"h2c://127.0.0.1:{port}", port=port, pid=process.pid,
+        return SimpleNamespace(url=f"h2c://127.0.0.1:{port}", port=port, pid=process.pid, process=process,
                                log=lambda: (tmp_path / "log").read_text(errors="replace"))
     yield make
     for process, log in made:
@@ -61,6 +61,47 @@ def test_nghttpd(proxy, nghttpd, size):
     assert h.ended(1) == {"mirrored": 1}
     assert ":path: /o/a" in mirror.log()
     assert h.mirror()["responses"]["2xx" if size else "4xx"] == 1
+
+
+@pytest.mark.long
+def test_nghttpd_is_killed(proxy, nghttpd):
+    """Again and again, and started anew: no POST arrives twice, and no GET three times."""
+    mirror = nghttpd()
+    h = proxy(mirror, f"retry=0 timeout={scaled(10)}s", expect=[r"PM0400: mirror m is down", r"PM0401|mirror m is up"])
+    sent = 0
+    for turn in range(8):
+        for n in range(60):
+            if n == 30:
+                mirror.process.kill()
+            assert h.request("POST", f"/o/p{turn}-{n}.", [], b"body").status == 200
+            assert h.get(f"/o/g{turn}-{n}.").status == 200
+            sent += 2
+        mirror.process.wait()
+        mirror = nghttpd(mirror.port)
+    outcomes = h.ended(sent)
+    assert set(outcomes) <= {"mirrored", "broken", "unreachable"} and outcomes["mirrored"] >= sent / 4, outcomes
+    log = mirror.log()
+    for turn in range(8):
+        for n in range(60):
+            assert log.count(f":path: /o/p{turn}-{n}.") <= 1
+            assert log.count(f":path: /o/g{turn}-{n}.") <= 2
+    assert h.get("/o/last").status == 200
+    assert h.ended(sent + 1)["mirrored"] == outcomes["mirrored"] + 1
+
+
+@pytest.mark.skipif(not THREADED, reason="mod_http2 does not run under prefork")
+def test_head_to_both(httpd, origin, nghttpd, recorder):
+    """Their responses have the length of a body, and none. For a path that is not there nghttpd sends one, though."""
+    behind = recorder()
+    second = httpd("Protocols h2c\nH2Direct on\n" + location("/o/", SimpleNamespace(url=behind.url + "/o")), modules=("http2",))
+    first = nghttpd()
+    h = httpd(location("/o/", origin, to(first, "path=/a"), to(SimpleNamespace(url=f"h2c://127.0.0.1:{second.port}"), "", "n")), children=1)
+    for n in range(1, 4):
+        assert h.exchange(b"HEAD /o/a HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n", "HEAD").status == 200
+        assert h.ended(n) == h.ended(n, "n") == {"mirrored": n}
+    assert ":method: HEAD" in first.log()
+    assert [request.start for request in behind.requests] == ["HEAD /o/a HTTP/1.1"] * 3
+    assert h.mirror()["state"]["connections"] == 1
 
 
 def test_nghttpd_is_stopped(proxy, nghttpd):
