@@ -3,9 +3,9 @@
  * capture/frames.h - which streams of a client's connection of HTTP/2 have ended, and with how many
  * bytes of a body.
  *
- * mod_http2 ends the body of a stream in the same way after END_STREAM and after any other end, such
- * as RST_STREAM. So the frames are read before mod_http2 reads them. Only the heads of frames are
- * parsed (RFC 9113 4.1), and the length of their padding; nothing is kept of their contents.
+ * mod_http2 ends the body of a stream in the same way after END_STREAM and after any other end,
+ * such as RST_STREAM. So the frames are read before mod_http2 reads them. Only the heads of frames
+ * are parsed (RFC 9113 4.1), and the length of their padding; nothing is kept of their contents.
  *
  *     the thread of the connection   ── mirror_frames_read() ──► slots
  *     the thread of a request        ── mirror_frames_body() ──► slot of its stream

@@ -4,8 +4,8 @@
  *
  * A connection begins with HTTP/2 (TLS, or prior knowledge), or is upgraded to it. So the filter is
  * added to each connection, and decides by what is read first: bytes that begin with the preface of
- * HTTP/2, or lines. An upgrade lets it decide anew. It stays, as the requests of the connection refer
- * to it.
+ * HTTP/2, or lines. An upgrade lets it decide anew. It stays, as the requests of the connection
+ * refer to it.
  */
 #include <httpd.h>
 #include <http_config.h>
@@ -42,8 +42,8 @@ static void lose(stream_connection_t *connection)
     }
 }
 
-/* Read what mod_http2 is about to read. The bytes are in memory, or mod_http2 would read them in the
- * same way. */
+/* Read what mod_http2 is about to read. The bytes are in memory, or mod_http2 would read them in
+ * the same way. */
 static void look(stream_connection_t *connection, apr_pool_t *pool, apr_bucket_brigade *bb)
 {
     apr_bucket *e;

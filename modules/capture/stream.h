@@ -2,10 +2,10 @@
  *
  * capture/stream.h - whether the body of a request of HTTP/2 is whole.
  *
- * A filter of the client's connection reads the frames (capture/frames.h) that mod_http2 is about to
- * read. It is below mod_http2 and above TLS, passes each brigade on as it is, and never reads on its
- * own. mod_http2 ends the body of a stream only after the frame that ends it has passed the filter.
- * So the reader of that end finds the frame there.
+ * A filter of the client's connection reads the frames (capture/frames.h) that mod_http2 is about
+ * to read. It is below mod_http2 and above TLS, passes each brigade on as it is, and never reads on
+ * its own. mod_http2 ends the body of a stream only after the frame that ends it has passed the
+ * filter. So the reader of that end finds the frame there.
  */
 #ifndef MIRROR_CAPTURE_STREAM_H
 #define MIRROR_CAPTURE_STREAM_H

@@ -9,8 +9,8 @@
  *     the first `copies` ones    may be in flight together
  *     a later one                alone, if the server has not ended the idle connection meanwhile
  *
- * An end of a connection that was idle, before any response since, is no such end: servers close idle
- * connections.
+ * An end of a connection that was idle, before any response since, is no such end: servers close
+ * idle connections.
  *
  * If the later one has a response, the server does not end connections at that number, as after its
  * restart. The bound is then doubled, and finally dropped.
