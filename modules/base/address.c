@@ -21,7 +21,6 @@ struct mirror_addresses_t {
     apr_pool_t *pool;
     apr_sockaddr_t *first;
     apr_uint32_t count;      /* number of addresses from `first` on that are used */
-    mirror_addresses_t *of;  /* owner of the addresses, a reference; NULL = these */
     apr_time_t time;         /* lookup time (mirror_clock_now()) */
     apr_uint32_t worked;     /* atomic: index of the address that was connected last */
     apr_uint32_t references; /* atomic */
@@ -35,10 +34,7 @@ void mirror_address_keep(mirror_addresses_t *addresses)
 void mirror_address_drop(mirror_addresses_t *addresses)
 {
     if (addresses && apr_atomic_dec32(&addresses->references) == 0) {
-        mirror_addresses_t *of = addresses->of;
-
         apr_pool_destroy(addresses->pool);
-        mirror_address_drop(of);
     }
 }
 
@@ -55,20 +51,24 @@ int mirror_address_count(const mirror_addresses_t *addresses)
     return (int)addresses->count;
 }
 
-apr_sockaddr_t *mirror_address_at(const mirror_addresses_t *addresses, int i)
+apr_sockaddr_t *mirror_address_first(const mirror_addresses_t *addresses)
 {
-    return address_at(addresses->first, (apr_uint32_t)i);
+    return addresses->first;
 }
 
-mirror_addresses_t *mirror_address_single(mirror_addresses_t *addresses, int i)
+mirror_addresses_t *mirror_address_single(const mirror_addresses_t *addresses,
+                                          const apr_sockaddr_t *address)
 {
     apr_pool_t *pool = mirror_memory_pool_create("mirror_addresses");
     mirror_addresses_t *single = apr_pcalloc(pool, sizeof(*single));
+    apr_sockaddr_t alone = *address;
 
-    mirror_address_keep(addresses);
-    single->of = addresses;
+    alone.next = NULL; /* or all that follow are copied */
+    if (apr_sockaddr_info_copy(&single->first, &alone, pool) != APR_SUCCESS) {
+        apr_pool_destroy(pool);
+        return NULL;
+    }
     single->pool = pool;
-    single->first = mirror_address_at(addresses, i);
     single->count = 1;
     single->time = addresses->time;
     single->references = 1;

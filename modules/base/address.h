@@ -47,11 +47,14 @@ int mirror_address_lacks_resources(apr_status_t rv);
 void mirror_address_keep(mirror_addresses_t *addresses);
 void mirror_address_drop(mirror_addresses_t *addresses);
 
-/* Return the number of addresses, the address `i`, and that address alone, of which the caller owns a
- * reference. */
+/* Return the number of addresses, and the first one of the list. */
 int mirror_address_count(const mirror_addresses_t *addresses);
-apr_sockaddr_t *mirror_address_at(const mirror_addresses_t *addresses, int i);
-mirror_addresses_t *mirror_address_single(mirror_addresses_t *addresses, int i);
+apr_sockaddr_t *mirror_address_first(const mirror_addresses_t *addresses);
+
+/* Return a copy of one of the addresses, of which the caller owns a reference; NULL = out of
+ * memory. */
+mirror_addresses_t *mirror_address_single(const mirror_addresses_t *addresses,
+                                          const apr_sockaddr_t *address);
 
 /* Return the time of the lookup, by mirror_clock_now(). */
 apr_time_t mirror_address_time(const mirror_addresses_t *addresses);

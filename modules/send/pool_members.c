@@ -88,7 +88,7 @@ static void take_place(mirror_pool_t *pool, mirror_member_t *member)
 static void pack(const mirror_pool_t *pool, mirror_member_t *member)
 {
     if (!pool->settings->servers && member->addresses) {
-        mirror_servers_pack(member->words, mirror_address_at(member->addresses, 0));
+        mirror_servers_pack(member->words, mirror_address_first(member->addresses));
     }
 }
 
@@ -282,7 +282,7 @@ void mirror_pool_members_update(mirror_pool_t *pool)
 static void add(mirror_pool_t *pool, mirror_member_t *list[], int *count,
                 mirror_addresses_t *addresses, int known)
 {
-    apr_sockaddr_t *address = mirror_address_at(addresses, 0);
+    apr_sockaddr_t *address = mirror_address_first(addresses);
     int i, n = mirror_address_count(addresses);
     mirror_member_t *member;
     char ip[64];
@@ -298,7 +298,8 @@ static void add(mirror_pool_t *pool, mirror_member_t *list[], int *count,
             member->found = 1;
             set_weight(member, 1);
             mirror_address_drop(member->addresses);
-            member->addresses = mirror_address_single(addresses, i);
+            /* not a reference: the whole list would stay with a member that leaves */
+            member->addresses = mirror_address_single(addresses, address);
             list[(*count)++] = member;
         }
     }

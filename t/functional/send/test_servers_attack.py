@@ -12,6 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from http2lab import OF_A_SANITIZER, memory
 from httpdlab import location, scaled, to, wait_for
 from managerlab import MANAGER, patch
 from recorder import answer
@@ -61,6 +62,28 @@ def test_name_of_very_many_addresses(httpd, origin, recorder, names, kind):
     assert h.outcomes() == {"mirrored": count}
     assert len(state(h)) == 16 and (sorted(state(h)) == first) == (kind != "others")
     assert len(h.log_lines("PM0430: mirror m: some.test has 10000 addresses, of which 16 are used")) == 1
+
+
+def test_servers_that_leave_keep_no_lists(httpd, origin, recorder, names):
+    """A copy is under way at each server that has left: of the thousands of addresses that it came with one is kept."""
+    mirror = recorder(host="0.0.0.0")
+    h = httpd(location("/o/", origin, named(mirror.port, "ttl=100ms timeout=1h")), expect=["PM0430"])
+    names.set(some="127.0.0.1 127.0.0.2")
+    one_by_one(h, 20)
+    gate, count, used = mirror.gate(), 20, 0
+    mirror.answer = lambda sock, message: (message.target != "/o/held" or gate.wait()) and answer()(sock, message)
+    for n in range(1, 25):
+        names.set(some=" ".join(f"127.{n}.{b}.{c}" for b in range(100) for c in range(1, 101)))
+        while not all(address.startswith(f"127.{n}.") for address in state(h)):
+            count += 1
+            assert h.get("/o/a").status == 200
+        count += 1
+        assert h.get("/o/held").status == 200
+        mirror.wait_until("the copy", lambda n=n: sum(message.target == "/o/held" for message in mirror.requests) == n)
+        used = used or memory(h)
+    assert OF_A_SANITIZER or memory(h) < used + (16 << 20)
+    gate.set()
+    assert h.ended(count) == {"mirrored": count}
 
 
 # ---- servers that hang ----

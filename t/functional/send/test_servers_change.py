@@ -266,4 +266,4 @@ def test_addresses_come_and_go(httpd, origin, servers, recorder, names, method, 
     assert h.mirror()["state"]["connections"] == 0
     assert all(one["connections"] == one["in_flight"] == 0 for one in h.mirror()["state"]["servers"])
     assert open_files(h) <= files + 8       # what threads keep that were started since
-    assert memory(h) < used + (4 << 20) + OF_A_SANITIZER
+    assert OF_A_SANITIZER or memory(h) < used + (4 << 20)       # which keeps what was freed
