@@ -38,6 +38,16 @@ void mirror_findings_copy(void *to, void *from, apr_size_t size)
     }
 }
 
+void mirror_findings_empty(void *entry, apr_size_t size)
+{
+    apr_uint64_t *words = entry;
+    apr_size_t i;
+
+    for (i = 0; i < size / WORD; i++) {
+        SET(words[i], 0);
+    }
+}
+
 /* ---- counters ---- */
 
 /* The first count begins the time that people read. */
@@ -220,7 +230,7 @@ static mirror_verdict_e add_with_tables(mirror_findings_t *area, const mirror_no
         ADD(area->counters.truncated_groups, 1);
     }
     mirror_findings_rows_count(&area->tables, &set, noted, verdict);
-    mirror_findings_rows_count_rules(&area->tables, noted);
+    mirror_findings_rules_count(&area->tables, noted);
     mirror_findings_values_clear(area,
                                  noted->values ? noted->time - MIRROR_FINDINGS_VALUES_TIME : NEVER);
     mirror_findings_values_put(area, &set, noted, index);

@@ -56,16 +56,6 @@ static void put(apr_uint64_t *words, const apr_uint64_t *others, int n)
     }
 }
 
-static void empty(void *entry, apr_size_t size)
-{
-    apr_uint64_t *words = entry;
-    apr_size_t i;
-
-    for (i = 0; i < size / WORD; i++) {
-        SET(words[i], 0);
-    }
-}
-
 /* ---- groups ---- */
 
 static int enter_group(mirror_findings_tables_t *tables, const char *name)
@@ -81,7 +71,7 @@ static int enter_group(mirror_findings_tables_t *tables, const char *name)
         apr_uint64_t other = GET(group->hash);
 
         if (other == 0) {
-            empty(group, sizeof(*group));
+            mirror_findings_empty(group, sizeof(*group));
             put(group->text, text, MIRROR_FINDINGS_TEXT_WORDS);
             SET(group->hash, hash);
             return number;
@@ -126,7 +116,7 @@ static void count_group(mirror_findings_group_t *group, const mirror_noted_t *no
 static void begin_row(mirror_findings_tables_t *tables, mirror_findings_row_t *row,
                       apr_uint64_t what, const apr_uint64_t *text, apr_uint64_t hash)
 {
-    empty(row, sizeof(*row));
+    mirror_findings_empty(row, sizeof(*row));
     SET(row->what, what);
     put(row->text, text, MIRROR_FINDINGS_TEXT_WORDS);
     ADD(tables->rows_used, 1);
@@ -290,51 +280,6 @@ void mirror_findings_rows_enter(mirror_findings_set_t *set, int index[MIRROR_FIN
     enter_rest(set, tables, noted);
 }
 
-/* ---- rules ---- */
-
-/* The entry of a rule; a new one if there is room. NULL: there is none. */
-static mirror_findings_rule_t *enter_rule(mirror_findings_tables_t *tables, apr_uint64_t id)
-{
-    int i;
-
-    for (i = 0; i < MIRROR_FINDINGS_RULES; i++) {
-        mirror_findings_rule_t *rule = &tables->rules[(id + (unsigned)i) % MIRROR_FINDINGS_RULES];
-        apr_uint64_t other = GET(rule->id);
-
-        if (other == 0) {
-            empty(rule, sizeof(*rule));
-            SET(rule->id, id);
-            return rule;
-        }
-        if (other == id) {
-            return rule;
-        }
-    }
-    return NULL;
-}
-
-void mirror_findings_rows_count_rules(mirror_findings_tables_t *tables, const mirror_noted_t *noted)
-{
-    apr_uint64_t response;
-    int i;
-
-    if (noted->rule_count > 0) {
-        ADD(tables->responses, 1);
-    }
-    response = GET(tables->responses);
-    for (i = 0; i < noted->rule_count && i < MIRROR_FINDINGS_RULES; i++) {
-        const mirror_noted_rule_t *noted_rule = &noted->rules[i];
-        mirror_findings_rule_t *rule = noted_rule->id ? enter_rule(tables, noted_rule->id) : NULL;
-
-        if (rule && GET(rule->response) != response) {
-            SET(rule->response, response);
-            ADD(rule->compared, 1);
-            ADD(rule->hits, noted_rule->has_hit != 0);
-            ADD(rule->failures, noted_rule->has_failed != 0);
-        }
-    }
-}
-
 /* ---- noise ---- */
 
 int mirror_findings_rows_is_noise(mirror_findings_tables_t *tables, int row)
@@ -374,34 +319,66 @@ static void count_pair(mirror_findings_tables_t *tables, const int status[2])
 
 /* ---- findings ---- */
 
-/* The finding of this set; a new one if there is room; or that of all other sets. */
-static mirror_findings_finding_t *enter_finding(mirror_findings_tables_t *tables,
-                                                const mirror_findings_set_t *set, apr_time_t now)
+/* The finding of this set, or else the first that is free; NULL: there is none. */
+static mirror_findings_finding_t *find_finding(mirror_findings_tables_t *tables,
+                                               const mirror_findings_set_t *set, apr_uint64_t hash)
 {
-    apr_uint64_t hash = hash_of((apr_uint64_t)set->group << 1 | (unsigned)set->more, set->rows,
-                                MIRROR_FINDINGS_BITS);
-    mirror_findings_finding_t *finding = tables->findings;
-    apr_uint64_t other;
+    mirror_findings_finding_t *finding = tables->findings, *free = NULL;
     int i;
 
     for (i = 0; i < OTHER_SETS; i++, finding++) {
-        other = GET(finding->hash);
+        apr_uint64_t other = GET(finding->hash);
+
         if (other == 0) {
-            break;
+            free = free ? free : finding;
         }
-        if (other == hash && GET(finding->group) == (apr_uint64_t)set->group &&
-            GET(finding->more) == (apr_uint64_t)set->more &&
-            are_equal(finding->rows, set->rows, MIRROR_FINDINGS_BITS)) {
+        else if (other == hash && GET(finding->group) == (apr_uint64_t)set->group &&
+                 GET(finding->more) == (apr_uint64_t)set->more &&
+                 are_equal(finding->rows, set->rows, MIRROR_FINDINGS_BITS)) {
             return finding;
         }
     }
-    if (GET(finding->hash) == 0) {
-        empty(finding, sizeof(*finding));
-        SET(finding->group, i < OTHER_SETS ? set->group : MIRROR_FINDINGS_MORE_GROUP);
-        SET(finding->more, i < OTHER_SETS ? set->more : 1);
+    return free;
+}
+
+void mirror_findings_rows_begin_others(mirror_findings_tables_t *tables, apr_time_t now)
+{
+    mirror_findings_finding_t *finding = &tables->findings[OTHER_SETS];
+
+    mirror_findings_empty(finding, sizeof(*finding));
+    SET(finding->group, MIRROR_FINDINGS_MORE_GROUP);
+    SET(finding->more, 1);
+    SET(finding->first, now);
+    SET(finding->hash, 1);
+}
+
+/* The finding of this set; a new one if there is room; or that of all other sets. NULL: noise that is in
+ * none. */
+static mirror_findings_finding_t *enter_finding(mirror_findings_tables_t *tables,
+                                                const mirror_findings_set_t *set, apr_time_t now,
+                                                mirror_verdict_e verdict)
+{
+    apr_uint64_t hash = hash_of((apr_uint64_t)set->group << 1 | (unsigned)set->more, set->rows,
+                                MIRROR_FINDINGS_BITS);
+    mirror_findings_finding_t *finding = find_finding(tables, set, hash);
+
+    if (!finding && verdict == MIRROR_VERDICT_NOISE) {
+        return NULL;
+    }
+    finding = finding ? finding : mirror_findings_room_find(tables, set);
+    if (!finding) {
+        finding = &tables->findings[OTHER_SETS];
+        if (GET(finding->hash) == 0) {
+            mirror_findings_rows_begin_others(tables, now);
+        }
+    }
+    else if (GET(finding->hash) == 0) {
+        mirror_findings_empty(finding, sizeof(*finding));
+        SET(finding->group, set->group);
+        SET(finding->more, set->more);
         SET(finding->first, now);
-        put(finding->rows, set->rows, i < OTHER_SETS ? MIRROR_FINDINGS_BITS : 0);
-        SET(finding->hash, i < OTHER_SETS ? hash : 1);
+        put(finding->rows, set->rows, MIRROR_FINDINGS_BITS);
+        SET(finding->hash, hash);
     }
     return finding;
 }
@@ -441,8 +418,11 @@ static int put_example(mirror_findings_finding_t *finding, const mirror_noted_t 
 static void count_finding(mirror_findings_tables_t *tables, mirror_findings_set_t *set,
                           const mirror_noted_t *noted, mirror_verdict_e verdict)
 {
-    mirror_findings_finding_t *finding = enter_finding(tables, set, noted->time);
+    mirror_findings_finding_t *finding = enter_finding(tables, set, noted->time, verdict);
 
+    if (!finding) {
+        return;
+    }
     set->finding = (int)(finding - tables->findings);
     set->example = put_example(finding, noted, GET(finding->count));
     SET(finding->last, noted->time);

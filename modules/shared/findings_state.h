@@ -175,9 +175,11 @@ const char *mirror_findings_text_read(const apr_uint64_t *words, apr_size_t max,
 void mirror_findings_rows_enter(mirror_findings_set_t *set, int index[MIRROR_FINDINGS_NOTED],
                                 mirror_findings_tables_t *tables, const mirror_noted_t *noted);
 
+/* Set the words of an entry to 0; `size` is in bytes. */
+void mirror_findings_empty(void *entry, apr_size_t size);
+
 /* Count the rules that were in force. */
-void mirror_findings_rows_count_rules(mirror_findings_tables_t *tables,
-                                      const mirror_noted_t *noted);
+void mirror_findings_rules_count(mirror_findings_tables_t *tables, const mirror_noted_t *noted);
 
 /* Whether an entry is noise by now; the response is not yet counted in its group. */
 int mirror_findings_rows_is_noise(mirror_findings_tables_t *tables, int row);
@@ -185,6 +187,14 @@ int mirror_findings_rows_is_noise(mirror_findings_tables_t *tables, int row);
 /* Count a response in its group, its pair of statuses and its finding. */
 void mirror_findings_rows_count(mirror_findings_tables_t *tables, mirror_findings_set_t *set,
                                 const mirror_noted_t *noted, mirror_verdict_e verdict);
+
+/* Begin the finding of all other sets, which is not in use. */
+void mirror_findings_rows_begin_others(mirror_findings_tables_t *tables, apr_time_t now);
+
+/* Find a finding for a set of rows that none has, when all are in use: one that has the same rows but for
+ * noise, or one that is made free. NULL: the set is one of all others. */
+mirror_findings_finding_t *mirror_findings_room_find(mirror_findings_tables_t *tables,
+                                                     const mirror_findings_set_t *set);
 
 /* Keep the values of a response that is an example, and forget those of the former one. index[i]: as
  * above. */
