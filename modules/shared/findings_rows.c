@@ -15,7 +15,7 @@
 #define ADD        MIRROR_WORD_ADD
 #define OWN_GROUPS MIRROR_FINDINGS_MORE_GROUP
 #define OWN_ROWS   (MIRROR_FINDINGS_ROWS - MIRROR_FINDINGS_GROUPS)
-/* No new row of what a rule forgives when so many are in use. */
+/* No new row of what a rule or the built-in list forgives when so many are in use. */
 #define FORGIVEN_ROWS (OWN_ROWS / 2)
 #define OTHER_PAIRS   (MIRROR_FINDINGS_PAIRS - 1)
 #define OTHER_SETS    (MIRROR_FINDINGS_FINDINGS - 1)
@@ -178,7 +178,7 @@ static int enter_row(int *own, mirror_findings_tables_t *tables, int group,
     return row >= 0 ? row : enter_more(tables, group);
 }
 
-/* The entry of a row that a rule forgives. Such rows never take the room of those that differ.
+/* The entry of a row that a rule or the built-in list forgives. Such rows never take the room of those that differ.
  * -1: there is none. */
 static int enter_forgiven(int *own, mirror_findings_tables_t *tables, int group,
                           const mirror_noted_row_t *noted)
@@ -271,10 +271,11 @@ void mirror_findings_rows_enter(mirror_findings_set_t *set, int index[MIRROR_FIN
     set->group = enter_group(tables, noted->group);
     for (i = 0; i < noted->count && i < MIRROR_FINDINGS_NOTED; i++) {
         const mirror_noted_row_t *row = &noted->rows[i];
+        int is_forgiven = row->by_rule || row->built_in;
 
-        index[i] = row->by_rule ? enter_forgiven(&own, tables, set->group, row)
-                                : enter_row(&own, tables, set->group, row);
-        set->truncated |= !own && !row->by_rule;
+        index[i] = is_forgiven ? enter_forgiven(&own, tables, set->group, row)
+                               : enter_row(&own, tables, set->group, row);
+        set->truncated |= !own && !is_forgiven;
         enter(set, tables, index[i], own, row, noted->time);
     }
     enter_rest(set, tables, noted);
