@@ -8,6 +8,7 @@
 
 #include "base/ascii.h"
 #include "compare/excerpt.h"
+#include "compare/secret_name.h"
 
 /* Bytes of an excerpt; and at most so many of them are before the difference. */
 #define LENGTH        200
@@ -74,7 +75,7 @@ static int is_secret(const char *text, apr_size_t begin, apr_size_t len)
         from--;
     }
     from = from > NAMED ? from - NAMED : 0;
-    return mirror_values_is_secret_name(text + from, begin - from + len);
+    return mirror_secret_name_in(text + from, begin - from + len);
 }
 
 void mirror_excerpt_keep(mirror_values_t *values, int row, const char *a, apr_size_t a_len,

@@ -17,6 +17,7 @@
 #include "compare/headers.h"
 #include "compare/headers_state.h"
 #include "compare/name.h"
+#include "compare/secret_name.h"
 #include "settings/compare_rule.h"
 
 /* Expires relative to Date. */
@@ -281,7 +282,7 @@ static void keep_values(const compare_t *c, int row, const mirror_header_list_ro
         if (sides[side]->count == 0) {
             continue;
         }
-        if (rule || mirror_values_is_secret_name(name, strlen(name))) {
+        if (rule || mirror_secret_name_is(name, strlen(name))) {
             mirror_values_hide(c->rows->values, row, side);
         }
         else {

@@ -11,6 +11,7 @@
 #include "base/clock.h"
 #include "compare/tree_state.h"
 #include "compare/name.h"
+#include "compare/secret_name.h"
 
 /* What rules may take of a processor in one comparison; from then on none is applied. A single
  * expression has a limit of its own, but there may be as many values as nodes. */
@@ -60,7 +61,7 @@ static int is_secret(mirror_tree_run_t *run)
         if (rule) {
             mirror_rows_hit(run->rows, rule);
         }
-        if (rule || (step && step->name && mirror_values_is_secret_name(step->name, step->len))) {
+        if (rule || (step && step->name && mirror_secret_name_is(step->name, step->len))) {
             return 1;
         }
     }

@@ -6,6 +6,7 @@
 
 #include "base/ascii.h"
 #include "base/utf8.h"
+#include "compare/secret_name.h"
 #include "compare/values.h"
 
 #define CUT     "..."
@@ -63,45 +64,6 @@ void mirror_values_prefix(mirror_values_t *values, int row, int side, const char
     to[n + len] = '\0';
 }
 
-/* ---- names ---- */
-
-/* Whether the name begins with a word; '-', '_' and blanks in it do not count, nor the NULs of UTF-16. */
-static int begins_with(const char *name, apr_size_t len, const char *word)
-{
-    apr_size_t i;
-
-    for (i = 0; i < len && *word; i++) {
-        if (i > 0 && (name[i] == '-' || name[i] == '_' || name[i] == ' ' || name[i] == '\0')) {
-            continue;
-        }
-        if (mirror_ascii_lower(name[i]) != *word++) {
-            return 0;
-        }
-    }
-    return *word == '\0';
-}
-
-int mirror_values_is_secret_name(const char *name, apr_size_t len)
-{
-    static const char *const words[] = { "password", "passwd",  "token",      "secret",
-                                         "cookie",   "session", "credential", "authorization",
-                                         "apikey",   "ssn",     "privatekey", "iban",
-                                         "email",    NULL };
-    apr_size_t at;
-    int i;
-
-    for (at = 0; at < len; at++) {
-        for (i = 0; words[i]; i++) {
-            if (begins_with(name + at, len - at, words[i])) {
-                return 1;
-            }
-        }
-    }
-    return 0;
-}
-
-/* ---- values ---- */
-
 void mirror_values_keep(mirror_values_t *values, int row, int side, const char *value,
                         apr_size_t len, int is_string)
 {
@@ -110,7 +72,7 @@ void mirror_values_keep(mirror_values_t *values, int row, int side, const char *
     char *to = values->text[row][side];
     apr_size_t n = 0, at = 0, step, room;
 
-    if (mirror_values_is_secret_name(value, len < MIRROR_VALUES_MAX ? len : MIRROR_VALUES_MAX)) {
+    if (mirror_secret_name_in(value, len < MIRROR_VALUES_MAX ? len : MIRROR_VALUES_MAX)) {
         mirror_values_hide(values, row, side); /* "/login?token=...", a cookie, JSON in a string */
         return;
     }

@@ -4,7 +4,7 @@
  *
  * Values are kept of header fields, of members of JSON that are no containers, and of texts the line
  * of the first difference (compare/excerpt.h), never of whole bodies. A value whose name says that it is
- * secret, or that has such a name in it, is "***", whatever compare_values is.
+ * secret, or that has such a name in it (compare/secret_name.h), is "***", whatever compare_values is.
  */
 #ifndef MIRROR_COMPARE_VALUES_H
 #define MIRROR_COMPARE_VALUES_H
@@ -41,10 +41,5 @@ void mirror_values_hide(mirror_values_t *values, int row, int side);
 /* Put a text of at most 31 bytes before the value that is kept for a side of a row; the end of the
  * value is lost if both have no room. */
 void mirror_values_prefix(mirror_values_t *values, int row, int side, const char *prefix);
-
-/* Whether a header or a member has a name of something secret or personal: one with password, passwd,
- * token, secret, authorization, cookie, session, credential, api key, private key, ssn, iban or
- * email in it, in any case, with or without '-', '_' and blanks. */
-int mirror_values_is_secret_name(const char *name, apr_size_t len);
 
 #endif

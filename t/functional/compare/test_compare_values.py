@@ -10,8 +10,8 @@ from comparelab import LOG, compare, comparison, documents, heads, start_anew, t
 from managerlab import FORM, attributes, call, patch, put, refused
 
 HOST = "Host: localhost"
-A = {"name": "hunter2 Alice", "n": 17, "password": "hunter2-x", "card": "hunter2-y", "tokens": {"one": "hunter2-z"}}
-B = {"name": "hunter2 Bob", "n": 18, "password": "hunter2-u", "card": "hunter2-v", "tokens": {"one": "hunter2-w"}}
+A = {"name": "hunter2 Alice", "n": 17, "password": "hunter2-x", "note": "hunter2-y", "pin": "hunter2-1", "tokens": {"one": "hunter2-z"}}
+B = {"name": "hunter2 Bob", "n": 18, "password": "hunter2-u", "note": "hunter2-v", "pin": "hunter2-2", "tokens": {"one": "hunter2-w"}}
 
 
 def results(h, start: str = "/manager") -> dict:
@@ -32,16 +32,16 @@ def values(data: dict) -> dict[str, tuple]:
     ("off", None, None)])
 def test_values_of_examples(pairs, mode, name, number):
     """Those whose name or rule says that they are secret are hidden, whatever is asked for."""
-    made = pairs(f"compare_values={mode}", conf=f"ProxyMirrorLog {LOG}\n", extra="ProxyMirrorCompare body/card secret")
+    made = pairs(f"compare_values={mode}", conf=f"ProxyMirrorLog {LOG}\n", extra="ProxyMirrorCompare body/note secret")
     h = made[0]
     compare(made, documents(A, B))
     hidden = ("***", "***")
     assert values(results(h)) == ({} if mode == "off" else {
-        "body/name": name, "body/n": number, "body/password": hidden, "body/card": hidden, "body/tokens/one": hidden})
+        "body/name": name, "body/n": number, "body/password": hidden, "body/note": hidden, "body/pin": hidden, "body/tokens/one": hidden})
     assert b"hunter2-" not in h.get("/manager/mirrors/m/comparison", [HOST]).body
     assert "hunter2" not in h.read(LOG) + h.log()
     rule = {one["rule"]: one["hits"] for one in results(h)["rules"]}
-    assert rule == {"body/card secret": int(mode != "off")}
+    assert rule == {"body/note secret": int(mode != "off")}
 
 
 def test_values_of_headers(pairs):

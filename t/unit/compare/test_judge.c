@@ -436,9 +436,9 @@ static const struct {
     const char *type, *rule, *kept;
 } broken[] = {
     { JSON, "body/**/card secret", "***" },
-    { JSON, "body/x compare", "line 1: {\"card\": 1717" },
-    { JSON, "header/card secret", "line 1: {\"card\": 1717" },
-    { "Content-Type: text/plain\n", "body/card secret", "line 1: {\"card\": 1717" },
+    { JSON, "body/x compare", "line 1: {\"note\": 1717" },
+    { JSON, "header/card secret", "line 1: {\"note\": 1717" },
+    { "Content-Type: text/plain\n", "body/note secret", "line 1: {\"note\": 1717" },
     { "Content-Type: text/plain\n", "body secret", "***" },
 };
 
@@ -450,8 +450,8 @@ START_TEST(a_text_that_is_no_json_may_be_secret)
     values.mode = MIRROR_VALUES_MODE_FULL;
     how.values = &values;
     add_rule(broken[_i].rule);
-    fill(&a, 200, broken[_i].type, "{\"card\": 1717");
-    fill(&b, 200, broken[_i].type, "{\"card\": 1718");
+    fill(&a, 200, broken[_i].type, "{\"note\": 1717");
+    fill(&b, 200, broken[_i].type, "{\"note\": 1718");
     judged();
     ck_assert_int_eq(judgement.rows.count, 1);
     ck_assert_str_eq(values.text[0][0], broken[_i].kept);

@@ -90,28 +90,6 @@ START_TEST(a_nul_does_not_end_a_value)
 }
 END_TEST
 
-/* ---- names ---- */
-
-static const struct {
-    const char *name;
-    int is_secret;
-} names[] = {
-    { "password", 1 },     { "userPassword", 1 },  { "PASSWORD_HASH", 1 }, { "access_token", 1 },
-    { "x-auth-token", 1 }, { "client-secret", 1 }, { "set-cookie", 1 },    { "Authorization", 1 },
-    { "x-api-key", 1 },    { "ApiKey", 1 },        { "e-mail", 1 },        { "ssn", 1 },
-    { "iban", 1 },         { "sessionId", 1 },     { "price", 0 },         { "", 0 },
-    { "pass", 0 },         { "cook", 0 },          { "x-request-id", 0 },  { "tok-en", 1 },
-    { "key", 0 },          { "private key", 1 },   { "_token", 1 },        { "to ken", 1 },
-};
-
-START_TEST(names_of_secrets_are_known)
-{
-    ck_assert_msg(mirror_values_is_secret_name(names[_i].name, strlen(names[_i].name)) ==
-                      names[_i].is_secret,
-                  "%s", names[_i].name);
-}
-END_TEST
-
 /* ---- of rows ---- */
 
 /* "field: a | b", for all rows. */
@@ -139,6 +117,8 @@ static const struct {
     { NULL, "[1,2]", "[1]", "body:  | " },
     { NULL, "[{\"p\":1},{\"p\":3}]", "[{\"p\":2},{\"p\":4}]", "body/*/p: 1 | 2" }, /* the first */
     { NULL, "{\"password\":\"x\"}", "{\"password\":\"y\"}", "body/password: *** | ***" },
+    { NULL, "{\"card\":{\"no\":4111}}", "{\"card\":{\"no\":4112}}", "body/card/no: *** | ***" },
+    { NULL, "{\"author\":\"x\"}", "{\"author\":\"y\"}", "body/author: \"x\" | \"y\"" },
     /* a value that has such a name in it */
     { NULL, "{\"a\":\"/x?access_token=7\"}", "{\"a\":\"/x?y=7\"}", "body/a: *** | \"/x?y=7\"" },
     { NULL, "{\"a\":\"{\\\"password\\\": 7}\"}", "{}", "body/a: *** | " },
@@ -172,6 +152,7 @@ static const struct {
     { NULL, "X: 1\n", "X: 2\nX: 3\n", "header/x: 1 | 2, 3" },
     { NULL, "X: 1\n", "", "header/x: 1 | " },
     { NULL, "Set-Cookie: a=1\n", "Set-Cookie: b=1\n", "header/set-cookie: *** | ***" },
+    { NULL, "X-Pin: 1\n", "X-Spin: 1\n", "header/x-pin: *** | ; header/x-spin:  | 1" },
     { NULL, "X-Auth-Token: 1\n", "", "header/x-auth-token: *** | " },
     { NULL, "Location: /?token=7\n", "Location: /?code=7\n", "header/location: *** | /?code=7" },
     { NULL, "X: p\\a\n", "X: Authorization=Basic 7\n", "header/x: p\\a | ***" },
@@ -206,7 +187,6 @@ int main(void)
     tcase_add_loop_test(tcase, long_values_are_cut, 0, 8);
     tcase_add_test(tcase, names_in_utf_16_are_known);
     tcase_add_test(tcase, a_nul_does_not_end_a_value);
-    LOOP(names_of_secrets_are_known, names);
     LOOP(values_of_json_are_kept, trees);
     LOOP(values_of_headers_are_kept, heads);
     suite_add_tcase(suite, tcase);
