@@ -186,6 +186,10 @@ static mirror_skip_e judge(mirror_comparer_t *comparer, const mirror_pair_t *pai
     if (comparer->judgement.rows.count > 0 && comparer->drift.rows.count > 0) {
         mirror_judge(&comparer->agreement, &options, &pair->mirror, &pair->reference);
     }
+    if (mirror_judge_text_row(&comparer->judgement) && mirror_judge_text_row(&comparer->drift)) {
+        note->has_texts = mirror_judge_texts(&note->texts, &comparer->judgement, &options,
+                                             &pair->primary, &pair->mirror, &pair->reference);
+    }
     note->drift = &comparer->drift;
     note->agreement = &comparer->agreement;
     return MIRROR_SKIP_NONE;
@@ -193,7 +197,7 @@ static mirror_skip_e judge(mirror_comparer_t *comparer, const mirror_pair_t *pai
 
 static void compare(mirror_comparer_t *comparer, mirror_pair_t *pair)
 {
-    mirror_note_t note = { NULL, NULL, NULL };
+    mirror_note_t note = { NULL, NULL, NULL, 0, { 0, 0, { 0, 0 } } };
     mirror_skip_e skip = skip_of(pair);
 
     apr_atomic_dec32(&comparer->child->pairs_pending);

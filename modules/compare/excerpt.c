@@ -19,33 +19,48 @@
 #define NAMED 256
 #define WORD  16384
 
-/* The first difference. All before it is equal. */
+/* The first difference: bytes before it, and bytes of its line before it. */
 typedef struct place_t {
-    apr_size_t at;    /* bytes before it */
-    apr_size_t begin; /* bytes before its line */
-    apr_size_t line;  /* 1 = the first line */
+    apr_size_t at, in_line;
 } place_t;
 
-static place_t find_difference(const char *a, apr_size_t a_len, const char *b, apr_size_t b_len)
+static apr_size_t find_difference(const char *a, apr_size_t a_len, const char *b, apr_size_t b_len)
 {
-    place_t place = { 0, 0, 1 };
-    apr_size_t len = a_len < b_len ? a_len : b_len;
+    apr_size_t len = a_len < b_len ? a_len : b_len, at = 0;
 
-    for (; place.at < len && a[place.at] == b[place.at]; place.at++) {
-        if (a[place.at] == '\n') {
-            place.begin = place.at + 1;
-            place.line++;
-        }
+    while (at < len && a[at] == b[at]) {
+        at++;
+    }
+    return at;
+}
+
+static place_t place_of(const char *text, apr_size_t at)
+{
+    place_t place = { at, 0 };
+
+    while (place.in_line < at && text[at - place.in_line - 1] != '\n') {
+        place.in_line++;
     }
     return place;
 }
 
-/* Where the excerpt begins: in the line of the difference, not within a character of UTF-8. */
-static apr_size_t begin_of(const place_t *place, const char *a, apr_size_t before)
+static apr_size_t line_of(const char *text, apr_size_t at)
 {
-    apr_size_t begin = place->at - place->begin > before ? place->at - before : place->begin;
+    apr_size_t line = 1, i;
 
-    while (begin > place->begin && ((unsigned char)a[begin] & 0xc0) == 0x80) {
+    for (i = 0; i < at; i++) {
+        line += text[i] == '\n';
+    }
+    return line;
+}
+
+/* Where the excerpt begins: in the line of the difference, not within a character of UTF-8. */
+static apr_size_t begin_of(const place_t *place, const char *text, apr_size_t before)
+{
+    apr_size_t first = place->at - place->in_line;
+    apr_size_t begin = place->in_line > before ? place->at - before : first;
+
+    while (begin > first && ((unsigned char)text[begin] & 0xc0) == 0x80) {
         begin--;
     }
     return begin;
@@ -78,28 +93,40 @@ static int is_secret(const char *text, apr_size_t begin, apr_size_t len)
     return mirror_secret_name_in(text + from, begin - from + len);
 }
 
-void mirror_excerpt_keep(mirror_values_t *values, int row, const char *a, apr_size_t a_len,
-                         const char *b, apr_size_t b_len)
+void mirror_excerpt_keep_from(mirror_values_t *values, int row, const char *a, apr_size_t a_len,
+                              const char *b, apr_size_t b_len, const apr_size_t from[2])
 {
-    const place_t place = find_difference(a, a_len, b, b_len);
-    apr_size_t begin =
-        begin_of(&place, a, values->mode == MIRROR_VALUES_MODE_MASKED ? BEFORE_MASKED : BEFORE);
     const char *const text[2] = { a, b };
-    apr_size_t len[2];
+    const apr_size_t all[2] = { a_len, b_len };
+    apr_size_t same = find_difference(a + from[0], a_len - from[0], b + from[1], b_len - from[1]);
+    apr_size_t begin[2], len[2];
     char prefix[32];
-    int side, hidden;
+    int side, hidden = 0;
 
-    len[0] = length_of(a + begin, a_len - begin);
-    len[1] = length_of(b + begin, b_len - begin);
-    hidden = is_secret(a, begin, len[0]) || is_secret(b, begin, len[1]);
-    apr_snprintf(prefix, sizeof(prefix), "line %" APR_SIZE_T_FMT ": ", place.line);
+    for (side = 0; side < 2; side++) {
+        place_t place = place_of(text[side], from[side] + same);
+
+        begin[side] = begin_of(&place, text[side],
+                               values->mode == MIRROR_VALUES_MODE_MASKED ? BEFORE_MASKED : BEFORE);
+        len[side] = length_of(text[side] + begin[side], all[side] - begin[side]);
+        hidden |= is_secret(text[side], begin[side], len[side]);
+    }
+    apr_snprintf(prefix, sizeof(prefix), "line %" APR_SIZE_T_FMT ": ", line_of(a, from[0] + same));
     for (side = 0; side < 2; side++) {
         if (hidden) {
             mirror_values_hide(values, row, side);
         }
         else {
-            mirror_values_keep(values, row, side, text[side] + begin, len[side], 0);
+            mirror_values_keep(values, row, side, text[side] + begin[side], len[side], 0);
         }
         mirror_values_prefix(values, row, side, prefix);
     }
+}
+
+void mirror_excerpt_keep(mirror_values_t *values, int row, const char *a, apr_size_t a_len,
+                         const char *b, apr_size_t b_len)
+{
+    const apr_size_t from[2] = { 0, 0 };
+
+    mirror_excerpt_keep_from(values, row, a, a_len, b, b_len, from);
 }

@@ -17,4 +17,8 @@
 void mirror_excerpt_keep(mirror_values_t *values, int row, const char *a, apr_size_t a_len,
                          const char *b, apr_size_t b_len);
 
+/* The same for the first difference from from[0] in `a`, and from[1] in `b`. The line is that of `a`. */
+void mirror_excerpt_keep_from(mirror_values_t *values, int row, const char *a, apr_size_t a_len,
+                              const char *b, apr_size_t b_len, const apr_size_t from[2]);
+
 #endif

@@ -221,8 +221,8 @@ static const mirror_compare_rule_t *secret_rule(const work_t *work)
                : mirror_compare_rule_body(rules, MIRROR_RULE_SECRET, NULL, 0, NULL);
 }
 
-/* Keep where the texts differ for a row; -1: no values are wanted. */
-static void keep_texts(work_t *work, int row)
+/* Keep where the texts differ for a row, from these places on; -1: no values are wanted. */
+static void keep_texts(work_t *work, int row, const apr_size_t from[2])
 {
     const mirror_compare_rule_t *rule = row < 0 ? NULL : secret_rule(work);
 
@@ -232,8 +232,8 @@ static void keep_texts(work_t *work, int row)
         mirror_values_hide(work->out->rows.values, row, 1);
     }
     else if (row >= 0) {
-        mirror_excerpt_keep(work->out->rows.values, row, work->a.data, work->a.len, work->b.data,
-                            work->b.len);
+        mirror_excerpt_keep_from(work->out->rows.values, row, work->a.data, work->a.len,
+                                 work->b.data, work->b.len, from);
     }
 }
 
@@ -241,9 +241,10 @@ static void keep_texts(work_t *work, int row)
 static void compare_texts(work_t *work)
 {
     if (!is_forgiven(work, MIRROR_RULE_PRESENCE | MIRROR_RULE_MATCH | MIRROR_RULE_MASK)) {
+        const apr_size_t from[2] = { 0, 0 };
         int row = add_body_row(work, kind_of(work));
 
-        keep_texts(work, kind_of(work) == MIRROR_KIND_TEXT ? row : -1);
+        keep_texts(work, kind_of(work) == MIRROR_KIND_TEXT ? row : -1, from);
     }
 }
 
@@ -431,4 +432,44 @@ void mirror_judge(mirror_judgement_t *judgement, const mirror_judge_options_t *o
         return;
     }
     examine(&work, primary, mirror);
+}
+
+/* ---- three texts ---- */
+
+const mirror_row_t *mirror_judge_text_row(const mirror_judgement_t *judgement)
+{
+    return mirror_rows_find(&judgement->rows, MIRROR_KIND_TEXT, FIELD_BODY);
+}
+
+int mirror_judge_texts(mirror_pieces_t *pieces, mirror_judgement_t *judgement,
+                       const mirror_judge_options_t *options, const mirror_half_t *primary,
+                       const mirror_half_t *mirror, const mirror_half_t *reference)
+{
+    const mirror_half_t *const halves[3] = { primary, mirror, reference };
+    const mirror_rows_t *rows = &judgement->rows;
+    work_t work = { 0 };
+    side_t third, *const sides[3] = { &work.a, &work.b, &third };
+    const char *texts[3];
+    apr_size_t lens[3];
+    int i, decoded = 1;
+
+    work.out = judgement;
+    work.options = options;
+    for (i = 0; i < 3; i++) {
+        prepare(sides[i], halves[i], options->pool);
+        decode(sides[i]);
+        texts[i] = sides[i]->data;
+        lens[i] = sides[i]->len;
+        decoded &= sides[i]->result <= MIRROR_DECODE_IDENTITY;
+    }
+    if (decoded) {
+        mirror_pieces_compare(pieces, texts, lens);
+        if (pieces->mirror_alone && rows->values) {
+            keep_texts(&work, (int)(mirror_judge_text_row(judgement) - rows->list), pieces->at);
+        }
+    }
+    for (i = 0; i < 3; i++) {
+        free(sides[i]->decoded.data);
+    }
+    return decoded;
 }

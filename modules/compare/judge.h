@@ -8,6 +8,7 @@
 #include <apr_tables.h>
 
 #include "compare/half.h"
+#include "compare/pieces.h"
 #include "compare/tree.h"
 #include "compare/rows.h"
 
@@ -34,5 +35,15 @@ typedef struct mirror_judgement_t {
  * differs ends it: one cause is one row. */
 void mirror_judge(mirror_judgement_t *judgement, const mirror_judge_options_t *options,
                   const mirror_half_t *primary, const mirror_half_t *mirror);
+
+/* Compare three texts piece by piece. `judgement` is that of primary and mirror, which has the row "body"
+ * `text`; it gets the values of the first piece in which the mirror stands alone. Returns 0 if a body
+ * cannot be decoded. */
+int mirror_judge_texts(mirror_pieces_t *pieces, mirror_judgement_t *judgement,
+                       const mirror_judge_options_t *options, const mirror_half_t *primary,
+                       const mirror_half_t *mirror, const mirror_half_t *reference);
+
+/* Return the row "body" `text`; NULL: there is none. */
+const mirror_row_t *mirror_judge_text_row(const mirror_judgement_t *judgement);
 
 #endif

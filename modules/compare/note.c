@@ -52,6 +52,12 @@ static int is_unlike(const mirror_note_t *note)
     return mirror_rows_find(&note->drift->rows, MIRROR_KIND_STATUS, "status") != NULL;
 }
 
+/* Whether a row is that of texts of which it is known who stands alone. */
+static int is_of_texts(const mirror_note_t *note, const mirror_row_t *row)
+{
+    return note->has_texts && row->part == MIRROR_PART_BODY && row->kind == MIRROR_KIND_TEXT;
+}
+
 /* Where a row of primary and mirror, or of primary and reference (`of_drift`), puts the mirror. */
 static mirror_side_e side_of(const mirror_note_t *note, const mirror_row_t *row, int of_drift)
 {
@@ -62,6 +68,9 @@ static mirror_side_e side_of(const mirror_note_t *note, const mirror_row_t *row,
     }
     if (row->part != MIRROR_PART_STATUS && is_unlike(note)) {
         return MIRROR_SIDE_TWO_WAY;
+    }
+    if (is_of_texts(note, row) && note->texts.mirror_alone) {
+        return MIRROR_SIDE_MIRROR_ALONE;
     }
     if (!mirror_rows_find(&note->drift->rows, (mirror_kind_e)row->kind, row->field)) {
         return is_complete_up_to(note, row) ? MIRROR_SIDE_MIRROR_ALONE : MIRROR_SIDE_ALL_DIFFER;
@@ -78,6 +87,8 @@ static void note_row(mirror_noted_row_t *noted, const mirror_note_t *note, const
     noted->kind = (mirror_kind_e)row->kind;
     noted->side = note->drift ? side_of(note, row, of_drift) : MIRROR_SIDE_TWO_WAY;
     noted->volatile_shape = row->volatile_shape;
+    noted->reference_too = is_of_texts(note, row) && note->texts.reference_alone;
+    noted->only_noise = is_of_texts(note, row) && !note->texts.mirror_alone;
     noted->built_in = row->built_in;
     noted->matters = row->matters;
     noted->field = row->field;

@@ -13,6 +13,8 @@ typedef struct mirror_note_t {
     const mirror_judgement_t *judgement; /* primary and mirror */
     const mirror_judgement_t *drift;     /* primary and reference; NULL = no reference */
     const mirror_judgement_t *agreement; /* mirror and reference; with `drift` */
+    int has_texts;                       /* all three are texts that differ */
+    mirror_pieces_t texts;               /* with `has_texts` */
 } mirror_note_t;
 
 /* ---- comparer ---- */

@@ -94,8 +94,9 @@ void mirror_findings_time(mirror_findings_t *area, apr_interval_time_t primary,
 
 static void count_kind(mirror_findings_counters_t *counters, const mirror_noted_row_t *row)
 {
-    if (!row->built_in && !row->by_rule && row->side != MIRROR_SIDE_REFERENCE_ALONE &&
-        (unsigned)row->part < MIRROR_PART_COUNT && (unsigned)row->kind < MIRROR_KIND_COUNT) {
+    if (!row->built_in && !row->by_rule && !row->only_noise &&
+        row->side != MIRROR_SIDE_REFERENCE_ALONE && (unsigned)row->part < MIRROR_PART_COUNT &&
+        (unsigned)row->kind < MIRROR_KIND_COUNT) {
         ADD(counters->kinds[row->part][row->kind], 1);
     }
 }
@@ -181,7 +182,7 @@ void mirror_findings_forget_values(mirror_findings_t *area)
 
 /* ---- a comparison ---- */
 
-/* NOISE if there are rows, and all are noise. */
+/* NOISE if there are rows, and all are noise, in this response or in any. */
 static mirror_verdict_e decide(mirror_findings_t *area, const mirror_findings_set_t *set)
 {
     int row, rows = 0;
@@ -194,7 +195,7 @@ static mirror_verdict_e decide(mirror_findings_t *area, const mirror_findings_se
             }
         }
     }
-    return rows > 0 && !set->more ? MIRROR_VERDICT_NOISE : MIRROR_VERDICT_DIFFERENT;
+    return (rows > 0 || set->noise) && !set->more ? MIRROR_VERDICT_NOISE : MIRROR_VERDICT_DIFFERENT;
 }
 
 static void count_kinds(mirror_findings_t *area, const mirror_noted_t *noted,

@@ -65,6 +65,8 @@ typedef struct mirror_noted_row_t {
     mirror_part_e part;
     mirror_kind_e kind;
     mirror_side_e side;
+    int reference_too;     /* the reference stands alone, too, in another part of the field */
+    int only_noise;        /* the mirror has nothing that the reference has not as well */
     int volatile_shape;    /* both values look like ids or times */
     int built_in;          /* the built-in list forgives it */
     int by_rule;           /* a rule of the configuration forgives it */

@@ -47,23 +47,35 @@ static int is_guessed(const mirror_findings_row_t *row, apr_uint64_t examined)
            is_nearly(row->volatile_shapes, count) && is_nearly(count, examined);
 }
 
+/* Whether primary and reference, both the old version, were seen to differ. Texts are compared piece by
+ * piece: where all three differ, nothing is known of the other pieces. */
+static int varies(const mirror_findings_row_t *row)
+{
+    int is_text = (row->what & 0xff) == MIRROR_KIND_TEXT, side, seen = 0;
+
+    for (side = MIRROR_SIDE_MIRROR_ALONE + 1; side < MIRROR_SIDE_COUNT; side++) {
+        if (!is_text || side == MIRROR_SIDE_REFERENCE_ALONE) {
+            seen |= mirror_cell_bounded(row->sides[side]) != 0;
+        }
+    }
+    return seen || (is_text && mirror_cell_bounded(row->sides[MIRROR_SIDE_MIRROR_ALONE]) == 0);
+}
+
 const char *mirror_findings_noise(const mirror_findings_row_t *row, apr_uint64_t examined)
 {
     apr_uint64_t beside = 0;
-    int side, old_varies = 0; /* primary and reference, both the old version, were seen to differ */
+    int side;
 
     if (row->count == 0) {
         return row->by_rule != 0 ? "rule" : "built_in";
     }
     for (side = MIRROR_SIDE_MIRROR_ALONE; side < MIRROR_SIDE_COUNT; side++) {
         beside |= mirror_cell_bounded(row->sides[side]);
-        old_varies |=
-            side != MIRROR_SIDE_MIRROR_ALONE && mirror_cell_bounded(row->sides[side]) != 0;
     }
     if (beside != 0) {
-        return !old_varies || mirror_findings_is_evident(
-                                  mirror_cell_bounded(row->sides[MIRROR_SIDE_MIRROR_ALONE]),
-                                  mirror_cell_bounded(row->sides[MIRROR_SIDE_REFERENCE_ALONE]))
+        return !varies(row) || mirror_findings_is_evident(
+                                   mirror_cell_bounded(row->sides[MIRROR_SIDE_MIRROR_ALONE]),
+                                   mirror_cell_bounded(row->sides[MIRROR_SIDE_REFERENCE_ALONE]))
                    ? NULL
                    : "reference";
     }

@@ -196,7 +196,8 @@ static int enter_forgiven(int *own, mirror_findings_tables_t *tables, int group,
 /* Whether a row is a difference of the mirror. */
 static int is_difference(const mirror_noted_row_t *row)
 {
-    return !row->built_in && !row->by_rule && row->side != MIRROR_SIDE_REFERENCE_ALONE;
+    return !row->built_in && !row->by_rule && !row->only_noise &&
+           row->side != MIRROR_SIDE_REFERENCE_ALONE;
 }
 
 static void count_row(mirror_findings_row_t *row, const mirror_noted_row_t *noted, int own,
@@ -210,6 +211,9 @@ static void count_row(mirror_findings_row_t *row, const mirror_noted_row_t *note
         SET(row->last, now);
     }
     ADD(row->sides[side], 1);
+    if (noted->reference_too) {
+        ADD(row->sides[MIRROR_SIDE_REFERENCE_ALONE], 1);
+    }
     if (side == MIRROR_SIDE_REFERENCE_ALONE) { /* the mirror has no difference */
         return;
     }
@@ -235,6 +239,7 @@ static void enter(mirror_findings_set_t *set, mirror_findings_tables_t *tables, 
 {
     apr_uint64_t bit;
 
+    set->noise |= row->only_noise;
     if (entry < 0) {
         set->more |= is_difference(row);
         return;

@@ -138,6 +138,7 @@ static inline apr_uint64_t mirror_findings_seen(const mirror_findings_row_t *row
 typedef struct mirror_findings_set_t {
     int group;
     int more;                                /* there are rows without an entry */
+    int noise;                               /* there are rows that are noise in this response */
     int truncated;                           /* there are rows without one of their own */
     apr_uint64_t rows[MIRROR_FINDINGS_BITS]; /* those that are differences */
     apr_uint64_t counted[MIRROR_FINDINGS_BITS];

@@ -1,6 +1,7 @@
 """A reference, which runs the old version: it tells what is noise."""
 from __future__ import annotations
 
+import gzip
 import itertools
 import json
 import random
@@ -51,6 +52,45 @@ def test_difference_of_the_mirror_alone(three):
     assert data["verdict"] == "differs" and rows(data) == [("body/a", "value", 50)]
     (row,) = data["findings"][0]["rows"]
     assert (row["mirror_alone"], row["reference_alone"]) == (50, 0)
+
+
+PAGE = "<html>\n<h1>Order</h1>\n<!-- served as %s -->\n<p>Total: %s</p>\n</html>\n"
+
+
+@pytest.mark.parametrize("coding", [None, "gzip"])
+@pytest.mark.parametrize("total, verdict", [("10.00", "alike"), ("10,00", "differs")])
+def test_page_with_an_id(three, total, verdict, coding):
+    """The id makes all three pages differ. That hides nothing in the other lines."""
+    h, *servers = three("compare_values=full")
+    headers = ["Content-Type: text/html", *([f"Content-Encoding: {coding}"] if coding else [])]
+
+    def page(amount):
+        text = (PAGE % (uuid.uuid4(), amount)).encode()
+        return answer("200 OK", gzip.compress(text) if coding else text, headers)
+    for server, amount in zip(servers, ("10.00", total, "10.00")):
+        server.answer = lambda sock, message, amount=amount: page(amount)(sock, message)
+    for n in range(40):
+        assert h.get(f"/o/{n}").status == 200
+    data = compared(h, 40)
+    assert data["verdict"] == verdict and verdicts(data) == {"noise" if verdict == "alike" else "different": 40}
+    assert noise(data) == ([("body", "text", "reference")] if verdict == "alike" else [])
+    if verdict == "differs":
+        got = json.loads(h.get("/manager/mirrors/m/comparison").body)
+        ((value,),) = [one["values"] for one in got["findings"][0]["examples"] if "values" in one]
+        assert (value["primary"], value["mirror"]) == ("line 4: <p>Total: 10.00</p>", "line 4: <p>Total: 10,00</p>")
+        assert rows(data) == [("body", "text", 40)]
+
+
+def test_page_of_which_a_line_varies(three):
+    """As often in the mirror as in the reference: noise, whichever of them is first."""
+    h, *servers = three()
+    for server in servers:
+        server.answer = lambda sock, message: answer("200 OK", (PAGE % (uuid.uuid4(), random.choice("12"))).encode(),
+                                                     ["Content-Type: text/html"])(sock, message)
+    for n in range(150):
+        assert h.get(f"/o/{n}").status == 200
+    data = compared(h, 150)
+    assert data["verdict"] == "alike" and noise(data) == [("body", "text", "reference")]
 
 
 def test_reference_that_is_unlike_the_primary(three):

@@ -138,6 +138,52 @@ START_TEST(a_fair_coin_is_noise)
 }
 END_TEST
 
+/* What is noise in all of a text is none in its other pieces. */
+static mirror_verdict_e add_text(int mirror_alone, int reference_alone)
+{
+    mirror_noted_row_t row = noted_row(
+        "body", MIRROR_KIND_TEXT, mirror_alone ? MIRROR_SIDE_MIRROR_ALONE : MIRROR_SIDE_ALL_DIFFER);
+
+    row.only_noise = !mirror_alone;
+    row.reference_too = reference_alone;
+    return add_rows("g", &row, 1);
+}
+
+START_TEST(a_text_differs_if_the_mirror_alone_does)
+{
+    int i;
+
+    for (i = 0; i < 100; i++) {
+        ck_assert_int_eq(add_text(0, 0), MIRROR_VERDICT_NOISE);
+    }
+    view_area();
+    ck_assert_str_eq(view.rows[0].noise, "reference");
+    ck_assert_int_eq(view.finding_count, 0);
+    ck_assert_int_eq(add_text(1, 0), MIRROR_VERDICT_DIFFERENT);
+    ck_assert_int_eq(add_text(0, 0), MIRROR_VERDICT_NOISE);
+    view_area();
+    ck_assert_ptr_null(view.rows[0].noise);
+    ck_assert_int_eq(view.finding_count, 1);
+    ck_assert_uint_eq(view.findings[0].count, 1);
+    ck_assert_uint_eq(view.verdicts[MIRROR_VERDICT_DIFFERENT], 1);
+}
+END_TEST
+
+START_TEST(a_text_whose_pieces_vary_is_noise)
+{
+    int i;
+
+    for (i = 0; i < 100; i++) {
+        add_text(i % 2, i % 3 > 0);
+    }
+    view_area();
+    ck_assert_str_eq(view.rows[0].noise, "reference");
+    ck_assert_uint_eq(view.rows[0].sides[MIRROR_SIDE_MIRROR_ALONE], 50);
+    ck_assert_uint_eq(view.rows[0].sides[MIRROR_SIDE_REFERENCE_ALONE], 66);
+    ck_assert_int_eq(add_text(1, 1), MIRROR_VERDICT_NOISE);
+}
+END_TEST
+
 START_TEST(another_kind_of_a_noisy_field_is_a_row_of_its_own)
 {
     int i;
@@ -337,6 +383,8 @@ int main(void)
     tcase_add_test(tcase, what_the_old_version_has_done_once_takes_twelve_to_be_evident);
     tcase_add_loop_test(tcase, sides_without_evidence_are_noise, 0, 2);
     tcase_add_test(tcase, a_fair_coin_is_noise);
+    tcase_add_test(tcase, a_text_differs_if_the_mirror_alone_does);
+    tcase_add_test(tcase, a_text_whose_pieces_vary_is_noise);
     tcase_add_test(tcase, another_kind_of_a_noisy_field_is_a_row_of_its_own);
     tcase_add_test(tcase, what_always_looks_like_an_id_is_guessed_to_be_noise);
     tcase_add_test(tcase, what_is_not_looked_into_keeps_nothing_from_being_guessed);
