@@ -200,10 +200,42 @@ static int is_id_segment(const char *segment, apr_size_t len)
     return mirror_name_is_id(decoded, percent_decode(decoded, segment, len));
 }
 
+static int is_segment_end(char c)
+{
+    return c == '/' || c == '?' || c == '#';
+}
+
+/* Bytes of the parameters at `at` (RFC 3986 3.3), such as ";jsessionid=7", up to the end of the segment; 0:
+ * there are none. */
+static apr_size_t parameters_length(const char *path, apr_size_t len, apr_size_t at)
+{
+    apr_size_t end = at;
+
+    while (end < len && path[at] == ';' && !is_segment_end(path[end])) {
+        end++;
+    }
+    return end - at;
+}
+
+void mirror_name_path(char *to, apr_size_t max, const char *path, apr_size_t len)
+{
+    apr_size_t at = 0, n = 0, skipped;
+
+    while (at < len && n < max) {
+        to[n++] = path[at];
+        skipped = parameters_length(path, len, at);
+        if (skipped > 0 && n < max) {
+            to[n++] = '*';
+        }
+        at += skipped > 0 ? skipped : 1;
+    }
+    to[n] = '\0';
+}
+
 void mirror_name_group(char *group, const char *method, apr_size_t method_len, const char *path,
                        apr_size_t path_len)
 {
-    char text[METHOD_MAX + 1 + SEGMENTS_MAX * (1 + NAME_MAX_LEN * 3) + sizeof("/**")];
+    char text[METHOD_MAX + 1 + SEGMENTS_MAX * (3 + NAME_MAX_LEN * 3) + sizeof("/**")];
     apr_size_t n = method_len < METHOD_MAX ? method_len : METHOD_MAX, at = 0, end;
     int segments = 0;
 
@@ -219,7 +251,7 @@ void mirror_name_group(char *group, const char *method, apr_size_t method_len, c
             text[n++] = '*';
             break;
         }
-        for (end = at; end < path_len && !memchr("/?#", path[end], 3); end++) {
+        for (end = at; end < path_len && !is_segment_end(path[end]) && path[end] != ';'; end++) {
         }
         if (is_id_segment(path + at, end - at)) {
             text[n++] = '*';
@@ -228,7 +260,11 @@ void mirror_name_group(char *group, const char *method, apr_size_t method_len, c
             memcpy(text + n, path + at, end - at);
             n += end - at;
         }
-        at = end;
+        at = end + parameters_length(path, path_len, end);
+        if (at > end) {
+            text[n++] = ';';
+            text[n++] = '*';
+        }
     }
     mirror_name_cut(group, text, n);
 }

@@ -35,11 +35,15 @@ typedef enum {
 int mirror_name_is_id(const char *name, apr_size_t len);
 
 /* Write the default group of a request, "METHOD path", to `group` (MIRROR_GROUP_MAX + 1 bytes): the
- * path without query, its segments that look like ids as '*', at most 8 segments and then "**"; the
+ * path without query, its segments that look like ids, and parameters, as '*', at most 8 segments and then "**"; the
  * middle is cut if it is too long. Bytes that are no UTF-8 and control characters become '?'. Path
  * segments are percent-decoded for the test only. */
 void mirror_name_group(char *group, const char *method, apr_size_t method_len, const char *path,
                        apr_size_t path_len);
+
+/* Copy a path to `to`, at most `max` bytes and a NUL, with ";*" for the parameters of each segment: they may
+ * be the id of a session. */
+void mirror_name_path(char *to, apr_size_t max, const char *path, apr_size_t len);
 
 /* The same end for a text that compare_group has given: cut, and inert. */
 void mirror_name_cut(char *group, const char *text, apr_size_t len);

@@ -103,7 +103,9 @@ static void fill(mirror_pair_t *pair, const mirror_pair_subject_t *subject, int 
     }
     text += MIRROR_GROUP_MAX + 1;
     pair->method = keep(&text, subject->method, capped(subject->method_len, KEPT_METHOD));
-    pair->path = keep(&text, subject->path, capped(path, KEPT_PATH));
+    pair->path = text;
+    mirror_name_path(text, KEPT_PATH, subject->path, path);
+    text += KEPT_PATH + 1;
     if (subject->request_id) {
         pair->request_id =
             keep(&text, subject->request_id, capped(strlen(subject->request_id), KEPT_ID));

@@ -127,6 +127,9 @@ static const char *const groups[][3] = {
     { "G\x1bT", "/a", "G?T /a" },
     { "GET", "/2026-11-27/20261127", "GET /*/*" },
     { "GET", "/caf\xc3\xa9", "GET /caf\xc3\xa9" },
+    { "GET", "/a;jsessionid=7F/17;v=1/x;y", "GET /a;*/*;*/x;*" },
+    { "GET", "/;a=1;b=2?c=/d", "GET /;*" },
+    { "GET", "/;", "GET /;*" },
 };
 
 START_TEST(a_group_is_method_and_path_without_ids)
@@ -143,6 +146,21 @@ START_TEST(a_group_is_method_and_path_without_ids)
 END_TEST
 
 /* Whatever comes: ended, not too long, UTF-8, and nothing that controls a terminal. */
+START_TEST(a_path_has_no_parameters)
+{
+    char path[8];
+
+    mirror_name_path(path, 7, "/a;b=1/c", 8);
+    ck_assert_str_eq(path, "/a;*/c");
+    mirror_name_path(path, 3, "/a;b=1/c", 8);
+    ck_assert_str_eq(path, "/a;");
+    mirror_name_path(path, 7, "/a;/c=;", 7);
+    ck_assert_str_eq(path, "/a;*/c=");
+    mirror_name_path(path, 7, "", 0);
+    ck_assert_str_eq(path, "");
+}
+END_TEST
+
 static void check_inert(const char *group)
 {
     const char *p;
@@ -299,6 +317,7 @@ int main(void)
     apr_initialize();
     ADD(ids_and_personal_names_are_known, names);
     tcase_add_test(tcase, a_name_with_nul_is_an_id);
+    tcase_add_test(tcase, a_path_has_no_parameters);
     ADD(a_group_is_method_and_path_without_ids, groups);
     tcase_add_loop_test(tcase, a_group_is_bounded_and_inert_whatever_comes, 0, 10);
     tcase_add_test(tcase, the_middle_is_cut);
