@@ -42,7 +42,8 @@ static void view_values(mirror_findings_viewer_t *viewer, mirror_found_example_t
     mirror_found_value_t *found;
     int i, side;
 
-    if (GET(viewer->area->values_used) == 0 || example->time < viewer->oldest_values) {
+    if (GET(viewer->area->values_used) == 0 || example->time < viewer->oldest_values ||
+        example->time - viewer->oldest_values > 2 * MIRROR_FINDINGS_VALUES_TIME) {
         return;
     }
     copy = apr_palloc(viewer->pool, sizeof(*copy));

@@ -203,7 +203,8 @@ void mirror_findings_values_put(mirror_findings_t *area, const mirror_findings_s
                                 const mirror_noted_t *noted,
                                 const int index[MIRROR_FINDINGS_NOTED]);
 
-/* Forget the values of all examples of before `time`. */
+/* Forget the values of all examples of before `time`; and of two days after it, which are of a clock that
+ * was set back since. */
 void mirror_findings_values_clear(mirror_findings_t *area, apr_time_t time);
 
 #endif

@@ -73,7 +73,7 @@ void mirror_findings_values_clear(mirror_findings_t *area, apr_time_t time)
     for (i = 0; i < MIRROR_FINDINGS_FINDINGS; i++) {
         apr_time_t of = (apr_time_t)mirror_cell_bounded(GET(area->values[i].time));
 
-        if (of < time) {
+        if (of < time || of - time > 2 * MIRROR_FINDINGS_VALUES_TIME) { /* the clock was set back */
             if (of != 0) {
                 clear(&area->values[i]);
             }
