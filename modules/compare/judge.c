@@ -451,7 +451,7 @@ int mirror_judge_texts(mirror_pieces_t *pieces, mirror_judgement_t *judgement,
     side_t third, *const sides[3] = { &work.a, &work.b, &third };
     const char *texts[3];
     apr_size_t lens[3];
-    int i, decoded = 1;
+    int i, known = 1;
 
     work.out = judgement;
     work.options = options;
@@ -460,16 +460,14 @@ int mirror_judge_texts(mirror_pieces_t *pieces, mirror_judgement_t *judgement,
         decode(sides[i]);
         texts[i] = sides[i]->data;
         lens[i] = sides[i]->len;
-        decoded &= sides[i]->result <= MIRROR_DECODE_IDENTITY;
+        known &= sides[i]->result <= MIRROR_DECODE_IDENTITY;
     }
-    if (decoded) {
-        mirror_pieces_compare(pieces, texts, lens);
-        if (pieces->mirror_alone && rows->values) {
-            keep_texts(&work, (int)(mirror_judge_text_row(judgement) - rows->list), pieces->at);
-        }
+    known = known && mirror_pieces_compare(pieces, texts, lens);
+    if (known && pieces->mirror_alone && rows->values) {
+        keep_texts(&work, (int)(mirror_judge_text_row(judgement) - rows->list), pieces->at);
     }
     for (i = 0; i < 3; i++) {
         free(sides[i]->decoded.data);
     }
-    return decoded;
+    return known;
 }

@@ -28,7 +28,7 @@ static apr_size_t count(const char *text, apr_size_t len)
     const char *end = text + len;
     apr_size_t n = 0;
 
-    for (; text < end; n++) {
+    for (; text < end && n <= MIRROR_PIECES_MAX; n++) {
         text = piece_at(text, end).end;
     }
     return n;
@@ -70,16 +70,20 @@ static void compare_pieces(mirror_pieces_t *pieces, const char *const texts[SIDE
     pieces->mirror_alone |= are_as_many && has_mirror;
 }
 
-void mirror_pieces_compare(mirror_pieces_t *pieces, const char *const texts[3],
-                           const apr_size_t lens[3])
+int mirror_pieces_compare(mirror_pieces_t *pieces, const char *const texts[3],
+                          const apr_size_t lens[3])
 {
     apr_size_t n[SIDES];
     int side;
 
     for (side = 0; side < SIDES; side++) {
         n[side] = count(texts[side], lens[side]);
+        if (n[side] > MIRROR_PIECES_MAX) {
+            return 0;
+        }
     }
     pieces->mirror_alone = n[PRIMARY] == n[REFERENCE] && n[PRIMARY] != n[MIRROR];
     pieces->reference_alone = n[PRIMARY] == n[MIRROR] && n[PRIMARY] != n[REFERENCE];
     compare_pieces(pieces, texts, lens, n[PRIMARY] == n[MIRROR] && n[PRIMARY] == n[REFERENCE]);
+    return 1;
 }

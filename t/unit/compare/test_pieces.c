@@ -55,7 +55,7 @@ static void compare(mirror_pieces_t *pieces, const char *a, const char *b, const
     const apr_size_t lens[3] = { strlen(a), strlen(b), strlen(c) };
     int i;
 
-    mirror_pieces_compare(pieces, all, lens);
+    ck_assert(mirror_pieces_compare(pieces, all, lens));
     ck_assert_uint_le(pieces->at[0], lens[0]);
     ck_assert_uint_le(pieces->at[1], lens[1]);
     for (i = 0; i < 3; i++) {
@@ -79,6 +79,21 @@ START_TEST(the_one_that_stands_alone_is_found)
 }
 END_TEST
 
+START_TEST(too_many_pieces_are_not_compared)
+{
+    static char text[MIRROR_PIECES_MAX + 1];
+    const char *const all[3] = { "a", "b", text };
+    apr_size_t lens[3] = { 1, 1, MIRROR_PIECES_MAX };
+    mirror_pieces_t pieces;
+
+    memset(text, '<', sizeof(text));
+    ck_assert(mirror_pieces_compare(&pieces, all, lens));
+    ck_assert(pieces.reference_alone);
+    lens[2]++;
+    ck_assert(!mirror_pieces_compare(&pieces, all, lens));
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("pieces");
@@ -86,6 +101,7 @@ int main(void)
 
     tcase_add_loop_test(tcase, the_one_that_stands_alone_is_found, 0,
                         sizeof(texts) / sizeof(*texts));
+    tcase_add_test(tcase, too_many_pieces_are_not_compared);
     suite_add_tcase(suite, tcase);
     return suite_run(suite);
 }
