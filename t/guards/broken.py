@@ -75,6 +75,8 @@ BREAKS = [
     ("manual", "conf/proxy_mirror.conf", ("retry=10s", "retry=1s"), "conf/proxy_mirror.conf: is stale"),
     ("alike", "packaging/README.md", "\nThe mirror therefore never processes a request before the origin responds to it.\n",
      "of packaging/README.md"),
+    ("alike", "modules/send/README.md", "\nThe mirror therefore never processes a request before the origin responds to it.\n",
+     "of modules/send/README.md"),
     ("alike", "SECURITY.md", "\nThe mirror therefore never processes a request before the origin has responded to it.\n", "of docs/copies.md"),
     ("links", "README.md", "[x](docs/no" "where.md)\n", "docs/nowhere.md: leads nowhere"),
     ("links", "README.md", '<img src="docs/no' 'where.png">\n', "docs/nowhere.png: leads nowhere"),

@@ -6,7 +6,7 @@ import tree
 
 LIMIT = 0.6         # share of the words, in order, that two sentences have in common
 SHORTEST = 10       # words of a sentence that is compared
-PAGES = r"[A-Z]+\.md|docs/.*\.md|(bench|modules|packaging)/README\.md"
+PAGES = r"[A-Z]+\.md|docs/.*\.md|(bench|modules|packaging)/(.*/)?README\.md"
 GENERATED = ["docs/reference.md"]
 MANUAL = "docs/mod_proxy_mirror.xml"
 FENCE = re.compile(r"^```.*?^```$|^ {4}\S[^\n]*$|<!--.*?-->|<[^>\n]+>", re.M | re.S)
