@@ -49,8 +49,8 @@ def load(httpd, path, rate, over):
 
 def configuration(origin, staging, canary, search):
     return "\n".join([
-        location("/shop/", origin, f'ProxyMirror "{staging.url}" name=staging sample_ratio=75%'),
         location("/api/", origin, f'ProxyMirror "{canary.url}" name=canary enable_limit_count=true count=600 time_window=30'),
+        location("/shop/", origin, f'ProxyMirror "{staging.url}" name=staging sample_ratio=75%'),
         location("/search/", origin, f'ProxyMirror "{search.url}" name=search retry=20s'),
         f'<Location "{PAGE}">\nSetHandler proxy-mirror-manager\n</Location>'])
 
@@ -74,10 +74,13 @@ def watch(httpd, browser, search, over):
 
 
 def shoot(page, folder):
-    """The pictures, all within a few seconds; those for the README are of what fits on a screen that is high."""
+    """The pictures, all within a few seconds; those for the README end with the first mirror."""
     files = []
-    for name, width, height, dark in (("light", 1100, 1390, False), ("dark", 1100, 1390, True), ("phone", 390, 800, False)):
+    for name, width, height, dark in (("light", 1100, 1000, False), ("dark", 1100, 1000, True), ("phone", 390, 800, False)):
         page.look(width, height, dark)
+        if name != "phone":                     # to the end of the first mirror
+            end = page.value("Math.ceil(document.querySelector('article').getBoundingClientRect().bottom + scrollY) + 16")
+            page.look(width, end, dark)
         page.value("new Promise((drawn) => requestAnimationFrame(() => requestAnimationFrame(drawn)))")
         page.value("mirrors.forEach((one) => { one.seen = true; one.draw(); })")    # those below as well
         page.screenshot(file := f"{folder}/manager-{name}.png", whole=name == "phone")

@@ -186,8 +186,8 @@ static void put_overview(request_rec *r, const mirror_view_t *views, int count)
     ap_rputs(
         "<table class=\"overview\">\n<caption class=\"unseen\">All mirrors</caption>\n<thead><tr>"
         "<th scope=\"col\">Mirror</th><th scope=\"col\">State</th>"
-        "<th scope=\"col\" class=\"n live\">Mirrored / s</th>"
-        "<th scope=\"col\" class=\"n live\" title=\"" LOST "\">Lost / s</th>"
+        "<th scope=\"col\" class=\"n live\">Mirrored /&nbsp;s</th>"
+        "<th scope=\"col\" class=\"n live\" title=\"" LOST "\">Lost /&nbsp;s</th>"
         "<th scope=\"col\" class=\"n wide\">Mirrored</th>"
         "<th scope=\"col\" class=\"n wide\" title=\"" LOST
         "\">Lost</th><th scope=\"col\" class=\"n wide\" title=\"Half of all copies had a response "
@@ -228,15 +228,16 @@ static void put_bounds(request_rec *r, const mirror_registry_t *registry,
     apr_pool_t *p = r->pool;
     const char *children = mirror_page_count(p, (apr_uint64_t)bounds->children);
 
-    ap_rvputs(
-        r, "<p>At most ", children,
-        " child processes serve requests, and some more while they end after a reload. Copies to "
-        "all mirrors use at most ",
-        children, " \xc3\x97 ", mirror_page_bytes(p, (apr_uint64_t)registry->memory), " = ",
-        mirror_page_bytes(p, bounds->memory), " of memory (<code>ProxyMirrorMemory</code>) and ",
-        children, " \xc3\x97 ", mirror_page_bytes(p, (apr_uint64_t)registry->spool_size), " = ",
-        mirror_page_bytes(p, bounds->spool), " of disk (<code>ProxyMirrorSpool</code>).</p>\n",
-        NULL);
+    ap_rvputs(r, "<p>At most ", children,
+              bounds->children == 1 ? " child process serves" : " child processes serve",
+              " requests, and some more while they end after a reload. Copies to "
+              "all mirrors use at most ",
+              children, " \xc3\x97 ", mirror_page_bytes(p, (apr_uint64_t)registry->memory), " = ",
+              mirror_page_bytes(p, bounds->memory),
+              " of memory (<code>ProxyMirrorMemory</code>) and ", children, " \xc3\x97 ",
+              mirror_page_bytes(p, (apr_uint64_t)registry->spool_size), " = ",
+              mirror_page_bytes(p, bounds->spool),
+              " of disk (<code>ProxyMirrorSpool</code>).</p>\n", NULL);
 }
 
 static void put_footer(request_rec *r, const mirror_page_visit_t *visit,

@@ -132,6 +132,8 @@ class Mirror {
         }
         this.write("lost", whole.format(lost));
         this.write("rate:lost", rate_text(lost_rate));
+        this.fields.get("rate:lost")?.forEach((element) => element.classList.toggle("losing", lost_rate > 0));
+        this.show("losing", lost_rate > this.totals.recent("mirrored"));
         this.losses.note(lost);
     }
 

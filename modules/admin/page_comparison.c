@@ -139,15 +139,15 @@ static void put_explained(const mirror_page_compared_t *compared)
     }
 }
 
-/* Print the share that is the same, and how many of these are so but for what does not count. */
+/* Print the share that is the same, and how many of these are so except for what does not count. */
 static void put_share(const mirror_page_compared_t *compared)
 {
     static const struct {
         mirror_verdict_e verdict;
         const char *words;
-    } but_for[] = {
-        { MIRROR_VERDICT_NOISE, " but for noise" },
-        { MIRROR_VERDICT_IGNORED, " but for what rules ignore" },
+    } except[] = {
+        { MIRROR_VERDICT_NOISE, " except for noise" },
+        { MIRROR_VERDICT_IGNORED, " except for what rules ignore" },
     };
     const apr_uint64_t *verdicts = compared->found->verdicts;
     apr_uint64_t all = compared->found->compared;
@@ -165,11 +165,11 @@ static void put_share(const mirror_page_compared_t *compared)
                                            mirror_page_share(r->pool, same, all), n),
               "</b>", NULL);
     for (i = 0; i < 2; i++) {
-        apr_uint64_t part = verdicts[but_for[i].verdict];
+        apr_uint64_t part = verdicts[except[i].verdict];
 
         if (part > 0) {
             ap_rvputs(r, ", ", part == same ? "" : mirror_page_count(r->pool, part),
-                      part == same ? "" : " of them", but_for[i].words + (part == same), NULL);
+                      part == same ? "" : " of them", except[i].words + (part == same), NULL);
         }
     }
     ap_rputs(".", r);
@@ -362,11 +362,12 @@ static void put_latencies(const mirror_page_compared_t *compared)
     if (!mirror_comparison_view_difference(&ms, latency, 0.5)) {
         return;
     }
-    ap_rputs("<table class=\"latencies\"><caption>Time to the whole response; the difference is "
-             "that of each request</caption><thead><tr>"
-             "<td></td><th scope=\"col\" class=\"n\">median</th><th scope=\"col\" class=\"n\">"
-             "90%</th><th scope=\"col\" class=\"n\">99%</th></tr></thead>\n<tbody>\n",
-             r);
+    ap_rputs(
+        "<table class=\"latencies\"><caption>Time until the response is complete; the difference "
+        "is per request</caption><thead><tr>"
+        "<td></td><th scope=\"col\" class=\"n\">median</th><th scope=\"col\" class=\"n\">"
+        "90%</th><th scope=\"col\" class=\"n\">99%</th></tr></thead>\n<tbody>\n",
+        r);
     put_latency(r, "Primary", latency->primary);
     put_latency(r, "Mirror", latency->mirror);
     ap_rputs("<tr title=\"Mirror less primary, request by request; at most this much\">"

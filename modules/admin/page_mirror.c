@@ -53,6 +53,11 @@ static void put_meaning(request_rec *r, const mirror_view_t *view)
     for (i = 0; i < MIRROR_VIEW_STATES; i++) {
         ap_rvputs(r, "<span data-when=\"", mirror_view_state_name((mirror_view_state_e)i), "\"",
                   HIDDEN(i != (int)view->state), ">", mirror_page_states[i].meaning, NULL);
+        if (i == MIRROR_VIEW_UP) {
+            ap_rputs("<strong data-field=\"losing\" hidden> More copies are lost than mirrored; "
+                     "the outcomes below have the reasons.</strong>",
+                     r);
+        }
         if (i == MIRROR_VIEW_DOWN) {
             ap_rputs(" Next retry: ", r);
             put_time(r, "down_until", view->down_until);

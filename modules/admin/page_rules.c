@@ -232,7 +232,7 @@ static void put_rule(const mirror_page_compared_t *compared, const mirror_compar
 
     ap_rputs("<li>", compared->r);
     put_line(compared, text);
-    ap_rputs(removable ? "<small>set by the manager" : "<small>of the configuration file",
+    ap_rputs(removable ? "<small>set by the manager" : "<small>from the configuration file",
              compared->r);
     put_effect(compared, rule);
     ap_rputs("</small>\n", compared->r);

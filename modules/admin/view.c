@@ -17,6 +17,13 @@ const char *mirror_view_state_name(mirror_view_state_e state)
     return names[state];
 }
 
+/* Return whether a copy was sent, whatever became of it, or can be at once. */
+static int was_sent(const mirror_cell_t *sum)
+{
+    return sum->connections || sum->outcomes[MIRROR_OUTCOME_MIRRORED] ||
+           sum->outcomes[MIRROR_OUTCOME_TIMED_OUT] || sum->outcomes[MIRROR_OUTCOME_BROKEN];
+}
+
 static mirror_view_state_e state_of(const mirror_view_t *view, int has_slot)
 {
     if (!has_slot) {
@@ -34,9 +41,7 @@ static mirror_view_state_e state_of(const mirror_view_t *view, int has_slot)
     if (view->has_limit && view->limit.closed_until) {
         return MIRROR_VIEW_LIMITED;
     }
-    return view->totals.sum.outcomes[MIRROR_OUTCOME_MIRRORED] || view->totals.sum.connections
-               ? MIRROR_VIEW_UP
-               : MIRROR_VIEW_READY;
+    return was_sent(&view->totals.sum) ? MIRROR_VIEW_UP : MIRROR_VIEW_READY;
 }
 
 void mirror_view_make(mirror_view_t *view, const mirror_registry_t *registry,

@@ -10,6 +10,7 @@ from browserlab import CONTRAST, browser, open_page, wait_text       # noqa: F40
 from httpdlab import location, to, wait_for
 from managerlab import call, changed
 from pagelab import manager, parse
+from recorder import ok
 from serverslab import counts, listed, servers      # noqa: F401, a fixture
 
 pytestmark = pytest.mark.xdist_group("browser")     # they share one, as it takes long to start
@@ -88,6 +89,30 @@ def test_figures_are_live(httpd, origin, mirror, open_page, path):
         page.wait("a chart", "(document.querySelector('.area')?.getAttribute('d') ?? '').split('L').length > 2")
     page.wait("the rate of rest", f"""document.querySelector('{figure("rate:mirrored")}').textContent === "0" """)
     assert page.loads == 1                      # the page itself was not loaded again
+
+
+@ANOTHER
+def test_a_mirror_that_loses_most_is_told(httpd, origin, recorder, open_page):
+    """It is up, as it accepts connections, but that is not all there is to know."""
+    over = threading.Event()
+
+    def hang(sock, message):
+        over.wait(60)
+        return ok(sock, message)
+    h = httpd(location("/o/", origin, to(recorder(hang), "max_connections=1 max_queue=1 timeout=1s")), expect=["PM0420"])
+    page = open_page(h, "/mirror-status")
+    wait_text(page, "#pulse", "Live")
+    try:
+        with Load(h, "/o/a"):
+            wait_text(page, STATE, "Up")
+            page.wait("a word about the losses", f"""document.querySelector('{figure("losing")}').offsetParent !== null""")
+            assert page.value("document.querySelector('.overview .losing') !== null")
+        page.wait("no more losses", f"""document.querySelector('{figure("losing")}').hidden""")
+        assert page.value("document.querySelector('.overview .losing') === null")
+        wait_for("the last copy to time out", lambda: h.mirror()["state"]["connections"] == 0)
+        assert h.outcomes()["timed_out"] >= 1 and h.mirror()["state"]["name"] == "up"      # not "ready": copies were sent
+    finally:
+        over.set()
 
 
 @OWN

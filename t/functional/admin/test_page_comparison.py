@@ -268,7 +268,7 @@ def test_ignore_and_remove(prices):
     listed = section.one("ul", class_="rules").all("li")
     assert [lines(one) for one in listed] == [[f"{LINE}header/x-file ignore"], [f"{LINE}body/a mask [0-9],?"],
                                               [f"{LINE}body/items/*/price ignore"]]
-    assert ["of the configuration file" in one.text for one in listed] == [True, False, False]
+    assert ["from the configuration file" in one.text for one in listed] == [True, False, False]
     assert not listed[0].all("form")
     assert findings(section) == [] and "1 finding that a rule ignores now" in section.one("details", data_key="ignored").text
     ask(h, 1, before=40)
@@ -290,7 +290,7 @@ def test_rule_that_covers_a_field(prices):
 def test_effect_of_rules(prices):
     """A rule without an effect stands out, so that a typo is noticed."""
     h, _, _ = prices(40, extra="ProxyMirrorCompare body/item/*/price ignore")
-    assert "of the configuration file; no effect yet" in section_of(h).one("details", data_key="rules").text
+    assert "from the configuration file; no effect yet" in section_of(h).one("details", data_key="rules").text
     patch(h, compare_rules=["body/items/*/price ignore"])
     start_anew(h)
     ask(h, 5)
@@ -298,7 +298,7 @@ def test_effect_of_rules(prices):
     listed = section.one("details", data_key="rules")
     assert "set by the manager; had an effect in 5 of 5 responses" in listed.text
     assert not listed.all("b", class_="nothing")
-    (one,) = [one for one in noise(section) if "a rule forgives it" in one.text]
+    (one,) = [one for one in noise(section) if "a rule allows it" in one.text]
     assert "body/items/*/price" in one.text and "in 5 responses" in one.text and not one.all("form")
     counted = 5
     while comparison(h)["rules"][0]["compared"] < 1000:     # those without budget do not count
