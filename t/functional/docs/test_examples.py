@@ -186,6 +186,16 @@ def test_stop_of_all(started):
     assert {m["attributes"]["enabled"] for m in h.mirrors().values()} == {False}
 
 
+def test_lines_that_enable(tmp_path):
+    """The grep of the emergency finds what overrules ProxyMirrorDefaults, on a continued line too, and no comment."""
+    command = re.search(r"^ *(grep .*) /etc/apache2$", read("docs/manager.md"), re.M).group(1)
+    lines = ["#ProxyMirrorDefaults enabled=true", 'ProxyMirror "http://a" Enabled=On', 'ProxyMirror "http://b" \\',
+             "    enabled=true", 'ProxyMirror "http://c" enabled=false']
+    (tmp_path / "sites").mkdir()
+    (tmp_path / "sites" / "a.conf").write_text("\n".join(lines) + "\n")
+    assert [line.split(":")[1] for line in run(f"{command} .", tmp_path).splitlines()] == ["2", "4"]
+
+
 def test_query_of_the_log(tmp_path):
     """The jq of monitoring.md, over the line that the manual shows, and one with another status."""
     line = re.search(r'^\{"time".*?\}$', read(MANUAL), re.M | re.S).group().replace("\n", "")
