@@ -79,7 +79,7 @@ def shoot(page, folder):
     for name, width, height, dark in (("light", 1100, 1000, False), ("dark", 1100, 1000, True), ("phone", 390, 800, False)):
         page.look(width, height, dark)
         if name != "phone":                     # to the end of the first mirror
-            end = page.value("Math.ceil(document.querySelector('article').getBoundingClientRect().bottom + scrollY) + 16")
+            end = page.value("Math.ceil(document.querySelector('article').getBoundingClientRect().bottom + scrollY) + 12")
             page.look(width, end, dark)
         page.value("new Promise((drawn) => requestAnimationFrame(() => requestAnimationFrame(drawn)))")
         page.value("mirrors.forEach((one) => { one.seen = true; one.draw(); })")    # those below as well
