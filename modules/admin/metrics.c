@@ -13,6 +13,7 @@
 #include "admin/view.h"
 #include "base/clock.h"
 #include "fleet/fleet.h"
+#include "fleet/poller.h"
 
 /* A mirror at the time of the request. */
 typedef struct metrics_t {
@@ -366,6 +367,9 @@ static void put_fleet(request_rec *r, const mirror_registry_t *registry)
     put_fleet_value(r, registry, "proxy_mirror_fleet_refused",
                     "Documents of the fleet that this node refuses.",
                     apr_atomic_read64(&words->refused));
+    put_fleet_value(r, registry, "proxy_mirror_fleet_leader",
+                    "1 if a child process of this node polls the store of the fleet, otherwise 0.",
+                    words != &none && mirror_poller_leads(registry));
 }
 
 int mirror_metrics_respond(request_rec *r, const mirror_registry_t *registry)

@@ -19,7 +19,16 @@
 int mirror_lease_take(mirror_fleet_words_t *words, apr_uint32_t load, apr_interval_time_t patience,
                       apr_time_t now);
 
+/* Set the beat to `now`, if this process has the lease. */
+void mirror_lease_beat(mirror_fleet_words_t *words, apr_uint32_t load, apr_time_t now);
+
 /* Give the lease up, if this process has it. */
 void mirror_lease_give(mirror_fleet_words_t *words, apr_uint32_t load);
+
+/* ---- any thread ---- */
+
+/* Return whether a process of this node has the lease, alive and with a beat that is not too old. */
+int mirror_lease_is_taken(mirror_fleet_words_t *words, apr_interval_time_t patience,
+                          apr_time_t now);
 
 #endif

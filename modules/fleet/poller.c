@@ -2,8 +2,11 @@
  *
  * fleet/poller.c - the thread that polls the store of the fleet. See fleet/poller.h.
  *
- * The child that leads polls each `interval`; the others look at the lease once a second. Only the
- * loop's sleep and the socket waits of a command block, and both end with the child.
+ * The child that leads polls each `interval`; the others look at the lease. Every child has the
+ * thread: after kills or a graceful restart, only children with high worker slots may be left. Under
+ * prefork there may be hundreds, so those look each four seconds, and a child has a follower only
+ * once it leads. Only the loop's sleep and the socket waits of a command block, and both end with
+ * the child.
  */
 #include <pthread.h>
 #include <signal.h>
@@ -24,14 +27,14 @@
 
 APLOG_USE_MODULE(proxy_mirror);
 
-/* Children with a higher worker slot have no poller: under prefork there may be hundreds. */
-#define POLLERS 16
-#define WATCH   apr_time_from_sec(1)    /* interval of a child that does not lead */
-#define SPREAD  apr_time_from_msec(200) /* maximum delay before changed documents are read */
-#define BACKOFF apr_time_from_sec(5)    /* maximum interval while the store does not respond */
-#define GRACE   apr_time_from_msec(10)  /* after the deadline of the end */
-#define NAP     apr_time_from_msec(1)
-#define STACK   (512 * 1024)
+#define WATCH     apr_time_from_sec(1)    /* interval of a child that does not lead */
+#define WATCHERS  16                      /* children with a higher worker slot look less often: */
+#define WATCH_MAX 4                       /* ... at most so many times the interval */
+#define SPREAD    apr_time_from_msec(200) /* maximum delay before changed documents are read */
+#define BACKOFF   apr_time_from_sec(5)    /* maximum interval while the store does not respond */
+#define GRACE     apr_time_from_msec(10)  /* after the deadline of the end */
+#define NAP       apr_time_from_msec(1)
+#define STACK     (512 * 1024)
 
 typedef struct mirror_poller_t {
     mirror_child_t *child;
@@ -44,7 +47,8 @@ typedef struct mirror_poller_t {
     apr_uint32_t done;     /* atomic: 1 = the thread ends */
     int is_started;
     /* the thread's: */
-    mirror_follow_t *follow;
+    apr_pool_t *pool;
+    mirror_follow_t *follow; /* NULL until this child first leads */
     mirror_presence_t *presence;
     int leads;
     int failures; /* polls in a row that failed */
@@ -72,14 +76,19 @@ static apr_interval_time_t random_below(mirror_poller_t *poller, apr_interval_ti
     return below > 0 ? (apr_interval_time_t)(poller->random % (apr_uint64_t)below) : 0;
 }
 
-/* Sleep, or until the child ends. */
+/* Sleep, or until the child ends. A leader beats meanwhile, so that it keeps the lease while the
+ * store does not respond, and with it the count of failures. */
 static void sleep_for(mirror_poller_t *poller, apr_interval_time_t time)
 {
-    apr_time_t end = mirror_clock_now() + time, left;
+    apr_time_t now = mirror_clock_now(), end = now + time;
     apr_status_t rv;
 
-    while (!is_stopping(poller) && (left = end - mirror_clock_now()) > 0) {
-        mirror_loop_round(poller->loop, left, &rv);
+    while (!is_stopping(poller) && now < end) {
+        if (poller->leads) {
+            mirror_lease_beat(poller->words, poller->load, now);
+        }
+        mirror_loop_round(poller->loop, end - now < WATCH ? end - now : WATCH, &rv);
+        now = mirror_clock_now();
     }
 }
 
@@ -101,7 +110,9 @@ static apr_interval_time_t until_next(mirror_poller_t *poller)
     apr_interval_time_t time = fleet_of(poller)->interval;
 
     if (!poller->leads) {
-        time = WATCH;
+        int times = 1 + (poller->child->worker_slot - 1) / WATCHERS;
+
+        time = WATCH * (times < WATCH_MAX ? times : WATCH_MAX);
     }
     else if (poller->failures) {
         time = apr_time_from_msec(100) << (poller->failures < 7 ? poller->failures - 1 : 6);
@@ -164,18 +175,35 @@ static void poll_once(mirror_poller_t *poller)
     apr_atomic_set64(&poller->words->fetched, 1);
 }
 
+/* Begin to lead. */
+static void begin(mirror_poller_t *poller)
+{
+    const mirror_registry_t *registry = poller->child->registry;
+
+    if (!poller->follow) {
+        poller->follow = mirror_follow_create(registry, &poller->stopping, poller->pool);
+        poller->presence = mirror_presence_create(registry, poller->follow, poller->pool);
+    }
+    mirror_follow_begin(poller->follow);
+}
+
+/* How old the beat of a leader may be. */
+static apr_interval_time_t patience_of(const mirror_fleet_t *fleet)
+{
+    return mirror_fleet_patience(fleet) + fleet->interval + WATCH;
+}
+
 /* Take the lease, if it is free and this child has the newest configuration. */
 static void look(mirror_poller_t *poller)
 {
     mirror_table_t *table = poller->child->registry->table;
-    apr_interval_time_t patience =
-        mirror_fleet_patience(fleet_of(poller)) + fleet_of(poller)->interval + WATCH;
     int leads = mirror_table_is_newest(table) &&
-                mirror_lease_take(poller->words, poller->load, patience, mirror_clock_now());
+                mirror_lease_take(poller->words, poller->load, patience_of(fleet_of(poller)),
+                                  mirror_clock_now());
 
     if (leads && !poller->leads) {
         poller->failures = 0;
-        mirror_follow_begin(poller->follow);
+        begin(poller);
     }
     if (!leads && poller->leads) {
         mirror_follow_close(poller->follow);
@@ -188,14 +216,11 @@ static void look(mirror_poller_t *poller)
 static void *poller_main(void *baton)
 {
     mirror_poller_t *poller = baton;
-    apr_pool_t *pool = mirror_memory_pool_create("mirror_fleet"); /* this thread's */
-
 #ifdef __linux__
     pthread_setname_np(pthread_self(), "mirror-fleet");
 #endif
     poller->random = (apr_uint64_t)mirror_clock_now() << 16 ^ (apr_uint64_t)getpid() << 1 ^ 1;
-    poller->follow = mirror_follow_create(poller->child->registry, &poller->stopping, pool);
-    poller->presence = mirror_presence_create(poller->child->registry, poller->follow, pool);
+    poller->pool = mirror_memory_pool_create("mirror_fleet"); /* this thread's */
     while (!is_stopping(poller)) {
         look(poller);
         if (poller->leads) {
@@ -206,9 +231,11 @@ static void *poller_main(void *baton)
             sleep_for(poller, until_next(poller));
         }
     }
-    mirror_follow_close(poller->follow);
+    if (poller->follow) {
+        mirror_follow_close(poller->follow);
+    }
     mirror_lease_give(poller->words, poller->load);
-    apr_pool_destroy(pool);
+    apr_pool_destroy(poller->pool);
     apr_atomic_xchg32(&poller->done, 1);
     return NULL;
 }
@@ -250,9 +277,8 @@ void mirror_poller_start(mirror_child_t *child, apr_pool_t *pool, struct server_
     poller->words = mirror_table_fleet(child->registry->table);
     poller->load = mirror_table_load(child->registry->table);
     child->poller = poller;
-    if (child->worker_slot <= POLLERS &&
-        mirror_loop_create(&poller->loop, mirror_memory_pool_create("mirror_fleet_loop")) ==
-            APR_SUCCESS) {
+    if (mirror_loop_create(&poller->loop, mirror_memory_pool_create("mirror_fleet_loop")) ==
+        APR_SUCCESS) {
         poller->is_started = start_thread(poller);
     }
     end = mirror_clock_now() + mirror_fleet_patience(child->registry->fleet) + GRACE;
@@ -286,4 +312,10 @@ int mirror_poller_stop(mirror_child_t *child, apr_interval_time_t patience)
 apr_uint32_t *mirror_poller_given_up(const mirror_child_t *child)
 {
     return &child->poller->stopping;
+}
+
+int mirror_poller_leads(const mirror_registry_t *registry)
+{
+    return mirror_lease_is_taken(mirror_table_fleet(registry->table), patience_of(registry->fleet),
+                                 mirror_clock_now());
 }

@@ -24,4 +24,7 @@ int mirror_poller_stop(mirror_child_t *child, apr_interval_time_t patience);
 /* Return the flag that ends the waits of this child's remotes when the child ends. */
 apr_uint32_t *mirror_poller_given_up(const mirror_child_t *child);
 
+/* Return whether a child of this node polls. The registry has a fleet and shared memory. */
+int mirror_poller_leads(const mirror_registry_t *registry);
+
 #endif

@@ -28,7 +28,7 @@ def test_one_change_is_in_force_on_both_nodes(node, mirror):
         h.get_many(["/o/a"] * 3)
         assert h.ended(3) == {"disabled": 3}
     assert not mirror.requests
-    assert one.log_lines("PM0903.*for the fleet web, revision 1, .*enabled from .* to ")
+    assert one.log_lines("PM0903.*for the fleet web, revision 1, .*enabled from true to false")
 
 
 def test_a_restart_of_all_keeps_it(node):
@@ -382,6 +382,7 @@ def test_metrics(node):
     wait_for("the revision", lambda: metrics(h)["proxy_mirror_fleet_revision"] == 1, 2)
     now = metrics(h)
     assert now["proxy_mirror_fleet_up"] == 1 and now["proxy_mirror_fleet_refused"] == 0 and now["proxy_mirror_fleet_age_seconds"] <= 2
+    assert now["proxy_mirror_fleet_leader"] == 1
     node.server.kill()
     wait_for("the store to be down", lambda: metrics(h)["proxy_mirror_fleet_up"] == 0, 3)
     wait_for("the age to grow", lambda: metrics(h)["proxy_mirror_fleet_age_seconds"] >= 1, 5)

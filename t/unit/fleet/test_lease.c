@@ -94,6 +94,27 @@ START_TEST(a_beat_that_is_old_or_foreign_does_not_count)
 }
 END_TEST
 
+/* A leader that waits beats, so that no other process takes the lease; another process cannot. */
+START_TEST(a_leader_that_beats_keeps_it)
+{
+    apr_time_t now = mirror_clock_now();
+
+    ck_assert_int_eq(mirror_lease_is_taken(words, 10, now), 0);
+    ck_assert_int_eq(mirror_lease_take(words, 1, 10, now), 1);
+    ck_assert_int_eq(mirror_lease_is_taken(words, 10, now + 10), 1);
+    ck_assert_int_eq(mirror_lease_is_taken(words, 10, now + 11), 0);
+    mirror_lease_beat(words, 2, now + 20);
+    ck_assert_int_eq(mirror_lease_is_taken(words, 10, now + 20), 0);
+    mirror_lease_beat(words, 1, now + 20);
+    ck_assert_int_eq(mirror_lease_is_taken(words, 10, now + 20), 1);
+    ck_assert_int_eq(mirror_lease_take(words, 1, 10, now + 40), 1);
+    mirror_lease_give(words, 1);
+    ck_assert_int_eq(mirror_lease_is_taken(words, 10, now + 20), 0);
+    mirror_lease_beat(words, 1, now + 30);
+    ck_assert_uint_eq(words->leader, 0);
+}
+END_TEST
+
 /* Of many that take it at once, exactly one has it. */
 START_TEST(one_of_many_wins)
 {
@@ -145,6 +166,7 @@ int main(void)
     tcase_add_test(tcase, one_leads_until_it_gives_up);
     tcase_add_test(tcase, a_newer_configuration_leads);
     tcase_add_test(tcase, a_beat_that_is_old_or_foreign_does_not_count);
+    tcase_add_test(tcase, a_leader_that_beats_keeps_it);
     tcase_add_test(tcase, one_of_many_wins);
     suite_add_tcase(suite, tcase);
     return suite_run(suite);
