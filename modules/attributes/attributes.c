@@ -313,7 +313,12 @@ const char *mirror_attributes_describe(const mirror_settings_t *settings,
 {
     const char *text = mirror_value_to_text(const_member(settings, row), &row->rule, pool);
 
-    return !text ? "nothing" : row->rule.type->is_number ? text : mirror_value_quote(text, pool);
+    if (!text) {
+        return "nothing";
+    }
+    return row->rule.type->is_number || row->rule.type == &mirror_value_bool
+               ? text
+               : mirror_value_quote(text, pool);
 }
 
 void mirror_attributes_print(yajl_gen json, const mirror_settings_t *settings, apr_pool_t *pool)
