@@ -219,8 +219,8 @@ static int handle_document(request_rec *r, const mirror_registry_t *registry, co
 
 /* ---- which resource ---- */
 
-int mirror_fleet_handle(request_rec *r, const mirror_registry_t *registry, const char *rest,
-                        int may_change)
+int mirror_fleet_handle(request_rec *r, const mirror_registry_t *registry, const char *location,
+                        const char *rest, int may_change)
 {
     int is_restore = strcmp(rest, "/restore") == 0;
 
@@ -235,7 +235,7 @@ int mirror_fleet_handle(request_rec *r, const mirror_registry_t *registry, const
         return handle_document(r, registry, rest + sizeof(MIRRORS), may_change);
     }
     if (is_restore && may_change) {
-        return r->method_number == M_POST ? mirror_fleet_restore_handle(r, registry)
+        return r->method_number == M_POST ? mirror_fleet_restore_handle(r, registry, location)
                                           : mirror_json_refuse_method(r, "POST");
     }
     if (*rest && strcmp(rest, "/") && strcmp(rest, "/log")) {

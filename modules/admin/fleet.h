@@ -20,9 +20,9 @@
 
 /* ---- request threads ---- */
 
-/* Handle a request for LOCATION/fleet and `rest`: "" or the rest of the path. `may_change`: 0 for
- * the status handler. Returns the result of the handler. */
-int mirror_fleet_handle(request_rec *r, const mirror_registry_t *registry, const char *rest,
-                        int may_change);
+/* Handle a request for LOCATION/fleet and `rest`: "" or the rest of the path. `location`: path of the
+ * manager. `may_change`: 0 for the status handler. Returns the result of the handler. */
+int mirror_fleet_handle(request_rec *r, const mirror_registry_t *registry, const char *location,
+                        const char *rest, int may_change);
 
 #endif

@@ -185,7 +185,6 @@ static int fail(attempt_t *attempt, mirror_write_e outcome)
                    ? end(attempt, HTTP_PRECONDITION_FAILED, MIRROR_FLEET_EDIT_UNEXPECTED)
                    : 0;
     case MIRROR_WRITE_EMPTIED:
-    case MIRROR_WRITE_PRESENT:
         return end(attempt, HTTP_CONFLICT,
                    "fleet: its store was emptied; restore first (POST LOCATION/fleet/restore)");
     case MIRROR_WRITE_UNKNOWN:

@@ -321,7 +321,7 @@ static int handle(request_rec *r, int may_change)
                                          : mirror_json_refuse_method(r, READ);
     }
     if (begins_with_path(rest, MIRROR_FLEET_RESOURCE, sizeof(MIRROR_FLEET_RESOURCE) - 1)) {
-        return mirror_fleet_handle(r, registry, rest + sizeof(MIRROR_FLEET_RESOURCE) - 1,
+        return mirror_fleet_handle(r, registry, location, rest + sizeof(MIRROR_FLEET_RESOURCE) - 1,
                                    may_change);
     }
     if (*rest != '\0' && strcmp(rest, "/") != 0 &&

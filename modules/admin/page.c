@@ -270,10 +270,11 @@ static void begin_part(request_rec *r, const char *title, const char *location)
 }
 
 /* Send only the section of the fleet. */
-static int send_fleet(request_rec *r, const mirror_registry_t *registry, const char *location)
+static int send_fleet(request_rec *r, const mirror_registry_t *registry,
+                      const mirror_page_visit_t *visit, const char *location)
 {
     begin_part(r, "Fleet", location);
-    mirror_page_put_fleet(r, registry, location);
+    mirror_page_put_fleet(r, registry, visit->nonce, location);
     ap_rputs("</body>\n</html>\n", r);
     return OK;
 }
@@ -313,16 +314,20 @@ int mirror_page_send(request_rec *r, const mirror_registry_t *registry,
         return send_comparisons(r, views, count, visit, location);
     }
     if (!visit->failed && r->args && !strcmp(r->args, "fleet")) {
-        return send_fleet(r, registry, location);
+        return send_fleet(r, registry, visit, location);
     }
     put_head(r, location);
     if (visit->nonce) {
-        mirror_page_put_stop(r, views, count, visit->nonce, visit->confirms, location);
+        mirror_page_put_stop(r, views, count, visit->nonce, visit->asks == MIRROR_PAGE_ASKS_STOP,
+                             location);
+    }
+    if (visit->nonce && visit->asks == MIRROR_PAGE_ASKS_RESTORE) {
+        mirror_page_ask_restore(r, registry, visit->nonce, location);
     }
     put_header(r, visit, location);
     put_textures(r);
     ap_rputs("<main>\n", r);
-    mirror_page_put_fleet(r, registry, location);
+    mirror_page_put_fleet(r, registry, visit->nonce, location);
     if (count > 0) {
         put_overview(r, views, count);
     }

@@ -14,6 +14,13 @@
 
 #include "base/mirror.h"
 
+/* The question on a page. */
+typedef enum {
+    MIRROR_PAGE_ASKS_NOTHING,
+    MIRROR_PAGE_ASKS_STOP,   /* whether to stop all mirrors */
+    MIRROR_PAGE_ASKS_RESTORE /* whether to restore the store of the fleet */
+} mirror_page_asks_e;
+
 /* The visitor and the location of a page. */
 typedef struct mirror_page_visit_t {
     /* path of the location as in r->uri, with a leading and without a trailing slash */
@@ -24,7 +31,7 @@ typedef struct mirror_page_visit_t {
     const char *refusal;
     const char *failed; /* error message about the submitted form; NULL = none */
     int partly;         /* 1 = some mirrors were changed before it failed */
-    int confirms;       /* 1 = ask whether to stop all mirrors */
+    int asks;           /* mirror_page_asks_e */
 } mirror_page_visit_t;
 
 /* ---- request threads ---- */

@@ -20,8 +20,59 @@ typedef struct fleet_page_t {
     request_rec *r;
     const mirror_registry_t *registry;
     mirror_fleet_words_t *words;
+    const char *nonce; /* of the forms; NULL = no forms */
     const char *location;
 } fleet_page_t;
+
+/* ---- the restore of the store ---- */
+
+static void open_restore(request_rec *r, const char *nonce, const char *location)
+{
+    ap_rvputs(r, "<form method=\"post\" action=\"", location,
+              "/fleet/restore\"><input type=\"hidden\" name=\"nonce\" value=\"",
+              ap_escape_html(r->pool, nonce), "\">", NULL);
+}
+
+/* Return how many documents this node has. */
+static int count_documents(const mirror_registry_t *registry, apr_pool_t *pool)
+{
+    int i, count = 0;
+
+    for (i = 0; i < registry->mirrors->nelts; i++) {
+        const mirror_t *mirror = APR_ARRAY_IDX(registry->mirrors, i, const mirror_t *);
+        mirror_document_t document;
+        mirror_store_text_t text;
+
+        if (mirror->slot) {
+            mirror_store_read(&text, &mirror->slot->fleet_version,
+                              mirror_table_fleet_store(registry->table, mirror->slot), pool);
+            count += mirror_document_of_store(&document, text.text, pool);
+        }
+    }
+    return count;
+}
+
+void mirror_page_ask_restore(request_rec *r, const mirror_registry_t *registry, const char *nonce,
+                             const char *location)
+{
+    int count = count_documents(registry, r->pool);
+
+    ap_rvputs(r,
+              "<section class=\"question\" role=\"alert\" aria-labelledby=\"question\">\n<h2 "
+              "id=\"question\">Restore the store of the fleet ",
+              ap_escape_html(r->pool, registry->fleet->name), "?</h2>\n<p>This node has ",
+              count == 1 ? "1 document"
+                         : apr_psprintf(r->pool, "%d documents", count),
+              ". They are written to the store and apply to all nodes. A mirror of which this node "
+              "has no document returns to the configuration file of each node. If the store is "
+              "about to be restored from a backup, cancel.</p>\n",
+              NULL);
+    open_restore(r, nonce, location);
+    ap_rvputs(r,
+              "<input type=\"hidden\" name=\"confirm\" value=\"yes\"><button "
+              "class=\"stop\">Restore from this node</button></form>\n<a href=\"",
+              location, "/\">Cancel</a>\n</section>\n", NULL);
+}
 
 /* ---- this node ---- */
 
@@ -38,6 +89,7 @@ static void put_this_node(const fleet_page_t *page)
 {
     apr_uint64_t down = apr_atomic_read64(&page->words->down_since);
     request_rec *r = page->r;
+    int has_form = 0;
 
     ap_rvputs(r, "<p>Fleet <b>", ap_escape_html(r->pool, page->registry->fleet->name),
               "</b>: revision ",
@@ -51,11 +103,18 @@ static void put_this_node(const fleet_page_t *page)
     if (apr_atomic_read64(&page->words->emptied)) {
         ap_rputs(" <b>Its store was emptied</b>; the settings remain, and changes need a restore.",
                  r);
+        has_form = page->nonce != NULL;
     }
     put_refused(r, apr_atomic_read64(&page->words->refused));
     ap_rvputs(r, " For programs: <a href=\"", page->location, "/fleet\">nodes</a>, <a href=\"",
               page->location, "/fleet/mirrors\">documents</a>, <a href=\"", page->location,
               "/fleet/log\">changes</a>.</p>\n", NULL);
+    if (has_form) {
+        open_restore(r, page->nonce, page->location);
+        ap_rputs("<button title=\"Write the settings of this node to the store again; asks "
+                 "before\">Restore the store</button></form>\n",
+                 r);
+    }
 }
 
 /* ---- the documents in force on this node ---- */
@@ -210,9 +269,10 @@ static void put_all_nodes(const fleet_page_t *page)
     ap_rputs("</tbody>\n</table>\n", r);
 }
 
-void mirror_page_put_fleet(request_rec *r, const mirror_registry_t *registry, const char *location)
+void mirror_page_put_fleet(request_rec *r, const mirror_registry_t *registry, const char *nonce,
+                           const char *location)
 {
-    fleet_page_t page = { r, registry, NULL, location };
+    fleet_page_t page = { r, registry, NULL, nonce, location };
 
     if (!registry->fleet || !registry->table) {
         return;

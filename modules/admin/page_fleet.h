@@ -14,8 +14,14 @@
 
 /* ---- request threads ---- */
 
-/* Print the fleet, if there is one. Queries the store for the nodes, at most redis_timeout for each
+/* Print the fleet, if there is one. With a nonce, a store that was emptied has the form that restores
+ * it. Queries the store for the nodes, at most redis_timeout for each
  * command, unless it is known not to respond. `location`: as in admin/page_mirror.h. */
-void mirror_page_put_fleet(request_rec *r, const mirror_registry_t *registry, const char *location);
+void mirror_page_put_fleet(request_rec *r, const mirror_registry_t *registry, const char *nonce,
+                           const char *location);
+
+/* Print the question whether to restore the store of the fleet. */
+void mirror_page_ask_restore(request_rec *r, const mirror_registry_t *registry, const char *nonce,
+                             const char *location);
 
 #endif

@@ -11,16 +11,15 @@
 #include "fleet/write.h"
 
 /* KEYS: head, index, docs, log. ARGV: 1 mirror, 2 expected version, 3 epoch of a new store, 4 "known"
- * = this node has seen a head, "restore" or "", 5 id, 6 mark of a deletion, 7 and 8 parts of the
- * document, 9 and 10 of the entry of the log. All keys are read before the first write, so a key of
- * another type ends the script before it has changed anything. */
-static const char script[] =
+ * = this node has seen a head, or "", 5 id, 6 mark of a deletion, 7 and 8 parts of the document, 9 and
+ * 10 of the entry of the log. All keys are read before the first write, so a key of another type ends
+ * the script before it has changed anything. */
+static const char change_script[] =
     "local epoch = redis.call('HGET', KEYS[1], 'epoch')\n"
     "local now = redis.call('HGET', KEYS[2], ARGV[1]) or ''\n"
     "redis.call('HGET', KEYS[3], ARGV[1])\n"
     "redis.call('LRANGE', KEYS[4], 0, 0)\n"
     "if not epoch and ARGV[4] == 'known' then return {'emptied'} end\n"
-    "if epoch and ARGV[4] == 'restore' and epoch ~= ARGV[3] then return {'present'} end\n"
     "if now ~= ARGV[2] then return {'differs'} end\n"
     "local rev = string.format('%.0f', redis.call('HINCRBY', KEYS[1], 'rev', 1))\n"
     "if not epoch then redis.call('HSET', KEYS[1], 'epoch', ARGV[3]) end\n"
@@ -31,11 +30,40 @@ static const char script[] =
     "redis.call('LTRIM', KEYS[4], 0, 999)\n"
     "return {'done', rev, epoch or ARGV[3]}\n";
 
-#define WORDS 17
+/* The same KEYS. ARGV: 1 epoch of the new store, 2 six lines for each document: mirror, id, mark of a
+ * deletion, parts of the document, and of the entry of the log after the revision. None of them has a
+ * line feed. Nodes take a mirror that the index lacks for deleted, so all documents are written at
+ * once. A script that is repeated, because its reply was lost, finds its own epoch. */
+static const char restore_script[] =
+    "local epoch = redis.call('HGET', KEYS[1], 'epoch')\n"
+    "redis.call('HGET', KEYS[2], '')\n"
+    "redis.call('HGET', KEYS[3], '')\n"
+    "redis.call('LRANGE', KEYS[4], 0, 0)\n"
+    "if epoch == ARGV[1] then return {'done'} end\n"
+    "if epoch then return {'present'} end\n"
+    "local line = string.gmatch(ARGV[2], '([^\\n]*)\\n')\n"
+    "local id\n"
+    "for mirror in line do\n"
+    "  local rev = string.format('%.0f', redis.call('HINCRBY', KEYS[1], 'rev', 1))\n"
+    "  id = line()\n"
+    "  local mark = line()\n"
+    "  local before = line()\n"
+    "  local after = line()\n"
+    "  redis.call('HSET', KEYS[2], mirror, rev .. '-' .. id .. mark)\n"
+    "  redis.call('HSET', KEYS[3], mirror, before .. rev .. after)\n"
+    "  redis.call('LPUSH', KEYS[4], '{\"revision\":' .. rev .. line())\n"
+    "end\n"
+    "redis.call('LTRIM', KEYS[4], 0, 999)\n"
+    "redis.call('HSET', KEYS[1], 'id', id)\n"
+    "redis.call('HSET', KEYS[1], 'epoch', ARGV[1])\n"
+    "return {'done'}\n";
+
+#define WORDS 17 /* of a change */
+#define KEYS  4
 /* The maximum time of WAIT, which 0 would make endless. */
 #define WAIT_MS 200
 
-static const char *hash_of_script(apr_pool_t *pool)
+static const char *hash_of(const char *script, apr_pool_t *pool)
 {
     static const char hex[] = "0123456789abcdef";
     unsigned char digest[APR_SHA1_DIGESTSIZE];
@@ -44,7 +72,7 @@ static const char *hash_of_script(apr_pool_t *pool)
     int i;
 
     apr_sha1_init(&sha1);
-    apr_sha1_update(&sha1, script, sizeof(script) - 1);
+    apr_sha1_update(&sha1, script, (unsigned)strlen(script));
     apr_sha1_final(digest, &sha1);
     for (i = 0; i < APR_SHA1_DIGESTSIZE; i++) {
         hash[2 * i] = hex[digest[i] >> 4];
@@ -99,22 +127,14 @@ static const char *entry_of(const mirror_write_t *write, apr_pool_t *pool)
     return apr_pstrcat(pool, ",", rest, NULL);
 }
 
-static void compose(const char *argv[WORDS], const mirror_write_t *write,
-                    const mirror_remote_t *remote, apr_pool_t *pool)
+static void compose(const char *argv[WORDS], const mirror_write_t *write, apr_pool_t *pool)
 {
     const char *expected = mirror_document_print_version(&write->expected, pool);
-    int i;
 
-    argv[0] = "EVALSHA";
-    argv[1] = hash_of_script(pool);
-    argv[2] = "4";
-    for (i = 0; i < 4; i++) {
-        argv[3 + i] = remote->fleet->keys[i];
-    }
     argv[7] = write->mirror;
     argv[8] = write->expected.is_deleted ? apr_pstrcat(pool, expected, "!", NULL) : expected;
     argv[9] = hex_of(write->epoch, pool);
-    argv[10] = write->restores ? "restore" : write->knows_epoch ? "known" : "";
+    argv[10] = write->knows_epoch ? "known" : "";
     argv[11] = hex_of(write->document.version.id, pool);
     argv[12] = write->document.attributes ? "" : "!";
     mirror_document_print(&argv[13], &argv[14], &write->document, pool);
@@ -122,7 +142,29 @@ static void compose(const char *argv[WORDS], const mirror_write_t *write,
     argv[16] = entry_of(write, pool);
 }
 
-/* ---- the reply ---- */
+/* Run a script with the arguments that follow its keys in `argv`. */
+static apr_status_t run(const mirror_redis_reply_t **reply, mirror_remote_t *remote,
+                        const char *script, int argc, const char **argv, apr_pool_t *pool)
+{
+    apr_status_t rv;
+    int i;
+
+    argv[0] = "EVALSHA";
+    argv[1] = hash_of(script, pool);
+    argv[2] = APR_STRINGIFY(KEYS);
+    for (i = 0; i < KEYS; i++) {
+        argv[3 + i] = remote->fleet->keys[i];
+    }
+    rv = mirror_remote_command(reply, remote, argc, argv);
+    if (rv == APR_SUCCESS && mirror_redis_reply_is_error(*reply, "NOSCRIPT")) {
+        argv[0] = "EVAL";
+        argv[1] = script;
+        rv = mirror_remote_command(reply, remote, argc, argv);
+    }
+    return rv;
+}
+
+/* ---- a change ---- */
 
 static mirror_write_e read_reply(mirror_write_t *write, mirror_remote_t *remote,
                                  const mirror_redis_reply_t *reply)
@@ -141,9 +183,6 @@ static mirror_write_e read_reply(mirror_write_t *write, mirror_remote_t *remote,
         }
         if (!strcmp(word, "emptied")) {
             return MIRROR_WRITE_EMPTIED;
-        }
-        if (!strcmp(word, "present")) {
-            return MIRROR_WRITE_PRESENT;
         }
     }
     mirror_remote_refuse(remote, reply);
@@ -188,13 +227,8 @@ mirror_write_e mirror_write_document(mirror_write_t *write, mirror_remote_t *rem
         apr_cpystrn(remote->fault, "no random numbers are available", sizeof(remote->fault));
         return MIRROR_WRITE_FAILED;
     }
-    compose(argv, write, remote, pool);
-    rv = mirror_remote_command(&reply, remote, WORDS, argv);
-    if (rv == APR_SUCCESS && mirror_redis_reply_is_error(reply, "NOSCRIPT")) {
-        argv[0] = "EVAL";
-        argv[1] = script;
-        rv = mirror_remote_command(&reply, remote, WORDS, argv);
-    }
+    compose(argv, write, pool);
+    rv = run(&reply, remote, change_script, WORDS, argv, pool);
     if (rv == APR_EACCES) {
         return MIRROR_WRITE_FAILED; /* an error reply: the script has changed nothing */
     }
@@ -206,6 +240,92 @@ mirror_write_e mirror_write_document(mirror_write_t *write, mirror_remote_t *rem
         outcome = found == MIRROR_WRITE_DONE || outcome == MIRROR_WRITE_UNKNOWN ? found : outcome;
     }
     return outcome;
+}
+
+/* ---- a restore ---- */
+
+/* JSON has line feeds only between its values. */
+static const char *on_one_line(const char *json, apr_pool_t *pool)
+{
+    char *text = apr_pstrdup(pool, json), *c = text;
+
+    while ((c = strchr(c, '\n')) != NULL) {
+        *c = ' ';
+    }
+    return text;
+}
+
+/* Return the lines of all documents. Returns NULL if there are no random numbers. */
+static const char *lines_of(const apr_array_header_t *writes, apr_pool_t *pool)
+{
+    apr_array_header_t *lines = apr_array_make(pool, 8, sizeof(const char *));
+    int i;
+
+    for (i = 0; i < writes->nelts; i++) {
+        mirror_write_t *write = &APR_ARRAY_IDX(writes, i, mirror_write_t);
+        const char *before, *after;
+
+        write->document.version.id = random_id();
+        if (!write->document.version.id) {
+            return NULL;
+        }
+        mirror_document_print(&before, &after, &write->document, pool);
+        APR_ARRAY_PUSH(lines, const char *) = apr_pstrcat(
+            pool, write->mirror, "\n", hex_of(write->document.version.id, pool), "\n",
+            write->document.attributes ? "" : "!", "\n", before, "\n",
+            on_one_line(after, pool), "\n",
+            entry_of(write, pool), "\n", NULL);
+    }
+    return apr_array_pstrcat(pool, lines, 0);
+}
+
+/* The reply was lost, or is no reply of the script. Its epoch tells whether it ran. */
+static mirror_write_e find_restored(mirror_remote_t *remote, apr_uint64_t epoch)
+{
+    char fault[MIRROR_REDIS_FAULT];
+    mirror_remote_head_t head;
+
+    apr_cpystrn(fault, remote->fault, sizeof(fault));
+    if (mirror_remote_head(&head, remote) != APR_SUCCESS) {
+        return MIRROR_WRITE_UNKNOWN;
+    }
+    apr_cpystrn(remote->fault, fault, sizeof(remote->fault));
+    return head.epoch == epoch ? MIRROR_WRITE_DONE
+           : head.epoch        ? MIRROR_WRITE_PRESENT
+                               : MIRROR_WRITE_FAILED;
+}
+
+mirror_write_e mirror_write_restore(const apr_array_header_t *writes, mirror_remote_t *remote,
+                                    apr_pool_t *pool)
+{
+    const char *argv[3 + KEYS + 2], *lines = lines_of(writes, pool), *word = "";
+    apr_uint64_t epoch = random_id();
+    const mirror_redis_reply_t *reply;
+    apr_status_t rv;
+
+    if (!lines || !epoch) {
+        apr_cpystrn(remote->fault, "no random numbers are available", sizeof(remote->fault));
+        return MIRROR_WRITE_FAILED;
+    }
+    argv[3 + KEYS] = hex_of(epoch, pool);
+    argv[3 + KEYS + 1] = lines;
+    rv = run(&reply, remote, restore_script, 3 + KEYS + 2, argv, pool);
+    if (rv == APR_EACCES) {
+        return MIRROR_WRITE_FAILED; /* an error reply: the script has changed nothing */
+    }
+    if (rv == APR_SUCCESS && reply->type == MIRROR_REDIS_ARRAY && reply->count == 1) {
+        word = reply->elements[0]->text;
+    }
+    if (!strcmp(word, "done")) {
+        return MIRROR_WRITE_DONE;
+    }
+    if (!strcmp(word, "present")) {
+        return MIRROR_WRITE_PRESENT;
+    }
+    if (rv == APR_SUCCESS) {
+        mirror_remote_refuse(remote, reply); /* frees the reply */
+    }
+    return find_restored(remote, epoch);
 }
 
 /* ---- replicas ---- */

@@ -1,6 +1,7 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE.
  *
- * fleet/write.h - writing to the store of the fleet: one script with compare-and-set.
+ * fleet/write.h - writing to the store of the fleet: a script with compare-and-set, and one that
+ * restores.
  *
  * The script compares the version in the index, counts the revision, and writes head, index,
  * document and log, all or nothing. So of two changes that start from one version, one fails.
@@ -26,7 +27,6 @@ typedef struct mirror_write_t {
     mirror_document_version_t expected; /* revision 0 = none */
     const char *changes;                /* for the log of changes */
     int knows_epoch;                    /* 1 if this node has seen a head */
-    int restores;       /* 1: only if the store has no head, or `epoch` is its epoch */
     apr_uint64_t epoch; /* for a new store, 0 = random; then that of the store, 0 = unknown */
 } mirror_write_t;
 
@@ -35,6 +35,11 @@ typedef struct mirror_write_t {
 /* Write a document. If the reply is lost, the index is read to find out. */
 mirror_write_e mirror_write_document(mirror_write_t *write, mirror_remote_t *remote,
                                      apr_pool_t *pool);
+
+/* Write the documents of `writes`, an array of mirror_write_t with `mirror`, `document` and `changes`, to a
+ * store without a head: all of them at once, or none. There is at least one. */
+mirror_write_e mirror_write_restore(const apr_array_header_t *writes, mirror_remote_t *remote,
+                                    apr_pool_t *pool);
 
 /* Return how many replicas have confirmed all writes of this remote. If there are replicas, the
  * function waits for the first one, at most 200 ms. -1: not known, as without permission for WAIT. A

@@ -6,7 +6,7 @@ from urllib.parse import urlencode
 import pytest
 
 import pagelab
-from fleetlab import DOWN, change, document, in_force, node     # noqa: F401, the fixture
+from fleetlab import DOWN, HEAD, change, document, in_force, node     # noqa: F401, the fixture
 from httpdlab import Httpd, to, wait_for
 from managerlab import FORM, MANAGER, patch, refused
 from redislab import needs_redis, redis        # noqa: F401, the fixture
@@ -106,6 +106,53 @@ def test_what_the_page_says(node):
     wait_for("the store to be empty", lambda: "Its store was emptied" in page_of(h).one(class_="fleet").text, 2)
     node.server.kill()
     wait_for("the store to be down", lambda: "Its store does not respond" in page_of(h).one(class_="fleet").text, 2)
+
+
+def restore(h: Httpd, accept: str = "text/html", **fields: str):
+    return h.request("POST", "/manager/fleet/restore", [FORM, "Host: localhost", f"Accept: {accept}"], urlencode(fields).encode())
+
+
+def test_the_store_is_restored_from_the_page(node):
+    """Its button is there while the store is empty, and asks before."""
+    h, other = (node(expect=["PM0936: "]) for _ in range(2))
+    change(h, {"count": 2})
+    in_force(other, {"count": 2})
+    assert not page_of(h).one(class_="fleet").all("form")
+    node.server("FLUSHALL")
+    wait_for("the form", lambda: page_of(h).one(class_="fleet").all("form"), 3)
+    form = page_of(h).one(class_="fleet").one("form")
+    assert form.get("action") == "/manager/fleet/restore" and "Restore the store" in form.one("button").text
+    assert not pagelab.parse(h.get("/mirror-status/", ["Host: localhost"]).body).one(class_="fleet").all("form")   # read only
+    nonce = form.one("input", name="nonce").get("value")
+    asked = restore(h, nonce=nonce)
+    assert asked.status == 200 and not node.server("EXISTS", HEAD)
+    question = pagelab.parse(asked.body).one("section", class_="question")
+    assert "Restore the store of the fleet web?" in question.text and "This node has 1 document." in question.text
+    assert {field.get("name"): field.get("value") for field in question.all("input")} == {"nonce": nonce, "confirm": "yes"}
+    answer = restore(h, nonce="wrong", confirm="yes")
+    assert answer.status == 403 and "nonce: " in pagelab.parse(answer.body).one("p", class_="refusal").text
+    assert not node.server("EXISTS", HEAD) and len(h.log_lines("PM0920")) == 1
+    answer = restore(h, nonce=nonce, confirm="yes")
+    assert answer.status == 303 and answer.header("Location")[0].endswith("/manager/")
+    assert document(other)["attributes"] == {"count": 2} and h.log_lines("PM0904")
+    assert not page_of(h).one(class_="fleet").all("form")
+    answer = restore(h, nonce=nonce, confirm="yes")
+    assert answer.status == 409 and "must be empty" in pagelab.parse(answer.body).one("p", class_="refusal").text
+    for h in (h, other):
+        in_force(h, {"count": 2})
+
+
+def test_a_page_elsewhere_restores_nothing(node):
+    h = node(expect=["PM0936: "])
+    change(h, {"count": 2})
+    node.server("FLUSHALL")
+    wait_for("the form", lambda: page_of(h).one(class_="fleet").all("form"), 3)
+    for body, status in ((b"confirm=yes", 403), (b"nonce=x&nonce=y&confirm=yes", 400), (b"", 403), (b"confirm=yes&nonce=" + b"x" * 70000, 413)):
+        assert h.request("POST", "/manager/fleet/restore", [FORM, "Host: localhost", "Accept: text/html"], body).status == status
+    for headers in (["Origin: http://elsewhere.example"], ["Sec-Fetch-Site: cross-site"]):
+        assert h.request("POST", "/manager/fleet/restore", ["Host: localhost", "Accept: text/html", *headers], b"").status == 403
+    assert h.request("POST", "/manager/fleet/restore", ["Content-Type: text/plain", "Host: localhost", "Accept: text/html"], b"x").status == 400
+    assert not node.server("EXISTS", HEAD)
 
 
 def test_without_a_fleet_there_is_none(httpd, mirror):
