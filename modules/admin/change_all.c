@@ -56,8 +56,8 @@ static int refuse(const all_t *all, int status, const char *why)
         return mirror_fleet_store_send_error(all->r, status, why);
     }
     /* this node can still be stopped */
-    visit.asks =
-        all->action == STOP && all->remote ? MIRROR_PAGE_ASKS_STOP : MIRROR_PAGE_ASKS_NOTHING;
+    visit.question = all->action == STOP && all->remote ? MIRROR_PAGE_QUESTION_STOP
+                                                        : MIRROR_PAGE_QUESTION_NOTHING;
     all->r->status = status;
     return mirror_change_send_visit(all->r, all->registry, &visit);
 }
@@ -65,7 +65,7 @@ static int refuse(const all_t *all, int status, const char *why)
 /* Send the page with the question whether to stop all mirrors. */
 static int send_question(const all_t *all)
 {
-    mirror_page_visit_t visit = { all->location, NULL, NULL, NULL, 0, MIRROR_PAGE_ASKS_STOP };
+    mirror_page_visit_t visit = { all->location, NULL, NULL, NULL, 0, MIRROR_PAGE_QUESTION_STOP };
 
     return mirror_change_send_visit(all->r, all->registry, &visit);
 }

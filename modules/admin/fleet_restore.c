@@ -60,8 +60,8 @@ static int discard_body(request_rec *r)
 /* Check the form of the page, whose first button asks. Returns DECLINED, or the handler's result. */
 static int read_form(const restore_t *restore)
 {
-    mirror_page_visit_t visit = { restore->location, NULL, NULL, NULL, 0,
-                                  MIRROR_PAGE_ASKS_RESTORE };
+    mirror_page_visit_t visit = { restore->location,           NULL, NULL, NULL, 0,
+                                  MIRROR_PAGE_QUESTION_RESTORE };
     request_rec *r = restore->r;
     const char *text, *confirm;
     apr_table_t *fields;

@@ -318,11 +318,11 @@ int mirror_page_send(request_rec *r, const mirror_registry_t *registry,
     }
     put_head(r, location);
     if (visit->nonce) {
-        mirror_page_put_stop(r, views, count, visit->nonce, visit->asks == MIRROR_PAGE_ASKS_STOP,
-                             location);
+        mirror_page_put_stop(r, views, count, visit->nonce,
+                             visit->question == MIRROR_PAGE_QUESTION_STOP, location);
     }
-    if (visit->nonce && visit->asks == MIRROR_PAGE_ASKS_RESTORE) {
-        mirror_page_ask_restore(r, registry, visit->nonce, location);
+    if (visit->nonce && visit->question == MIRROR_PAGE_QUESTION_RESTORE) {
+        mirror_page_put_question(r, registry, visit->nonce, location);
     }
     put_header(r, visit, location);
     put_textures(r);

@@ -16,10 +16,10 @@
 
 /* The question on a page. */
 typedef enum {
-    MIRROR_PAGE_ASKS_NOTHING,
-    MIRROR_PAGE_ASKS_STOP,   /* whether to stop all mirrors */
-    MIRROR_PAGE_ASKS_RESTORE /* whether to restore the store of the fleet */
-} mirror_page_asks_e;
+    MIRROR_PAGE_QUESTION_NOTHING,
+    MIRROR_PAGE_QUESTION_STOP,   /* whether to stop all mirrors */
+    MIRROR_PAGE_QUESTION_RESTORE /* whether to restore the store of the fleet */
+} mirror_page_question_e;
 
 /* The visitor and the location of a page. */
 typedef struct mirror_page_visit_t {
@@ -31,7 +31,7 @@ typedef struct mirror_page_visit_t {
     const char *refusal;
     const char *failed; /* error message about the submitted form; NULL = none */
     int partly;         /* 1 = some mirrors were changed before it failed */
-    int asks;           /* mirror_page_asks_e */
+    int question;       /* mirror_page_question_e */
 } mirror_page_visit_t;
 
 /* ---- request threads ---- */

@@ -52,8 +52,8 @@ static int count_documents(const mirror_registry_t *registry, apr_pool_t *pool)
     return count;
 }
 
-void mirror_page_ask_restore(request_rec *r, const mirror_registry_t *registry, const char *nonce,
-                             const char *location)
+void mirror_page_put_question(request_rec *r, const mirror_registry_t *registry, const char *nonce,
+                              const char *location)
 {
     int count = count_documents(registry, r->pool);
 
@@ -61,8 +61,7 @@ void mirror_page_ask_restore(request_rec *r, const mirror_registry_t *registry, 
               "<section class=\"question\" role=\"alert\" aria-labelledby=\"question\">\n<h2 "
               "id=\"question\">Restore the store of the fleet ",
               ap_escape_html(r->pool, registry->fleet->name), "?</h2>\n<p>This node has ",
-              count == 1 ? "1 document"
-                         : apr_psprintf(r->pool, "%d documents", count),
+              count == 1 ? "1 document" : apr_psprintf(r->pool, "%d documents", count),
               ". They are written to the store and apply to all nodes. A mirror of which this node "
               "has no document returns to the configuration file of each node. If the store is "
               "about to be restored from a backup, cancel.</p>\n",

@@ -21,7 +21,7 @@ void mirror_page_put_fleet(request_rec *r, const mirror_registry_t *registry, co
                            const char *location);
 
 /* Print the question whether to restore the store of the fleet. */
-void mirror_page_ask_restore(request_rec *r, const mirror_registry_t *registry, const char *nonce,
-                             const char *location);
+void mirror_page_put_question(request_rec *r, const mirror_registry_t *registry, const char *nonce,
+                              const char *location);
 
 #endif

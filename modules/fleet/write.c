@@ -270,11 +270,10 @@ static const char *lines_of(const apr_array_header_t *writes, apr_pool_t *pool)
             return NULL;
         }
         mirror_document_print(&before, &after, &write->document, pool);
-        APR_ARRAY_PUSH(lines, const char *) = apr_pstrcat(
-            pool, write->mirror, "\n", hex_of(write->document.version.id, pool), "\n",
-            write->document.attributes ? "" : "!", "\n", before, "\n",
-            on_one_line(after, pool), "\n",
-            entry_of(write, pool), "\n", NULL);
+        APR_ARRAY_PUSH(lines, const char *) =
+            apr_pstrcat(pool, write->mirror, "\n", hex_of(write->document.version.id, pool), "\n",
+                        write->document.attributes ? "" : "!", "\n", before, "\n",
+                        on_one_line(after, pool), "\n", entry_of(write, pool), "\n", NULL);
     }
     return apr_array_pstrcat(pool, lines, 0);
 }
