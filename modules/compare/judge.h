@@ -36,9 +36,10 @@ typedef struct mirror_judgement_t {
 void mirror_judge(mirror_judgement_t *judgement, const mirror_judge_options_t *options,
                   const mirror_half_t *primary, const mirror_half_t *mirror);
 
-/* Compare three texts piece by piece. `judgement` is that of primary and mirror, which has the row "body"
- * `text`; it gets the values of the first piece in which the mirror stands alone. Returns 0 if nothing
- * is known: a body cannot be decoded, or has too many pieces. */
+/* Compare three texts piece by piece, without what rules `mask` cut. `judgement` is that of primary and
+ * mirror, which has the row "body" `text`; without such rules, it gets the values of the first piece in
+ * which the mirror stands alone. Returns 0 if nothing is known: a body cannot be decoded, or cut, or has
+ * too many pieces. */
 int mirror_judge_texts(mirror_pieces_t *pieces, mirror_judgement_t *judgement,
                        const mirror_judge_options_t *options, const mirror_half_t *primary,
                        const mirror_half_t *mirror, const mirror_half_t *reference);

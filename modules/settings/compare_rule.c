@@ -329,16 +329,32 @@ int mirror_compare_rule_add_mask(mirror_rule_masks_t *masks, const mirror_compar
     return 1;
 }
 
+static void list_regexes(const mirror_regex_t *list[MIRROR_RULE_MASKS_MAX],
+                         const mirror_rule_masks_t *masks)
+{
+    int i;
+
+    for (i = 0; i < masks->count; i++) {
+        list[i] = &masks->list[i]->regex;
+    }
+}
+
+char *mirror_compare_rule_cut(const mirror_rule_masks_t *masks, const char *text, apr_size_t *len)
+{
+    const mirror_regex_t *list[MIRROR_RULE_MASKS_MAX];
+
+    list_regexes(list, masks);
+    return mirror_compare_rule_regex_cut(list, masks->count, text, len);
+}
+
 int mirror_compare_rule_masked(const mirror_compare_rule_t **failed,
                                const mirror_rule_masks_t *masks, const char *a, apr_size_t a_len,
                                const char *b, apr_size_t b_len)
 {
     const mirror_regex_t *list[MIRROR_RULE_MASKS_MAX];
-    int i, number = 0, equal;
+    int number = 0, equal;
 
-    for (i = 0; i < masks->count; i++) {
-        list[i] = &masks->list[i]->regex;
-    }
+    list_regexes(list, masks);
     equal = masks->count > 0 &&
             mirror_compare_rule_regex_masks(&number, list, masks->count, a, a_len, b, b_len);
     if (number > 0) {

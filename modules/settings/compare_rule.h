@@ -109,6 +109,10 @@ int mirror_compare_rule_masked(const mirror_compare_rule_t **failed,
                                const mirror_rule_masks_t *masks, const char *a, apr_size_t a_len,
                                const char *b, apr_size_t b_len);
 
+/* A copy of a text without what all the masks match, in their order; free() it. *len is that of the text, and
+ * then of the copy. NULL: a limit was exceeded, or there is no memory. */
+char *mirror_compare_rule_cut(const mirror_rule_masks_t *masks, const char *text, apr_size_t *len);
+
 /* KEY: the name of the member, unescaped. */
 const char *mirror_compare_rule_key(apr_size_t *len, const mirror_compare_rule_t *rule);
 

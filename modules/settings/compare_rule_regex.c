@@ -226,6 +226,28 @@ static int cut_both(const mirror_regex_t *regex, char *sides[2], apr_size_t lens
     return !failed;
 }
 
+char *mirror_compare_rule_regex_cut(const mirror_regex_t *const *list, int count, const char *text,
+                                    apr_size_t *len)
+{
+    apr_time_t end = mirror_clock_thread() + MASK_TIME;
+    char *cut = *len > SUBJECT_MAX ? NULL : malloc(*len + 1);
+    int failed = 0, i;
+
+    if (!cut) {
+        return NULL;
+    }
+    memcpy(cut, text, *len);
+    for (i = 0; i < count && !failed; i++) {
+        failed = *len > list[i]->max;
+        *len = failed ? *len : cut_matches(&failed, cut, list[i], cut, *len, end);
+    }
+    if (failed) {
+        free(cut);
+        return NULL;
+    }
+    return cut;
+}
+
 int mirror_compare_rule_regex_masks(int *failed, const mirror_regex_t *const *list, int count,
                                     const char *a, apr_size_t a_len, const char *b,
                                     apr_size_t b_len)

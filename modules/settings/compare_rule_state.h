@@ -96,6 +96,11 @@ int mirror_compare_rule_regex_masks(int *failed, const mirror_regex_t *const *li
                                     const char *a, apr_size_t a_len, const char *b,
                                     apr_size_t b_len);
 
+/* A copy of a text without what matches, by one expression after the other; free() it. *len is that of the
+ * text, and then of the copy. NULL: a limit was exceeded, or there is no memory. */
+char *mirror_compare_rule_regex_cut(const mirror_regex_t *const *list, int count, const char *text,
+                                    apr_size_t *len);
+
 /* Whether two numbers or times differ by at most `within`. */
 int mirror_compare_rule_within_matches(const mirror_within_t *within, const char *a,
                                        apr_size_t a_len, const char *b, apr_size_t b_len);
