@@ -304,7 +304,8 @@ def test_memory_is_full(held, hold):
     """No copy is lost for want of memory to compare; when the comparer goes on, there is room again."""
     h, primary, mirror = held(LONG, conf=MEMORY)
     both(primary, mirror, b"x" * 20000, b"x" * 20000)
-    assert h.get_many(["/o/a"] * 1000) == [200] * 1000
+    assert h.get("/o/a").status == 200 and h.ended(1) == {"mirrored": 1}    # has memory before primaries take all of it
+    assert h.get_many(["/o/a"] * 999) == [200] * 999
     assert h.ended(1000) == {"mirrored": 1000}
     assert set(skipped(comparison(h))) <= {"memory"}
     hold.release()
