@@ -207,34 +207,6 @@ START_TEST(masks_of_a_body_are_all_cut)
 }
 END_TEST
 
-/* Whether the mirror stands alone in the text; -1: nothing is known. The reference has another token. */
-static int is_alone(const char *mirror)
-{
-    mirror_pieces_t pieces;
-    mirror_half_t third;
-
-    fill(&a, 200, "Content-Type: text/plain\n", "v1\n1\nend\n");
-    fill(&b, 200, "Content-Type: text/plain\n", mirror);
-    fill(&third, 200, "Content-Type: text/plain\n", "v1\n3\nend\n");
-    ck_assert_str_eq(judged(), "different: body text");
-    return mirror_judge_texts(&pieces, &judgement, &how, &a, &b, &third) ? pieces.mirror_alone : -1;
-}
-
-START_TEST(texts_are_compared_without_what_masks_cut)
-{
-    static char text[LARGE];
-
-    ck_assert_int_eq(is_alone("v1\n2\nend\n"), 0);
-    ck_assert_int_eq(is_alone("v2\n2\nend\n"), 1);
-    add_rule("body mask v[0-9]");
-    add_rule("body mask x");
-    ck_assert_int_eq(is_alone("xv2\n2\nend\n"), 0);
-    ck_assert_int_eq(is_alone("v2\n2\nEND\n"), 1);
-    memset(text, 'a', sizeof(text) - 1);
-    ck_assert_int_eq(is_alone(text), -1); /* longer than what is masked */
-}
-END_TEST
-
 START_TEST(a_body_that_is_not_there_is_skipped_unless_a_header_differs)
 {
     b.body_skip = MIRROR_SKIP_TOO_LARGE;
@@ -499,7 +471,6 @@ int main(void)
     tcase_add_test(tcase, what_is_worse_comes_first);
     tcase_add_test(tcase, equal_bodies_are_not_ignored);
     tcase_add_test(tcase, masks_of_a_body_are_all_cut);
-    tcase_add_test(tcase, texts_are_compared_without_what_masks_cut);
     tcase_add_test(tcase, a_body_that_is_not_there_is_skipped_unless_a_header_differs);
     tcase_add_test(tcase, codings_are_undone);
     tcase_add_test(tcase, equal_bytes_in_another_coding_are_not_equal);
