@@ -18,21 +18,28 @@ typedef enum {
 } place_e;
 
 /* Words that are unmistakable, in names and texts. The last ones are {"alg", {"typ" and {"kid" in base64. */
-static const char *const long_words[] = {
-    "password",   "passwd",   "passphrase",    "passcode",   "token",    "secret",
-    "cookie",     "session",  "sessid",        "credential", "apikey",   "accesskey",
-    "authkey",    "authcode", "privatekey",    "signingkey", "bearer",   "creditcard",
-    "cardnumber", "pincode",  "authorization", "csrf",       "xsrf",     "ssn",
-    "iban",       "email",    "eyjhbgci",      "eyj0exai",   "eyjrawqi", NULL
-};
+static const char *const long_words[] = { "password",     "passwd",       "passphrase",
+                                          "passcode",     "token",        "secret",
+                                          "cookie",       "session",      "sessid",
+                                          "credential",   "apikey",       "accesskey",
+                                          "authkey",      "authcode",     "privatekey",
+                                          "signingkey",   "bearer",       "creditcard",
+                                          "cardnumber",   "pincode",      "authorization",
+                                          "csrf",         "xsrf",         "email",
+                                          "passkey",      "userpass",     "encryptionkey",
+                                          "recoverycode", "securitycode", "eyjhbgci",
+                                          "eyj0exai",     "eyjrawqi",     NULL };
 
 static const struct {
     const char *word;
     place_e place;
+    int is_clear; /* in a text it counts without a value, too */
 } short_words[] = {
-    { "pwd", INSIDE }, { "jwt", INSIDE }, { "auth", END }, { "pass", WORD },      { "pw", WORD },
-    { "pin", WORD },   { "card", WORD },  { "cvv", WORD }, { "cvc", WORD },       { "otp", WORD },
-    { "totp", WORD },  { "sid", WORD },   { "sig", WORD }, { "signature", WORD }, { NULL, WORD },
+    { "pwd", INSIDE, 0 }, { "jwt", INSIDE, 0 },     { "auth", END, 0 },  { "pass", WORD, 0 },
+    { "pw", WORD, 0 },    { "pin", WORD, 0 },       { "card", WORD, 0 }, { "cvv", WORD, 0 },
+    { "cvc", WORD, 0 },   { "otp", WORD, 0 },       { "totp", WORD, 0 }, { "sid", WORD, 0 },
+    { "sig", WORD, 0 },   { "signature", WORD, 0 }, { "ssn", WORD, 1 },  { "iban", WORD, 1 },
+    { NULL, WORD, 0 },
 };
 
 /* ---- long words ---- */
@@ -110,19 +117,20 @@ static int is_word_at(const char *name, apr_size_t len, apr_size_t at, int i)
            (short_words[i].place == INSIDE || is_end(name, len, at + length));
 }
 
+/* Whether the name has such a word; 2: one that is clear. */
 static int has_short_word(const char *name, apr_size_t len)
 {
     apr_size_t at;
-    int i;
+    int i, has = 0;
 
     for (at = 0; at < len; at++) {
         for (i = 0; short_words[i].word; i++) {
             if (is_word_at(name, len, at, i)) {
-                return 1;
+                has |= 1 + short_words[i].is_clear;
             }
         }
     }
-    return 0;
+    return has;
 }
 
 int mirror_secret_name_is(const char *name, apr_size_t len)
@@ -161,12 +169,16 @@ static apr_size_t skip(const char *text, apr_size_t len, apr_size_t at, int step
     return at;
 }
 
-/* Whether the name before `end` is followed by a value, or is itself that of an attribute `name`. */
+/* Whether the name before `end` is followed by a value, is itself that of an attribute `name`, or ends what an
+ * element has in it, such as "<td>Your PIN</td>". */
 static int has_value(const char *text, apr_size_t len, apr_size_t begin, apr_size_t end)
 {
     apr_size_t next = skip(text, len, end, 1), equals = skip(text, len, begin - 1, -1), last;
 
     if (next < len && (text[next] == '=' || text[next] == ':')) {
+        return 1;
+    }
+    if (len - end >= 2 && text[end] == '<' && text[end + 1] == '/') {
         return 1;
     }
     if (end < len && text[end] == '>') {
@@ -183,6 +195,7 @@ int mirror_secret_name_in(const char *text, apr_size_t len)
 {
     char name[NAME_MAX_LEN];
     apr_size_t at = 0, length, end;
+    int has;
 
     if (has_long_word(text, len)) {
         return 1;
@@ -193,7 +206,8 @@ int mirror_secret_name_in(const char *text, apr_size_t len)
             continue;
         }
         end = take_name(name, &length, text, len, at);
-        if (has_short_word(name, length) && has_value(text, len, at, end)) {
+        has = has_short_word(name, length);
+        if (has > 1 || (has && has_value(text, len, at, end))) {
             return 1;
         }
         at = end;
