@@ -65,7 +65,7 @@ static void compare_pieces(mirror_pieces_t *pieces, const char *const texts[SIDE
     }
     if (!has_mirror) {
         pieces->at[0] = lens[PRIMARY];
-        pieces->at[1] = lens[MIRROR];
+        pieces->at[1] = (apr_size_t)(piece[MIRROR].at - texts[MIRROR]); /* it may have more */
     }
     pieces->mirror_alone |= are_as_many && has_mirror;
 }

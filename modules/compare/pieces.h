@@ -16,8 +16,8 @@
 typedef struct mirror_pieces_t {
     int mirror_alone;
     int reference_alone;
-    /* where the first piece begins in which the mirror stands alone, in primary and mirror; or their
-     * lengths */
+    /* where the first piece begins in which the mirror stands alone, in primary and mirror; the primary's
+     * length if there is none, and how far the mirror's text has as many pieces */
     apr_size_t at[2];
 } mirror_pieces_t;
 

@@ -79,6 +79,17 @@ START_TEST(the_one_that_stands_alone_is_found)
 }
 END_TEST
 
+START_TEST(what_the_mirror_has_behind_all_is_where_it_stands_alone)
+{
+    mirror_pieces_t pieces;
+
+    compare(&pieces, "1\ntwo\n", "22\ntwo\nmore\nand more\n", "3\ntwo\n");
+    ck_assert(pieces.mirror_alone);
+    ck_assert_uint_eq(pieces.at[0], 6);
+    ck_assert_uint_eq(pieces.at[1], 7);
+}
+END_TEST
+
 START_TEST(too_many_pieces_are_not_compared)
 {
     static char text[MIRROR_PIECES_MAX + 1];
@@ -101,6 +112,7 @@ int main(void)
 
     tcase_add_loop_test(tcase, the_one_that_stands_alone_is_found, 0,
                         sizeof(texts) / sizeof(*texts));
+    tcase_add_test(tcase, what_the_mirror_has_behind_all_is_where_it_stands_alone);
     tcase_add_test(tcase, too_many_pieces_are_not_compared);
     suite_add_tcase(suite, tcase);
     return suite_run(suite);
