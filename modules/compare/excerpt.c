@@ -82,7 +82,18 @@ static int is_of_word(char c)
            (c && strchr("-_.~+/=%\r\n", c));
 }
 
-static int is_secret(const char *text, apr_size_t begin, apr_size_t len)
+/* Bytes of the rest of a tag, such as that of <input value="7"\n name="pin">; 0: it is none. */
+static apr_size_t rest_of_tag(const char *text, apr_size_t len)
+{
+    apr_size_t n = 0;
+
+    while (n < len && n < WORD && text[n] != '<' && text[n] != '>') {
+        n++;
+    }
+    return n < len && text[n] == '>' ? n : 0;
+}
+
+static int is_secret(const char *text, apr_size_t all, apr_size_t begin, apr_size_t len)
 {
     apr_size_t from = begin;
 
@@ -90,6 +101,7 @@ static int is_secret(const char *text, apr_size_t begin, apr_size_t len)
         from--;
     }
     from = from > NAMED ? from - NAMED : 0;
+    len += rest_of_tag(text + begin + len, all - begin - len);
     return mirror_secret_name_in(text + from, begin - from + len);
 }
 
@@ -109,7 +121,7 @@ void mirror_excerpt_keep_from(mirror_values_t *values, int row, const char *a, a
         begin[side] = begin_of(&place, text[side],
                                values->mode == MIRROR_VALUES_MODE_MASKED ? BEFORE_MASKED : BEFORE);
         len[side] = length_of(text[side] + begin[side], all[side] - begin[side]);
-        hidden |= is_secret(text[side], begin[side], len[side]);
+        hidden |= is_secret(text[side], all[side], begin[side], len[side]);
     }
     apr_snprintf(prefix, sizeof(prefix), "line %" APR_SIZE_T_FMT ": ", line_of(a, from[0] + same));
     for (side = 0; side < 2; side++) {

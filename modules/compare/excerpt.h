@@ -11,8 +11,8 @@
 
 /* Keep of two texts, which differ, the line of the first difference as the values of a row:
  * "line 12: " and up to 200 bytes around it, 64 if they are masked. "***" stands for the bytes if a
- * name of something secret is among them, in the word that they continue or in the 256 bytes before it
- * (compare/secret_name.h).
+ * name of something secret is among them, in the word that they continue, in the 256 bytes before it, or
+ * in the tag in which they end (compare/secret_name.h).
  * Any thread: the owner. */
 void mirror_excerpt_keep(mirror_values_t *values, int row, const char *a, apr_size_t a_len,
                          const char *b, apr_size_t b_len);
