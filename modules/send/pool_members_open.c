@@ -78,7 +78,9 @@ static int open_to(mirror_pool_t *pool, mirror_member_t *member, int n, int is_p
         return 0;
     }
     member->opening_since = mirror_loop_now(pool->send->loop);
-    watch(pool, member->opening_since);
+    if (mirror_pool_count_waiting(pool) > 0) { /* those that come later: count_coming() */
+        watch(pool, member->opening_since);
+    }
     return 1;
 }
 

@@ -22,7 +22,7 @@ TYPES = {"proxy_mirror_requests_total": "counter", "proxy_mirror_responses_total
          **dict.fromkeys(GAUGES + SERVERS, "gauge"), "proxy_mirror_duration_seconds": "histogram",
          "proxy_mirror_comparisons_total": "counter", "proxy_mirror_comparisons_skipped_total": "counter",
          "proxy_mirror_differences_total": "counter", "proxy_mirror_primary_duration_seconds": "histogram",
-         **dict.fromkeys((f"proxy_mirror_fleet_{name}" for name in ("up", "revision", "age_seconds", "refused")), "gauge")}
+         **dict.fromkeys((f"proxy_mirror_fleet_{name}" for name in ("up", "revision", "age_seconds", "refused", "leader")), "gauge")}
 DASHBOARD = f"{TOP}/docs/grafana.json"
 SAMPLE = re.compile(r'(\w+)\{((?:\w+="(?:[^"\\]|\\.)*",?)+)\} (\d+(?:\.\d+)?)')
 

@@ -79,6 +79,15 @@ class Watch:
         self.thread.join()
 
 
+def followed(h: Httpd, what: dict) -> bool:
+    """Whether it is in force on a node of which children end, and connections with them."""
+    try:
+        attributes = h.mirror()["attributes"]
+    except (ConnectionError, EOFError):
+        return False
+    return all(attributes.get(key) == value for key, value in what.items())
+
+
 SPARE = "MinSpareThreads 1000\nMaxSpareThreads 2000\n"      # a child that was killed is replaced
 
 
@@ -94,8 +103,9 @@ def test_half_of_the_children_are_killed_while_changes_go_on(node, mpm):
             victims = [pid, *[child for child in children if child != pid][:len(children) // 2 - 1]]
             for victim in victims:
                 os.kill(victim, signal.SIGKILL)
-            change(one, {"count": n, "max_queue": n})
-            in_force(two, {"count": n, "max_queue": n}, 3)
+            wanted = {"count": n, "max_queue": n}
+            change(one, wanted)
+            wait_for("the change", lambda: followed(two, wanted), 3)
             assert len(victims) == 4
             wait_for("all children", lambda: len(two.listeners()) == 8, 20)
         two.graceful()
