@@ -12,7 +12,6 @@
 
 #include <apr_cstr.h>
 
-#include "compare/decode.h"
 #include "compare/excerpt.h"
 #include "compare/glance.h"
 #include "compare/headers.h"
@@ -21,6 +20,7 @@
 
 #define HAS(options, part) ((options)->parts & (1U << (part)))
 #define FIELD_STATUS       "status"
+#define FIELD_BODY         "body"
 
 static int is_json(const char *type)
 {
@@ -56,7 +56,7 @@ static int have_same_type(const char *a, const char *b)
 /* ---- status ---- */
 
 /* Returns 1 if it differs and no rule forgives that. */
-static int compare_status(mirror_work_t *work, int a, int b)
+static int compare_status(mirror_judge_work_t *work, int a, int b)
 {
     mirror_rows_t *rows = &work->out->rows;
     const mirror_compare_rule_t *rule;
@@ -76,7 +76,7 @@ static int compare_status(mirror_work_t *work, int a, int b)
 
 /* ---- bodies ---- */
 
-void mirror_judge_prepare(mirror_side_t *side, const mirror_half_t *half, apr_pool_t *pool)
+void mirror_judge_prepare(mirror_judge_side_t *side, const mirror_half_t *half, apr_pool_t *pool)
 {
     memset(side, 0, sizeof(*side));
     side->coding = mirror_headers_find(half->head.data, half->head.len, "Content-Encoding", pool);
@@ -86,7 +86,7 @@ void mirror_judge_prepare(mirror_side_t *side, const mirror_half_t *half, apr_po
     side->result = MIRROR_DECODE_IDENTITY;
 }
 
-void mirror_judge_decode(mirror_side_t *side)
+void mirror_judge_decode(mirror_judge_side_t *side)
 {
     side->result = mirror_decode(&side->decoded, side->coding, side->data, side->len);
     if (side->result == MIRROR_DECODE_DONE) {
@@ -101,18 +101,18 @@ static int is_one_coding(const char *a, const char *b)
     return !apr_cstr_casecmp(a ? a : "", b ? b : "");
 }
 
-static int have_same_coding(const mirror_side_t *a, const mirror_side_t *b)
+static int have_same_coding(const mirror_judge_side_t *a, const mirror_judge_side_t *b)
 {
     return is_one_coding(a->coding, b->coding);
 }
 
-static int are_equal(const mirror_side_t *a, const mirror_side_t *b)
+static int are_equal(const mirror_judge_side_t *a, const mirror_judge_side_t *b)
 {
     return a->len == b->len && !memcmp(a->data, b->data, a->len);
 }
 
 /* Decode what has a coding, unless both are the same as they are. */
-static void decode_both(mirror_work_t *work)
+static void decode_both(mirror_judge_work_t *work)
 {
     work->same_bytes = are_equal(&work->a, &work->b);
     if (work->same_bytes && have_same_coding(&work->a, &work->b)) {
@@ -127,30 +127,30 @@ static void decode_both(mirror_work_t *work)
         work->a.result <= MIRROR_DECODE_IDENTITY && work->b.result <= MIRROR_DECODE_IDENTITY;
 }
 
-static int add_body_row(mirror_work_t *work, mirror_kind_e kind)
+static int add_body_row(mirror_judge_work_t *work, mirror_kind_e kind)
 {
-    return mirror_rows_add(&work->out->rows, MIRROR_PART_BODY, kind, MIRROR_FIELD_BODY, 0, 0);
+    return mirror_rows_add(&work->out->rows, MIRROR_PART_BODY, kind, FIELD_BODY, 0, 0);
 }
 
 /* The kind of a difference of bodies that are compared as a whole. */
-static mirror_kind_e kind_of(const mirror_work_t *work)
+static mirror_kind_e kind_of(const mirror_judge_work_t *work)
 {
     return is_text(work->a.type) || is_json(work->a.type) ? MIRROR_KIND_TEXT : MIRROR_KIND_BYTES;
 }
 
-static int forgive(mirror_work_t *work, const mirror_compare_rule_t *rule)
+static int forgive(mirror_judge_work_t *work, const mirror_compare_rule_t *rule)
 {
-    mirror_rows_forgive(&work->out->rows, MIRROR_PART_BODY, kind_of(work), MIRROR_FIELD_BODY, rule);
+    mirror_rows_forgive(&work->out->rows, MIRROR_PART_BODY, kind_of(work), FIELD_BODY, rule);
     return 1;
 }
 
-static void fail(mirror_work_t *work, const mirror_compare_rule_t *rule)
+static void fail(mirror_judge_work_t *work, const mirror_compare_rule_t *rule)
 {
     mirror_rows_fail(&work->out->rows, rule);
 }
 
 /* Whether the bodies are equal without what the masks cut. */
-static int are_equal_masked(mirror_work_t *work, const mirror_rule_masks_t *masks)
+static int are_equal_masked(mirror_judge_work_t *work, const mirror_rule_masks_t *masks)
 {
     const mirror_compare_rule_t *failed = NULL;
     int i;
@@ -169,7 +169,7 @@ static int are_equal_masked(mirror_work_t *work, const mirror_rule_masks_t *mask
 }
 
 /* Whether the rules for whole bodies make them equal: one of them, or all masks together. */
-static int is_forgiven(mirror_work_t *work, unsigned actions)
+static int is_forgiven(mirror_judge_work_t *work, unsigned actions)
 {
     const mirror_compare_rule_t *rule = NULL;
     mirror_rule_masks_t masks = { { NULL }, 0 };
@@ -193,7 +193,7 @@ static int is_forgiven(mirror_work_t *work, unsigned actions)
 
 /* The rule that hides a text; NULL: there is none. Of what should be JSON and is none, nobody knows
  * which member it shows. */
-static const mirror_compare_rule_t *secret_rule(const mirror_work_t *work)
+static const mirror_compare_rule_t *secret_rule(const mirror_judge_work_t *work)
 {
     const apr_array_header_t *rules = work->options->rules;
 
@@ -202,7 +202,7 @@ static const mirror_compare_rule_t *secret_rule(const mirror_work_t *work)
                : mirror_compare_rule_body(rules, MIRROR_RULE_SECRET, NULL, 0, NULL);
 }
 
-void mirror_judge_keep_texts(mirror_work_t *work, int row, const apr_size_t from[2])
+void mirror_judge_keep_texts(mirror_judge_work_t *work, int row, const apr_size_t from[2])
 {
     const mirror_compare_rule_t *rule = row < 0 ? NULL : secret_rule(work);
 
@@ -218,7 +218,7 @@ void mirror_judge_keep_texts(mirror_work_t *work, int row, const apr_size_t from
 }
 
 /* Texts, or bytes, that are not equal. */
-static void compare_texts(mirror_work_t *work)
+static void compare_texts(mirror_judge_work_t *work)
 {
     if (!is_forgiven(work, MIRROR_RULE_PRESENCE | MIRROR_RULE_MATCH | MIRROR_RULE_MASK)) {
         const apr_size_t from[2] = { 0, 0 };
@@ -228,7 +228,7 @@ static void compare_texts(mirror_work_t *work)
     }
 }
 
-static mirror_skip_e compare_json(mirror_work_t *work)
+static mirror_skip_e compare_json(mirror_judge_work_t *work)
 {
     mirror_tree_options_t options;
 
@@ -253,7 +253,7 @@ static mirror_skip_e compare_json(mirror_work_t *work)
 
 /* Compare the bodies, which are decoded as far as that is possible. Returns why that cannot be
  * done. */
-static mirror_skip_e compare_bodies(mirror_work_t *work)
+static mirror_skip_e compare_bodies(mirror_judge_work_t *work)
 {
     int a = work->a.result > MIRROR_DECODE_IDENTITY, b = work->b.result > MIRROR_DECODE_IDENTITY;
 
@@ -290,7 +290,7 @@ static mirror_skip_e compare_bodies(mirror_work_t *work)
 
 /* ---- all ---- */
 
-static void compare_heads(mirror_work_t *work, const mirror_half_t *a, const mirror_half_t *b)
+static void compare_heads(mirror_judge_work_t *work, const mirror_half_t *a, const mirror_half_t *b)
 {
     mirror_headers_options_t options;
 
@@ -302,7 +302,7 @@ static void compare_heads(mirror_work_t *work, const mirror_half_t *a, const mir
 }
 
 /* What the rows say, if nothing was skipped. */
-static mirror_verdict_e verdict_of(const mirror_work_t *work)
+static mirror_verdict_e verdict_of(const mirror_judge_work_t *work)
 {
     const mirror_rows_t *rows = &work->out->rows;
 
@@ -317,7 +317,7 @@ static mirror_verdict_e verdict_of(const mirror_work_t *work)
 }
 
 /* Why the bodies cannot be compared, whatever they are. */
-static mirror_skip_e body_skip_of(const mirror_work_t *work, const mirror_half_t *a,
+static mirror_skip_e body_skip_of(const mirror_judge_work_t *work, const mirror_half_t *a,
                                   const mirror_half_t *b)
 {
     if (!HAS(work->options, MIRROR_PART_BODY)) {
@@ -331,7 +331,7 @@ static int are_same_bytes(const mirror_bytes_t *a, const mirror_bytes_t *b)
     return a->len == b->len && (a->len == 0 || !memcmp(a->data, b->data, a->len));
 }
 
-static const char *coding_of(const mirror_work_t *work, const mirror_half_t *half)
+static const char *coding_of(const mirror_judge_work_t *work, const mirror_half_t *half)
 {
     return mirror_headers_find(half->head.data, half->head.len, "Content-Encoding",
                                work->options->pool);
@@ -339,7 +339,7 @@ static const char *coding_of(const mirror_work_t *work, const mirror_half_t *hal
 
 /* Whether all is equal by its bytes alone, but for headers that differ by nature, which are rows
  * then. If only the bodies are not there, *skip is the reason. */
-static int looks_same(mirror_skip_e *skip, mirror_work_t *work, const mirror_half_t *a,
+static int looks_same(mirror_skip_e *skip, mirror_judge_work_t *work, const mirror_half_t *a,
                       const mirror_half_t *b)
 {
     int with_headers = HAS(work->options, MIRROR_PART_HEADER);
@@ -358,7 +358,7 @@ static int looks_same(mirror_skip_e *skip, mirror_work_t *work, const mirror_hal
            (with_headers || is_one_coding(coding_of(work, a), coding_of(work, b)));
 }
 
-static void examine(mirror_work_t *work, const mirror_half_t *a, const mirror_half_t *b)
+static void examine(mirror_judge_work_t *work, const mirror_half_t *a, const mirror_half_t *b)
 {
     mirror_skip_e skip = body_skip_of(work, a, b);
     int with_body = HAS(work->options, MIRROR_PART_BODY) && skip == MIRROR_SKIP_NONE;
@@ -385,7 +385,7 @@ static void examine(mirror_work_t *work, const mirror_half_t *a, const mirror_ha
 void mirror_judge(mirror_judgement_t *judgement, const mirror_judge_options_t *options,
                   const mirror_half_t *primary, const mirror_half_t *mirror)
 {
-    mirror_work_t work = { 0 };
+    mirror_judge_work_t work = { 0 };
     mirror_skip_e skip;
 
     work.out = judgement;
@@ -412,4 +412,9 @@ void mirror_judge(mirror_judgement_t *judgement, const mirror_judge_options_t *o
         return;
     }
     examine(&work, primary, mirror);
+}
+
+const mirror_row_t *mirror_judge_text_row(const mirror_judgement_t *judgement)
+{
+    return mirror_rows_find(&judgement->rows, MIRROR_KIND_TEXT, FIELD_BODY);
 }

@@ -38,8 +38,8 @@ void mirror_judge(mirror_judgement_t *judgement, const mirror_judge_options_t *o
 
 /* Compare three texts piece by piece, without what rules `mask` cut. `judgement` is that of primary and
  * mirror, which has the row "body" `text`; without such rules, it gets the values of the first piece in
- * which the mirror stands alone. Returns 0 if nothing is known: a body cannot be decoded, or cut, or has
- * too many pieces. */
+ * which the mirror stands alone. Returns 0 if nothing is known: a body cannot be decoded, or they
+ * have too many pieces. */
 int mirror_judge_texts(mirror_pieces_t *pieces, mirror_judgement_t *judgement,
                        const mirror_judge_options_t *options, const mirror_half_t *primary,
                        const mirror_half_t *mirror, const mirror_half_t *reference);

@@ -78,9 +78,10 @@ int mirror_pieces_compare(mirror_pieces_t *pieces, const char *const texts[3],
 
     for (side = 0; side < SIDES; side++) {
         n[side] = count(texts[side], lens[side]);
-        if (n[side] > MIRROR_PIECES_MAX) {
-            return 0;
-        }
+    }
+    if (n[PRIMARY] > MIRROR_PIECES_MAX ||
+        (n[MIRROR] > MIRROR_PIECES_MAX && n[REFERENCE] > MIRROR_PIECES_MAX)) {
+        return 0;
     }
     pieces->mirror_alone = n[PRIMARY] == n[REFERENCE] && n[PRIMARY] != n[MIRROR];
     pieces->reference_alone = n[PRIMARY] == n[MIRROR] && n[PRIMARY] != n[REFERENCE];

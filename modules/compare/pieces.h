@@ -24,8 +24,8 @@ typedef struct mirror_pieces_t {
 /* Pieces of a text, at most. */
 #define MIRROR_PIECES_MAX 65536
 
-/* Compare the texts of primary, mirror and reference. The time is linear. Returns 0 if one has too many
- * pieces; then nothing is known. Any thread. */
+/* Compare the texts of primary, mirror and reference. The time is linear. Returns 0 if the primary, or
+ * both others, have too many pieces; then nothing is known. Any thread. */
 int mirror_pieces_compare(mirror_pieces_t *pieces, const char *const texts[3],
                           const apr_size_t lens[3]);
 

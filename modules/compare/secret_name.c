@@ -9,6 +9,8 @@
 
 /* Bytes of a name in a text. A longer one is looked at in parts. */
 #define NAME_MAX_LEN 64
+/* Bytes of an authority of a URL in which a password is looked for. */
+#define AUTHORITY_MAX_LEN 256
 
 /* Where a short word counts in a name. */
 typedef enum {
@@ -169,13 +171,29 @@ static apr_size_t skip(const char *text, apr_size_t len, apr_size_t at, int step
     return at;
 }
 
+/* The character that is percent-encoded at `at`, in lower case; 0: there is none. */
+static char encoded(const char *text, apr_size_t len, apr_size_t at)
+{
+    if (at >= len || len - at < 3 || text[at] != '%' || mirror_ascii_hex_digit(text[at + 1]) < 0 ||
+        mirror_ascii_hex_digit(text[at + 2]) < 0) {
+        return '\0';
+    }
+    return mirror_ascii_lower(
+        (char)(mirror_ascii_hex_digit(text[at + 1]) * 16 + mirror_ascii_hex_digit(text[at + 2])));
+}
+
+static int is_equals(char c)
+{
+    return c == '=' || c == ':';
+}
+
 /* Whether the name before `end` is followed by a value, is itself that of an attribute `name`, or ends what an
  * element has in it, such as "<td>Your PIN</td>". */
 static int has_value(const char *text, apr_size_t len, apr_size_t begin, apr_size_t end)
 {
     apr_size_t next = skip(text, len, end, 1), equals = skip(text, len, begin - 1, -1), last;
 
-    if (next < len && (text[next] == '=' || text[next] == ':')) {
+    if (next < len && (is_equals(text[next]) || is_equals(encoded(text, len, next)))) {
         return 1;
     }
     if (len - end >= 2 && text[end] == '<' && text[end + 1] == '/') {
@@ -191,18 +209,46 @@ static int has_value(const char *text, apr_size_t len, apr_size_t begin, apr_siz
     return last < len && last >= 3 && begins_with(text + last - 3, 4, "name");
 }
 
+/* Whether an authority of a URL is at `at`, with a password: "user:password@host". */
+static int has_password(const char *text, apr_size_t len, apr_size_t at)
+{
+    apr_size_t end = len - at > AUTHORITY_MAX_LEN ? at + AUTHORITY_MAX_LEN : len;
+    int colons = 0;
+
+    for (; at < end && text[at] != '@'; at++) {
+        if (text[at] == '\0' || strchr("/?# \t\r\n\"'<>\\", text[at])) {
+            return 0;
+        }
+        colons += text[at] == ':';
+    }
+    return at < end && colons > 0;
+}
+
+static int has_url_with_password(const char *text, apr_size_t len)
+{
+    apr_size_t at;
+
+    for (at = 0; at + 2 < len; at++) {
+        if (text[at] == ':' && text[at + 1] == '/' && text[at + 2] == '/' &&
+            has_password(text, len, at + 3)) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
 int mirror_secret_name_in(const char *text, apr_size_t len)
 {
     char name[NAME_MAX_LEN];
     apr_size_t at = 0, length, end;
     int has;
 
-    if (has_long_word(text, len)) {
+    if (has_long_word(text, len) || has_url_with_password(text, len)) {
         return 1;
     }
     while (at < len) {
         if (!is_of_name(text[at])) {
-            at++;
+            at += encoded(text, len, at) ? 3 : 1; /* "%3Fpin" is "?pin" */
             continue;
         }
         end = take_name(name, &length, text, len, at);

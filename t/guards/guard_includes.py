@@ -15,7 +15,7 @@ WITHOUT_HTTPD = ["base/queue", "base/clock", "base/date", "base/loop", "base/hel
                  "copy/spool", "copy/list", "redis/redis_connection", "redis/redis_login", "redis/redis_reply",
                  "compare/decode", "compare/headers", "compare/headers_read", "compare/header_form", "compare/header_list", "compare/tree",
                  "compare/tree_array", "compare/tree_descend", "compare/tree_hash", "compare/tree_number", "compare/tree_path",
-                 "compare/tree_read", "compare/judge", "compare/glance", "compare/pieces", "compare/rows", "compare/secret_name", "compare/values", "compare/name",
+                 "compare/tree_read", "compare/judge", "compare/judge_texts", "compare/glance", "compare/pieces", "compare/rows", "compare/secret_name", "compare/values", "compare/name",
                  "shared/findings", "shared/findings_noise", "shared/findings_room", "shared/findings_rows", "shared/findings_rules", "shared/findings_text", "shared/findings_values", "shared/findings_view",
                  "shared/findings_state", "shared/store", "shared/cell",
                  "settings/compare_rule", "settings/compare_rule_field", "settings/compare_rule_regex",

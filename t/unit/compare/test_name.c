@@ -145,7 +145,6 @@ START_TEST(a_group_is_method_and_path_without_ids)
 }
 END_TEST
 
-/* Whatever comes: ended, not too long, UTF-8, and nothing that controls a terminal. */
 START_TEST(a_path_has_no_parameters)
 {
     char path[8];
@@ -161,6 +160,7 @@ START_TEST(a_path_has_no_parameters)
 }
 END_TEST
 
+/* Whatever comes: ended, not too long, UTF-8, and nothing that controls a terminal. */
 static void check_inert(const char *group)
 {
     const char *p;

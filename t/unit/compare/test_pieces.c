@@ -90,10 +90,11 @@ START_TEST(what_the_mirror_has_behind_all_is_where_it_stands_alone)
 }
 END_TEST
 
+/* One that has too many is still another one than the other two. */
 START_TEST(too_many_pieces_are_not_compared)
 {
     static char text[MIRROR_PIECES_MAX + 1];
-    const char *const all[3] = { "a", "b", text };
+    const char *all[3] = { "a", "b", text };
     apr_size_t lens[3] = { 1, 1, MIRROR_PIECES_MAX };
     mirror_pieces_t pieces;
 
@@ -101,6 +102,17 @@ START_TEST(too_many_pieces_are_not_compared)
     ck_assert(mirror_pieces_compare(&pieces, all, lens));
     ck_assert(pieces.reference_alone);
     lens[2]++;
+    ck_assert(mirror_pieces_compare(&pieces, all, lens));
+    ck_assert(pieces.reference_alone && !pieces.mirror_alone);
+    all[1] = text;
+    lens[1] = lens[2];
+    ck_assert(!mirror_pieces_compare(&pieces, all, lens));
+    all[2] = "a";
+    lens[2] = 1;
+    ck_assert(mirror_pieces_compare(&pieces, all, lens));
+    ck_assert(pieces.mirror_alone && !pieces.reference_alone);
+    all[0] = text;
+    lens[0] = lens[1];
     ck_assert(!mirror_pieces_compare(&pieces, all, lens));
 }
 END_TEST
