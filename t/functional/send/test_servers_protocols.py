@@ -66,8 +66,10 @@ def test_one_that_closes_after_the_handshake(httpd, origin, authority, https):
     got = h.outcomes()
     assert got["mirrored"] >= 38 and got.keys() <= {"mirrored", "tls_failed", "broken"}, got
     assert sum(counts(made)) == got["mirrored"] and all(counts(made))
-    assert state(h)["127.0.0.2"]["down_until"] and h.mirror()["state"]["name"] == "up"
-    assert len(h.log_lines(SERVER_DOWN)) == 1 and not h.log_lines(DOWN)
+    out = state(h)["127.0.0.2"]
+    assert h.mirror()["state"]["name"] == "up" and not h.log_lines(DOWN)
+    # others may keep all copies from it, after the first
+    assert len(h.log_lines(SERVER_DOWN)) == 1 if out["down_until"] else out["failed"] <= 2
 
 
 @needs_http2
