@@ -207,7 +207,7 @@ int mirror_fleet_restore_handle(request_rec *r, const mirror_registry_t *registr
         return status;
     }
     remote = mirror_fleet_store_open(r, registry);
-    if (mirror_remote_head(&head, remote) != APR_SUCCESS) {
+    if (mirror_remote_content(&head, remote) != APR_SUCCESS) {
         return refuse(&restore, HTTP_SERVICE_UNAVAILABLE,
                       mirror_fleet_store_fault(remote, r->pool));
     }

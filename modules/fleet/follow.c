@@ -44,6 +44,7 @@ struct mirror_follow_t {
     subject_t *subjects; /* by index of the mirror */
     apr_pool_t *pool;    /* cleared after each poll */
     int judges_anew;     /* 1 until all documents were judged with this configuration */
+    int has_entries;     /* 1 if the index of this poll has any */
     int malformed;       /* entries of the index of this poll that are malformed */
     int again;           /* 1 if a change was stored meanwhile: the next poll looks again */
     int changes;         /* counts reads of the index, after which the node's state may differ */
@@ -121,8 +122,7 @@ void mirror_follow_written(const mirror_registry_t *registry, const mirror_t *mi
     }
     for (tries = 0; again && tries < TRIES; tries++) {
         read_stored(&stored, registry, mirror, pool);
-        /* a newer one may be there already */
-        again = 0;
+        again = 0; /* a newer one may be there already */
         if (stored.document.version.revision < document->version.revision) {
             apply(&again, registry, mirror, document, &stored, pool);
         }
@@ -255,6 +255,7 @@ static int list(void *baton, const mirror_redis_reply_t *field, const mirror_red
     mirror_follow_t *follow = baton;
     int i;
 
+    follow->has_entries = 1;
     for (i = 0; i < follow->registry->mirrors->nelts; i++) {
         subject_t *subject = &follow->subjects[i];
 
@@ -269,6 +270,18 @@ static int list(void *baton, const mirror_redis_reply_t *field, const mirror_red
     return ++follow->unknown <= UNKNOWN_MAX;
 }
 
+/* The store has no head, or no index. That is not the same as no settings: deletions are written. */
+static void note_none(mirror_follow_t *follow)
+{
+    if (apr_atomic_read64(&follow->words->epoch) != 0 &&
+        apr_atomic_cas64(&follow->words->emptied, 1, 0) == 0) {
+        ap_log_error(APLOG_MARK, APLOG_WARNING, 0, log_of(follow),
+                     "PM0936: the store of the fleet %s was emptied; its settings remain in force; "
+                     "POST LOCATION/fleet/restore writes them again",
+                     follow->registry->fleet->name);
+    }
+}
+
 /* Read the index and settle all mirrors. `head`: as read before. */
 static apr_status_t read_index(mirror_follow_t *follow, const mirror_remote_head_t *head)
 {
@@ -279,7 +292,7 @@ static apr_status_t read_index(mirror_follow_t *follow, const mirror_remote_head
     for (i = 0; i < follow->registry->mirrors->nelts; i++) {
         follow->subjects[i].is_listed = 0;
     }
-    follow->malformed = follow->unknown = follow->again = 0;
+    follow->has_entries = follow->malformed = follow->unknown = follow->again = 0;
     rv = mirror_remote_scan(follow->remote, MIRROR_FLEET_INDEX, list, follow);
     if (rv == APR_SUCCESS && (follow->malformed || follow->unknown > UNKNOWN_MAX)) {
         apr_cpystrn(follow->remote->fault, "the index is malformed or too long",
@@ -289,8 +302,11 @@ static apr_status_t read_index(mirror_follow_t *follow, const mirror_remote_head
     if (rv == APR_SUCCESS) {
         rv = mirror_remote_head(&now, follow->remote);
     }
-    if (rv == APR_SUCCESS && now.epoch != head->epoch) {
-        follow->again = 1; /* emptied meanwhile: what the index lacks was not deleted */
+    if (rv == APR_SUCCESS && (now.epoch != head->epoch || !follow->has_entries)) {
+        follow->again = 1; /* emptied meanwhile, or the index was lost: nothing was deleted */
+        if (now.epoch == head->epoch) {
+            note_none(follow);
+        }
         return rv;
     }
     for (i = 0; rv == APR_SUCCESS && i < follow->registry->mirrors->nelts; i++) {
@@ -303,10 +319,8 @@ static apr_status_t read_index(mirror_follow_t *follow, const mirror_remote_head
 
 /* ---- a poll ---- */
 
-static int is_known(const mirror_fleet_words_t *known, const mirror_remote_head_t *head)
+static int is_known(mirror_fleet_words_t *words, const mirror_remote_head_t *head)
 {
-    mirror_fleet_words_t *words = (mirror_fleet_words_t *)known;
-
     return apr_atomic_read64(&words->epoch) == head->epoch &&
            apr_atomic_read64(&words->revision) == (apr_uint64_t)head->revision &&
            apr_atomic_read64(&words->id) == head->id;
@@ -342,18 +356,6 @@ static void note_head(mirror_follow_t *follow, const mirror_remote_head_t *head)
     apr_atomic_set64(&follow->words->id, head->id);
 }
 
-/* The store has no head. That is not the same as no settings: deletions are written. */
-static void note_none(mirror_follow_t *follow)
-{
-    if (apr_atomic_read64(&follow->words->epoch) != 0 &&
-        apr_atomic_cas64(&follow->words->emptied, 1, 0) == 0) {
-        ap_log_error(APLOG_MARK, APLOG_WARNING, 0, log_of(follow),
-                     "PM0936: the store of the fleet %s was emptied; its settings remain in force; "
-                     "POST LOCATION/fleet/restore writes them again",
-                     follow->registry->fleet->name);
-    }
-}
-
 /* Whether the index is read although the head is known. A store whose keys were written one by one, as
  * by an incomplete restore, may have an index that does not belong to its head. */
 static int is_due(const mirror_follow_t *follow)
@@ -376,24 +378,23 @@ apr_status_t mirror_follow_poll(mirror_follow_t *follow, int (*pause)(void *bato
     if (head.epoch == 0) {
         note_none(follow);
     }
-    else if (follow->judges_anew || !is_known(follow->words, &head) || is_due(follow)) {
+    else if (follow->judges_anew || !is_known(follow->words, &head) || is_due(follow) ||
+             apr_atomic_read64(&follow->words->emptied)) {
         if (!pause(baton)) {
             return APR_SUCCESS;
         }
         follow->read = mirror_clock_now();
         rv = read_index(follow, &head);
-        if (rv == APR_SUCCESS) {
+        if (rv == APR_SUCCESS && follow->has_entries) {
             note_refused(follow);
             follow->changes++;
+            apr_atomic_set64(&follow->words->emptied, 0);
         }
         if (rv == APR_SUCCESS && !follow->again) {
             note_head(follow, &head);
             follow->judges_anew = 0;
             apr_atomic_set64(&follow->words->load, mirror_table_load(follow->registry->table));
         }
-    }
-    if (head.epoch != 0) {
-        apr_atomic_set64(&follow->words->emptied, 0);
     }
     apr_pool_clear(follow->pool);
     return rv;
@@ -454,7 +455,6 @@ mirror_follow_t *mirror_follow_create(const mirror_registry_t *registry, apr_uin
     return follow;
 }
 
-/* Drop the fleet's layer, whatever it is. */
 /* Forget another fleet, whose documents do not apply any more. */
 static void forget_other(mirror_follow_t *follow)
 {

@@ -270,7 +270,7 @@ int mirror_nodes_know_more(mirror_remote_t *remote, apr_pool_t *pool)
     mirror_remote_head_t head;
     mirror_nodes_t nodes;
 
-    return mirror_remote_head(&head, remote) == APR_SUCCESS && head.epoch == 0 &&
+    return mirror_remote_content(&head, remote) == APR_SUCCESS && head.epoch == 0 &&
            mirror_nodes_read(&nodes, remote, &head, NULL, NULL, pool) == APR_SUCCESS &&
            nodes.knowing > 0;
 }

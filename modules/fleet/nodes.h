@@ -47,7 +47,7 @@ apr_status_t mirror_nodes_read(mirror_nodes_t *nodes, mirror_remote_t *remote,
                                const mirror_remote_head_t *head, const char *mirror,
                                const mirror_document_version_t *version, apr_pool_t *pool);
 
-/* Return whether the store has lost its head that live nodes have seen. A node that
+/* Return whether the store has lost its head, or its index, that live nodes have seen. A node that
  * has started since then cannot know of itself. */
 int mirror_nodes_know_more(mirror_remote_t *remote, apr_pool_t *pool);
 

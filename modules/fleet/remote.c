@@ -174,6 +174,32 @@ apr_status_t mirror_remote_scan(mirror_remote_t *remote, mirror_fleet_key_e key,
     return APR_EGENERAL;
 }
 
+/* The `visit` of a scan that ends with the first field. */
+static int find_any(void *baton, const mirror_redis_reply_t *field,
+                    const mirror_redis_reply_t *value)
+{
+    int *is_found = baton;
+
+    (void)field;
+    (void)value;
+    *is_found = 1;
+    return 0;
+}
+
+apr_status_t mirror_remote_content(mirror_remote_head_t *head, mirror_remote_t *remote)
+{
+    int is_found = 0;
+    apr_status_t rv = mirror_remote_head(head, remote);
+
+    if (rv == APR_SUCCESS && head->epoch) {
+        rv = mirror_remote_scan(remote, MIRROR_FLEET_INDEX, find_any, &is_found);
+    }
+    if (!is_found) {
+        memset(head, 0, sizeof(*head));
+    }
+    return rv;
+}
+
 apr_status_t mirror_remote_get(const char **text, mirror_remote_t *remote, mirror_fleet_key_e key,
                                const char *field, apr_pool_t *pool)
 {

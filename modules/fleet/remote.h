@@ -46,6 +46,9 @@ apr_status_t mirror_remote_command(const mirror_redis_reply_t **reply, mirror_re
 
 apr_status_t mirror_remote_head(mirror_remote_head_t *head, mirror_remote_t *remote);
 
+/* The same, but a store that has lost its index counts as one without a head: each change writes both. */
+apr_status_t mirror_remote_content(mirror_remote_head_t *head, mirror_remote_t *remote);
+
 /* Call `visit` for each field of a hash, perhaps more than once; stops if it returns 0. APR_EAGAIN:
  * the connection was lost meanwhile, so fields may be missing. */
 apr_status_t mirror_remote_scan(mirror_remote_t *remote, mirror_fleet_key_e key,

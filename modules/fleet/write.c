@@ -13,13 +13,18 @@
 /* KEYS: head, index, docs, log. ARGV: 1 mirror, 2 expected version, 3 epoch of a new store, 4 "known"
  * = this node has seen a head, or "", 5 id, 6 mark of a deletion, 7 and 8 parts of the document, 9 and
  * 10 of the entry of the log. All keys are read before the first write, so a key of another type ends
- * the script before it has changed anything. */
+ * the script before it has changed anything. Each change writes head and index, so a head without an
+ * index says that the store has lost it. */
 static const char change_script[] =
     "local epoch = redis.call('HGET', KEYS[1], 'epoch')\n"
     "local now = redis.call('HGET', KEYS[2], ARGV[1]) or ''\n"
     "redis.call('HGET', KEYS[3], ARGV[1])\n"
     "redis.call('LRANGE', KEYS[4], 0, 0)\n"
     "if not epoch and ARGV[4] == 'known' then return {'emptied'} end\n"
+    "if epoch and now == '' then\n"
+    "  local page = redis.call('HSCAN', KEYS[2], '0')\n"
+    "  if page[1] == '0' and #page[2] == 0 then return {'emptied'} end\n"
+    "end\n"
     "if now ~= ARGV[2] then return {'differs'} end\n"
     "local rev = string.format('%.0f', redis.call('HINCRBY', KEYS[1], 'rev', 1))\n"
     "if not epoch then redis.call('HSET', KEYS[1], 'epoch', ARGV[3]) end\n"
@@ -36,11 +41,11 @@ static const char change_script[] =
  * once. A script that is repeated, because its reply was lost, finds its own epoch. */
 static const char restore_script[] =
     "local epoch = redis.call('HGET', KEYS[1], 'epoch')\n"
-    "redis.call('HGET', KEYS[2], '')\n"
+    "local page = redis.call('HSCAN', KEYS[2], '0')\n"
     "redis.call('HGET', KEYS[3], '')\n"
     "redis.call('LRANGE', KEYS[4], 0, 0)\n"
     "if epoch == ARGV[1] then return {'done'} end\n"
-    "if epoch then return {'present'} end\n"
+    "if epoch and (page[1] ~= '0' or #page[2] > 0) then return {'present'} end\n"
     "local line = string.gmatch(ARGV[2], '([^\\n]*)\\n')\n"
     "local id\n"
     "for mirror in line do\n"
@@ -285,7 +290,7 @@ static mirror_write_e find_restored(mirror_remote_t *remote, apr_uint64_t epoch)
     mirror_remote_head_t head;
 
     apr_cpystrn(fault, remote->fault, sizeof(fault));
-    if (mirror_remote_head(&head, remote) != APR_SUCCESS) {
+    if (mirror_remote_content(&head, remote) != APR_SUCCESS) {
         return MIRROR_WRITE_UNKNOWN;
     }
     apr_cpystrn(remote->fault, fault, sizeof(remote->fault));

@@ -37,7 +37,7 @@ mirror_write_e mirror_write_document(mirror_write_t *write, mirror_remote_t *rem
                                      apr_pool_t *pool);
 
 /* Write the documents of `writes`, an array of mirror_write_t with `mirror`, `document` and `changes`, to a
- * store without a head: all of them at once, or none. There is at least one. */
+ * store without a head or without an index: all of them at once, or none. There is at least one. */
 mirror_write_e mirror_write_restore(const apr_array_header_t *writes, mirror_remote_t *remote,
                                     apr_pool_t *pool);
 

@@ -315,6 +315,7 @@ def test_an_index_that_lacks_a_mirror_is_a_deletion(node):
     one, two = node(), node()
     change(one, {"count": 2})
     in_force(two, {"count": 2})
+    node.server("HSET", INDEX, "other", "1-00000000000000aa")       # an index without any was lost
     node.server("HDEL", INDEX, "m")
     node.server("HSET", HEAD, "id", "00000000000000aa")
     for h in (one, two):

@@ -6,7 +6,7 @@ import threading
 
 import pytest
 
-from fleetlab import DOCS, DOWN, HEAD, INDEX, LOG, Between, between, change, conf, document, fleet_call, in_force, state     # noqa: F401, fixtures
+from fleetlab import DOCS, DOWN, HEAD, INDEX, LOG, NODES, Between, between, change, conf, document, fleet_call, in_force, state     # noqa: F401, fixtures
 from httpdlab import Httpd, location, to, wait_for
 from managerlab import MANAGER, refused
 from redislab import needs_redis, redis        # noqa: F401, the fixture
@@ -87,6 +87,55 @@ def test_the_head_alone_was_lost(nodes, between):
     assert json.loads(restore(one).body) == {"restored": 1}
     wait_for("all in force", lambda: state(two)["nodes"]["in_force"] == 2 and not state(two)["emptied"], 3)
     assert one.mirror("m1")["attributes"]["count"] == two.mirror("m1")["attributes"]["count"] == 2
+
+
+@pytest.mark.parametrize("more", ["", "interval=100ms"])
+def test_the_index_alone_was_lost(nodes, between, more):
+    """As by an eviction. It is no deletion of all documents, which would start mirrors that were stopped."""
+    one, two = nodes(more)
+    for name in ("m1", "m2"):
+        change(one, {"enabled": False, "count": 2}, name=name)
+        in_force(two, {"enabled": False, "count": 2}, name=name)
+    wait_for("the revision", lambda: state(one)["nodes"]["in_force"] == 2)
+    between.server("DEL", INDEX)
+    refused(fleet_call(two, "PATCH", "/mirrors/m1", {"count": 3}), 409, "restore first")        # at once, before a poll has seen it
+    refused(fleet_call(two, "PATCH", "/mirrors/m3", {"count": 3}), 409, "restore first")
+    if not more:
+        between.server("HSET", HEAD, "id", "00000000000000aa")      # the index would be read after 50 seconds
+    for h in (one, two):
+        wait_for("the line", lambda h=h: h.log_lines(EMPTIED), 15)
+    one.graceful()
+    polls = between.server.calls("hmget")
+    wait_for("more polls", lambda: between.server.calls("hmget") >= polls + 6)
+    for h in (one, two):
+        assert state(h)["emptied"] and all(h.mirror(name)["attributes"]["count"] == 2 for name in ("m1", "m2")), h.log()
+    assert json.loads(restore(one).body) == {"restored": 2}
+    refused(restore(two), 409, "must be empty")
+    wait_for("all in force", lambda: state(two)["nodes"]["in_force"] == 2 and not state(two)["emptied"] and not state(one)["emptied"], 3)
+    for name in ("m1", "m2"):
+        assert document(two, name)["attributes"] == {"enabled": False, "count": 2}
+    assert change(two, {"count": 3}, name="m3")["revision"] == 5
+    in_force(one, {"count": 3}, name="m3")
+    assert len(one.log_lines(EMPTIED)) == len(two.log_lines(EMPTIED)) == 1
+
+
+def test_a_node_that_starts_after_the_index_was_lost(nodes, between):
+    """It must not restore over those that have the settings, unless no node has them."""
+    one, two = nodes()
+    change(one, {"count": 2}, name="m1")
+    in_force(two, {"count": 2}, name="m1")
+    wait_for("the revision", lambda: state(one)["nodes"]["in_force"] == 2)
+    two.stop()
+    between.server("DEL", INDEX)
+    two.start()
+    refused(fleet_call(two, "PATCH", "/mirrors/m1", {"count": 9}), 409, "restore first")
+    refused(restore(two), 409, "on a node that has its settings")
+    between.server("HDEL", NODES, *between.server("HKEYS", NODES))
+    one.stop()
+    assert json.loads(restore(two).body) == {"restored": 0}
+    change(two, {"count": 3}, name="m1")
+    one.start()
+    in_force(one, {"count": 3}, 5, name="m1")
 
 
 @pytest.mark.parametrize("reply, status", [
