@@ -89,14 +89,25 @@ static void give_memory(mirror_holder_t *holder, apr_size_t bytes)
     holder->charged -= bytes;
 }
 
-/* Charge memory that the content needs to each holder; refuse those without room. Returns 0 if no
- * holder is left. */
-static int charge_all(mirror_content_t *content, apr_size_t bytes)
+static int charge_memory(mirror_holder_t *holder, apr_size_t bytes)
+{
+    return mirror_admit_charge(holder->lane, &holder->charged, bytes);
+}
+
+static int charge_disk(mirror_holder_t *holder, apr_size_t bytes)
+{
+    return mirror_spool_charge(holder->lane, &holder->spooled, bytes);
+}
+
+/* Charge what the content needs to each holder; refuse those without room. Returns 0 if no holder is
+ * left. */
+static int charge_all(mirror_content_t *content,
+                      int (*charge)(mirror_holder_t *holder, apr_size_t bytes), apr_size_t bytes)
 {
     mirror_holder_t **place = &content->holders;
 
     while (*place) {
-        if (mirror_admit_charge((*place)->lane, &(*place)->charged, bytes)) {
+        if (charge(*place, bytes)) {
             place = &(*place)->next;
         }
         else {
@@ -122,23 +133,6 @@ static int charge_if_all(mirror_content_t *content, apr_off_t more, apr_size_t b
         give_memory(charged, bytes);
     }
     return !holder;
-}
-
-/* Charge bytes on disk to each holder; refuse those without room. Returns 0 if no holder is
- * left. */
-static int charge_disk(mirror_content_t *content, apr_size_t bytes)
-{
-    mirror_holder_t **place = &content->holders;
-
-    while (*place) {
-        if (mirror_spool_charge((*place)->lane, &(*place)->spooled, bytes)) {
-            place = &(*place)->next;
-        }
-        else {
-            refuse_at(place);
-        }
-    }
-    return content->holders != NULL;
 }
 
 /* ---- blocks ---- */
@@ -278,8 +272,8 @@ static int spill(mirror_content_t *content)
     for (block = content->first; block; block = block->next) {
         bytes += block->len;
     }
-    if ((!content->spool && !charge_all(content, MIRROR_SPOOL_COST)) ||
-        !charge_disk(content, bytes) || !write_blocks(content)) {
+    if ((!content->spool && !charge_all(content, charge_memory, MIRROR_SPOOL_COST)) ||
+        !charge_all(content, charge_disk, bytes) || !write_blocks(content)) {
         return 0;
     }
     drop_blocks(content);
@@ -300,7 +294,7 @@ static int next_block(mirror_content_t *content, apr_size_t len)
         return 1;
     }
     if (content->capacity < MIRROR_ADMIT_BLOCKS) {
-        return charge_all(content, block_cost(size)) && add_block(content, size);
+        return charge_all(content, charge_memory, block_cost(size)) && add_block(content, size);
     }
     if (!content->spool && charge_if_all(content, more, block_cost(size))) {
         return add_block(content, size);

@@ -81,10 +81,24 @@ static void on_closed(void *baton, mirror_connection_t *c)
     unusable = 1;
 }
 
+/* Make the connection one of this socket. */
+static void connect_it(apr_os_sock_t fd)
+{
+    apr_pool_t *own = mirror_memory_pool_create("connection");
+
+    connection = apr_pcalloc(own, sizeof(*connection));
+    connection->pool = own;
+    connection->protocol = &mirror_http1_protocol;
+    connection->wire.transport = &mirror_transport_plain;
+    apr_os_sock_put(&connection->wire.socket, &fd, own);
+    apr_socket_opt_set(connection->wire.socket, APR_SO_NONBLOCK, 1);
+    apr_socket_timeout_set(connection->wire.socket, 0);
+    ck_assert_int_eq(mirror_connection_adopt(connection, &shared), APR_SUCCESS);
+}
+
 static void setup(void)
 {
     apr_os_sock_t fds[2];
-    apr_pool_t *own;
     int i;
 
     apr_pool_create(&pool, NULL);
@@ -107,15 +121,7 @@ static void setup(void)
     ended = stranded = reusable = unusable = 0;
     ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM, 0, fds), 0);
     mirror = fds[1];
-    own = mirror_memory_pool_create("connection");
-    connection = apr_pcalloc(own, sizeof(*connection));
-    connection->pool = own;
-    connection->protocol = &mirror_http1_protocol;
-    connection->wire.transport = &mirror_transport_plain;
-    apr_os_sock_put(&connection->wire.socket, &fds[0], own);
-    apr_socket_opt_set(connection->wire.socket, APR_SO_NONBLOCK, 1);
-    apr_socket_timeout_set(connection->wire.socket, 0);
-    ck_assert_int_eq(mirror_connection_adopt(connection, &shared), APR_SUCCESS);
+    connect_it(fds[0]);
 }
 
 static void teardown(void)
@@ -246,7 +252,6 @@ static void over_tcp(void)
     struct sockaddr_in address = { 0 };
     socklen_t size = sizeof(address);
     int listener = socket(AF_INET, SOCK_STREAM, 0), fd = socket(AF_INET, SOCK_STREAM, 0);
-    apr_pool_t *own = mirror_memory_pool_create("connection");
 
     address.sin_family = AF_INET;
     address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
@@ -258,14 +263,7 @@ static void over_tcp(void)
     close(mirror);
     mirror = accept(listener, NULL, NULL);
     close(listener);
-    connection = apr_pcalloc(own, sizeof(*connection));
-    connection->pool = own;
-    connection->protocol = &mirror_http1_protocol;
-    connection->wire.transport = &mirror_transport_plain;
-    apr_os_sock_put(&connection->wire.socket, &fd, own);
-    apr_socket_opt_set(connection->wire.socket, APR_SO_NONBLOCK, 1);
-    apr_socket_timeout_set(connection->wire.socket, 0);
-    ck_assert_int_eq(mirror_connection_adopt(connection, &shared), APR_SUCCESS);
+    connect_it(fd);
 }
 
 /* Respond as far as the socket takes it, and let the connection read, until all is sent. */
