@@ -49,12 +49,15 @@ def document(h: Httpd, name: str = "m") -> dict | None:
     return {**json.loads(answer.body), "etag": answer.header("ETag")[0]}
 
 
+def holds(h: Httpd, what: dict, name: str = "m") -> bool:
+    """Whether attributes are in force on a node."""
+    attributes = h.mirror(name)["attributes"]
+    return all(attributes.get(key) == value for key, value in what.items())
+
+
 def in_force(h: Httpd, what: dict, seconds: float = 1, name: str = "m") -> None:
     """Attributes are in force on a node, soon."""
-    def holds() -> bool:
-        attributes = h.mirror(name)["attributes"]
-        return all(attributes.get(key) == value for key, value in what.items())
-    wait_for(f"{what} to be in force", holds, seconds)
+    wait_for(f"{what} to be in force", lambda: holds(h, what, name), seconds)
 
 
 def pollers(server: Redis) -> list[str]:

@@ -33,6 +33,7 @@ MPM = os.environ.get("MPM", "event")
 HTTPD = os.environ.get("HTTPD", "/usr/sbin/apache2")
 MODDIR = os.environ.get("HTTPD_MODDIR", "/usr/lib/apache2/modules")
 TIMESCALE = float(os.environ.get("TIMESCALE", "1"))
+INSTRUMENTED = bool(os.environ.get("HTTPD_PRELOAD") or os.environ.get("HTTPD_WRAPPER"))      # memory and times are not its own
 
 THREADED = MPM != "prefork"
 
@@ -282,8 +283,9 @@ class Httpd:
         wait_for("the graceful restart", lambda: self.log().count("resuming normal operations") > before, 20)
         # Children that are made until then are old ones; the new ones share a pipe with the parent that it makes at each restart.
         new = open_pipes(self.process.pid) - pipes
-        wait_for("the old children to accept no more",
-                 lambda: all(new & open_pipes(pid) for pid in self.listeners()), 20)
+        # Under prefork there may be none for a second: the old ones have ended, and the parent has not made new ones yet.
+        wait_for("the new children alone to accept",
+                 lambda: (pids := self.listeners()) and all(new & open_pipes(pid) for pid in pids), 20)
 
     def wait_end(self, seconds: float = 20) -> None:
         """Until all of httpd has ended; it has to end well."""

@@ -7,7 +7,9 @@ import random
 import socket
 from typing import Iterator
 
-from httpdlab import Httpd
+import pytest
+
+from httpdlab import Httpd, scaled
 from recorder import Recorder
 from tlslab import TlsRecorder
 from wire import Message, Stream, read_fields
@@ -103,6 +105,12 @@ class LargeTls(Large, TlsRecorder):
     """The same with TLS."""
 
 
+@pytest.fixture
+def origin(recorder) -> Large:
+    recorder.made.append(Large(scaled(60)))
+    return recorder.made[-1]
+
+
 def files_in(pid: int, folder: str) -> list[str]:
     """The descriptors of a process that lead into a folder."""
     found = []
@@ -113,6 +121,11 @@ def files_in(pid: int, folder: str) -> list[str]:
         except FileNotFoundError:
             pass                                # it was just closed
     return found
+
+
+def spooled(h: Httpd) -> list[str]:
+    """The files of bodies that the child of an httpd with `ProxyMirrorSpool {folder("spool")}` has open."""
+    return files_in(h.pids()[0], h.path("spool"))
 
 
 class Memory:

@@ -3,8 +3,12 @@ from __future__ import annotations
 
 import pytest
 
-from httpdlab import Httpd
+from httpdlab import Httpd, wait_for
 from recorder import Recorder
+
+DOWN = r"PM0400: mirror m is down"
+SERVER_DOWN = r"PM0432: mirror m: server \S+ is down"
+EJECTED = r"PM0434: mirror m: server \S+ gets no copies"
 
 
 def with_names(httpd, preload, names):
@@ -50,6 +54,14 @@ def one_by_one(h: Httpd, count: int, before: int = 0) -> None:
     for n in range(before + 1, before + count + 1):
         assert h.get("/o/a").status == 200
         h.ended(n)
+
+
+def get_until(h: Httpd, what: str, condition) -> None:
+    """One request after the other, each with its copy, until that is true."""
+    def found() -> bool:
+        one_by_one(h, 1, h.mirror()["seen"])
+        return condition()
+    wait_for(what, found)
 
 
 def gets(h: Httpd, count: int) -> None:

@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from httpdlab import Httpd, location, scaled, to, wait_for
+from httpdlab import INSTRUMENTED, Httpd, location, scaled, to, wait_for
 from recorder import Recorder, answer
 from redislab import Redis, needs_redis, redis, wrk    # noqa: F401, the fixture
 
@@ -14,7 +14,6 @@ PRELOADS = ("threads",)
 DOWN = r"PM\d+: mirror \w+ is down"
 NO_HELPER = "PM0410: mirror m: no helper thread is available"
 NO_SENDER = "PM0424: "
-INSTRUMENTED = bool(os.environ.get("HTTPD_PRELOAD") or os.environ.get("HTTPD_WRAPPER"))
 ALWAYS = 1 << 30
 TIMES = pytest.mark.parametrize("times", [1, 3, ALWAYS], ids=["once", "thrice", "always"])
 

@@ -1,12 +1,10 @@
 """The copies of a request share its body: several mirrors, copies=N and references store it once, and none disturbs another."""
 from __future__ import annotations
 
-import os
-
 import pytest
 
-from httpdlab import Httpd, location, scaled, to, wait_for
-from large import MEGABYTE, Large, LargeTls, Memory, digest_of, files_in, head, pieces, upload
+from httpdlab import INSTRUMENTED, Httpd, location, scaled, to, wait_for
+from large import MEGABYTE, Large, LargeTls, Memory, digest_of, head, origin, pieces, spooled, upload  # noqa: F401, a fixture
 from recorder import Recorder, ok
 from tlslab import server, strict
 
@@ -14,13 +12,6 @@ PATIENT = "timeout=2min connect_timeout=1min"
 LARGE = " max_body=200M"
 NAMES = ("plain", "tls", "twice", "small")
 SIZE = 3 * MEGABYTE + 11
-INSTRUMENTED = bool(os.environ.get("HTTPD_PRELOAD") or os.environ.get("HTTPD_WRAPPER"))
-
-
-@pytest.fixture
-def origin(recorder) -> Large:
-    recorder.made.append(Large(scaled(60)))
-    return recorder.made[-1]
 
 
 @pytest.fixture
@@ -41,10 +32,6 @@ def proxy(httpd, origin, mirrors, authority):
         return httpd(lambda h: f"{strict(authority)}ProxyMirrorSpool {h.folder('spool')}\nProxyMirrorMemory {memory}\n"
                      + location("/o/", origin, *lines), children=1, modules=("ssl",), **options)
     return make
-
-
-def spooled(h: Httpd) -> list[str]:
-    return files_in(h.pids()[0], h.path("spool"))
 
 
 @pytest.mark.valgrind

@@ -10,21 +10,14 @@ import threading
 
 import pytest
 
-from httpdlab import LAB, Httpd, location, scaled, to, wait_for
-from large import MEGABYTE, Large, LargeTls, Memory, digest_of, files_in, head, pieces, slow_down, upload
+from httpdlab import INSTRUMENTED, LAB, Httpd, location, scaled, to, wait_for
+from large import MEGABYTE, Large, LargeTls, Memory, digest_of, files_in, head, origin, pieces, slow_down, spooled, upload  # noqa: F401
 from recorder import Recorder, ok
 from tlslab import server, strict
 from wire import reset
 
 PATIENT = "max_body=200M timeout=2min connect_timeout=1min"
 SPOOL = r"PM0420: (bodies over 64 KiB use|a body over 64 KiB cannot be written)"
-INSTRUMENTED = bool(os.environ.get("HTTPD_PRELOAD") or os.environ.get("HTTPD_WRAPPER"))
-
-
-@pytest.fixture
-def origin(recorder) -> Large:
-    recorder.made.append(Large(scaled(60)))
-    return recorder.made[-1]
 
 
 @pytest.fixture
@@ -62,11 +55,6 @@ def proxy(httpd, origin, authority):
                      + f"ProxyMirrorMemory {memory}\n"
                      + location("/o/", origin, to(mirror, attributes)), children=1, modules=modules, **options)
     return make
-
-
-def spooled(h: Httpd) -> list[str]:
-    """The files of bodies that httpd's child has open."""
-    return files_in(h.pids()[0], h.path("spool"))
 
 
 def helper(name: str) -> tuple[str, str]:

@@ -11,7 +11,7 @@ import time
 import pytest
 
 import httpdlab
-from fleetlab import INDEX, change, in_force, node, state    # noqa: F401, the fixture
+from fleetlab import INDEX, change, holds, in_force, node, state    # noqa: F401, the fixture
 from httpdlab import MODDIR, TIMESCALE, Httpd, wait_for
 from redislab import Redis, needs_redis, redis        # noqa: F401, the fixture
 
@@ -82,10 +82,9 @@ class Watch:
 def followed(h: Httpd, what: dict) -> bool:
     """Whether it is in force on a node of which children end, and connections with them."""
     try:
-        attributes = h.mirror()["attributes"]
+        return holds(h, what)
     except (ConnectionError, EOFError):
         return False
-    return all(attributes.get(key) == value for key, value in what.items())
 
 
 SPARE = "MinSpareThreads 1000\nMaxSpareThreads 2000\n"      # a child that was killed is replaced

@@ -9,12 +9,9 @@ import pytest
 
 from httpdlab import location, scaled, wait_for
 from recorder import answer
-from serverslab import counts, gets, listed, named, one_by_one, servers, state, with_names  # noqa: F401
+from serverslab import DOWN, EJECTED, SERVER_DOWN, counts, get_until, gets, listed, named, one_by_one, servers, state, with_names  # noqa: F401
 
 PRELOADS = ("names",)
-DOWN = r"PM0400: mirror m is down"
-SERVER_DOWN = r"PM0432: mirror m: server \S+ is down"
-EJECTED = r"PM0434: mirror m: server \S+ gets no copies"
 
 
 @pytest.fixture
@@ -205,29 +202,20 @@ def test_ejected_server_returns_on_trial(httpd, origin, servers):
     retry = scaled(0.3)
     made[1].answer = lambda sock, message: False
     h = httpd(location("/o/", origin, listed(made, f"retry={int(retry * 1000)}ms")), expect=[EJECTED])
-    count = 0
-
-    def get_until(what, condition) -> None:
-        def found() -> bool:
-            nonlocal count
-            count += 1
-            one_by_one(h, 1, count - 1)
-            return condition()
-        wait_for(what, found)
-    get_until("the ejection", lambda: state(h)["127.0.0.2"]["down_until"])
+    get_until(h, "the ejection", lambda: state(h)["127.0.0.2"]["down_until"])
     assert len(made[1].requests) == 5
     first = time.monotonic()
-    get_until("the trial", lambda: len(made[1].requests) == 6)
+    get_until(h, "the trial", lambda: len(made[1].requests) == 6)
     assert time.monotonic() - first >= retry - 0.1
     assert state(h)["127.0.0.2"]["down_until"]
     second = time.monotonic()
-    get_until("another trial", lambda: len(made[1].requests) == 7)
+    get_until(h, "another trial", lambda: len(made[1].requests) == 7)
     assert time.monotonic() - second >= 2 * retry - 0.1
     made[1].answer = answer()
-    get_until("the last trial", lambda: len(made[1].requests) == 8)
+    get_until(h, "the last trial", lambda: len(made[1].requests) == 8)
     assert h.outcomes()["broken"] == 7
     before = counts(made)
-    one_by_one(h, 20, count)
+    one_by_one(h, 20, h.mirror()["seen"])
     assert all(abs(after - n - 10) <= 2 for n, after in zip(before, counts(made)))
     assert state(h)["127.0.0.2"]["down_until"] is None
     assert len(h.log_lines(EJECTED)) == 1 and len(h.log_lines("PM0433: .*127.0.0.2:.* is up again")) == 1
@@ -318,7 +306,7 @@ def test_last_addresses_stay(httpd, origin, servers, names, addresses):
         one_by_one(h, 1, count - 1)
         return names.lookups("some") > before
     wait_for("a lookup", looked_up)
-    one_by_one(h, 20, count)
+    one_by_one(h, 20, h.mirror()["seen"])
     assert h.outcomes() == {"mirrored": count + 20}
     assert all(counts(made)) and sorted(state(h)) == ["127.0.0.1", "127.0.0.2"]
     names.set(some="127.0.0.1 127.0.0.2")

@@ -16,12 +16,9 @@ from http2lab import OF_A_SANITIZER, memory
 from httpdlab import location, scaled, to, wait_for
 from managerlab import MANAGER, patch
 from recorder import answer
-from serverslab import counts, gets, listed, named, one_by_one, servers, state, with_names  # noqa: F401
+from serverslab import DOWN, EJECTED, SERVER_DOWN, counts, gets, listed, named, one_by_one, servers, state, with_names  # noqa: F401
 
 PRELOADS = ("names",)
-DOWN = r"PM0400: mirror m is down"
-SERVER_DOWN = r"PM0432: mirror m: server \S+ is down"
-EJECTED = r"PM0434: mirror m: server \S+ gets no copies"
 
 
 @pytest.fixture

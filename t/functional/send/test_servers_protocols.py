@@ -10,13 +10,10 @@ import pytest
 from http2lab import respond
 from httpdlab import HTTP2, location, scaled, wait_for
 from recorder import answer
-from serverslab import counts, gets, listed, one_by_one, servers, state      # noqa: F401, a fixture
+from serverslab import DOWN, EJECTED, SERVER_DOWN, counts, gets, listed, one_by_one, servers, state      # noqa: F401, a fixture
 from tlslab import server, strict
 
 needs_http2 = pytest.mark.skipif(not HTTP2, reason="the module was built without libnghttp2")
-DOWN = r"PM0400: mirror m is down"
-SERVER_DOWN = r"PM0432: mirror m: server \S+ is down"
-EJECTED = r"PM0434: mirror m: server \S+ gets no copies"
 TLS = ["AH02411", "AH01114", "AH02003", "AH01998", "AH02039", "SSL"]
 
 
