@@ -176,6 +176,8 @@ def test_twenty_nodes_do_not_read_a_change_at_once(node):
     for h in nodes:
         in_force(h, {"count": 3}, 2)
     wait_for("all nodes", lambda: state(nodes[0])["nodes"]["in_force"] == 20, 10)
+    wait_for("the monitor to tell of them", lambda: len({client for _, client, words in list(monitor.lines)
+                                                         if words[0].upper() == "HSCAN" and words[1] == INDEX}) >= 20)
     monitor.close()
     polled, reads = {}, {}
     for when, client, words in list(monitor.lines):
