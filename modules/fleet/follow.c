@@ -50,6 +50,7 @@ struct mirror_follow_t {
     int changes;         /* counts reads of the index, after which the node's state may differ */
     int unknown;         /* names in it that are no mirrors here */
     apr_time_t read;     /* when the index was last read */
+    apr_uint64_t known;  /* epoch that the node knew when this poll began; 0 = none */
 };
 
 static server_rec *log_of(const mirror_follow_t *follow)
@@ -270,10 +271,11 @@ static int list(void *baton, const mirror_redis_reply_t *field, const mirror_red
     return ++follow->unknown <= UNKNOWN_MAX;
 }
 
-/* The store has no head, or no index. That is not the same as no settings: deletions are written. */
+/* The store has no head, or no index. That is not the same as no settings: deletions are written. If
+ * the node knew none when the poll began either, a change may have written the first one since. */
 static void note_none(mirror_follow_t *follow)
 {
-    if (apr_atomic_read64(&follow->words->epoch) != 0 &&
+    if (follow->known != 0 && apr_atomic_read64(&follow->words->epoch) != 0 &&
         apr_atomic_cas64(&follow->words->emptied, 1, 0) == 0) {
         ap_log_error(APLOG_MARK, APLOG_WARNING, 0, log_of(follow),
                      "PM0936: the store of the fleet %s was emptied; its settings remain in force; "
@@ -370,6 +372,7 @@ apr_status_t mirror_follow_poll(mirror_follow_t *follow, int (*pause)(void *bato
     apr_status_t rv;
 
     follow->remote->deadline = mirror_clock_now() + POLL_MAX;
+    follow->known = apr_atomic_read64(&follow->words->epoch);
     rv = mirror_remote_head(&head, follow->remote);
     *fault = follow->remote->fault;
     if (rv != APR_SUCCESS) {

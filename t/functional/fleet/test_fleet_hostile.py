@@ -275,3 +275,24 @@ def test_an_access_file_makes_no_fleet(redis, httpd, origin, mirror):
         answer = h.request(method, f"/handler/a/fleet{what}", ["Content-Type: application/json"], json.dumps(data).encode() if data else None)
         assert answer.status == 403, answer.raw
     assert not server("EXISTS", HEAD)
+
+
+def test_a_poll_that_began_before_the_first_change(behind, between):
+    """It found no head, and the node knows one when the reply comes: nothing was emptied."""
+    h = behind()
+    asked, changed = threading.Event(), threading.Event()
+
+    def late(words):
+        if words[0].upper() != b"HMGET" or asked.is_set():
+            return None
+        asked.set()
+        changed.wait(20)
+        return b"*%d\r\n" % (len(words) - 2) + b"$-1\r\n" * (len(words) - 2)
+    between.rule = late
+    wait_for("a poll", asked.is_set)
+    change(h, {"count": 2})
+    polls = between.seen.count(b"HMGET")
+    changed.set()
+    wait_for("further polls", lambda: between.seen.count(b"HMGET") >= polls + 3)
+    in_force(h, {"count": 2})
+    assert not h.log_lines("PM0936")
