@@ -126,6 +126,7 @@ def test_what_a_reader_does_stays(pairs, open_page):
     differ(h, primary, mirror, 40)
     page = open_page(h)
     wait_text(page, "#pulse", "Live")
+    wait_text(page, f"{SECTION} .findings", "40 of 40 responses")      # then nothing moves under the mouse
     for details in ("[data-key=examples]", ".offers details"):
         page.click(f"{SECTION} {details} summary")
     page.value(f"document.querySelector('{SECTION} .offers button').focus()")
