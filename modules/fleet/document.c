@@ -227,7 +227,7 @@ const char *mirror_document_parse(mirror_document_t *document, const char *text,
 
 /* ---- printing ---- */
 
-static void put(yajl_gen gen, const char *text)
+void mirror_document_put(yajl_gen gen, const char *text)
 {
     yajl_gen_string(gen, (const unsigned char *)text, strlen(text));
 }
@@ -239,16 +239,16 @@ static const char *print_origin(const mirror_document_t *document, apr_pool_t *p
     const char *text;
 
     yajl_gen_map_open(gen);
-    put(gen, "id");
-    put(gen, apr_psprintf(pool, "%016" APR_UINT64_T_HEX_FMT, document->version.id));
-    put(gen, "by");
-    put(gen, document->by);
-    put(gen, "from");
-    put(gen, document->from);
-    put(gen, "node");
-    put(gen, document->node);
-    put(gen, "at");
-    put(gen, document->at);
+    mirror_document_put(gen, "id");
+    mirror_document_put(gen, apr_psprintf(pool, "%016" APR_UINT64_T_HEX_FMT, document->version.id));
+    mirror_document_put(gen, "by");
+    mirror_document_put(gen, document->by);
+    mirror_document_put(gen, "from");
+    mirror_document_put(gen, document->from);
+    mirror_document_put(gen, "node");
+    mirror_document_put(gen, document->node);
+    mirror_document_put(gen, "at");
+    mirror_document_put(gen, document->at);
     yajl_gen_map_close(gen);
     text = end_text(gen, pool); /* {...} */
     return apr_pstrcat(pool, ",", apr_pstrmemdup(pool, text + 1, strlen(text) - 2), NULL);

@@ -12,6 +12,7 @@
 #ifndef MIRROR_FLEET_DOCUMENT_H
 #define MIRROR_FLEET_DOCUMENT_H
 
+#include <yajl/yajl_gen.h>
 #include <yajl/yajl_tree.h>
 
 #include "settings/override.h"
@@ -38,6 +39,9 @@ typedef struct mirror_document_t {
 
 /* Parse an entry of the index. Returns 0 if it is malformed. */
 int mirror_document_read_version(mirror_document_version_t *version, const char *text);
+
+/* Print a string of JSON, a name or a value. */
+void mirror_document_put(yajl_gen gen, const char *text);
 
 /* Print "REV-ID", the ETag without its quotes; "" for no document. */
 const char *mirror_document_print_version(const mirror_document_version_t *version,

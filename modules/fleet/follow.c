@@ -405,33 +405,28 @@ apr_status_t mirror_follow_poll(mirror_follow_t *follow, int (*pause)(void *bato
 
 /* ---- the node's state ---- */
 
-static void put(yajl_gen gen, const char *text)
-{
-    yajl_gen_string(gen, (const unsigned char *)text, strlen(text));
-}
-
 void mirror_follow_print(yajl_gen gen, const mirror_follow_t *follow, apr_pool_t *pool)
 {
     int i, listed = 0;
 
-    put(gen, "refused");
+    mirror_document_put(gen, "refused");
     yajl_gen_map_open(gen);
     for (i = 0; i < follow->registry->mirrors->nelts && listed < LISTED_MAX; i++) {
         const subject_t *subject = &follow->subjects[i];
 
         if (subject->refused.revision) {
-            put(gen, mirror_at(follow, i)->name);
+            mirror_document_put(gen, mirror_at(follow, i)->name);
             yajl_gen_map_open(gen);
-            put(gen, "id");
-            put(gen, mirror_document_print_version(&subject->refused, pool));
-            put(gen, "why");
-            put(gen, subject->why);
+            mirror_document_put(gen, "id");
+            mirror_document_put(gen, mirror_document_print_version(&subject->refused, pool));
+            mirror_document_put(gen, "why");
+            mirror_document_put(gen, subject->why);
             yajl_gen_map_close(gen);
             listed++;
         }
     }
     yajl_gen_map_close(gen);
-    put(gen, "unknown");
+    mirror_document_put(gen, "unknown");
     yajl_gen_integer(gen, follow->unknown);
 }
 

@@ -50,11 +50,6 @@ static const char *hex_of(apr_uint64_t number, apr_pool_t *pool)
     return apr_psprintf(pool, "%016" APR_UINT64_T_HEX_FMT, number);
 }
 
-static void put(yajl_gen gen, const char *text)
-{
-    yajl_gen_string(gen, (const unsigned char *)text, strlen(text));
-}
-
 /* Return a number that grows with each change of the node's own settings. */
 static apr_uint64_t own_version(const mirror_registry_t *registry)
 {
@@ -75,7 +70,7 @@ static void put_own(yajl_gen gen, const mirror_presence_t *presence)
     mirror_layers_t layers;
     int i, listed = 0;
 
-    put(gen, "own");
+    mirror_document_put(gen, "own");
     yajl_gen_array_open(gen);
     for (i = 0; i < registry->mirrors->nelts && listed < OWN_MAX; i++) {
         const mirror_t *mirror = APR_ARRAY_IDX(registry->mirrors, i, const mirror_t *);
@@ -85,7 +80,7 @@ static void put_own(yajl_gen gen, const mirror_presence_t *presence)
         }
         mirror_layers_read(&layers, registry, mirror, presence->pool);
         if (layers.node) {
-            put(gen, mirror->name);
+            mirror_document_put(gen, mirror->name);
             listed++;
         }
     }
@@ -135,21 +130,22 @@ static const char *print(const mirror_presence_t *presence, apr_uint64_t start)
     size_t len;
 
     yajl_gen_map_open(gen);
-    put(gen, "at");
+    mirror_document_put(gen, "at");
     yajl_gen_integer(gen, (long long)apr_time_sec(mirror_clock_to_wall(mirror_clock_now())));
-    put(gen, "revision");
+    mirror_document_put(gen, "revision");
     yajl_gen_integer(gen, (long long)presence->revision);
-    put(gen, "id");
-    put(gen, hex_of(presence->id, presence->pool));
-    put(gen, "epoch");
-    put(gen, hex_of(apr_atomic_read64(&mirror_table_fleet(presence->registry->table)->epoch),
+    mirror_document_put(gen, "id");
+    mirror_document_put(gen, hex_of(presence->id, presence->pool));
+    mirror_document_put(gen, "epoch");
+    mirror_document_put(
+        gen, hex_of(apr_atomic_read64(&mirror_table_fleet(presence->registry->table)->epoch),
                     presence->pool));
-    put(gen, "start");
-    put(gen, hex_of(start, presence->pool));
-    put(gen, "module");
-    put(gen, PROXY_MIRROR_VERSION);
-    put(gen, "httpd");
-    put(gen, ap_get_server_banner());
+    mirror_document_put(gen, "start");
+    mirror_document_put(gen, hex_of(start, presence->pool));
+    mirror_document_put(gen, "module");
+    mirror_document_put(gen, PROXY_MIRROR_VERSION);
+    mirror_document_put(gen, "httpd");
+    mirror_document_put(gen, ap_get_server_banner());
     mirror_follow_print(gen, presence->follow, presence->pool);
     put_own(gen, presence);
     yajl_gen_map_close(gen);

@@ -105,8 +105,8 @@ static const char *hex_of(apr_uint64_t number, apr_pool_t *pool)
 
 static void put_text(yajl_gen gen, const char *key, const char *text)
 {
-    yajl_gen_string(gen, (const unsigned char *)key, strlen(key));
-    yajl_gen_string(gen, (const unsigned char *)text, strlen(text));
+    mirror_document_put(gen, key);
+    mirror_document_put(gen, text);
 }
 
 /* Return the part of the log's entry behind the revision. */
