@@ -20,7 +20,7 @@ from typing import Callable, Iterable, TypeVar
 
 import wire
 from ports import free_port, release_port
-from processes import CONNECTED, LISTENING, children, open_pipes, sockets, state
+from processes import CONNECTED, LISTENING, children, open_pipes, sockets, state, threads
 from recorder import Recorder
 
 LAB = os.path.dirname(os.path.abspath(__file__))        # the helpers of the tests
@@ -246,7 +246,7 @@ class Httpd:
                 stdin=subprocess.DEVNULL, stdout=out, stderr=out, start_new_session=True)
         wait_for("httpd to start", self._has_started, 15)
         # A child that has not yet all its threads closes connections that are kept alive, as those it has are busy.
-        wait_for("httpd's children", lambda: sum(map(self._rests, self.listeners())) >= self.children)
+        wait_for("httpd's children", lambda: sum(self._rests(threads(pid)) for pid in self.listeners()) >= self.children)
         return self
 
     def _has_started(self) -> bool:
@@ -308,14 +308,20 @@ class Httpd:
         without asking whether they are still there, and crashes now and then. And until no child is just starting: one that
         may have been, seen once, did not end until it was killed (AH00046)."""
         try:
-            wait_for("httpd to rest", lambda: all(map(self._rests, self.listeners())) and not self._has_connections(), 2)
+            wait_for("the clients' connections to end", lambda: not self._has_connections(), 2)
         except AssertionError:
-            pass                                # a client is still connected, and so its worker is not closing
+            return                              # a client is still connected, and so its worker is not closing
+        wait_for("httpd to rest", self._rested)
 
-    def _rests(self, pid: int) -> bool:
+    def _rested(self) -> bool:
+        """Whether all children rest, and did so at one moment: no thread ran between two looks at all of them."""
+        pids = self.listeners()
+        before = [threads(pid) for pid in pids]
+        return all(map(self._rests, before)) and before == [threads(pid) for pid in pids]
+
+    def _rests(self, found: dict[str, tuple[str, int]]) -> bool:
         """Whether a child has all its threads, and all of them wait for something."""
-        threads = glob.glob(f"/proc/{pid}/task/*/stat")
-        return len(threads) > (self.threads if THREADED else 0) and all(state(file) in "SZ" for file in threads)
+        return len(found) > (self.threads if THREADED else 0) and all(state in "SZ" for state, _ in found.values())
 
     def _has_connections(self) -> bool:
         """Whether there are some that httpd has not yet closed."""

@@ -34,6 +34,20 @@ def state(file: str) -> str:
         return "Z"
 
 
+def threads(pid: int) -> dict[str, tuple[str, int]]:
+    """The state of each thread of a process, and how often it has gone to sleep or lost its processor."""
+    found = {}
+    for file in glob.glob(f"/proc/{pid}/task/*/status"):
+        try:
+            with open(file, encoding="utf-8", errors="replace") as f:
+                fields = dict(line.split(":", 1) for line in f if ":" in line)
+        except (FileNotFoundError, ProcessLookupError):
+            continue                            # just ended
+        found[file] = (fields["State"].strip()[0],
+                       int(fields["voluntary_ctxt_switches"]) + int(fields["nonvoluntary_ctxt_switches"]))
+    return found
+
+
 def open_pipes(pid: int) -> set[str]:
     """Those of a process; none if it has ended."""
     found = set()

@@ -67,3 +67,16 @@ def get_until(h: Httpd, what: str, condition) -> None:
 def gets(h: Httpd, count: int) -> None:
     """So many, as fast as one client can."""
     assert set(h.get_many(["/o/a"] * count)) <= {200}
+
+
+def gets_until(h: Httpd, what: str, condition) -> int:
+    """Requests one after the other, without a wait for their copies, until that is true: how many."""
+    count = 0
+
+    def found() -> bool:
+        nonlocal count
+        count += 1
+        assert h.get("/o/a").status == 200
+        return condition()
+    wait_for(what, found)
+    return count

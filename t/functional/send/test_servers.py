@@ -9,7 +9,7 @@ import pytest
 
 from httpdlab import location, scaled, wait_for
 from recorder import answer
-from serverslab import DOWN, EJECTED, SERVER_DOWN, counts, get_until, gets, listed, named, one_by_one, servers, state, with_names  # noqa: F401
+from serverslab import DOWN, EJECTED, SERVER_DOWN, counts, get_until, gets, gets_until, listed, named, one_by_one, servers, state, with_names  # noqa: F401
 
 PRELOADS = ("names",)
 
@@ -261,18 +261,10 @@ def test_addresses_that_change(httpd, origin, servers, names):
     names.set(some="127.0.0.1 127.0.0.2")
     gate = made[0].hold()
     h = httpd(location("/o/", origin, named(made[0].port, f"ttl={int(scaled(200))}ms timeout=1h")))
-    gets(h, 4)
-    made[1].wait(1)
-    made[0].wait(1)
+    count = gets_until(h, "a copy to each", lambda: all(counts(made[:2])))
     names.set(some="127.0.0.2 127.0.0.3")
-    count, began = 4, time.monotonic()
-
-    def moved() -> bool:
-        nonlocal count
-        count += 1
-        assert h.get("/o/a").status == 200
-        return bool(made[2].requests)
-    wait_for("the new server", moved)
+    began = time.monotonic()
+    count += gets_until(h, "the new server", lambda: bool(made[2].requests))
     assert time.monotonic() - began < scaled(0.2 + 1)
     held, before, connections = len(made[0].requests), counts(made), made[0].connections
     for _ in range(20):

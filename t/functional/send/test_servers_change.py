@@ -167,10 +167,14 @@ def test_all_addresses_over_http2(httpd, origin, http2, names):
 
 # ---- children ----
 
-def all_at_once(h, children: int) -> None:
-    """So many requests that each child has some, from as many clients."""
-    with ThreadPoolExecutor(children) as clients:
-        assert {answer.status for answer in clients.map(h.get, ["/o/a"] * 8 * children)} == {200}
+def all_at_once(h, origin, children: int) -> None:
+    """Eight requests for each child of two threads; the first ones are held until all threads have one."""
+    gate, before = origin.hold(), len(origin.requests)
+    with ThreadPoolExecutor(2 * children) as clients:
+        answers = clients.map(h.get, ["/o/a"] * 8 * children)
+        origin.wait(before + 2 * children)
+        gate.set()
+        assert {answer.status for answer in answers} == {200}
 
 
 @pytest.mark.parametrize("children", [4, 8])
@@ -186,20 +190,20 @@ def test_children_agree_on_who_is_out(httpd, origin, servers, children):
     def is_out() -> bool:
         nonlocal count
         count += children * 8
-        all_at_once(h, children)
+        all_at_once(h, origin, children)
         return bool(state(h)["127.0.0.2"]["down_until"])
     wait_for("the ejection", is_out)
     assert h.ended(count)["broken"] == len(made[1].requests)
     out = len(made[1].requests)
     assert 5 <= out <= 4 + children
-    all_at_once(h, children)
+    all_at_once(h, origin, children)
     count += children * 8
     assert h.ended(count) == {"mirrored": count - out, "broken": out} and len(made[1].requests) == out
     assert len({re.search(r"pid (\d+)", line)[1] for line in h.log_lines("PM0411")}) > 1    # that they are several
     failed, until = state(h)["127.0.0.2"]["failed"], state(h)["127.0.0.2"]["down_until"]
     os.kill(h.pids()[0], signal.SIGKILL)
     h.graceful()
-    all_at_once(h, children)
+    all_at_once(h, origin, children)
     h.wait_idle()
     one = state(h)["127.0.0.2"]
     assert one["failed"] == failed and one["down_until"] and len(made[1].requests) == out
