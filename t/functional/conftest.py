@@ -24,6 +24,7 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "smoke: a quick choice that shows whether it works at all")
     config.addinivalue_line("markers", "valgrind: worth to be run under memcheck")
     config.addinivalue_line("markers", "unstarted: only what httpd says of its configuration; no server is started, no thread")
+    config.addinivalue_line("markers", "browser: looks at a page with a browser; each that asks for one is marked so")
     config.addinivalue_line("markers", "long: takes seconds, or the processors; begun first, and not beside others in the end")
     config.addinivalue_line("markers", "xdist_group(name): run one after the other; begun first of all")
     if hasattr(config, "workerinput") or config.option.collectonly:
@@ -53,6 +54,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             raise pytest.UsageError(f"{item.nodeid} is marked as one that starts no httpd, and asks for one")
         if "cluster" in item.fixturenames:      # six servers each: one cluster at a time
             item.add_marker(pytest.mark.xdist_group("cluster"))
+        if "browser" in item.fixturenames:      # they share one, as it takes long to start
+            item.add_marker(pytest.mark.browser)
+            if not item.get_closest_marker("xdist_group"):
+                item.add_marker(pytest.mark.xdist_group("browser"))
     items.sort(key=lambda item: 0 if item.get_closest_marker("xdist_group") else 1 if item.get_closest_marker("long") else 2)
     if AGAIN:
         with open(AGAIN, encoding="utf-8") as f:

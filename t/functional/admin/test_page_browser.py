@@ -13,7 +13,6 @@ from pagelab import manager, parse
 from recorder import ok
 from serverslab import counts, listed, servers      # noqa: F401, a fixture
 
-pytestmark = pytest.mark.xdist_group("browser")     # they share one, as it takes long to start
 OWN, ANOTHER = pytest.mark.xdist_group("own"), pytest.mark.xdist_group("another")      # but for those that take longest
 
 PAGE = "/manage"

@@ -11,8 +11,6 @@ from comparelab import JSON, both, compared, comparison
 from httpdlab import wait_for
 from recorder import answer
 
-pytestmark = pytest.mark.xdist_group("browser")
-
 PRICE = "body/items/*/price"
 SECTION = "#m-m .comparison"
 

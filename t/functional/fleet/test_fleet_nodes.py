@@ -87,7 +87,6 @@ def test_the_page_waits_for_no_store_that_is_down(node):
     node.server.go_on()
 
 
-@pytest.mark.xdist_group("browser")
 def test_the_nodes_are_live(node, open_page):
     h = node()
     page = open_page(h)
