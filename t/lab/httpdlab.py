@@ -158,7 +158,7 @@ class Httpd:
         self.conf = conf
         self.modules = (*MODULES, *modules)
         self.children = children or (1 if THREADED else 8)
-        self.threads = threads
+        self.threads = threads if THREADED else 0
         self.expected = list(expect)
         self.module = module
         self.mirror_id = mirror_id
@@ -321,7 +321,7 @@ class Httpd:
 
     def _rests(self, found: dict[str, tuple[str, int]]) -> bool:
         """Whether a child has all its threads, and all of them wait for something."""
-        return len(found) > (self.threads if THREADED else 0) and all(state in "SZ" for state, _ in found.values())
+        return len(found) > self.threads and all(state in "SZ" for state, _ in found.values())
 
     def _has_connections(self) -> bool:
         """Whether there are some that httpd has not yet closed."""
