@@ -31,6 +31,7 @@ def loss(path: str, outcome: str, why: str, method: str = "GET") -> dict:
     return {"method": method, "path": path, "outcome": outcome, "why": why}
 
 
+@pytest.mark.valgrind
 @pytest.mark.smoke
 def test_unreachable(httpd, origin, recorder):
     gone = recorder(listen=False)

@@ -37,6 +37,7 @@ def test_read(httpd, origin, mirror):
     refused(call(h, "GET", "none"), 404, "none")
 
 
+@pytest.mark.valgrind
 @pytest.mark.smoke
 def test_put_is_a_whole_and_what_is_not_named_goes_to_its_default(httpd, origin, mirror):
     h = httpd(MANAGER + "ProxyMirrorDefaults timeout=7s count=3\n" +

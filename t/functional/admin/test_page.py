@@ -264,6 +264,7 @@ def press(h, button: str, name: str = "m", headers: tuple[str, ...] = BROWSER, *
     return h.request("POST", form.get("action"), [*FORM, *headers], pagelab.posted(form, **typed))
 
 
+@pytest.mark.valgrind
 @pytest.mark.smoke
 def test_forms_change_a_mirror(httpd, origin, mirror):
     h = httpd(location("/o/", origin, to(mirror)) + manager())

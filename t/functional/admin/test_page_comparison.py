@@ -141,6 +141,7 @@ def test_share_is_rounded_down(pairs):
 
 # ---- findings ----
 
+@pytest.mark.valgrind
 @pytest.mark.smoke
 def test_finding(prices):
     h, primary, mirror = prices()

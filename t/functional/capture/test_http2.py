@@ -70,6 +70,7 @@ def test_body_with_a_length(h2, origin, mirror, size):
     assert h.ended(1) == {"mirrored": 1}
 
 
+@pytest.mark.valgrind
 @pytest.mark.smoke
 @pytest.mark.parametrize("size", [1, 70000, 1000000])
 def test_body_without_a_length(h2, origin, mirror, size):

@@ -9,6 +9,7 @@ from comparelab import JSON, both, compared, noise, rows, verdicts
 from recorder import answer
 
 
+@pytest.mark.valgrind
 @pytest.mark.smoke
 def test_identical_responses(pairs):
     h, primary, mirror = pairs()
@@ -23,6 +24,7 @@ def test_identical_responses(pairs):
     assert [(one["group"], one["compared"]) for one in data["groups"]] == [("GET /o/a", 20)]
 
 
+@pytest.mark.valgrind
 @pytest.mark.smoke
 def test_different_values(pairs):
     h, primary, mirror = pairs()

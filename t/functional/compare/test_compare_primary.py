@@ -49,6 +49,7 @@ def static(httpd, recorder):
 
 # ---- filters ----
 
+@pytest.mark.valgrind
 @pytest.mark.smoke
 def test_filters_of_httpd(twin):
     """SUBSTITUTE and DEFLATE change what the client gets, and not what is compared."""

@@ -14,6 +14,7 @@ from redislab import needs_redis, redis        # noqa: F401, the fixture
 pytestmark = needs_redis
 
 
+@pytest.mark.valgrind
 @pytest.mark.smoke
 def test_one_change_is_in_force_on_both_nodes(node, mirror):
     one, two = node(), node()

@@ -43,6 +43,7 @@ def everywhere(what: dict[str, bool], *nodes) -> None:
 STOPPED = {"m": False, "a": False, "b": False}
 
 
+@pytest.mark.valgrind
 @pytest.mark.smoke
 def test_stop_start_and_back(three, mirror):
     one, two = three(), three("enabled=true")

@@ -138,6 +138,7 @@ def wait_line(h, method: str) -> dict:
     return wait_for(f"a line of {method}", found)
 
 
+@pytest.mark.valgrind
 @pytest.mark.smoke
 def test_unary(proxy, backends, channel):
     h = proxy()

@@ -21,6 +21,7 @@ def httpd(names, preload, httpd):
 
 # ---- turns ----
 
+@pytest.mark.valgrind
 @pytest.mark.smoke
 @pytest.mark.parametrize("keepalive", ["60s", "0"])
 @pytest.mark.parametrize("resolve", ["all", "first"])
@@ -254,6 +255,7 @@ def test_late_binding(httpd, origin, servers):
 
 # ---- DNS ----
 
+@pytest.mark.valgrind
 @pytest.mark.smoke
 def test_addresses_that_change(httpd, origin, servers, names):
     """The new one joins; the one that is gone ends what it has, and gets nothing more."""

@@ -30,6 +30,7 @@ def proxy(httpd, origin):
     return make
 
 
+@pytest.mark.valgrind
 @pytest.mark.smoke
 def test_copy_arrives(proxy, recorder, path):
     mirror = recorder(path=path)

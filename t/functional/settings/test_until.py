@@ -18,6 +18,7 @@ def state(h) -> str:
     return h.mirror()["state"]["name"]
 
 
+@pytest.mark.valgrind
 @pytest.mark.smoke
 def test_mirror_ends_by_itself(httpd, origin, mirror):
     h = httpd(location("/o/", origin, to(mirror)) + MANAGER)
