@@ -30,6 +30,7 @@ PAGES = sorted({os.path.relpath(path, TOP) for folder in ("", "docs/", "docs/gui
 MODULES = ("ssl", "socache_shmcb", "proxy_balancer", "slotmem_shm", "lbmethod_byrequests", "auth_basic", "authn_core",
            "authn_file", "authz_user", "authz_host", "unique_id")
 # what is there on the reader's machine and not here
+BUILT = "/path/to/checkout/.libs"
 USERS, PASSWORD = "conf/mirror-users", "{SHA}" + base64.b64encode(hashlib.sha1(b"secret").digest()).decode()
 TRUSTED, PROGRAM, LOGS = "/etc/ssl/certs/ca-certificates.crt", r"exec:/etc/\w+/redis-password", "${APACHE_LOG_DIR}"
 PORT = re.compile(r"^Listen .*\n", re.M)        # of tests, one at a time would get it
@@ -76,6 +77,7 @@ def started(httpd, authority):
             program = h.write("redis-password", f"#!{sys.executable}\nprint('secret')\n", 0o755)
             users = h.write("mirror-users", f"ann:{PASSWORD}\n")
             told = re.sub(PROGRAM, f"exec:{program}", PORT.sub("", text))
+            told = told.replace(BUILT, os.path.dirname(MODULE))
             return told.replace(TRUSTED, authority.path).replace(LOGS, h.path("logs")).replace(USERS, users)
         # an example that loads a module is told that it is there already; a fleet's store is not there
         expect = [r"AH01574: "] * ("LoadModule" in text) + [r"PM0930: "] * ("ProxyMirrorFleet" in text)
