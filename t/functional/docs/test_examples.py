@@ -198,6 +198,18 @@ def test_lines_that_enable(tmp_path):
     assert [line.split(":")[1] for line in run(f"{command} .", tmp_path).splitlines()] == ["2", "4"]
 
 
+def test_sample_of_the_status_is_complete(httpd, origin, mirror):
+    """The JSON of a mirror in monitoring.md has the members that the module prints, in this order."""
+    h = httpd(MANAGER + location("/o/", origin, to(mirror, "enable_limit_count=true count=2")))
+    text = next(text for text in of_page("docs/monitoring.md", "text") if '"scope"' in text)
+    sample = json.loads(text.replace(", ...", "").replace("...", "null"))
+    status = h.mirrors()["m"]
+    assert list(sample) == list(status)
+    for member in ("state", "bounds", "responses", "latency_ms"):
+        assert list(sample[member]) == list(status[member]), member
+    assert list(sample["state"]["limit"]) == list(status["state"]["limit"])
+
+
 def test_query_of_the_log(tmp_path):
     """The jq of monitoring.md, over the line that the manual shows, and one with another status."""
     line = re.search(r'^\{"time".*?\}$', read(MANUAL), re.M | re.S).group().replace("\n", "")
