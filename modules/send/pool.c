@@ -172,6 +172,18 @@ void mirror_pool_put(mirror_send_t *send, mirror_copy_t *copy)
 
 /* ---- reports of helpers ---- */
 
+void mirror_pool_note_lack(mirror_pool_t *pool, const mirror_connection_t *c)
+{
+    if (mirror_pool_pause(pool)) {
+        ap_log_error(APLOG_MARK, APLOG_WARNING, c->status, pool->send->server,
+                     "PM0412: mirror %s: %s failed: out of descriptors, ports or memory",
+                     pool->lane->mirror->name, c->failed_at);
+    }
+    if (pool->open + pool->opening == 0) {
+        mirror_pool_end_waiting(pool, MIRROR_OUTCOME_MEMORY_FULL);
+    }
+}
+
 static void open_failed(mirror_pool_t *pool, mirror_connection_t *c)
 {
     apr_atomic_dec32(&pool->send->child->descriptors);
@@ -185,14 +197,7 @@ static void open_failed(mirror_pool_t *pool, mirror_connection_t *c)
         mirror_pool_set_down(pool, c->member, c->failure, c->failed_at, c->status);
     }
     else if (c->failure == MIRROR_OUTCOME_MEMORY_FULL) {
-        if (mirror_pool_pause(pool)) {
-            ap_log_error(APLOG_MARK, APLOG_WARNING, c->status, pool->send->server,
-                         "PM0412: mirror %s: %s failed: out of descriptors, ports or memory",
-                         pool->lane->mirror->name, c->failed_at);
-        }
-        if (pool->open + pool->opening == 0) {
-            mirror_pool_end_waiting(pool, MIRROR_OUTCOME_MEMORY_FULL);
-        }
+        mirror_pool_note_lack(pool, c);
     }
     mirror_pool_destroy_connection(c);
 }

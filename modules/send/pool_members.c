@@ -342,6 +342,18 @@ void mirror_pool_members_look_up_soon(mirror_pool_t *pool, mirror_member_t *memb
     }
 }
 
+/* The lookup failed, and there are no last addresses. */
+static void failed_at_first(mirror_pool_t *pool, const mirror_connection_t *lookup)
+{
+    if (lookup->failure == MIRROR_OUTCOME_MEMORY_FULL) {
+        mirror_pool_note_lack(pool, lookup);
+    }
+    else if (lookup->failure == MIRROR_OUTCOME_UNREACHABLE) { /* not if the child ends */
+        pool->probing = 0;
+        mirror_pool_set_down(pool, NULL, lookup->failure, lookup->failed_at, lookup->status);
+    }
+}
+
 void mirror_pool_members_resolved(mirror_pool_t *pool, mirror_connection_t *lookup)
 {
     mirror_members_t *members = pool->members;
@@ -358,8 +370,7 @@ void mirror_pool_members_resolved(mirror_pool_t *pool, mirror_connection_t *look
     }
     members->look_up_at = mirror_clock_now() + (ttl < retry ? ttl : retry);
     if (members->count == 0) {
-        pool->probing = 0;
-        mirror_pool_set_down(pool, NULL, lookup->failure, lookup->failed_at, lookup->status);
+        failed_at_first(pool, lookup);
         return;
     }
     ap_log_error(APLOG_MARK, APLOG_INFO, lookup->status, pool->send->server,

@@ -198,6 +198,9 @@ void mirror_pool_members_open_missing(mirror_pool_t *pool)
     int numbers[MIRROR_SERVERS_MAX], i, n;
 
     if (members->count == 0) {
+        if (pool->pause.ring && !members->looking_up) {
+            mirror_pool_end_waiting(pool, MIRROR_OUTCOME_MEMORY_FULL);
+        }
         return; /* the name is looked up */
     }
     if (is_down && !pool->ends) {
@@ -225,7 +228,7 @@ static void look_up(mirror_pool_t *pool)
 {
     mirror_members_t *members = pool->members;
 
-    if (pool->settings->servers || members->looking_up ||
+    if (pool->settings->servers || members->looking_up || pool->pause.ring ||
         (members->count > 0 && mirror_clock_now() < members->look_up_at) ||
         (mirror_pool_count_waiting(pool) == 0 && pool->open == 0)) {
         return;

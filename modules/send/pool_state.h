@@ -289,6 +289,10 @@ void mirror_pool_begin_hunger(mirror_pool_t *pool);
 /* Pause opening connections after a lack of resources. Returns 0 if the pool was already paused. */
 int mirror_pool_pause(mirror_pool_t *pool);
 
+/* This host lacks what `connection` needs, which failed: pause. If the pool has no connection to
+ * wait for, its copies end as memory_full. */
+void mirror_pool_note_lack(mirror_pool_t *pool, const mirror_connection_t *connection);
+
 /* ---- send/pool_members.c ---- */
 
 /* Create the members of a new pool. Returns APR_SUCCESS, also if the mirror has one server, or

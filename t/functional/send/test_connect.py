@@ -135,14 +135,18 @@ def test_address_without_ports_beside_one_that_is_closed(httpd, origin, recorder
     until_mirrored(h, 1, "the end of the pause")
 
 
-def test_look_up_that_lacks_memory(httpd, origin, mirror, names):
+@pytest.mark.parametrize("resolve", ["first", "all"])
+def test_look_up_that_lacks_memory(httpd, origin, mirror, names, resolve):
     names.set(some="!")
-    h = httpd(location("/o/", origin,
-                       f'ProxyMirror "http://some.test:{mirror.port}" name=m retry=1h'), expect=LACKS)
+    h = httpd(location("/o/", origin, f'ProxyMirror "http://some.test:{mirror.port}" name=m retry=1h resolve={resolve}'),
+              expect=LACKS)
     assert h.get("/o/a").status == 200
     assert h.ended(1) == {"memory_full": 1}
+    assert h.get("/o/a").status == 200              # in the pause
+    assert h.ended(2) == {"memory_full": 2}
+    assert h.mirror()["state"]["down_until"] is None and not h.log_lines(DOWN)
     names.set(some="127.0.0.1")
-    until_mirrored(h, 1, "the end of the pause")
+    until_mirrored(h, 2, "the end of the pause")
 
 
 # ---- a connect that takes long ----
