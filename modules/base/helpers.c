@@ -175,10 +175,15 @@ int mirror_helpers_pending(const mirror_helpers_t *helpers)
            helpers->pending[MIRROR_HELPERS_QUERY];
 }
 
+int mirror_helpers_share(const mirror_helpers_t *helpers)
+{
+    return helpers->max / 4 > 1 ? helpers->max / 4 : 1;
+}
+
 int mirror_helpers_may(const mirror_helpers_t *helpers, mirror_helpers_kind_e kind, int own)
 {
     int usable = helpers->max - MIRROR_HELPERS_LEFT; /* limit for Redis queries, and for connects */
-    int share = helpers->max / 4 > 1 ? helpers->max / 4 : 1;
+    int share = mirror_helpers_share(helpers);
     int lookups = helpers->pending[MIRROR_HELPERS_LOOKUP];
     int connecting = helpers->pending[MIRROR_HELPERS_CONNECT] + lookups;
 

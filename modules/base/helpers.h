@@ -58,6 +58,10 @@ apr_status_t mirror_helpers_create(mirror_helpers_t **helpers, int max, apr_pool
  * mirror; 0 for MIRROR_HELPERS_QUERY. */
 int mirror_helpers_may(const mirror_helpers_t *helpers, mirror_helpers_kind_e kind, int own);
 
+/* Return the maximum of pending tasks of a mirror that connect: a quarter of the helpers, at least
+ * one. */
+int mirror_helpers_share(const mirror_helpers_t *helpers);
+
 /* Run `task` on a helper. Queued tasks of the kind MIRROR_HELPERS_QUERY run before those of other
  * kinds. The task counts until mirror_helpers_done(). Errors: ENOMEM, or those of pthread_create if
  * no helper can be started and none runs. On error the caller still owns the task, and the task

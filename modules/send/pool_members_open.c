@@ -28,6 +28,34 @@ static int may_start(const mirror_pool_t *pool, mirror_helpers_kind_e kind)
                               kind == MIRROR_HELPERS_LOOKUP ? lookups : pool->tasks - lookups);
 }
 
+/* Return whether the member occupies a helper of those for connects, and may do so for long. */
+static int may_hang(const mirror_member_t *member, apr_time_t now)
+{
+    return member->tasks > 0 && !member->looks_up &&
+           (!mirror_pool_member_is_up(member) || now - member->opening_since >= MIRROR_STALLED);
+}
+
+/* Return whether a member that is down may be tested. Connecting to it may hang, so one helper of
+ * those of the mirror is left to the others, unless there is only one. A lookup takes none of the
+ * helpers that are for connects. */
+static int may_probe(const mirror_pool_t *pool, const mirror_member_t *member)
+{
+    const mirror_members_t *members = pool->members;
+    const mirror_member_t *other;
+    apr_time_t now = mirror_loop_now(pool->send->loop);
+    mirror_helpers_kind_e kind = kind_of(member);
+    int i, hanging = 0, most = mirror_helpers_share(pool->send->helpers);
+
+    for (i = 0; i < members->count; i++) {
+        hanging += may_hang(members->list[i], now);
+    }
+    for (other = members->leaving; other; other = other->next) {
+        hanging += may_hang(other, now);
+    }
+    return may_start(pool, kind) &&
+           (kind == MIRROR_HELPERS_LOOKUP || hanging < (most > 1 ? most - 1 : 1));
+}
+
 int mirror_pool_members_may_start(const mirror_pool_t *pool)
 {
     return may_start(pool, pool->members->hungers_for);
@@ -74,6 +102,7 @@ static int open_to(mirror_pool_t *pool, mirror_member_t *member, int n, int is_p
         hunger(pool, kind_of(member));
         return 0;
     }
+    member->looks_up = mirror_pool_member_needs_lookup(member) != 0;
     if (!mirror_pool_start_task(pool, member, n, is_probe)) {
         return 0;
     }
@@ -88,13 +117,16 @@ static int open_to(mirror_pool_t *pool, mirror_member_t *member, int n, int is_p
 static void open_all(mirror_pool_t *pool)
 {
     mirror_members_t *members = pool->members;
-    int i, waits = 0;
+    int i, waits = 0, lacks = 0;
 
-    for (i = 0; i < members->count; i++) {
+    for (i = 0; i < members->count && !lacks; i++) {
         mirror_member_t *member = members->list[i];
 
-        if (member->tasks == 0 && member->open == 0 && member->health.failed < members->probed &&
-            !open_to(pool, member, 1, 1)) {
+        if (member->tasks > 0 || member->open > 0 || member->health.failed >= members->probed) {
+            continue;
+        }
+        lacks = !mirror_pool_may_test(pool);
+        if (!lacks && !open_to(pool, member, 1, 1)) {
             if (pool->pause.ring) {
                 return;
             }
@@ -104,7 +136,7 @@ static void open_all(mirror_pool_t *pool)
     if (!waits && pool->opening == 0 && pool->open == 0 && members->looking_up == 0 &&
         members->count > 0) {
         pool->probing = 0;
-        mirror_pool_end_waiting(pool, pool->health.down_as);
+        mirror_pool_end_waiting(pool, lacks ? MIRROR_OUTCOME_MEMORY_FULL : pool->health.down_as);
     }
 }
 
@@ -240,23 +272,35 @@ static void look_up(mirror_pool_t *pool)
     mirror_pool_start_lookup(pool);
 }
 
-/* Open a connection to each member whose time is over, to test it. One at a time: its server may
- * not respond. */
-static void probe(mirror_pool_t *pool)
+/* Return the member whose time is over for the longest, of those that may be tested; NULL = none. */
+static mirror_member_t *next_due(const mirror_pool_t *pool, apr_time_t now)
 {
-    mirror_members_t *members = pool->members;
-    apr_time_t now = mirror_clock_now();
+    mirror_member_t *found = NULL;
+    apr_time_t first = now + 1;
     int i;
 
-    for (i = 0; i < members->count; i++) {
-        mirror_member_t *member = members->list[i];
+    for (i = 0; i < pool->members->count; i++) {
+        mirror_member_t *member = pool->members->list[i];
+        apr_time_t until = mirror_servers_out_until(member->words, now);
 
-        if (!mirror_pool_member_is_up(member) && member->tasks == 0 &&
-            may_start(pool, kind_of(member)) &&
-            mirror_servers_take_probe(member->words, now, mirror_pool_members_pause(pool))) {
-            open_to(pool, member, 1, 1);
-            return;
+        if (until && until < first && member->tasks == 0 && may_probe(pool, member)) {
+            found = member;
+            first = until;
         }
+    }
+    return found;
+}
+
+/* Open a connection to a member whose time is over, to test it. They take turns: connecting to some
+ * of them may hang. */
+static void probe(mirror_pool_t *pool)
+{
+    apr_time_t now = mirror_clock_now();
+    mirror_member_t *member = next_due(pool, now);
+
+    if (member && mirror_pool_may_test(pool) &&
+        mirror_servers_take_probe(member->words, now, mirror_pool_members_pause(pool))) {
+        open_to(pool, member, 1, 1);
     }
 }
 
@@ -283,7 +327,8 @@ static int make_up_one(mirror_pool_t *pool, mirror_member_t *member)
         !may_start(pool, kind_of(member))) {
         return 0;
     }
-    if (pool->open + pool->opening >= pool->settings->max_connections) {
+    if (pool->open + pool->opening >= pool->settings->max_connections ||
+        !mirror_pool_has_descriptors(pool)) {
         if (member->open > 0) {
             return 0;
         }

@@ -68,7 +68,8 @@ int mirror_pool_members_must_yield(const mirror_pool_t *pool, const mirror_conne
 {
     int i;
 
-    if (pool->open + pool->opening < pool->settings->max_connections ||
+    if ((pool->open + pool->opening < pool->settings->max_connections &&
+         mirror_pool_has_descriptors(pool)) ||
         mirror_loop_now(pool->send->loop) - c->adopted < MIRROR_TENURE) {
         return 0;
     }

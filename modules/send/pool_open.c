@@ -258,25 +258,42 @@ static apr_int64_t count_required(const mirror_pool_t *pool, apr_int64_t coming)
            mirror_pool_count_waiting_idle(pool);
 }
 
+int mirror_pool_has_descriptors(const mirror_pool_t *pool)
+{
+    const mirror_child_t *child = pool->send->child;
+
+    return apr_atomic_read32((apr_uint32_t *)&child->descriptors) < child->descriptors_max;
+}
+
+/* Return the number of connections that may be opened by the descriptors; may be negative. If they
+ * are exhausted, an idle connection is closed first. */
+static apr_int64_t make_room(mirror_pool_t *pool)
+{
+    mirror_child_t *child = pool->send->child;
+    apr_int64_t taken, most = child->descriptors_max;
+
+    if (!mirror_pool_has_descriptors(pool)) {
+        close_idle_of_any(pool->send);
+    }
+    taken = apr_atomic_read32(&child->descriptors);
+    return taken >= most && pool->open + pool->opening == 0 && taken < 2 * most ? 1 : most - taken;
+}
+
 /* Return the number of missing connections that may be opened. */
 int mirror_pool_count_missing(mirror_pool_t *pool, apr_int64_t coming)
 {
-    mirror_send_t *send = pool->send;
-    apr_int64_t taken, most = send->child->descriptors_max;
     apr_int64_t n = count_required(pool, coming);
     apr_int64_t room = mirror_pool_settings_of(pool)->max_connections - pool->open - pool->opening;
 
     n = n < room ? n : room;
-    if (n > 0 && apr_atomic_read32(&send->child->descriptors) >= most) {
-        close_idle_of_any(send);
-    }
-    taken = apr_atomic_read32(&send->child->descriptors);
-    room = most - taken;
-    if (room <= 0 && pool->open + pool->opening == 0 && taken < 2 * most) {
-        room = 1;
-    }
+    room = n > 0 ? make_room(pool) : 0;
     n = n < room ? n : room;
     return n > 0 ? (int)n : 0;
+}
+
+int mirror_pool_may_test(mirror_pool_t *pool)
+{
+    return !pool->pause.ring && make_room(pool) > 0;
 }
 
 int mirror_pool_pause(mirror_pool_t *pool)
@@ -291,11 +308,9 @@ int mirror_pool_pause(mirror_pool_t *pool)
 
 int mirror_pool_may_open_one(const mirror_pool_t *pool)
 {
-    const mirror_child_t *child = pool->send->child;
-
     return !pool->pause.ring &&
            pool->open + pool->opening < mirror_pool_settings_of(pool)->max_connections &&
-           apr_atomic_read32((apr_uint32_t *)&child->descriptors) < child->descriptors_max;
+           mirror_pool_has_descriptors(pool);
 }
 
 void mirror_pool_begin_hunger(mirror_pool_t *pool)

@@ -63,6 +63,7 @@ struct mirror_member_t {
     apr_time_t spare_until;   /* no connection is opened before: it responds, but accepts none */
     unsigned leaving : 1;     /* it is no server of the mirror any more */
     unsigned missed : 1;      /* its turn came, and it had no room: a connection is missing */
+    unsigned looks_up : 1;    /* its last task began with a lookup */
     unsigned found : 1;       /* in the middle of an update: it stays */
     mirror_server_words_t *words;   /* its place in shared memory, or `own_words` */
     mirror_server_counts_t *counts; /* the same */
@@ -275,6 +276,13 @@ int mirror_pool_count_missing(mirror_pool_t *pool, apr_int64_t coming);
 
 /* Return whether one connection more may be opened that no copy waits for. */
 int mirror_pool_may_open_one(const mirror_pool_t *pool);
+
+/* Return whether a connection may be opened that tests a server, whatever max_connections is. If
+ * descriptors are exhausted, an idle connection of any mirror is closed for it. */
+int mirror_pool_may_test(mirror_pool_t *pool);
+
+/* Return whether the descriptors for connections are not exhausted. */
+int mirror_pool_has_descriptors(const mirror_pool_t *pool);
 
 /* Give a helper `n` connections to `member` to open; is_probe: they test whether it is up. If that
  * fails, the waiting copies end as memory_full. Returns 0 then. */
