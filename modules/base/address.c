@@ -14,6 +14,9 @@
 #define MIRROR_BACKLOG_NAP apr_time_from_msec(5)
 /* apr_poll() counts whole milliseconds, so up to this much may remain after a timeout. */
 #define MIRROR_LEAST apr_time_from_msec(1)
+/* The remaining time is divided among at most this many addresses, or one of thousands would get less
+ * than MIRROR_LEAST. */
+#define MIRROR_PARTS 16
 /* The APR status of an error of getaddrinfo(3). Some of these errors are negative. */
 #define MIRROR_EAI(error) (APR_OS_START_EAIERR + ((error) < 0 ? -(error) : (error)))
 
@@ -186,23 +189,31 @@ static apr_status_t connect_to(mirror_wire_t *wire, apr_sockaddr_t *address, apr
     return apr_socket_timeout_set(socket, 0);
 }
 
+/* Return the part of the time until `deadline` for the next of `left` addresses. */
+static apr_time_t end_of_part(apr_time_t deadline, apr_uint32_t left)
+{
+    apr_time_t now = mirror_clock_now();
+
+    return now + (deadline - now) / (apr_time_t)(left < MIRROR_PARTS ? left : MIRROR_PARTS);
+}
+
 apr_status_t mirror_address_connect(mirror_wire_t *wire, apr_sockaddr_t **tried,
                                     mirror_addresses_t *addresses, apr_time_t deadline)
 {
     apr_status_t rv, failure = APR_TIMEUP;
-    apr_uint32_t count = addresses->count, best = apr_atomic_read32(&addresses->worked), i;
-    apr_sockaddr_t *first = addresses->first, *address;
+    apr_uint32_t count = addresses->count, best = apr_atomic_read32(&addresses->worked), i, n = 0;
+    apr_sockaddr_t *first = addresses->first, *address = first;
     int local = 0;
 
     best = best < count ? best : 0;
     *tried = first;
     for (i = 0; i < count && !apr_atomic_read32(wire->given_up); i++) {
-        /* the best address, then all others in their order */
-        apr_uint32_t n = i == 0 ? best : i <= best ? i - 1 : i;
-        apr_time_t now = mirror_clock_now();
+        /* the best address, then all others in their order; there may be thousands */
+        apr_uint32_t before = n;
 
-        address = address_at(first, n);
-        rv = connect_to(wire, address, now + (deadline - now) / (apr_time_t)(count - i));
+        n = i == 0 ? best : i <= best ? i - 1 : i;
+        address = i > 0 && n == before + 1 ? address->next : address_at(first, n);
+        rv = connect_to(wire, address, end_of_part(deadline, count - i));
         if (rv == APR_SUCCESS) {
             if (n != best) {
                 apr_atomic_set32(&addresses->worked, n);

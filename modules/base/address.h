@@ -24,7 +24,8 @@ apr_status_t mirror_address_look_up(mirror_addresses_t **addresses, const mirror
 
 /* Connect wire->socket to one of the addresses before `deadline`. The socket is allocated in
  * wire->pool; its timeout is 0 on return. The address that worked last is tried first. Each address
- * gets an equal part of the remaining time, so an unresponsive address leaves time for the others.
+ * gets an equal part of the remaining time, at least a 16th, so an unresponsive address leaves time
+ * for the others.
  * *tried: the connected address, or the address that the error belongs to. Errors: of the last
  * address, those of apr_socket_create() and apr_socket_connect(), and APR_TIMEUP. A local error
  * (mirror_address_is_local()) takes precedence. If wire->given_up is set, the function returns

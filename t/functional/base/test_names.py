@@ -75,6 +75,19 @@ def test_address_that_hangs_leaves_time_for_the_others(httpd, origin, mirror, na
         sock.close()
 
 
+@pytest.mark.parametrize("place", [0, 1500, 2999])
+def test_one_of_thousands_of_addresses(httpd, origin, mirror, names, place):
+    """More than there are milliseconds: the others refuse, and this one is tried wherever it is in the list."""
+    every = [f"127.{n // 200 + 1}.{n % 200}.1" for n in range(3000)]
+    every[place] = "127.0.0.1"
+    names.set(some=" ".join(every))
+    h = httpd(location("/o/", origin, by_name("some", mirror.port, f"keepalive=0 connect_timeout={int(scaled(2) * 1000)}ms")))
+    for n in range(1, 3):
+        assert h.get("/o/a").status == 200
+        assert h.ended(n) == {"mirrored": n}
+    assert mirror.connections == 2 and not h.log_lines(DOWN)
+
+
 def test_addresses_that_all_hang_take_connect_timeout(httpd, origin, mirror, names, recorder):
     filling = swallowing(recorder, mirror.port, "127.0.0.2", "127.0.0.3", "127.0.0.4")
     names.set(some="127.0.0.2 127.0.0.3 127.0.0.4")
