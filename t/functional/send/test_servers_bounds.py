@@ -49,7 +49,7 @@ def test_tests_of_servers_that_hang_hold_up_no_copies(httpd, origin, servers, re
     made = servers(2)
     hung, filling = hang(recorder, made[0].port, range(3, 7))
     names.set(some=" ".join(one.host for one in [*hung, *made]))
-    attributes = f"retry=100ms connect_timeout={int(scaled(1) * 1000)}ms keepalive=0"
+    attributes = f"retry=100ms connect_timeout={int(scaled(1) * 1000)}ms keepalive=0 max_queue=100000"     # until all are down
     h = httpd(location("/o/", origin, listed([*hung, *made], attributes) if kind == "list" else named(made[0].port, attributes)),
               expect=[SERVER_DOWN])
     wait_for("all that are down", lambda: h.get("/o/a").status == 200 and len(h.log_lines(SERVER_DOWN)) == 4)
