@@ -7,7 +7,11 @@
  * same block.
  */
 #include <apr_atomic.h>
+#include <string.h>
 #include <sys/mman.h>
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
 
 #include "copy/blocks.h"
 
@@ -93,6 +97,53 @@ void mirror_blocks_give(mirror_blocks_t *blocks, void *block)
         }
     }
     mirror_blocks_free(blocks, block);
+}
+
+/* ---- filling ---- */
+
+/* A line of the CPU's cache, bytes; and the minimum to bypass it. */
+#define MIRROR_LINE   64
+#define MIRROR_BYPASS 1024
+
+#ifdef __SSE2__
+/* Write whole lines past the cache. Both pointers advance behind them; *to is at a line's start. */
+static void write_lines(char **to, const char **from, apr_size_t lines)
+{
+    __m128i *out = (__m128i *)(void *)*to;
+    const __m128i *in = (const __m128i *)(const void *)*from;
+
+    *to += lines * MIRROR_LINE;
+    *from += lines * MIRROR_LINE;
+    for (; lines > 0; lines--, out += 4, in += 4) {
+        __m128i a = _mm_loadu_si128(in), b = _mm_loadu_si128(in + 1);
+        __m128i c = _mm_loadu_si128(in + 2), d = _mm_loadu_si128(in + 3);
+
+        _mm_stream_si128(out, a);
+        _mm_stream_si128(out + 1, b);
+        _mm_stream_si128(out + 2, c);
+        _mm_stream_si128(out + 3, d);
+    }
+    _mm_sfence(); /* before another thread gets the block */
+}
+#endif
+
+void mirror_blocks_fill(char *to, const char *from, apr_size_t len, int cold)
+{
+#ifdef __SSE2__
+    if (cold && len >= MIRROR_BYPASS) {
+        apr_size_t first = (MIRROR_LINE - (apr_uintptr_t)to % MIRROR_LINE) % MIRROR_LINE;
+
+        memcpy(to, from, first);
+        to += first;
+        from += first;
+        len -= first;
+        write_lines(&to, &from, len / MIRROR_LINE);
+        len %= MIRROR_LINE;
+    }
+#else
+    (void)cold;
+#endif
+    memcpy(to, from, len);
 }
 
 apr_uint32_t mirror_blocks_trim(mirror_blocks_t *blocks)

@@ -29,6 +29,11 @@ mirror_blocks_t *mirror_blocks_create(apr_pool_t *pool, apr_size_t size, apr_uin
 /* Return a block that the caller owns. Its content is undefined. NULL = out of memory. */
 void *mirror_blocks_take(mirror_blocks_t *blocks);
 
+/* Copy `len` bytes into a block. `cold`: 1 if so many blocks are in use that the CPU's cache has
+ * lost the bytes when they are read. They then bypass the cache, which keeps what is in use, and
+ * the memory is not read before it is overwritten. */
+void mirror_blocks_fill(char *to, const char *from, apr_size_t len, int cold);
+
 /* Free a block. */
 void mirror_blocks_free(const mirror_blocks_t *blocks, void *block);
 

@@ -21,6 +21,9 @@
 /* The maximum of cached blocks, and their maximum part of the memory. */
 #define MIRROR_BLOCKS_KEPT 32768
 #define MIRROR_KEPT_PART   2
+/* The memory of copies up to which bytes probably stay in the CPU's cache until they are sent: a
+ * part of a common one of 32 MiB, which others use, too. */
+#define MIRROR_CACHED (8 << 20)
 
 void mirror_content_start(mirror_child_t *child, apr_pool_t *pool)
 {
@@ -216,6 +219,7 @@ static int add_block(mirror_content_t *content, apr_size_t size)
     *(content->last ? &content->last->next : &content->first) = block;
     content->last = block;
     content->capacity += size;
+    content->cold = apr_atomic_read64(&content->child->memory.used) > MIRROR_CACHED;
     return 1;
 }
 
@@ -314,7 +318,7 @@ void mirror_content_append(mirror_content_t *content, const char *data, apr_size
             piece = content->last->size - content->last->len;
         }
         piece = piece < len ? piece : len;
-        memcpy(content->last->data + content->last->len, data, piece);
+        mirror_blocks_fill(content->last->data + content->last->len, data, piece, content->cold);
         content->last->len += piece;
         content->len += (apr_off_t)piece;
         data += piece;

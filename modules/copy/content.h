@@ -43,6 +43,7 @@ struct mirror_content_t {
     apr_size_t capacity;          /* capacity of the blocks, bytes */
     apr_off_t announced;          /* announced length, bytes; 0 = unknown */
     apr_off_t len;                /* received bytes */
+    int cold;                     /* request thread: 1 if the bytes are sent late */
     mirror_holder_t *holders;     /* request thread: those that get more bytes */
     apr_uint32_t references;      /* atomic: holders that have not left */
     apr_uint32_t pushed;          /* atomic: 1 if the sender knows a copy of it */

@@ -1,7 +1,7 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE.
  *
  * test_blocks.c - blocks that are kept: which one comes back, how many are kept and for how long,
- * and threads that race.
+ * threads that race, and bytes that are copied into a block.
  */
 #include <apr_atomic.h>
 #include <apr_general.h>
@@ -103,6 +103,28 @@ START_TEST(none_may_be_kept)
 }
 END_TEST
 
+/* Around a line of the cache and the minimum that bypasses it; nothing beside the bytes changes. */
+START_TEST(bytes_are_filled_in)
+{
+    static char from[SIZE], to[SIZE + 128], expected[sizeof(to)];
+    apr_size_t offset, len;
+    int i;
+
+    for (i = 0; i < SIZE; i++) {
+        from[i] = (char)(i * 31 + i / 251);
+    }
+    for (offset = 0; offset < 65; offset++) {
+        for (len = 0; len <= SIZE - 65; len += len < 200 || len > 1000 ? 1 + len / 128 : 100) {
+            memset(to, '.', sizeof(to));
+            memset(expected, '.', sizeof(expected));
+            memcpy(expected + offset, from + offset / 3, len);
+            mirror_blocks_fill(to + offset, from + offset / 3, len, _i);
+            ck_assert_int_eq(memcmp(to, expected, sizeof(to)), 0);
+        }
+    }
+}
+END_TEST
+
 /* Each writes its own name into the blocks that it has, and finds it there when it looks again. */
 static void *race(void *name)
 {
@@ -162,6 +184,7 @@ int main(void)
     tcase_add_test(tcase, no_more_are_kept_than_that);
     tcase_add_test(tcase, what_is_not_needed_is_freed);
     tcase_add_test(tcase, none_may_be_kept);
+    tcase_add_loop_test(tcase, bytes_are_filled_in, 0, 2);
     tcase_add_test(tcase, nobody_has_a_block_of_another);
     suite_add_tcase(suite, tcase);
     return suite_run(suite);
