@@ -15,6 +15,9 @@
  * so these only save WINDOW_UPDATEs. */
 #define MIRROR_STREAM_WINDOW     (256 * 1024)
 #define MIRROR_CONNECTION_WINDOW (16 * 1024 * 1024)
+/* The size of the table of received fields, bytes (RFC 7541 4.2): the default. A mirror whose encoder
+ * uses no table, such as nginx, answers the setting with a size of 0, and its fields are not stored. */
+#define MIRROR_FIELD_TABLE 4096
 /* The maximum of a head that is sent, bytes. httpd's limits bound it before. */
 #define MIRROR_SENT_HEAD_MAX (1024 * 1024)
 /* The maximum of pending replies to PING and SETTINGS, and of entries of one SETTINGS. */
@@ -214,6 +217,7 @@ static int create(mirror_http2_t *h2, nghttp2_session_callbacks *calls, nghttp2_
 static int submit_settings(mirror_http2_t *h2)
 {
     static const nghttp2_settings_entry entries[] = {
+        { NGHTTP2_SETTINGS_HEADER_TABLE_SIZE, MIRROR_FIELD_TABLE },
         { NGHTTP2_SETTINGS_ENABLE_PUSH, 0 },
         { NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, MIRROR_STREAM_WINDOW },
         { NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE, MIRROR_RESPONSE_HEAD_MAX }
