@@ -32,6 +32,16 @@ static const struct {
               KNOWN("proxy-connection", KIND_DROP), KNOWN("te", KIND_DROP),
               KNOWN("transfer-encoding", KIND_DROP), KNOWN("upgrade", KIND_DROP) };
 
+/* The characters of a name (RFC 9110 5.6.2) in lower case; 0 = none of them. */
+static const char name_chars[256] = "\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0"
+                                    "\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0"
+                                    "\0!\0#$%&'\0\0*+\0-.\0"
+                                    "0123456789\0\0\0\0\0\0"
+                                    "\0abcdefghijklmno"
+                                    "pqrstuvwxyz\0\0\0^_"
+                                    "`abcdefghijklmno"
+                                    "pqrstuvwxyz\0|\0~";
+
 /* A part of the text. */
 typedef struct mirror_text_t {
     char *data;
@@ -99,21 +109,17 @@ static int read_request(mirror_text_t *method, mirror_text_t *target, const mirr
 /* Parse "Name: value"; the name becomes lower case. Returns 0 if the line has no name. */
 static int read_field(mirror_text_t *name, mirror_text_t *value, const mirror_text_t *line)
 {
-    char *end = line->data + line->len;
-    char *colon = memchr(line->data, ':', line->len), *p;
+    char *end = line->data + line->len, *p = line->data, lower;
 
-    if (!colon || colon == line->data) {
+    for (; p < end && (lower = name_chars[(unsigned char)*p]) != '\0'; p++) {
+        *p = lower;
+    }
+    if (p == line->data || p == end || *p != ':') {
         return 0;
     }
     name->data = line->data;
-    name->len = (apr_size_t)(colon - line->data);
-    for (p = line->data; p < colon; p++) {
-        if (!mirror_ascii_is_token_char(*p)) {
-            return 0;
-        }
-        *p = mirror_ascii_lower(*p);
-    }
-    for (p = colon + 1; p < end && mirror_ascii_is_blank(*p); p++) {
+    name->len = (apr_size_t)(p - line->data);
+    for (p++; p < end && mirror_ascii_is_blank(*p); p++) {
         ;
     }
     while (end > p && mirror_ascii_is_blank(end[-1])) {

@@ -189,6 +189,11 @@ static ssize_t read_body(nghttp2_session *session, int32_t id, uint8_t *data, si
 
 /* ---- the request ---- */
 
+/* The number of fields that need no memory of their own, and the length of a head that has no more:
+ * a field has at least three bytes. */
+#define MIRROR_FIELDS     256
+#define MIRROR_HEAD_SHORT 750
+
 /* Submit the request. Errors: those of nghttp2_submit_request(); NGHTTP2_ERR_INVALID_ARGUMENT if the
  * head is malformed. */
 static int submit(mirror_http2_stream_t *stream)
@@ -196,11 +201,14 @@ static int submit(mirror_http2_stream_t *stream)
     mirror_copy_t *copy = stream->copy;
     mirror_http2_head_t options = { 0 };
     nghttp2_data_provider body;
-    nghttp2_nv *fields;
+    nghttp2_nv few[MIRROR_FIELDS], *fields = few;
     apr_size_t n;
     int id;
 
-    fields = malloc(mirror_http2_head_count(copy->head, copy->head_len) * sizeof(*fields));
+    if (copy->head_len > MIRROR_HEAD_SHORT) {
+        n = mirror_http2_head_count(copy->head, copy->head_len);
+        fields = malloc(n * sizeof(*fields));
+    }
     if (!fields) {
         return NGHTTP2_ERR_NOMEM;
     }
@@ -213,7 +221,9 @@ static int submit(mirror_http2_stream_t *stream)
     id = n > 0 ? nghttp2_submit_request(stream->h2->session, NULL, fields, n,
                                         copy->body_len > 0 ? &body : NULL, stream)
                : NGHTTP2_ERR_INVALID_ARGUMENT;
-    free(fields);
+    if (fields != few) {
+        free(fields);
+    }
     return id;
 }
 

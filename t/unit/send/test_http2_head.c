@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/ascii.h"
 #include "send/http2_head.h"
 #include "suite.h"
 
@@ -116,6 +117,25 @@ START_TEST(white_space_and_lines_without_a_name)
 }
 END_TEST
 
+START_TEST(characters_of_names)
+{
+    char text[] = "GET / HTTP/1.1\r\n?: 1\r\n\r\n";
+    char *name = strchr(text, '?');
+    char expected[80];
+    int c;
+
+    for (c = 1; c < 256; c++) {
+        *name = (char)c;
+        snprintf(expected, sizeof(expected), ":method: GET|:scheme: http|:path: /|%s",
+                 mirror_ascii_is_token_char((char)c) ? "?: 1|" : "");
+        if (strchr(expected, '?')) {
+            *strchr(expected, '?') = mirror_ascii_lower((char)c);
+        }
+        ck_assert_str_eq(fields_of(text), expected);
+    }
+}
+END_TEST
+
 START_TEST(a_malformed_request_line)
 {
     static const char *const lines[] = {
@@ -142,6 +162,7 @@ int main(void)
     tcase_add_test(tcase, secrets_are_not_indexed);
     tcase_add_test(tcase, grpc_and_trailers);
     tcase_add_test(tcase, white_space_and_lines_without_a_name);
+    tcase_add_test(tcase, characters_of_names);
     tcase_add_test(tcase, a_malformed_request_line);
     suite_add_tcase(suite, tcase);
     return suite_run(suite);
