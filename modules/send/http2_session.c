@@ -36,12 +36,14 @@ static int fail(mirror_http2_t *h2, const char *fault)
     return NGHTTP2_ERR_CALLBACK_FAILURE;
 }
 
-/* Return the stream of a frame if its copy has not ended. */
+/* Return the stream of a frame if its copy has not ended. Most frames and fields follow others of
+ * the same stream. */
 static mirror_http2_stream_t *find(mirror_http2_t *h2, int32_t id)
 {
-    mirror_http2_stream_t *stream = nghttp2_session_get_stream_user_data(h2->session, id);
-
-    return stream && stream->copy ? stream : NULL;
+    if (!h2->found || h2->found->id != id) {
+        h2->found = nghttp2_session_get_stream_user_data(h2->session, id);
+    }
+    return h2->found && h2->found->copy ? h2->found : NULL;
 }
 
 static int on_begin_frame(nghttp2_session *session, const nghttp2_frame_hd *hd, void *baton)

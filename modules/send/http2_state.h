@@ -39,6 +39,7 @@ struct mirror_http2_t {
     mirror_connection_t *c;
     nghttp2_session *session;
     struct mirror_http2_streams_t streams;
+    mirror_http2_stream_t *found; /* the stream of the last frame; NULL = none, or it is freed */
     char *unsent; /* bytes that the socket did not accept, from malloc(); NULL = none */
     apr_size_t unsent_len;
     apr_size_t unsent_offset;

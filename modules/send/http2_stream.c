@@ -28,6 +28,9 @@ void mirror_http2_stream_free(mirror_http2_stream_t *stream)
 {
     mirror_loop_timer_stop(&stream->timer);
     APR_RING_REMOVE(stream, link);
+    if (stream->h2->found == stream) {
+        stream->h2->found = NULL;
+    }
     free(stream);
 }
 
