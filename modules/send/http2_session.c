@@ -192,14 +192,20 @@ static int on_closed(nghttp2_session *session, int32_t id, uint32_t error_code, 
 
 /* ---- the session ---- */
 
-static apr_status_t destroy(void *session)
+static apr_status_t destroy(void *baton)
 {
-    nghttp2_session_del(session);
+    mirror_http2_t *h2 = baton;
+
+    nghttp2_session_del(h2->session);
+    mirror_http2_memory_destroy(&h2->memory);
     return APR_SUCCESS;
 }
 
 static int create(mirror_http2_t *h2, nghttp2_session_callbacks *calls, nghttp2_option *option)
 {
+    nghttp2_mem memory = { &h2->memory, mirror_http2_memory_malloc, mirror_http2_memory_free,
+                           mirror_http2_memory_calloc, mirror_http2_memory_realloc };
+
     nghttp2_session_callbacks_set_on_begin_frame_callback(calls, on_begin_frame);
     nghttp2_session_callbacks_set_on_begin_headers_callback(calls, on_begin_headers);
     nghttp2_session_callbacks_set_on_header_callback(calls, on_header);
@@ -213,7 +219,7 @@ static int create(mirror_http2_t *h2, nghttp2_session_callbacks *calls, nghttp2_
     nghttp2_option_set_max_outbound_ack(option, MIRROR_ACKS_MAX);
     nghttp2_option_set_max_settings(option, MIRROR_SETTINGS_MAX);
     nghttp2_option_set_no_closed_streams(option, 1);
-    return nghttp2_session_client_new2(&h2->session, calls, h2, option);
+    return nghttp2_session_client_new3(&h2->session, calls, h2, option, &memory);
 }
 
 static int submit_settings(mirror_http2_t *h2)
@@ -246,10 +252,10 @@ apr_status_t mirror_http2_session_create(mirror_http2_t *h2)
     }
     nghttp2_session_callbacks_del(calls);
     nghttp2_option_del(option);
+    apr_pool_cleanup_register(h2->c->pool, h2, destroy, apr_pool_cleanup_null);
     if (rv) {
         return APR_ENOMEM;
     }
-    apr_pool_cleanup_register(h2->c->pool, h2->session, destroy, apr_pool_cleanup_null);
     return submit_settings(h2) ? APR_ENOMEM : APR_SUCCESS;
 }
 

@@ -10,6 +10,7 @@
 #include <nghttp2/nghttp2.h>
 
 #include "send/connection.h"
+#include "send/http2_memory.h"
 #include "send/http2_response.h"
 
 typedef struct mirror_http2_t mirror_http2_t;
@@ -37,7 +38,8 @@ APR_RING_HEAD(mirror_http2_streams_t, mirror_http2_stream_t);
 
 struct mirror_http2_t {
     mirror_connection_t *c;
-    nghttp2_session *session;
+    nghttp2_session *session;     /* NULL = it could not be created */
+    mirror_http2_memory_t memory; /* of the session and the streams */
     struct mirror_http2_streams_t streams;
     mirror_http2_stream_t *found; /* the stream of the last frame; NULL = none, or it is freed */
     char *unsent; /* bytes that the socket did not accept, from malloc(); NULL = none */

@@ -31,7 +31,7 @@ void mirror_http2_stream_free(mirror_http2_stream_t *stream)
     if (stream->h2->found == stream) {
         stream->h2->found = NULL;
     }
-    free(stream);
+    mirror_http2_memory_free(stream, &stream->h2->memory);
 }
 
 void mirror_http2_stream_end(mirror_http2_stream_t *stream, mirror_connection_end_e how,
@@ -234,7 +234,7 @@ apr_status_t mirror_http2_stream_start(mirror_http2_t *h2, mirror_copy_t *copy,
                                        apr_interval_time_t taken)
 {
     mirror_loop_t *loop = h2->c->shared->loop;
-    mirror_http2_stream_t *stream = calloc(1, sizeof(*stream));
+    mirror_http2_stream_t *stream = mirror_http2_memory_calloc(1, sizeof(*stream), &h2->memory);
 
     if (!stream) {
         return APR_ENOMEM;
@@ -244,7 +244,7 @@ apr_status_t mirror_http2_stream_start(mirror_http2_t *h2, mirror_copy_t *copy,
     stream->started = mirror_loop_now(loop);
     stream->id = submit(stream);
     if (stream->id < 0) {
-        free(stream);
+        mirror_http2_memory_free(stream, &h2->memory);
         return APR_ENOMEM;
     }
     watch_response(stream);

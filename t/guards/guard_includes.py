@@ -11,7 +11,7 @@ DOORLESS = ["capture/capture", "send/sender", "send/opener", "limit/local", "lim
 # Rooms that need nothing of httpd but its log (http_log.h, which needs httpd.h before it), so they are tested without a server.
 WITHOUT_HTTPD = ["base/queue", "base/clock", "base/date", "base/loop", "base/helpers", "base/address", "base/authority", "base/transport", "base/window",
                  "send/opener", "send/connection", "send/http1", "send/protocol", "send/response", "send/http2", "send/http2_state", "send/http2_session",
-                 "send/http2_stream", "send/http2_head", "send/http2_response", "send/retry", "send/lifespan", "capture/frames", "copy/log", "copy/log_line", "copy/log_writer",
+                 "send/http2_stream", "send/http2_head", "send/http2_memory", "send/http2_response", "send/retry", "send/lifespan", "capture/frames", "copy/log", "copy/log_line", "copy/log_writer",
                  "copy/spool", "copy/list", "redis/redis_connection", "redis/redis_login", "redis/redis_reply",
                  "compare/decode", "compare/headers", "compare/headers_read", "compare/header_form", "compare/header_list", "compare/tree",
                  "compare/tree_array", "compare/tree_descend", "compare/tree_hash", "compare/tree_number", "compare/tree_path",

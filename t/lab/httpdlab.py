@@ -46,7 +46,7 @@ def _has(symbol: bytes) -> bool:
         return symbol in f.read()
 
 
-HTTP2 = _has(b"nghttp2_session_client_new2")    # copies may be HTTP/2
+HTTP2 = _has(b"nghttp2_submit_request")    # copies may be HTTP/2
 MODULES = ("unixd", "authz_core", "log_config", "env", "headers", "rewrite", "alias", "proxy", "proxy_http")
 
 CONF = """\
