@@ -15,6 +15,10 @@
 static const mirror_redis_bounds_t bounds = { 4096, 70000, 1024 * 1024 };
 /* The maximum number of pages of a hash. */
 #define PAGES_MAX 4096
+/* How many fields a page should have: entries of the index are short, states of nodes may have 16 KiB,
+ * and a page must fit the bounds. */
+#define PAGE       "512"
+#define PAGE_NODES "64"
 
 mirror_remote_t *mirror_remote_create(const mirror_fleet_t *fleet, apr_uint32_t *given_up,
                                       apr_pool_t *pool)
@@ -135,7 +139,8 @@ apr_status_t mirror_remote_scan(mirror_remote_t *remote, mirror_fleet_key_e key,
                                 void *baton)
 {
     char cursor[24] = "0";
-    const char *argv[] = { "HSCAN", remote->fleet->keys[key], cursor, "COUNT", "64" };
+    const char *argv[] = { "HSCAN", remote->fleet->keys[key], cursor, "COUNT",
+                           key == MIRROR_FLEET_NODES ? PAGE_NODES : PAGE };
     const mirror_redis_reply_t *reply, *page;
     unsigned opened = 0;
     apr_status_t rv;
