@@ -13,8 +13,9 @@
 #include "admin/fleet_store.h"
 #include "base/clock.h"
 #include "base/utf8.h"
-#include "fleet/follow.h"
+#include "fleet/hold.h"
 #include "fleet/nodes.h"
+#include "fleet/stored.h"
 #include "settings/change.h"
 #include "settings/layers.h"
 #include "settings/settings.h"
@@ -31,6 +32,7 @@ typedef struct attempt_t {
     const mirror_t *mirror;
     mirror_document_t before; /* in the store */
     mirror_write_t write;
+    int seconds; /* for which this node may not begin an empty store */
 } attempt_t;
 
 static int end(attempt_t *attempt, int status, const char *why)
@@ -187,6 +189,8 @@ static int fail(attempt_t *attempt, mirror_write_e outcome)
     case MIRROR_WRITE_EMPTIED:
         return end(attempt, HTTP_CONFLICT,
                    "fleet: its store was emptied; restore first (POST LOCATION/fleet/restore)");
+    case MIRROR_WRITE_HELD:
+        return end(attempt, HTTP_SERVICE_UNAVAILABLE, mirror_fleet_store_hold(r, attempt->seconds));
     case MIRROR_WRITE_UNKNOWN:
         return end(attempt, HTTP_GATEWAY_TIME_OUT,
                    apr_psprintf(r->pool,
@@ -211,7 +215,7 @@ static int write_document(attempt_t *attempt)
     if (outcome != MIRROR_WRITE_DONE) {
         return fail(attempt, outcome);
     }
-    mirror_follow_written(requested->registry, attempt->mirror, &attempt->write.document,
+    mirror_stored_written(requested->registry, attempt->mirror, &attempt->write.document,
                           attempt->write.epoch, pool);
     log_change(attempt, changes);
     attempt->result->is_changed = 1;
@@ -246,13 +250,35 @@ static int try_once(attempt_t *attempt)
     return write_document(attempt);
 }
 
+/* Find out whether this node may begin an empty store. Returns 1 after an error. */
+static int consult_others(attempt_t *attempt)
+{
+    const mirror_fleet_edit_t *requested = attempt->requested;
+    const mirror_fleet_t *fleet = requested->registry->fleet;
+    mirror_fleet_words_t *words = mirror_table_fleet(requested->registry->table);
+    mirror_write_t *write = &attempt->write;
+
+    write->knows_epoch =
+        apr_atomic_read64(&words->epoch) != 0 && apr_atomic_read64(&words->name) == fleet->hash;
+    if (write->knows_epoch) {
+        return 0;
+    }
+    /* before the others are asked, so that they have had all the time */
+    attempt->seconds = mirror_hold_seconds(words, fleet, mirror_clock_now());
+    write->is_held = attempt->seconds > 0;
+    if (mirror_nodes_know_more(&write->knows_epoch, requested->remote, requested->r->pool) !=
+        APR_SUCCESS) {
+        return end(attempt, HTTP_SERVICE_UNAVAILABLE,
+                   mirror_fleet_store_fault(requested->remote, requested->r->pool));
+    }
+    return 0;
+}
+
 void mirror_fleet_edit_apply(mirror_fleet_edited_t *result, const mirror_fleet_edit_t *requested,
                              const mirror_t *mirror)
 {
-    const mirror_registry_t *registry = requested->registry;
-    mirror_fleet_words_t *words = mirror_table_fleet(registry->table);
     attempt_t attempt;
-    int tries, ended = 0;
+    int tries, ended;
 
     memset(result, 0, sizeof(*result));
     memset(&attempt, 0, sizeof(attempt));
@@ -260,12 +286,8 @@ void mirror_fleet_edit_apply(mirror_fleet_edited_t *result, const mirror_fleet_e
     attempt.requested = requested;
     attempt.mirror = mirror;
     attempt.write.mirror = mirror->name;
-    attempt.write.knows_epoch = apr_atomic_read64(&words->epoch) != 0 &&
-                                apr_atomic_read64(&words->name) == registry->fleet->hash;
-    if (!attempt.write.knows_epoch) {
-        attempt.write.knows_epoch = mirror_nodes_know_more(requested->remote, requested->r->pool);
-    }
-    sign(&attempt.write.document, requested->r, registry);
+    ended = consult_others(&attempt);
+    sign(&attempt.write.document, requested->r, requested->registry);
     for (tries = 0; !ended && tries < TRIES; tries++) {
         ended = try_once(&attempt);
     }

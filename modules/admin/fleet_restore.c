@@ -18,6 +18,8 @@
 #include "admin/guard.h"
 #include "admin/json.h"
 #include "attributes/value.h"
+#include "base/clock.h"
+#include "fleet/hold.h"
 #include "fleet/nodes.h"
 #include "fleet/write.h"
 #include "shared/table.h"
@@ -190,6 +192,30 @@ static int write_all(const restore_t *restore, mirror_remote_t *remote)
     }
 }
 
+/* A node that has not seen the settings must not write over those of the others. Returns DECLINED, or
+ * the handler's result after an error response. */
+static int refuse_unknowing(const restore_t *restore, mirror_remote_t *remote)
+{
+    mirror_fleet_words_t *words = mirror_table_fleet(restore->registry->table);
+    request_rec *r = restore->r;
+    int seconds, know;
+
+    if (apr_atomic_read64(&words->epoch) != 0) {
+        return DECLINED;
+    }
+    seconds = mirror_hold_seconds(words, restore->registry->fleet, mirror_clock_now());
+    if (mirror_nodes_know_more(&know, remote, r->pool) != APR_SUCCESS) {
+        return refuse(restore, HTTP_SERVICE_UNAVAILABLE, mirror_fleet_store_fault(remote, r->pool));
+    }
+    if (know) {
+        return refuse(restore, HTTP_CONFLICT,
+                      "fleet: must be restored on a node that has its settings, got one that has "
+                      "started since its store was emptied");
+    }
+    return seconds ? refuse(restore, HTTP_SERVICE_UNAVAILABLE, mirror_fleet_store_hold(r, seconds))
+                   : DECLINED;
+}
+
 int mirror_fleet_restore_handle(request_rec *r, const mirror_registry_t *registry,
                                 const char *location)
 {
@@ -211,11 +237,9 @@ int mirror_fleet_restore_handle(request_rec *r, const mirror_registry_t *registr
         return refuse(&restore, HTTP_SERVICE_UNAVAILABLE,
                       mirror_fleet_store_fault(remote, r->pool));
     }
-    if (apr_atomic_read64(&mirror_table_fleet(registry->table)->epoch) == 0 &&
-        mirror_nodes_know_more(remote, r->pool)) {
-        return refuse(&restore, HTTP_CONFLICT,
-                      "fleet: must be restored on a node that has its settings, got one that has "
-                      "started since its store was emptied");
+    if (head.epoch) {
+        return refuse(&restore, HTTP_CONFLICT, PRESENT);
     }
-    return head.epoch ? refuse(&restore, HTTP_CONFLICT, PRESENT) : write_all(&restore, remote);
+    status = refuse_unknowing(&restore, remote);
+    return status == DECLINED ? write_all(&restore, remote) : status;
 }

@@ -38,10 +38,20 @@ const char *mirror_fleet_store_fault(const mirror_remote_t *remote, apr_pool_t *
 
 int mirror_fleet_store_send_error(request_rec *r, int status, const char *why)
 {
-    if (status == HTTP_SERVICE_UNAVAILABLE) {
+    if (status == HTTP_SERVICE_UNAVAILABLE && !apr_table_get(r->headers_out, "Retry-After")) {
         apr_table_setn(r->headers_out, "Retry-After", "2");
     }
     return mirror_json_error(r, status, why);
+}
+
+const char *mirror_fleet_store_hold(request_rec *r, int seconds)
+{
+    apr_table_setn(r->headers_out, "Retry-After", apr_itoa(r->pool, seconds));
+    return apr_psprintf(
+        r->pool,
+        "fleet: its store must have been empty for some seconds, as other nodes may "
+        "have its settings, got one that has just come back; retry in %d s",
+        seconds);
 }
 
 int mirror_fleet_store_refuse(request_rec *r, const mirror_remote_t *remote)

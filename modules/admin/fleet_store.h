@@ -28,6 +28,10 @@ const char *mirror_fleet_store_fault(const mirror_remote_t *remote, apr_pool_t *
 /* Send an error; 503 with Retry-After. Returns the result of the handler. */
 int mirror_fleet_store_send_error(request_rec *r, int status, const char *why);
 
+/* Return the error message for an empty store that this node may not begin for `seconds`, and set
+ * Retry-After. */
+const char *mirror_fleet_store_hold(request_rec *r, int seconds);
+
 /* The same for a store that does not respond. */
 int mirror_fleet_store_refuse(request_rec *r, const mirror_remote_t *remote);
 

@@ -16,12 +16,11 @@
 
 #include "base/clock.h"
 #include "fleet/follow.h"
+#include "fleet/stored.h"
 #include "settings/change.h"
-#include "settings/layers.h"
 
 APLOG_USE_MODULE(proxy_mirror);
 
-#define TRIES       100
 #define POLL_MAX    apr_time_from_sec(30) /* of all commands of a poll */
 #define REREAD      100                   /* intervals; after them the index is read in any case */
 #define LISTED_MAX  20                    /* refused documents in the node's state */
@@ -43,6 +42,7 @@ struct mirror_follow_t {
     mirror_remote_t *remote;
     subject_t *subjects; /* by index of the mirror */
     apr_pool_t *pool;    /* cleared after each poll */
+    int is_due;          /* 1 if the index must be read although the head is known */
     int judges_anew;     /* 1 until all documents were judged with this configuration */
     int has_entries;     /* 1 if the index of this poll has any */
     int malformed;       /* entries of the index of this poll that are malformed */
@@ -63,76 +63,9 @@ static const mirror_t *mirror_at(const mirror_follow_t *follow, int i)
     return APR_ARRAY_IDX(follow->registry->mirrors, i, const mirror_t *);
 }
 
-/* ---- this node's part ---- */
-
-/* The fleet's layer of a mirror in shared memory. */
-typedef struct stored_t {
-    const char *text; /* NULL = none */
-    apr_uint64_t version;
-    mirror_document_t document; /* revision 0 = none */
-} stored_t;
-
-static void read_stored(stored_t *stored, const mirror_registry_t *registry, const mirror_t *mirror,
-                        apr_pool_t *pool)
-{
-    mirror_store_text_t text;
-
-    mirror_store_read(&text, &mirror->slot->fleet_version,
-                      mirror_table_fleet_store(registry->table, mirror->slot), pool);
-    stored->text = text.text;
-    stored->version = text.version;
-    mirror_document_of_store(&stored->document, text.text, pool);
-}
-
-static int has_version(const stored_t *stored, const mirror_document_version_t *version)
-{
-    return stored->document.attributes &&
-           mirror_document_is_same(&stored->document.version, version);
-}
-
-/* Store a document as the fleet's layer, over what is stored. Returns NULL or why it is refused.
- * *again: another change was stored first. */
-static const char *apply(int *again, const mirror_registry_t *registry, const mirror_t *mirror,
-                         const mirror_document_t *document, const stored_t *stored,
-                         apr_pool_t *pool)
-{
-    const char *text = mirror_document_to_store(document, pool);
-    mirror_settings_change_t result;
-
-    *again = 0;
-    if (text && stored->text && !strcmp(text, stored->text)) {
-        return mirror_settings_change_refuse_fleet(registry, mirror, text, pool);
-    }
-    if (!text && !stored->text) {
-        return NULL;
-    }
-    mirror_settings_change_fleet(&result, registry, mirror, text, stored->version, pool);
-    *again = result.outcome > MIRROR_CHANGE_BAD && result.outcome != MIRROR_CHANGE_BROKEN;
-    return result.outcome > MIRROR_CHANGE_NONE && !*again ? result.why : NULL;
-}
-
-void mirror_follow_written(const mirror_registry_t *registry, const mirror_t *mirror,
-                           const mirror_document_t *document, apr_uint64_t epoch, apr_pool_t *pool)
-{
-    mirror_fleet_words_t *words = mirror_table_fleet(registry->table);
-    stored_t stored;
-    int again = 1, tries;
-
-    if (apr_atomic_read64(&words->name) == registry->fleet->hash) {
-        apr_atomic_cas64(&words->epoch, epoch, 0);
-    }
-    for (tries = 0; again && tries < TRIES; tries++) {
-        read_stored(&stored, registry, mirror, pool);
-        again = 0; /* a newer one may be there already */
-        if (stored.document.version.revision < document->version.revision) {
-            apply(&again, registry, mirror, document, &stored, pool);
-        }
-    }
-}
-
 /* ---- judging ---- */
 
-static void refuse(mirror_follow_t *follow, int i, const stored_t *stored, const char *why)
+static void refuse(mirror_follow_t *follow, int i, const mirror_stored_t *stored, const char *why)
 {
     subject_t *subject = &follow->subjects[i];
     const mirror_t *mirror = mirror_at(follow, i);
@@ -167,7 +100,7 @@ static void announce(mirror_follow_t *follow, int i, const mirror_document_t *do
 
 /* Judge the document of a mirror in the store. Returns NULL or why it is refused. */
 static const char *judge(mirror_follow_t *follow, int i, mirror_document_t *document,
-                         const char *text, const stored_t *stored)
+                         const char *text, const mirror_stored_t *stored)
 {
     subject_t *subject = &follow->subjects[i];
     const char *why;
@@ -187,7 +120,8 @@ static const char *judge(mirror_follow_t *follow, int i, mirror_document_t *docu
         follow->again = 1;
         return NULL;
     }
-    why = apply(&again, follow->registry, mirror_at(follow, i), document, stored, follow->pool);
+    why = mirror_stored_apply(&again, follow->registry, mirror_at(follow, i), document, stored,
+                              follow->pool);
     follow->again |= again;
     if (!why && !again) {
         announce(follow, i, document);
@@ -195,8 +129,25 @@ static const char *judge(mirror_follow_t *follow, int i, mirror_document_t *docu
     return why;
 }
 
+/* Judge a document that is in force again, with another configuration. A slow store must not be asked
+ * for it: the next poll would begin with the first document again, and never reach the last one. */
+static void judge_stored(mirror_follow_t *follow, int i, const mirror_stored_t *stored)
+{
+    const char *why = follow->judges_anew
+                          ? mirror_settings_change_refuse_fleet(
+                                follow->registry, mirror_at(follow, i), stored->text, follow->pool)
+                          : NULL;
+
+    if (why) {
+        refuse(follow, i, stored, why);
+    }
+    else {
+        follow->subjects[i].refused.revision = 0;
+    }
+}
+
 /* The document of a mirror was deleted. */
-static void leave(mirror_follow_t *follow, int i, const stored_t *stored)
+static void leave(mirror_follow_t *follow, int i, const mirror_stored_t *stored)
 {
     const mirror_t *mirror = mirror_at(follow, i);
     mirror_document_t none = { { 0, 0, 1 }, "", "", "", "", NULL };
@@ -205,7 +156,7 @@ static void leave(mirror_follow_t *follow, int i, const stored_t *stored)
     follow->subjects[i].refused.revision = 0;
     if (stored->text) {
         /* at odds with the node's own settings? then it goes all the same */
-        if (apply(&again, follow->registry, mirror, &none, stored, follow->pool)) {
+        if (mirror_stored_apply(&again, follow->registry, mirror, &none, stored, follow->pool)) {
             mirror_store_drop(&mirror->slot->fleet_version, stored->version);
         }
         follow->again |= again;
@@ -221,23 +172,21 @@ static apr_status_t settle(mirror_follow_t *follow, int i)
 {
     subject_t *subject = &follow->subjects[i];
     mirror_document_t document;
-    stored_t stored;
+    mirror_stored_t stored;
     const char *text, *why;
     apr_status_t rv;
 
-    read_stored(&stored, follow->registry, mirror_at(follow, i), follow->pool);
+    mirror_stored_read(&stored, follow->registry, mirror_at(follow, i), follow->pool);
     if (!subject->is_listed || subject->listed.is_deleted) {
         leave(follow, i, &stored);
         return APR_SUCCESS;
     }
-    if (!follow->judges_anew) {
-        if (has_version(&stored, &subject->listed)) {
-            subject->refused.revision = 0;
-            return APR_SUCCESS;
-        }
-        if (mirror_document_is_same(&subject->refused, &subject->listed)) {
-            return APR_SUCCESS;
-        }
+    if (mirror_stored_is(&stored, &subject->listed)) {
+        judge_stored(follow, i, &stored);
+        return APR_SUCCESS;
+    }
+    if (mirror_document_is_same(&subject->refused, &subject->listed)) {
+        return APR_SUCCESS; /* with this configuration: see mirror_follow_begin() */
     }
     rv = mirror_remote_get(&text, follow->remote, MIRROR_FLEET_DOCS, mirror_at(follow, i)->name,
                            follow->pool);
@@ -362,7 +311,8 @@ static void note_head(mirror_follow_t *follow, const mirror_remote_head_t *head)
  * by an incomplete restore, may have an index that does not belong to its head. */
 static int is_due(const mirror_follow_t *follow)
 {
-    return mirror_clock_now() - follow->read >= REREAD * follow->registry->fleet->interval;
+    return follow->is_due ||
+           mirror_clock_now() - follow->read >= REREAD * follow->registry->fleet->interval;
 }
 
 apr_status_t mirror_follow_poll(mirror_follow_t *follow, int (*pause)(void *baton), void *baton,
@@ -370,9 +320,11 @@ apr_status_t mirror_follow_poll(mirror_follow_t *follow, int (*pause)(void *bato
 {
     mirror_remote_head_t head;
     apr_status_t rv;
+    int touched = apr_atomic_cas64(&follow->words->touched, 0, 1) == 1;
 
     follow->remote->deadline = mirror_clock_now() + POLL_MAX;
     follow->known = apr_atomic_read64(&follow->words->epoch);
+    follow->is_due |= touched;
     rv = mirror_remote_head(&head, follow->remote);
     *fault = follow->remote->fault;
     if (rv != APR_SUCCESS) {
@@ -395,7 +347,7 @@ apr_status_t mirror_follow_poll(mirror_follow_t *follow, int (*pause)(void *bato
         }
         if (rv == APR_SUCCESS && !follow->again) {
             note_head(follow, &head);
-            follow->judges_anew = 0;
+            follow->judges_anew = follow->is_due = 0;
             apr_atomic_set64(&follow->words->load, mirror_table_load(follow->registry->table));
         }
     }
@@ -471,6 +423,10 @@ static void forget_other(mirror_follow_t *follow)
     apr_atomic_set64(&follow->words->id, 0);
     apr_atomic_set64(&follow->words->emptied, 0);
     apr_atomic_set64(&follow->words->refused, 0);
+    apr_atomic_set64(&follow->words->held_until, 0);
+    apr_atomic_set64(&follow->words->down_since, 0);
+    apr_atomic_set64(&follow->words->up_since, 0);
+    apr_atomic_set64(&follow->words->checked, 0);
     apr_atomic_set64(&follow->words->name, follow->registry->fleet->hash);
 }
 

@@ -42,11 +42,4 @@ mirror_remote_t *mirror_follow_remote(mirror_follow_t *follow);
 void mirror_follow_print(yajl_gen gen, const mirror_follow_t *follow, apr_pool_t *pool);
 int mirror_follow_changes(const mirror_follow_t *follow);
 
-/* ---- request threads ---- */
-
-/* Apply a document that this node has just written, so that it is in force here at once. `epoch`:
- * of the store; 0 = unknown. */
-void mirror_follow_written(const mirror_registry_t *registry, const mirror_t *mirror,
-                           const mirror_document_t *document, apr_uint64_t epoch, apr_pool_t *pool);
-
 #endif

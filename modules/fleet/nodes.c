@@ -5,7 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <apr_hash.h>
 #include <apr_strings.h>
 
 #include "base/clock.h"
@@ -19,6 +18,9 @@
 #define GONE_MAX   32                 /* states that one call removes */
 #define SILENT     30                 /* seconds */
 #define GONE       3600
+#define NUMBER_MAX APR_INT64_C(1000000000000000) /* of a time or a revision; differences fit, too */
+/* While a store is empty, live nodes write their states each second. */
+#define REWRITTEN apr_time_from_msec(2500)
 
 typedef struct reading_t {
     mirror_nodes_t *nodes;
@@ -44,7 +46,12 @@ static apr_int64_t number(yajl_val json, const char *name)
 {
     yajl_val value = member(json, name, yajl_t_number);
 
-    return value && YAJL_IS_INTEGER(value) ? (apr_int64_t)YAJL_GET_INTEGER(value) : 0;
+    if (!value || !YAJL_IS_INTEGER(value)) {
+        return 0;
+    }
+    return YAJL_GET_INTEGER(value) > NUMBER_MAX    ? NUMBER_MAX
+           : YAJL_GET_INTEGER(value) < -NUMBER_MAX ? -NUMBER_MAX
+                                                   : (apr_int64_t)YAJL_GET_INTEGER(value);
 }
 
 static const char *text_of(yajl_val json, const char *name, apr_pool_t *pool)
@@ -56,12 +63,18 @@ static const char *text_of(yajl_val json, const char *name, apr_pool_t *pool)
 
 /* ---- one node ---- */
 
-static mirror_node_state_e judge(const mirror_node_t *node, const reading_t *reading, yajl_val json)
+static int is_silent(const reading_t *reading, yajl_val json)
 {
     apr_int64_t age = reading->now - number(json, "at");
+
+    return age > SILENT || age < -GONE;
+}
+
+static mirror_node_state_e judge(const mirror_node_t *node, const reading_t *reading, yajl_val json)
+{
     const char *id = text_of(json, "id", reading->pool);
 
-    if (age > SILENT || age < -GONE) {
+    if (is_silent(reading, json)) {
         return MIRROR_NODE_SILENT;
     }
     if (node->refused) {
@@ -154,6 +167,11 @@ static void note_own(const reading_t *reading, const mirror_node_t *node)
     }
 }
 
+static int has_epoch(yajl_val json, apr_pool_t *pool)
+{
+    return strtoull(text_of(json, "epoch", pool), NULL, 16) != 0;
+}
+
 /* Fill in a node from its state. */
 static void read_node(mirror_node_t *node, const reading_t *reading, const char *name,
                       yajl_val json, apr_pool_t *pool)
@@ -165,7 +183,7 @@ static void read_node(mirror_node_t *node, const reading_t *reading, const char 
     node->refused = node->refused && node->refused->u.object.len ? node->refused : NULL;
     node->own = member(json, "own", yajl_t_array);
     node->own = node->own && node->own->u.array.len ? node->own : NULL;
-    node->knows = strtoull(text_of(json, "epoch", pool), NULL, 16) != 0;
+    node->knows = has_epoch(json, pool);
     node->state = judge(node, reading, json);
 }
 
@@ -196,6 +214,16 @@ static void note(const reading_t *reading, const mirror_node_t *node)
     }
 }
 
+/* Keep the state of a node that seems silent, but may know the settings. */
+static void note_doubtful(const reading_t *reading, const char *name, yajl_val json,
+                          const mirror_redis_reply_t *value)
+{
+    if (has_epoch(json, reading->ptemp) && apr_hash_count(reading->nodes->doubtful) < LISTED_MAX) {
+        apr_hash_set(reading->nodes->doubtful, name, APR_HASH_KEY_STRING,
+                     apr_pstrdup(reading->pool, value->text));
+    }
+}
+
 /* Return whether the reading goes on after this state. */
 static int is_bounded(reading_t *reading, const mirror_redis_reply_t *value)
 {
@@ -221,6 +249,9 @@ static int visit(void *baton, const mirror_redis_reply_t *field, const mirror_re
     apr_hash_set(reading->seen, name, APR_HASH_KEY_STRING, name);
     apr_pool_clear(reading->ptemp);
     json = parse(value, reading->ptemp);
+    if (json && is_silent(reading, json)) {
+        note_doubtful(reading, name, json, value);
+    }
     if (!json || reading->now - number(json, "at") > GONE) {
         if (reading->gone->nelts < GONE_MAX) {
             APR_ARRAY_PUSH(reading->gone, const char *) = name;
@@ -247,6 +278,7 @@ apr_status_t mirror_nodes_read(mirror_nodes_t *nodes, mirror_remote_t *remote,
 
     memset(nodes, 0, sizeof(*nodes));
     nodes->others = apr_array_make(pool, 8, sizeof(mirror_node_t));
+    nodes->doubtful = apr_hash_make(pool);
     nodes->fine = apr_array_make(pool, 8, sizeof(mirror_node_t));
     reading.now = (apr_int64_t)apr_time_sec(mirror_clock_to_wall(mirror_clock_now()));
     reading.seen = apr_hash_make(pool);
@@ -265,12 +297,40 @@ apr_status_t mirror_nodes_read(mirror_nodes_t *nodes, mirror_remote_t *remote,
     return rv;
 }
 
-int mirror_nodes_know_more(mirror_remote_t *remote, apr_pool_t *pool)
+/* Return whether a state of `before` was written again, or there is a new one. */
+static int was_written(const apr_hash_t *before, apr_hash_t *now, apr_pool_t *pool)
+{
+    apr_hash_index_t *i;
+
+    for (i = apr_hash_first(pool, now); i; i = apr_hash_next(i)) {
+        const char *text =
+            apr_hash_get((apr_hash_t *)before, apr_hash_this_key(i), APR_HASH_KEY_STRING);
+
+        if (!text || strcmp(text, apr_hash_this_val(i))) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
+apr_status_t mirror_nodes_know_more(int *know, mirror_remote_t *remote, apr_pool_t *pool)
 {
     mirror_remote_head_t head;
-    mirror_nodes_t nodes;
+    mirror_nodes_t nodes, later;
+    apr_status_t rv = mirror_remote_content(&head, remote);
 
-    return mirror_remote_content(&head, remote) == APR_SUCCESS && head.epoch == 0 &&
-           mirror_nodes_read(&nodes, remote, &head, NULL, NULL, pool) == APR_SUCCESS &&
-           nodes.knowing > 0;
+    *know = 0;
+    if (rv != APR_SUCCESS || head.epoch) {
+        return rv;
+    }
+    rv = mirror_nodes_read(&nodes, remote, &head, NULL, NULL, pool);
+    *know = rv == APR_SUCCESS && nodes.knowing > 0;
+    if (rv != APR_SUCCESS || *know || !apr_hash_count(nodes.doubtful)) {
+        return rv;
+    }
+    apr_sleep(REWRITTEN);
+    rv = mirror_nodes_read(&later, remote, &head, NULL, NULL, pool);
+    *know = rv == APR_SUCCESS &&
+            (later.knowing > 0 || was_written(nodes.doubtful, later.doubtful, pool));
+    return rv;
 }

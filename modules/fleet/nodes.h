@@ -5,6 +5,8 @@
 #ifndef MIRROR_FLEET_NODES_H
 #define MIRROR_FLEET_NODES_H
 
+#include <apr_hash.h>
+
 #include "fleet/remote.h"
 
 typedef enum {
@@ -31,6 +33,7 @@ typedef struct mirror_nodes_t {
     apr_array_header_t *fine;   /* of mirror_node_t that are in force, at most 20 */
     int waiting;                /* live nodes that neither have nor refuse the sought document */
     apr_uint64_t knowing;       /* live nodes that have seen a head of the store */
+    apr_hash_t *doubtful;       /* name -> text of silent ones that have, at most 100 */
     apr_uint64_t older;         /* live nodes with an older module than this node's */
     const char *oldest;         /* the version of one of them, the oldest; NULL = none */
     const char *older_name;     /* that node */
@@ -47,8 +50,9 @@ apr_status_t mirror_nodes_read(mirror_nodes_t *nodes, mirror_remote_t *remote,
                                const mirror_remote_head_t *head, const char *mirror,
                                const mirror_document_version_t *version, apr_pool_t *pool);
 
-/* Return whether the store has lost its head, or its index, that live nodes have seen. A node that
- * has started since then cannot know of itself. */
-int mirror_nodes_know_more(mirror_remote_t *remote, apr_pool_t *pool);
+/* Find out whether the store has lost its head, or its index, that live nodes have seen. A node that
+ * has started since then cannot know of itself. If its clock, or theirs, is wrong, they seem silent:
+ * then the function waits until they had the time to write their states again, some seconds. */
+apr_status_t mirror_nodes_know_more(int *know, mirror_remote_t *remote, apr_pool_t *pool);
 
 #endif

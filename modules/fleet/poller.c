@@ -21,6 +21,7 @@
 #include "base/clock.h"
 #include "base/loop.h"
 #include "fleet/follow.h"
+#include "fleet/hold.h"
 #include "fleet/lease.h"
 #include "fleet/poller.h"
 #include "fleet/presence.h"
@@ -31,7 +32,6 @@ APLOG_USE_MODULE(proxy_mirror);
 #define WATCHERS  16                      /* children with a higher worker slot look less often: */
 #define WATCH_MAX 4                       /* ... at most so many times the interval */
 #define SPREAD    apr_time_from_msec(200) /* maximum delay before changed documents are read */
-#define BACKOFF   apr_time_from_sec(5)    /* maximum interval while the store does not respond */
 #define GRACE     apr_time_from_msec(10)  /* after the deadline of the end */
 #define NAP       apr_time_from_msec(1)
 #define STACK     (512 * 1024)
@@ -116,7 +116,7 @@ static apr_interval_time_t until_next(mirror_poller_t *poller)
     }
     else if (poller->failures) {
         time = apr_time_from_msec(100) << (poller->failures < 7 ? poller->failures - 1 : 6);
-        time = time < BACKOFF ? time : BACKOFF;
+        time = time < MIRROR_HOLD_BACKOFF ? time : MIRROR_HOLD_BACKOFF;
         return time / 2 + random_below(poller, time / 2);
     }
     return time - time / 10 + random_below(poller, time / 5);
@@ -147,6 +147,9 @@ static void note_success(mirror_poller_t *poller)
     apr_atomic_set64(&words->checked, (apr_uint64_t)mirror_clock_now());
     if (since != 0 || apr_atomic_read64(&words->up_since) == 0) {
         apr_atomic_set64(&words->up_since, (apr_uint64_t)mirror_clock_now());
+    }
+    if (since != 0) {
+        mirror_hold_note(words, fleet_of(poller), mirror_clock_now());
     }
     if (since != 0 && apr_atomic_cas64(&words->down_since, 0, since) == since) {
         ap_log_error(APLOG_MARK, APLOG_NOTICE, 0, poller->server,

@@ -18,6 +18,8 @@
 APLOG_USE_MODULE(proxy_mirror);
 
 #define INTERVAL apr_time_from_sec(10)
+#define INTERVAL_EMPTIED                                                                           \
+    apr_time_from_sec(1) /* while the store has no settings, and so no states */
 
 struct mirror_presence_t {
     const mirror_registry_t *registry;
@@ -29,6 +31,7 @@ struct mirror_presence_t {
     int changes;          /* of the refused documents, published */
     apr_uint64_t own;     /* sum of the versions of the mirrors' own settings, published */
     apr_uint64_t emptied; /* whether the store was emptied, when this was published */
+    unsigned opened;      /* number of the connection on which this was published */
 };
 
 #define OWN_MAX 20 /* listed mirrors with own settings */
@@ -177,8 +180,10 @@ void mirror_presence_publish(mirror_presence_t *presence)
     const char *argv[] = { "HSET", fleet->keys[MIRROR_FLEET_NODES], fleet->node, NULL };
     const mirror_redis_reply_t *reply;
     apr_time_t now = mirror_clock_now();
+    unsigned opened = mirror_redis_route_opened(mirror_follow_remote(presence->follow)->route);
 
-    if (presence->published && now - presence->published < INTERVAL &&
+    if (presence->published && opened == presence->opened &&
+        now - presence->published < (emptied ? INTERVAL_EMPTIED : INTERVAL) &&
         revision == presence->revision && id == presence->id && changes == presence->changes &&
         own == presence->own && emptied == presence->emptied) {
         return;
@@ -191,6 +196,7 @@ void mirror_presence_publish(mirror_presence_t *presence)
     presence->changes = changes;
     presence->own = own;
     presence->emptied = emptied;
+    presence->opened = opened;
     argv[3] = print(presence, start);
     store(presence, argv[3]);
     mirror_follow_remote(presence->follow)->deadline = 0;

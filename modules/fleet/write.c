@@ -11,7 +11,7 @@
 #include "fleet/write.h"
 
 /* KEYS: head, index, docs, log. ARGV: 1 mirror, 2 expected version, 3 epoch of a new store, 4 "known"
- * = this node has seen a head, or "", 5 id, 6 mark of a deletion, 7 and 8 parts of the document, 9 and
+ * = this node has seen a head, "held" = it may not begin a store, or "", 5 id, 6 mark of a deletion, 7 and 8 parts of the document, 9 and
  * 10 of the entry of the log. All keys are read before the first write, so a key of another type ends
  * the script before it has changed anything. Each change writes head and index, so a head without an
  * index says that the store has lost it. */
@@ -21,6 +21,7 @@ static const char change_script[] =
     "redis.call('HGET', KEYS[3], ARGV[1])\n"
     "redis.call('LRANGE', KEYS[4], 0, 0)\n"
     "if not epoch and ARGV[4] == 'known' then return {'emptied'} end\n"
+    "if not epoch and ARGV[4] == 'held' then return {'held'} end\n"
     "if epoch and now == '' then\n"
     "  local page = redis.call('HSCAN', KEYS[2], '0')\n"
     "  if page[1] == '0' and #page[2] == 0 then return {'emptied'} end\n"
@@ -139,7 +140,7 @@ static void compose(const char *argv[WORDS], const mirror_write_t *write, apr_po
     argv[7] = write->mirror;
     argv[8] = write->expected.is_deleted ? apr_pstrcat(pool, expected, "!", NULL) : expected;
     argv[9] = hex_of(write->epoch, pool);
-    argv[10] = write->knows_epoch ? "known" : "";
+    argv[10] = write->knows_epoch ? "known" : write->is_held ? "held" : "";
     argv[11] = hex_of(write->document.version.id, pool);
     argv[12] = write->document.attributes ? "" : "!";
     mirror_document_print(&argv[13], &argv[14], &write->document, pool);
@@ -188,6 +189,9 @@ static mirror_write_e read_reply(mirror_write_t *write, mirror_remote_t *remote,
         }
         if (!strcmp(word, "emptied")) {
             return MIRROR_WRITE_EMPTIED;
+        }
+        if (!strcmp(word, "held")) {
+            return MIRROR_WRITE_HELD;
         }
     }
     mirror_remote_refuse(remote, reply);

@@ -15,6 +15,7 @@ typedef enum {
     MIRROR_WRITE_DONE,
     MIRROR_WRITE_DIFFERS, /* the version in the index is not the expected one */
     MIRROR_WRITE_EMPTIED, /* the store has no head, although this node knows one */
+    MIRROR_WRITE_HELD,    /* the store has no head, and this node may not begin it yet */
     MIRROR_WRITE_PRESENT, /* a restore, and the store has a head */
     MIRROR_WRITE_FAILED,  /* nothing was written; the remote's `fault` has the reason */
     MIRROR_WRITE_UNKNOWN  /* the reply was lost: it may have been written */
@@ -27,6 +28,7 @@ typedef struct mirror_write_t {
     mirror_document_version_t expected; /* revision 0 = none */
     const char *changes;                /* for the log of changes */
     int knows_epoch;                    /* 1 if this node has seen a head */
+    int is_held;                        /* 1 if this node may not begin a store (fleet/hold.h) */
     apr_uint64_t epoch; /* for a new store, 0 = random; then that of the store, 0 = unknown */
 } mirror_write_t;
 

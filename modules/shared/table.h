@@ -62,6 +62,8 @@ typedef struct mirror_fleet_words_t {
     apr_uint64_t state;      /* version of the text of mirror_table_fleet_state() */
     apr_uint64_t start;      /* random, of this start of httpd; 0 = not yet set */
     apr_uint64_t twin;       /* 1 if another node with this node's name was reported */
+    apr_uint64_t held_until; /* until when the node does not begin an empty store; 0 = not held */
+    apr_uint64_t touched;    /* 1 if a request has stored a document since the last poll began */
 } mirror_fleet_words_t;
 
 /* The state of one mirror, shared by all children. */

@@ -1,6 +1,7 @@
 """A fleet: httpds that share a store, and requests to their managers."""
 from __future__ import annotations
 
+import contextlib
 import json
 import socket
 import threading
@@ -98,24 +99,21 @@ class Between:
             threading.Thread(target=self._serve, args=(client,), daemon=True).start()
 
     def _serve(self, client: socket.socket) -> None:
-        with client, socket.create_connection(("127.0.0.1", self.server.port)) as there:
+        with client, contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", self.server.port)) as there:
             commands, replies = client.makefile("rb"), there.makefile("rb")
-            try:
-                while raw := b"".join(whole(commands)):
-                    words = [line for line in raw.split(b"\r\n")[2::2]]
-                    self.seen.append(words[0])
-                    reply = self.rule(words)
-                    if reply is None or reply is self.LOST:
-                        there.sendall(raw)
-                        answer = b"".join(whole(replies))
-                        if reply is self.LOST:
-                            return
-                        reply = answer
-                    if not reply:
+            while raw := b"".join(whole(commands)):
+                words = [line for line in raw.split(b"\r\n")[2::2]]
+                self.seen.append(words[0])
+                reply = self.rule(words)
+                if reply is None or reply is self.LOST:
+                    there.sendall(raw)
+                    answer = b"".join(whole(replies))
+                    if reply is self.LOST:
                         return
-                    client.sendall(reply)
-            except OSError:
-                pass
+                    reply = answer
+                if not reply:
+                    return
+                client.sendall(reply)
 
     def close(self) -> None:
         self.listener.close()

@@ -174,6 +174,16 @@ def test_a_node_whose_clock_is_wrong(node):
     wait_for("the former ones to be removed", lambda: state(h) and node.server("HLEN", NODES) == 2)
 
 
+def test_times_and_revisions_at_the_ends_of_their_range(node):
+    h = node()
+    wait_for("the node", lambda: sum(state(h)["nodes"].values()) == 1)
+    largest = 2 ** 63 - 1
+    for n, (at, revision) in enumerate([(largest, 1), (-largest, 1), (int(time.time()), largest), (int(time.time()), -largest)]):
+        node.server("HSET", NODES, f"n{n}", json.dumps({"at": at, "revision": revision, "id": "0" * 16}))
+    wait_for("the oldest one to be removed", lambda: state(h) and not node.server("HEXISTS", NODES, "n1"))
+    assert state(h)["nodes"]["silent"] == 1 and sum(state(h)["nodes"].values()) == 4
+
+
 def test_another_node_of_the_same_name(node):
     """It is said once; a restart of this node is no other node."""
     h = node(expect=["PM0939: "])

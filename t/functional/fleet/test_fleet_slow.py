@@ -1,0 +1,59 @@
+"""A store that responds slowly, or late: what is judged, and what is in force in the end."""
+from __future__ import annotations
+
+import threading
+
+from fleetlab import DOWN, between, change, conf, fleet_call, in_force, state     # noqa: F401, fixtures
+from httpdlab import location, to, wait_for
+from managerlab import MANAGER
+from redislab import needs_redis, redis        # noqa: F401, the fixture
+
+pytestmark = needs_redis
+NAMES = [f"m{n}" for n in range(40)]
+ALLOW = "ProxyMirrorAllowHost 127.0.0.1 mirror.test\n"
+
+
+def test_many_documents_are_judged_anew_after_a_reload(between, httpd, origin, mirror):
+    """More than a poll can read in its 30 seconds: they are judged as they are stored, also the last one."""
+    h = httpd(MANAGER + conf(between.port) + ALLOW + location("/o/", origin, *(to(mirror, "", name) for name in NAMES)),
+              expect=[DOWN, "PM0932: "])
+    for name in NAMES:
+        change(h, {"count": 2}, name=name)
+    change(h, {"host": "http://mirror.test"}, name=NAMES[-1])
+    wait_for("the poll of the last one", lambda: state(h)["nodes"]["in_force"] == 1, 5)
+    never = threading.Event()
+    between.rule = lambda words: never.wait(0.9) or None if words[0] == b"HGET" and words[1].endswith(b":docs") else None
+    h.conf = h.conf.replace(ALLOW, ALLOW.replace(" mirror.test", ""))
+    h.configure()
+    h.graceful()
+    wait_for("the last one to be refused", lambda: [line for line in h.log_lines("PM0932") if f"mirror {NAMES[-1]}:" in line], 5)
+    assert h.mirror(NAMES[-1])["layer"] == "file"
+    assert all(h.mirror(name)["attributes"]["count"] == 2 for name in NAMES[:-1])
+
+
+def test_the_response_to_a_change_is_late(between, httpd, origin, mirror):
+    """The document was deleted meanwhile, which the node has seen already."""
+    one, two = (httpd(MANAGER + conf(port, "redis_timeout=20000") + location("/o/", origin, to(mirror))) for port in (between.port, between.server.port))
+    change(one, {"count": 1})
+    in_force(two, {"count": 1})
+    done, late = threading.Event(), threading.Event()
+
+    def rule(words):
+        if words[0] != b"EVALSHA":
+            return None
+        between.server("EVALSHA", *(word.decode() for word in words[1:]))
+        done.set()
+        late.wait(30)
+        return b"*3\r\n$4\r\ndone\r\n$1\r\n2\r\n$16\r\n%s\r\n" % between.server("HGET", "proxy-mirror:v1:{web}:head", "epoch").encode()
+    between.rule = rule
+    answers: list = []
+    request = threading.Thread(target=lambda: answers.append(fleet_call(one, "PATCH", "/mirrors/m", {"count": 9})))
+    request.start()
+    assert done.wait(20)
+    in_force(two, {"count": 9})
+    assert fleet_call(two, "DELETE", "/mirrors/m", headers=()).status == 204
+    wait_for("the deletion", lambda: one.mirror()["layer"] == "file" and state(one)["nodes"]["in_force"] == 2, 5)
+    late.set()
+    request.join(20)
+    assert answers[0].status == 200
+    wait_for("the deletion again", lambda: one.mirror()["layer"] == "file", 3)
