@@ -5,7 +5,8 @@
  * Each node is a process with the real poller, its lease and shared memory, and one mirror; httpd
  * is left out. The program writes changes to the Redis at 127.0.0.1:PORT, which should be empty,
  * and measures the time until each node has them in force; then it measures the idle fleet. It
- * prints the commands and the processor time of a node while idle, and percentiles of the time.
+ * prints the commands and the processor time of a node while idle, and percentiles of the time:
+ * in each line a name, a tab and a figure.
  */
 #include <signal.h>
 #include <stdio.h>
@@ -225,8 +226,9 @@ static void measure_idle(const board_t *board, mirror_remote_t *remote, int node
     apr_uint64_t before = commands(remote), cpu = processor(board, nodes);
 
     apr_sleep(apr_time_from_sec(IDLE));
-    printf("idle: %.2f commands/s and %.3f %% of a core for each node\n",
-           (double)(commands(remote) - before) / IDLE / nodes,
+    printf("commands/s of an idle node\t%.2f\n",
+           (double)(commands(remote) - before) / IDLE / nodes);
+    printf("%% of a core of an idle node\t%.3f\n",
            (double)(processor(board, nodes) - cpu) / IDLE / nodes / 10000);
 }
 
@@ -249,9 +251,11 @@ static void measure_changes(board_t *board, mirror_remote_t *remote, int nodes, 
         }
     }
     qsort(times, (size_t)measured, sizeof(*times), by_size);
-    printf("change in force: %.0f ms median, %.0f ms p99, %.0f ms at most; %d nodes, %d changes\n",
-           (double)times[measured / 2] / 1000, (double)times[measured * 99 / 100] / 1000,
-           (double)times[measured - 1] / 1000, nodes, changes);
+    printf("ms until a change is in force, median\t%.0f\n", (double)times[measured / 2] / 1000);
+    printf("ms until a change is in force, p99\t%.0f\n",
+           (double)times[measured * 99 / 100] / 1000);
+    printf("ms until a change is in force, at most\t%.0f\n",
+           (double)times[measured - 1] / 1000);
 }
 
 int main(int argc, char **argv)
