@@ -68,7 +68,8 @@ const mirror_page_outcome_t mirror_page_outcomes[MIRROR_OUTCOME_COUNT] = {
 
 const mirror_page_state_t mirror_page_states[MIRROR_VIEW_STATES] = {
     [MIRROR_VIEW_UP] = { "\xe2\x97\x8f", "Up", "Copies are being sent." },
-    [MIRROR_VIEW_READY] = { "\xe2\x97\x8b", "Ready", "No copy was sent yet." },
+    [MIRROR_VIEW_READY] = { "\xe2\x97\x8b", "Ready",
+                            "No copy was sent yet. The next one tries to connect." },
     [MIRROR_VIEW_LIMITED] = { "\xe2\x97\x86", "Limit reached",
                               "No copies are sent until the next time window." },
     [MIRROR_VIEW_DOWN] = { "\xe2\x96\xb2", "Down",
