@@ -19,7 +19,7 @@ def against(bench, title, what, mirror, settle, others_in_turn=True):
     bench.lab.keep(mirror)
     origin = bench.sinks()[0]
     peers = bench.start(Setup(origin.url(), [mirror.url()]), "httpd_mirror", "nginx_mirror",
-                        "ats_multiplexer", table=t)
+                        *(["ats_multiplexer"] if others_in_turn else []), table=t)
     for key, p in peers.items():
         in_turn = others_in_turn or key == "httpd_mirror"
         r = bench.rounds({key: p}, 3, 0.5 if in_turn else 1, settle=settle)

@@ -12,7 +12,7 @@ def run(bench):
                     "the two children.", "proxy", *COLUMNS)
     origin, mirror = bench.sinks()
     peers = bench.start(Setup(origin.url(), [mirror.url("slow")], "max_connections=1000"),
-                        "httpd_mirror", "nginx_mirror", "ats_multiplexer", table=t)
+                        "httpd_mirror", "nginx_mirror", table=t)
     speed = None
     for key, p in peers.items():
         answered, ns = mirror.requests(), processes_ns(mirror.nginx.pids())
