@@ -252,10 +252,8 @@ static void measure_changes(board_t *board, mirror_remote_t *remote, int nodes, 
     }
     qsort(times, (size_t)measured, sizeof(*times), by_size);
     printf("ms until a change is in force, median\t%.0f\n", (double)times[measured / 2] / 1000);
-    printf("ms until a change is in force, p99\t%.0f\n",
-           (double)times[measured * 99 / 100] / 1000);
-    printf("ms until a change is in force, at most\t%.0f\n",
-           (double)times[measured - 1] / 1000);
+    printf("ms until a change is in force, p99\t%.0f\n", (double)times[measured * 99 / 100] / 1000);
+    printf("ms until a change is in force, at most\t%.0f\n", (double)times[measured - 1] / 1000);
 }
 
 int main(int argc, char **argv)
