@@ -95,14 +95,18 @@ void *mirror_http2_memory_calloc(size_t count, size_t size, void *baton)
 
 void *mirror_http2_memory_realloc(void *data, size_t size, void *baton)
 {
-    const mirror_http2_block_t *block = (mirror_http2_block_t *)data - 1;
+    const mirror_http2_block_t *block;
     void *more;
 
-    if (data && size <= block->head.size) {
+    if (!data) {
+        return mirror_http2_memory_malloc(size, baton);
+    }
+    block = (mirror_http2_block_t *)data - 1;
+    if (size <= block->head.size) {
         return data;
     }
     more = mirror_http2_memory_malloc(size, baton);
-    if (data && more) {
+    if (more) {
         memcpy(more, data, block->head.size);
         mirror_http2_memory_free(data, baton);
     }
@@ -112,11 +116,12 @@ void *mirror_http2_memory_realloc(void *data, size_t size, void *baton)
 void mirror_http2_memory_free(void *data, void *baton)
 {
     mirror_http2_memory_t *memory = baton;
-    mirror_http2_block_t *block = (mirror_http2_block_t *)data - 1;
+    mirror_http2_block_t *block;
 
     if (!data) {
         return;
     }
+    block = (mirror_http2_block_t *)data - 1;
     if (block->head.size > KEPT_MAX) {
         free(block);
         return;
