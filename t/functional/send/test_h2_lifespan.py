@@ -22,10 +22,12 @@ def proxy(proxy):
 
 
 def ends_after(count: int, goaway: bool):
-    """Respond to that many requests of a connection, then close it."""
+    """Respond to that many requests of a connection, then close it. What a busy machine delays, the kernel holds back, so that
+    the end follows the last response at once."""
     def serve(peer, request) -> None:
         if request.stream > 2 * count - 1:
             return
+        peer.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_CORK, int(request.stream == 2 * count - 1))
         respond()(peer, request)
         if request.stream == 2 * count - 1:
             if goaway:
