@@ -200,7 +200,7 @@ def test_children_agree_on_who_is_out(httpd, origin, servers, children):
     all_at_once(h, origin, children)
     count += children * 8
     assert h.ended(count) == {"mirrored": count - out, "broken": out} and len(made[1].requests) == out
-    assert len({re.search(r"pid (\d+)", line)[1] for line in h.log_lines("PM0411")}) > 1    # that they are several
+    assert len({re.search(r"pid (\d+)", line)[1] for line in h.log_lines("PM0413")}) > 1    # several have connected
     failed, until = state(h)["127.0.0.2"]["failed"], state(h)["127.0.0.2"]["down_until"]
     os.kill(h.pids()[0], signal.SIGKILL)
     h.graceful()
