@@ -5,8 +5,6 @@
 #ifndef MIRROR_BASE_ASCII_H
 #define MIRROR_BASE_ASCII_H
 
-#include <string.h>
-
 #include <apr.h>
 
 /* ---- any thread ---- */
@@ -46,11 +44,18 @@ static inline int mirror_ascii_hex_digit(char c)
                : -1;
 }
 
-/* Return whether `c` is a tchar (RFC 9110 5.6.2). */
+extern const char mirror_ascii_tokens[256];
+
+/* Return a tchar (RFC 9110 5.6.2) in lower case; 0 if `c` is none. */
+static inline char mirror_ascii_token_lower(char c)
+{
+    return mirror_ascii_tokens[(unsigned char)c];
+}
+
+/* Return whether `c` is a tchar. */
 static inline int mirror_ascii_is_token_char(char c)
 {
-    return (mirror_ascii_lower(c) >= 'a' && mirror_ascii_lower(c) <= 'z') ||
-           mirror_ascii_is_digit(c) || (c && strchr("-_!#$%&'*+.^`|~", c));
+    return mirror_ascii_token_lower(c) != '\0';
 }
 
 #endif

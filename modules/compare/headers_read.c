@@ -3,6 +3,7 @@
  * compare/headers_read.c - a block of header fields, sorted by name. See compare/headers_state.h.
  */
 #include <stdlib.h>
+#include <string.h>
 
 #include <apr_tables.h>
 

@@ -32,16 +32,6 @@ static const struct {
               KNOWN("proxy-connection", KIND_DROP), KNOWN("te", KIND_DROP),
               KNOWN("transfer-encoding", KIND_DROP), KNOWN("upgrade", KIND_DROP) };
 
-/* The characters of a name (RFC 9110 5.6.2) in lower case; 0 = none of them. */
-static const char name_chars[256] = "\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0"
-                                    "\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0"
-                                    "\0!\0#$%&'\0\0*+\0-.\0"
-                                    "0123456789\0\0\0\0\0\0"
-                                    "\0abcdefghijklmno"
-                                    "pqrstuvwxyz\0\0\0^_"
-                                    "`abcdefghijklmno"
-                                    "pqrstuvwxyz\0|\0~";
-
 /* A part of the text. */
 typedef struct mirror_text_t {
     char *data;
@@ -111,7 +101,7 @@ static int read_field(mirror_text_t *name, mirror_text_t *value, const mirror_te
 {
     char *end = line->data + line->len, *p = line->data, lower;
 
-    for (; p < end && (lower = name_chars[(unsigned char)*p]) != '\0'; p++) {
+    for (; p < end && (lower = mirror_ascii_token_lower(*p)) != '\0'; p++) {
         *p = lower;
     }
     if (p == line->data || p == end || *p != ':') {
