@@ -403,10 +403,7 @@ static int respond(const all_t *all, yajl_gen gen)
         put_fleet(gen, all);
     }
     if (error) {
-        if (all->status == HTTP_SERVICE_UNAVAILABLE &&
-            !apr_table_get(r->headers_out, "Retry-After")) {
-            apr_table_setn(r->headers_out, "Retry-After", "2");
-        }
+        mirror_fleet_store_note_retry(r, all->status);
         mirror_json_put_key(gen, "error");
         mirror_json_put_text(gen, error, r->pool);
     }

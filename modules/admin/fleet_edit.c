@@ -263,14 +263,12 @@ static int consult_others(attempt_t *attempt)
     if (write->knows_epoch) {
         return 0;
     }
-    /* before the others are asked, so that they have had all the time */
-    attempt->seconds = mirror_hold_seconds(words, fleet, mirror_clock_now());
-    write->is_held = attempt->seconds > 0;
-    if (mirror_nodes_know_more(&write->knows_epoch, requested->remote, requested->r->pool) !=
-        APR_SUCCESS) {
+    if (mirror_hold_query(&write->knows_epoch, &attempt->seconds, words, fleet, requested->remote,
+                          requested->r->pool) != APR_SUCCESS) {
         return end(attempt, HTTP_SERVICE_UNAVAILABLE,
                    mirror_fleet_store_fault(requested->remote, requested->r->pool));
     }
+    write->is_held = attempt->seconds > 0;
     return 0;
 }
 

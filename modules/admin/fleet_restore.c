@@ -203,8 +203,8 @@ static int refuse_unknowing(const restore_t *restore, mirror_remote_t *remote)
     if (apr_atomic_read64(&words->epoch) != 0) {
         return DECLINED;
     }
-    seconds = mirror_hold_seconds(words, restore->registry->fleet, mirror_clock_now());
-    if (mirror_nodes_know_more(&know, remote, r->pool) != APR_SUCCESS) {
+    if (mirror_hold_query(&know, &seconds, words, restore->registry->fleet, remote, r->pool) !=
+        APR_SUCCESS) {
         return refuse(restore, HTTP_SERVICE_UNAVAILABLE, mirror_fleet_store_fault(remote, r->pool));
     }
     if (know) {

@@ -36,11 +36,16 @@ const char *mirror_fleet_store_fault(const mirror_remote_t *remote, apr_pool_t *
     return apr_psprintf(pool, "fleet: its store must respond, got: %s", remote->fault);
 }
 
-int mirror_fleet_store_send_error(request_rec *r, int status, const char *why)
+void mirror_fleet_store_note_retry(request_rec *r, int status)
 {
     if (status == HTTP_SERVICE_UNAVAILABLE && !apr_table_get(r->headers_out, "Retry-After")) {
         apr_table_setn(r->headers_out, "Retry-After", "2");
     }
+}
+
+int mirror_fleet_store_send_error(request_rec *r, int status, const char *why)
+{
+    mirror_fleet_store_note_retry(r, status);
     return mirror_json_error(r, status, why);
 }
 

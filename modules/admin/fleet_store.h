@@ -25,6 +25,9 @@ int mirror_fleet_store_read(mirror_document_t *document, const char **why, mirro
 /* Return the error message for a store that does not respond. */
 const char *mirror_fleet_store_fault(const mirror_remote_t *remote, apr_pool_t *pool);
 
+/* Set Retry-After of an error with status 503, if it is not set. */
+void mirror_fleet_store_note_retry(request_rec *r, int status);
+
 /* Send an error; 503 with Retry-After. Returns the result of the handler. */
 int mirror_fleet_store_send_error(request_rec *r, int status, const char *why);
 

@@ -2,7 +2,9 @@
  *
  * fleet/hold.c - when a node may begin an empty store. See fleet/hold.h.
  */
+#include "base/clock.h"
 #include "fleet/hold.h"
+#include "fleet/nodes.h"
 
 #define MARGIN  apr_time_from_sec(1)
 #define UNKNOWN 2 /* seconds, while the store has not yet responded to the poller */
@@ -22,7 +24,8 @@ void mirror_hold_note(mirror_fleet_words_t *words, const mirror_fleet_t *fleet, 
     }
 }
 
-int mirror_hold_seconds(mirror_fleet_words_t *words, const mirror_fleet_t *fleet, apr_time_t now)
+/* Return for how many seconds the node may not begin an empty store; 0 = it may. */
+static int seconds_left(mirror_fleet_words_t *words, const mirror_fleet_t *fleet, apr_time_t now)
 {
     apr_time_t until;
 
@@ -33,4 +36,13 @@ int mirror_hold_seconds(mirror_fleet_words_t *words, const mirror_fleet_t *fleet
     until = (apr_time_t)apr_atomic_read64(&words->held_until);
     /* any process may write here, so a time of the far future is none */
     return until > now && until - now <= length_of(fleet) ? (int)apr_time_sec(until - now) + 1 : 0;
+}
+
+apr_status_t mirror_hold_query(int *know, int *seconds, mirror_fleet_words_t *words,
+                               const mirror_fleet_t *fleet, mirror_remote_t *remote,
+                               apr_pool_t *pool)
+{
+    /* before the others are asked, so that they have had all the time */
+    *seconds = seconds_left(words, fleet, mirror_clock_now());
+    return mirror_nodes_know_more(know, remote, pool);
 }

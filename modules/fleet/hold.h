@@ -10,6 +10,7 @@
 #define MIRROR_FLEET_HOLD_H
 
 #include "fleet/fleet.h"
+#include "fleet/remote.h"
 #include "shared/table.h"
 
 /* The maximum interval between two polls of a node while the store does not respond. */
@@ -22,8 +23,11 @@ void mirror_hold_note(mirror_fleet_words_t *words, const mirror_fleet_t *fleet, 
 
 /* ---- any thread ---- */
 
-/* Return for how many seconds the node may not begin an empty store; 0 = it may. The result is for a
- * node that has not seen a head of the store. */
-int mirror_hold_seconds(mirror_fleet_words_t *words, const mirror_fleet_t *fleet, apr_time_t now);
+/* Find out whether a node that has not seen a head of the store may begin it if it is empty.
+ * *know: 1 if another node has seen one. *seconds: for how long this node may not begin the store;
+ * 0 = it may. Errors: those of mirror_nodes_know_more(), which may wait. */
+apr_status_t mirror_hold_query(int *know, int *seconds, mirror_fleet_words_t *words,
+                               const mirror_fleet_t *fleet, mirror_remote_t *remote,
+                               apr_pool_t *pool);
 
 #endif

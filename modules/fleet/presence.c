@@ -18,8 +18,8 @@
 APLOG_USE_MODULE(proxy_mirror);
 
 #define INTERVAL apr_time_from_sec(10)
-#define INTERVAL_EMPTIED                                                                           \
-    apr_time_from_sec(1) /* while the store has no settings, and so no states */
+/* While the store has no settings, and so no states. */
+#define INTERVAL_EMPTIED apr_time_from_sec(1)
 
 struct mirror_presence_t {
     const mirror_registry_t *registry;

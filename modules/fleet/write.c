@@ -11,10 +11,10 @@
 #include "fleet/write.h"
 
 /* KEYS: head, index, docs, log. ARGV: 1 mirror, 2 expected version, 3 epoch of a new store, 4 "known"
- * = this node has seen a head, "held" = it may not begin a store, or "", 5 id, 6 mark of a deletion, 7 and 8 parts of the document, 9 and
- * 10 of the entry of the log. All keys are read before the first write, so a key of another type ends
- * the script before it has changed anything. Each change writes head and index, so a head without an
- * index says that the store has lost it. */
+ * = this node has seen a head, "held" = it may not begin a store, or "", 5 id, 6 mark of a deletion,
+ * 7 and 8 parts of the document, 9 and 10 of the entry of the log. All keys are read before the first
+ * write, so a key of another type ends the script before it has changed anything. Each change writes
+ * head and index, so a head without an index says that the store has lost it. */
 static const char change_script[] =
     "local epoch = redis.call('HGET', KEYS[1], 'epoch')\n"
     "local now = redis.call('HGET', KEYS[2], ARGV[1]) or ''\n"
