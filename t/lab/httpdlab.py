@@ -20,7 +20,7 @@ from typing import Callable, Iterable, TypeVar
 
 import wire
 from ports import free_port, release_port
-from processes import CONNECTED, LISTENING, children, open_pipes, sockets, state, threads
+from processes import CONNECTED, LISTENING, children, open_pipes, sockets, state, thread_states
 from recorder import Recorder
 
 LAB = os.path.dirname(os.path.abspath(__file__))        # the helpers of the tests
@@ -124,6 +124,19 @@ def wait_for(what: str, condition: Callable[[], T], seconds: float = 10) -> T:
             raise AssertionError(f"{seconds} s (times {TIMESCALE}) were not enough for {what}")
         _never.wait(0.004)
     return value
+
+
+def get_until(h: Httpd, what: str, condition: Callable[[], object], seconds: float = 10) -> int:
+    """One request after the other until `condition` holds, without a wait for their copies: how many."""
+    count = 0
+
+    def step() -> object:
+        nonlocal count
+        count += 1
+        assert h.get("/o/a").status == 200
+        return condition()
+    wait_for(what, step, seconds)
+    return count
 
 
 def location(path: str, origin: Recorder, *lines: str, conf: str = "") -> str:
@@ -246,7 +259,7 @@ class Httpd:
                 stdin=subprocess.DEVNULL, stdout=out, stderr=out, start_new_session=True)
         wait_for("httpd to start", self._has_started, 15)
         # A child that has not yet all its threads closes connections that are kept alive, as those it has are busy.
-        wait_for("httpd's children", lambda: sum(self._rests(threads(pid)) for pid in self.listeners()) >= self.children)
+        wait_for("httpd's children", lambda: sum(self._rests(thread_states(pid)) for pid in self.listeners()) >= self.children)
         return self
 
     def _has_started(self) -> bool:
@@ -316,8 +329,8 @@ class Httpd:
     def _rested(self) -> bool:
         """Whether all children rest, and did so at one moment: no thread ran between two looks at all of them."""
         pids = self.listeners()
-        before = [threads(pid) for pid in pids]
-        return all(map(self._rests, before)) and before == [threads(pid) for pid in pids]
+        before = [thread_states(pid) for pid in pids]
+        return all(map(self._rests, before)) and before == [thread_states(pid) for pid in pids]
 
     def _rests(self, found: dict[str, tuple[str, int]]) -> bool:
         """Whether a child has all its threads, and all of them wait for something."""

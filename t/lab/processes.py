@@ -34,7 +34,7 @@ def state(file: str) -> str:
         return "Z"
 
 
-def threads(pid: int) -> dict[str, tuple[str, int]]:
+def thread_states(pid: int) -> dict[str, tuple[str, int]]:
     """The state of each thread of a process, and how often it has gone to sleep or lost its processor."""
     found = {}
     for file in glob.glob(f"/proc/{pid}/task/*/status"):

@@ -56,7 +56,7 @@ def one_by_one(h: Httpd, count: int, before: int = 0) -> None:
         h.ended(n)
 
 
-def get_until(h: Httpd, what: str, condition) -> None:
+def copy_until(h: Httpd, what: str, condition) -> None:
     """One request after the other, each with its copy, until that is true."""
     def found() -> bool:
         one_by_one(h, 1, h.mirror()["seen"])
@@ -67,16 +67,3 @@ def get_until(h: Httpd, what: str, condition) -> None:
 def gets(h: Httpd, count: int) -> None:
     """So many, as fast as one client can."""
     assert set(h.get_many(["/o/a"] * count)) <= {200}
-
-
-def gets_until(h: Httpd, what: str, condition) -> int:
-    """Requests one after the other, without a wait for their copies, until that is true: how many."""
-    count = 0
-
-    def found() -> bool:
-        nonlocal count
-        count += 1
-        assert h.get("/o/a").status == 200
-        return condition()
-    wait_for(what, found)
-    return count

@@ -16,7 +16,7 @@ from copies import assert_next_is_intact
 from httpdlab import Httpd, location, scaled, to, wait_for
 from recorder import answer
 from redislab import LONG, needs_redis, redis      # noqa: F401, the fixture
-from serverslab import counts, get_until, listed, servers, state     # noqa: F401, a fixture
+from serverslab import counts, copy_until, listed, servers, state     # noqa: F401, a fixture
 from tlslab import strict
 
 PRELOADS = "clock", "connect"
@@ -157,13 +157,13 @@ def test_server_that_is_down_is_tried_again(httpd, origin, servers, recorder, cl
     retry = scaled(0.3)
     h = httpd(location("/o/", origin, listed([*made, dead], f"retry={int(retry * 1000)}ms")), expect=["PM0432", "PM0434"])
     made[2].answer = lambda sock, message: False
-    get_until(h, "the two that are out", lambda: [one["down_until"] is None for one in state(h).values()] == [True, True, False, False])
+    copy_until(h, "the two that are out", lambda: [one["down_until"] is None for one in state(h).values()] == [True, True, False, False])
     clock.step(step)
     assert all(clock.is_now(one["down_until"]) for one in state(h).values() if one["down_until"])
     dead.listen()
     made[2].answer = answer()
     before, began = counts([*made, dead]), time.monotonic()
-    get_until(h, "all again", lambda: all(now > n for now, n in zip(counts([*made, dead]), before)))
+    copy_until(h, "all again", lambda: all(now > n for now, n in zip(counts([*made, dead]), before)))
     assert time.monotonic() - began < 2 * retry + scaled(1)
     assert all(one["down_until"] is None for one in state(h).values())
 

@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from httpdlab import INSTRUMENTED, Httpd, location, scaled, to, wait_for
+from httpdlab import INSTRUMENTED, Httpd, get_until, location, scaled, to, wait_for
 from recorder import Recorder, answer
 from redislab import Redis, needs_redis, redis, wrk    # noqa: F401, the fixture
 
@@ -49,11 +49,6 @@ def httpd(threads, preload, httpd):
         env = {"HTTPD_PRELOAD": preload, "TEST_THREADS": threads.path}
         return httpd(conf, children=1, env=env, **options)
     return make
-
-
-def get_until(h: Httpd, what: str, condition) -> None:
-    """One request after the other until `condition` holds."""
-    wait_for(what, lambda: h.get("/o/a").status == 200 and condition())
 
 
 def assert_each_arrived_once(h: Httpd, mirror: Recorder, **failed: int) -> None:

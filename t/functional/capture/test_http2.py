@@ -9,9 +9,10 @@ import subprocess
 import pytest
 
 from frames import Frames
-from httpdlab import THREADED, location, scaled, to
+from httpdlab import location, scaled, to
+from marks import needs_mod_http2
 
-pytestmark = pytest.mark.skipif(not THREADED, reason="mod_http2 does not run under prefork")
+pytestmark = needs_mod_http2
 
 # curl's and nghttp's own headers are none of our business
 OF_A_COPY = {"Host", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Server", "X-Proxy-Mirror"}

@@ -9,9 +9,10 @@ import ssl
 import pytest
 
 from frames import Frames
-from httpdlab import THREADED, free_port, location, scaled, to, wait_for
+from httpdlab import free_port, location, scaled, to, wait_for
+from marks import needs_mod_http2
 
-pytestmark = pytest.mark.skipif(not THREADED, reason="mod_http2 does not run under prefork")
+pytestmark = needs_mod_http2
 PRELOADS = ("reset",)       # mod_http2 ends a body, and stops
 
 

@@ -9,7 +9,8 @@ import pytest
 
 import ajp
 from copies import ADDED, assert_copy
-from httpdlab import THREADED, location, scaled, to
+from httpdlab import location, scaled, to
+from marks import needs_mod_http2
 from wire import chunked, request
 
 
@@ -100,7 +101,7 @@ def test_multiviews(httpd, mirror):
     assert h.ended(1) == {"mirrored": 1}
 
 
-@pytest.mark.skipif(not THREADED, reason="mod_http2 does not run under prefork")
+@needs_mod_http2
 def test_what_http2_pushes(httpd, mirror):
     h = httpd("Protocols h2c http/1.1\nH2Direct on\nH2Push on\n"
               f'<Location "/index.html">\nH2PushResource /pushed.txt\n</Location>\n{to(mirror)}\n', modules=["http2"])
@@ -112,7 +113,7 @@ def test_what_http2_pushes(httpd, mirror):
     assert mirror.one().target == "/index.html"
 
 
-@pytest.mark.skipif(not THREADED, reason="mod_http2 does not run under prefork")
+@needs_mod_http2
 def test_upgrade_to_http2_that_is_not_taken_up(httpd, origin, mirror):
     """A request with a body stays HTTP/1.1."""
     h = httpd("Protocols h2c http/1.1\nH2Upgrade on\n" + location("/o/", origin, to(mirror)), modules=["http2"])

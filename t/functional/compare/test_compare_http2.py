@@ -8,11 +8,12 @@ import pytest
 
 from comparelab import JSON, Events, both, compared, comparison, rows, skipped, twins, verdicts
 from frames import Frames
-from httpdlab import THREADED, scaled, wait_for
+from httpdlab import scaled, wait_for
 from managerlab import MANAGER
+from marks import needs_mod_http2
 from recorder import answer
 
-pytestmark = pytest.mark.skipif(not THREADED, reason="mod_http2 does not run under prefork")
+pytestmark = needs_mod_http2
 
 
 @pytest.fixture

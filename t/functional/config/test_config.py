@@ -8,6 +8,7 @@ import subprocess
 import pytest
 
 from httpdlab import HTTP2, MPM, Httpd, scaled
+from marks import needs_http2
 
 URL = "http://127.0.0.1:9"
 HOST = "http://, https://, h2c://, h2://, grpc:// or grpcs://"
@@ -228,7 +229,7 @@ def test_http2_without_its_library(lab, scheme):
     assert f'"{scheme}://127.0.0.1:9"' in said.stderr and "libnghttp2" in said.stderr
 
 
-@pytest.mark.skipif(not HTTP2, reason="the module was built without libnghttp2")
+@needs_http2
 @pytest.mark.parametrize("words, warned", [("h2c streams=5", ""), ("h2c pipeline=5", "pipeline"), ("http streams=5", "streams"),
                                            ("http pipeline=5", "")])
 def test_attributes_of_a_protocol(httpd, words, warned):

@@ -5,7 +5,7 @@ import socket
 
 import pytest
 
-from httpdlab import Httpd, location, scaled, to, wait_for
+from httpdlab import Httpd, get_until, location, scaled, to, wait_for
 from recorder import Recorder
 from redislab import Cluster, Redis, cluster, needs_redis, patient, wrk_until_limited  # noqa: F401, the fixture
 
@@ -18,13 +18,6 @@ SILENT = r"PM0600: "
 def attributes(nodes: str, more: str = "") -> str:
     return patient(f"enable_limit_count=true policy=redis-cluster redis_cluster_nodes={nodes} redis_cluster_name=c "
                    f"limit_fallback=drop {more}")
-
-
-def get_until(h: Httpd, what: str, condition, seconds: float = 15) -> None:
-    def step() -> bool:
-        h.get("/o/a")
-        return condition()
-    wait_for(what, step, seconds)
 
 
 def counted(h: Httpd) -> int:
@@ -105,7 +98,7 @@ def test_the_owner_is_killed_and_its_replica_counts(httpd, origin, mirror, clust
     owner.kill()
     heir = wait_for("the failover", lambda: cluster.owner(KEY), 20)
     before = counted(h)
-    get_until(h, "counting again", lambda: h.outcomes().get("mirrored", 0) > before)
+    get_until(h, "counting again", lambda: h.outcomes().get("mirrored", 0) > before, 15)
     wait_for("the end of the fallback", lambda: not h.mirror()["state"]["limit"]["fallback"])
     let_go = counted(h)
     used = heir.used(KEY)
@@ -131,7 +124,7 @@ def test_without_the_whole_cluster_there_is_no_answer(httpd, origin, mirror, clu
     assert h.ended(1) == {"mirrored": 1}
     for node in cluster.nodes:
         node.kill()
-    get_until(h, "the fallback", lambda: h.mirror()["state"]["limit"]["fallback"])
+    get_until(h, "the fallback", lambda: h.mirror()["state"]["limit"]["fallback"], 15)
     assert set(h.outcomes()) <= {"mirrored", "limit_failed"}
 
 

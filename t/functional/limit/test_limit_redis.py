@@ -10,7 +10,8 @@ import time
 
 import pytest
 
-from httpdlab import THREADED, Httpd, location, scaled, to, wait_for
+from httpdlab import Httpd, get_until, location, scaled, to, wait_for
+from marks import needs_threads
 from recorder import Recorder
 from redislab import LONG, needs_redis, patient, redis, wrk, wrk_until_limited  # noqa: F401, the fixture
 
@@ -26,14 +27,6 @@ def attributes(port: int, more: str = "") -> str:
 
 def limit(h: Httpd, name: str = "m") -> dict:
     return h.mirror(name)["state"]["limit"]
-
-
-def get_until(h: Httpd, what: str, condition, seconds: float = 10) -> None:
-    """One request after the other until `condition` holds."""
-    def step() -> bool:
-        h.get("/o/a")
-        return condition()
-    wait_for(what, step, seconds)
 
 
 @pytest.mark.smoke
@@ -82,7 +75,7 @@ def test_a_window_that_is_used_up_is_not_asked_for_again(httpd, origin, mirror, 
     assert server.calls("evalsha") == asked
 
 
-@pytest.mark.skipif(not THREADED, reason="a child serves one request at a time")
+@needs_threads
 def test_copies_ask_together(httpd, origin, mirror, redis):
     server = redis()
     h = httpd(location("/o/", origin, to(mirror, attributes(server.port, "count=1000000 max_queue=100000"))))

@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from httpdlab import Httpd, location, scaled, to, wait_for
+from httpdlab import Httpd, get_until, location, scaled, to, wait_for
 from recorder import Recorder
 from redislab import Cluster, needs_redis, redis, wrk_until_limited  # noqa: F401, the fixture
 from tlslab import Authority, stalling_handshake, strict
@@ -141,14 +141,12 @@ def test_redis_is_killed_and_counts_again_when_it_is_back(proxy, server):
     redis = server()
     h = proxy(attributes(redis.port, "count=100000"), expect=[DOWN])
 
-    def get_until(what, condition):
-        wait_for(what, lambda: h.get("/o/a") and condition())
-    get_until("counting", lambda: redis.used(KEY) > 0)
+    get_until(h, "counting", lambda: redis.used(KEY) > 0)
     redis.kill()
-    get_until("the fallback", lambda: limit(h)["fallback"])
+    get_until(h, "the fallback", lambda: limit(h)["fallback"])
     redis.start()
-    get_until("counting there again", lambda: redis.used(KEY) > 0)
-    get_until("the end of the fallback", lambda: not limit(h)["fallback"])
+    get_until(h, "counting there again", lambda: redis.used(KEY) > 0)
+    get_until(h, "the end of the fallback", lambda: not limit(h)["fallback"])
     assert len(h.log_lines("PM0600")) == len(h.log_lines("PM0601")) == 1
 
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 
 import pytest
 
-from httpdlab import Httpd, location, scaled, to, wait_for
+from httpdlab import Httpd, get_until, location, scaled, to, wait_for
 from recorder import Recorder
 from redislab import Liar, address, needs_redis, patient, redis, sentinels      # noqa: F401, fixtures
 
@@ -15,13 +15,6 @@ KEY = "proxy-mirror:v1:m"
 def attributes(addresses: str, more: str = "") -> str:
     return patient(f"enable_limit_count=true policy=redis-sentinel redis_sentinels={addresses} redis_master_name=mymaster "
                    f"limit_fallback=drop {more}")
-
-
-def get_until(h: Httpd, what: str, condition, seconds: float = 15) -> None:
-    def step() -> bool:
-        h.get("/o/a")
-        return condition()
-    wait_for(what, step, seconds)
 
 
 def counted(h: Httpd) -> int:

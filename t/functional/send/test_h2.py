@@ -4,9 +4,9 @@ from __future__ import annotations
 import pytest
 
 from http2lab import Http2Recorder, respond
-from httpdlab import HTTP2, location, scaled, to, wait_for
+from marks import needs_http2
 
-pytestmark = pytest.mark.skipif(not HTTP2, reason="the module was built without libnghttp2")
+pytestmark = needs_http2
 OF_A_COPY = ["host", "x-forwarded-for", "x-forwarded-host", "x-forwarded-server", "x-proxy-mirror"]
 
 

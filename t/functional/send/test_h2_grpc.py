@@ -9,10 +9,10 @@ from types import SimpleNamespace
 import grpc
 import pytest
 
-from httpdlab import HTTP2, THREADED, location, scaled, to, wait_for
+from httpdlab import location, scaled, to, wait_for
+from marks import needs_http2, needs_mod_http2
 
-pytestmark = [pytest.mark.skipif(not THREADED, reason="mod_http2 does not run under prefork"),
-              pytest.mark.skipif(not HTTP2, reason="the module was built without libnghttp2")]
+pytestmark = [needs_mod_http2, needs_http2]
 
 
 class Service(grpc.GenericRpcHandler):

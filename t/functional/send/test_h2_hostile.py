@@ -13,9 +13,10 @@ import pytest
 from frames import literal
 from http2lab import (ACK, CONTINUATION, DATA, END_HEADERS, END_STREAM, GOAWAY, HEADERS, OF_A_SANITIZER, PING, PREFACE, PUSH_PROMISE,
                       RST_STREAM, SETTINGS, WINDOW_UPDATE, Http2Recorder, frame, memory, respond)
-from httpdlab import HTTP2, location, scaled, to, wait_for
+from httpdlab import location, scaled, to, wait_for
+from marks import needs_http2
 
-pytestmark = pytest.mark.skipif(not HTTP2, reason="the module was built without libnghttp2")
+pytestmark = needs_http2
 OK = frame(SETTINGS)
 STATUS = b"\x88"        # :status 200 (RFC 7541 A)
 RESET = frame(RST_STREAM, 0, 1, struct.pack(">I", 8))

@@ -10,9 +10,10 @@ import pytest
 from frames import literal
 from http2lab import (CONTINUATION, DATA, END_HEADERS, END_STREAM, GOAWAY, HEADERS, OF_A_SANITIZER, SETTINGS, Http2Recorder, frame,
                       memory, respond)
-from httpdlab import HTTP2, location, scaled, to, wait_for
+from httpdlab import location, scaled, to, wait_for
+from marks import needs_http2
 
-pytestmark = pytest.mark.skipif(not HTTP2, reason="the module was built without libnghttp2")
+pytestmark = needs_http2
 STATUS = b"\x88"        # :status 200 (RFC 7541 A)
 DOWN = r"PM0\d+: mirror m is (down|up)"
 

@@ -8,10 +8,11 @@ from types import SimpleNamespace
 
 import pytest
 
-from http2lab import Http2Recorder, respond
-from httpdlab import HTTP2, location, scaled, to, wait_for
+from http2lab import respond
+from httpdlab import location, scaled, to, wait_for
+from marks import needs_http2
 
-pytestmark = pytest.mark.skipif(not HTTP2, reason="the module was built without libnghttp2")
+pytestmark = needs_http2
 
 
 @pytest.fixture

@@ -10,10 +10,11 @@ from types import SimpleNamespace
 import pytest
 
 from http2lab import respond
-from httpdlab import HTTP2, THREADED, free_port, location, scaled, to, wait_for
+from httpdlab import free_port, location, scaled, to, wait_for
+from marks import needs_http2, needs_mod_http2
 from recorder import answer
 
-pytestmark = pytest.mark.skipif(not HTTP2, reason="the module was built without libnghttp2")
+pytestmark = needs_http2
 SIZES = [0, 1, 70000, 1000000, 10_000_000]
 
 
@@ -89,7 +90,7 @@ def test_nghttpd_is_killed(proxy, nghttpd):
     assert h.ended(sent + 1)["mirrored"] == outcomes["mirrored"] + 1
 
 
-@pytest.mark.skipif(not THREADED, reason="mod_http2 does not run under prefork")
+@needs_mod_http2
 def test_head_to_both(httpd, origin, nghttpd, recorder):
     """Their responses have the length of a body, and none. For a path that is not there nghttpd sends one, though."""
     behind = recorder()
@@ -118,7 +119,7 @@ def test_nghttpd_is_stopped(proxy, nghttpd):
     assert h.ended(12) == {"mirrored": 2, "timed_out": 10}
 
 
-@pytest.mark.skipif(not THREADED, reason="mod_http2 does not run under prefork")
+@needs_mod_http2
 @pytest.mark.parametrize("size", SIZES)
 def test_httpd(httpd, origin, recorder, size):
     """The mirror is an httpd with mod_http2, which passes what it gets to a recorder."""
@@ -138,7 +139,7 @@ def test_httpd(httpd, origin, recorder, size):
 
 
 @pytest.mark.long
-@pytest.mark.skipif(not THREADED, reason="mod_http2 does not run under prefork")
+@needs_mod_http2
 def test_httpd_restarts(httpd, origin, recorder):
     """No copy arrives twice but idempotent ones; each ends."""
     behind = recorder()

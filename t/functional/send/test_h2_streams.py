@@ -10,10 +10,11 @@ from types import SimpleNamespace
 import pytest
 
 from http2lab import OF_A_SANITIZER, Http2Recorder, memory, respond
-from httpdlab import HTTP2, scaled, wait_for
+from httpdlab import scaled, wait_for
 from managerlab import MANAGER, patch
+from marks import needs_http2
 
-pytestmark = pytest.mark.skipif(not HTTP2, reason="the module was built without libnghttp2")
+pytestmark = needs_http2
 
 @pytest.fixture
 def proxy(proxy):

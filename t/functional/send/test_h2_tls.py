@@ -4,10 +4,11 @@ from __future__ import annotations
 import pytest
 
 from http2lab import respond
-from httpdlab import HTTP2, location, scaled, to
+from httpdlab import location, scaled, to
+from marks import needs_http2
 from tlslab import Authority, server, strict
 
-pytestmark = pytest.mark.skipif(not HTTP2, reason="the module was built without libnghttp2")
+pytestmark = needs_http2
 DOWN = r"PM0400: mirror m is down: TLS"
 
 

@@ -12,6 +12,7 @@ import pytest
 
 from clients import Load, run_together
 from httpdlab import THREADED, location, scaled, to, wait_for
+from marks import needs_threads
 from recorder import answer, ok
 from wire import chunked, request
 
@@ -366,7 +367,7 @@ def test_hanging_mirrors_leave_a_descriptor_for_others(httpd, origin, recorder):
     assert h.ended(100, "hanging") == {"mirrored": 100}
 
 
-@pytest.mark.skipif(not THREADED, reason="a child serves one request at a time")
+@needs_threads
 def test_process_without_descriptors_does_not_spin(httpd, origin, mirror):
     """Clients have taken all that there are; a connection that is there still works, and a line a second is enough."""
     limit = 48

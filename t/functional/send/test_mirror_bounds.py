@@ -5,7 +5,8 @@ import pytest
 
 import wire
 from copies import assert_copy, assert_next_is_intact
-from httpdlab import THREADED, location, scaled, to, wait_for
+from httpdlab import location, scaled, to, wait_for
+from marks import needs_threads
 from recorder import answer, ok
 
 DOWN = r"PM\d+: mirror m is down"
@@ -113,7 +114,7 @@ def test_one_probe_at_a_time(proxy, recorder):
         sock.close()
 
 
-@pytest.mark.skipif(not THREADED, reason="a child has one connection")
+@needs_threads
 def test_open_connection_that_answers_ends_down(proxy, mirror):
     """A second connection rejected while the first one waits for its answer: when that comes, the
     first one has to do."""
@@ -134,7 +135,7 @@ def test_open_connection_that_answers_ends_down(proxy, mirror):
     assert len(h.log_lines(DOWN)) == len(h.log_lines(UP)) == 1      # no other connection was tried
 
 
-@pytest.mark.skipif(not THREADED, reason="a child serves one request at a time: one connection")
+@needs_threads
 def test_stale_copy_gets_a_connection_while_others_have_to_do(proxy, mirror, recorder):
     """No connection is opened for `retry`, but for a copy whose own was stale: those that are open
     are of no use to it."""
@@ -162,7 +163,7 @@ def test_stale_copy_gets_a_connection_while_others_have_to_do(proxy, mirror, rec
     assert mirror.connections == 2
 
 
-@pytest.mark.skipif(not THREADED, reason="a child has one connection")
+@needs_threads
 def test_answer_that_had_begun_before_does_not_end_down(proxy, mirror):
     gate = mirror.gate()
 

@@ -7,9 +7,9 @@ import time
 
 import pytest
 
-from httpdlab import location, scaled, wait_for
+from httpdlab import get_until, location, scaled, wait_for
 from recorder import answer
-from serverslab import DOWN, EJECTED, SERVER_DOWN, counts, get_until, gets, gets_until, listed, named, one_by_one, servers, state, with_names  # noqa: F401
+from serverslab import DOWN, EJECTED, SERVER_DOWN, copy_until, counts, gets, listed, named, one_by_one, servers, state, with_names  # noqa: F401
 
 PRELOADS = ("names",)
 
@@ -203,17 +203,17 @@ def test_ejected_server_returns_on_trial(httpd, origin, servers):
     retry = scaled(0.3)
     made[1].answer = lambda sock, message: False
     h = httpd(location("/o/", origin, listed(made, f"retry={int(retry * 1000)}ms")), expect=[EJECTED])
-    get_until(h, "the ejection", lambda: state(h)["127.0.0.2"]["down_until"])
+    copy_until(h, "the ejection", lambda: state(h)["127.0.0.2"]["down_until"])
     assert len(made[1].requests) == 5
     first = time.monotonic()
-    get_until(h, "the trial", lambda: len(made[1].requests) == 6)
+    copy_until(h, "the trial", lambda: len(made[1].requests) == 6)
     assert time.monotonic() - first >= retry - 0.1
     assert state(h)["127.0.0.2"]["down_until"]
     second = time.monotonic()
-    get_until(h, "another trial", lambda: len(made[1].requests) == 7)
+    copy_until(h, "another trial", lambda: len(made[1].requests) == 7)
     assert time.monotonic() - second >= 2 * retry - 0.1
     made[1].answer = answer()
-    get_until(h, "the last trial", lambda: len(made[1].requests) == 8)
+    copy_until(h, "the last trial", lambda: len(made[1].requests) == 8)
     assert h.outcomes()["broken"] == 7
     before = counts(made)
     one_by_one(h, 20, h.mirror()["seen"])
@@ -263,10 +263,10 @@ def test_addresses_that_change(httpd, origin, servers, names):
     names.set(some="127.0.0.1 127.0.0.2")
     gate = made[0].hold()
     h = httpd(location("/o/", origin, named(made[0].port, f"ttl={int(scaled(200))}ms timeout=1h")))
-    count = gets_until(h, "a copy to each", lambda: all(counts(made[:2])))
+    count = get_until(h, "a copy to each", lambda: all(counts(made[:2])))
     names.set(some="127.0.0.2 127.0.0.3")
     began = time.monotonic()
-    count += gets_until(h, "the new server", lambda: bool(made[2].requests))
+    count += get_until(h, "the new server", lambda: bool(made[2].requests))
     assert time.monotonic() - began < scaled(0.2 + 1)
     held, before, connections = len(made[0].requests), counts(made), made[0].connections
     for _ in range(20):

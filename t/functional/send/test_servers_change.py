@@ -12,8 +12,9 @@ import pytest
 
 import pagelab
 from http2lab import OF_A_SANITIZER, memory, respond
-from httpdlab import HTTP2, location, scaled, wait_for
+from httpdlab import location, scaled, wait_for
 from managerlab import MANAGER, patch
+from marks import needs_http2
 from recorder import answer
 from serverslab import EJECTED, counts, gets, listed, named, one_by_one, servers, state, with_names  # noqa: F401
 from tlslab import server, strict
@@ -130,7 +131,7 @@ def test_one_has_a_bad_certificate(httpd, origin, authority, https):
 
 # ---- HTTP/2 ----
 
-@pytest.mark.skipif(not HTTP2, reason="the module was built without libnghttp2")
+@needs_http2
 def test_streams_of_several_servers(httpd, origin, http2):
     """A connection to each, and GOAWAY of one moves what it has not processed to another."""
     first = http2(host="127.0.0.1")
@@ -149,7 +150,7 @@ def test_streams_of_several_servers(httpd, origin, http2):
     assert counts(made)[1] - before[1] == 4
 
 
-@pytest.mark.skipif(not HTTP2, reason="the module was built without libnghttp2")
+@needs_http2
 def test_all_addresses_over_http2(httpd, origin, http2, names):
     first = http2(host="127.0.0.1", respond=respond())
     made = [first, *(http2(host=f"127.0.0.{n}", port=first.port) for n in (2, 3))]

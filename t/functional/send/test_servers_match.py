@@ -11,11 +11,11 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from http2lab import respond
-from httpdlab import HTTP2, location, wait_for
+from httpdlab import location, wait_for
+from marks import needs_http2
 from recorder import answer
 from serverslab import counts, listed, one_by_one, servers  # noqa: F401, a fixture
 
-needs_http2 = pytest.mark.skipif(not HTTP2, reason="the module was built without libnghttp2")
 LOG = "ProxyMirrorLog logs/copies\n"
 
 

@@ -8,12 +8,12 @@ from collections import Counter
 import pytest
 
 from http2lab import respond
-from httpdlab import HTTP2, location, scaled, wait_for
+from httpdlab import location, scaled, wait_for
+from marks import needs_http2
 from recorder import answer
 from serverslab import DOWN, EJECTED, SERVER_DOWN, counts, gets, listed, one_by_one, servers, state      # noqa: F401, a fixture
 from tlslab import server, strict
 
-needs_http2 = pytest.mark.skipif(not HTTP2, reason="the module was built without libnghttp2")
 TLS = ["AH02411", "AH01114", "AH02003", "AH01998", "AH02039", "SSL"]
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 import pytest
 
 from copies import assert_copy, assert_next_is_intact
-from httpdlab import THREADED, location, scaled, to, wait_for
+from httpdlab import location, scaled, to, wait_for
+from marks import needs_threads
 from recorder import answer, ok
 from tlslab import Authority, TlsRecorder, server, stalling_handshake, strict
 from wire import request
@@ -188,7 +189,7 @@ def test_up_again(proxy, https, authority, stranger):
     assert len(h.log_lines(r"PM\d+: mirror m is up")) == 1
 
 
-@pytest.mark.skipif(not THREADED, reason="a child serves one request at a time")
+@needs_threads
 def test_copies_from_before_do_not_take_the_connection_of_the_probe(proxy, https, origin, authority, stranger):
     """One was let in before the mirror was down, and comes late: a connection is opened for it, which the mirror closes with
     the answer. It has to be the probe's, as while the mirror counts as down none other is opened."""
