@@ -55,6 +55,7 @@ def test_servers_change_under_load(httpd, origin, servers):
         patch(h, {"servers": addresses(made[1:])})
         changed, sent_before = time.monotonic(), sent[:]
         made[2].wait(1)
+        wait_for("the end of the time for its last copies", lambda: time.monotonic() > changed + scaled(0.1))
         wait_for("the end of its connections", lambda: made[0].open == 0)
         before = counts(made)
         made[2].wait(before[2] + 50)
