@@ -10,7 +10,7 @@ GOALS = {"64 KiB": 0.8, "1 MiB": 1.5}       # added CPU over that of nginx, one 
 def run(bench):
     t = bench.table("POST", "wrk -t1 -c32; origin and mirrors read the whole body before they answer; max_body=4M, "
                     "max_queue=100000, ProxyMirrorMemory 4G. Added CPU is for each request of the client, so for all its copies "
-                    "together; arrived is the share of copies.", "body, mirrors, proxy",
+                    "together; arrived is the share of copies.", "body, proxy",
                     *("added us/request" if c == "added us/copy" else c for c in COLUMNS))
     for name, size, seconds, counts in SIZES:
         cost = {}
@@ -28,7 +28,7 @@ def measure(bench, t, name, size, seconds, n):
                               "ProxyMirrorMemory 4G"), "httpd_mirror", "nginx_mirror",
                         *(["ats_multiplexer"] if size < 65536 else []), table=t)      # see the README
     r = bench.rounds(peers, 7, seconds, mirror, settle=60, body=size)
-    rows(t, r, peers, prefix=f"{name}, {n}, ", each=n)
+    rows(t, r, peers, prefix=f"{name} to {n} mirror{'s' * (n > 1)}, ", each=n)
     cost = {key: added(r, p, n) for key, p in peers.items()}
     ours, theirs = peers.get("httpd_mirror"), peers.get("nginx_mirror")
     if ours:
