@@ -273,33 +273,87 @@ mirror_header_form_t mirror_header_form_media_type(const mirror_header_form_t *v
 
 /* ---- cookies (RFC 6265 4.1) ---- */
 
-/* The name in lower case; the value also of those attributes whose values have no case. */
-static mirror_header_form_t cookie_attribute(const mirror_header_form_t *part, int is_steady,
+/* What of a cookie says whether it is deleted. */
+typedef struct lifetime_t {
+    int has_max_age; /* then Expires does not count (RFC 6265 5.3) */
+    int is_over;
+} lifetime_t;
+
+/* Whether a text has a year of the last century, of two digits (RFC 6265 5.1.1) or four: nobody sets such a
+ * date but to delete a cookie. */
+static int is_long_ago(const mirror_header_form_t *value)
+{
+    apr_size_t at = 0, n;
+
+    for (; at < value->len; at += n + 1) {
+        const char *digits = value->data + at;
+
+        n = mirror_ascii_count_digits(digits, value->len - at);
+        if (n == 4 ? !memcmp(digits, "19", 2)
+                   : n == 2 && at > 0 && digits[-1] == '-' && *digits >= '7') {
+            return 1;
+        }
+    }
+    return 0;
+}
+
+static int is_positive(const mirror_header_form_t *value)
+{
+    apr_size_t i = 0;
+
+    for (; i < value->len && value->data[i] == '0'; i++) {
+    }
+    return i < value->len && mirror_ascii_is_digit(value->data[i]);
+}
+
+static void read_lifetime(lifetime_t *lifetime, const mirror_header_form_t *name,
+                          const mirror_header_form_t *value)
+{
+    if (is_equal(name, "max-age")) {
+        lifetime->has_max_age = 1;
+        lifetime->is_over = !is_positive(value);
+    }
+    else if (is_equal(name, "expires") && !lifetime->has_max_age) {
+        lifetime->is_over = is_long_ago(value);
+    }
+}
+
+/* The name in lower case; the value also of those attributes whose values have no case. If
+ * `lifetime` is given, the value is steady. */
+static mirror_header_form_t cookie_attribute(const mirror_header_form_t *part, lifetime_t *lifetime,
                                              apr_pool_t *pool)
 {
     mirror_header_form_t form = { apr_pstrmemdup(pool, part->data, part->len), part->len };
     char *copy = (char *)form.data;
     const char *equals = memchr(copy, '=', form.len);
     apr_size_t i, len = equals ? (apr_size_t)(equals - copy) : form.len;
-    mirror_header_form_t name;
+    mirror_header_form_t name, value;
 
     for (i = 0; i < len; i++) {
         copy[i] = mirror_ascii_lower(copy[i]);
     }
     name = trimmed(copy, copy + len);
+    value = trimmed(copy + len + (equals != NULL), copy + form.len);
     if (is_equal(&name, "domain") || is_equal(&name, "samesite")) {
         for (; i < form.len; i++) {
             copy[i] = mirror_ascii_lower(copy[i]);
         }
     }
-    return is_steady && (is_equal(&name, "expires") || is_equal(&name, "max-age")) ? name : form;
+    if (!lifetime || !(is_equal(&name, "expires") || is_equal(&name, "max-age"))) {
+        return form;
+    }
+    read_lifetime(lifetime, &name, &value);
+    return name;
 }
 
+/* `is_steady`: without values and dates, but with whether the cookie is deleted. */
 static mirror_header_form_t cookie_form(const mirror_header_form_t *value, int is_steady,
                                         apr_pool_t *pool)
 {
+    static const mirror_header_form_t deleted = { ";", 1 }; /* no attribute is written so */
     apr_array_header_t *parts = apr_array_make(pool, 8, sizeof(mirror_header_form_t));
     const char *at = value->data, *end = at + value->len;
+    lifetime_t lifetime = { 0, 0 };
 
     while (at < end) { /* a quote has no meaning here */
         const char *next = memchr(at, ';', end - at);
@@ -312,9 +366,13 @@ static mirror_header_form_t cookie_form(const mirror_header_form_t *value, int i
                 equals ? trimmed(part.data, equals) : part;
         }
         else if (part.len > 0) {
-            APR_ARRAY_PUSH(parts, mirror_header_form_t) = cookie_attribute(&part, is_steady, pool);
+            APR_ARRAY_PUSH(parts, mirror_header_form_t) =
+                cookie_attribute(&part, is_steady ? &lifetime : NULL, pool);
         }
         at = next ? next + 1 : end;
+    }
+    if (lifetime.is_over) {
+        APR_ARRAY_PUSH(parts, mirror_header_form_t) = deleted;
     }
     make_set(parts, 1);
     return mirror_header_form_join(parts, ';', pool);

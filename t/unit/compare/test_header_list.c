@@ -13,6 +13,8 @@
 #include "compare_headers.h"
 #include "suite.h"
 
+#define LATER "Sun, 06 Nov 2044 08:49:37 GMT"
+
 #define UUID_A "0b8ce4a0-3c9c-4b39-9a5d-0d7d0a9d3c11"
 #define UUID_B "5f0c6b1e-7a51-4d7e-8f0b-3e1c2b4a5d66"
 
@@ -140,6 +142,22 @@ static const row_t cookies[] = {
     { "Set-Cookie: a=1\nSet-Cookie: b=1\n", "Set-Cookie: a=1\n", "set-cookie value" },
     { "Set-Cookie: a=1, 2\n", "Set-Cookie: a=\"3;\n", "~set-cookie value" },
     { "Set-Cookie: a=1\n", "", "set-cookie missing" },
+    { "Set-Cookie: a=1\nSet-Cookie: b=2\n", "Set-Cookie: a=1, b=2\n", "set-cookie value" },
+    { "Set-Cookie: a=1; Secure\nSet-Cookie: b=2\n", "Set-Cookie: a=1; Secure, b=2\n", "set-cookie value" },
+    { "Set-Cookie: a=1; Max-Age=60\n", "Set-Cookie: a=; Max-Age=0\n", "set-cookie value" },
+    { "Set-Cookie: a=1; Max-Age=60\n", "Set-Cookie: a=; max-age = -1\n", "set-cookie value" },
+    { "Set-Cookie: a=1; Max-Age=60\n", "Set-Cookie: a=; Max-Age=060\n", "~set-cookie value" },
+    { "Set-Cookie: a=; Max-Age=0\n", "Set-Cookie: a=; Max-Age=00\n", "~set-cookie value" },
+    { "Set-Cookie: a=1; Expires=" LATER "\n", "Set-Cookie: a=; Expires=Thu, 01-Jan-1970 00:00:10 GMT\n",
+      "set-cookie value" },
+    { "Set-Cookie: a=1; Expires=" LATER "\n", "Set-Cookie: a=; Expires=Thu, 01 Jan 1970 00:00:00 GMT\n",
+      "set-cookie value" },
+    { "Set-Cookie: a=1; Expires=" LATER "\n", "Set-Cookie: a=; Expires=Thursday, 01-Jan-70 00:00:00 GMT\n",
+      "set-cookie value" },
+    { "Set-Cookie: a=; Max-Age=0; Expires=" LATER "\n",
+      "Set-Cookie: a=; Expires=Thu, 01 Jan 1970 00:00:00 GMT; Max-Age=0\n", "~set-cookie value" },
+    { "Set-Cookie: a=; Max-Age=9; Expires=Thu, 01 Jan 1970 00:00:00 GMT\n",
+      "Set-Cookie: a=; Expires=" LATER "; Max-Age=9\n", "~set-cookie value" },
     { "Set-Cookie: ;\n", "Set-Cookie: =\n", "~set-cookie value" },
 };
 
