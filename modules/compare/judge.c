@@ -55,6 +55,13 @@ static int have_same_type(const char *a, const char *b)
 
 /* ---- status ---- */
 
+/* Whether one response is 304, and the other one is that without a condition. An error or a redirect
+ * is not: it is another status. */
+static int is_conditional(int a, int b)
+{
+    return (a == 304 && b / 100 == 2) || (b == 304 && a / 100 == 2);
+}
+
 /* Returns 1 if it differs and no rule forgives that. */
 static int compare_status(mirror_judge_work_t *work, int a, int b)
 {
@@ -393,7 +400,7 @@ void mirror_judge(mirror_judgement_t *judgement, const mirror_judge_options_t *o
     judgement->skip = MIRROR_SKIP_NONE;
     mirror_rows_clear(&judgement->rows);
     judgement->rows.values = options->values;
-    if ((primary->status == 304) != (mirror->status == 304)) {
+    if (is_conditional(primary->status, mirror->status)) {
         judgement->skip = MIRROR_SKIP_CONDITIONAL;
         return;
     }

@@ -133,6 +133,21 @@ START_TEST(a_304_on_one_side_is_conditional)
 }
 END_TEST
 
+START_TEST(a_304_and_an_error_are_different)
+{
+    fill(&a, 304, "", "");
+    fill(&b, 500, "", "x");
+    ck_assert_str_eq(judged(), "different: status status");
+    fill(&b, 302, "", "");
+    ck_assert_str_eq(judged(), "different: status status");
+    fill(&b, 304, "", "");
+    fill(&a, 404, "", "");
+    ck_assert_str_eq(judged(), "different: status status");
+    fill(&a, 206, "", "x");
+    ck_assert_str_eq(judged(), "conditional");
+}
+END_TEST
+
 START_TEST(a_status_that_a_rule_forgives_does_not_end_it)
 {
     add_rule("status ignore");
@@ -466,6 +481,7 @@ int main(void)
     tcase_add_checked_fixture(tcase, prepare, teardown);
     tcase_add_test(tcase, a_status_that_differs_ends_it);
     tcase_add_test(tcase, a_304_on_one_side_is_conditional);
+    tcase_add_test(tcase, a_304_and_an_error_are_different);
     tcase_add_test(tcase, a_status_that_a_rule_forgives_does_not_end_it);
     tcase_add_test(tcase, head_has_no_body);
     tcase_add_test(tcase, what_is_worse_comes_first);
