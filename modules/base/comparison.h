@@ -30,7 +30,7 @@ typedef enum {
     X(PRIMARY_REPLACED, "primary_replaced")     /* an error page of httpd, ErrorDocument */        \
     X(CACHED, "cached")                         /* by mod_cache */                                 \
     X(RANGE, "range")                           /* httpd made a range of it */                     \
-    X(CONDITIONAL, "conditional")               /* 304 on one side only */                         \
+    X(CONDITIONAL, "conditional")               /* 304 beside 2xx */                               \
     X(STREAMED, "streamed")                     /* a body that cannot be read without waiting */   \
     X(TOO_LARGE, "too_large")                   /* over compare_max_body */                        \
     X(MEMORY, "memory")                         /* ProxyMirrorCompareMemory */                     \

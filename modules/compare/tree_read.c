@@ -295,11 +295,15 @@ static int on_end(void *ctx)
 
 /* ---- text ---- */
 
-static int is_utf8(const char *text, apr_size_t len)
+/* Whether it is UTF-8, and has no white space but that of JSON (RFC 8259 2): yajl takes these two, too. */
+static int may_be_json(const char *text, apr_size_t len)
 {
     apr_size_t i = 0, n;
 
     while (i < len) {
+        if (text[i] == '\v' || text[i] == '\f') {
+            return 0;
+        }
         if ((unsigned char)text[i] < 0x80) {
             i++;
             continue;
@@ -342,7 +346,7 @@ mirror_tree_e mirror_tree_read(mirror_tree_text_t *text, mirror_tree_context_t *
     if (text->len > MIRROR_TREE_TEXT_MAX) {
         return MIRROR_TREE_TOO_MANY;
     }
-    if (text->len == 0 || !is_utf8(text->text, text->len) ||
+    if (text->len == 0 || !may_be_json(text->text, text->len) ||
         (text->len >= 3 && !memcmp(text->text, "\xef\xbb\xbf", 3))) {
         return MIRROR_TREE_NONE;
     }

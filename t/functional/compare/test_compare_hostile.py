@@ -179,7 +179,7 @@ def test_groups_are_bounded(pairs):
 # ---- odd characters ----
 
 NO_JSON = [b"", b" ", b"{}x", b"{} {}", b'{"a":1}\0', b'"\xff"', b'"\xc0\x80"', b'"\xed\xa0\x80"', b"\xef\xbb\xbf{}",
-           b'"a\nb"', b'"a\0b"',
+           b'"a\nb"', b'"a\0b"', b'\v{"a": 1}', b'{"a":\f1}',
            b"{'a':1}", b"[1,]", b"{,}", b"01", b"+1", b".5", b"1.", b"NaN", b"tru", b'"\\x41"', b'"\\u12"', b'{"a"}',
            b"[", b'"', b"\x1f\x8b",
            b"<html>", b"// x\n{}", b"/**/{}"]
