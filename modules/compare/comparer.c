@@ -149,6 +149,34 @@ static mirror_skip_e skip_of(const mirror_pair_t *pair)
     return late > pair->settings->compare_timeout ? MIRROR_SKIP_TIMEOUT : MIRROR_SKIP_NONE;
 }
 
+/* Judge where the mirror of a pair that was judged stands between the other two. Returns why that is
+ * unknown. */
+static mirror_skip_e judge_reference(mirror_comparer_t *comparer, const mirror_pair_t *pair,
+                                     mirror_note_t *note, mirror_judge_options_t *options)
+{
+    options->values = NULL; /* of primary and mirror alone */
+    options->side = MIRROR_TREE_SIDE_REFERENCE;
+    mirror_judge(&comparer->drift, options, &pair->primary, &pair->reference);
+    if (comparer->drift.skip != MIRROR_SKIP_NONE) {
+        return comparer->drift.skip;
+    }
+    options->side = MIRROR_TREE_SIDE_NONE;
+    /* needed only if a row is in both */
+    if (comparer->judgement.rows.count > 0 && comparer->drift.rows.count > 0) {
+        mirror_judge(&comparer->agreement, options, &pair->mirror, &pair->reference);
+        note->has_values =
+            comparer->json && mirror_tree_stand_alone(comparer->json, &comparer->judgement.rows,
+                                                      &comparer->drift.rows);
+    }
+    if (mirror_judge_text_row(&comparer->judgement) && mirror_judge_text_row(&comparer->drift)) {
+        note->has_texts = mirror_judge_texts(&note->texts, &comparer->judgement, options,
+                                             &pair->primary, &pair->mirror, &pair->reference);
+    }
+    note->drift = &comparer->drift;
+    note->agreement = &comparer->agreement;
+    return MIRROR_SKIP_NONE;
+}
+
 /* Judge the pair; with a reference, also where the mirror stands between the other two. Returns why
  * there is no verdict. */
 static mirror_skip_e judge(mirror_comparer_t *comparer, const mirror_pair_t *pair,
@@ -164,6 +192,7 @@ static mirror_skip_e judge(mirror_comparer_t *comparer, const mirror_pair_t *pai
                           comparer->json != NULL &&
                           apr_atomic_read32(&comparer->child->pairs_pending) < BACKLOG;
     options.now = mirror_clock_to_wall(mirror_clock_now());
+    options.side = pair->has_reference ? MIRROR_TREE_SIDE_MIRROR : MIRROR_TREE_SIDE_NONE;
     options.json = comparer->json;
     options.pool = comparer->pool;
     options.values = NULL;
@@ -171,33 +200,21 @@ static mirror_skip_e judge(mirror_comparer_t *comparer, const mirror_pair_t *pai
         options.values = apr_palloc(comparer->pool, sizeof(*options.values));
         options.values->mode = (mirror_values_e)pair->settings->compare_values;
     }
+    if (comparer->json) {
+        mirror_tree_forget(comparer->json);
+    }
     mirror_judge(&comparer->judgement, &options, &pair->primary, &pair->mirror);
     note->judgement = &comparer->judgement;
-    options.values = NULL; /* of primary and mirror alone */
     if (!pair->has_reference || comparer->judgement.skip != MIRROR_SKIP_NONE ||
         comparer->judgement.verdict == MIRROR_VERDICT_UNEXAMINED) {
         return comparer->judgement.skip;
     }
-    mirror_judge(&comparer->drift, &options, &pair->primary, &pair->reference);
-    if (comparer->drift.skip != MIRROR_SKIP_NONE) {
-        return comparer->drift.skip;
-    }
-    /* needed only if a row is in both */
-    if (comparer->judgement.rows.count > 0 && comparer->drift.rows.count > 0) {
-        mirror_judge(&comparer->agreement, &options, &pair->mirror, &pair->reference);
-    }
-    if (mirror_judge_text_row(&comparer->judgement) && mirror_judge_text_row(&comparer->drift)) {
-        note->has_texts = mirror_judge_texts(&note->texts, &comparer->judgement, &options,
-                                             &pair->primary, &pair->mirror, &pair->reference);
-    }
-    note->drift = &comparer->drift;
-    note->agreement = &comparer->agreement;
-    return MIRROR_SKIP_NONE;
+    return judge_reference(comparer, pair, note, &options);
 }
 
 static void compare(mirror_comparer_t *comparer, mirror_pair_t *pair)
 {
-    mirror_note_t note = { NULL, NULL, NULL, 0, { 0, 0, { 0, 0 } } };
+    mirror_note_t note = { NULL, NULL, NULL, 0, 0, { 0, 0, { 0, 0 } } };
     mirror_skip_e skip = skip_of(pair);
 
     apr_atomic_dec32(&comparer->child->pairs_pending);

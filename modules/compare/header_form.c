@@ -273,11 +273,8 @@ mirror_header_form_t mirror_header_form_media_type(const mirror_header_form_t *v
 
 /* ---- cookies (RFC 6265 4.1) ---- */
 
-/* What of a cookie says whether it is deleted. */
-typedef struct lifetime_t {
-    int has_max_age; /* then Expires does not count (RFC 6265 5.3) */
-    int is_over;
-} lifetime_t;
+#define HAS_MAX_AGE 1
+#define IS_OVER     2
 
 /* Whether a text has a year of the last century, of two digits (RFC 6265 5.1.1) or four: nobody sets such a
  * date but to delete a cookie. */
@@ -297,30 +294,24 @@ static int is_long_ago(const mirror_header_form_t *value)
     return 0;
 }
 
-static int is_positive(const mirror_header_form_t *value)
-{
-    apr_size_t i = 0;
-
-    for (; i < value->len && value->data[i] == '0'; i++) {
-    }
-    return i < value->len && mirror_ascii_is_digit(value->data[i]);
-}
-
-static void read_lifetime(lifetime_t *lifetime, const mirror_header_form_t *name,
+/* Note whether an attribute deletes the cookie. Beside Max-Age, Expires does not count (RFC 6265 5.3). */
+static void read_lifetime(unsigned *lifetime, const mirror_header_form_t *name,
                           const mirror_header_form_t *value)
 {
     if (is_equal(name, "max-age")) {
-        lifetime->has_max_age = 1;
-        lifetime->is_over = !is_positive(value);
+        apr_size_t zeros = strspn(value->data, "0");
+        int lasts = zeros < value->len && mirror_ascii_is_digit(value->data[zeros]);
+
+        *lifetime = HAS_MAX_AGE | (lasts ? 0 : IS_OVER);
     }
-    else if (is_equal(name, "expires") && !lifetime->has_max_age) {
-        lifetime->is_over = is_long_ago(value);
+    else if (!(*lifetime & HAS_MAX_AGE)) {
+        *lifetime = is_long_ago(value) ? IS_OVER : 0;
     }
 }
 
 /* The name in lower case; the value also of those attributes whose values have no case. If
  * `lifetime` is given, the value is steady. */
-static mirror_header_form_t cookie_attribute(const mirror_header_form_t *part, lifetime_t *lifetime,
+static mirror_header_form_t cookie_attribute(const mirror_header_form_t *part, unsigned *lifetime,
                                              apr_pool_t *pool)
 {
     mirror_header_form_t form = { apr_pstrmemdup(pool, part->data, part->len), part->len };
@@ -346,14 +337,13 @@ static mirror_header_form_t cookie_attribute(const mirror_header_form_t *part, l
     return name;
 }
 
-/* `is_steady`: without values and dates, but with whether the cookie is deleted. */
 static mirror_header_form_t cookie_form(const mirror_header_form_t *value, int is_steady,
                                         apr_pool_t *pool)
 {
-    static const mirror_header_form_t deleted = { ";", 1 }; /* no attribute is written so */
+    static const mirror_header_form_t deleted = { ";", 1 }; /* no attribute is so */
     apr_array_header_t *parts = apr_array_make(pool, 8, sizeof(mirror_header_form_t));
     const char *at = value->data, *end = at + value->len;
-    lifetime_t lifetime = { 0, 0 };
+    unsigned lifetime = 0;
 
     while (at < end) { /* a quote has no meaning here */
         const char *next = memchr(at, ';', end - at);
@@ -371,7 +361,7 @@ static mirror_header_form_t cookie_form(const mirror_header_form_t *value, int i
         }
         at = next ? next + 1 : end;
     }
-    if (lifetime.is_over) {
+    if (lifetime & IS_OVER) {
         APR_ARRAY_PUSH(parts, mirror_header_form_t) = deleted;
     }
     make_set(parts, 1);

@@ -84,9 +84,8 @@ static mirror_header_form_t form_of(const mirror_headers_fields_t *fields,
                                     mirror_header_form_fn *form, apr_pool_t *pool)
 {
     int each = type->flags & MIRROR_HEADER_LIST_EACH;
-    mirror_header_form_t all =
-        mirror_header_form_join(forms_of(fields, type, each ? form : NULL, pool),
-                                each ? '\n' : ',', pool);
+    mirror_header_form_t all = mirror_header_form_join(
+        forms_of(fields, type, each ? form : NULL, pool), each ? '\n' : ',', pool);
 
     return each || !form ? all : form(&all, pool);
 }

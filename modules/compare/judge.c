@@ -242,6 +242,7 @@ static mirror_skip_e compare_json(mirror_judge_work_t *work)
     options.rules = work->options->rules;
     options.unordered = work->options->unordered;
     options.now = work->options->now;
+    options.side = work->options->side;
     switch (mirror_tree_compare(&work->out->rows, NULL, work->options->json, &options, work->a.data,
                                 work->a.len, work->b.data, work->b.len)) {
     case MIRROR_TREE_DONE:

@@ -18,6 +18,7 @@ typedef struct mirror_judge_options_t {
     int unordered;                   /* compare_arrays=unordered */
     int may_examine;                 /* 0: there is no budget to look into what is unequal */
     apr_time_t now;                  /* apr_time_now()'s */
+    mirror_tree_side_e side;         /* as in mirror_tree_options_t */
     mirror_values_t *values;         /* where values are kept; NULL: nowhere */
     mirror_tree_context_t *json;     /* the thread's own */
     apr_pool_t *pool;                /* for what is needed meanwhile */

@@ -14,6 +14,8 @@
 
 /* Bytes of the texts of one line. */
 #define FIELDS_MAX 1024
+/* Rows of primary and mirror, of primary and reference, and what rules forgive. */
+#define NOTED_MAX (3 * MIRROR_ROWS_MAX)
 
 /* Whether the rows have this field, of any kind. */
 static int has_field(const mirror_rows_t *rows, const char *field)
@@ -28,10 +30,16 @@ static int has_field(const mirror_rows_t *rows, const char *field)
     return 0;
 }
 
-/* Whether `drift` would have this row of primary and mirror if primary and reference differed in it. If
- * some of its rows have no room, that is so if it has one that comes later: all rows are in the order of
- * the primary's response. */
-static int is_complete_up_to(const mirror_note_t *note, const mirror_row_t *row)
+/* Whether it is known if the mirror stands alone in a value of the row. */
+static int is_of_values(const mirror_note_t *note, const mirror_row_t *row)
+{
+    return note->has_values && row->part == MIRROR_PART_BODY && row->kind != MIRROR_KIND_EXTRA;
+}
+
+/* Whether `drift` would list this row of primary and mirror if primary and reference differed in it. If some
+ * of its rows have no room, it has to list one that comes later: all rows are in the order of the
+ * primary's response. */
+static int would_be_listed(const mirror_note_t *note, const mirror_row_t *row)
 {
     const mirror_rows_t *rows = &note->judgement->rows, *drift = &note->drift->rows;
     const mirror_row_t *later = row + 1, *end = rows->list + rows->count;
@@ -43,6 +51,13 @@ static int is_complete_up_to(const mirror_note_t *note, const mirror_row_t *row)
         later++;
     }
     return later < end;
+}
+
+/* Whether `drift` is known not to have this row of primary and mirror, in which the mirror stands alone in
+ * no value. */
+static int is_unlisted(const mirror_note_t *note, const mirror_row_t *row)
+{
+    return note->drift->rows.more > 0 && is_of_values(note, row) ? 0 : would_be_listed(note, row);
 }
 
 /* Whether the reference's status is not the primary's: then it says of no other row whether the old
@@ -69,15 +84,27 @@ static mirror_side_e side_of(const mirror_note_t *note, const mirror_row_t *row,
     if (row->part != MIRROR_PART_STATUS && is_unlike(note)) {
         return MIRROR_SIDE_TWO_WAY;
     }
-    if (is_of_texts(note, row) && note->texts.mirror_alone) {
+    if (row->alone || (is_of_texts(note, row) && note->texts.mirror_alone)) {
         return MIRROR_SIDE_MIRROR_ALONE;
     }
     if (!mirror_rows_find(&note->drift->rows, (mirror_kind_e)row->kind, row->field)) {
-        return is_complete_up_to(note, row) ? MIRROR_SIDE_MIRROR_ALONE : MIRROR_SIDE_ALL_DIFFER;
+        return is_unlisted(note, row) ? MIRROR_SIDE_MIRROR_ALONE : MIRROR_SIDE_ALL_DIFFER;
     }
     return note->agreement->skip == MIRROR_SKIP_NONE && !has_field(agreement, row->field)
                ? MIRROR_SIDE_PRIMARY_ALONE
                : MIRROR_SIDE_ALL_DIFFER;
+}
+
+/* What the reference has of a row of primary and mirror, beside where that one puts the mirror. */
+static void note_reference(mirror_noted_row_t *noted, const mirror_note_t *note,
+                           const mirror_row_t *row)
+{
+    const mirror_row_t *other =
+        mirror_rows_find(&note->drift->rows, (mirror_kind_e)row->kind, row->field);
+
+    noted->reference_too =
+        (other && other->alone) || (is_of_texts(note, row) && note->texts.reference_alone);
+    noted->varies_too = row->alone && (other || !would_be_listed(note, row));
 }
 
 static void note_row(mirror_noted_row_t *noted, const mirror_note_t *note, const mirror_row_t *row,
@@ -87,7 +114,9 @@ static void note_row(mirror_noted_row_t *noted, const mirror_note_t *note, const
     noted->kind = (mirror_kind_e)row->kind;
     noted->side = note->drift ? side_of(note, row, of_drift) : MIRROR_SIDE_TWO_WAY;
     noted->volatile_shape = row->volatile_shape;
-    noted->reference_too = is_of_texts(note, row) && note->texts.reference_alone;
+    if (note->drift && !of_drift) {
+        note_reference(noted, note, row);
+    }
     noted->only_noise = is_of_texts(note, row) && !note->texts.mirror_alone;
     noted->built_in = row->built_in;
     noted->matters = row->matters;
@@ -99,7 +128,7 @@ static int note_forgiven(mirror_noted_row_t *noted, int n, const mirror_rows_t *
 {
     int i;
 
-    for (i = 0; i < rows->forgiven_count && n < MIRROR_ROWS_MAX; i++) {
+    for (i = 0; i < rows->forgiven_count && n < NOTED_MAX; i++) {
         const mirror_row_t *row = &rows->forgiven[i];
 
         if (!mirror_rows_find(rows, (mirror_kind_e)row->kind, row->field)) {
@@ -136,13 +165,23 @@ static const mirror_noted_rule_t *note_rules(const mirror_pair_t *pair, const mi
     return noted;
 }
 
+/* Whether a row of primary and reference is known to be none of primary and mirror, which may have rows
+ * without room. */
+static int is_of_reference(const mirror_note_t *note, const mirror_row_t *row)
+{
+    const mirror_rows_t *rows = &note->judgement->rows;
+
+    return (rows->more == 0 || row->alone) &&
+           !mirror_rows_find(rows, (mirror_kind_e)row->kind, row->field);
+}
+
 /* The rows of primary and mirror; and those of primary and reference that these do not have, unless a
  * status that differs has ended the comparison. Returns how many. */
 static int note_rows(mirror_noted_row_t **out, const mirror_note_t *note, apr_pool_t *pool)
 {
     const mirror_rows_t *rows = &note->judgement->rows;
     const mirror_rows_t *drift = note->drift ? &note->drift->rows : NULL;
-    mirror_noted_row_t *noted = apr_pcalloc(pool, 2 * MIRROR_ROWS_MAX * sizeof(*noted));
+    mirror_noted_row_t *noted = apr_pcalloc(pool, NOTED_MAX * sizeof(*noted));
     int i, n = 0;
 
     for (i = 0; i < rows->count; i++) {
@@ -153,18 +192,30 @@ static int note_rows(mirror_noted_row_t **out, const mirror_note_t *note, apr_po
         }
         n++;
     }
-    if (mirror_rows_find(rows, MIRROR_KIND_STATUS, "status") || rows->more > 0) {
+    if (mirror_rows_find(rows, MIRROR_KIND_STATUS, "status")) {
         drift = NULL; /* the mirror may have them all */
     }
-    for (i = 0; drift && i < drift->count && n < MIRROR_ROWS_MAX; i++) {
-        const mirror_row_t *row = &drift->list[i];
-
-        if (!mirror_rows_find(rows, (mirror_kind_e)row->kind, row->field)) {
-            note_row(&noted[n++], note, row, 1);
+    for (i = 0; drift && i < drift->count; i++) {
+        if (is_of_reference(note, &drift->list[i])) {
+            note_row(&noted[n++], note, &drift->list[i], 1);
         }
     }
     *out = noted;
     return note_forgiven(noted, n, rows);
+}
+
+/* What is known of the rows without room. */
+static void note_more(mirror_noted_t *noted, const mirror_note_t *note)
+{
+    const mirror_rows_t *rows = &note->judgement->rows;
+    const mirror_rows_t *drift = note->drift ? &note->drift->rows : NULL;
+
+    noted->more = rows->more;
+    noted->more_side = !drift                                 ? MIRROR_SIDE_TWO_WAY
+                       : rows->more_alone || drift->more == 0 ? MIRROR_SIDE_MIRROR_ALONE
+                                                              : MIRROR_SIDE_ALL_DIFFER;
+    noted->more_reference_too = drift && drift->more_alone;
+    noted->more_varies_too = drift && drift->count > 0; /* in which of them, nobody knows */
 }
 
 /* "body/a value", "header/x missing": what the log's line says, as much as it has room for. */
@@ -209,10 +260,7 @@ static int add(mirror_verdict_e *verdict, mirror_pair_t *pair, const mirror_note
     noted.status[1] = pair->mirror.status;
     noted.count = note_rows(&rows, note, pool);
     noted.rows = rows;
-    noted.more = judgement->rows.more;
-    noted.more_side = !note->drift                 ? MIRROR_SIDE_TWO_WAY
-                      : note->drift->rows.more > 0 ? MIRROR_SIDE_ALL_DIFFER
-                                                   : MIRROR_SIDE_MIRROR_ALONE;
+    note_more(&noted, note);
     if (judgement->verdict != MIRROR_VERDICT_UNEXAMINED) {
         noted.rules = note_rules(pair, &judgement->rows, pool);
         noted.rule_count = pair->rules.nelts;

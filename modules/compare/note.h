@@ -13,8 +13,9 @@ typedef struct mirror_note_t {
     const mirror_judgement_t *judgement; /* primary and mirror */
     const mirror_judgement_t *drift;     /* primary and reference; NULL = no reference */
     const mirror_judgement_t *agreement; /* mirror and reference; with `drift` */
-    int has_texts;                       /* all three are texts that differ */
-    mirror_pieces_t texts;               /* with `has_texts` */
+    int has_values;        /* the rows of both know in which values who stands alone */
+    int has_texts;         /* all three are texts that differ */
+    mirror_pieces_t texts; /* with `has_texts` */
 } mirror_note_t;
 
 /* ---- comparer ---- */

@@ -10,6 +10,7 @@ void mirror_rows_clear(mirror_rows_t *rows)
 {
     rows->count = 0;
     rows->more = 0;
+    rows->more_alone = 0;
     rows->ignored = 0;
     rows->forgiven_count = 0;
     rows->rule_count = 0;

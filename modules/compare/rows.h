@@ -30,6 +30,8 @@ typedef struct mirror_row_t {
     unsigned char built_in;
     /* a rule `compare` is for it, so it is never guessed to be noise */
     unsigned char matters;
+    /* in one of its values the other of mirror and reference is equal to the primary */
+    unsigned char alone;
     char field[MIRROR_FIELD_MAX + 1];
 } mirror_row_t;
 
@@ -42,8 +44,9 @@ typedef struct mirror_rows_rule_t {
 
 typedef struct mirror_rows_t {
     int count;
-    int more;    /* rows beyond MIRROR_ROWS_MAX */
-    int ignored; /* differences that rules of the configuration forgive */
+    int more;       /* rows beyond MIRROR_ROWS_MAX */
+    int more_alone; /* `alone` of one of these */
+    int ignored;    /* differences that rules of the configuration forgive */
     mirror_row_t list[MIRROR_ROWS_MAX];
     /* what rules forgive; the same row may be in `list`, for another element. No room for further
      * ones */

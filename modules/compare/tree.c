@@ -52,6 +52,8 @@ void mirror_tree_context_trim(mirror_tree_context_t *context)
         free(context->texts[side].nodes);
         free(context->texts[side].decoded);
         memset(&context->texts[side], 0, sizeof(context->texts[side]));
+        free(context->marks[side].list);
+        memset(&context->marks[side], 0, sizeof(context->marks[side]));
         free(context->entries[side]);
         context->entries[side] = NULL;
         context->entries_room[side] = 0;
@@ -122,6 +124,7 @@ mirror_tree_e mirror_tree_compare(mirror_rows_t *rows, int *same, mirror_tree_co
     run.context = context;
     run.options = options;
     run.rows = rows;
+    mirror_tree_marks_begin(&run);
     compare_roots(&run, same, of_a, of_b);
     return run.out_of_memory ? MIRROR_TREE_NO_MEMORY : MIRROR_TREE_DONE;
 }

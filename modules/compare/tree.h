@@ -33,10 +33,18 @@ typedef enum {
     MIRROR_TREE_NO_MEMORY
 } mirror_tree_e;
 
+/* Which comparison with the primary it is, if there is a reference. */
+typedef enum {
+    MIRROR_TREE_SIDE_NONE,
+    MIRROR_TREE_SIDE_MIRROR,
+    MIRROR_TREE_SIDE_REFERENCE
+} mirror_tree_side_e;
+
 typedef struct mirror_tree_options_t {
     const apr_array_header_t *rules; /* of mirror_compare_rule_t *; NULL: none */
     int unordered;                   /* compare_arrays=unordered */
     apr_time_t now;                  /* apr_time_now()'s, for shapes of times */
+    mirror_tree_side_e side;         /* the context notes which values differ in it */
 } mirror_tree_options_t;
 
 /* ---- any thread ---- */
@@ -57,5 +65,14 @@ void mirror_tree_context_trim(mirror_tree_context_t *context);
 mirror_tree_e mirror_tree_compare(mirror_rows_t *rows, int *same, mirror_tree_context_t *context,
                                   const mirror_tree_options_t *options, const char *a,
                                   apr_size_t a_len, const char *b, apr_size_t b_len);
+
+/* Forget which values differ. */
+void mirror_tree_forget(mirror_tree_context_t *context);
+
+/* Set `alone` in the rows of both comparisons, which were made with `side`, of the same text of the
+ * primary. Returns 0 if it is unknown, as one of them has not come to that. What is in no value of the
+ * primary (MIRROR_KIND_EXTRA) is never set. */
+int mirror_tree_stand_alone(mirror_tree_context_t *context, mirror_rows_t *mirror,
+                            mirror_rows_t *reference);
 
 #endif

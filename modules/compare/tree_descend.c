@@ -99,6 +99,9 @@ void mirror_tree_descend_add(mirror_tree_run_t *run, mirror_kind_e kind, int is_
 
     mirror_tree_path(field, run);
     keep_values(run, mirror_rows_add(run->rows, MIRROR_PART_BODY, kind, field, is_volatile, 0));
+    if (run->options->side != MIRROR_TREE_SIDE_NONE) {
+        mirror_tree_marks_add(run, kind, mirror_rows_find(run->rows, kind, field));
+    }
     if (rule) {
         mirror_rows_matter(run->rows, kind, field);
         mirror_rows_hit(run->rows, rule);

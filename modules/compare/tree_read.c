@@ -181,6 +181,7 @@ static mirror_node_t *add_node(reader_t *reader, mirror_node_kind_e kind)
     node = &text->nodes[text->count++];
     memset(node, 0, sizeof(*node));
     node->kind = (unsigned char)kind;
+    node->end = text->count;
     node->first = node->next = MIRROR_NODE_NONE;
     if (reader->depth > 0) {
         append_child(reader, text->count - 1);
@@ -286,9 +287,12 @@ static int on_end(void *ctx)
     reader_t *reader = ctx;
     mirror_tree_text_t *text = reader->text;
     mirror_node_t *node = &text->nodes[reader->open[--reader->depth].node];
-    int is_hashed = node->kind == MIRROR_NODE_OBJECT
-                        ? mirror_tree_hash_object(reader->context, text, node)
-                        : mirror_tree_hash_array(reader->context, text, node, reader->unordered);
+    int is_hashed;
+
+    node->end = text->count;
+    is_hashed = node->kind == MIRROR_NODE_OBJECT
+                    ? mirror_tree_hash_object(reader->context, text, node)
+                    : mirror_tree_hash_array(reader->context, text, node, reader->unordered);
 
     return is_hashed ? 1 : fail(reader, MIRROR_TREE_NO_MEMORY);
 }

@@ -9,6 +9,7 @@
  *     json_descend.c nodes that differ -> rows
  *     json_array.c   the pairing of elements of arrays
  *     json_path.c    the text of a field
+ *     tree_marks.c   which values differ, beside a reference
  *
  * Nodes are in the order of the text, a container before its children. The children of a container
  * are a list through `next`: the elements of an array in their order; the members of an object
@@ -63,6 +64,7 @@ typedef struct mirror_node_t {
     unsigned char is_repeated;  /* its name occurs again in its object */
     apr_uint32_t count;         /* elements, or members with different names */
     apr_uint32_t first, next;   /* child, sibling; MIRROR_NODE_NONE */
+    apr_uint32_t end;           /* of the nodes in it */
     apr_uint32_t name_len, value_len;
     const char *name;  /* of a member, in the text or in `decoded`; NULL: it is none */
     const char *value; /* of all but containers */
@@ -96,6 +98,12 @@ typedef struct mirror_tree_item_t {
     unsigned char is_starred; /* the name is '*' in rows */
 } mirror_tree_item_t;
 
+/* A byte for each node of the primary's text; 0: it does not differ. */
+typedef struct mirror_tree_marks_t {
+    unsigned char *list;
+    unsigned room, count; /* count 0: unknown */
+} mirror_tree_marks_t;
+
 struct mirror_tree_context_t {
     unsigned char keys[MIRROR_HASH_COUNT][16];
     mirror_tree_text_t texts[2];
@@ -106,6 +114,7 @@ struct mirror_tree_context_t {
     unsigned words_room;
     mirror_tree_item_t *items; /* the stack */
     unsigned item_count, item_room;
+    mirror_tree_marks_t marks[2]; /* of mirror, of reference */
 };
 
 /* How a step is shown in rows. */
@@ -212,5 +221,13 @@ void mirror_tree_array(mirror_tree_run_t *run, const mirror_node_t *a, const mir
 /* Write the field of the item at hand to `field` (MIRROR_FIELD_MAX + 1 bytes): "body" and a pointer.
  * As a field of a rule, it matches the item. */
 void mirror_tree_path(char *field, mirror_tree_run_t *run);
+
+/* ---- tree_marks.c ---- */
+
+/* Begin the marks of the comparison, if it is of a side. */
+void mirror_tree_marks_begin(mirror_tree_run_t *run);
+
+/* Mark the item at hand, which differs as `row` says; NULL: there was no room for its row. */
+void mirror_tree_marks_add(mirror_tree_run_t *run, mirror_kind_e kind, const mirror_row_t *row);
 
 #endif

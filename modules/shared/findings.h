@@ -66,6 +66,7 @@ typedef struct mirror_noted_row_t {
     mirror_kind_e kind;
     mirror_side_e side;
     int reference_too;     /* the reference stands alone, too, in another part of the field */
+    int varies_too;        /* beside the mirror alone, all three differ in another part */
     int only_noise;        /* the mirror has nothing that the reference has not as well */
     int volatile_shape;    /* both values look like ids or times */
     int built_in;          /* the built-in list forgives it */
@@ -91,6 +92,7 @@ typedef struct mirror_noted_t {
     int count;
     int more;                /* further rows, which are not listed */
     mirror_side_e more_side; /* of these */
+    int more_reference_too, more_varies_too;
     const mirror_noted_rule_t *rules;
     int rule_count;
     int examples; /* compare_examples */

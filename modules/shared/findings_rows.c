@@ -200,23 +200,42 @@ static int is_difference(const mirror_noted_row_t *row)
            row->side != MIRROR_SIDE_REFERENCE_ALONE;
 }
 
+/* Set the bit of an entry. Returns 0 if it is set already. */
+static int note_bit(apr_uint64_t bits[MIRROR_FINDINGS_BITS], int entry)
+{
+    apr_uint64_t bit = (apr_uint64_t)1 << entry % 64;
+    int is_new = !(bits[entry / 64] & bit);
+
+    bits[entry / 64] |= bit;
+    return is_new;
+}
+
+static void count_side(mirror_findings_set_t *set, mirror_findings_row_t *row, int entry,
+                       mirror_side_e side)
+{
+    if (note_bit(set->sides[side], entry)) {
+        ADD(row->sides[side], 1);
+    }
+}
+
+/* Count where the mirror stands. Of several rows of the response with one entry each is counted: else the
+ * first, in which all three differ, would hide one in which the mirror stands alone. */
+static void count_sides(mirror_findings_set_t *set, mirror_findings_row_t *row, int entry,
+                        const mirror_noted_row_t *noted)
+{
+    count_side(set, row, entry,
+               (unsigned)noted->side < MIRROR_SIDE_COUNT ? noted->side : MIRROR_SIDE_TWO_WAY);
+    if (noted->reference_too) {
+        count_side(set, row, entry, MIRROR_SIDE_REFERENCE_ALONE);
+    }
+    if (noted->varies_too) {
+        count_side(set, row, entry, MIRROR_SIDE_ALL_DIFFER);
+    }
+}
+
 static void count_row(mirror_findings_row_t *row, const mirror_noted_row_t *noted, int own,
                       apr_time_t now)
 {
-    mirror_side_e side =
-        (unsigned)noted->side < MIRROR_SIDE_COUNT ? noted->side : MIRROR_SIDE_TWO_WAY;
-
-    if (GET(row->count) == 0 && (is_difference(noted) || GET(row->last) == 0)) {
-        SET(row->first, now);
-        SET(row->last, now);
-    }
-    ADD(row->sides[side], 1);
-    if (noted->reference_too) {
-        ADD(row->sides[MIRROR_SIDE_REFERENCE_ALONE], 1);
-    }
-    if (side == MIRROR_SIDE_REFERENCE_ALONE) { /* the mirror has no difference */
-        return;
-    }
     SET(row->last, now);
     if (noted->built_in || noted->by_rule) { /* the same field can differ by more than that */
         apr_uint64_t *count = noted->built_in ? &row->built_in : &row->by_rule;
@@ -235,21 +254,27 @@ static void count_row(mirror_findings_row_t *row, const mirror_noted_row_t *note
 
 /* Count the entry of a row, once for each response, and note it if it is a difference. */
 static void enter(mirror_findings_set_t *set, mirror_findings_tables_t *tables, int entry, int own,
-                  const mirror_noted_row_t *row, apr_time_t now)
+                  const mirror_noted_row_t *noted, apr_time_t now)
 {
-    apr_uint64_t bit;
+    mirror_findings_row_t *row = &tables->rows[entry < 0 ? 0 : entry];
 
-    set->noise |= row->only_noise;
+    set->noise |= noted->only_noise;
     if (entry < 0) {
-        set->more |= is_difference(row);
+        set->more |= is_difference(noted);
         return;
     }
-    bit = (apr_uint64_t)1 << entry % 64;
-    if (!(set->counted[entry / 64] & bit)) {
-        count_row(&tables->rows[entry], row, own, now);
+    if (GET(row->count) == 0 && (is_difference(noted) || GET(row->last) == 0)) {
+        SET(row->first, now);
+        SET(row->last, now);
     }
-    set->counted[entry / 64] |= bit;
-    set->rows[entry / 64] |= is_difference(row) ? bit : 0;
+    count_sides(set, row, entry, noted);
+    /* if the reference stands alone, the mirror has no difference */
+    if (noted->side != MIRROR_SIDE_REFERENCE_ALONE && note_bit(set->counted, entry)) {
+        count_row(row, noted, own, now);
+    }
+    if (is_difference(noted)) {
+        note_bit(set->rows, entry);
+    }
 }
 
 /* Rows beyond those of the response are one, of all further rows of the group. */
@@ -258,10 +283,12 @@ static void enter_rest(mirror_findings_set_t *set, mirror_findings_tables_t *tab
 {
     mirror_noted_row_t rest = { 0 };
 
-    if (noted->more > 0 || noted->count > MIRROR_FINDINGS_NOTED) {
+    if (noted->more > 0 || noted->more_reference_too || noted->count > MIRROR_FINDINGS_NOTED) {
         rest.part = MIRROR_PART_BODY;
         rest.kind = MIRROR_KIND_VALUE;
-        rest.side = noted->more_side;
+        rest.side = noted->more > 0 ? noted->more_side : MIRROR_SIDE_REFERENCE_ALONE;
+        rest.reference_too = noted->more_reference_too;
+        rest.varies_too = noted->more_varies_too;
         set->truncated = 1;
         enter(set, tables, enter_more(tables, set->group), 0, &rest, noted->time);
     }

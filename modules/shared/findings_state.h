@@ -17,7 +17,7 @@
 
 #define MIRROR_FINDINGS_MORE       "(more)"
 #define MIRROR_FINDINGS_MORE_GROUP (MIRROR_FINDINGS_GROUPS - 1)
-#define MIRROR_FINDINGS_NOTED      64 /* rows of one response that are looked at */
+#define MIRROR_FINDINGS_NOTED      192 /* rows of one response that are looked at */
 #define MIRROR_FINDINGS_BITS       (MIRROR_FINDINGS_ROWS / 64)
 
 /* Texts: bytes without NUL, and the words that hold them with a NUL. */
@@ -142,6 +142,7 @@ typedef struct mirror_findings_set_t {
     int truncated;                           /* there are rows without one of their own */
     apr_uint64_t rows[MIRROR_FINDINGS_BITS]; /* those that are differences */
     apr_uint64_t counted[MIRROR_FINDINGS_BITS];
+    apr_uint64_t sides[MIRROR_SIDE_COUNT][MIRROR_FINDINGS_BITS]; /* that were counted */
     int finding, example; /* where the response is an example; -1: nowhere */
 } mirror_findings_set_t;
 

@@ -144,6 +144,7 @@ static void check(int choice, const text_t *a, const text_t *b, apr_pool_t *pool
     options.unordered = choice & 1;
     options.rules = some_rules(choice >> 1, pool);
     options.now = apr_time_from_sec(1795824000);
+    options.side = MIRROR_TREE_SIDE_NONE;
     check_itself(&options, a);
     check_itself(&options, b);
     compare(&result, &options, a, b);

@@ -181,6 +181,83 @@ def test_many_noisy_fields(three):
     assert data["verdicts"]["different"] == 1 and "body/first" in [row[0] for row in rows(data)]
 
 
+COUNT = itertools.count()                       # as the old version it never says the same twice
+
+
+def pairs_of_names(value):
+    return [{"name": "uptime", "value": next(COUNT)}, {"name": "limit", "value": value}]
+
+
+def map_of_names(value):
+    return {**{f"k{n}": n for n in range(70)}, "now": next(COUNT), "limit": value}
+
+
+def long_names(value):
+    long = "x" * 50
+    return {long: {"now": {long: {long: next(COUNT)}}, "limit": {long: {long: value}}}}
+
+
+def many_fields(value):
+    return {**{part: {f"k{n}": next(COUNT) for n in range(50)} for part in "ab"}, "limit": value}
+
+
+@pytest.mark.parametrize("document, field", [(pairs_of_names, "body/*/value"), (map_of_names, "body/*"),
+                                             (long_names, None), (many_fields, "(more)")])
+def test_difference_in_the_row_of_noise(three, document, field):
+    """One of the values of a row is noise. That hides no other one."""
+    h, *servers = three()
+
+    def ask(values, count):
+        h.request("DELETE", "/manager/mirrors/m/comparison", ["Host: localhost"])
+        for server, value in zip(servers, values):
+            say(server, lambda value=value: json.dumps(document(value)).encode())
+        for n in range(count):
+            assert h.get(f"/o/{n}").status == 200
+        return compared(h, count)
+    data = ask((1, 1, 1), 40)
+    assert verdicts(data) == {"noise": 40} and data["verdict"] == "alike"
+    data = ask((1, 2, 1), 40)
+    assert data["verdict"] == "differs" and data["verdicts"]["different"] >= 30
+    (row,) = [row for row in data["findings"][0]["rows"] if field in (row["field"], None)]
+    assert (row["mirror_alone"], row["reference_alone"]) == (40, 0)
+    assert ask((1, 1, 2), 40)["verdict"] == "alike"
+
+
+def test_difference_in_the_rows_that_have_no_room(three):
+    """All rows are in use, so noise and difference of a further group are in one."""
+    h, *servers = three()
+    for server in servers:
+        say(server, lambda: json.dumps({f"k{n}": next(COUNT) for n in range(60)}).encode())
+    for group in "abcdefgh":
+        assert h.get(f"/o/{group}").status == 200
+    compared(h, 8)
+    for server, value in zip(servers, (1, 2, 1)):
+        say(server, lambda value=value: json.dumps({"now": next(COUNT), "price": value}).encode())
+    for _ in range(40):
+        assert h.get("/o/last").status == 200
+    data = compared(h, 48)
+    assert data["verdict"] == "differs" and ("(more)", "value", 40) in rows(data)
+
+
+@pytest.mark.parametrize("fields", [100, 150])
+def test_many_coins(three, fields):
+    """More fields that are random than a response has rows for are counted for the reference as well."""
+    h, *servers = three()
+
+    def toss(number):
+        def send(sock, message):
+            dice = random.Random(f"{number} {message.target}")
+            data = {f"g{g}": {f"k{n}": dice.randrange(2) for n in range(50)} for g in range(fields // 50)}
+            return answer("200 OK", json.dumps(data).encode(), (JSON,))(sock, message)
+        return send
+    for number, server in enumerate(servers):
+        server.answer = toss(number)
+    for n in range(150):
+        assert h.get(f"/o/{n}").status == 200
+    data = compared(h, 150)
+    assert data["verdict"] == "alike", rows(data)
+
+
 def test_type_that_changes_beside_noise(three):
     h, primary, mirror, reference = three()
     count = itertools.count()
