@@ -83,6 +83,32 @@ def test_redirects_to_its_own_host(twin):
     assert verdicts(data) == {"same": 1, "different": 1} and rows(data) == [("header/location", "value", 1)]
 
 
+def test_redirects_that_are_mapped_to_another_path(httpd, recorder):
+    """The rules of docs/comparison.md make them equal, and nothing else."""
+    primary, mirror = recorder(), recorder()
+    lines = (f'ProxyPassReverse "{primary.url}/base/"', 'ProxyPassReverseCookiePath "/base/" "/o/"', to(mirror, "compare=all"))
+    rules = ("ProxyMirrorCompare header/Location mask ^/(o|base)/", "ProxyMirrorCompare header/Set-Cookie mask path=/[^;]*")
+
+    def conf(*more):
+        text = location("/o/", primary, *lines, *more)
+        return MANAGER + text.replace(f"{primary.url}/o/", f"{primary.url}/base/")
+
+    def redirect(server, to_path):
+        server.answer = answer("302 Found", b"", (f"Location: {server.url}/base/{to_path}", "Set-Cookie: a=1; Path=/base/; Secure"))
+    h = httpd(conf())
+    redirect(primary, "login"), redirect(mirror, "login")
+    assert h.get("/o/a").header("Location") == ["http://t/o/login"]
+    assert rows(compared(h, 1)) == [("header/location", "value", 1), ("header/set-cookie", "value", 1)]
+    h.conf = lambda h: conf(*rules)
+    h.configure()
+    h.graceful()
+    assert h.get("/o/a").status == 302
+    assert verdicts(compared(h, 2)) == {"different": 1, "ignored": 1}
+    redirect(mirror, "logout")
+    assert h.get("/o/a").status == 302
+    assert rows(compared(h, 3)) == [("header/location", "value", 2), ("header/set-cookie", "value", 1)]
+
+
 # ---- responses without a body, or with a part of it ----
 
 def test_head(twin):
