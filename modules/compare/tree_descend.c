@@ -7,6 +7,9 @@
  * items of children that differ. The stack never has more items than there are nodes in both texts.
  */
 #include <stdlib.h>
+#include <string.h>
+
+#include <apr_cstr.h>
 
 #include "base/clock.h"
 #include "compare/tree_state.h"
@@ -47,6 +50,56 @@ const mirror_compare_rule_t *mirror_tree_descend_rule(const mirror_tree_run_t *r
     return mirror_compare_rule_body(run->options->rules, actions, run->steps, run->depth, after);
 }
 
+/* The object or array that the node is in; NULL: it is the root. */
+static const mirror_node_t *parent_of(const mirror_node_t *nodes, const mirror_node_t *node)
+{
+    const mirror_node_t *parent = node;
+
+    while (parent > nodes) {
+        parent--;
+        if (parent->end > (apr_size_t)(node - nodes)) {
+            return parent;
+        }
+    }
+    return NULL;
+}
+
+/* Whether a member says what the others of its object are, as "name" of {"name": "pin", "value": 7}. */
+static int is_naming(const mirror_node_t *member)
+{
+    static const char *const names[] = { "name", "key",   "field", "header",    "id",
+                                         "k",    "label", "param", "parameter", "property" };
+    apr_size_t i;
+
+    for (i = 0; i < sizeof(names) / sizeof(*names); i++) {
+        if (member->kind == MIRROR_NODE_STRING && member->name_len == strlen(names[i]) &&
+            !apr_cstr_casecmpn(member->name, names[i], member->name_len)) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
+/* Whether a member beside the node of one text, or beside one that it is in, has the name of something
+ * secret as its value. */
+static int is_named_secret(const mirror_tree_text_t *text, const mirror_node_t *node)
+{
+    const mirror_node_t *parent = node;
+    apr_uint32_t i;
+
+    while (parent && (parent = parent_of(text->nodes, parent)) != NULL) {
+        i = parent->kind == MIRROR_NODE_OBJECT ? parent->first : MIRROR_NODE_NONE;
+        for (; i != MIRROR_NODE_NONE; i = text->nodes[i].next) {
+            const mirror_node_t *member = &text->nodes[i];
+
+            if (is_naming(member) && mirror_secret_name_is(member->value, member->value_len)) {
+                return 1;
+            }
+        }
+    }
+    return 0;
+}
+
 /* Whether the item at hand is secret by its name, or by a rule, or below one that is. */
 static int is_secret(mirror_tree_run_t *run)
 {
@@ -73,6 +126,9 @@ static void keep_values(mirror_tree_run_t *run, int row)
 {
     int side, hidden = row >= 0 && is_secret(run);
 
+    for (side = 0; row >= 0 && !hidden && side < 2; side++) {
+        hidden = is_named_secret(&run->context->texts[side], run->at[side]);
+    }
     for (side = 0; row >= 0 && side < 2; side++) {
         const mirror_node_t *node = run->at[side];
 
