@@ -122,6 +122,9 @@ static apr_status_t write_bytes(mirror_http2_t *h2, const char *data, apr_size_t
         iov.iov_len = len - *written;
         rv = mirror_connection_write(h2->c, &iov, 1, &n);
         *written += n;
+        if (n > 0) {
+            h2->written_at = mirror_loop_now(h2->c->shared->loop);
+        }
     }
     return rv;
 }

@@ -46,6 +46,7 @@ struct mirror_http2_t {
     apr_size_t unsent_len;
     apr_size_t unsent_offset;
     apr_time_t read_at;    /* time of the last read (mirror_loop_now()); 0 = none */
+    apr_time_t written_at; /* time of the last write of bytes (mirror_loop_now()); 0 = none */
     const char *fault;     /* why the connection ends, static; NULL = none */
     int idle_frames;       /* received frames since the last frame that advanced a copy */
     apr_size_t idle_bytes; /* received bytes since then */

@@ -85,15 +85,16 @@ void mirror_http2_stream_closed(mirror_http2_stream_t *stream, uint32_t error_co
     mirror_http2_stream_free(stream);
 }
 
-/* Return whether nothing was read for the whole timeout. A second attempt has less time, which says
- * nothing of the connection. */
+/* Return whether nothing was read for the whole timeout, or bytes are left of which the mirror took
+ * none. A second attempt has less time, which says nothing of the connection. */
 static int is_dead(const mirror_http2_stream_t *stream)
 {
     const mirror_http2_t *h2 = stream->h2;
 
-    return h2->read_at <= stream->started &&
-           mirror_loop_now(h2->c->shared->loop) - stream->started >=
-               stream->copy->settings->timeout;
+    if (mirror_loop_now(h2->c->shared->loop) - stream->started < stream->copy->settings->timeout) {
+        return 0;
+    }
+    return h2->read_at <= stream->started || (h2->unsent && h2->written_at <= stream->started);
 }
 
 /* The timeout of a copy is over. */
