@@ -211,6 +211,14 @@ static void retry_or_fail(mirror_pool_t *pool, mirror_member_t *member, mirror_c
     }
 }
 
+/* A copy has timed out: return whether no connection was confirmed in that time. An unconfirmed one
+ * takes one copy, so the waiting ones would need a timeout each. */
+static int is_silent(const mirror_pool_t *pool, const mirror_connection_t *c)
+{
+    return !c->confirmed && !c->member && pool->unconfirmed == pool->open &&
+           mirror_loop_now(pool->send->loop) - c->adopted >= mirror_pool_settings_of(pool)->timeout;
+}
+
 /* The `ended` callback of mirror_connections_t. */
 static void copy_ended(void *baton, mirror_connection_t *c, mirror_copy_t *copy,
                        const mirror_result_t *result)
@@ -245,6 +253,9 @@ static void copy_ended(void *baton, mirror_connection_t *c, mirror_copy_t *copy,
     case MIRROR_TIMED_OUT:
         note_end(pool, c->member, MIRROR_OUTCOME_TIMED_OUT);
         mirror_pool_end_copy(pool, copy, MIRROR_OUTCOME_TIMED_OUT);
+        if (is_silent(pool, c)) {
+            mirror_pool_end_waiting(pool, MIRROR_OUTCOME_TIMED_OUT);
+        }
         return;
     default:
         break;

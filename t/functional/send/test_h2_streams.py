@@ -111,6 +111,18 @@ def test_no_stream_for_ever(proxy, http2):
     assert outcomes["timed_out"] >= 1 and outcomes["timed_out"] + outcomes.get("broken", 0) == 10
 
 
+def test_mirror_that_says_nothing(proxy, http2):
+    """No SETTINGS come, so a connection carries one copy: all copies time out with it, not one after the other."""
+    mirror = http2(raw=lambda _: mirror.gate().wait())
+    h = proxy(mirror, f"timeout={scaled(2)}s")
+    assert h.get_many(f"/o/{n}" for n in range(10)) == [200] * 10
+    assert h.ended(10) == {"timed_out": 10}
+    assert mirror.connections == 1
+    mirror.raw = None
+    assert h.get("/o/last").status == 200
+    assert h.ended(11) == {"timed_out": 10, "mirrored": 1}
+
+
 def test_lower_limit_while_streams_are_open(proxy, mirror):
     h = proxy(mirror, f"max_connections=1 timeout={scaled(20)}s")
     warm(h, mirror)
