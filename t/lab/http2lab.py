@@ -246,22 +246,26 @@ class Http2Recorder(Recorder):
 
     def hold(self, then: Respond = respond()) -> Callable[[], None]:
         """From now on, no request is responded to until the returned function is called."""
-        held: list[tuple[Peer, Request]] = []
+        held: list[tuple[Peer, Request]] | None = []
         lock = threading.Lock()
 
         def keep(peer: Peer, request: Request) -> None:
             with lock:
-                held.append((peer, request))
+                if held is not None:
+                    held.append((peer, request))
+                    return
+            then(peer, request)
 
         def go() -> None:
-            with lock:
-                self.respond = then
-                for peer, request in held:
+            nonlocal held
+            with lock:              # a later request of a connection is not responded to before those that were held
+                for peer, request in held or ():
                     try:
                         then(peer, request)
                     except (OSError, ProtocolError):
                         pass        # it is gone
-                held.clear()
+                held = None
+                self.respond = then
         self.respond = keep
         return go
 
