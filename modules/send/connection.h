@@ -86,6 +86,7 @@ struct mirror_connection_t {
     int copies;             /* copies in flight */
     apr_int64_t started;    /* copies so far */
     apr_int64_t processed;  /* if `cut`: those that the mirror has processed */
+    apr_int64_t outlives;   /* bound that a copy is beyond (send/lifespan.h); 0 = none is */
     apr_time_t adopted;     /* time when the sender got it, open (mirror_loop_now()) */
     apr_time_t rested;      /* time when it became idle (mirror_loop_now()) */
     int ring;               /* ring of its pool (send/pool_state.h) */
@@ -96,7 +97,6 @@ struct mirror_connection_t {
     unsigned confirmed : 1; /* the mirror has confirmed the protocol */
     unsigned unflushed : 1; /* is in the ring of unflushed connections */
     unsigned cut : 1;       /* the mirror ends it; copies that it did not process may be left */
-    unsigned outlives : 1;  /* has a copy beyond its lifespan (send/lifespan.h) */
     unsigned was_idle : 1;  /* has had no response since it was idle */
 };
 

@@ -41,10 +41,13 @@ static inline void mirror_lifespan_ended(mirror_lifespan_t *lifespan, apr_int64_
     }
 }
 
-/* The server has responded to a later copy. */
-static inline void mirror_lifespan_outlived(mirror_lifespan_t *lifespan)
+/* The server has responded to a copy that was a later one when the bound was `copies`. Several
+ * connections may test a bound together; that they all outlive it says nothing about its double. */
+static inline void mirror_lifespan_outlived(mirror_lifespan_t *lifespan, apr_int64_t copies)
 {
-    lifespan->copies = 2 * lifespan->copies < MIRROR_LIFESPAN_MAX ? 2 * lifespan->copies : 0;
+    if (lifespan->copies == copies) {
+        lifespan->copies = 2 * copies < MIRROR_LIFESPAN_MAX ? 2 * copies : 0;
+    }
 }
 
 /* Return the maximum of copies in flight on a connection; at most `streams`. */

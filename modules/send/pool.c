@@ -43,6 +43,7 @@ static void assign(mirror_member_t *member, mirror_copy_t *batch)
 static void lease(mirror_pool_t *pool, mirror_connection_t *c, mirror_copy_t *batch)
 {
     apr_time_t now = mirror_loop_now(pool->send->loop);
+    const mirror_lifespan_t *lifespan;
     mirror_copy_t *copy;
 
     for (copy = batch; copy; copy = copy->next) {
@@ -56,8 +57,10 @@ static void lease(mirror_pool_t *pool, mirror_connection_t *c, mirror_copy_t *ba
         assign(c->member, batch);
     }
     c->was_idle |= c->resting && now - c->rested >= MIRROR_LIFESPAN_REST;
-    c->outlives |=
-        mirror_lifespan_is_over(&mirror_pool_health_of(pool, c->member)->lifespan, c->started);
+    lifespan = &mirror_pool_health_of(pool, c->member)->lifespan;
+    if (mirror_lifespan_is_over(lifespan, c->started)) {
+        c->outlives = lifespan->copies;
+    }
     mirror_connection_start(c, batch, now - batch->started);
     if (!mirror_connection_is_closed(c)) {
         mirror_pool_move(pool, c);

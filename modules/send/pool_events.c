@@ -181,7 +181,7 @@ static void note_lifespan(mirror_pool_t *pool, mirror_connection_t *c, mirror_co
     apr_int64_t before = lifespan->copies;
 
     if (how == MIRROR_RESPONDED && c->outlives) {
-        mirror_lifespan_outlived(lifespan);
+        mirror_lifespan_outlived(lifespan, c->outlives);
     }
     else if (c->cut && !c->was_idle && (how == MIRROR_STALE || how == MIRROR_UNPROCESSED)) {
         mirror_lifespan_ended(lifespan, c->processed);

@@ -51,10 +51,11 @@ START_TEST(a_later_copy_doubles_it)
     mirror_lifespan_ended(&lifespan, 0);
     for (i = 1; i < MIRROR_LIFESPAN_MAX; i *= 2) {
         ck_assert_int_eq(lifespan.copies, i);
-        mirror_lifespan_outlived(&lifespan);
+        mirror_lifespan_outlived(&lifespan, i);
+        mirror_lifespan_outlived(&lifespan, i); /* another connection that tested the same bound */
     }
     ck_assert_int_eq(lifespan.copies, 0);
-    mirror_lifespan_outlived(&lifespan);
+    mirror_lifespan_outlived(&lifespan, i);
     ck_assert_int_eq(mirror_lifespan_most(&lifespan, 100), 100);
 }
 END_TEST
