@@ -408,7 +408,7 @@ def test_host_from_http_to_h2c_and_back(proxy, mirror, recorder):
 
 
 def test_graceful_restart_drains_streams(proxy, mirror):
-    h = proxy(mirror, f"timeout={scaled(20)}s")
+    h = proxy(mirror, f"timeout={scaled(20)}s", children=None)     # under prefork, a new child has to start beside the old one
     warm(h, mirror)
     go = mirror.hold()
     assert h.get_many(f"/o/{n}" for n in range(20)) == [200] * 20
