@@ -179,7 +179,7 @@ void mirror_pool_end_waiting(mirror_pool_t *pool, mirror_outcome_e outcome)
         if (outcome == MIRROR_OUTCOME_MEMORY_FULL) {
             copy->why = MIRROR_WHY_RESOURCES;
         }
-        else if (outcome != MIRROR_OUTCOME_SHUT_DOWN) {
+        else if (outcome == MIRROR_OUTCOME_UNREACHABLE || outcome == MIRROR_OUTCOME_TLS_FAILED) {
             copy->why = (int)pool->why;
             copy->why_rv = pool->why_rv;
         }

@@ -346,7 +346,9 @@ START_TEST(all_that_wait_end)
     mirror_pool_add_again(&pool, &copies[0]);
     copies[2].probe = 1;
     add(1, 3);
+    pool.why = MIRROR_WHY_CONNECT;
     mirror_pool_end_waiting(&pool, MIRROR_OUTCOME_UNREACHABLE);
+    ck_assert_int_eq(copies[3].why, MIRROR_WHY_CONNECT);
     ck_assert_int_eq(ended, 4);
     ck_assert_int_eq(ended_as, MIRROR_OUTCOME_UNREACHABLE);
     ck_assert_uint_eq(dropped, 4);
@@ -354,6 +356,19 @@ START_TEST(all_that_wait_end)
     ck_assert_int_eq(context.waiting, 0);
     add(4, 5);
     ck_assert_takes(&used, "45");
+}
+END_TEST
+
+/* That the mirror was down once is no reason for it. */
+START_TEST(all_that_wait_time_out)
+{
+    pool.why = MIRROR_WHY_CONNECT;
+    add(0, 1);
+    mirror_pool_end_waiting(&pool, MIRROR_OUTCOME_TIMED_OUT);
+    ck_assert_int_eq(ended, 2);
+    ck_assert_int_eq(ended_as, MIRROR_OUTCOME_TIMED_OUT);
+    ck_assert_int_eq(copies[0].why, MIRROR_WHY_UNKNOWN);
+    ck_assert_int_eq(copies[1].why, MIRROR_WHY_UNKNOWN);
 }
 END_TEST
 
@@ -378,6 +393,7 @@ int main(void)
     tcase_add_test(tcase, once_more_only_while_there_is_time);
     tcase_add_test(tcase, a_probe_that_ends_is_none_any_more);
     tcase_add_test(tcase, all_that_wait_end);
+    tcase_add_test(tcase, all_that_wait_time_out);
     suite_add_tcase(suite, tcase);
     return suite_run(suite);
 }
