@@ -60,6 +60,7 @@ static void end_copy(mirror_http1_t *h1, mirror_connection_end_e how)
     result.began = h1->began;
     result.grpc_status = -1;
     result.wrote = h1->wrote;
+    result.reset = 0;
     h1->copy = copy->next;
     mirror_connection_end_copy(h1->c, copy, &result);
 }

@@ -151,6 +151,12 @@ static int on_frame(nghttp2_session *session, const nghttp2_frame *frame, void *
         h2->c->cut = 1; /* the numbers of our streams are odd */
         h2->c->processed = ((apr_int64_t)frame->goaway.last_stream_id + 1) / 2;
         break;
+    case NGHTTP2_RST_STREAM:
+        stream = find(h2, frame->hd.stream_id);
+        if (stream) {
+            stream->reset = 1;
+        }
+        break;
     case NGHTTP2_HEADERS:
     case NGHTTP2_DATA:
         stream = find(h2, frame->hd.stream_id);

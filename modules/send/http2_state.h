@@ -32,6 +32,7 @@ struct mirror_http2_stream_t {
     apr_size_t block_offset;
     unsigned sent : 1;       /* its head was passed to the socket's buffer */
     unsigned unreadable : 1; /* the body cannot be read from its file */
+    unsigned reset : 1;      /* the mirror has reset it */
 };
 
 APR_RING_HEAD(mirror_http2_streams_t, mirror_http2_stream_t);

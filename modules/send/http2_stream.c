@@ -52,6 +52,7 @@ void mirror_http2_stream_end(mirror_http2_stream_t *stream, mirror_connection_en
     result.grpc_status = stream->h2->c->settings->target.grpc ? stream->response.grpc_status
                                                               : MIRROR_HTTP2_GRPC_NONE;
     result.wrote = stream->sent;
+    result.reset = stream->reset && !stream->response.fault;
     c->used |= how == MIRROR_RESPONDED;
     stream->h2->responses += how == MIRROR_RESPONDED;
     mirror_connection_end_copy(c, copy, &result);

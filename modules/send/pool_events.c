@@ -170,7 +170,9 @@ static void copy_failed(mirror_pool_t *pool, mirror_member_t *member, mirror_cop
                  result->fault ? result->fault
                                : "the connection was closed before the end of the response");
     note_end(pool, member, MIRROR_OUTCOME_BROKEN);
-    copy->why = result->fault ? MIRROR_WHY_NOT_HTTP : MIRROR_WHY_CLOSED;
+    copy->why = result->reset || result->how == MIRROR_UNPROCESSED ? MIRROR_WHY_RESET
+                : result->fault                                    ? MIRROR_WHY_NOT_HTTP
+                                                                   : MIRROR_WHY_CLOSED;
     mirror_pool_end_copy(pool, copy, MIRROR_OUTCOME_BROKEN);
 }
 

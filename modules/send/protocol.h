@@ -38,6 +38,7 @@ typedef struct mirror_result_t {
     apr_time_t began;   /* time of the first read of the response (mirror_loop_now()) */
     int grpc_status;    /* status of a gRPC call, 0 to 16; -1 = none */
     unsigned wrote : 1; /* at least one byte of the copy was written */
+    unsigned reset : 1; /* the mirror has reset its stream */
 } mirror_result_t;
 
 typedef struct mirror_protocol_t {

@@ -40,6 +40,7 @@
     X(TIMEOUT, "no complete response within the timeout")                                          \
     X(CLOSED, "the connection was closed before the end of the response")                          \
     X(NOT_HTTP, "the response was not valid HTTP")                                                 \
+    X(RESET, "the mirror refused the request, or reset its stream")                                \
     X(REDIS, "Redis did not respond, and limit_fallback=drop")                                     \
     X(STOPPED, "the child process was stopped")
 

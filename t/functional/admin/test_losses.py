@@ -9,6 +9,7 @@ import pytest
 import pagelab
 from httpdlab import location, to
 from managerlab import MANAGER, refused
+from marks import needs_http2
 from recorder import bytes_answer
 
 DOWN = r"PM\d+: mirror \w+ is (down|up)"
@@ -72,6 +73,16 @@ def test_what_the_mirror_does(httpd, origin, recorder):
     assert h.request("POST", "/o/a", [], b"x").status == 200
     assert h.ended(1) == {"broken": 1}
     assert losses(h) == [loss("/o/a", "broken", "the response was not valid HTTP", "POST")]
+
+
+@needs_http2
+@pytest.mark.parametrize("code", [2, 7])
+def test_reset_stream(httpd, origin, http2, code):
+    """INTERNAL_ERROR, and REFUSED_STREAM twice."""
+    h = httpd(location("/o/", origin, to(http2(lambda peer, request: peer.reset(request.stream, code)))))
+    assert h.request("POST", "/o/a", [], b"x").status == 200
+    assert h.ended(1) == {"broken": 1}
+    assert losses(h) == [loss("/o/a", "broken", "the mirror refused the request, or reset its stream", "POST")]
 
 
 def test_limit_and_selection_are_no_losses(httpd, origin, mirror):
