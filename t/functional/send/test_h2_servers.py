@@ -69,10 +69,11 @@ def test_nghttpd_is_killed(proxy, nghttpd):
     """Again and again, and started anew: no POST arrives twice, and no GET three times."""
     mirror = nghttpd()
     h = proxy(mirror, f"retry=0 timeout={scaled(10)}s", expect=[r"PM0400: mirror m is down", r"PM0401|mirror m is up"])
-    sent = 0
+    sent = arrived = 0
     for turn in range(8):
         for n in range(60):
             if n == 30:
+                arrived = wait_for("copies of this turn", lambda: (found := h.outcomes().get("mirrored", 0)) > arrived and found)
                 mirror.process.kill()
             assert h.request("POST", f"/o/p{turn}-{n}.", [], b"body").status == 200
             assert h.get(f"/o/g{turn}-{n}.").status == 200
@@ -80,7 +81,7 @@ def test_nghttpd_is_killed(proxy, nghttpd):
         mirror.process.wait()
         mirror = nghttpd(mirror.port)
     outcomes = h.ended(sent)
-    assert set(outcomes) <= {"mirrored", "broken", "unreachable"} and outcomes["mirrored"] >= sent / 4, outcomes
+    assert set(outcomes) <= {"mirrored", "broken", "unreachable"}, outcomes
     log = mirror.log()
     for turn in range(8):
         for n in range(60):
