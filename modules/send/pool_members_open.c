@@ -113,6 +113,16 @@ static int open_to(mirror_pool_t *pool, mirror_member_t *member, int n, int is_p
     return 1;
 }
 
+/* Return whether the mirror's probe, which waits, has the member to try: it has not failed since the
+ * probe came, and its connections, which are busy, leave room for one. */
+static int is_untried(const mirror_pool_t *pool, const mirror_member_t *member)
+{
+    return member->tasks == 0 && member->health.failed < pool->members->probed &&
+           (member->open == 0 ||
+            (pool->open + pool->opening < pool->settings->max_connections &&
+             member->open < mirror_pool_members_share(pool, member)));
+}
+
 /* The mirror is down: its probe tries all members that have not failed since it came. */
 static void open_all(mirror_pool_t *pool)
 {
@@ -122,7 +132,7 @@ static void open_all(mirror_pool_t *pool)
     for (i = 0; i < members->count && !lacks; i++) {
         mirror_member_t *member = members->list[i];
 
-        if (member->tasks > 0 || member->open > 0 || member->health.failed >= members->probed) {
+        if (!is_untried(pool, member)) {
             continue;
         }
         lacks = !mirror_pool_may_test(pool);

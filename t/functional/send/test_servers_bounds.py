@@ -7,7 +7,7 @@ import time
 import pytest
 
 from httpdlab import location, scaled, wait_for
-from serverslab import DOWN, SERVER_DOWN, listed, named, one_by_one, servers, state, with_names  # noqa: F401
+from serverslab import DOWN, SERVER_DOWN, counts, gets, listed, named, one_by_one, servers, state, with_names  # noqa: F401
 
 PRELOADS = ("names",)
 
@@ -64,6 +64,29 @@ def test_tests_of_servers_that_hang_hold_up_no_copies(httpd, origin, servers, re
     assert h.outcomes() == {"mirrored": count}
     for sock in filling:
         sock.close()
+
+
+# ---- connections ----
+
+def test_busy_connections_hold_up_no_test(httpd, origin, servers, recorder):
+    """The servers have copies that they never respond to, and then accept no connection. When they do again, the mirror is up
+    with the next test, and not only when those copies time out."""
+    made = servers(2)
+    for one in made:
+        one.hold()
+    h = httpd(location("/o/", origin, listed(made, "timeout=1h retry=200ms")), expect=[DOWN, SERVER_DOWN])
+    gets(h, 2)
+    wait_for("a copy at each", lambda: all(counts(made)))
+    for one in made:
+        one.stop_listening()
+    wait_for("the end of both", lambda: h.get("/o/a").status == 200 and h.log_lines(DOWN))
+    again = [recorder(host=one.host, port=one.port) for one in made]
+    wait_for("copies at both", lambda: h.get("/o/a").status == 200 and all(counts(again)), 5)
+    assert h.mirror()["state"]["name"] == "up"
+    for one in made:
+        one.release()
+    h.wait_idle()
+    assert set(h.outcomes()) == {"mirrored", "unreachable"}
 
 
 # ---- descriptors ----
