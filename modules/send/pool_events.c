@@ -275,6 +275,9 @@ static void copies_stranded(void *baton, mirror_connection_t *c, mirror_copy_t *
     for (copy = batch; c->member && copy; copy = copy->next) {
         mirror_pool_member_count_in_flight(c->member, -1);
         copy->avoid = c->member->key;
+        if (!mirror_retry_pipelined(how)) {
+            mirror_pool_member_failed(c->owner, c->member);
+        }
     }
     mirror_pool_strand(c->owner, batch, how);
 }

@@ -11,10 +11,10 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from http2lab import respond
-from httpdlab import location, wait_for
+from httpdlab import location, scaled, wait_for
 from marks import needs_http2
 from recorder import answer
-from serverslab import counts, listed, one_by_one, servers  # noqa: F401, a fixture
+from serverslab import EJECTED, counts, gets, listed, one_by_one, servers, state  # noqa: F401, a fixture
 
 LOG = "ProxyMirrorLog logs/copies\n"
 
@@ -70,6 +70,24 @@ def test_batches_never_cross(httpd, origin, servers, attributes):
     assert h.ended(1200) == {"mirrored": 1200}
     assert sum(counts(made)) == 1200 and min(counts(made)) > 100
     assert_matched(h, made, 1200)
+
+
+def test_copies_of_a_batch_that_times_out_count(httpd, origin, servers):
+    """Each of them has failed at its server, which is ejected after five."""
+    made = servers(2)
+    h = httpd(location("/o/", origin, listed(made, f"pipeline=8 max_connections=2 timeout={int(scaled(1) * 1000)}ms retry=1h")),
+              expect=[EJECTED])
+    one_by_one(h, 8)
+    held = [one.hold() for one in made]
+    assert h.get_many(["/o/a"] * 2) == [200] * 2
+    wait_for("a copy at each", lambda: counts(made) == [5, 5])
+    gets(h, 16)
+    for one, gate in zip(made, held):
+        one.hold()
+        gate.set()
+    assert h.ended(26) == {"mirrored": 10, "timed_out": 16}
+    assert sorted(one["failed"] for one in state(h).values()) == [8, 8]
+    assert len(h.log_lines(EJECTED)) == 1       # half of them at most
 
 
 def test_batches_of_servers_that_close(httpd, origin, servers):
