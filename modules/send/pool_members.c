@@ -48,6 +48,7 @@ static void move_to(mirror_member_t *member, mirror_server_words_t *words,
 {
     int open = member->open, in_flight = member->in_flight;
 
+    member->words = words;
     if (member->counts == counts) {
         return;
     }
@@ -55,7 +56,6 @@ static void move_to(mirror_member_t *member, mirror_server_words_t *words,
         mirror_pool_member_count_open(member, -open);
         mirror_pool_member_count_in_flight(member, -in_flight);
     }
-    member->words = words;
     member->counts = counts;
     member->open = 0;
     member->in_flight = 0;
@@ -104,19 +104,52 @@ static void repair(mirror_pool_t *pool, apr_time_t now)
     }
 }
 
+/* Return the place of the member; NULL = it has none. */
+static mirror_server_words_t *place_of(const mirror_pool_t *pool, const mirror_member_t *member)
+{
+    return member->counts == &member->own_counts
+               ? NULL
+               : &pool->lane->servers[member->counts - pool->lane->server_counts];
+}
+
 void mirror_pool_member_check_place(mirror_pool_t *pool, mirror_member_t *member)
 {
     apr_time_t now = mirror_loop_now(pool->send->loop);
+    mirror_server_words_t *place = place_of(pool, member);
 
-    if (member->words == &member->own_words) {
+    if (!place) {
         return;
     }
-    if (mirror_servers_is_foreign(member->words, now)) {
+    if (mirror_servers_is_foreign(place, now)) {
         repair(pool, now);
     }
-    if (apr_atomic_read64(&member->words->key) != member->key) {
+    if (apr_atomic_read64(&place->key) != member->key) {
         take_place(pool, member);
         pack(pool, member);
+    }
+}
+
+/* If another server has taken the place of a member that is no server any more, leave it. */
+static void leave_place(mirror_pool_t *pool, mirror_member_t *member)
+{
+    mirror_server_words_t *place = place_of(pool, member);
+
+    if (place && apr_atomic_read64(&place->key) != member->key) {
+        move_to(member, &member->own_words, &member->own_counts);
+    }
+}
+
+void mirror_pool_members_detach(mirror_pool_t *pool)
+{
+    int i;
+
+    for (i = 0; i < pool->members->count; i++) {
+        mirror_member_t *member = pool->members->list[i];
+
+        if (member->words != &member->own_words) {
+            mirror_servers_copy_state(&member->own_words, member->words);
+            member->words = &member->own_words;
+        }
     }
 }
 
@@ -232,8 +265,13 @@ void mirror_pool_member_close_idle(mirror_pool_t *pool, mirror_member_t *member)
 void mirror_pool_members_reap(mirror_pool_t *pool)
 {
     mirror_member_t **link = &pool->members->leaving, *member;
+    int i;
 
+    for (i = 0; pool->ends && i < pool->members->count; i++) {
+        leave_place(pool, pool->members->list[i]);
+    }
     while ((member = *link)) {
+        leave_place(pool, member);
         mirror_pool_member_close_idle(pool, member);
         if (member->open || member->opening || member->tasks || member->in_flight) {
             link = &member->next;
@@ -255,6 +293,10 @@ void mirror_pool_members_update(mirror_pool_t *pool)
 
     if (!settings->servers) {
         pool->members->look_up_at = 0; /* ttl may be shorter now */
+        for (i = 0; i < pool->members->count; i++) {
+            take_place(pool, pool->members->list[i]); /* mirror_pool_members_detach() */
+            pack(pool, pool->members->list[i]);
+        }
         return;
     }
     for (i = 0; i < settings->servers->nelts && count < MIRROR_SERVERS_MAX; i++) {

@@ -83,7 +83,7 @@ int mirror_pool_member_down(mirror_pool_t *pool, mirror_member_t *member, mirror
                             const char *what, apr_status_t rv)
 {
     apr_interval_time_t pause = mirror_pool_members_pause(pool);
-    mirror_server_words_t *words = member->words;
+    int is_current = mirror_settings_are_current(pool->settings, pool->lane);
 
     member->health.failed = mirror_loop_now(pool->send->loop);
     member->health.down_as = outcome;
@@ -93,13 +93,13 @@ int mirror_pool_member_down(mirror_pool_t *pool, mirror_member_t *member, mirror
     if (member->leaving) {
         return 0;
     }
-    if (!mirror_settings_are_current(pool->settings, pool->lane)) {
-        return 1; /* no evidence about a server of the mirror */
+    if (!is_current) {
+        mirror_pool_members_detach(pool); /* no evidence about a server of the mirror */
     }
-    apr_atomic_set64(&words->down_until, (apr_uint64_t)(mirror_clock_now() + pause) + 1);
-    apr_atomic_set64(&words->ejections, 0);
-    apr_atomic_set64(&words->trial, outcome == MIRROR_OUTCOME_TLS_FAILED);
-    if (begin_log(member)) {
+    apr_atomic_set64(&member->words->down_until, (apr_uint64_t)(mirror_clock_now() + pause) + 1);
+    apr_atomic_set64(&member->words->ejections, 0);
+    apr_atomic_set64(&member->words->trial, outcome == MIRROR_OUTCOME_TLS_FAILED);
+    if (is_current && begin_log(member)) {
         ap_log_error(APLOG_MARK, APLOG_WARNING, rv, pool->send->server,
                      "PM0432: mirror %s: server %s is down: %s failed; its copies go to the "
                      "others, with a retry every %" APR_TIME_T_FMT " ms",

@@ -333,6 +333,10 @@ void mirror_pool_members_each(mirror_pool_t *pool,
 /* Claim the member's place in shared memory again if another process has taken it. */
 void mirror_pool_member_check_place(mirror_pool_t *pool, mirror_member_t *member);
 
+/* The settings of the pool are not current: note from now on only in this pool which members are
+ * down, until new settings come. */
+void mirror_pool_members_detach(mirror_pool_t *pool);
+
 /* Count connections and copies in flight. `more` may be negative. */
 void mirror_pool_member_count_open(mirror_member_t *member, int more);
 void mirror_pool_member_count_in_flight(mirror_member_t *member, int more);

@@ -177,6 +177,17 @@ void mirror_servers_unlist(mirror_server_words_t *places, apr_uint64_t group, ap
     }
 }
 
+void mirror_servers_copy_state(mirror_server_words_t *to, const mirror_server_words_t *from)
+{
+    mirror_server_words_t *f = (mirror_server_words_t *)from;
+
+    apr_atomic_set64(&to->down_until, apr_atomic_read64(&f->down_until));
+    apr_atomic_set64(&to->failures, apr_atomic_read64(&f->failures));
+    apr_atomic_set64(&to->ejections, apr_atomic_read64(&f->ejections));
+    apr_atomic_set64(&to->trial, apr_atomic_read64(&f->trial));
+    apr_atomic_set64(&to->logged, 0);
+}
+
 /* ---- foreign data ---- */
 
 static int is_below(const apr_uint64_t *word, apr_uint64_t bound)

@@ -94,6 +94,53 @@ def test_from_one_server_to_several_and_back(httpd, origin, servers, names):
     assert h.outcomes() == {"mirrored": 24}
 
 
+@pytest.mark.parametrize("dead", [1, 3])
+def test_copies_for_former_servers(httpd, origin, servers, recorder, dead):
+    """They wait when the mirror gets other servers, and then one of the former servers ends: the others get all of them. If all
+    end, the copies do, too. That is no evidence about the new servers, also if one has the same address."""
+    made = servers(3)
+    new = recorder(host="127.0.0.4", port=made[0].port)
+    h = httpd(MANAGER + "ProxyMirrorAllowHost new.test 127.0.0.1 127.0.0.4\n" + location(
+        "/o/", origin, listed(made, "max_connections=3 retry=1h")))
+    held = [one.hold(answer(close=True)) for one in made]
+    gets(h, 60)
+    wait_for("a copy at each", lambda: counts(made) == [1, 1, 1])
+    patch(h, {"host": f"http://new.test:{new.port}", "servers": addresses([made[0], new])})
+    assert h.get("/o/a").status == 200
+    wait_for("a copy with the new servers", lambda: counts([made[0], new]) != [1, 0])
+    for one in made[3 - dead:]:
+        one.stop_listening()
+    for gate in held:
+        gate.set()
+    h.wait_idle()
+    arrived = sum(counts([*made, new]))
+    assert h.outcomes() == ({"mirrored": 61} if dead == 1 else {"mirrored": arrived, "unreachable": 61 - arrived})
+    assert dead == 1 or arrived == 4
+    assert all(one["down_until"] is None and one["failed"] <= dead for one in state(h).values())
+    assert not h.log_lines("PM0432|PM0400")
+
+
+def test_place_is_taken_while_copies_are_under_way(httpd, origin, recorder, names):
+    """What they count is not counted for the server that has the place now."""
+    mirror = recorder(host="0.0.0.0")
+    gate = mirror.gate()
+    mirror.answer = lambda sock, message: (message.target != "/o/held" or gate.wait()) and answer()(sock, message)
+    h = httpd(location("/o/", origin, named(mirror.port, "ttl=100ms timeout=1h")))
+    for n in (1, 2, 3):
+        names.set(some=" ".join(f"127.{n}.0.{k}" for k in range(1, 17)))
+        wait_for("the servers", lambda n=n: h.get("/o/a").status == 200 and all(one.startswith(f"127.{n}.") for one in state(h)))
+        gets(h, 32)                     # a connection to each
+        assert set(h.get_many(["/o/held"] * 16)) == {200}
+        wait_for("the copies", lambda n=n: sum(message.target == "/o/held" for message in mirror.requests) == 16 * n)
+    wait_for("the others", lambda: h.mirror()["state"]["in_flight"] == 48 and h.mirror()["state"]["queued"] == 0)
+    assert sum(one["in_flight"] for one in state(h).values()) == 16
+    mirrored = sum(one["mirrored"] for one in state(h).values())
+    gate.set()
+    h.wait_idle()
+    assert sum(one["mirrored"] for one in state(h).values()) == mirrored + 16
+    assert not any(one["in_flight"] for one in state(h).values())
+
+
 def test_page_and_metrics(httpd, origin, servers, recorder):
     made = servers(2)
     dead = recorder(host="127.0.0.3", port=made[0].port, listen=False)

@@ -78,6 +78,18 @@ START_TEST(unlisting_is_of_one_group)
 }
 END_TEST
 
+START_TEST(state_is_copied)
+{
+    mirror_server_words_t to = { .key = 5, .logged = 1, .listed = 6 };
+    mirror_server_words_t from = { .key = 7,      .listed = 8,    .down_until = 9, .logged = 1,
+                                   .failures = 2, .ejections = 3, .trial = 1 };
+
+    mirror_servers_copy_state(&to, &from);
+    ck_assert(to.down_until == 9 && to.failures == 2 && to.ejections == 3 && to.trial == 1);
+    ck_assert(to.key == 5 && to.listed == 6 && to.logged == 0);
+}
+END_TEST
+
 START_TEST(one_caller_gets_the_probe)
 {
     mirror_server_words_t *words = &places[0];
@@ -175,6 +187,7 @@ int main(void)
     tcase_add_test(test, each_key_has_one_place);
     tcase_add_test(test, places_are_recycled);
     tcase_add_test(test, unlisting_is_of_one_group);
+    tcase_add_test(test, state_is_copied);
     tcase_add_test(test, one_caller_gets_the_probe);
     tcase_add_test(test, foreign_time);
     tcase_add_test(test, foreign_data);
