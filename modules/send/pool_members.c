@@ -17,6 +17,7 @@
 
 #include "base/clock.h"
 #include "send/pool_state.h"
+#include "settings/settings.h"
 #include "shared/table.h"
 
 APLOG_USE_MODULE(proxy_mirror);
@@ -442,6 +443,9 @@ apr_status_t mirror_pool_members_create(mirror_pool_t *pool)
     members->stalled.fire = go_on;
     members->stalled.baton = pool;
     pool->members = members;
+    if (pool->lane->servers && mirror_settings_are_current(pool->settings, pool->lane)) {
+        mirror_servers_unlist_others(pool->lane->servers, members->group);
+    }
     mirror_pool_members_update(pool);
     return APR_SUCCESS;
 }

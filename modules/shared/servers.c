@@ -177,6 +177,17 @@ void mirror_servers_unlist(mirror_server_words_t *places, apr_uint64_t group, ap
     }
 }
 
+void mirror_servers_unlist_others(mirror_server_words_t *places, apr_uint64_t group)
+{
+    int i;
+
+    for (i = 0; i < MIRROR_SERVERS_PLACES; i++) {
+        if (apr_atomic_read64(&places[i].group) != group) {
+            apr_atomic_set64(&places[i].listed, 0);
+        }
+    }
+}
+
 void mirror_servers_copy_state(mirror_server_words_t *to, const mirror_server_words_t *from)
 {
     mirror_server_words_t *f = (mirror_server_words_t *)from;

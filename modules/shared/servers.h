@@ -79,6 +79,9 @@ int mirror_servers_claim(mirror_server_words_t *places, apr_uint64_t key, apr_ui
 /* Mark all places of the group as gone that were not found since `since`. */
 void mirror_servers_unlist(mirror_server_words_t *places, apr_uint64_t group, apr_time_t since);
 
+/* Mark all places of other groups as gone, because the mirror has other settings now. */
+void mirror_servers_unlist_others(mirror_server_words_t *places, apr_uint64_t group);
+
 /* Copy whether a server is down or on trial, but not whether a line said so. */
 void mirror_servers_copy_state(mirror_server_words_t *to, const mirror_server_words_t *from);
 

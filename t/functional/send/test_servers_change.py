@@ -120,6 +120,19 @@ def test_copies_for_former_servers(httpd, origin, servers, recorder, dead):
     assert not h.log_lines("PM0432|PM0400")
 
 
+def test_other_names_have_places(httpd, origin, recorder, names):
+    """Of the servers of former names none keeps a place, so those of the last one are shown, each with what it has."""
+    mirror = recorder(host="0.0.0.0")
+    hosts = ["some", "two", "three", "four"]
+    names.set(**{name: " ".join(f"127.{n}.0.{k}" for k in range(1, 17)) for n, name in enumerate(hosts, 1)})
+    h = httpd(MANAGER + "ProxyMirrorAllowHost *.test\n" + location("/o/", origin, named(mirror.port)))
+    for n, name in enumerate(hosts):
+        patch(h, {"host": f"http://{name}.test:{mirror.port}"})
+        one_by_one(h, 32, 32 * n)
+        shown = h.mirror()["state"]["servers"]
+        assert len(shown) == 16 and sum(one["mirrored"] for one in shown) == 32
+
+
 def test_place_is_taken_while_copies_are_under_way(httpd, origin, recorder, names):
     """What they count is not counted for the server that has the place now."""
     mirror = recorder(host="0.0.0.0")

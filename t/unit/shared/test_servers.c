@@ -78,6 +78,19 @@ START_TEST(unlisting_is_of_one_group)
 }
 END_TEST
 
+START_TEST(other_groups_are_unlisted)
+{
+    claim(7, 1, START);
+    claim(8, 2, START);
+    claim(9, 3, START);
+    mirror_servers_unlist_others(places, 2);
+    ck_assert(!mirror_servers_is_listed(&places[0], 1) && mirror_servers_is_listed(&places[1], 2));
+    ck_assert(!mirror_servers_is_listed(&places[2], 3));
+    claim(7, 2, START + SECOND);
+    ck_assert(mirror_servers_is_listed(&places[0], 2));
+}
+END_TEST
+
 START_TEST(state_is_copied)
 {
     mirror_server_words_t to = { .key = 5, .logged = 1, .listed = 6 };
@@ -187,6 +200,7 @@ int main(void)
     tcase_add_test(test, each_key_has_one_place);
     tcase_add_test(test, places_are_recycled);
     tcase_add_test(test, unlisting_is_of_one_group);
+    tcase_add_test(test, other_groups_are_unlisted);
     tcase_add_test(test, state_is_copied);
     tcase_add_test(test, one_caller_gets_the_probe);
     tcase_add_test(test, foreign_time);
