@@ -20,8 +20,6 @@ APLOG_USE_MODULE(proxy_mirror);
 
 /* The number of failed copies in a row that ejects a member. */
 #define MIRROR_FAILURES 5
-/* `retry` is doubled at most this many times: eight times. */
-#define MIRROR_DOUBLINGS 3
 /* A test ends with an event, after which members whose time is over are tested: without a pause, as
  * with retry=0, tests would follow one another forever. */
 #define MIRROR_LEAST_PAUSE apr_time_from_msec(10)
@@ -153,8 +151,9 @@ static void eject(mirror_pool_t *pool, mirror_member_t *member)
 {
     mirror_server_words_t *words = member->words;
     apr_uint64_t before = apr_atomic_inc64(&words->ejections);
-    apr_interval_time_t pause = mirror_pool_members_pause(pool)
-                                << (before < MIRROR_DOUBLINGS ? before : MIRROR_DOUBLINGS);
+    apr_interval_time_t pause =
+        mirror_pool_members_pause(pool)
+        << (before < MIRROR_SERVERS_DOUBLINGS ? before : MIRROR_SERVERS_DOUBLINGS);
 
     apr_atomic_set64(&words->trial, 1);
     apr_atomic_set64(&words->down_until, (apr_uint64_t)(mirror_clock_now() + pause) + 1);

@@ -118,9 +118,8 @@ static int open_to(mirror_pool_t *pool, mirror_member_t *member, int n, int is_p
 static int is_untried(const mirror_pool_t *pool, const mirror_member_t *member)
 {
     return member->tasks == 0 && member->health.failed < pool->members->probed &&
-           (member->open == 0 ||
-            (pool->open + pool->opening < pool->settings->max_connections &&
-             member->open < mirror_pool_members_share(pool, member)));
+           (member->open == 0 || (pool->open + pool->opening < pool->settings->max_connections &&
+                                  member->open < mirror_pool_members_share(pool, member)));
 }
 
 /* The mirror is down: its probe tries all members that have not failed since it came. */
@@ -282,7 +281,7 @@ static void look_up(mirror_pool_t *pool)
     mirror_pool_start_lookup(pool);
 }
 
-/* Return the member whose time is over for the longest, of those that may be tested; NULL = none. */
+/* Return the member whose test is due for the longest, of those that may be tested; NULL = none. */
 static mirror_member_t *next_due(const mirror_pool_t *pool, apr_time_t now)
 {
     mirror_member_t *found = NULL;
@@ -291,11 +290,12 @@ static mirror_member_t *next_due(const mirror_pool_t *pool, apr_time_t now)
 
     for (i = 0; i < pool->members->count; i++) {
         mirror_member_t *member = pool->members->list[i];
-        apr_time_t until = mirror_servers_out_until(member->words, now);
+        apr_time_t since =
+            mirror_servers_due_since(member->words, now, mirror_pool_members_pause(pool));
 
-        if (until && until < first && member->tasks == 0 && may_probe(pool, member)) {
+        if (since && since < first && member->tasks == 0 && may_probe(pool, member)) {
             found = member;
-            first = until;
+            first = since;
         }
     }
     return found;

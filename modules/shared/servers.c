@@ -10,8 +10,8 @@
 
 #include "shared/servers.h"
 
-/* `retry` is at most a week, and doubled three times. */
-#define LONGEST apr_time_from_sec(8 * 7 * 24 * 3600 + 60)
+/* `retry` is at most a week, and doubled MIRROR_SERVERS_DOUBLINGS times. */
+#define LONGEST apr_time_from_sec((1 << MIRROR_SERVERS_DOUBLINGS) * 7 * 24 * 3600 + 60)
 
 /* A place whose server was not found for this long may be claimed for another one. */
 #define UNUSED apr_time_from_sec(600)
@@ -241,11 +241,34 @@ apr_time_t mirror_servers_out_until(const mirror_server_words_t *words, apr_time
     return until != 0 && until <= (apr_uint64_t)now + (apr_uint64_t)LONGEST ? (apr_time_t)until : 0;
 }
 
+/* Return the longest time that a server may be out, with the `retry` in force. */
+static apr_uint64_t longest_of(mirror_server_words_t *words, apr_interval_time_t retry)
+{
+    apr_uint64_t ejected = apr_atomic_read64(&words->ejections) != 0;
+
+    return (apr_uint64_t)(ejected ? retry << MIRROR_SERVERS_DOUBLINGS : retry) + 1;
+}
+
+static apr_time_t due_since(mirror_server_words_t *words, apr_uint64_t until, apr_time_t now,
+                            apr_interval_time_t retry)
+{
+    if (until == 0 || until <= (apr_uint64_t)now) {
+        return (apr_time_t)until;
+    }
+    return until - (apr_uint64_t)now > longest_of(words, retry) ? now : 0;
+}
+
+apr_time_t mirror_servers_due_since(mirror_server_words_t *words, apr_time_t now,
+                                    apr_interval_time_t retry)
+{
+    return due_since(words, apr_atomic_read64(&words->down_until), now, retry);
+}
+
 int mirror_servers_take_probe(mirror_server_words_t *words, apr_time_t now,
                               apr_interval_time_t retry)
 {
     apr_uint64_t until = apr_atomic_read64(&words->down_until);
 
-    return until != 0 && until <= (apr_uint64_t)now &&
+    return due_since(words, until, now, retry) != 0 &&
            apr_atomic_cas64(&words->down_until, (apr_uint64_t)(now + retry) + 1, until) == until;
 }

@@ -19,6 +19,9 @@
 
 #define MIRROR_SERVERS_PLACES (2 * MIRROR_SERVERS_MAX)
 
+/* The pause of a server that is ejected again is doubled at most this many times: eight times. */
+#define MIRROR_SERVERS_DOUBLINGS 3
+
 /* One server, shared by all children. All members are atomic; times are of mirror_clock_now(). */
 typedef struct mirror_server_words_t {
     apr_uint64_t key;        /* hash of host and port (mirror_servers_key()); 0 = a free place */
@@ -92,7 +95,12 @@ int mirror_servers_is_foreign(const mirror_server_words_t *words, apr_time_t now
  * several callers one frees a place. */
 int mirror_servers_free_foreign(mirror_server_words_t *places, apr_time_t now);
 
-/* Take on the test of a server whose time is over, for `retry`. Returns 1 for one caller of all
+/* Return the time since when a test of the server is due; 0 = it is up, or its time is not over. A
+ * time that is longer than `retry` allows is over: `retry` was shortened, or other code wrote it. */
+apr_time_t mirror_servers_due_since(mirror_server_words_t *words, apr_time_t now,
+                                    apr_interval_time_t retry);
+
+/* Take on the test of a server for which it is due, for `retry`. Returns 1 for one caller of all
  * processes. */
 int mirror_servers_take_probe(mirror_server_words_t *words, apr_time_t now,
                               apr_interval_time_t retry);

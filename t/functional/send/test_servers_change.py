@@ -16,7 +16,7 @@ from httpdlab import location, scaled, wait_for
 from managerlab import MANAGER, patch
 from marks import needs_http2
 from recorder import answer
-from serverslab import EJECTED, counts, gets, listed, named, one_by_one, servers, state, with_names  # noqa: F401
+from serverslab import EJECTED, copy_until, counts, gets, listed, named, one_by_one, servers, state, with_names  # noqa: F401
 from tlslab import server, strict
 
 PRELOADS = ("names",)
@@ -73,6 +73,23 @@ def test_servers_change_under_load(httpd, origin, servers):
     gained = [after[n] - before[n] for n in (1, 2)]
     assert 0.7 < gained[0] / gained[1] < 1.4, gained
     assert sorted(state(h)) == ["127.0.0.2", "127.0.0.3"]
+
+
+@pytest.mark.parametrize("kind", ["down", "ejected"])
+def test_shorter_retry(httpd, origin, servers, recorder, kind):
+    """It is in force at once, also for a server that is out already."""
+    made = servers(2)
+    third = recorder(host="127.0.0.3", port=made[0].port, listen=kind == "ejected", answer=lambda sock, message: False)
+    h = httpd(MANAGER + location("/o/", origin, listed([*made, third], "retry=1h")), expect=["PM0432", EJECTED])
+    copy_until(h, "a server that is out", lambda: state(h)["127.0.0.3"]["down_until"])
+    third.answer = answer()
+    if kind == "down":
+        third.listen()
+    before = counts([third])[0]
+    one_by_one(h, 12, h.mirror()["seen"])
+    assert counts([third])[0] == before and state(h)["127.0.0.3"]["down_until"]
+    patch(h, {"retry": "1s"})
+    copy_until(h, "its return", lambda: state(h)["127.0.0.3"]["down_until"] is None and counts([third])[0] > before)
 
 
 def test_from_one_server_to_several_and_back(httpd, origin, servers, names):

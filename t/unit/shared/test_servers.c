@@ -94,8 +94,13 @@ END_TEST
 START_TEST(state_is_copied)
 {
     mirror_server_words_t to = { .key = 5, .logged = 1, .listed = 6 };
-    mirror_server_words_t from = { .key = 7,      .listed = 8,    .down_until = 9, .logged = 1,
-                                   .failures = 2, .ejections = 3, .trial = 1 };
+    mirror_server_words_t from = { .key = 7,
+                                   .listed = 8,
+                                   .down_until = 9,
+                                   .logged = 1,
+                                   .failures = 2,
+                                   .ejections = 3,
+                                   .trial = 1 };
 
     mirror_servers_copy_state(&to, &from);
     ck_assert(to.down_until == 9 && to.failures == 2 && to.ejections == 3 && to.trial == 1);
@@ -118,6 +123,23 @@ START_TEST(one_caller_gets_the_probe)
 END_TEST
 
 /* A time that no code of the module has written keeps no server down. */
+START_TEST(time_longer_than_retry_is_over)
+{
+    mirror_server_words_t *words = &places[0];
+
+    ck_assert(mirror_servers_due_since(words, START, SECOND) == 0);
+    words->down_until = (apr_uint64_t)(START + SECOND) + 1;
+    ck_assert(mirror_servers_due_since(words, START, SECOND) == 0);
+    ck_assert(mirror_servers_due_since(words, START + 2 * SECOND, SECOND) == START + SECOND + 1);
+    ck_assert(mirror_servers_due_since(words, START, SECOND / 2) == START);
+    words->ejections = 1;
+    ck_assert(mirror_servers_due_since(words, START, SECOND / 8) == 0);
+    ck_assert(mirror_servers_due_since(words, START, SECOND / 16) == START);
+    ck_assert(mirror_servers_take_probe(words, START, SECOND / 16));
+    ck_assert(!mirror_servers_take_probe(words, START, SECOND / 16));
+}
+END_TEST
+
 START_TEST(foreign_time)
 {
     places[0].down_until = ~(apr_uint64_t)0;
@@ -203,6 +225,7 @@ int main(void)
     tcase_add_test(test, other_groups_are_unlisted);
     tcase_add_test(test, state_is_copied);
     tcase_add_test(test, one_caller_gets_the_probe);
+    tcase_add_test(test, time_longer_than_retry_is_over);
     tcase_add_test(test, foreign_time);
     tcase_add_test(test, foreign_data);
     tcase_add_test(test, addresses);
