@@ -62,11 +62,20 @@ static apr_status_t give_back(void *settings)
     return APR_SUCCESS;
 }
 
-/* Reset the state of the slot that belongs to another host or another limit. */
-static void reset_slot(mirror_slot_t *slot, const mirror_settings_t *before,
-                       const mirror_settings_t *after)
+/* Return whether copies may go to others than before. */
+static int has_other_servers(const mirror_settings_t *before, const mirror_settings_t *after,
+                             apr_pool_t *pool)
 {
-    if (strcmp(before->target.url, after->target.url)) {
+    return strcmp(before->target.url, after->target.url) ||
+           !mirror_attributes_same(before, after, mirror_attributes_find("servers"), pool) ||
+           !mirror_attributes_same(before, after, mirror_attributes_find("resolve"), pool);
+}
+
+/* Reset the state of the slot that belongs to other servers or another limit. */
+static void reset_slot(mirror_slot_t *slot, const mirror_settings_t *before,
+                       const mirror_settings_t *after, apr_pool_t *pool)
+{
+    if (has_other_servers(before, after, pool)) {
         apr_atomic_set64(&slot->down_until, 0);
         apr_atomic_set64(&slot->down_drops, 0);
     }
@@ -156,7 +165,8 @@ static int read_stored(mirror_settings_t **before, mirror_layers_t *stored,
 static int stored_as(const attempt_t *attempt, apr_status_t rv)
 {
     if (rv == APR_SUCCESS) {
-        reset_slot(attempt->mirror->slot, attempt->result->before, attempt->result->after);
+        reset_slot(attempt->mirror->slot, attempt->result->before, attempt->result->after,
+                   attempt->pool);
         return end(attempt, MIRROR_CHANGE_MADE, NULL);
     }
     if (APR_STATUS_IS_EAGAIN(rv)) {

@@ -27,5 +27,8 @@ void mirror_settings_drop(const mirror_settings_t *settings)
 
 int mirror_settings_are_current(const mirror_settings_t *settings, const mirror_lane_t *lane)
 {
-    return settings->version == mirror_layers_version(lane->mirror->slot);
+    const mirror_t *mirror = lane->mirror;
+
+    return settings->version == mirror_layers_version(mirror->slot) &&
+           apr_atomic_read64(&mirror->slot->config) == mirror->config;
 }

@@ -35,7 +35,7 @@ const char *mirror_settings_missing(const mirror_t *mirror, const mirror_setting
 /* ---- parent, startup: settings/reload.c ---- */
 
 /* Publish the hash of the file's settings of the mirror, which has its slot. If the file's settings
- * have changed, the override is dropped and a line is logged. The override is not parsed here,
+ * have changed, the mirror counts as up, the override is dropped and a line is logged. The override is not parsed here,
  * because the parent is root and children write the text. */
 void mirror_settings_reload(const mirror_t *mirror, const mirror_registry_t *registry,
                             struct server_rec *server);
@@ -67,7 +67,7 @@ static inline int mirror_settings_are_on(const mirror_settings_t *settings, apr_
 
 /* ---- sender thread ---- */
 
-/* Return whether no newer settings are in force. */
+/* Return whether no newer settings are in force, and no reload has changed those of the file. */
 int mirror_settings_are_current(const mirror_settings_t *settings, const mirror_lane_t *lane);
 
 #endif

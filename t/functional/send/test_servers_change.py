@@ -188,6 +188,52 @@ def test_page_and_metrics(httpd, origin, servers, recorder):
         assert f'proxy_mirror_server_connections{{mirror="m",server="{one.host}:{one.port}"}} {up}\n' in text
 
 
+# ---- up and down ----
+
+@pytest.mark.parametrize("kind", ["servers", "resolve", "one more", "reload", "reload of one"])
+def test_other_servers_are_used_at_once(httpd, origin, servers, recorder, names, kind):
+    """The mirror is down, for an hour: of its new servers nobody knows that."""
+    made = servers(2)
+    dead = [recorder(host=f"127.0.0.{n}", port=made[0].port, listen=False) for n in (3, 4)]
+    names.set(some="127.0.0.1 127.0.0.2")
+    one = 'ProxyMirror "http://%s" name=m retry=1h'
+    line = {"resolve": f'ProxyMirror "http://some.test:{made[0].port}" servers={",".join(addresses(dead))} name=m retry=1h',
+            "reload of one": one % addresses(dead)[0]}.get(kind, listed(dead, "retry=1h"))
+    h = httpd(MANAGER + "ProxyMirrorAllowHost *\n" + location("/o/", origin, line), expect=["PM0400", "PM0432"])
+    one_by_one(h, 3)
+    assert h.outcomes() == {"unreachable": 3} and h.mirror()["state"]["name"] == "down"
+    if kind.startswith("reload"):
+        h.conf = location("/o/", origin, listed(made, "retry=1h") if kind == "reload" else one % addresses(made)[0])
+        h.configure()
+        h.graceful()
+    else:
+        patch(h, {"servers": {"servers": addresses(made)}, "resolve": {"servers": None, "resolve": "all"},
+                  "one more": {"servers": addresses([*dead, made[0]])}}[kind])
+    assert h.mirror()["state"]["name"] == "ready"
+    one_by_one(h, 8, 3)
+    assert h.outcomes() == {"unreachable": 3, "mirrored": 8}
+
+
+def test_old_children_do_not_set_a_new_server_down(httpd, origin, servers, recorder):
+    """They have copies for the former server, which has ended, when a reload has given the mirror another one."""
+    made = servers(2)
+    gate = made[0].hold(answer(close=True))
+    h = httpd("ProxyMirrorDrainTimeout 1h\n" + location(
+        "/o/", origin, f'ProxyMirror "{made[0].url}" name=m max_connections=1 retry=1h'))
+    assert set(h.get_many(["/o/a"] * 5)) == {200}
+    made[0].wait(1)
+    h.conf = location("/o/", origin, f'ProxyMirror "{made[1].url}" name=m retry=1h')
+    h.configure()
+    h.graceful()
+    made[0].stop_listening()
+    gate.set()
+    assert h.ended(5) == {"mirrored": 1, "unreachable": 4}
+    assert h.mirror()["state"]["down_until"] is None
+    assert h.get("/o/a").status == 200
+    assert h.ended(6) == {"mirrored": 2, "unreachable": 4}
+    assert not h.log_lines("PM0400")
+
+
 # ---- TLS ----
 
 def test_one_has_a_bad_certificate(httpd, origin, authority, https):
