@@ -39,6 +39,7 @@ void mirror_remote_close(mirror_remote_t *remote)
 /* ---- commands ---- */
 
 typedef struct command_t {
+    mirror_remote_t *remote;
     int argc;
     const char *const *argv;
 } command_t;
@@ -48,20 +49,24 @@ static apr_status_t exchange(const mirror_redis_reply_t **reply,
                              void *baton, char fault[MIRROR_REDIS_FAULT])
 {
     const command_t *command = baton;
+    apr_status_t rv = mirror_redis_connection_command(reply, connection, command->argc,
+                                                      command->argv, deadline, fault);
 
     (void)once;
-    return mirror_redis_connection_command(reply, connection, command->argc, command->argv,
-                                           deadline, fault);
+    /* the network, or the server, may still have it; a connection that the server has closed has not */
+    command->remote->is_late |= APR_STATUS_IS_TIMEUP(rv);
+    return rv;
 }
 
 apr_status_t mirror_remote_command(const mirror_redis_reply_t **reply, mirror_remote_t *remote,
                                    int argc, const char *const *argv)
 {
-    command_t command = { argc, argv };
+    command_t command = { remote, argc, argv };
     apr_time_t now = mirror_clock_now();
     apr_time_t end = now + mirror_fleet_patience(remote->fleet);
     apr_status_t rv;
 
+    remote->is_late = 0;
     if (remote->beat) {
         apr_atomic_set64(remote->beat, (apr_uint64_t)now);
     }
@@ -110,8 +115,8 @@ apr_status_t mirror_remote_head(mirror_remote_head_t *head, mirror_remote_t *rem
     if (reply->type == MIRROR_REDIS_ARRAY && reply->count == 3) {
         const mirror_redis_reply_t *const *part = reply->elements;
 
-        if (part[0]->type == MIRROR_REDIS_NIL && part[1]->type == MIRROR_REDIS_NIL &&
-            part[2]->type == MIRROR_REDIS_NIL) {
+        /* a change that was rejected in the middle may leave a revision (fleet/write.c) */
+        if (part[0]->type == MIRROR_REDIS_NIL) {
             return APR_SUCCESS;
         }
         head->epoch = mirror_remote_hex(part[0]);

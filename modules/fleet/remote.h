@@ -27,6 +27,7 @@ typedef struct mirror_remote_t {
     apr_time_t deadline;            /* of all commands together, mirror_clock_now(); 0 = none */
     apr_uint64_t *beat;             /* atomic: set to the time before each command; NULL = none */
     unsigned wrote;                 /* number of the connection of the last write; 0 = none */
+    int is_late;                    /* 1 if the last command was sent, and may yet be executed */
     char fault[MIRROR_REDIS_FAULT]; /* of the last error */
 } mirror_remote_t;
 

@@ -13,11 +13,14 @@
 /* KEYS: head, index, docs, log. ARGV: 1 mirror, 2 expected version, 3 epoch of a new store, 4 "known"
  * = this node has seen a head, "held" = it may not begin a store, or "", 5 id, 6 mark of a deletion,
  * 7 and 8 parts of the document, 9 and 10 of the entry of the log. All keys are read before the first
- * write, so a key of another type ends the script before it has changed anything. Each change writes
- * head and index, so a head without an index says that the store has lost it. */
+ * write, so a key of another type ends the script before it has changed anything. A user without the
+ * permission for a command ends it in the middle: so the log is written first, and head and index last.
+ * A head without an epoch is none. Each change writes head and index, so a head without an index says
+ * that the store has lost it. An entry of the index has at most 15 digits. */
 static const char change_script[] =
     "local epoch = redis.call('HGET', KEYS[1], 'epoch')\n"
     "local now = redis.call('HGET', KEYS[2], ARGV[1]) or ''\n"
+    "local last = redis.call('HGET', KEYS[1], 'rev')\n"
     "redis.call('HGET', KEYS[3], ARGV[1])\n"
     "redis.call('LRANGE', KEYS[4], 0, 0)\n"
     "if not epoch and ARGV[4] == 'known' then return {'emptied'} end\n"
@@ -27,13 +30,16 @@ static const char change_script[] =
     "  if page[1] == '0' and #page[2] == 0 then return {'emptied'} end\n"
     "end\n"
     "if now ~= ARGV[2] then return {'differs'} end\n"
+    "if last and (tonumber(last) or 0) >= 999999999999999 then\n"
+    "  return redis.error_reply('ERR the revision would overflow')\n"
+    "end\n"
     "local rev = string.format('%.0f', redis.call('HINCRBY', KEYS[1], 'rev', 1))\n"
-    "if not epoch then redis.call('HSET', KEYS[1], 'epoch', ARGV[3]) end\n"
-    "redis.call('HSET', KEYS[1], 'id', ARGV[5])\n"
-    "redis.call('HSET', KEYS[2], ARGV[1], rev .. '-' .. ARGV[5] .. ARGV[6])\n"
-    "redis.call('HSET', KEYS[3], ARGV[1], ARGV[7] .. rev .. ARGV[8])\n"
     "redis.call('LPUSH', KEYS[4], ARGV[9] .. rev .. ARGV[10])\n"
     "redis.call('LTRIM', KEYS[4], 0, 999)\n"
+    "redis.call('HSET', KEYS[3], ARGV[1], ARGV[7] .. rev .. ARGV[8])\n"
+    "redis.call('HSET', KEYS[2], ARGV[1], rev .. '-' .. ARGV[5] .. ARGV[6])\n"
+    "redis.call('HSET', KEYS[1], 'id', ARGV[5])\n"
+    "if not epoch then redis.call('HSET', KEYS[1], 'epoch', ARGV[3]) end\n"
     "return {'done', rev, epoch or ARGV[3]}\n";
 
 /* The same KEYS. ARGV: 1 epoch of the new store, 2 six lines for each document: mirror, id, mark of a
@@ -55,11 +61,11 @@ static const char restore_script[] =
     "  local mark = line()\n"
     "  local before = line()\n"
     "  local after = line()\n"
-    "  redis.call('HSET', KEYS[2], mirror, rev .. '-' .. id .. mark)\n"
-    "  redis.call('HSET', KEYS[3], mirror, before .. rev .. after)\n"
     "  redis.call('LPUSH', KEYS[4], '{\"revision\":' .. rev .. line())\n"
+    "  redis.call('LTRIM', KEYS[4], 0, 999)\n"
+    "  redis.call('HSET', KEYS[3], mirror, before .. rev .. after)\n"
+    "  redis.call('HSET', KEYS[2], mirror, rev .. '-' .. id .. mark)\n"
     "end\n"
-    "redis.call('LTRIM', KEYS[4], 0, 999)\n"
     "redis.call('HSET', KEYS[1], 'id', id)\n"
     "redis.call('HSET', KEYS[1], 'epoch', ARGV[1])\n"
     "return {'done'}\n";
@@ -198,7 +204,7 @@ static mirror_write_e read_reply(mirror_write_t *write, mirror_remote_t *remote,
     return MIRROR_WRITE_UNKNOWN;
 }
 
-/* The reply was lost. The id in the index tells whether the script ran. */
+/* The reply was lost. The id in the index tells whether the script has run so far. */
 static mirror_write_e find_out(mirror_write_t *write, mirror_remote_t *remote, apr_pool_t *pool)
 {
     mirror_document_version_t now = { 0, 0, 0 };
@@ -229,6 +235,7 @@ mirror_write_e mirror_write_document(mirror_write_t *write, mirror_remote_t *rem
     const char *argv[WORDS];
     mirror_write_e outcome, found;
     apr_status_t rv;
+    int is_late;
 
     write->document.version.id = random_id();
     write->epoch = write->epoch ? write->epoch : random_id();
@@ -238,8 +245,9 @@ mirror_write_e mirror_write_document(mirror_write_t *write, mirror_remote_t *rem
     }
     compose(argv, write, pool);
     rv = run(&reply, remote, change_script, WORDS, argv, pool);
+    is_late = remote->is_late;
     if (rv == APR_EACCES) {
-        return MIRROR_WRITE_FAILED; /* an error reply: the script has changed nothing */
+        return is_late ? MIRROR_WRITE_UNKNOWN : MIRROR_WRITE_FAILED; /* an error reply */
     }
     outcome = rv == APR_SUCCESS ? read_reply(write, remote, reply) : MIRROR_WRITE_UNKNOWN;
     remote->wrote = outcome == MIRROR_WRITE_DONE ? mirror_redis_route_opened(remote->route) : 0;
@@ -248,7 +256,8 @@ mirror_write_e mirror_write_document(mirror_write_t *write, mirror_remote_t *rem
         found = find_out(write, remote, pool);
         outcome = found == MIRROR_WRITE_DONE || outcome == MIRROR_WRITE_UNKNOWN ? found : outcome;
     }
-    return outcome;
+    /* the script may arrive after the command that has found nothing */
+    return outcome == MIRROR_WRITE_FAILED && is_late ? MIRROR_WRITE_UNKNOWN : outcome;
 }
 
 /* ---- a restore ---- */
@@ -292,6 +301,7 @@ static mirror_write_e find_restored(mirror_remote_t *remote, apr_uint64_t epoch)
 {
     char fault[MIRROR_REDIS_FAULT];
     mirror_remote_head_t head;
+    int is_late = remote->is_late;
 
     apr_cpystrn(fault, remote->fault, sizeof(fault));
     if (mirror_remote_content(&head, remote) != APR_SUCCESS) {
@@ -300,6 +310,7 @@ static mirror_write_e find_restored(mirror_remote_t *remote, apr_uint64_t epoch)
     apr_cpystrn(remote->fault, fault, sizeof(remote->fault));
     return head.epoch == epoch ? MIRROR_WRITE_DONE
            : head.epoch        ? MIRROR_WRITE_PRESENT
+           : is_late           ? MIRROR_WRITE_UNKNOWN
                                : MIRROR_WRITE_FAILED;
 }
 
@@ -318,8 +329,8 @@ mirror_write_e mirror_write_restore(const apr_array_header_t *writes, mirror_rem
     argv[3 + KEYS] = hex_of(epoch, pool);
     argv[3 + KEYS + 1] = lines;
     rv = run(&reply, remote, restore_script, 3 + KEYS + 2, argv, pool);
-    if (rv == APR_EACCES) {
-        return MIRROR_WRITE_FAILED; /* an error reply: the script has changed nothing */
+    if (rv == APR_EACCES) { /* an error reply */
+        return remote->is_late ? MIRROR_WRITE_UNKNOWN : MIRROR_WRITE_FAILED;
     }
     if (rv == APR_SUCCESS && reply->type == MIRROR_REDIS_ARRAY && reply->count == 1) {
         word = reply->elements[0]->text;

@@ -125,3 +125,45 @@ def test_without_the_permission_to_wait(node):
     h = node(fleet="redis_username=admin redis_password=s1")
     assert "replicas" not in change(h, {"count": 2})
     in_force(h, {"count": 2})
+
+
+@pytest.mark.parametrize("without", ["lpush", "ltrim", "hset", "hincrby"])
+def test_a_user_without_one_permission(node, without):
+    """The script of a change, and that of a restore, ends in the middle: nothing was changed, and nothing is in the way of the next."""
+    keys = "proxy-mirror:v1:{web}:"
+    node.server("ACL", "SETUSER", "admin", "on", ">s1", f"~{keys}*", "+hmget", "+hget", "+hscan", "+hset", "+hdel", "+lrange", "+evalsha",
+                "+eval", "+hincrby", "+lpush", "+ltrim", f"-{without}")
+    h = node(fleet="redis_username=admin redis_password=s1", expect=["PM0936: ", "PM0940: "])
+
+    def nothing(attributes: dict) -> None:
+        polls = node.server.calls("hmget")
+        wait_for("polls", lambda: node.server.calls("hmget") >= polls + 3)
+        assert node.server("HLEN", INDEX) == node.server("HLEN", DOCS) == len(attributes)
+        assert h.mirror()["layer"] == ("fleet" if attributes else "file") and not h.log_lines("PM0930")
+    refused(fleet_call(h, "PATCH", "/mirrors/m", {"count": 2}), 503, "its store must respond")
+    nothing({})
+    node.server("ACL", "SETUSER", "admin", f"+{without}")
+    assert change(h, {"count": 3})["attributes"] == {"count": 3}
+    in_force(h, {"count": 3})
+    node.server("ACL", "SETUSER", "admin", f"-{without}")
+    refused(fleet_call(h, "PATCH", "/mirrors/m", {"count": 4}), 503, "its store must respond")
+    nothing({"count": 3})
+    assert document(h)["attributes"] == {"count": 3} and h.mirror()["attributes"]["count"] == 3
+    node.server("FLUSHALL")
+    wait_for("the line", lambda: h.log_lines("PM0936"), 3)
+    refused(fleet_call(h, "POST", "/restore", headers=()), 503, "its store must respond")
+    assert not node.server("EXISTS", INDEX) and h.mirror()["attributes"]["count"] == 3
+    node.server("ACL", "SETUSER", "admin", f"+{without}")
+    assert fleet_call(h, "POST", "/restore", headers=()).status == 200
+    assert change(h, {"count": 5})["attributes"] == {"count": 5}
+
+
+def test_a_revision_with_too_many_digits(node):
+    """No entry of the index could have it: the change is rejected, and the nodes follow on."""
+    h = node()
+    change(h, {"count": 2})
+    node.server("HSET", HEAD, "rev", "999999999999999")
+    refused(fleet_call(h, "PATCH", "/mirrors/m", {"count": 3}), 503, "overflow")
+    node.server("HSET", HEAD, "rev", "999999999999998")
+    assert change(h, {"count": 4})["revision"] == 999999999999999
+    wait_for("in force", lambda: state(h)["nodes"]["in_force"] == 1, 3)

@@ -5,7 +5,7 @@ import threading
 
 from fleetlab import DOWN, between, change, conf, fleet_call, in_force, state     # noqa: F401, fixtures
 from httpdlab import location, to, wait_for
-from managerlab import MANAGER
+from managerlab import MANAGER, refused
 from redislab import needs_redis, redis        # noqa: F401, the fixture
 
 pytestmark = needs_redis
@@ -57,3 +57,28 @@ def test_the_response_to_a_change_is_late(between, httpd, origin, mirror):
     request.join(20)
     assert answers[0].status == 200
     wait_for("the deletion again", lambda: one.mirror()["layer"] == "file", 3)
+
+
+def test_a_change_arrives_when_its_client_has_given_up(between, httpd, origin, mirror):
+    """As after a loss of packets. What was found before that is no proof: 504, and not that nothing was changed."""
+    h = httpd(MANAGER + conf(between.port, "redis_timeout=300") + location("/o/", origin, to(mirror)))
+    kept: list = []
+    over = threading.Event()
+
+    def rule(words):
+        if words[0] not in (b"EVALSHA", b"EVAL"):
+            return None
+        kept.append([word.decode() for word in words])
+        over.wait(30)
+        return b""
+    change(h, {"count": 2})
+    between.rule = rule
+    refused(fleet_call(h, "PATCH", "/mirrors/m", {"count": 3}), 504, "not known whether")
+    between.server(*kept[0])
+    in_force(h, {"count": 3})
+    refused(fleet_call(h, "PATCH", "/mirrors/m", {"count": 4}), 504, "not known whether")
+    between.rule = lambda words: None
+    assert change(h, {"count": 5})["revision"] == 3         # repeated; and the late one is none any more
+    assert between.server(*kept[1]) == ["differs"]
+    in_force(h, {"count": 5})
+    over.set()
