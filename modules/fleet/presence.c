@@ -18,20 +18,30 @@
 APLOG_USE_MODULE(proxy_mirror);
 
 #define INTERVAL apr_time_from_sec(10)
+/* How much the clocks of two nodes with one name may differ, seconds. An older state is no other node's:
+ * it came back with an older store. */
+#define SKEW 60
 /* While the store has no settings, and so no states. */
 #define INTERVAL_EMPTIED apr_time_from_sec(1)
+
+/* What a state is of. */
+typedef struct content_t {
+    apr_uint64_t revision;
+    apr_uint64_t id;
+    apr_uint64_t own;     /* sum of the versions of the mirrors' own settings */
+    apr_uint64_t emptied; /* whether the store was emptied */
+    int changes;          /* of the refused documents */
+    unsigned opened;      /* number of the connection */
+} content_t;
 
 struct mirror_presence_t {
     const mirror_registry_t *registry;
     mirror_follow_t *follow;
-    apr_pool_t *pool;      /* cleared after each use */
-    apr_time_t published;  /* when; 0 = never */
-    apr_uint64_t revision; /* published */
-    apr_uint64_t id;
-    int changes;          /* of the refused documents, published */
-    apr_uint64_t own;     /* sum of the versions of the mirrors' own settings, published */
-    apr_uint64_t emptied; /* whether the store was emptied, when this was published */
-    unsigned opened;      /* number of the connection on which this was published */
+    apr_pool_t *pool;     /* cleared after each use */
+    apr_time_t published; /* when, or when that was last tried; 0 = never */
+    apr_int64_t at;       /* seconds, wall clock: of the state that was last written; 0 = none */
+    int is_rejected;      /* 1 if the store has rejected the state, which was logged */
+    content_t content;    /* of the state that was published, or tried */
 };
 
 #define OWN_MAX 20 /* listed mirrors with own settings */
@@ -100,24 +110,25 @@ static apr_uint64_t number_of_start(mirror_fleet_words_t *words)
     return former ? former : start;
 }
 
-/* Report another node that writes to the state of this one: both have one name. The first state that
- * is found may be that of an earlier start. */
+/* Report another node that writes to the state of this one: both have one name. A state that this
+ * presence has not yet replaced may be that of an earlier start. */
 static void look_for_twin(const mirror_presence_t *presence, apr_uint64_t start)
 {
     const mirror_fleet_t *fleet = presence->registry->fleet;
     mirror_fleet_words_t *words = mirror_table_fleet(presence->registry->table);
-    const char *path[] = { "start", NULL }, *text;
-    yajl_val json, found;
+    const char *path[] = { "start", NULL }, *path_of_at[] = { "at", NULL }, *text;
+    yajl_val json, found, at;
 
-    if (!presence->published || apr_atomic_read64(&words->twin) ||
+    if (!presence->at || apr_atomic_read64(&words->twin) ||
         mirror_remote_get(&text, mirror_follow_remote(presence->follow), MIRROR_FLEET_NODES,
                           fleet->node, presence->pool) != APR_SUCCESS ||
         !text || mirror_override_read_json(&json, text, strlen(text), presence->pool)) {
         return;
     }
     found = yajl_tree_get(json, path, yajl_t_string);
-    if (found && strcmp(found->u.string, hex_of(start, presence->pool)) &&
-        apr_atomic_cas64(&words->twin, 1, 0) == 0) {
+    at = yajl_tree_get(json, path_of_at, yajl_t_number);
+    if (found && strcmp(found->u.string, hex_of(start, presence->pool)) && YAJL_IS_INTEGER(at) &&
+        YAJL_GET_INTEGER(at) >= presence->at - SKEW && apr_atomic_cas64(&words->twin, 1, 0) == 0) {
         ap_log_error(APLOG_MARK, APLOG_WARNING, 0, fleet->server,
                      "PM0939: another node of the fleet %s has the name of this one, %s; both are "
                      "counted as one: give each a host name, port or ServerRoot of its own",
@@ -136,9 +147,9 @@ static const char *print(const mirror_presence_t *presence, apr_uint64_t start)
     mirror_document_put(gen, "at");
     yajl_gen_integer(gen, (long long)apr_time_sec(mirror_clock_to_wall(mirror_clock_now())));
     mirror_document_put(gen, "revision");
-    yajl_gen_integer(gen, (long long)presence->revision);
+    yajl_gen_integer(gen, (long long)presence->content.revision);
     mirror_document_put(gen, "id");
-    mirror_document_put(gen, hex_of(presence->id, presence->pool));
+    mirror_document_put(gen, hex_of(presence->content.id, presence->pool));
     mirror_document_put(gen, "epoch");
     mirror_document_put(
         gen, hex_of(apr_atomic_read64(&mirror_table_fleet(presence->registry->table)->epoch),
@@ -168,38 +179,74 @@ static void store(const mirror_presence_t *presence, const char *text)
                        mirror_table_store_lock(table), apr_atomic_read64(&words->state), 0, text);
 }
 
+/* ---- publishing ---- */
+
+static void look(content_t *content, const mirror_presence_t *presence)
+{
+    mirror_fleet_words_t *words = mirror_table_fleet(presence->registry->table);
+
+    content->revision = apr_atomic_read64(&words->revision);
+    content->id = apr_atomic_read64(&words->id);
+    content->own = own_version(presence->registry);
+    content->emptied = apr_atomic_read64(&words->emptied);
+    content->changes = mirror_follow_changes(presence->follow);
+    content->opened = mirror_redis_route_opened(mirror_follow_remote(presence->follow)->route);
+}
+
+/* Whether the state must be published. A store that rejects it also closes the connection, so a
+ * new connection is then no reason to try again. */
+static int is_due(const mirror_presence_t *presence, const content_t *content)
+{
+    const content_t *before = &presence->content;
+    apr_interval_time_t age = mirror_clock_now() - presence->published;
+
+    if (!presence->published || age >= (content->emptied ? INTERVAL_EMPTIED : INTERVAL)) {
+        return 1;
+    }
+    return !presence->is_rejected &&
+           (content->opened != before->opened || content->revision != before->revision ||
+            content->id != before->id || content->changes != before->changes ||
+            content->own != before->own || content->emptied != before->emptied);
+}
+
+/* Note whether the store has taken the state. A connection that was lost is a matter of the next poll. */
+static void note_result(mirror_presence_t *presence, apr_status_t rv)
+{
+    const mirror_fleet_t *fleet = presence->registry->fleet;
+
+    if (rv == APR_SUCCESS) {
+        presence->is_rejected = 0;
+        presence->at = (apr_int64_t)apr_time_sec(mirror_clock_to_wall(presence->published));
+    }
+    if (rv == APR_EACCES && !presence->is_rejected) {
+        presence->is_rejected = 1;
+        ap_log_error(APLOG_MARK, APLOG_WARNING, 0, fleet->server,
+                     "PM0940: the store of the fleet %s rejects the state of this node, %s, which "
+                     "the other nodes will see as silent: %s",
+                     fleet->name, fleet->node, mirror_follow_remote(presence->follow)->fault);
+    }
+}
+
 void mirror_presence_publish(mirror_presence_t *presence)
 {
     const mirror_fleet_t *fleet = presence->registry->fleet;
-    mirror_fleet_words_t *words = mirror_table_fleet(presence->registry->table);
-    apr_uint64_t revision = apr_atomic_read64(&words->revision);
-    apr_uint64_t id = apr_atomic_read64(&words->id);
-    apr_uint64_t own = own_version(presence->registry), start;
-    apr_uint64_t emptied = apr_atomic_read64(&words->emptied);
-    int changes = mirror_follow_changes(presence->follow);
     const char *argv[] = { "HSET", fleet->keys[MIRROR_FLEET_NODES], fleet->node, NULL };
     const mirror_redis_reply_t *reply;
-    apr_time_t now = mirror_clock_now();
-    unsigned opened = mirror_redis_route_opened(mirror_follow_remote(presence->follow)->route);
+    apr_uint64_t start;
+    content_t content;
 
-    if (presence->published && opened == presence->opened &&
-        now - presence->published < (emptied ? INTERVAL_EMPTIED : INTERVAL) &&
-        revision == presence->revision && id == presence->id && changes == presence->changes &&
-        own == presence->own && emptied == presence->emptied) {
+    look(&content, presence);
+    if (!is_due(presence, &content)) {
         return;
     }
-    start = number_of_start(words);
+    start = number_of_start(mirror_table_fleet(presence->registry->table));
     look_for_twin(presence, start);
-    presence->published = now;
-    presence->revision = revision;
-    presence->id = id;
-    presence->changes = changes;
-    presence->own = own;
-    presence->emptied = emptied;
-    presence->opened = opened;
+    presence->published = mirror_clock_now();
+    presence->content = content;
     argv[3] = print(presence, start);
     store(presence, argv[3]);
     mirror_follow_remote(presence->follow)->deadline = 0;
-    mirror_remote_command(&reply, mirror_follow_remote(presence->follow), 4, argv);
+    note_result(presence,
+                mirror_remote_command(&reply, mirror_follow_remote(presence->follow), 4, argv));
     apr_pool_clear(presence->pool);
 }

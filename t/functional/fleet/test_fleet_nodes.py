@@ -8,7 +8,7 @@ import pytest
 
 import pagelab
 from browserlab import browser, open_page, wait_text      # noqa: F401, fixtures
-from fleetlab import NODES, change, fleet_call, node, state     # noqa: F401, the fixture
+from fleetlab import NODES, change, fleet_call, in_force, node, state     # noqa: F401, the fixture
 from httpdlab import Httpd, wait_for
 from managerlab import patch
 from redislab import needs_redis, redis        # noqa: F401, the fixture
@@ -94,3 +94,42 @@ def test_the_nodes_are_live(node, open_page):
     report(node.server, "other:80-1", module="0.0.1")
     wait_text(page, "section.fleet", "other:80-1")
     wait_text(page, "section.fleet .warning", "1 node runs an older module")
+
+
+# ---- a store that rejects the states ----
+
+def connections(server) -> int:
+    (line,) = [line for line in server("INFO", "stats").splitlines() if line.startswith("total_connections_received:")]
+    return int(line.split(":")[1])
+
+
+@pytest.mark.long
+def test_a_store_that_is_full_rejects_the_state(node):
+    """It is logged once, and costs no connection with each poll. The node follows, and after a restart takes itself for no other."""
+    h, late = node(expect=["PM0940: "]), node(expect=["PM0940: "])
+    change(h, {"count": 2})
+    wait_for("both", lambda: state(h)["nodes"]["in_force"] == 2, 5)
+    late.stop()
+    node.server("CONFIG", "SET", "maxmemory", "1")
+    late.start()
+    for one in (h, late):
+        wait_for("the line", lambda: one.log_lines("PM0940.*OOM"), 15)
+    polls, before, asked = node.server.calls("hmget"), connections(node.server), []
+    wait_for("polls of two nodes", lambda: asked.append(1) or node.server.calls("hmget") >= polls + 12)
+    assert connections(node.server) - before - len(asked) - 1 <= 2
+    node.server("CONFIG", "SET", "maxmemory", "0")
+    change(h, {"count": 3})
+    in_force(late, {"count": 3})
+    wait_for("both again", lambda: state(h)["nodes"]["in_force"] == 2, 15)
+    assert all(len(one.log_lines("PM0940")) == 1 and not one.log_lines("PM0939|PM0930") for one in (h, late))
+
+
+def test_the_state_of_an_earlier_start_comes_back_with_an_older_store(node):
+    """It is not another node's."""
+    h = node()
+    change(h, {"count": 2})
+    (name,) = wait_for("the node", lambda: node.server("HKEYS", NODES))
+    node.server("HSET", NODES, name, json.dumps({"at": int(time.time()) - 600, "revision": 1, "id": "0" * 16, "start": "00000000000000ff"}))
+    change(h, {"count": 3})
+    wait_for("its own state", lambda: state(h)["nodes"]["in_force"] == 1)
+    assert not h.log_lines("PM0939")
