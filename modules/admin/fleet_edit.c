@@ -216,7 +216,7 @@ static int write_document(attempt_t *attempt)
         return fail(attempt, outcome);
     }
     mirror_stored_written(requested->registry, attempt->mirror, &attempt->write.document,
-                          attempt->write.epoch, pool);
+                          attempt->write.epoch, requested->remote, pool);
     log_change(attempt, changes);
     attempt->result->is_changed = 1;
     attempt->result->document = attempt->write.document;
@@ -244,6 +244,11 @@ static int try_once(attempt_t *attempt)
         return end(attempt, HTTP_BAD_REQUEST, why);
     }
     if (is_same(attempt)) {
+        /* another node has just written it, or the response to an earlier attempt was lost */
+        if (attempt->before.version.revision) {
+            mirror_stored_written(requested->registry, attempt->mirror, &attempt->before, 0,
+                                  requested->remote, requested->r->pool);
+        }
         attempt->result->document = attempt->before;
         return end(attempt, HTTP_OK, NULL);
     }

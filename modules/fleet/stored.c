@@ -47,8 +47,27 @@ const char *mirror_stored_apply(int *again, const mirror_registry_t *registry,
     return result.outcome > MIRROR_CHANGE_NONE && !*again ? result.why : NULL;
 }
 
+/* Return whether a document is older than what is stored here: a later change was stored meanwhile. A
+ * higher number alone does not say so, as the store may have gone back, which the poller has not seen. */
+static int is_outdated(const mirror_stored_t *stored, const mirror_t *mirror,
+                       const mirror_document_t *document, mirror_remote_t *remote, apr_pool_t *pool)
+{
+    mirror_document_version_t now;
+    const char *text;
+
+    if (stored->document.version.revision < document->version.revision) {
+        return 0;
+    }
+    return mirror_stored_is(stored, &document->version) ||
+           mirror_remote_get(&text, remote, MIRROR_FLEET_INDEX, mirror->name, pool) !=
+               APR_SUCCESS ||
+           !text || !mirror_document_read_version(&now, text) ||
+           !mirror_document_is_same(&now, &document->version);
+}
+
 void mirror_stored_written(const mirror_registry_t *registry, const mirror_t *mirror,
-                           const mirror_document_t *document, apr_uint64_t epoch, apr_pool_t *pool)
+                           const mirror_document_t *document, apr_uint64_t epoch,
+                           mirror_remote_t *remote, apr_pool_t *pool)
 {
     mirror_fleet_words_t *words = mirror_table_fleet(registry->table);
     mirror_stored_t stored;
@@ -59,8 +78,8 @@ void mirror_stored_written(const mirror_registry_t *registry, const mirror_t *mi
     }
     for (tries = 0; again && tries < TRIES; tries++) {
         mirror_stored_read(&stored, registry, mirror, pool);
-        again = 0; /* a newer one may be there already */
-        if (stored.document.version.revision < document->version.revision) {
+        again = 0;
+        if (!is_outdated(&stored, mirror, document, remote, pool)) {
             mirror_stored_apply(&again, registry, mirror, document, &stored, pool);
         }
     }

@@ -6,6 +6,7 @@
 #define MIRROR_FLEET_STORED_H
 
 #include "fleet/document.h"
+#include "fleet/remote.h"
 #include "fleet/fleet.h"
 
 typedef struct mirror_stored_t {
@@ -30,9 +31,10 @@ const char *mirror_stored_apply(int *again, const mirror_registry_t *registry,
                                 const mirror_t *mirror, const mirror_document_t *document,
                                 const mirror_stored_t *stored, apr_pool_t *pool);
 
-/* Apply a document that this node has just written, so that it is in force here at once. `epoch`:
- * of the store; 0 = unknown. */
+/* Apply the document that the store has, as this node has just written or read it, so that it is in force
+ * here at once. `epoch`: of the store; 0 = unknown. */
 void mirror_stored_written(const mirror_registry_t *registry, const mirror_t *mirror,
-                           const mirror_document_t *document, apr_uint64_t epoch, apr_pool_t *pool);
+                           const mirror_document_t *document, apr_uint64_t epoch,
+                           mirror_remote_t *remote, apr_pool_t *pool);
 
 #endif

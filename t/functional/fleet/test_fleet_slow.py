@@ -1,9 +1,10 @@
 """A store that responds slowly, or late: what is judged, and what is in force in the end."""
 from __future__ import annotations
 
+import json
 import threading
 
-from fleetlab import DOWN, between, change, conf, fleet_call, in_force, state     # noqa: F401, fixtures
+from fleetlab import DOCS, DOWN, HEAD, INDEX, between, change, conf, fleet_call, in_force, state     # noqa: F401, fixtures
 from httpdlab import location, to, wait_for
 from managerlab import MANAGER, refused
 from redislab import needs_redis, redis        # noqa: F401, the fixture
@@ -82,3 +83,34 @@ def test_a_change_arrives_when_its_client_has_given_up(between, httpd, origin, m
     assert between.server(*kept[1]) == ["differs"]
     in_force(h, {"count": 5})
     over.set()
+
+
+# ---- in force with the response ----
+
+def test_the_change_was_made_on_another_node(between, httpd, origin, mirror):
+    """Also then it is in force on the node that is asked, and not only after its next poll."""
+    one, two = (httpd(MANAGER + conf(between.port, "interval=60s") + location("/o/", origin, to(mirror))) for _ in range(2))
+    change(one, {"count": 2})
+    assert change(two, {"count": 2})["revision"] == 1 and two.mirror()["attributes"]["count"] == 2
+    assert fleet_call(two, "PATCH", "/mirrors", {"enabled": False}).status == 200
+    (result,) = json.loads(fleet_call(one, "PATCH", "/mirrors", {"enabled": False}).body)["mirrors"]
+    assert result == {"name": "m", "result": "unchanged", "enabled": False} and one.mirror()["attributes"]["enabled"] is False
+    assert fleet_call(two, "DELETE", "/mirrors", headers=()).status == 200
+    assert fleet_call(one, "DELETE", "/mirrors", headers=()).status == 200 and one.mirror()["layer"] == "file"
+
+
+def test_a_change_after_the_store_has_gone_back(between, httpd, origin, mirror):
+    """Its revision is lower than that which the node has, or the same: it is in force with the response all the same."""
+    h = httpd(MANAGER + conf(between.port, "interval=60s") + location("/o/", origin, to(mirror)))
+    server = between.server
+    change(h, {"count": 1})
+    kept = {key: server("HGETALL", key) for key in (HEAD, INDEX, DOCS)}
+    for n in (2, 3, 4):
+        change(h, {"count": n})
+    for expected in (2, 3):
+        for key, fields in kept.items():
+            server("DEL", key)
+            server("HSET", key, *fields)
+        assert change(h, {"max_queue": expected})["revision"] == 2
+        attributes = h.mirror()["attributes"]
+        assert (attributes["count"], attributes["max_queue"]) == (1, expected)
