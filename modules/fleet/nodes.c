@@ -30,7 +30,7 @@ typedef struct reading_t {
     apr_int64_t now;  /* seconds, wall clock */
     apr_hash_t *seen; /* HSCAN may return a node twice */
     apr_array_header_t *gone;
-    apr_size_t bytes; /* of the states so far */
+    apr_size_t bytes; /* of names and states so far */
     apr_pool_t *pool;
     apr_pool_t *ptemp; /* cleared after each node */
 } reading_t;
@@ -225,9 +225,10 @@ static void note_doubtful(const reading_t *reading, const char *name, yajl_val j
 }
 
 /* Return whether the reading goes on after this state. */
-static int is_bounded(reading_t *reading, const mirror_redis_reply_t *value)
+static int is_bounded(reading_t *reading, const mirror_redis_reply_t *field,
+                      const mirror_redis_reply_t *value)
 {
-    reading->bytes += value->length;
+    reading->bytes += field->length + value->length;
     return apr_hash_count(reading->seen) < NODES_MAX && reading->bytes < BYTES_MAX;
 }
 
@@ -240,10 +241,10 @@ static int visit(void *baton, const mirror_redis_reply_t *field, const mirror_re
     yajl_val json;
 
     if (!mirror_redis_reply_is_text(field) || field->length > 255) {
-        return is_bounded(reading, value);
+        return is_bounded(reading, field, value);
     }
     if (apr_hash_get(reading->seen, field->text, APR_HASH_KEY_STRING)) {
-        return is_bounded(reading, value);
+        return is_bounded(reading, field, value);
     }
     name = apr_pstrdup(reading->pool, field->text);
     apr_hash_set(reading->seen, name, APR_HASH_KEY_STRING, name);
@@ -256,12 +257,12 @@ static int visit(void *baton, const mirror_redis_reply_t *field, const mirror_re
         if (reading->gone->nelts < GONE_MAX) {
             APR_ARRAY_PUSH(reading->gone, const char *) = name;
         }
-        return is_bounded(reading, value);
+        return is_bounded(reading, field, value);
     }
     read_node(&node, reading, name, json, reading->ptemp);
     note(reading, &node);
     list(reading, &node, value);
-    return is_bounded(reading, value);
+    return is_bounded(reading, field, value);
 }
 
 /* ---- all ---- */

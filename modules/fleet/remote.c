@@ -16,9 +16,10 @@ static const mirror_redis_bounds_t bounds = { 4096, 70000, 1024 * 1024 };
 /* The maximum number of pages of a hash. */
 #define PAGES_MAX 4096
 /* How many fields a page should have: entries of the index are short, states of nodes may have 16 KiB,
- * and a page must fit the bounds. */
+ * and a page must fit the bounds. If one does not, as of other texts, pages are small. */
 #define PAGE       "512"
 #define PAGE_NODES "64"
+#define PAGE_SMALL "4"
 
 mirror_remote_t *mirror_remote_create(const mirror_fleet_t *fleet, apr_uint32_t *given_up,
                                       apr_pool_t *pool)
@@ -55,6 +56,7 @@ static apr_status_t exchange(const mirror_redis_reply_t **reply,
     (void)once;
     /* the network, or the server, may still have it; a connection that the server has closed has not */
     command->remote->is_late |= APR_STATUS_IS_TIMEUP(rv);
+    command->remote->is_long |= rv == APR_ENOSPC;
     return rv;
 }
 
@@ -66,7 +68,7 @@ apr_status_t mirror_remote_command(const mirror_redis_reply_t **reply, mirror_re
     apr_time_t end = now + mirror_fleet_patience(remote->fleet);
     apr_status_t rv;
 
-    remote->is_late = 0;
+    remote->is_late = remote->is_long = 0;
     if (remote->beat) {
         apr_atomic_set64(remote->beat, (apr_uint64_t)now);
     }
@@ -138,14 +140,14 @@ static int is_page(const mirror_redis_reply_t *reply)
            reply->elements[1]->type == MIRROR_REDIS_ARRAY && reply->elements[1]->count % 2 == 0;
 }
 
-apr_status_t mirror_remote_scan(mirror_remote_t *remote, mirror_fleet_key_e key,
-                                int (*visit)(void *baton, const mirror_redis_reply_t *field,
-                                             const mirror_redis_reply_t *value),
-                                void *baton)
+/* `count`: how many fields a page should have. */
+static apr_status_t scan_pages(mirror_remote_t *remote, mirror_fleet_key_e key, const char *count,
+                               int (*visit)(void *baton, const mirror_redis_reply_t *field,
+                                            const mirror_redis_reply_t *value),
+                               void *baton)
 {
     char cursor[24] = "0";
-    const char *argv[] = { "HSCAN", remote->fleet->keys[key], cursor, "COUNT",
-                           key == MIRROR_FLEET_NODES ? PAGE_NODES : PAGE };
+    const char *argv[] = { "HSCAN", remote->fleet->keys[key], cursor, "COUNT", count };
     const mirror_redis_reply_t *reply, *page;
     unsigned opened = 0;
     apr_status_t rv;
@@ -184,6 +186,19 @@ apr_status_t mirror_remote_scan(mirror_remote_t *remote, mirror_fleet_key_e key,
     return APR_EGENERAL;
 }
 
+apr_status_t mirror_remote_scan(mirror_remote_t *remote, mirror_fleet_key_e key,
+                                int (*visit)(void *baton, const mirror_redis_reply_t *field,
+                                             const mirror_redis_reply_t *value),
+                                void *baton)
+{
+    const char *count = key == MIRROR_FLEET_NODES ? PAGE_NODES : PAGE;
+    apr_status_t rv = scan_pages(remote, key, count, visit, baton);
+
+    /* from the beginning: a cursor is of one connection */
+    return rv != APR_SUCCESS && remote->is_long ? scan_pages(remote, key, PAGE_SMALL, visit, baton)
+                                                : rv;
+}
+
 /* The `visit` of a scan that ends with the first field. */
 static int find_any(void *baton, const mirror_redis_reply_t *field,
                     const mirror_redis_reply_t *value)
@@ -218,6 +233,10 @@ apr_status_t mirror_remote_get(const char **text, mirror_remote_t *remote, mirro
     apr_status_t rv = mirror_remote_command(&reply, remote, 3, argv);
 
     *text = NULL;
+    if (rv != APR_SUCCESS && remote->is_long) {
+        *text = ""; /* as below: one long text must not keep the node from the others */
+        return APR_SUCCESS;
+    }
     if (rv != APR_SUCCESS || reply->type == MIRROR_REDIS_NIL) {
         return rv;
     }

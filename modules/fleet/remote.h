@@ -27,6 +27,7 @@ typedef struct mirror_remote_t {
     apr_time_t deadline;            /* of all commands together, mirror_clock_now(); 0 = none */
     apr_uint64_t *beat;             /* atomic: set to the time before each command; NULL = none */
     unsigned wrote;                 /* number of the connection of the last write; 0 = none */
+    int is_long;                    /* 1 if the last reply was too long */
     int is_late;                    /* 1 if the last command was sent, and may yet be executed */
     char fault[MIRROR_REDIS_FAULT]; /* of the last error */
 } mirror_remote_t;
@@ -57,7 +58,7 @@ apr_status_t mirror_remote_scan(mirror_remote_t *remote, mirror_fleet_key_e key,
                                              const mirror_redis_reply_t *value),
                                 void *baton);
 
-/* Read one field of a hash; *text is in `pool`, NULL if there is none. */
+/* Read one field of a hash; *text is in `pool`, NULL if there is none, "" if it is too long. */
 apr_status_t mirror_remote_get(const char **text, mirror_remote_t *remote, mirror_fleet_key_e key,
                                const char *field, apr_pool_t *pool);
 

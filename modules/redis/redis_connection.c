@@ -164,7 +164,7 @@ apr_status_t mirror_redis_connection_command(const mirror_redis_reply_t **reply,
         return APR_SUCCESS;
     }
     redis->stale = is_end(rv) && !mirror_redis_reply_is_begun(redis->reader);
-    if (rv == APR_EINVAL) {
+    if (rv == APR_EINVAL || rv == APR_ENOSPC) {
         put_fault(fault, redis->host, redis->port, argv[0], "the reply is malformed or too long");
         return rv;
     }

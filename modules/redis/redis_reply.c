@@ -169,8 +169,10 @@ apr_status_t mirror_redis_reply_feed(const mirror_redis_reply_t **out,
     void *reply = NULL;
 
     reader->bytes += len;
-    if (reader->bytes > reader->bounds.bytes ||
-        redisReaderFeed(reader->hiredis, bytes, len) != REDIS_OK ||
+    if (reader->bytes > reader->bounds.bytes) {
+        return APR_ENOSPC;
+    }
+    if (redisReaderFeed(reader->hiredis, bytes, len) != REDIS_OK ||
         redisReaderGetReply(reader->hiredis, &reply) != REDIS_OK) {
         return APR_EINVAL;
     }

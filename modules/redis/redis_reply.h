@@ -47,8 +47,8 @@ mirror_redis_reader_t *mirror_redis_reply_reader_create(const mirror_redis_bound
 void mirror_redis_reply_reader_destroy(mirror_redis_reader_t *reader);
 
 /* Parse `len` (1 or more) more bytes. APR_SUCCESS: *reply is complete, and valid until the next
- * call. APR_INCOMPLETE: more bytes are needed. APR_EINVAL: the bytes are malformed, too long, or
- * followed by more bytes; the reader must be destroyed. */
+ * call. APR_INCOMPLETE: more bytes are needed. APR_ENOSPC: the bytes are too long. APR_EINVAL: they are
+ * malformed, have too many elements, or are followed by more bytes. Then the reader must be destroyed. */
 apr_status_t mirror_redis_reply_feed(const mirror_redis_reply_t **reply,
                                      mirror_redis_reader_t *reader, const char *bytes,
                                      apr_size_t len);

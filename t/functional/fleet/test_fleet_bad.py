@@ -3,9 +3,9 @@ from __future__ import annotations
 
 import pytest
 
-from fleetlab import DOCS, DOWN, HEAD, INDEX, LOG, NODES, change, document, fleet_call, in_force, node, state   # noqa: F401, the fixture
-from httpdlab import wait_for
-from managerlab import refused
+from fleetlab import DOCS, DOWN, HEAD, INDEX, LOG, NODES, change, conf, document, fleet_call, in_force, node, state   # noqa: F401, the fixture
+from httpdlab import location, to, wait_for
+from managerlab import MANAGER, refused
 from redislab import needs_redis, redis        # noqa: F401, the fixture
 
 pytestmark = needs_redis
@@ -167,3 +167,35 @@ def test_a_revision_with_too_many_digits(node):
     node.server("HSET", HEAD, "rev", "999999999999998")
     assert change(h, {"count": 4})["revision"] == 999999999999999
     wait_for("in force", lambda: state(h)["nodes"]["in_force"] == 1, 3)
+
+
+def test_a_document_that_is_longer_than_any_reply(redis, httpd, origin, mirror):
+    """It is refused alone: the other mirrors are changed, and a change heals it."""
+    server = redis()
+    names = ("a", "m", "z")
+    h = httpd(MANAGER + conf(server.port) + location("/o/", origin, *(to(mirror, "", name) for name in names)), expect=["PM0932: "])
+    for name in names:
+        change(h, {"count": 2}, name=name)
+    plant(server, "x" * 2_000_000)
+    wait_for("the line", lambda: h.log_lines("PM0932.*mirror m:"), 3)
+    for name in ("a", "z"):
+        server("HSET", DOCS, name, FRAME % '{"count":5}')
+        server("HSET", INDEX, name, f"9-{ID}")
+    server("HSET", HEAD, "rev", "10")
+    for name in ("a", "z"):
+        in_force(h, {"count": 5}, name=name)
+    assert h.mirror()["attributes"]["count"] == 2 and not h.log_lines("PM0930") and len(h.log_lines("PM0932")) == 1
+    refused(fleet_call(h, "GET"), 502, "valid document")
+    assert change(h, {"count": 3}, "PUT")["revision"] == 11
+    in_force(h, {"count": 3})
+
+
+def test_names_of_nodes_that_are_longer_than_any_reply(node):
+    """The others are listed all the same."""
+    h = node()
+    change(h, {"count": 2})
+    for n in range(40):
+        node.server("HSET", NODES, f"{n}" + "<b>" * 21845, "{}")
+    wait_for("the node", lambda: state(h)["nodes"]["in_force"] == 1)
+    assert state(h)["store"]["up"] is True
+    assert change(h, {"count": 3}, headers=["Content-Type: application/json", "Prefer: wait=3"])["nodes"]["in_force"] == 1
