@@ -70,6 +70,13 @@ apr_array_header_t *mirror_fleet_report_warnings(const mirror_nodes_t *nodes, ap
                 : apr_psprintf(pool, "each of %" APR_UINT64_T_FMT " nodes has", nodes->apart),
             nodes->apart_name);
     }
+    if (nodes->other_name) {
+        APR_ARRAY_PUSH(texts, const char *) = apr_psprintf(
+            pool,
+            "the nodes do not have the same mirrors, such as %s and %s; a change of all mirrors "
+            "changes those of the node that is asked",
+            nodes->first_name, nodes->other_name);
+    }
     return texts;
 }
 

@@ -167,6 +167,22 @@ static void note_own(const reading_t *reading, const mirror_node_t *node)
     }
 }
 
+static void note_mirrors(const reading_t *reading, const mirror_node_t *node)
+{
+    mirror_nodes_t *nodes = reading->nodes;
+
+    if (reading->mirror || !*node->mirrors || nodes->other_name) {
+        return;
+    }
+    if (!nodes->first_name) {
+        nodes->first_name = apr_pstrdup(reading->pool, node->name);
+        nodes->first_mirrors = apr_pstrdup(reading->pool, node->mirrors);
+    }
+    else if (strcmp(nodes->first_mirrors, node->mirrors)) {
+        nodes->other_name = apr_pstrdup(reading->pool, node->name);
+    }
+}
+
 static int has_epoch(yajl_val json, apr_pool_t *pool)
 {
     return strtoull(text_of(json, "epoch", pool), NULL, 16) != 0;
@@ -179,6 +195,7 @@ static void read_node(mirror_node_t *node, const reading_t *reading, const char 
     node->name = apr_pstrdup(pool, name);
     node->revision = number(json, "revision");
     node->module = text_of(json, "module", pool);
+    node->mirrors = text_of(json, "mirrors", pool);
     node->refused = member(json, "refused", yajl_t_object);
     node->refused = node->refused && node->refused->u.object.len ? node->refused : NULL;
     node->own = member(json, "own", yajl_t_array);
@@ -211,6 +228,7 @@ static void note(const reading_t *reading, const mirror_node_t *node)
         nodes->waiting += reading->version && !has_judged(node, reading);
         note_module(reading, node);
         note_own(reading, node);
+        note_mirrors(reading, node);
     }
 }
 

@@ -21,10 +21,11 @@ typedef struct mirror_node_t {
     const char *name;
     mirror_node_state_e state;
     apr_int64_t revision;
-    int knows;          /* 1 if it has seen a head of the store */
-    const char *module; /* its version */
-    yajl_val refused;   /* object of mirrors; NULL = none */
-    yajl_val own;       /* array of the mirrors with settings of this node alone; NULL = none */
+    int knows;           /* 1 if it has seen a head of the store */
+    const char *module;  /* its version */
+    const char *mirrors; /* equal for equal names of its mirrors; "" = unknown */
+    yajl_val refused;    /* object of mirrors; NULL = none */
+    yajl_val own;        /* array of the mirrors with settings of this node alone; NULL = none */
 } mirror_node_t;
 
 typedef struct mirror_nodes_t {
@@ -40,6 +41,8 @@ typedef struct mirror_nodes_t {
     /* live nodes with own settings of the sought mirror, or if none is sought of any; one of them */
     apr_uint64_t apart;
     const char *apart_name;
+    /* if no mirror is sought: two live nodes with different mirrors; those of the first one. NULL = none */
+    const char *first_name, *other_name, *first_mirrors;
 } mirror_nodes_t;
 
 /* ---- request threads ---- */

@@ -100,6 +100,24 @@ static void put_own(yajl_gen gen, const mirror_presence_t *presence)
     yajl_gen_array_close(gen);
 }
 
+/* Return a hash of the names of all mirrors, in any order (a sum of FNV-1a). */
+static apr_uint64_t hash_of_mirrors(const mirror_registry_t *registry)
+{
+    apr_uint64_t sum = 0;
+    int i;
+
+    for (i = 0; i < registry->mirrors->nelts; i++) {
+        const char *name = APR_ARRAY_IDX(registry->mirrors, i, const mirror_t *)->name;
+        apr_uint64_t hash = APR_UINT64_C(0xcbf29ce484222325);
+
+        for (; *name; name++) {
+            hash = (hash ^ (unsigned char)*name) * APR_UINT64_C(0x100000001b3);
+        }
+        sum += hash;
+    }
+    return sum;
+}
+
 /* Return a number that only this start of httpd has, the same in all children; 0 = none. */
 static apr_uint64_t number_of_start(mirror_fleet_words_t *words)
 {
@@ -162,6 +180,8 @@ static const char *print(const mirror_presence_t *presence, apr_uint64_t start)
     mirror_document_put(gen, ap_get_server_banner());
     mirror_follow_print(gen, presence->follow, presence->pool);
     put_own(gen, presence);
+    mirror_document_put(gen, "mirrors");
+    mirror_document_put(gen, hex_of(hash_of_mirrors(presence->registry), presence->pool));
     yajl_gen_map_close(gen);
     yajl_gen_get_buf(gen, &text, &len);
     copy = apr_pstrmemdup(presence->pool, (const char *)text, len);

@@ -4,9 +4,10 @@
  * documents that it refuses, the mirrors with own settings, and its versions.
  *
  *     {"at":1795867200,"revision":7,"id":"16 hex digits","epoch":"...","start":"...","module":"0.1.0","httpd":"Apache/2.4.71",
- *      "refused":{"m":{"id":"7-...","why":"..."}},"unknown":0,"own":["m2"]}
+ *      "refused":{"m":{"id":"7-...","why":"..."}},"unknown":0,"own":["m2"],"mirrors":"..."}
  *
- * `own`: mirrors with settings of this node alone, over the fleet's.
+ * `own`: mirrors with settings of this node alone, over the fleet's. `mirrors`: equal on nodes whose mirrors
+ * have the same names.
  *
  * The text is in shared memory, for this node's own manager, and in the store's hash of nodes.
  */

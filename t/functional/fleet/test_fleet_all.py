@@ -178,3 +178,21 @@ def test_another_layer(three, layer, words):
     got = post(h, form, headers=("Content-Type: application/x-www-form-urlencoded",), confirm="yes", layer=layer)
     refused(got, 400, words)
     assert enabled(h)["m"] is True
+
+
+def test_nodes_with_different_mirrors(three, node):
+    """A node can stop those mirrors only that it has, and says so."""
+    one, two = three(), node()
+    for h in (one, two):
+        wait_for("both nodes", lambda: sum(state(h)["nodes"].values()) == 2)
+        (warning,) = state(h)["warnings"]
+        assert "do not have the same mirrors" in warning
+    assert set(results(all_of(two, "PATCH", {"enabled": False}))) == {"m"}
+    (warning,) = json.loads(all_of(two, "PATCH", {"enabled": False}).body)["warnings"]
+    assert "changes those of the node that is asked" in warning
+    assert enabled(one)["a"] is True and b"do not have the same mirrors" in one.get("/manager", ["Host: localhost"]).body
+    assert "warnings" not in change(one, {"count": 2})          # of one mirror
+    two.stop()
+    same = three()
+    assert results(all_of(same, "PATCH", {"enabled": False})) == {"m": ("unchanged", False), "a": ("changed", False), "b": ("changed", False)}
+    everywhere(STOPPED, one)
