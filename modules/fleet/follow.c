@@ -65,12 +65,22 @@ static const mirror_t *mirror_at(const mirror_follow_t *follow, int i)
 
 /* ---- judging ---- */
 
+/* Whether no child of this load has logged that the listed document is refused. */
+static int is_news(const mirror_follow_t *follow, int i)
+{
+    apr_uint64_t *word = &mirror_at(follow, i)->slot->fleet_refused;
+    apr_uint64_t mark = follow->subjects[i].listed.id ^
+                        (mirror_table_load(follow->registry->table) + APR_UINT64_C(1)) << 32;
+
+    return apr_atomic_xchg64(word, mark) != mark;
+}
+
 static void refuse(mirror_follow_t *follow, int i, const mirror_stored_t *stored, const char *why)
 {
     subject_t *subject = &follow->subjects[i];
     const mirror_t *mirror = mirror_at(follow, i);
 
-    if (!mirror_document_is_same(&subject->refused, &subject->listed)) {
+    if (is_news(follow, i)) {
         ap_log_error(APLOG_MARK, APLOG_WARNING, 0, log_of(follow),
                      "PM0932: mirror %s: revision %" APR_INT64_T_FMT
                      " of the fleet %s is refused; the former settings remain: %s",

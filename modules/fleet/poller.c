@@ -32,6 +32,8 @@ APLOG_USE_MODULE(proxy_mirror);
 #define WATCHERS  16                      /* children with a higher worker slot look less often: */
 #define WATCH_MAX 4                       /* ... at most so many times the interval */
 #define SPREAD    apr_time_from_msec(200) /* maximum delay before changed documents are read */
+#define REPORT    apr_time_from_sec(10)   /* interval of lines about a store that fails again */
+#define BURST     4                       /* lines that need no interval */
 #define GRACE     apr_time_from_msec(10)  /* after the deadline of the end */
 #define NAP       apr_time_from_msec(1)
 #define STACK     (512 * 1024)
@@ -51,7 +53,9 @@ typedef struct mirror_poller_t {
     mirror_follow_t *follow; /* NULL until this child first leads */
     mirror_presence_t *presence;
     int leads;
-    int failures; /* polls in a row that failed */
+    int failures;            /* polls in a row that failed */
+    apr_uint64_t unreported; /* since when the store is down, if that was not logged; 0 = it was */
+    apr_time_t reported;     /* when the lines so far have had their intervals */
     apr_uint64_t random;
 } mirror_poller_t;
 
@@ -124,6 +128,18 @@ static apr_interval_time_t until_next(mirror_poller_t *poller)
 
 /* ---- polling ---- */
 
+/* Whether another line may be logged now. */
+static int may_report(mirror_poller_t *poller, apr_time_t now)
+{
+    apr_time_t next = (poller->reported > now ? poller->reported : now) + REPORT;
+
+    if (next - now > BURST * REPORT) {
+        return 0;
+    }
+    poller->reported = next;
+    return 1;
+}
+
 static void note_failure(mirror_poller_t *poller, const char *fault)
 {
     mirror_fleet_words_t *words = poller->words;
@@ -131,6 +147,10 @@ static void note_failure(mirror_poller_t *poller, const char *fault)
 
     poller->failures++;
     if (apr_atomic_cas64(&words->down_since, now, 0) == 0) {
+        poller->unreported = now;
+    }
+    if (poller->unreported && may_report(poller, (apr_time_t)now)) {
+        poller->unreported = 0;
         ap_log_error(APLOG_MARK, APLOG_WARNING, 0, poller->server,
                      "PM0930: the store of the fleet %s does not respond as it should: %s; the "
                      "settings in force remain",
@@ -151,13 +171,15 @@ static void note_success(mirror_poller_t *poller)
     if (since != 0) {
         mirror_hold_note(words, fleet_of(poller), mirror_clock_now());
     }
-    if (since != 0 && apr_atomic_cas64(&words->down_since, 0, since) == since) {
+    if (since != 0 && apr_atomic_cas64(&words->down_since, 0, since) == since &&
+        since != poller->unreported) {
         ap_log_error(APLOG_MARK, APLOG_NOTICE, 0, poller->server,
                      "PM0931: the store of the fleet %s responds again, after %" APR_INT64_T_FMT
                      " s",
                      fleet_of(poller)->name,
                      (apr_int64_t)apr_time_sec(mirror_clock_now() - (apr_time_t)since));
     }
+    poller->unreported = 0;
 }
 
 static void poll_once(mirror_poller_t *poller)
@@ -206,6 +228,7 @@ static void look(mirror_poller_t *poller)
 
     if (leads && !poller->leads) {
         poller->failures = 0;
+        poller->unreported = 0;
         begin(poller);
     }
     if (!leads && poller->leads) {

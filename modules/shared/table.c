@@ -23,7 +23,7 @@
 APLOG_USE_MODULE(proxy_mirror);
 
 #define KEPT    "mod_proxy_mirror:segment"
-#define VERSION 9
+#define VERSION 10
 #define SPARE   16 /* worker slots for children that the MPM forks before earlier ones have ended */
 #define SEGMENT mirror_table_segment_t
 
@@ -362,6 +362,7 @@ static void clear(mirror_table_t *table, mirror_slot_t *slot)
     apr_atomic_set64(&slot->limit_silent, 0);
     apr_atomic_set64(&slot->version, 0); /* no text is stored */
     apr_atomic_set64(&slot->fleet_version, 0);
+    apr_atomic_set64(&slot->fleet_refused, 0);
 }
 
 /* Return the index of a slot whose mirror was removed; slots_max if there is none. A mirror of the

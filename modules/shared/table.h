@@ -72,7 +72,9 @@ struct mirror_slot_t {
     /* atomic: version of the text in its store (shared/store.h); 0 = never written */
     apr_uint64_t version;
     apr_uint64_t fleet_version; /* atomic: the same for the fleet's document */
-    apr_uint64_t config;        /* atomic: mirror_t's `config` in the last load with this mirror */
+    apr_uint64_t
+        fleet_refused;   /* atomic: hash of the document whose refusal was logged; 0 = none */
+    apr_uint64_t config; /* atomic: mirror_t's `config` in the last load with this mirror */
     /* atomic: time (mirror_clock_now()) until which the mirror is down; 0 = up */
     apr_uint64_t down_until;
     /* atomic: copies that ended as unreachable since the mirror went down */

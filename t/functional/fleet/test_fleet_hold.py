@@ -144,7 +144,7 @@ def test_the_clock_of_the_node_is_wrong(redis, httpd, origin, mirror, clock, pre
 
 def test_the_states_of_nodes_cannot_be_read(nodes, between):
     """Whether others know the settings is not known then."""
-    one, two = nodes()
+    one, two = nodes(expect=[EMPTIED, DOWN, "PM0940: "])
     two.stop()
     change(one, {"count": 2})
     between.server("FLUSHALL")

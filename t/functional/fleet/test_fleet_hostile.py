@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import threading
 import time
 
@@ -306,3 +307,48 @@ def test_a_poll_that_began_before_the_first_change(behind, between):
     wait_for("further polls", lambda: between.seen.count(b"HMGET") >= polls + 3)
     in_force(h, {"count": 2})
     assert not h.log_lines("PM0936")
+
+
+# ---- the log is bounded ----
+
+@pytest.mark.long
+def test_a_store_that_fails_again_and_again(behind, between):
+    """Few lines say so; once it has failed for long, or responds for good, the last line is true."""
+    h = behind(fleet="interval=100ms")
+    change(h, {"count": 2})
+
+    def is_up() -> bool:
+        return b"\nproxy_mirror_fleet_up{fleet=\"web\"} 1\n" in h.get("/manager/metrics").body
+    for _ in range(12):
+        between.rule = on("HMGET", reply=b"")
+        wait_for("a failure", lambda: not is_up())
+        between.rule = lambda words: None
+        wait_for("the store", is_up)
+    down, up = len(h.log_lines("PM0930")), len(h.log_lines("PM0931"))
+    assert 1 <= up == down <= 6, (down, up)
+    between.rule = on("HMGET", reply=b"")
+    wait_for("the last line", lambda: len(h.log_lines("PM0930")) == down + 1, 30)
+    between.rule = lambda words: None
+    wait_for("the last line", lambda: len(h.log_lines("PM0931")) == up + 1, 8)
+
+
+@pytest.mark.long
+def test_a_refused_document_is_logged_once_by_all_children(node):
+    """Whichever child polls; again only after a reload."""
+    h = node(children=4, expect=["PM0932: ", "children are killed successively"])
+    change(h, {"count": 2})
+    version = "00000000000000ab"
+    node.server("HSET", DOCS, "m", '{"format":2}')
+    node.server("HSET", INDEX, "m", f"9-{version}")
+    node.server("HSET", HEAD, "rev", "9", "id", version)
+    wait_for("the line", lambda: h.log_lines("PM0932"), 3)
+    for _ in range(2):
+        reads = node.server.calls("hscan")
+        for pid in h.pids():
+            os.kill(pid, signal.SIGKILL)
+        wait_for("another poller, which judges it", lambda: node.server.calls("hscan") > reads, 8)
+        calls = node.server.calls("hmget")
+        wait_for("more polls", lambda: node.server.calls("hmget") > calls + 2, 8)
+    assert len(h.log_lines("PM0932")) == 1 and h.mirror()["attributes"]["count"] == 2
+    h.graceful()
+    wait_for("the line of the reload", lambda: len(h.log_lines("PM0932")) == 2, 5)
