@@ -182,9 +182,11 @@ class Cluster:
     def _have_met(self) -> bool:
         known = [{word.partition("@")[0] for line in node("CLUSTER", "NODES").splitlines() if "handshake" not in line
                   for word in line.split()[1:2]} for node in self.nodes]
-        for node in self.nodes:
-            if f"127.0.0.1:{node.port}" not in known[0]:
-                self.nodes[0]("CLUSTER", "MEET", "127.0.0.1", str(node.port))
+        # one whose handshake timed out does not know the other, which knows it: so each meets it again
+        for node, one in zip(self.nodes, known):
+            for other in self.nodes:
+                if f"127.0.0.1:{other.port}" not in one:
+                    node("CLUSTER", "MEET", "127.0.0.1", str(other.port))
         return all(len(one) == self.NODES for one in known)
 
     def addresses(self) -> str:
