@@ -8,22 +8,16 @@
 
 #include "copy/admit.h"
 #include "copy/blocks.h"
-#include "copy/content.h"
+#include "copy/content_state.h"
 #include "copy/share.h"
 #include "copy/spool.h"
 #include "shared/table.h"
 
-/* The sizes of blocks: the first one of a content of unknown length, and the largest. */
+/* The size of the first block of a content of unknown length, bytes. */
 #define MIRROR_BLOCK_MIN 8192
-#define MIRROR_BLOCK_MAX 65536
-/* The maximum of blocks per write to a file. */
-#define MIRROR_IOVECS 16
 /* The maximum of cached blocks, and their maximum part of the memory. */
 #define MIRROR_BLOCKS_KEPT 32768
 #define MIRROR_KEPT_PART   2
-/* The memory of copies up to which bytes probably stay in the CPU's cache until they are sent: a
- * part of a common one of 32 MiB, which others use, too. */
-#define MIRROR_CACHED (8 << 20)
 
 void mirror_content_start(mirror_child_t *child, apr_pool_t *pool)
 {
@@ -120,31 +114,29 @@ static int charge_all(mirror_content_t *content,
     return content->holders != NULL;
 }
 
-/* Charge memory to all holders if each of them has room for `more` bytes of a long content. Returns
- * whether it was charged. */
-static int charge_if_all(mirror_content_t *content, apr_off_t more, apr_size_t bytes)
+/* Charge memory to each holder that has room for `more` bytes of a long content. Returns the others;
+ * they are not in the list any more. */
+static mirror_holder_t *charge_if(mirror_content_t *content, apr_off_t more, apr_size_t bytes)
 {
-    mirror_holder_t *holder, *charged;
+    mirror_holder_t **place = &content->holders, *without = NULL;
 
-    for (holder = content->holders; holder; holder = holder->next) {
-        if (!mirror_admit_may_stay(holder->lane, more) ||
-            !mirror_admit_charge_if(holder->lane, &holder->charged, bytes)) {
-            break;
+    while (*place) {
+        mirror_holder_t *holder = *place;
+
+        if (mirror_admit_may_stay(holder->lane, more) &&
+            mirror_admit_charge_if(holder->lane, &holder->charged, bytes)) {
+            place = &holder->next;
+        }
+        else {
+            *place = holder->next;
+            holder->next = without;
+            without = holder;
         }
     }
-    for (charged = content->holders; holder && charged != holder; charged = charged->next) {
-        give_memory(charged, bytes);
-    }
-    return !holder;
+    return without;
 }
 
 /* ---- blocks ---- */
-
-/* Return the memory of a block with room for `size` bytes. */
-static apr_size_t block_cost(apr_size_t size)
-{
-    return sizeof(mirror_block_t) + size + MIRROR_ADMIT_MALLOC;
-}
 
 /* Return the number of bytes to make room for, including the `len` present ones: the announced
  * rest. If the length is unknown: the capacity of the blocks again, up to one large block. */
@@ -172,118 +164,128 @@ static apr_size_t next_size(const mirror_content_t *content, apr_off_t more)
     return more < (apr_off_t)most ? (apr_size_t)more : most;
 }
 
-/* Only the sender trims the cache, so blocks that never reached the sender are freed. */
-static void free_block(mirror_content_t *content, mirror_block_t *block)
-{
-    mirror_blocks_t *blocks = content->child->blocks;
-
-    if (block->size == MIRROR_BLOCK_MAX) {
-        if (apr_atomic_read32(&content->pushed)) {
-            mirror_blocks_give(blocks, block->data);
-        }
-        else {
-            mirror_blocks_free(blocks, block->data);
-        }
-    }
-    free(block);
-}
-
-/* Create an empty block. NULL = out of memory. */
-static mirror_block_t *create_block(mirror_content_t *content, apr_size_t size)
-{
-    int cached = size == MIRROR_BLOCK_MAX;
-    mirror_block_t *block = malloc(sizeof(*block) + (cached ? 0 : size));
-
-    if (!block) {
-        return NULL;
-    }
-    block->next = NULL;
-    block->size = size;
-    block->len = 0;
-    block->data = cached ? mirror_blocks_take(content->child->blocks) : (char *)(block + 1);
-    if (!block->data) {
-        free(block);
-        return NULL;
-    }
-    return block;
-}
-
 /* Allocate one more block, which was already charged. Returns 0 if out of memory. */
 static int add_block(mirror_content_t *content, apr_size_t size)
 {
-    mirror_block_t *block = create_block(content, size);
-
-    if (!block) {
-        return refuse_all(content);
-    }
-    *(content->last ? &content->last->next : &content->first) = block;
-    content->last = block;
-    content->capacity += size;
-    content->cold = apr_atomic_read64(&content->child->memory.used) > MIRROR_CACHED;
-    return 1;
-}
-
-/* Free the blocks beyond the first 64 KiB. */
-static void drop_blocks(mirror_content_t *content)
-{
-    mirror_block_t *last = content->first, *block, *next;
-    mirror_holder_t *holder;
-    apr_size_t kept = last->size, given = 0;
-
-    for (; kept < MIRROR_ADMIT_BLOCKS && last->next; last = last->next) {
-        kept += last->next->size;
-    }
-    for (block = last->next; block; block = next) {
-        next = block->next;
-        given += block_cost(block->size);
-        free_block(content, block);
-    }
-    last->next = NULL;
-    content->capacity = kept;
-    for (holder = content->holders; holder; holder = holder->next) {
-        give_memory(holder, given);
-    }
-}
-
-/* Append the bytes of the blocks to the file. Returns 0 if that failed. */
-static int write_blocks(mirror_content_t *content)
-{
-    struct iovec iov[MIRROR_IOVECS];
-    mirror_block_t *block;
-    int n = 0;
-
-    for (block = content->first; block; block = block->next) {
-        iov[n].iov_base = block->data;
-        iov[n++].iov_len = block->len;
-        block->len = 0;
-        if (n == MIRROR_IOVECS || !block->next) {
-            if (mirror_spool_append(&content->spool, content->child, iov, n) != APR_SUCCESS) {
-                return refuse_all(content);
-            }
-            n = 0;
-        }
-    }
-    return 1;
+    return mirror_content_blocks_add(content, size) || refuse_all(content);
 }
 
 /* Append the bytes of the blocks to the file, and restart with the first block. Returns 0 if no
  * holder is left. */
 static int spill(mirror_content_t *content)
 {
-    apr_size_t bytes = 0;
-    const mirror_block_t *block;
+    mirror_holder_t *holder;
+    apr_size_t freed;
 
-    for (block = content->first; block; block = block->next) {
-        bytes += block->len;
-    }
     if ((!content->spool && !charge_all(content, charge_memory, MIRROR_SPOOL_COST)) ||
-        !charge_all(content, charge_disk, bytes) || !write_blocks(content)) {
+        !charge_all(content, charge_disk, mirror_content_blocks_bytes(content))) {
         return 0;
     }
-    drop_blocks(content);
-    content->last = content->first;
+    if (mirror_content_blocks_write(content, &content->spool) != APR_SUCCESS) {
+        return refuse_all(content);
+    }
+    freed = mirror_content_blocks_drop(content);
+    for (holder = content->holders; holder; holder = holder->next) {
+        give_memory(holder, freed);
+    }
     return 1;
 }
+
+/* ---- the twin ---- */
+
+/* Return a content with the same bytes in a file, which has no holder yet. `lane`: that of a holder
+ * that will join. NULL = failed. */
+static mirror_content_t *create_twin(mirror_content_t *content, mirror_lane_t *lane)
+{
+    mirror_content_t *twin = mirror_content_create(content->child, content->announced);
+
+    if (!twin) {
+        return NULL;
+    }
+    if (mirror_content_blocks_write(content, &twin->spool) != APR_SUCCESS ||
+        !mirror_content_blocks_add(twin, MIRROR_BLOCK_MAX)) {
+        if (twin->spool) {
+            mirror_spool_end(twin->spool, lane, 0);
+        }
+        mirror_content_blocks_free(twin);
+        free(twin);
+        return NULL;
+    }
+    twin->len = content->len;
+    twin->of = content;
+    content->twin = twin;
+    content->references++;
+    return twin;
+}
+
+/* Move a holder to the twin, which needs one block. */
+static void move(mirror_content_t *twin, mirror_holder_t *holder)
+{
+    apr_size_t needed = sizeof(*twin) + MIRROR_ADMIT_MALLOC + MIRROR_SPOOL_COST +
+                        mirror_content_blocks_cost(MIRROR_BLOCK_MAX);
+
+    holder->content->references--;
+    twin->references++;
+    holder->content = twin;
+    holder->next = twin->holders;
+    twin->holders = holder;
+    if (holder->charged > needed) {
+        give_memory(holder, holder->charged - needed);
+    }
+}
+
+/* Move holders to the twin; refuse those without room on disk, or all if the file cannot be
+ * written. */
+static void move_all(mirror_content_t *content, mirror_holder_t *holders)
+{
+    mirror_content_t *twin = content->twin;
+    apr_size_t bytes =
+        twin ? (apr_size_t)mirror_spool_length(twin->spool) : mirror_content_blocks_bytes(content);
+    mirror_holder_t *next, *moved = NULL;
+
+    for (; holders; holders = next) {
+        next = holders->next;
+        if ((!twin || twin->holders) && charge_memory(holders, MIRROR_SPOOL_COST) &&
+            charge_disk(holders, bytes)) {
+            holders->next = moved;
+            moved = holders;
+        }
+        else {
+            holders->refused = 1;
+        }
+    }
+    if (moved && !twin) {
+        twin = create_twin(content, moved->lane);
+    }
+    for (; moved; moved = next) {
+        next = moved->next;
+        if (twin) {
+            move(twin, moved);
+        }
+        else {
+            moved->refused = 1;
+        }
+    }
+}
+
+/* Get a block beyond the first 64 KiB for the holders with room for `more` bytes in memory, and send
+ * the others to disk. If none has room, the content itself goes there. Returns 0 if no holder is
+ * left in this content. */
+static int stay(mirror_content_t *content, apr_off_t more, apr_size_t size)
+{
+    mirror_holder_t *without = charge_if(content, more, mirror_content_blocks_cost(size));
+
+    if (!content->holders && !content->twin) {
+        content->holders = without;
+        return spill(content);
+    }
+    if (without) {
+        move_all(content, without);
+    }
+    return content->holders && add_block(content, size);
+}
+
+/* ---- appending ---- */
 
 /* Get a block with room for the first of `len` bytes, as the last one is full or missing. Up to 64
  * KiB stay in memory, and more while all expected bytes have room. Returns 0 if no holder is
@@ -298,15 +300,13 @@ static int next_block(mirror_content_t *content, apr_size_t len)
         return 1;
     }
     if (content->capacity < MIRROR_ADMIT_BLOCKS) {
-        return charge_all(content, charge_memory, block_cost(size)) && add_block(content, size);
+        return charge_all(content, charge_memory, mirror_content_blocks_cost(size)) &&
+               add_block(content, size);
     }
-    if (!content->spool && charge_if_all(content, more, block_cost(size))) {
-        return add_block(content, size);
-    }
-    return spill(content);
+    return content->spool ? spill(content) : stay(content, more, size);
 }
 
-void mirror_content_append(mirror_content_t *content, const char *data, apr_size_t len)
+static void append(mirror_content_t *content, const char *data, apr_size_t len)
 {
     while (len > 0 && content->holders) {
         apr_size_t piece = content->last ? content->last->size - content->last->len : 0;
@@ -326,22 +326,60 @@ void mirror_content_append(mirror_content_t *content, const char *data, apr_size
     }
 }
 
+/* The twin may be created on the way, or get holders: it then has the bytes so far. */
+void mirror_content_append(mirror_content_t *content, const char *data, apr_size_t len)
+{
+    apr_off_t begin = content->len;
+    mirror_content_t *twin;
+    apr_size_t done;
+
+    append(content, data, len);
+    content->len = begin + (apr_off_t)len; /* also if no holder is left here */
+    twin = content->twin;
+    if (twin && twin->holders) {
+        done = (apr_size_t)(twin->len - begin);
+        append(twin, data + done, len - done);
+    }
+    if (twin && !content->holders) {
+        mirror_content_blocks_free(content);
+    }
+}
+
 /* ---- the end ---- */
 
-void mirror_content_complete(mirror_content_t *content)
+/* Drop a reference. Returns whether it was the last one. */
+static int drop(mirror_content_t *content)
 {
-    content->holders = NULL; /* holders may leave on other threads from here */
+    return apr_atomic_dec32(&content->references) == 0;
 }
 
 static void end_content(mirror_content_t *content)
 {
-    mirror_block_t *block, *next;
+    mirror_content_t *of = content->of;
 
-    for (block = content->first; block; block = next) {
-        next = block->next;
-        free_block(content, block);
-    }
+    mirror_content_blocks_free(content);
     free(content);
+    if (of) {
+        of->twin = NULL;
+        if (drop(of)) {
+            end_content(of); /* it is no twin */
+        }
+    }
+}
+
+void mirror_content_complete(mirror_content_t *content)
+{
+    mirror_content_t *twin = content->twin;
+
+    content->holders = NULL; /* holders may leave on other threads from here */
+    if (twin) {
+        twin->holders = NULL;
+        twin->of = NULL;
+        content->twin = NULL;
+        if (drop(content)) {
+            end_content(content);
+        }
+    }
 }
 
 void mirror_content_leave(mirror_holder_t *holder)
@@ -361,7 +399,7 @@ void mirror_content_leave(mirror_holder_t *holder)
     }
     holder->content = NULL;
     give_memory(holder, holder->charged);
-    last = apr_atomic_dec32(&content->references) == 0;
+    last = drop(content);
     if (last && content->spool) {
         mirror_spool_end(content->spool, holder->lane, holder->spooled);
     }

@@ -9,10 +9,14 @@
  * The bytes are in a chain of blocks. Those of 64 KiB are cached (copy/blocks.h). Smaller ones come
  * from malloc, because an APR allocator per request would map and unmap memory for each.
  *
- * A long content goes to a file (copy/spool.h) if 64 KiB are full, more bytes follow, and the share
- * of one of the mirrors has no room in memory. Then the bytes of all blocks are appended to the
- * file, and the first 64 KiB of blocks are filled again. So the bytes in the file precede those in
- * the blocks. Once a content has a file, it continues there.
+ * A long content goes to a file (copy/spool.h) if 64 KiB are full, more bytes follow, and the shares
+ * of the mirrors have no room in memory. Then the bytes of all blocks are appended to the file, and
+ * the first 64 KiB of blocks are filled again. So the bytes in the file precede those in the blocks.
+ * Once a content has a file, it continues there.
+ *
+ * If only some of the mirrors have no room in memory, their holders move to a TWIN: a second content
+ * with the same bytes, which has a file. So a mirror that hangs sends no other mirror to the disk,
+ * and a disk that is full drops no copy that has room in memory.
  *
  * Each holder is charged for the whole content, as if it were the only one: a mirror that hangs
  * keeps it in memory, or on disk, after all others have left. So the bounds hold for each mirror,
@@ -45,7 +49,9 @@ struct mirror_content_t {
     apr_off_t len;                /* received bytes */
     int cold;                     /* request thread: 1 if the bytes are sent late */
     mirror_holder_t *holders;     /* request thread: those that get more bytes */
-    apr_uint32_t references;      /* atomic: holders that have not left */
+    mirror_content_t *twin;       /* request thread: the one with a file; NULL = none */
+    mirror_content_t *of;         /* request thread: whose twin it is; NULL = no twin */
+    apr_uint32_t references;      /* atomic: holders that have not left, and a twin */
     apr_uint32_t pushed;          /* atomic: 1 if the sender knows a copy of it */
 };
 
@@ -74,8 +80,9 @@ mirror_content_t *mirror_content_create(mirror_child_t *child, apr_off_t announc
  * it has no room, the holder is refused. */
 void mirror_content_join(mirror_content_t *content, mirror_holder_t *holder, mirror_lane_t *lane);
 
-/* Append `len` bytes. Holders whose mirror has no room are marked as refused, and get no more; all
- * are refused if there is no memory or the file cannot be written. */
+/* Append `len` bytes. Holders whose mirror has no room are marked as refused, and get no more; so are
+ * those that need memory or a file if there is none. Refused holders have to leave before the next
+ * call. */
 void mirror_content_append(mirror_content_t *content, const char *data, apr_size_t len);
 
 /* Declare that no more bytes follow. Call it before a copy is pushed. */

@@ -101,7 +101,7 @@ static void fill(mirror_content_t *content, apr_size_t end)
 {
     char data[PIECE];
 
-    while (content->holders && content->len < (apr_off_t)end) {
+    while ((content->holders || content->twin) && content->len < (apr_off_t)end) {
         apr_size_t at = (apr_size_t)content->len, i;
         apr_size_t piece = end - at < PIECE ? end - at : PIECE;
 
@@ -169,26 +169,151 @@ START_TEST(bytes_are_stored_once_and_charged_to_each)
 }
 END_TEST
 
-/* One mirror without room in memory: the content of all goes to one file. */
+/* Bytes of MEMORY after which a body has no room beyond its first 64 KiB, which still have: for
+ * the only mirror that uses memory, one of two, one of three, and one after the only one. */
+enum { ONLY = 6 << 20, OF_TWO = 5 << 20, OF_THREE = 15 << 18, SECOND = 4 << 20 };
+
+static void use_memory(int lane, apr_uint64_t bytes)
+{
+    ck_assert_int_eq(mirror_share_take(&child.memory, &lanes[lane].memory, bytes), 1);
+}
+
+static void release_memory(int lane, apr_uint64_t bytes)
+{
+    mirror_share_give(&child.memory, &lanes[lane].memory, bytes);
+}
+
+/* If no mirror has room in memory, one file serves all. */
 START_TEST(one_file_serves_all)
 {
-    apr_uint64_t half = MEMORY / 4;
     mirror_content_t *content;
+    int i;
 
-    ck_assert_int_eq(mirror_share_take(&child.memory, &lanes[1].memory, half), 1);
+    for (i = 0; i < 3; i++) {
+        use_memory(i, OF_THREE);
+    }
     content = join(3);
     fill(content, 1 << 20);
     mirror_content_complete(content);
     ck_assert_ptr_nonnull(content->spool);
     assert_bytes(content, 1 << 20);
-    ck_assert_uint_lt(lanes[0].memory, 100000);
     ck_assert_uint_eq(lanes[0].spooled, (apr_uint64_t)mirror_spool_length(content->spool));
     ck_assert_uint_eq(lanes[2].spooled, lanes[0].spooled);
-    leave(0, 1);
-    leave(2, 3);
+    ck_assert_uint_lt(child.memory.used, 3 * (OF_THREE + 100000));
+    mirror_content_leave(&holders[0]);
+    mirror_content_leave(&holders[2]);
     assert_bytes(content, 1 << 20);
     mirror_content_leave(&holders[1]);
-    mirror_share_give(&child.memory, &lanes[1].memory, half);
+    for (i = 0; i < 3; i++) {
+        release_memory(i, OF_THREE);
+    }
+}
+END_TEST
+
+/* The others stay in memory, and are charged no disk. */
+START_TEST(one_without_memory_goes_to_disk_alone)
+{
+    mirror_content_t *content;
+
+    use_memory(1, ONLY);
+    content = join(3);
+    fill(content, 1 << 20);
+    mirror_content_complete(content);
+    ck_assert_ptr_null(content->spool);
+    assert_bytes(content, 1 << 20);
+    ck_assert_ptr_ne(holders[1].content, content);
+    ck_assert_ptr_nonnull(holders[1].content->spool);
+    assert_bytes(holders[1].content, 1 << 20);
+    ck_assert_uint_lt(lanes[1].memory, ONLY + 100000);
+    ck_assert_uint_gt(lanes[1].spooled, 900000);
+    ck_assert_uint_eq(lanes[0].spooled, 0);
+    ck_assert_uint_gt(lanes[0].memory, 1 << 20);
+    ck_assert_uint_eq(lanes[2].memory, lanes[0].memory);
+    leave(0, 1);
+    leave(2, 3);
+    assert_bytes(holders[1].content, 1 << 20);
+    mirror_content_leave(&holders[1]);
+    release_memory(1, ONLY);
+}
+END_TEST
+
+/* A disk that cannot be written drops only the copy that needs it. */
+START_TEST(bad_disk_drops_only_what_needs_it)
+{
+    mirror_content_t *content;
+
+    registry.spool_dir = "/nonexistent";
+    child.spools = NULL;
+    mirror_spool_start(&child, pool, NULL);
+    use_memory(1, ONLY);
+    content = join(3);
+    fill(content, 1 << 17);
+    ck_assert_int_eq(holders[1].refused, 1);
+    mirror_content_leave(&holders[1]);
+    fill(content, 1 << 20);
+    mirror_content_complete(content);
+    ck_assert_int_eq(holders[0].refused + holders[2].refused, 0);
+    assert_bytes(content, 1 << 20);
+    leave(0, 1);
+    leave(2, 3);
+    release_memory(1, ONLY);
+}
+END_TEST
+
+/* A second one joins the first one on disk, within a call or between two; the third one leaves. */
+START_TEST(others_follow_to_disk)
+{
+    apr_size_t at;
+
+    for (at = 300000; at < 300000 + 3 * 65536; at += 30001) {
+        mirror_content_t *content, *twin;
+
+        memset(holders, 0, sizeof(holders));
+        use_memory(1, ONLY);
+        content = join(3);
+        fill(content, at);
+        twin = holders[1].content;
+        ck_assert_ptr_eq(content->twin, twin);
+        use_memory(0, SECOND);
+        fill(content, at + 200000);
+        ck_assert_ptr_eq(holders[0].content, twin);
+        ck_assert_uint_eq(lanes[0].spooled, lanes[1].spooled);
+        ck_assert_uint_lt(lanes[0].memory, SECOND + 100000);
+        mirror_content_leave(&holders[2]); /* the content has no holder, but its twin has */
+        ck_assert_uint_eq(lanes[2].memory, 0);
+        fill(content, 1 << 20);
+        ck_assert_uint_eq(content->capacity, 0);
+        mirror_content_complete(content);
+        mirror_content_leave(&holders[0]);
+        assert_bytes(twin, 1 << 20);
+        mirror_content_leave(&holders[1]);
+        release_memory(0, SECOND);
+        release_memory(1, ONLY);
+    }
+}
+END_TEST
+
+/* A copy on disk ends before the body is complete, and another one needs the disk afterwards. */
+START_TEST(one_on_disk_leaves_before_the_end)
+{
+    mirror_content_t *content;
+
+    use_memory(1, ONLY);
+    content = join(2);
+    fill(content, 300000);
+    ck_assert_ptr_nonnull(content->twin);
+    mirror_content_leave(&holders[1]);
+    ck_assert_ptr_null(content->twin);
+    fill(content, 600000);
+    ck_assert_uint_eq(lanes[0].spooled, 0);
+    use_memory(0, SECOND);
+    fill(content, 1 << 20);
+    mirror_content_complete(content);
+    ck_assert_ptr_nonnull(content->spool); /* no other holder is left */
+    assert_bytes(content, 1 << 20);
+    mirror_content_leave(&holders[0]);
+    release_memory(0, SECOND);
+    release_memory(1, ONLY);
 }
 END_TEST
 
@@ -215,28 +340,31 @@ START_TEST(one_without_memory_leaves_the_others_alone)
 }
 END_TEST
 
-/* A mirror whose share of the disk is used up, before and after the file has begun. */
+/* Of two that need the disk, one has no room there. */
 START_TEST(one_without_disk_leaves_the_others_alone)
 {
-    apr_uint64_t most = SPOOL / 2 - 100000, room = MEMORY / 2 - 300000;
     apr_uint64_t charged = 0;
     mirror_content_t *content;
 
-    ck_assert_int_eq(mirror_share_take(&child.memory, &lanes[0].memory, room), 1);
-    ck_assert_int_eq(mirror_spool_charge(&lanes[2], &charged, most), 1);
+    use_memory(0, OF_TWO);
+    use_memory(2, OF_TWO);
+    ck_assert_int_eq(mirror_spool_charge(&lanes[2], &charged, SPOOL / 2 - 100000), 1);
     content = join(3);
     fill(content, 900000);
     ck_assert_int_eq(holders[0].refused, 0);
+    ck_assert_int_eq(holders[1].refused, 0);
     ck_assert_int_eq(holders[2].refused, 1);
     ck_assert_uint_gt(holders[2].spooled, 0);
     mirror_content_leave(&holders[2]);
     ck_assert_uint_eq(lanes[2].spooled, charged);
     mirror_content_complete(content);
     assert_bytes(content, 900000);
+    assert_bytes(holders[0].content, 900000);
     mirror_content_leave(&holders[0]);
     leave(1, 2);
     mirror_spool_release(&lanes[2], charged);
-    mirror_share_give(&child.memory, &lanes[0].memory, room);
+    release_memory(0, OF_TWO);
+    release_memory(2, OF_TWO);
 }
 END_TEST
 
@@ -334,6 +462,10 @@ int main(void)
     tcase_set_timeout(tcase, 30);
     tcase_add_test(tcase, bytes_are_stored_once_and_charged_to_each);
     tcase_add_test(tcase, one_file_serves_all);
+    tcase_add_test(tcase, one_without_memory_goes_to_disk_alone);
+    tcase_add_test(tcase, bad_disk_drops_only_what_needs_it);
+    tcase_add_test(tcase, others_follow_to_disk);
+    tcase_add_test(tcase, one_on_disk_leaves_before_the_end);
     tcase_add_test(tcase, one_without_memory_leaves_the_others_alone);
     tcase_add_test(tcase, one_without_disk_leaves_the_others_alone);
     tcase_add_test(tcase, one_leaves_before_the_end);
