@@ -218,15 +218,17 @@ static mirror_content_t *create_twin(mirror_content_t *content, mirror_lane_t *l
     return twin;
 }
 
-/* Move a holder to the twin, which needs one block. */
+/* Move a holder to the twin, which needs one block. Under prefork a signal handler may end the child
+ * in between: the content that the holder names is referenced at any time. */
 static void move(mirror_content_t *twin, mirror_holder_t *holder)
 {
+    mirror_content_t *from = holder->content;
     apr_size_t needed = sizeof(*twin) + MIRROR_ADMIT_MALLOC + MIRROR_SPOOL_COST +
                         mirror_content_blocks_cost(MIRROR_BLOCK_MAX);
 
-    holder->content->references--;
     twin->references++;
     holder->content = twin;
+    from->references--;
     holder->next = twin->holders;
     twin->holders = holder;
     if (holder->charged > needed) {
