@@ -76,6 +76,7 @@ def test_no_files(pair, chunked):
 
 
 
+@pytest.mark.valgrind
 def test_bytes_are_the_same(httpd, origin, recorder):
     """The copies of the one come from memory, and those of the other one from files, which it gets in the end."""
     recorder.made += [Large(scaled(60)), Large(scaled(60))]
