@@ -2,8 +2,8 @@
  *
  * copy/content.h - the content of a request (RFC 9110 6.4), shared by its copies.
  *
- * The copies of one request have the same body. Its bytes are stored once: each copy has a HOLDER,
- * its reference. The request appends bytes; after that, the content does not change, and all owners
+ * The copies of one request have the same body. They share its bytes: each copy has a HOLDER, its
+ * reference. The request appends bytes; after that, the content does not change, and all owners
  * of copies read it. The last holder that leaves frees it.
  *
  * The bytes are in a chain of blocks. Those of 64 KiB are cached (copy/blocks.h). Smaller ones come
