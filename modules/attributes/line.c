@@ -3,8 +3,9 @@
  * attributes/line.c - settings as a ProxyMirror line. See attributes/line.h.
  *
  * mirror_attributes_next_word() reads back what quote() writes. httpd itself looks at a line before:
- * a backslash at its end continues it, so a value with a backslash is in quotes; and ${NAME} is
- * replaced if NAME is defined, for which there is no escape.
+ * a backslash at its end continues it, so a value with a backslash is in quotes. And httpd replaces
+ * ${NAME}, also by a variable of its environment, which may be a secret. There is no escape for
+ * that, but httpd does not look at what it has replaced: so the dollar sign is a variable itself.
  */
 #include <apr_lib.h>
 #include <apr_strings.h>
@@ -14,10 +15,9 @@
 #include "attributes/line.h"
 
 #define NOTE_SECRET                                                                                \
-    "# redis_password is not shown: replace " MIRROR_LINE_SECRET                                   \
-    " by the password or exec:PROGRAM\n"
-#define NOTE_VARIABLE                                                                              \
-    "# httpd replaces ${NAME} in this line if NAME is defined (Define, environment)\n"
+    " is not shown: replace " MIRROR_LINE_SECRET " by the password or exec:PROGRAM\n"
+#define DOLLAR        "PROXY_MIRROR_DOLLAR"
+#define DEFINE_DOLLAR "Define " DOLLAR " $\n"
 
 /* Return whether a value needs no quotes. */
 static int is_plain(const char *text)
@@ -58,12 +58,24 @@ static const char *value_of(const mirror_settings_t *settings, const mirror_attr
     return is_plain(text) ? text : quote(text, pool);
 }
 
+/* Return a line in which httpd replaces nothing but DOLLAR. */
+static const char *keep_variables(const char *line, apr_pool_t *pool)
+{
+    const char *at, *kept = "";
+
+    for (; (at = strstr(line, "${")) != NULL; line = at + 1) {
+        kept = apr_pstrcat(pool, kept, apr_pstrmemdup(pool, line, (apr_size_t)(at - line)),
+                           "${" DOLLAR "}", NULL);
+    }
+    return *kept ? apr_pstrcat(pool, DEFINE_DOLLAR, kept, line, NULL) : line;
+}
+
 const char *mirror_line_print(const mirror_settings_t *settings, const mirror_settings_t *defaults,
                               const char *name, apr_pool_t *pool)
 {
     apr_array_header_t *words = apr_array_make(pool, 16, sizeof(const char *));
     const mirror_attribute_t *row;
-    const char *line, *notes = "";
+    const char *notes = "";
 
     APR_ARRAY_PUSH(words, const char *) = "ProxyMirror";
     APR_ARRAY_PUSH(words, const char *) = quote(settings->target.url, pool);
@@ -74,11 +86,11 @@ const char *mirror_line_print(const mirror_settings_t *settings, const mirror_se
             continue;
         }
         if (row->rule.type == &mirror_value_secret) {
-            notes = NOTE_SECRET;
+            notes = apr_pstrcat(pool, notes, "# ", row->name, NOTE_SECRET, NULL);
         }
         APR_ARRAY_PUSH(words, const char *) =
             apr_pstrcat(pool, row->name, "=", value_of(settings, row, pool), NULL);
     }
-    line = apr_array_pstrcat(pool, words, ' ');
-    return apr_pstrcat(pool, notes, strstr(line, "${") ? NOTE_VARIABLE : "", line, NULL);
+    return apr_pstrcat(pool, notes, keep_variables(apr_array_pstrcat(pool, words, ' '), pool),
+                       NULL);
 }

@@ -14,7 +14,8 @@
 
 /* Return the ProxyMirror line that makes `settings` in a server with these `defaults`: the URL,
  * `name`, and each attribute that differs from its default. A password is not printed. Above the
- * line are comments about what the reader has to do, if any. No newline at the end; in `pool`. */
+ * line are comments about what the reader has to do, if any, and a Define if a value has "${". No
+ * newline at the end; in `pool`. */
 const char *mirror_line_print(const mirror_settings_t *settings, const mirror_settings_t *defaults,
                               const char *name, apr_pool_t *pool);
 
