@@ -279,6 +279,17 @@ static void resolve_secret(apr_array_header_t *faults, const char **secret, cons
     }
 }
 
+/* Return the hash of the file's settings of a mirror. A change of the default of `enabled` is one for
+ * every mirror: "ProxyMirrorDefaults enabled=false" also stops a mirror that the manager has enabled
+ * over an enabled=false of its line. */
+static apr_uint64_t hash_config(const mirror_settings_t *settings,
+                                const mirror_settings_t *defaults, apr_pool_t *pool)
+{
+    apr_uint64_t hash = mirror_attributes_hash(settings, pool);
+
+    return defaults->enabled || ~hash == 0 ? hash : ~hash;
+}
+
 /* Merge the layers of a mirror's settings and check them. Returns 0 if there is an error. */
 static int resolve_settings(config_line_t *line, apr_pool_t *pconf, apr_pool_t *plog)
 {
@@ -294,7 +305,7 @@ static int resolve_settings(config_line_t *line, apr_pool_t *pconf, apr_pool_t *
     mirror_attributes_merge(settings, &server->defaults);
     line->mirror.defaults = apr_pmemdup(pconf, settings, sizeof(*settings));
     mirror_attributes_merge(settings, &line->given);
-    line->mirror.config = mirror_attributes_hash(settings, plog);
+    line->mirror.config = hash_config(settings, line->mirror.defaults, plog);
     line->mirror.settings = settings;
     line->mirror.name = settings->name;
     line->mirror.vhost = line->server;

@@ -134,6 +134,21 @@ def test_an_invalid_override_does_not_keep_a_mirror_on(httpd, origin, mirror):
     assert results(call(h, "PATCH", {"enabled": False}))["b"] == ("changed", False)
 
 
+def test_the_line_of_the_emergency_is_over_the_manager(httpd, origin, mirror):
+    """A mirror that is off in the file, and on by the manager, is off with another default of `enabled`."""
+    h = httpd(three(origin, mirror))
+    results(call(h, "PATCH", {"enabled": True}))
+    h.graceful()
+    assert enabled(h) == {"a": True, "b": True, "c": True}
+    h.conf = "ProxyMirrorDefaults enabled=false\n" + h.conf
+    h.configure()
+    h.graceful()
+    assert enabled(h) == {"a": False, "b": False, "c": False}
+    patch(h, {"enabled": True}, "c")
+    h.graceful()
+    assert enabled(h) == {"a": False, "b": False, "c": True}            # the default is the same
+
+
 # ---- the page ----
 
 @pytest.mark.smoke

@@ -189,13 +189,14 @@ def test_stop_of_all(started):
 
 
 def test_lines_that_enable(tmp_path):
-    """The grep of the emergency finds what overrules ProxyMirrorDefaults, on a continued line too, and no comment."""
+    """The grep of the emergency finds what overrules ProxyMirrorDefaults, in quotes and on a continued line too, and no comment."""
     command = re.search(r"^ *(grep .*) /etc/apache2$", read("docs/manager.md"), re.M).group(1)
     lines = ["#ProxyMirrorDefaults enabled=true", 'ProxyMirror "http://a" Enabled=On', 'ProxyMirror "http://b" \\',
-             "    enabled=true", 'ProxyMirror "http://c" enabled=false']
+             "    enabled=true", 'ProxyMirror "http://c" enabled=false', 'ProxyMirror "http://d" enabled="true"', "ProxyMirrorFleet web policy=redis",
+             "# ProxyMirrorFleet web policy=redis", 'ProxyMirror "http://e" enable_limit_count=true']
     (tmp_path / "sites").mkdir()
     (tmp_path / "sites" / "a.conf").write_text("\n".join(lines) + "\n")
-    assert [line.split(":")[1] for line in run(f"{command} .", tmp_path).splitlines()] == ["2", "4"]
+    assert [line.split(":")[1] for line in run(f"{command} .", tmp_path).splitlines()] == ["2", "4", "6", "7"]
 
 
 def test_sample_of_the_status_is_complete(httpd, origin, mirror):

@@ -58,6 +58,18 @@ def test_without_the_store_the_file_holds_at_a_start_and_then_it_is_caught_up(no
     assert len(h.log_lines("PM0930")) == len(h.log_lines("PM0931")) == 1
 
 
+def test_the_line_of_the_emergency_needs_the_fleet_off(node):
+    """Settings of the fleet are over ProxyMirrorDefaults; without ProxyMirrorFleet they are gone."""
+    h = node()
+    change(h, {"enabled": True})
+    in_force(h, {"enabled": True})
+    lines = "ProxyMirrorDefaults enabled=false\n" + h.conf
+    for h.conf, expected in ((lines, True), (lines.replace("ProxyMirrorFleet", "#ProxyMirrorFleet"), False)):
+        h.configure()
+        h.graceful()
+        assert h.mirror()["attributes"]["enabled"] is expected
+
+
 def test_put_patch_and_delete(node):
     one, two = node("timeout=3s max_queue=7"), node("timeout=4s")
     change(one, {"max_queue": 9, "timeout": None})
