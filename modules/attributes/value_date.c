@@ -8,7 +8,8 @@
 #include "attributes/value.h"
 #include "base/date.h"
 
-#define REFUSED "" /* see the rule's `allowed` */
+#define YEAR_10000 apr_time_from_sec(APR_INT64_C(253402300800))
+#define REFUSED    "" /* see the rule's `allowed` */
 
 static const char *date_read(void *variable, const mirror_value_rule_t *rule, const char *text,
                              apr_pool_t *pool)
@@ -23,6 +24,9 @@ static const char *date_read(void *variable, const mirror_value_rule_t *rule, co
     if (value <= 0) {
         return "it is not after 1970";
     }
+    if (value >= YEAR_10000) {
+        return "it is after 9999"; /* a year of five digits could not be read back */
+    }
     *(apr_time_t *)variable = value;
     return NULL;
 }
@@ -35,9 +39,10 @@ static const char *date_print(const void *variable, const mirror_value_rule_t *r
     apr_time_exp_t t;
 
     (void)rule;
-    if (value == 0 || apr_time_exp_gmt(&t, value) != APR_SUCCESS) {
+    if (value == 0) {
         return NULL;
     }
+    mirror_date_to_utc(&t, value);
     return apr_psprintf(
         pool, t.tm_usec ? "%04d-%02d-%02dT%02d:%02d:%02d.%06dZ" : "%04d-%02d-%02dT%02d:%02d:%02dZ",
         t.tm_year + 1900, t.tm_mon + 1, t.tm_mday, t.tm_hour, t.tm_min, t.tm_sec, t.tm_usec);

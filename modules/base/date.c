@@ -15,6 +15,8 @@
 /* "YYYY-MM-DDThh:mm:ss" */
 #define SECONDS_LEN 19
 
+#define DAYS_OF_400_YEARS 146097
+
 /* Read `n` digits; -1: there are other bytes. */
 static int digits(const char *text, int n)
 {
@@ -131,4 +133,28 @@ int mirror_date_read(apr_time_t *time, const char *text, apr_size_t len)
     }
     *time = value;
     return 1;
+}
+
+/* ---- printing ---- */
+
+void mirror_date_to_utc(apr_time_exp_t *parts, apr_time_t time)
+{
+    apr_int64_t seconds = apr_time_sec(time), days = seconds / 86400;
+    int of_day = (int)(seconds % 86400), year = 1970, month = 1, length;
+
+    memset(parts, 0, sizeof(*parts));
+    parts->tm_usec = (apr_int32_t)apr_time_usec(time);
+    parts->tm_hour = of_day / 3600;
+    parts->tm_min = of_day / 60 % 60;
+    parts->tm_sec = of_day % 60;
+    year += 400 * (int)(days / DAYS_OF_400_YEARS);
+    for (days %= DAYS_OF_400_YEARS; (length = 337 + days_in(year, 2)) <= days; days -= length) {
+        year++;
+    }
+    for (; (length = days_in(year, month)) <= days; days -= length) {
+        month++;
+    }
+    parts->tm_year = year - 1900;
+    parts->tm_mon = month - 1;
+    parts->tm_mday = (int)days + 1;
 }

@@ -172,6 +172,9 @@ START_TEST(test_date)
         { "2026-12-24T18:00:00Z", 1798135200000000, "2026-12-24T18:00:00Z" },
         { "2026-12-24t19:00:00+01:00", 1798135200000000, "2026-12-24T18:00:00Z" },
         { "2026-12-24 17:00:00.250-01:00", 1798135200250000, "2026-12-24T18:00:00.250000Z" },
+        { "2000-02-29T23:59:59Z", 951868799000000, "2000-02-29T23:59:59Z" },
+        { "2099-12-31T23:59:60Z", 4102444800000000, "2100-01-01T00:00:00Z" },
+        { "9999-12-31T23:59:59Z", 253402300799000000, "9999-12-31T23:59:59Z" },
     };
     static const char *const bad[] = { "",
                                        "tomorrow",
@@ -200,6 +203,28 @@ START_TEST(test_date)
     ck_assert_wrong(set("until=1970-01-01T00:00:00Z"),
                     "until: must be a date and time of RFC 3339 such as 2026-12-24T18:00:00Z, got "
                     "\"1970-01-01T00:00:00Z\" (it is not after 1970)");
+    ck_assert_wrong(set("until=9999-12-31T23:00:00-01:00"),
+                    "until: must be a date and time of RFC 3339 such as 2026-12-24T18:00:00Z, got "
+                    "\"9999-12-31T23:00:00-01:00\" (it is after 9999)");
+}
+END_TEST
+
+/* What is printed is read as the same time, on systems with a time_t of 32 bits, too. */
+START_TEST(test_all_days)
+{
+    const mirror_value_rule_t *rule = &mirror_attributes_find("until")->rule;
+    apr_time_t day = apr_time_from_sec(24 * 3600), time = 1, made;
+    int i;
+
+    for (i = 0; i < 8029 * 365; i += 7, time += 7 * day) {
+        const char *text = mirror_value_to_text(&time, rule, pool);
+
+        ck_assert_ptr_eq(mirror_value_from_text(&made, rule, "until", text, pool), NULL);
+        ck_assert_msg(made == time, "%s", text);
+        if (i % 364 == 0) {
+            apr_pool_clear(pool);
+        }
+    }
 }
 END_TEST
 
@@ -477,6 +502,7 @@ int main(void)
     tcase_add_test(test, test_size);
     tcase_add_test(test, test_time);
     tcase_add_test(test, test_date);
+    tcase_add_test(test, test_all_days);
     tcase_add_test(test, test_choice_and_string);
     tcase_add_test(test, test_host);
     tcase_add_test(test, test_schemes);
