@@ -23,13 +23,15 @@
 #define UNIT      MIRROR_HTTP2_MEMORY_UNIT
 #define SLAB_SIZE 8192
 
-/* In front of a block's bytes. */
+/* In front of a block's bytes. Its size is that of malloc's alignment, also where a long double has 12
+ * bytes (i386): so the bytes are aligned as those of malloc. */
 union mirror_http2_block_t {
     struct {
         mirror_http2_block_t *next; /* while it is free */
         apr_size_t size;            /* usable bytes */
     } head;
     long double align;
+    char unit[16];
 };
 
 struct mirror_http2_slab_t {
