@@ -1,14 +1,16 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE.
  *
- * test_clock.c - the clock that nobody sets, its way to the wall clock and back; and the breaker,
+ * test_clock.c - the clock that nobody sets, its way to the wall clock and back; dates; and the breaker,
  * whose word in shared memory may hold anything.
  */
 #include <apr_general.h>
 #include <check.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/date.h"
 #include "shared/breaker.h"
 #include "shared/table.h"
 #include "wall.h"
@@ -160,6 +162,23 @@ START_TEST(the_longest_pause_is_kept)
 }
 END_TEST
 
+/* What is printed is read as the same time, on systems with a time_t of 32 bits, too. */
+START_TEST(all_days_until_9999)
+{
+    apr_time_t time, made;
+    apr_time_exp_t t;
+    char text[64];
+
+    for (time = SECOND; time < apr_time_from_sec(APR_INT64_C(253402300800)); time += 7 * DAY) {
+        mirror_date_to_utc(&t, time);
+        snprintf(text, sizeof(text), "%04d-%02d-%02dT%02d:%02d:%02dZ", t.tm_year + 1900,
+                 t.tm_mon + 1, t.tm_mday, t.tm_hour, t.tm_min, t.tm_sec);
+        ck_assert_msg(mirror_date_read_rfc3339(&made, text, strlen(text)) && made == time, "%s",
+                      text);
+    }
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("clock");
@@ -172,6 +191,7 @@ int main(void)
     tcase_add_loop_test(tcase, a_time_becomes_one_of_the_wall_clock, 0, n);
     tcase_add_test(tcase, a_moment_ago_by_the_wall_clock_is_a_moment_ago);
     tcase_add_test(tcase, a_time_that_cannot_be_is_now);
+    tcase_add_test(tcase, all_days_until_9999);
     tcase_add_loop_test(tcase, down_is_down_whatever_the_wall_clock_does, 0, n);
     tcase_add_loop_test(tcase, a_probe_when_the_time_is_over, 0, n);
     tcase_add_test(tcase, a_time_that_cannot_be_keeps_no_mirror_down);
