@@ -20,6 +20,12 @@
  * expression has a limit of its own, but there may be as many values as nodes. */
 #define RULES_TIME apr_time_from_msec(200)
 
+/* mirror_node_t's names_secret. */
+enum { UNKNOWN, NO, YES };
+/* Members of one object whose values are looked at as names; with more, it is taken for a secret one.
+ * "name" and "NAME" are two. */
+#define NAMING_MAX 16
+
 /* ---- the item at hand ---- */
 
 static const mirror_node_t *node_at(const mirror_tree_run_t *run, int side, apr_uint32_t index)
@@ -51,14 +57,14 @@ const mirror_compare_rule_t *mirror_tree_descend_rule(const mirror_tree_run_t *r
 }
 
 /* The object or array that the node is in; NULL: it is the root. */
-static const mirror_node_t *parent_of(const mirror_node_t *nodes, const mirror_node_t *node)
+static mirror_node_t *parent_of(mirror_node_t *nodes, const mirror_node_t *node)
 {
-    const mirror_node_t *parent = node;
+    apr_size_t at = (apr_size_t)(node - nodes), i = at;
 
-    while (parent > nodes) {
-        parent--;
-        if (parent->end > (apr_size_t)(node - nodes)) {
-            return parent;
+    while (i > 0) {
+        i--;
+        if (nodes[i].end > at) {
+            return &nodes[i];
         }
     }
     return NULL;
@@ -80,24 +86,35 @@ static int is_naming(const mirror_node_t *member)
     return 0;
 }
 
+/* Whether a member of the object has the name of something secret as its value. The object notes it,
+ * as all rows below ask for it. */
+static int names_secret(const mirror_tree_text_t *text, mirror_node_t *object)
+{
+    apr_uint32_t i = object->names_secret == UNKNOWN ? object->first : MIRROR_NODE_NONE;
+    int count = 0;
+
+    object->names_secret = object->names_secret == UNKNOWN ? NO : object->names_secret;
+    for (; i != MIRROR_NODE_NONE && object->names_secret == NO; i = text->nodes[i].next) {
+        const mirror_node_t *member = &text->nodes[i];
+
+        if (is_naming(member) &&
+            (++count > NAMING_MAX || mirror_secret_name_is(member->value, member->value_len))) {
+            object->names_secret = YES;
+        }
+    }
+    return object->names_secret == YES;
+}
+
 /* Whether a member beside the node of one text, or beside one that it is in, has the name of something
  * secret as its value. */
 static int is_named_secret(const mirror_tree_text_t *text, const mirror_node_t *node)
 {
-    const mirror_node_t *parent = node;
-    apr_uint32_t i;
+    mirror_node_t *parent = node ? parent_of(text->nodes, node) : NULL;
 
-    while (parent && (parent = parent_of(text->nodes, parent)) != NULL) {
-        i = parent->kind == MIRROR_NODE_OBJECT ? parent->first : MIRROR_NODE_NONE;
-        for (; i != MIRROR_NODE_NONE; i = text->nodes[i].next) {
-            const mirror_node_t *member = &text->nodes[i];
-
-            if (is_naming(member) && mirror_secret_name_is(member->value, member->value_len)) {
-                return 1;
-            }
-        }
+    while (parent && !(parent->kind == MIRROR_NODE_OBJECT && names_secret(text, parent))) {
+        parent = parent_of(text->nodes, parent);
     }
-    return 0;
+    return parent != NULL;
 }
 
 /* Whether the item at hand is secret by its name, or by a rule, or below one that is. */

@@ -62,6 +62,7 @@ typedef struct mirror_node_t {
     unsigned char is_text;      /* STRING: `value` is as it is written */
     unsigned char name_is_text; /* the same of `name` */
     unsigned char is_repeated;  /* its name occurs again in its object */
+    unsigned char names_secret; /* OBJECT: one of tree_descend.c; 0: not yet known */
     apr_uint32_t count;         /* elements, or members with different names */
     apr_uint32_t first, next;   /* child, sibling; MIRROR_NODE_NONE */
     apr_uint32_t end;           /* of the nodes in it */

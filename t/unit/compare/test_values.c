@@ -7,6 +7,7 @@
 #include <apr_strings.h>
 #include <check.h>
 
+#include "base/clock.h"
 #include "compare/headers.h"
 #include "json_pair.h"
 #include "suite.h"
@@ -158,6 +159,77 @@ START_TEST(values_of_json_are_kept)
 }
 END_TEST
 
+/* `count` members of an object, up to 256, with names of other values: "property", "Property", ... */
+static const char *naming(int count, const char *value)
+{
+    const char *text = "";
+    int i, k;
+
+    for (i = 0; i < count; i++) {
+        char name[] = "property";
+
+        for (k = 0; k < 8; k++) {
+            name[k] = (char)(i >> k & 1 ? name[k] - 'a' + 'A' : name[k]);
+        }
+        text = apr_pstrcat(pool, text, "\"", name, "\":\"", value, "\",", NULL);
+    }
+    return text;
+}
+
+/* Compare two texts, which have 1 and 2 in place of a '?'. */
+static void compare_with_values(const char *text)
+{
+    char *a = apr_pstrdup(pool, text), *b = apr_pstrdup(pool, text), *to;
+
+    for (to = a; (to = strchr(to, '?')) != NULL;) {
+        b[to - a] = '2';
+        *to = '1';
+    }
+    mirror_rows_clear(&rows);
+    rows.values = &values;
+    mirror_tree_compare(&rows, NULL, context, &options, a, strlen(a), b, strlen(b));
+}
+
+START_TEST(many_names_beside_a_value_are_one_secret)
+{
+    compare_with_values(apr_pstrcat(pool, "{", naming(_i, "x"), "\"v\":?}", NULL));
+    ck_assert_str_eq(kept_values(), _i <= 16 ? "body/v: 1 | 2" : "body/v: *** | ***");
+}
+END_TEST
+
+/* The time of a comparison with `count` rows, whose values are below `depth` objects with names. */
+static apr_time_t time_below_names(int depth, int count)
+{
+    const char *names, *text = "";
+    char value[250];
+    apr_time_t begun;
+    int i;
+
+    memset(value, 'p', sizeof(value)); /* it is compared with many words */
+    value[sizeof(value) - 1] = '\0';
+    names = naming(16, value);
+    for (i = 0; i < count; i++) {
+        text = apr_psprintf(pool, "%s%s\"k%d\":?", text, i ? "," : "", i);
+    }
+    text = apr_pstrcat(pool, "{", text, "}", NULL);
+    for (i = 0; i < depth; i++) {
+        text = apr_pstrcat(pool, "{", names, "\"x\":", text, "}", NULL);
+    }
+    begun = mirror_clock_thread();
+    compare_with_values(text);
+    ck_assert_int_eq(rows.count, count);
+    ck_assert_str_eq(values.text[0][0], "1");
+    return mirror_clock_thread() - begun;
+}
+
+START_TEST(names_beside_values_are_looked_at_once)
+{
+    apr_time_t one = time_below_names(100, 1);
+
+    ck_assert_int_lt(time_below_names(100, 60), 10 * one);
+}
+END_TEST
+
 static const struct {
     const char *rule, *a, *b, *kept;
 } heads[] = {
@@ -199,6 +271,8 @@ int main(void)
     tcase_add_loop_test(tcase, long_values_are_cut, 0, 8);
     tcase_add_test(tcase, names_in_utf_16_are_known);
     tcase_add_test(tcase, a_nul_does_not_end_a_value);
+    tcase_add_loop_test(tcase, many_names_beside_a_value_are_one_secret, 14, 20);
+    tcase_add_test(tcase, names_beside_values_are_looked_at_once);
     LOOP(values_of_json_are_kept, trees);
     LOOP(values_of_headers_are_kept, heads);
     suite_add_tcase(suite, tcase);
