@@ -400,6 +400,11 @@ void mirror_content_leave(mirror_holder_t *holder)
         *place = holder->next;
     }
     holder->content = NULL;
+    /* If only the twin gets more bytes, nobody is charged for these. Of a complete content, which
+     * other threads have, both are NULL. */
+    if (content->twin && !content->holders) {
+        mirror_content_blocks_free(content);
+    }
     give_memory(holder, holder->charged);
     last = drop(content);
     if (last && content->spool) {

@@ -21,7 +21,9 @@ apr_size_t mirror_content_blocks_cost(apr_size_t size)
     return sizeof(mirror_block_t) + size + MIRROR_ADMIT_MALLOC;
 }
 
-/* Only the sender trims the cache, so blocks that never reached the sender are freed. */
+/* Free a block that is not in the list any more: under prefork a signal handler may end the child on
+ * top of this, and then the copies, which free the list. Only the sender trims the cache, so blocks
+ * that never reached the sender are freed. */
 static void free_block(mirror_content_t *content, mirror_block_t *block)
 {
     mirror_blocks_t *blocks = content->child->blocks;
@@ -73,18 +75,17 @@ int mirror_content_blocks_add(mirror_content_t *content, apr_size_t size)
 
 apr_size_t mirror_content_blocks_drop(mirror_content_t *content)
 {
-    mirror_block_t *last = content->first, *block, *next;
+    mirror_block_t *last = content->first, *block;
     apr_size_t kept = last->size, given = 0;
 
     for (; kept < MIRROR_ADMIT_BLOCKS && last->next; last = last->next) {
         kept += last->next->size;
     }
-    for (block = last->next; block; block = next) {
-        next = block->next;
+    while ((block = last->next) != NULL) {
+        last->next = block->next;
         given += mirror_content_blocks_cost(block->size);
         free_block(content, block);
     }
-    last->next = NULL;
     for (block = content->first; block; block = block->next) {
         block->len = 0;
     }
@@ -124,13 +125,12 @@ apr_size_t mirror_content_blocks_bytes(const mirror_content_t *content)
 
 void mirror_content_blocks_free(mirror_content_t *content)
 {
-    mirror_block_t *block, *next;
+    mirror_block_t *block;
 
-    for (block = content->first; block; block = next) {
-        next = block->next;
+    while ((block = content->first) != NULL) {
+        content->first = block->next;
         free_block(content, block);
     }
-    content->first = NULL;
     content->last = NULL;
     content->capacity = 0;
 }

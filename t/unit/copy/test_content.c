@@ -9,6 +9,8 @@
 #include <check.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include "copy/content.h"
 #include "copy/copy.h"
@@ -27,6 +29,18 @@ static mirror_child_t child;
 static mirror_cell_t cells[LANES];
 static mirror_lane_t lanes[LANES];
 static mirror_holder_t holders[LANES];
+static mirror_content_t *watched;
+
+/* In place of the system's. Under prefork a child may end in it, and then frees what is in the list. */
+int munmap(void *data, size_t size)
+{
+    const mirror_block_t *block = watched ? watched->first : NULL;
+
+    for (; block; block = block->next) {
+        ck_assert_ptr_ne(block->data, data);
+    }
+    return (int)syscall(SYS_munmap, data, size);
+}
 
 static int wake(void *baton)
 {
@@ -274,6 +288,7 @@ START_TEST(others_follow_to_disk)
         fill(content, at);
         twin = holders[1].content;
         ck_assert_ptr_eq(content->twin, twin);
+        watched = content;
         use_memory(0, SECOND);
         fill(content, at + 200000);
         ck_assert_ptr_eq(holders[0].content, twin);
@@ -281,8 +296,9 @@ START_TEST(others_follow_to_disk)
         ck_assert_uint_lt(lanes[0].memory, SECOND + 100000);
         mirror_content_leave(&holders[2]); /* the content has no holder, but its twin has */
         ck_assert_uint_eq(lanes[2].memory, 0);
+        ck_assert_uint_eq(content->capacity, 0); /* nobody is charged for it */
+        watched = NULL;
         fill(content, 1 << 20);
-        ck_assert_uint_eq(content->capacity, 0);
         mirror_content_complete(content);
         mirror_content_leave(&holders[0]);
         assert_bytes(twin, 1 << 20);
@@ -306,8 +322,10 @@ START_TEST(one_on_disk_leaves_before_the_end)
     ck_assert_ptr_null(content->twin);
     fill(content, 600000);
     ck_assert_uint_eq(lanes[0].spooled, 0);
+    watched = content;
     use_memory(0, SECOND);
     fill(content, 1 << 20);
+    watched = NULL;
     mirror_content_complete(content);
     ck_assert_ptr_nonnull(content->spool); /* no other holder is left */
     assert_bytes(content, 1 << 20);
