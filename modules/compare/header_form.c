@@ -276,18 +276,18 @@ mirror_header_form_t mirror_header_form_media_type(const mirror_header_form_t *v
 #define HAS_MAX_AGE 1
 #define IS_OVER     2
 
-/* Whether a text has a year of the last century, of two digits (RFC 6265 5.1.1) or four: nobody sets such a
+/* Whether a text has a year before 2020, of four digits or two (RFC 6265 5.1.1): nobody sets such a
  * date but to delete a cookie. */
 static int is_long_ago(const mirror_header_form_t *value)
 {
-    apr_size_t at = 0, n;
+    const char *at = value->data, *end = at + value->len;
+    apr_size_t n;
 
-    for (; at < value->len; at += n + 1) {
-        const char *digits = value->data + at;
-
-        n = mirror_ascii_count_digits(digits, value->len - at);
-        if (n == 4 ? !memcmp(digits, "19", 2)
-                   : n == 2 && at > 0 && digits[-1] == '-' && *digits >= '7') {
+    for (; at < end; at += n + 1) {
+        n = mirror_ascii_count_digits(at, (apr_size_t)(end - at));
+        if (n == 4 ? memcmp(at, "19", 2) >= 0 && memcmp(at, "202", 3) < 0
+                   : n == 2 && at - value->data > 1 && at[-1] == '-' &&
+                         !mirror_ascii_is_digit(at[-2]) && (*at >= '7' || *at < '2')) {
             return 1;
         }
     }
