@@ -213,12 +213,19 @@ static void retry_or_fail(mirror_pool_t *pool, mirror_member_t *member, mirror_c
     }
 }
 
-/* A copy has timed out: return whether no connection was confirmed in that time. An unconfirmed one
- * takes one copy, so the waiting ones would need a timeout each. */
-static int is_silent(const mirror_pool_t *pool, const mirror_connection_t *c)
+/* A copy has timed out: return whether the mirror is silent, so that the waiting copies would need a
+ * timeout each, as an unconfirmed connection takes one. One such connection may be of a server that was
+ * restarted meanwhile; so the next one must not have been confirmed either. */
+static int is_silent(mirror_pool_t *pool, const mirror_connection_t *c)
 {
-    return !c->confirmed && !c->member && pool->unconfirmed == pool->open &&
-           mirror_loop_now(pool->send->loop) - c->adopted >= mirror_pool_settings_of(pool)->timeout;
+    apr_time_t now = mirror_loop_now(pool->send->loop), since = pool->silent;
+
+    if (c->confirmed || c->member || pool->unconfirmed != pool->open ||
+        now - c->adopted < mirror_pool_settings_of(pool)->timeout) {
+        return 0;
+    }
+    pool->silent = since ? since : now;
+    return since && c->adopted >= since;
 }
 
 /* The `ended` callback of mirror_connections_t. */
@@ -339,6 +346,7 @@ static void connection_confirmed(void *baton, mirror_connection_t *c)
 
     (void)baton;
     pool->unconfirmed--;
+    pool->silent = 0;
     mirror_pool_health_of(pool, c->member)->proven = 1;
     mirror_pool_health_of(pool, c->member)->refusals = 0;
     mirror_pool_set_up(pool, c->member);

@@ -116,6 +116,9 @@ struct mirror_pool_t {
     int opening; /* connections owned by helpers */
     /* open connections whose protocol the mirror has not confirmed; they take one copy */
     int unconfirmed;
+    /* when a copy timed out on an unconfirmed connection (mirror_loop_now()), and since then none was
+     * confirmed; 0 = no such time */
+    apr_time_t silent;
     int tasks; /* tasks of helpers */
     /* turn number while the pool waits for a helper, lowest first; 0 = does not wait */
     apr_uint64_t wants_helper;

@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import tempfile
 import threading
 from types import SimpleNamespace
@@ -112,15 +113,34 @@ def test_no_stream_for_ever(proxy, http2):
 
 
 def test_mirror_that_says_nothing(proxy, http2):
-    """No SETTINGS come, so a connection carries one copy: all copies time out with it, not one after the other."""
+    """No SETTINGS come, so a connection carries one copy: with the second one all copies time out, not one after the other."""
     mirror = http2(raw=lambda _: mirror.gate().wait())
     h = proxy(mirror, f"timeout={scaled(2)}s")
     assert h.get_many(f"/o/{n}" for n in range(10)) == [200] * 10
     assert h.ended(10) == {"timed_out": 10}
-    assert mirror.connections == 1
+    assert mirror.connections == 2
+    assert h.get_many(f"/o/{n}" for n in range(10)) == [200] * 10
+    assert h.ended(20) == {"timed_out": 20}
+    assert mirror.connections == 3
     mirror.raw = None
     assert h.get("/o/last").status == 200
-    assert h.ended(11) == {"timed_out": 10, "mirrored": 1}
+    assert h.ended(21) == {"timed_out": 20, "mirrored": 1}
+
+
+@pytest.mark.parametrize("attributes", ["", "max_connections=1"])
+def test_one_connection_that_says_nothing(proxy, http2, attributes):
+    """As during a restart: it costs its own copy, and not those that wait."""
+    silent = []
+    mirror = http2()
+    h = proxy(mirror, f"timeout={scaled(2)}s {attributes}")
+    for turn in (1, 2):
+        mirror.raw = lambda sock: silent.append(sock) or mirror.gate().wait()
+        assert h.get_many(f"/o/{n}" for n in range(10)) == [200] * 10
+        wait_for("the connection", lambda turn=turn: len(silent) == turn)
+        mirror.raw = None
+        assert h.ended(10 * turn) == {"timed_out": turn, "mirrored": 9 * turn}
+        mirror.peers[-1].sock.shutdown(socket.SHUT_RDWR)
+        wait_for("the end of the connections", lambda: h.mirror()["state"]["connections"] == 0)
 
 
 def test_lower_limit_while_streams_are_open(proxy, mirror):
