@@ -77,6 +77,16 @@ static int call_back(mirror_pool_t *pool)
     return found;
 }
 
+/* Return the words of the member to write to: the pool's own ones if its settings are not current, as
+ * in a child that ends after a reload. Then it is no evidence about a server of the mirror. */
+static mirror_server_words_t *words_to_write(mirror_pool_t *pool, mirror_member_t *member)
+{
+    if (!mirror_settings_are_current(pool->settings, pool->lane)) {
+        mirror_pool_members_detach(pool);
+    }
+    return member->words;
+}
+
 int mirror_pool_member_down(mirror_pool_t *pool, mirror_member_t *member, mirror_outcome_e outcome,
                             const char *what, apr_status_t rv)
 {
@@ -115,6 +125,7 @@ void mirror_pool_member_connected(mirror_pool_t *pool, mirror_member_t *member, 
         (apr_atomic_read64(&words->ejections) != 0 && !is_probe)) {
         return;
     }
+    words = words_to_write(pool, member);
     apr_atomic_set64(&words->down_until, 0);
     if (apr_atomic_read64(&words->trial) == 0) {
         log_up(pool, member);
@@ -129,9 +140,11 @@ void mirror_pool_member_responded(mirror_pool_t *pool, mirror_member_t *member)
     if (apr_atomic_read64(&words->down_until) != 0) {
         return; /* a copy that it had got before */
     }
-    if (apr_atomic_read64(&words->failures) != 0) {
-        apr_atomic_set64(&words->failures, 0);
+    if (apr_atomic_read64(&words->failures) == 0 && apr_atomic_read64(&words->trial) == 0) {
+        return;
     }
+    words = words_to_write(pool, member);
+    apr_atomic_set64(&words->failures, 0);
     if (apr_atomic_read64(&words->trial) != 0) {
         apr_atomic_set64(&words->trial, 0);
         apr_atomic_set64(&words->ejections, 0);
@@ -169,11 +182,14 @@ static void eject(mirror_pool_t *pool, mirror_member_t *member)
 void mirror_pool_member_failed(mirror_pool_t *pool, mirror_member_t *member)
 {
     mirror_server_words_t *words = member->words;
-    apr_uint64_t failures = apr_atomic_inc64(&words->failures) + 1;
+    apr_uint64_t failures;
 
     apr_atomic_inc64(&member->counts->failed);
-    if (member->leaving || apr_atomic_read64(&words->down_until) != 0 ||
-        !mirror_settings_are_current(pool->settings, pool->lane)) {
+    if (!mirror_settings_are_current(pool->settings, pool->lane)) {
+        return;
+    }
+    failures = apr_atomic_inc64(&words->failures) + 1;
+    if (member->leaving || apr_atomic_read64(&words->down_until) != 0) {
         return;
     }
     if ((failures >= MIRROR_FAILURES || apr_atomic_read64(&words->trial) != 0) && may_eject(pool)) {

@@ -234,6 +234,26 @@ def test_old_children_do_not_set_a_new_server_down(httpd, origin, servers, recor
     assert not h.log_lines("PM0400")
 
 
+def test_copies_for_a_former_host_set_no_server_up(httpd, origin, servers, authority):
+    """They are responded to over HTTP, when the mirror is at the same servers over HTTPS, which they do not have."""
+    made = servers(2)
+    h = httpd(MANAGER + "ProxyMirrorAllowHost *\n" + strict(authority) + location(
+        "/o/", origin, listed(made, f"max_connections=2 timeout=1h retry=1h connect_timeout={int(scaled(1) * 1000)}ms")),
+        modules=("ssl",), expect=["PM0400", "PM0432"])
+    held = [one.hold(answer(close=True)) for one in made]
+    gets(h, 20)
+    wait_for("a copy at each", lambda: counts(made) == [1, 1])
+    patch(h, {"host": "https://some.test"})
+    wait_for("the end of both", lambda: h.get("/o/a").status == 200 and h.log_lines("PM0400"))
+    assert all(one["down_until"] for one in state(h).values())
+    for gate in held:
+        gate.set()
+    h.wait_idle()
+    assert h.outcomes()["mirrored"] == 20
+    assert all(one["down_until"] for one in state(h).values()) and h.mirror()["state"]["name"] == "down"
+    assert not h.log_lines("PM0433|PM0401")
+
+
 # ---- TLS ----
 
 def test_one_has_a_bad_certificate(httpd, origin, authority, https):
