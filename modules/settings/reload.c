@@ -28,11 +28,11 @@ void mirror_settings_reload(const mirror_t *mirror, const mirror_registry_t *reg
                      "settings of the fleet stay over it",
                      mirror->name);
     }
-    if (before != mirror->config) { /* it may have other servers */
+    apr_atomic_set64(&slot->config, mirror->config);
+    if (before != mirror->config) { /* it may have other servers; now no old child sets it down */
         apr_atomic_set64(&slot->down_until, 0);
         apr_atomic_set64(&slot->down_drops, 0);
     }
-    apr_atomic_set64(&slot->config, mirror->config);
     if (mirror_store_drop_others(&slot->version, mirror_table_store(registry->table, slot),
                                  mirror->config)) {
         ap_log_error(APLOG_MARK, APLOG_NOTICE, 0, server,
