@@ -34,6 +34,7 @@ typedef struct subject_t {
     mirror_document_version_t refused; /* revision 0 = nothing is refused */
     mirror_document_version_t odd;     /* listed when the document was of another version */
     char why[WHY_MAX];
+    apr_uint64_t before; /* version of what was stored here when the index of this poll was read */
 } subject_t;
 
 struct mirror_follow_t {
@@ -187,6 +188,10 @@ static apr_status_t settle(mirror_follow_t *follow, int i)
     apr_status_t rv;
 
     mirror_stored_read(&stored, follow->registry, mirror_at(follow, i), follow->pool);
+    if (stored.version != subject->before) {
+        follow->again = 1; /* this node has made a change meanwhile, which the index may lack */
+        return APR_SUCCESS;
+    }
     if (!subject->is_listed || subject->listed.is_deleted) {
         leave(follow, i, &stored);
         return APR_SUCCESS;
@@ -251,7 +256,10 @@ static apr_status_t read_index(mirror_follow_t *follow, const mirror_remote_head
     int i;
 
     for (i = 0; i < follow->registry->mirrors->nelts; i++) {
+        mirror_slot_t *slot = mirror_at(follow, i)->slot;
+
         follow->subjects[i].is_listed = 0;
+        follow->subjects[i].before = slot ? apr_atomic_read64(&slot->fleet_version) : 0;
     }
     follow->has_entries = follow->malformed = follow->unknown = follow->again = 0;
     rv = mirror_remote_scan(follow->remote, MIRROR_FLEET_INDEX, list, follow);

@@ -60,6 +60,30 @@ def test_the_response_to_a_change_is_late(between, httpd, origin, mirror):
     wait_for("the deletion again", lambda: one.mirror()["layer"] == "file", 3)
 
 
+def test_a_change_while_the_index_is_read(between, httpd, origin, mirror):
+    """What a node has written itself is not judged by what it had read before that."""
+    mirrors = location("/o/", origin, to(mirror, "", "m0"), to(mirror, "", "m1"))
+    one, two = (httpd(MANAGER + conf(port, "redis_timeout=20000") + mirrors) for port in (between.port, between.server.port))
+    change(one, {"count": 1}, name="m0")
+    in_force(two, {"count": 1}, name="m0")
+    read, late = threading.Event(), threading.Event()
+
+    def rule(words):
+        if words[0] != b"HSCAN" or words[1] != INDEX.encode() or read.is_set():
+            return None
+        (field, value), = between.server("HSCAN", INDEX, "0")[1::2]
+        read.set()
+        late.wait(30)
+        return b"*2\r\n$1\r\n0\r\n*2\r\n" + b"".join(b"$%d\r\n%s\r\n" % (len(text), text.encode()) for text in (field, value))
+    between.rule = rule
+    change(two, {"count": 2}, name="m0")
+    assert read.wait(20)
+    change(one, {"count": 9}, name="m1")
+    late.set()
+    in_force(one, {"count": 2}, name="m0")
+    assert one.mirror("m1")["attributes"]["count"] == 9 and not one.log_lines("PM0935")
+
+
 def test_a_change_arrives_when_its_client_has_given_up(between, httpd, origin, mirror):
     """As after a loss of packets. What was found before that is no proof: 504, and not that nothing was changed."""
     h = httpd(MANAGER + conf(between.port, "redis_timeout=300") + location("/o/", origin, to(mirror)))
