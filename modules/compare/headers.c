@@ -77,15 +77,21 @@ static apr_array_header_t *forms_of(const mirror_headers_fields_t *fields,
     return forms;
 }
 
-/* All values of a name, in one form. Those that are no list (RFC 9110 5.3) are parted by what no value
- * contains: one cookie "a=1, b=2" is not the two cookies a and b. */
+/* Join all values of a name. Those that are no list (RFC 9110 5.3) are parted by what no value contains:
+ * one cookie "a=1, b=2" is not the two cookies a and b. */
+static mirror_header_form_t join(const mirror_header_list_row_t *type, apr_array_header_t *forms,
+                                 apr_pool_t *pool)
+{
+    return mirror_header_form_join(forms, type->flags & MIRROR_HEADER_LIST_EACH ? '\n' : ',', pool);
+}
+
+/* All values of a name, in one form. */
 static mirror_header_form_t form_of(const mirror_headers_fields_t *fields,
                                     const mirror_header_list_row_t *type,
                                     mirror_header_form_fn *form, apr_pool_t *pool)
 {
     int each = type->flags & MIRROR_HEADER_LIST_EACH;
-    mirror_header_form_t all = mirror_header_form_join(
-        forms_of(fields, type, each ? form : NULL, pool), each ? '\n' : ',', pool);
+    mirror_header_form_t all = join(type, forms_of(fields, type, each ? form : NULL, pool), pool);
 
     return each || !form ? all : form(&all, pool);
 }
@@ -205,9 +211,8 @@ static int is_equal_by(const compare_t *c, test_t *test, const mirror_header_lis
         apr_array_header_t *formed = forms_of(sides[i], type, form, c->pool);
 
         if (sides[0]->count != sides[1]->count || sides[0]->count > PAIRS_MAX) {
-            char separator = type->flags & MIRROR_HEADER_LIST_EACH ? '\n' : ',';
-            mirror_header_form_t all = mirror_header_form_join(raw, separator, c->pool),
-                                 all_formed = mirror_header_form_join(formed, separator, c->pool);
+            mirror_header_form_t all = join(type, raw, c->pool),
+                                 all_formed = join(type, formed, c->pool);
 
             raw->nelts = formed->nelts = 1;
             APR_ARRAY_IDX(raw, 0, mirror_header_form_t) = all;
