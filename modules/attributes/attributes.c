@@ -8,6 +8,7 @@
 
 #include "attributes/attributes.h"
 #include "attributes/spelling.h"
+#include "base/hash.h"
 
 /* the row of `host`, the first */
 #define ROW_HOST (&mirror_attributes[0])
@@ -99,15 +100,15 @@ int mirror_attributes_same(const mirror_settings_t *a, const mirror_settings_t *
 
 apr_uint64_t mirror_attributes_hash(const mirror_settings_t *settings, apr_pool_t *pool)
 {
-    apr_uint64_t hash = APR_UINT64_C(0xcbf29ce484222325); /* FNV-1a */
+    apr_uint64_t hash = MIRROR_HASH_START; /* FNV-1a */
     const mirror_attribute_t *row;
 
     for (row = mirror_attributes; row->name; row++) {
         const char *text = reveal_row(settings, row, pool);
 
-        hash = (hash ^ (text ? 0x100 : 0x200)) * APR_UINT64_C(0x100000001b3);
+        hash = mirror_hash_add(hash, text ? 0x100 : 0x200);
         for (; text && *text; text++) {
-            hash = (hash ^ (unsigned char)*text) * APR_UINT64_C(0x100000001b3);
+            hash = mirror_hash_add(hash, (unsigned char)*text);
         }
     }
     return hash ? hash : 1;

@@ -8,6 +8,7 @@
 
 #include "attributes/limit_settings.h"
 #include "base/authority.h"
+#include "base/hash.h"
 #include "base/window.h"
 
 const char *const mirror_limit_settings_policies[] = { "local", "redis", "redis-cluster",
@@ -48,9 +49,9 @@ static apr_uint64_t add(apr_uint64_t hash, const void *data, apr_size_t len)
     const unsigned char *bytes = data;
 
     while (len-- > 0) {
-        hash = (hash ^ *bytes++) * APR_UINT64_C(0x100000001b3);
+        hash = mirror_hash_add(hash, *bytes++);
     }
-    return (hash ^ 0x1ff) * APR_UINT64_C(0x100000001b3);
+    return mirror_hash_add(hash, 0x1ff);
 }
 
 static apr_uint64_t add_text(apr_uint64_t hash, const char *text)
@@ -71,7 +72,7 @@ static apr_uint64_t add_list(apr_uint64_t hash, const apr_array_header_t *texts)
 void mirror_limit_settings_identify(mirror_settings_t *settings)
 {
     apr_int64_t numbers[8];
-    apr_uint64_t hash = APR_UINT64_C(0xcbf29ce484222325);
+    apr_uint64_t hash = MIRROR_HASH_START;
 
     numbers[0] = settings->policy;
     numbers[1] = settings->count;

@@ -8,6 +8,7 @@
  */
 #include <apr_atomic.h>
 
+#include "base/hash.h"
 #include "capture/sample.h"
 
 #define GAMMA APR_UINT64_C(0x9e3779b97f4a7c15)
@@ -34,10 +35,10 @@ int mirror_sample_random(apr_uint64_t *state, apr_int64_t ratio)
 
 int mirror_sample_key(const char *key, apr_int64_t ratio)
 {
-    apr_uint64_t hash = APR_UINT64_C(0xcbf29ce484222325); /* FNV-1a */
+    apr_uint64_t hash = MIRROR_HASH_START; /* FNV-1a */
 
     for (; *key; key++) {
-        hash = (hash ^ (unsigned char)*key) * APR_UINT64_C(0x100000001b3);
+        hash = mirror_hash_add(hash, (unsigned char)*key);
     }
     return is_in(mix(hash), ratio);
 }

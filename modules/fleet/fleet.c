@@ -11,6 +11,7 @@
 #include <apr_strings.h>
 #include <string.h>
 
+#include "base/hash.h"
 #include "fleet/fleet.h"
 #include "redis/redis_route.h"
 
@@ -20,7 +21,7 @@
 static apr_uint64_t add(apr_uint64_t hash, const char *text)
 {
     do {
-        hash = (hash ^ (unsigned char)*text) * APR_UINT64_C(0x100000001b3);
+        hash = mirror_hash_add(hash, (unsigned char)*text);
     } while (*text++);
     return hash;
 }
@@ -64,7 +65,7 @@ void mirror_fleet_complete(mirror_fleet_t *fleet, apr_pool_t *pconf)
     int i;
 
     fleet->node = name_node(fleet, pconf);
-    fleet->hash = add(APR_UINT64_C(0xcbf29ce484222325), fleet->name);
+    fleet->hash = add(MIRROR_HASH_START, fleet->name);
     for (i = 0; i < MIRROR_FLEET_KEYS; i++) {
         fleet->keys[i] = mirror_redis_route_key(
             fleet->settings, apr_pstrcat(pconf, "{", fleet->name, "}:", rest[i], NULL), pconf);

@@ -12,6 +12,7 @@
 #include <apr_strings.h>
 
 #include "base/clock.h"
+#include "base/hash.h"
 #include "fleet/presence.h"
 #include "settings/layers.h"
 
@@ -108,10 +109,10 @@ static apr_uint64_t hash_of_mirrors(const mirror_registry_t *registry)
 
     for (i = 0; i < registry->mirrors->nelts; i++) {
         const char *name = APR_ARRAY_IDX(registry->mirrors, i, const mirror_t *)->name;
-        apr_uint64_t hash = APR_UINT64_C(0xcbf29ce484222325);
+        apr_uint64_t hash = MIRROR_HASH_START;
 
         for (; *name; name++) {
-            hash = (hash ^ (unsigned char)*name) * APR_UINT64_C(0x100000001b3);
+            hash = mirror_hash_add(hash, (unsigned char)*name);
         }
         sum += hash;
     }

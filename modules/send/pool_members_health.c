@@ -92,6 +92,7 @@ int mirror_pool_member_down(mirror_pool_t *pool, mirror_member_t *member, mirror
 {
     apr_interval_time_t pause = mirror_pool_members_pause(pool);
     int is_current = mirror_settings_are_current(pool->settings, pool->lane);
+    mirror_server_words_t *words;
 
     member->health.failed = mirror_loop_now(pool->send->loop);
     member->health.down_as = outcome;
@@ -101,12 +102,10 @@ int mirror_pool_member_down(mirror_pool_t *pool, mirror_member_t *member, mirror
     if (member->leaving) {
         return 0;
     }
-    if (!is_current) {
-        mirror_pool_members_detach(pool); /* no evidence about a server of the mirror */
-    }
-    apr_atomic_set64(&member->words->down_until, (apr_uint64_t)(mirror_clock_now() + pause) + 1);
-    apr_atomic_set64(&member->words->ejections, 0);
-    apr_atomic_set64(&member->words->trial, outcome == MIRROR_OUTCOME_TLS_FAILED);
+    words = words_to_write(pool, member);
+    apr_atomic_set64(&words->down_until, (apr_uint64_t)(mirror_clock_now() + pause) + 1);
+    apr_atomic_set64(&words->ejections, 0);
+    apr_atomic_set64(&words->trial, outcome == MIRROR_OUTCOME_TLS_FAILED);
     if (is_current && begin_log(member)) {
         ap_log_error(APLOG_MARK, APLOG_WARNING, rv, pool->send->server,
                      "PM0432: mirror %s: server %s is down: %s failed; its copies go to the "

@@ -8,6 +8,7 @@
 #include <apr_strings.h>
 
 #include "base/ascii.h"
+#include "base/hash.h"
 #include "base/utf8.h"
 #include "attributes/value.h"
 #include "settings/compare_rule_state.h"
@@ -247,10 +248,10 @@ static const char *read_field(mirror_compare_rule_t *rule, const char *field, ap
 /* FNV-1a, never 0. */
 static apr_uint64_t hash_of(const char *text)
 {
-    apr_uint64_t hash = APR_UINT64_C(0xcbf29ce484222325);
+    apr_uint64_t hash = MIRROR_HASH_START;
 
     for (; *text; text++) {
-        hash = (hash ^ (unsigned char)*text) * APR_UINT64_C(0x100000001b3);
+        hash = mirror_hash_add(hash, (unsigned char)*text);
     }
     return hash ? hash : 1;
 }

@@ -8,6 +8,7 @@
  */
 #include <string.h>
 
+#include "base/hash.h"
 #include "shared/findings_state.h"
 
 #define GET        MIRROR_WORD_GET
@@ -30,9 +31,9 @@ static apr_uint64_t hash_of(apr_uint64_t hash, const apr_uint64_t *words, int n)
     const unsigned char *bytes = (const unsigned char *)words;
     apr_size_t i;
 
-    hash ^= APR_UINT64_C(0xcbf29ce484222325);
+    hash ^= MIRROR_HASH_START;
     for (i = 0; i < (apr_size_t)n * WORD; i++) {
-        hash = (hash ^ bytes[i]) * APR_UINT64_C(0x100000001b3);
+        hash = mirror_hash_add(hash, bytes[i]);
     }
     return hash != 0 ? hash : 1;
 }

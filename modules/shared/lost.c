@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/hash.h"
 #include "shared/findings_state.h"
 #include "shared/lost.h"
 
@@ -80,11 +81,11 @@ int mirror_lost_is_loss(mirror_outcome_e outcome)
 /* FNV-1a over words, each spread over all bits. */
 static apr_uint64_t checksum(const apr_uint64_t *words, int used)
 {
-    apr_uint64_t sum = APR_UINT64_C(0xcbf29ce484222325);
+    apr_uint64_t sum = MIRROR_HASH_START;
     int i;
 
     for (i = 0; i < used; i++) {
-        sum = (sum ^ words[i]) * APR_UINT64_C(0x100000001b3);
+        sum = mirror_hash_add(sum, words[i]);
         sum ^= sum >> 29;
     }
     return sum;

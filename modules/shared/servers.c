@@ -8,6 +8,7 @@
 #include <apr_atomic.h>
 #include <apr_strings.h>
 
+#include "base/hash.h"
 #include "shared/servers.h"
 
 /* `retry` is at most a week, and doubled MIRROR_SERVERS_DOUBLINGS times. */
@@ -19,18 +20,16 @@
 static apr_uint64_t hash_more(apr_uint64_t hash, const char *text)
 {
     for (; *text; text++) {
-        hash = (hash ^ (unsigned char)*text) * APR_UINT64_C(0x100000001b3); /* FNV-1a */
+        hash = mirror_hash_add(hash, (unsigned char)*text); /* FNV-1a */
     }
-    return (hash ^ 0x100) * APR_UINT64_C(0x100000001b3);
+    return mirror_hash_add(hash, 0x100);
 }
-
-#define HASH_START APR_UINT64_C(0xcbf29ce484222325)
 
 apr_uint64_t mirror_servers_key(const char *hostname, apr_port_t port)
 {
-    apr_uint64_t hash = hash_more(HASH_START, hostname);
+    apr_uint64_t hash = hash_more(MIRROR_HASH_START, hostname);
 
-    hash = (hash ^ port) * APR_UINT64_C(0x100000001b3);
+    hash = mirror_hash_add(hash, port);
     return hash ? hash : 1;
 }
 
@@ -41,7 +40,7 @@ int mirror_servers_are_several(const mirror_settings_t *settings)
 
 apr_uint64_t mirror_servers_group(const mirror_settings_t *settings)
 {
-    apr_uint64_t hash = hash_more(HASH_START, settings->target.url);
+    apr_uint64_t hash = hash_more(MIRROR_HASH_START, settings->target.url);
 
     hash = hash_more(hash, settings->servers ? "servers" : "resolve");
     return hash ? hash : 1;
