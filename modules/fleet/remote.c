@@ -56,6 +56,7 @@ static apr_status_t exchange(const mirror_redis_reply_t **reply,
     (void)once;
     /* the network, or the server, may still have it; a connection that the server has closed has not */
     command->remote->is_late |= APR_STATUS_IS_TIMEUP(rv);
+    command->remote->is_lost |= rv != APR_SUCCESS;
     command->remote->is_long |= rv == APR_ENOSPC;
     return rv;
 }
@@ -68,7 +69,7 @@ apr_status_t mirror_remote_command(const mirror_redis_reply_t **reply, mirror_re
     apr_time_t end = now + mirror_fleet_patience(remote->fleet);
     apr_status_t rv;
 
-    remote->is_late = remote->is_long = 0;
+    remote->is_late = remote->is_lost = remote->is_long = 0;
     if (remote->beat) {
         apr_atomic_set64(remote->beat, (apr_uint64_t)now);
     }

@@ -29,6 +29,7 @@ typedef struct mirror_remote_t {
     unsigned wrote;                 /* number of the connection of the last write; 0 = none */
     int is_long;                    /* 1 if the last reply was too long */
     int is_late;                    /* 1 if the last command was sent, and may yet be executed */
+    int is_lost;                    /* 1 if a reply to it was lost: it may have been executed */
     char fault[MIRROR_REDIS_FAULT]; /* of the last error */
 } mirror_remote_t;
 

@@ -169,9 +169,13 @@ static apr_status_t run(const mirror_redis_reply_t **reply, mirror_remote_t *rem
     }
     rv = mirror_remote_command(reply, remote, argc, argv);
     if (rv == APR_SUCCESS && mirror_redis_reply_is_error(*reply, "NOSCRIPT")) {
+        int is_late = remote->is_late, is_lost = remote->is_lost;
+
         argv[0] = "EVAL";
         argv[1] = script;
         rv = mirror_remote_command(reply, remote, argc, argv);
+        remote->is_late |= is_late;
+        remote->is_lost |= is_lost;
     }
     return rv;
 }
@@ -234,8 +238,8 @@ mirror_write_e mirror_write_document(mirror_write_t *write, mirror_remote_t *rem
     const mirror_redis_reply_t *reply;
     const char *argv[WORDS];
     mirror_write_e outcome, found;
+    int is_late, is_lost;
     apr_status_t rv;
-    int is_late;
 
     write->document.version.id = random_id();
     write->epoch = write->epoch ? write->epoch : random_id();
@@ -246,15 +250,17 @@ mirror_write_e mirror_write_document(mirror_write_t *write, mirror_remote_t *rem
     compose(argv, write, pool);
     rv = run(&reply, remote, change_script, WORDS, argv, pool);
     is_late = remote->is_late;
-    if (rv == APR_EACCES) {
-        return is_late ? MIRROR_WRITE_UNKNOWN : MIRROR_WRITE_FAILED; /* an error reply */
+    is_lost = remote->is_lost;
+    if (rv == APR_EACCES && !is_lost) {
+        return MIRROR_WRITE_FAILED; /* an error reply */
     }
     outcome = rv == APR_SUCCESS ? read_reply(write, remote, reply) : MIRROR_WRITE_UNKNOWN;
     remote->wrote = outcome == MIRROR_WRITE_DONE ? mirror_redis_route_opened(remote->route) : 0;
-    /* the route repeats a command whose connection was lost: the first one may have been done */
-    if (outcome == MIRROR_WRITE_DIFFERS || outcome == MIRROR_WRITE_UNKNOWN) {
+    /* the route repeats a command whose connection was lost: the first one may have been done, and
+     * whatever the second one says, an error too, is no answer to that */
+    if (outcome == MIRROR_WRITE_UNKNOWN || (outcome == MIRROR_WRITE_DIFFERS && is_lost)) {
         found = find_out(write, remote, pool);
-        outcome = found == MIRROR_WRITE_DONE || outcome == MIRROR_WRITE_UNKNOWN ? found : outcome;
+        outcome = found == MIRROR_WRITE_FAILED && outcome == MIRROR_WRITE_DIFFERS ? outcome : found;
     }
     /* the script may arrive after the command that has found nothing */
     return outcome == MIRROR_WRITE_FAILED && is_late ? MIRROR_WRITE_UNKNOWN : outcome;
@@ -329,8 +335,8 @@ mirror_write_e mirror_write_restore(const apr_array_header_t *writes, mirror_rem
     argv[3 + KEYS] = hex_of(epoch, pool);
     argv[3 + KEYS + 1] = lines;
     rv = run(&reply, remote, restore_script, 3 + KEYS + 2, argv, pool);
-    if (rv == APR_EACCES) { /* an error reply */
-        return remote->is_late ? MIRROR_WRITE_UNKNOWN : MIRROR_WRITE_FAILED;
+    if (rv == APR_EACCES && !remote->is_lost) {
+        return MIRROR_WRITE_FAILED; /* an error reply */
     }
     if (rv == APR_SUCCESS && reply->type == MIRROR_REDIS_ARRAY && reply->count == 1) {
         word = reply->elements[0]->text;

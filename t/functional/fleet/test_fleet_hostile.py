@@ -11,7 +11,7 @@ import pytest
 
 from fleetlab import DOCS, DOWN, HEAD, INDEX, NODES, between, Between, change, conf, document, fleet_call, in_force, node, state     # noqa: F401, fixtures
 from httpdlab import Httpd, location, scaled, to, wait_for
-from managerlab import MANAGER, call, patch, refused
+from managerlab import JSON, MANAGER, call, patch, refused
 from redislab import needs_redis, redis        # noqa: F401, the fixture
 
 pytestmark = needs_redis
@@ -64,6 +64,40 @@ def test_a_reply_that_is_lost_and_cannot_be_found_out(behind, between):
     refused(fleet_call(h, "PATCH", "/mirrors/m", {"count": 3}), 504, "not known whether")
     between.rule = lambda words: None
     in_force(h, {"count": 3}, 6)            # it was; and is in force with the next poll
+
+
+def lose_one(*, then=None, find=None):
+    """The first EVALSHA is done, and its reply is lost; `then`: to the next ones; `find`: to HGET after it."""
+    lost = []
+
+    def rule(words):
+        if words[0] == b"EVALSHA":
+            lost.append(words)
+            return Between.LOST if len(lost) == 1 else then
+        return find if lost and words[0] == b"HGET" else None
+    return rule
+
+
+@pytest.mark.parametrize("headers", [[], ["If-Match: *"]])
+def test_a_change_that_was_repeated_and_cannot_be_found_out(behind, between, headers):
+    """The second one differs, because of the first one: that does not say that nothing was changed."""
+    h = behind()
+    change(h, {"count": 2})
+    between.rule = lose_one(find=b"")
+    refused(fleet_call(h, "PATCH", "/mirrors/m", {"count": 3}, [JSON, *headers]), 504, "not known whether")
+    between.rule = lambda words: None
+    in_force(h, {"count": 3}, 6)
+
+
+@pytest.mark.parametrize("reply", [b"-LOADING x\r\n", b"-OOM x\r\n", b"-NOSCRIPT x\r\n"])
+def test_an_error_after_a_reply_that_was_lost(behind, between, reply):
+    """The index decides, whatever the second one is answered."""
+    h = behind()
+    change(h, {"count": 2})
+    between.rule = lose_one(then=reply)
+    assert change(h, {"count": 3})["revision"] == 2
+    between.rule = lambda words: None
+    assert document(h)["attributes"]["count"] == 3
 
 
 @pytest.mark.parametrize("reply", [b"-READONLY You can't write against a read only replica.\r\n", b"-MOVED 1 127.0.0.1:1\r\n",
