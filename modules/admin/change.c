@@ -374,7 +374,7 @@ static int restart(const change_t *change)
 static int apply_to_fleet(change_t *change)
 {
     request_rec *r = change->r;
-    mirror_fleet_edit_t requested = { r, change->registry, NULL, NULL, NULL, change, 0, 0, 0 };
+    mirror_fleet_edit_t requested = { r, change->registry, NULL, NULL, NULL, change, 0, 0, 0, 0 };
     mirror_fleet_edited_t result;
 
     requested.remote = mirror_fleet_store_open(r, change->registry);

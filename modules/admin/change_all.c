@@ -267,14 +267,27 @@ static void put_result(yajl_gen gen, const all_t *all, const mirror_t *mirror, i
     yajl_gen_map_close(gen);
 }
 
+/* Return why this node keeps its former settings, although the document is in the store; NULL if it
+ * does not. */
+static const char *refuse_here(const all_t *all, const mirror_t *mirror,
+                               const mirror_document_t *document)
+{
+    apr_pool_t *pool = all->r->pool;
+    const char *wrong = mirror_settings_change_refuse_over(
+        all->registry, mirror, mirror_document_to_store(document, pool), pool);
+
+    return wrong ? apr_pstrcat(pool, "fleet: has it, but this node refuses its document: ", wrong,
+                               NULL)
+                 : NULL;
+}
+
 /* Apply a change to the document of one mirror, and remove what this node has over it. Returns the
  * outcome, and *status and *why of an error. */
 static mirror_settings_outcome_e change_document(int *status, const char **why, all_t *all,
                                                  const mirror_t *mirror)
 {
-    mirror_fleet_edit_t requested = {
-        all->r, all->registry, all->remote, NULL, NULL, all, 0, 1, 0
-    };
+    mirror_fleet_edit_t requested = { all->r, all->registry, all->remote, NULL, NULL, all, 0, 1, 0,
+                                      1 };
     mirror_settings_edit_t uncovers = { uncover, NULL, all };
     mirror_settings_change_t uncovered;
     mirror_fleet_edited_t result;
@@ -291,6 +304,12 @@ static mirror_settings_outcome_e change_document(int *status, const char **why, 
         all->version = result.document.version;
     }
     if (all->action != RESET) {
+        /* before the node gives up its own `enabled`: it may be all that stops the mirror here */
+        *why = refuse_here(all, mirror, &result.document);
+        if (*why) {
+            *status = HTTP_CONFLICT;
+            return MIRROR_CHANGE_BAD;
+        }
         mirror_settings_change_apply(&uncovered, all->registry, mirror, &uncovers, all->r->pool);
         if (uncovered.outcome == MIRROR_CHANGE_MADE) {
             mirror_change_log(all->r, mirror, 0, uncovered.before, uncovered.after);
@@ -362,9 +381,8 @@ static void log_all(const all_t *all)
 /* Append what else the response to a program has on a node of a fleet. */
 static void put_fleet(yajl_gen gen, const all_t *all)
 {
-    mirror_fleet_edit_t requested = {
-        all->r, all->registry, all->remote, NULL, NULL, NULL, 0, 0, 0
-    };
+    mirror_fleet_edit_t requested = { all->r, all->registry, all->remote, NULL, NULL, NULL, 0, 0, 0,
+                                      0 };
 
     apr_array_header_t *texts = apr_array_make(all->r->pool, 1, sizeof(const char *));
 

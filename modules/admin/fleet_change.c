@@ -134,7 +134,7 @@ static int apply(fleet_change_t *change, const mirror_registry_t *registry)
 {
     request_rec *r = change->r;
     int is_delete = r->method_number == M_DELETE;
-    mirror_fleet_edit_t requested = { r, registry, NULL, NULL, is_expected, change, 0, 0, 0 };
+    mirror_fleet_edit_t requested = { r, registry, NULL, NULL, is_expected, change, 0, 0, 0, 0 };
     mirror_fleet_edited_t result;
 
     requested.remote = mirror_fleet_store_open(r, registry);

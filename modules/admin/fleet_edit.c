@@ -86,6 +86,20 @@ static const char *refuse_content(const char *attributes, apr_pool_t *pool)
     return wrong ? wrong : mirror_document_refuse(json, pool);
 }
 
+/* Return why this node cannot have the new document in force; NULL if it can. */
+static const char *refuse_here(const attempt_t *attempt)
+{
+    const mirror_fleet_edit_t *requested = attempt->requested;
+    apr_pool_t *pool = requested->r->pool;
+    const char *text = mirror_document_to_store(&attempt->write.document, pool), *wrong;
+
+    wrong = mirror_settings_change_refuse_fleet(requested->registry, attempt->mirror, text, pool);
+    return wrong || requested->is_for_others
+               ? wrong
+               : mirror_settings_change_refuse_over(requested->registry, attempt->mirror, text,
+                                                    pool);
+}
+
 /* Set the attributes of the new document, and check them on this node. Returns NULL or an error
  * message. */
 static const char *compose(attempt_t *attempt)
@@ -119,10 +133,7 @@ static const char *compose(attempt_t *attempt)
         return "attributes: must be at most 63976 bytes in total, got more";
     }
     wrong = refuse_content(document->attributes, pool);
-    return wrong ? wrong
-                 : mirror_settings_change_refuse_fleet(requested->registry, attempt->mirror,
-                                                       mirror_document_to_store(document, pool),
-                                                       pool);
+    return wrong ? wrong : refuse_here(attempt);
 }
 
 /* Return whether the store has what the change would write. */

@@ -30,6 +30,7 @@ typedef struct mirror_fleet_edit_t {
     int replaces;       /* 1 = the edit starts from nothing */
     int drops_empty;    /* 1 = a document without attributes is deleted */
     int is_conditional; /* 1 = if another change is written first, the status is 412 */
+    int is_for_others; /* 1 = the settings that this node has of its own must not keep it from them */
 } mirror_fleet_edit_t;
 
 typedef struct mirror_fleet_edited_t {

@@ -253,6 +253,16 @@ static const char *judge_alone(const attempt_t *attempt, const mirror_settings_t
     return wrong;
 }
 
+/* Make the settings of all layers. Returns NULL or an error message. */
+static const char *make_all(mirror_settings_t **settings, const attempt_t *attempt,
+                            const mirror_layers_t *next, apr_pool_t *pool)
+{
+    mirror_layers_t layers = *next;
+    const char *wrong = mirror_settings_make(settings, attempt->mirror, &layers, pool);
+
+    return wrong ? apr_pstrcat(pool, "with the settings of this node alone: ", wrong, NULL) : NULL;
+}
+
 /* Returns 0 if another change was faster. */
 static int try_fleet(const attempt_t *attempt, const char *text, apr_uint64_t expected,
                      apr_pool_t *pool)
@@ -280,8 +290,8 @@ static int try_fleet(const attempt_t *attempt, const char *text, apr_uint64_t ex
     }
     attempt->result->before = keep(attempt, before);
     wrong = judge_alone(attempt, attempt->mirror->settings, &next, pool);
-    if (!wrong && (wrong = mirror_settings_make(&after, attempt->mirror, &next, pool))) {
-        wrong = apr_pstrcat(pool, "with the settings of this node alone: ", wrong, NULL);
+    if (!wrong) {
+        wrong = make_all(&after, attempt, &next, pool);
     }
     if (wrong) {
         return end(attempt, MIRROR_CHANGE_BAD, wrong);
@@ -324,6 +334,24 @@ const char *mirror_settings_change_refuse_fleet(const mirror_registry_t *registr
     mirror_layers_t next = { mirror_layers_of_fleet(text), NULL, 0, 0, 0 };
 
     return judge_alone(&attempt, mirror->settings, &next, pool);
+}
+
+const char *mirror_settings_change_refuse_over(const mirror_registry_t *registry,
+                                               const mirror_t *mirror, const char *text,
+                                               apr_pool_t *pool)
+{
+    attempt_t attempt = { NULL, registry, mirror, NULL, pool };
+    mirror_settings_t *settings;
+    mirror_layers_t next;
+    const char *wrong;
+
+    mirror_layers_read(&next, registry, mirror, pool);
+    next.fleet = mirror_layers_of_fleet(text);
+    wrong = make_all(&settings, &attempt, &next, pool);
+    if (!wrong) {
+        mirror_settings_drop(settings);
+    }
+    return wrong;
 }
 
 /* ---- the node's layer ---- */

@@ -65,6 +65,11 @@ const char *mirror_settings_change_refuse_fleet(const mirror_registry_t *registr
                                                 const mirror_t *mirror, const char *text,
                                                 apr_pool_t *pool);
 
+/* Return why the settings that this node has of its own cannot be over it; NULL if they can. */
+const char *mirror_settings_change_refuse_over(const mirror_registry_t *registry,
+                                               const mirror_t *mirror, const char *text,
+                                               apr_pool_t *pool);
+
 /* Return the differences for the log: "count from 1 to 2, expr from nothing to \"...\"", truncated;
  * in `pool`. */
 const char *mirror_settings_change_list(const mirror_settings_t *before,

@@ -196,3 +196,34 @@ def test_nodes_with_different_mirrors(three, node):
     same = three()
     assert results(all_of(same, "PATCH", {"enabled": False})) == {"m": ("unchanged", False), "a": ("changed", False), "b": ("changed", False)}
     everywhere(STOPPED, one)
+
+
+OWN = "with the settings of this node alone: status: must be used with when=response"
+
+
+@pytest.mark.parametrize("own", [True, False])
+def test_a_node_whose_own_settings_are_at_odds_with_a_document(node, own):
+    """It refuses the document, also that which stops all: the response says so, and what stops the mirror here stays."""
+    one, two = node(), node(expect=["PM0932: ", "PM0901: "])
+    patch(two, {"when": "request", "enabled": own})
+    change(one, {"status": ["404"]})
+    got = all_of(two, "PATCH", {"enabled": False})
+    assert results(got, 409) == {"m": ("failed", own)} and OWN in json.loads(got.body)["mirrors"][0]["error"]
+    assert OWN in json.loads(got.body)["error"] and document(one)["attributes"] == {"enabled": False, "status": ["404"]}
+    everywhere({"m": False}, one)
+    wait_for("the line", lambda: two.log_lines("PM0932"), 3)
+    assert enabled(two) == {"m": own}
+
+
+def test_stop_all_on_the_page_of_a_node_that_refuses(node):
+    """It offers to stop this node."""
+    one, two = node(), node(expect=["PM0932: ", "PM0901: "])
+    patch(two, {"when": "request"})
+    change(one, {"status": ["404"]})
+    question = page_of(two, post(two, form_of(page_of(two), "Stop all")))
+    failed = post(two, form_of(question, "Stop all mirrors on all nodes"))
+    assert failed.status == 409
+    page = page_of(two, failed)
+    assert OWN in page.one("p", class_="refusal").text
+    assert post(two, form_of(page, "Stop all mirrors on this node only")).status == 303
+    assert enabled(two) == {"m": False}
