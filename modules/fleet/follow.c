@@ -34,6 +34,7 @@ typedef struct subject_t {
     mirror_document_version_t refused; /* revision 0 = nothing is refused */
     mirror_document_version_t odd;     /* listed when the document was of another version */
     char why[WHY_MAX];
+    apr_uint64_t own;    /* version of the node's own settings with which it was judged last */
     apr_uint64_t before; /* version of what was stored here when the index of this poll was read */
 } subject_t;
 
@@ -149,6 +150,7 @@ static void judge_stored(mirror_follow_t *follow, int i, const mirror_stored_t *
                                 follow->registry, mirror_at(follow, i), stored->text, follow->pool)
                           : NULL;
 
+    follow->subjects[i].own = apr_atomic_read64(&mirror_at(follow, i)->slot->version);
     if (why) {
         refuse(follow, i, stored, why);
     }
@@ -178,6 +180,13 @@ static void leave(mirror_follow_t *follow, int i, const mirror_stored_t *stored)
     }
 }
 
+/* Whether a document is refused; not if the node's own settings, which may be why, have changed since. */
+static int is_refused(const mirror_follow_t *follow, int i)
+{
+    return follow->subjects[i].refused.revision &&
+           follow->subjects[i].own == apr_atomic_read64(&mirror_at(follow, i)->slot->version);
+}
+
 /* Bring one mirror to the version that the index lists. */
 static apr_status_t settle(mirror_follow_t *follow, int i)
 {
@@ -200,9 +209,10 @@ static apr_status_t settle(mirror_follow_t *follow, int i)
         judge_stored(follow, i, &stored);
         return APR_SUCCESS;
     }
-    if (mirror_document_is_same(&subject->refused, &subject->listed)) {
+    if (is_refused(follow, i) && mirror_document_is_same(&subject->refused, &subject->listed)) {
         return APR_SUCCESS; /* with this configuration: see mirror_follow_begin() */
     }
+    subject->own = apr_atomic_read64(&mirror_at(follow, i)->slot->version);
     rv = mirror_remote_get(&text, follow->remote, MIRROR_FLEET_DOCS, mirror_at(follow, i)->name,
                            follow->pool);
     why = rv == APR_SUCCESS ? judge(follow, i, &document, text, &stored) : NULL;
@@ -295,6 +305,19 @@ static int is_known(mirror_fleet_words_t *words, const mirror_remote_head_t *hea
            apr_atomic_read64(&words->id) == head->id;
 }
 
+/* Whether a document was refused, and the node's own settings have changed since. */
+static int is_worth_a_try(const mirror_follow_t *follow)
+{
+    int i;
+
+    for (i = 0; i < follow->registry->mirrors->nelts; i++) {
+        if (follow->subjects[i].refused.revision && !is_refused(follow, i)) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
 static void note_refused(mirror_follow_t *follow)
 {
     apr_uint64_t refused = 0;
@@ -329,7 +352,7 @@ static void note_head(mirror_follow_t *follow, const mirror_remote_head_t *head)
  * by an incomplete restore, may have an index that does not belong to its head. */
 static int is_due(const mirror_follow_t *follow)
 {
-    return follow->is_due ||
+    return follow->is_due || is_worth_a_try(follow) ||
            mirror_clock_now() - follow->read >= REREAD * follow->registry->fleet->interval;
 }
 

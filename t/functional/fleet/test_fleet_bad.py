@@ -5,7 +5,7 @@ import pytest
 
 from fleetlab import DOCS, DOWN, HEAD, INDEX, LOG, NODES, change, conf, document, fleet_call, in_force, node, state   # noqa: F401, the fixture
 from httpdlab import location, to, wait_for
-from managerlab import MANAGER, refused
+from managerlab import MANAGER, delete, patch, refused
 from redislab import needs_redis, redis        # noqa: F401, the fixture
 
 pytestmark = needs_redis
@@ -100,6 +100,24 @@ def test_many_names_that_are_no_mirrors(node):
     change(h, {"count": 3})
     wait_for("all in force", lambda: state(h)["nodes"]["in_force"] == 1)
     assert document(h)["attributes"]["count"] == 3
+
+
+def test_a_document_at_odds_with_what_a_node_has_of_its_own(node):
+    """It is refused, said once, and in force when the node has dropped what is in the way."""
+    one, two = node(), node(expect=["PM0932: "])
+    patch(two, {"when": "request"})
+    own = "with the settings of this node alone: status: must be used with when=response"
+    refused(fleet_call(two, "PATCH", "/mirrors/m", {"status": ["404"]}), 400, own)
+    assert document(one) is None
+    change(one, {"status": ["404"], "enabled": False})
+    wait_for("the line", lambda: own in " ".join(two.log_lines("PM0932")), 3)
+    assert two.mirror()["attributes"]["enabled"] is True
+    patch(two, {"when": "request", "count": 5})         # still is in the way
+    wait_for("the report", lambda: state(one)["nodes"]["refused"] == 1)
+    delete(two)
+    in_force(two, {"enabled": False, "status": ["404"]}, 2)
+    wait_for("all in force", lambda: state(one)["nodes"]["in_force"] == 2)
+    assert len(two.log_lines("PM0932")) == 1
 
 
 def test_a_user_that_only_follows(node):
