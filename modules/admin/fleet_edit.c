@@ -192,6 +192,12 @@ static int fail(attempt_t *attempt, mirror_write_e outcome)
     request_rec *r = attempt->requested->r;
     mirror_remote_t *remote = attempt->requested->remote;
 
+    if (outcome == MIRROR_WRITE_DIFFERS && attempt->requested->is_conditional &&
+        attempt->write.is_doubtful) {
+        return end(attempt, HTTP_GATEWAY_TIME_OUT,
+                   "fleet: not known whether the change was written before another one; read it "
+                   "again (the reply of its store was lost)");
+    }
     switch (outcome) {
     case MIRROR_WRITE_DIFFERS:
         return attempt->requested->is_conditional

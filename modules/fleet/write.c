@@ -262,6 +262,7 @@ mirror_write_e mirror_write_document(mirror_write_t *write, mirror_remote_t *rem
         found = find_out(write, remote, pool);
         outcome = found == MIRROR_WRITE_FAILED && outcome == MIRROR_WRITE_DIFFERS ? outcome : found;
     }
+    write->is_doubtful = is_lost && outcome == MIRROR_WRITE_DIFFERS;
     /* the script may arrive after the command that has found nothing */
     return outcome == MIRROR_WRITE_FAILED && is_late ? MIRROR_WRITE_UNKNOWN : outcome;
 }

@@ -100,6 +100,22 @@ def test_an_error_after_a_reply_that_was_lost(behind, between, reply):
     assert document(h)["attributes"]["count"] == 3
 
 
+def test_a_change_that_another_one_replaced_before_it_was_found_out(behind, between):
+    """412 would say that it was not made."""
+    h = behind()
+    change(h, {"count": 2})
+    rule = lose_one()
+
+    def replace(words):
+        if words[0] == b"HGET" and not replaced and between.seen.count(b"EVALSHA") > 2:
+            replaced.append(between.server("HSET", INDEX, "m", "9-00000000000000ab"))
+        return rule(words)
+    replaced, between.rule = [], replace
+    refused(fleet_call(h, "PATCH", "/mirrors/m", {"count": 3}, [JSON, "If-Match: *"]), 504, "written before another one")
+    between.rule = lambda words: None
+    assert replaced
+
+
 @pytest.mark.parametrize("reply", [b"-READONLY You can't write against a read only replica.\r\n", b"-MOVED 1 127.0.0.1:1\r\n",
                                    b"-NOPERM no\r\n", b"-OOM command not allowed\r\n", b"-LOADING x\r\n"])
 def test_an_error_of_the_store(behind, between, reply):
