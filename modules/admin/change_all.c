@@ -276,8 +276,9 @@ static const char *refuse_here(const all_t *all, const mirror_t *mirror,
     const char *wrong = mirror_settings_change_refuse_over(
         all->registry, mirror, mirror_document_to_store(document, pool), pool);
 
-    return wrong ? apr_pstrcat(pool, "fleet: has it, but this node refuses its document: ", wrong,
-                               NULL)
+    return wrong ? apr_pstrcat(pool,
+                               "fleet: has the change, but this node keeps its former settings: ",
+                               wrong, NULL)
                  : NULL;
 }
 
@@ -303,13 +304,13 @@ static mirror_settings_outcome_e change_document(int *status, const char **why, 
     if (result.is_changed) {
         all->version = result.document.version;
     }
+    /* before the node gives up its own `enabled`: it may be all that stops the mirror here */
+    *why = refuse_here(all, mirror, &result.document);
+    if (*why) {
+        *status = HTTP_CONFLICT;
+        return MIRROR_CHANGE_BAD;
+    }
     if (all->action != RESET) {
-        /* before the node gives up its own `enabled`: it may be all that stops the mirror here */
-        *why = refuse_here(all, mirror, &result.document);
-        if (*why) {
-            *status = HTTP_CONFLICT;
-            return MIRROR_CHANGE_BAD;
-        }
         mirror_settings_change_apply(&uncovered, all->registry, mirror, &uncovers, all->r->pool);
         if (uncovered.outcome == MIRROR_CHANGE_MADE) {
             mirror_change_log(all->r, mirror, 0, uncovered.before, uncovered.after);

@@ -91,9 +91,12 @@ static const char *refuse_here(const attempt_t *attempt)
 {
     const mirror_fleet_edit_t *requested = attempt->requested;
     apr_pool_t *pool = requested->r->pool;
-    const char *text = mirror_document_to_store(&attempt->write.document, pool), *wrong;
+    const char *text = mirror_document_to_store(&attempt->write.document, pool), *wrong = NULL;
 
-    wrong = mirror_settings_change_refuse_fleet(requested->registry, attempt->mirror, text, pool);
+    if (text) {
+        wrong =
+            mirror_settings_change_refuse_fleet(requested->registry, attempt->mirror, text, pool);
+    }
     return wrong || requested->is_for_others
                ? wrong
                : mirror_settings_change_refuse_over(requested->registry, attempt->mirror, text,
@@ -112,7 +115,7 @@ static const char *compose(attempt_t *attempt)
 
     document->attributes = NULL;
     if (!requested->edit) {
-        return NULL;
+        return refuse_here(attempt);
     }
     wrong = mirror_override_parse(&override,
                                   requested->replaces ? NULL : attempt->before.attributes, pool);
@@ -127,7 +130,7 @@ static const char *compose(attempt_t *attempt)
         document->attributes = "{}";
     }
     if (!document->attributes) {
-        return NULL;
+        return refuse_here(attempt);
     }
     if (strlen(document->attributes) > MIRROR_DOCUMENT_MAX - 1024) {
         return "attributes: must be at most 63976 bytes in total, got more";

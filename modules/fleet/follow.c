@@ -159,19 +159,25 @@ static void judge_stored(mirror_follow_t *follow, int i, const mirror_stored_t *
     }
 }
 
-/* The document of a mirror was deleted. */
+/* The document of a mirror was deleted; or the index has lost it, which is the same. */
 static void leave(mirror_follow_t *follow, int i, const mirror_stored_t *stored)
 {
+    subject_t *subject = &follow->subjects[i];
     const mirror_t *mirror = mirror_at(follow, i);
-    mirror_document_t none = { { 0, 0, 1 }, "", "", "", "", NULL };
-    int again;
+    const char *why = NULL;
+    int again = 0;
 
-    follow->subjects[i].refused.revision = 0;
+    subject->own = apr_atomic_read64(&mirror->slot->version);
+    if (subject->is_listed) {
+        why = mirror_stored_refuse_leave(follow->registry, mirror, stored, follow->pool);
+    }
+    if (why) {
+        refuse(follow, i, stored, why);
+        return;
+    }
+    subject->refused.revision = 0;
     if (stored->text) {
-        /* at odds with the node's own settings? then it goes all the same */
-        if (mirror_stored_apply(&again, follow->registry, mirror, &none, stored, follow->pool)) {
-            mirror_store_drop(&mirror->slot->fleet_version, stored->version);
-        }
+        mirror_stored_leave(&again, follow->registry, mirror, stored, follow->pool);
         follow->again |= again;
         ap_log_error(APLOG_MARK, APLOG_INFO, 0, log_of(follow),
                      "PM0935: mirror %s: the fleet %s has no settings any more; the configuration "

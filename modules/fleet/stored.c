@@ -47,6 +47,25 @@ const char *mirror_stored_apply(int *again, const mirror_registry_t *registry,
     return result.outcome > MIRROR_CHANGE_NONE && !*again ? result.why : NULL;
 }
 
+const char *mirror_stored_refuse_leave(const mirror_registry_t *registry, const mirror_t *mirror,
+                                       const mirror_stored_t *stored, apr_pool_t *pool)
+{
+    /* settings that are invalid now cannot be kept */
+    return stored->text && !mirror_settings_change_refuse_over(registry, mirror, stored->text, pool)
+               ? mirror_settings_change_refuse_over(registry, mirror, NULL, pool)
+               : NULL;
+}
+
+void mirror_stored_leave(int *again, const mirror_registry_t *registry, const mirror_t *mirror,
+                         const mirror_stored_t *stored, apr_pool_t *pool)
+{
+    static const mirror_document_t none = { { 0, 0, 1 }, "", "", "", "", NULL };
+
+    if (mirror_stored_apply(again, registry, mirror, &none, stored, pool)) {
+        mirror_store_drop(&mirror->slot->fleet_version, stored->version);
+    }
+}
+
 /* Return whether a document is older than what is stored here: a later change was stored meanwhile. A
  * higher number alone does not say so, as the store may have gone back, which the poller has not seen. */
 static int is_outdated(const mirror_stored_t *stored, const mirror_t *mirror,

@@ -31,6 +31,15 @@ const char *mirror_stored_apply(int *again, const mirror_registry_t *registry,
                                 const mirror_t *mirror, const mirror_document_t *document,
                                 const mirror_stored_t *stored, apr_pool_t *pool);
 
+/* Return why this node keeps a document that was deleted; NULL if it does not. Its own settings may be
+ * invalid without the fleet's, and would be dropped, also an `enabled` that stops the mirror here. */
+const char *mirror_stored_refuse_leave(const mirror_registry_t *registry, const mirror_t *mirror,
+                                       const mirror_stored_t *stored, apr_pool_t *pool);
+
+/* Drop what is stored, which is not nothing; *again as above. */
+void mirror_stored_leave(int *again, const mirror_registry_t *registry, const mirror_t *mirror,
+                         const mirror_stored_t *stored, apr_pool_t *pool);
+
 /* Apply the document that the store has, as this node has just written or read it, so that it is in force
  * here at once. `epoch`: of the store; 0 = unknown. */
 void mirror_stored_written(const mirror_registry_t *registry, const mirror_t *mirror,

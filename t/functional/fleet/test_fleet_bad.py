@@ -120,6 +120,25 @@ def test_a_document_at_odds_with_what_a_node_has_of_its_own(node):
     assert len(two.log_lines("PM0932")) == 1
 
 
+def test_a_deletion_at_odds_with_what_a_node_has_of_its_own(node):
+    """What the node has of its own is not dropped: it may be what stops the mirror there."""
+    one, two = node("when=request"), node("when=request", expect=["PM0932: ", "PM0901: "])
+    change(one, {"when": "response"})
+    in_force(two, {"when": "response"})
+    patch(two, {"status": ["404"], "enabled": False})
+    own = "with the settings of this node alone: status: must be used with when=response"
+    refused(fleet_call(two, "DELETE", headers=()), 400, own)
+    answer = fleet_call(two, "DELETE", "/mirrors", headers=())
+    assert answer.status == 409 and own.encode() in answer.body and document(one) is None     # all at once are for others, too
+    wait_for("the report", lambda: state(one)["nodes"] == {"in_force": 1, "behind": 0, "refused": 1, "silent": 0}, 3)
+    assert two.mirror()["attributes"]["enabled"] is False and two.mirror()["layer"] == "node"
+    assert own in two.log_lines("PM0932")[0]
+    delete(two)
+    wait_for("the file", lambda: two.mirror()["layer"] == "file", 2)
+    wait_for("all in force", lambda: state(one)["nodes"]["in_force"] == 2)
+    assert len(two.log_lines("PM0932")) == 1
+
+
 def test_a_user_that_only_follows(node):
     """Its change is rejected with what Redis says, and nothing is written."""
     keys = "proxy-mirror:v1:{web}:"
