@@ -215,7 +215,7 @@ typedef struct mirror_t {
     int index;                   /* index in the registry and in a child's lanes, from 0 */
     mirror_settings_t *settings; /* the file's; for those in force see mirror_settings_acquire() */
     mirror_settings_t *defaults; /* settings of a line without attributes */
-    apr_uint64_t config; /* hash of the file's settings and of the default of enabled; never 0 */
+    apr_uint64_t config; /* hash of the file's settings and of the defaults of enabled; never 0 */
     mirror_slot_t *slot; /* NULL until post_config */
 } mirror_t;
 

@@ -21,6 +21,7 @@
 #include "attributes/attributes.h"
 #include "attributes/limit_settings.h"
 #include "attributes/relations.h"
+#include "base/hash.h"
 #include "capture/header_edit.h"
 #include "config/console.h"
 #include "config/directives.h"
@@ -153,6 +154,8 @@ static const char *set_defaults(cmd_parms *cmd, void *unused, const char *args)
         return complain(cmd, wrong);
     }
     mirror_attributes_merge(&config->defaults, &given);
+    config->stops +=
+        mirror_attributes_is_set(&given, mirror_attributes_find("enabled")) && !given.enabled;
     return NULL;
 }
 
@@ -280,14 +283,18 @@ static void resolve_secret(apr_array_header_t *faults, const char **secret, cons
 }
 
 /* Return the hash of the file's settings of a mirror. A change of the default of `enabled` is one for
- * every mirror: "ProxyMirrorDefaults enabled=false" also stops a mirror that the manager has enabled
- * over an enabled=false of its line. */
+ * every mirror, and so is another line "ProxyMirrorDefaults enabled=false", even if that was the default:
+ * it also stops a mirror that the manager has enabled over the file. */
 static apr_uint64_t hash_config(const mirror_settings_t *settings,
-                                const mirror_settings_t *defaults, apr_pool_t *pool)
+                                const mirror_settings_t *defaults, int stops, apr_pool_t *pool)
 {
     apr_uint64_t hash = mirror_attributes_hash(settings, pool);
 
-    return defaults->enabled || ~hash == 0 ? hash : ~hash;
+    for (; stops > 0; stops--) {
+        hash = mirror_hash_add(hash, 0x300);
+    }
+    hash = defaults->enabled ? hash : ~hash;
+    return hash ? hash : 1;
 }
 
 /* Merge the layers of a mirror's settings and check them. Returns 0 if there is an error. */
@@ -305,7 +312,7 @@ static int resolve_settings(config_line_t *line, apr_pool_t *pconf, apr_pool_t *
     mirror_attributes_merge(settings, &server->defaults);
     line->mirror.defaults = apr_pmemdup(pconf, settings, sizeof(*settings));
     mirror_attributes_merge(settings, &line->given);
-    line->mirror.config = hash_config(settings, line->mirror.defaults, plog);
+    line->mirror.config = hash_config(settings, line->mirror.defaults, server->stops, plog);
     line->mirror.settings = settings;
     line->mirror.name = settings->name;
     line->mirror.vhost = line->server;

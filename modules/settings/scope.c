@@ -49,11 +49,12 @@ void *mirror_scope_create_server(apr_pool_t *p, server_rec *s)
 
 void *mirror_scope_merge_server(apr_pool_t *p, void *base, void *over)
 {
+    const mirror_scope_server_t *inner = over;
     mirror_scope_server_t *merged = apr_pmemdup(p, base, sizeof(*merged));
 
-    mirror_attributes_merge(&merged->defaults, &((mirror_scope_server_t *)over)->defaults);
-    merged->log =
-        ((mirror_scope_server_t *)over)->log ? ((mirror_scope_server_t *)over)->log : merged->log;
+    mirror_attributes_merge(&merged->defaults, &inner->defaults);
+    merged->stops += inner->stops;
+    merged->log = inner->log ? inner->log : merged->log;
     return merged;
 }
 

@@ -27,6 +27,7 @@ typedef struct mirror_scope_t {
 typedef struct mirror_scope_server_t {
     mirror_registry_t *registry;
     mirror_settings_t defaults; /* ProxyMirrorDefaults, merged with the main server's */
+    int stops;                  /* ProxyMirrorDefaults with enabled=false, also the main server's */
     mirror_log_t *log;          /* ProxyMirrorLog; NULL = none */
 } mirror_scope_server_t;
 

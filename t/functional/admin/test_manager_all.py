@@ -2,12 +2,14 @@
 from __future__ import annotations
 
 import json
+import re
+import subprocess
 from urllib.parse import urlencode
 
 import pytest
 
 import pagelab
-from httpdlab import location, to
+from httpdlab import TOP, location, to
 from managerlab import ANN, FORM, JSON, MANAGER, USER_MODULES, overwrite_shared, patch, refused, user
 from stoplab import HTML, call, enabled, form_of, page_of, post
 
@@ -147,6 +149,34 @@ def test_the_line_of_the_emergency_is_over_the_manager(httpd, origin, mirror):
     patch(h, {"enabled": True}, "c")
     h.graceful()
     assert enabled(h) == {"a": False, "b": False, "c": True}            # the default is the same
+
+
+def test_a_further_line_of_the_emergency_is_over_the_manager(httpd, origin, mirror):
+    """The manager has enabled mirrors whose default is off; one has the defaults of a virtual host too."""
+    line = "ProxyMirrorDefaults enabled=false\n"
+    inner = f'<VirtualHost *:80>\nProxyMirrorDefaults timeout=3s\n{to(mirror, "", "inner")}\n</VirtualHost>\n'
+    h = httpd(line + three(origin, mirror) + inner)
+    results(call(h, "PATCH", {"enabled": True}))
+    h.graceful()
+    assert set(enabled(h).values()) == {True}
+    for lines in (2, 1):                                                # added in the emergency, and removed after it
+        results(call(h, "PATCH", {"enabled": True}))
+        h.conf = line * lines + three(origin, mirror) + inner
+        h.configure()
+        h.graceful()
+        assert enabled(h) == {"a": False, "b": False, "c": False, "inner": False}
+
+
+def test_the_emergency_finds_what_enables(tmp_path):
+    """The command of the manual lists the lines that are over that of the emergency, and no others."""
+    (command,) = re.findall(r"^ *(grep -rniE '.*) /etc/apache2$", open(f"{TOP}/docs/manager.md", encoding="utf-8").read(), re.M)
+    found = ["ProxyMirror http://a enabled=true", 'ProxyMirror http://a "expr=%{REQUEST_URI} =~ m#^/api/#" enabled=on',
+             '\tproxymirror http://a "ENABLED=True"', "ProxyMirror http://a enabled=${MIRROR}", "    enabled='on'", "\tProxyMirrorFleet web",
+             "ProxyMirrorDefaults enabled=true", "ProxyMirrorFleet web policy=redis"]
+    others = ["#ProxyMirror http://a enabled=true", "  # enabled=true", "\t#ProxyMirrorFleet web", "ProxyMirror http://a enabled=false", ""]
+    (tmp_path / "site.conf").write_text("\n".join(found + others), encoding="utf-8")
+    said = subprocess.run(f"{command} {tmp_path}", shell=True, check=True, capture_output=True, text=True).stdout
+    assert [line.split(":", 2)[2] for line in said.splitlines()] == found
 
 
 # ---- the page ----
