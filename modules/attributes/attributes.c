@@ -116,6 +116,14 @@ apr_uint64_t mirror_attributes_hash(const mirror_settings_t *settings, apr_pool_
 
 /* ---- from a directive ---- */
 
+/* Return the row of a word attribute=value; NULL = it is no such word. */
+static const mirror_attribute_t *row_of_word(const char *word, apr_pool_t *pool)
+{
+    apr_size_t len = strcspn(word, "=");
+
+    return word[len] ? mirror_attributes_find(apr_pstrmemdup(pool, word, len)) : NULL;
+}
+
 static const char *set_text(mirror_settings_t *settings, const mirror_attribute_t *row,
                             const char *text, apr_pool_t *pool)
 {
@@ -133,7 +141,12 @@ static const char *set_text(mirror_settings_t *settings, const mirror_attribute_
 const char *mirror_attributes_set_url(mirror_settings_t *settings, const char *url,
                                       apr_pool_t *pool)
 {
-    return set_text(settings, ROW_HOST, url, pool);
+    const mirror_attribute_t *row = row_of_word(url, pool);
+
+    /* without the value, which may be a password */
+    return row ? apr_pstrcat(pool, "URL: must be the first argument, got the attribute ", row->name,
+                             NULL)
+               : set_text(settings, ROW_HOST, url, pool);
 }
 
 /* Return the message about `name`, which is no attribute. Attributes that are not allowed where
@@ -233,18 +246,49 @@ const char *mirror_attributes_next_word(const char **word, const char **line, ap
                  : NULL;
 }
 
+/* Return whether the text begins with the name of an attribute, or with a mistyped one. */
+static int is_named(const char *text, apr_pool_t *pool)
+{
+    apr_array_header_t *names = apr_array_make(pool, 64, sizeof(const char *));
+    const mirror_attribute_t *row;
+    apr_size_t len;
+
+    text += strspn(text, " \t\"'");
+    len = strcspn(text, "= \t");
+    for (row = mirror_attributes; row->name; row++) {
+        APR_ARRAY_PUSH(names, const char *) = row->name;
+    }
+    return text[len] == '=' &&
+           mirror_spelling_nearest(apr_pstrmemdup(pool, text, len), names) != NULL;
+}
+
+const char *mirror_attributes_hide_rest(const char *wrong, const char *before, const char *rest,
+                                        apr_pool_t *pool)
+{
+    const mirror_attribute_t *row = before ? row_of_word(before, pool) : NULL;
+
+    return !wrong || !row || row->rule.type != &mirror_value_secret || is_named(rest, pool)
+               ? wrong
+               : about(row,
+                       "must be followed by attribute=value, got something else, which is not "
+                       "shown (a password with a space must be in quotes)",
+                       pool);
+}
+
 const char *mirror_attributes_set_line(mirror_settings_t *settings, const char *line,
                                        unsigned forbidden, apr_pool_t *pool)
 {
-    const char *word, *wrong;
+    const char *word = NULL, *before, *rest, *wrong;
 
-    while (!(wrong = mirror_attributes_next_word(&word, &line, pool)) && word) {
-        wrong = set_word(settings, word, forbidden, pool);
-        if (wrong) {
-            return wrong;
+    do {
+        before = word;
+        rest = line;
+        wrong = mirror_attributes_next_word(&word, &line, pool);
+        if (!wrong && word) {
+            wrong = set_word(settings, word, forbidden, pool);
         }
-    }
-    return wrong;
+    } while (!wrong && word);
+    return mirror_attributes_hide_rest(wrong, before, rest, pool);
 }
 
 /* ---- from and to JSON ---- */

@@ -72,6 +72,12 @@ const char *mirror_attributes_set_form(mirror_settings_t *settings, const char *
 const char *mirror_attributes_find_json(const mirror_attribute_t **row, const char *name,
                                         apr_pool_t *pool);
 
+/* Return `wrong`, the message about `rest` of a line, or NULL; but another one, which does not repeat what
+ * may be the rest of a password with a space, if the word `before` is a password and `rest` begins with no
+ * attribute. `before`: NULL = none. */
+const char *mirror_attributes_hide_rest(const char *wrong, const char *before, const char *rest,
+                                        apr_pool_t *pool);
+
 /* Return the next word of `*line` and advance `*line`. The word, or its value as in attribute="a
  * value", may be quoted with " or '. A backslash escapes a quote. *word is NULL at the end. */
 const char *mirror_attributes_next_word(const char **word, const char **line, apr_pool_t *pool);

@@ -50,29 +50,37 @@ static int is_of_store(const char *word)
            !strncmp(word, "sentinel_", 9);
 }
 
+/* Set interval, or append the text of an attribute of the store to *line. */
+static const char *set_word(mirror_fleet_t *fleet, const char **line, const char *word,
+                            const char *text, apr_pool_t *pool)
+{
+    if (!strncmp(word, INTERVAL, strlen(INTERVAL))) {
+        return set_interval(fleet, word + strlen(INTERVAL), pool);
+    }
+    if (!is_of_store(word)) {
+        return apr_pstrcat(
+            pool, "attributes: must be interval, policy, redis_... or sentinel_..., got ",
+            mirror_value_quote(apr_pstrmemdup(pool, word, strcspn(word, "=")), pool), NULL);
+    }
+    *line = apr_pstrcat(pool, *line, text, NULL);
+    return NULL;
+}
+
 static const char *set_words(mirror_fleet_t *fleet, const char *args, apr_pool_t *pool)
 {
-    const char *word, *wrong, *start = args, *line = "";
+    const char *word = NULL, *before, *start, *wrong, *line = "";
 
-    while (!(wrong = mirror_attributes_next_word(&word, &args, pool)) && word) {
-        if (!strncmp(word, INTERVAL, strlen(INTERVAL))) {
-            wrong = set_interval(fleet, word + strlen(INTERVAL), pool);
-        }
-        else if (!is_of_store(word)) {
-            wrong = apr_pstrcat(
-                pool, "attributes: must be interval, policy, redis_... or sentinel_..., got ",
-                mirror_value_quote(apr_pstrmemdup(pool, word, strcspn(word, "=")), pool), NULL);
-        }
-        else {
-            line = apr_pstrcat(pool, line, apr_pstrmemdup(pool, start, (apr_size_t)(args - start)),
-                               NULL);
-        }
-        if (wrong) {
-            return wrong;
-        }
+    do {
+        before = word;
         start = args;
-    }
-    return wrong ? wrong : mirror_attributes_set_line(&fleet->given, line, 0, pool);
+        wrong = mirror_attributes_next_word(&word, &args, pool);
+        if (!wrong && word) {
+            wrong = set_word(fleet, &line, word,
+                             apr_pstrmemdup(pool, start, (apr_size_t)(args - start)), pool);
+        }
+    } while (!wrong && word);
+    return wrong ? mirror_attributes_hide_rest(wrong, before, start, pool)
+                 : mirror_attributes_set_line(&fleet->given, line, 0, pool);
 }
 
 const char *mirror_fleet_directive_set(cmd_parms *cmd, void *unused, const char *args)

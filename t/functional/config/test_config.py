@@ -201,6 +201,24 @@ def test_good_values_start(httpd):
 
 
 @pytest.mark.unstarted
+@pytest.mark.parametrize("line", [
+    f"ProxyMirror {URL} redis_password=my secret", f"ProxyMirror {URL} redis_password=my secret=x", f'ProxyMirror {URL} redis_password=my "secret',
+    f"ProxyMirror {URL} timeout=1s 'sentinel_password=my' 'secret'", "ProxyMirrorDefaults redis_password= secret", "ProxyMirror redis_password=secret",
+    "ProxyMirrorDefaults redis_password=my secret", "ProxyMirrorFleet web policy=redis redis_host=h redis_password=my secret"])
+def test_password_with_a_space_is_not_repeated(lab, line):
+    said = lab(line).test_configuration()
+    assert said.returncode == 1 and "secret" not in said.stderr.replace(" PM", "")
+    assert "_password: must be " in said.stderr or "URL: must be the first argument, got the attribute redis_password" in said.stderr
+
+
+def test_what_follows_a_password_is_named(lab):
+    for line, word in ((f"ProxyMirror {URL} redis_password=x redis_usrname=y", 'did you mean "redis_username"'),
+                       (f"ProxyMirror {URL} redis_password=x timeout=y", "timeout: must be a time"),
+                       (f'ProxyMirror {URL} redis_password=x expr="y', 'quotes: must be closed, got "expr"'),
+                       (f"ProxyMirror {URL} timeout=1s x", 'attributes: must be attribute=value, got "x"')):
+        assert word in lab(line).test_configuration().stderr
+
+
 def test_password_in_a_url_is_not_repeated(lab):
     h = lab('ProxyMirror "http://user:secret@h"')
     assert "secret" not in h.test_configuration().stderr
