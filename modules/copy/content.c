@@ -414,6 +414,7 @@ void mirror_content_leave(mirror_holder_t *holder)
         mirror_spool_release(holder->lane, holder->spooled);
     }
     if (last) {
+        content->cached = holder->pushed;
         end_content(content);
     }
 }

@@ -52,7 +52,7 @@ struct mirror_content_t {
     mirror_content_t *twin;       /* request thread: the one with a file; NULL = none */
     mirror_content_t *of;         /* request thread: whose twin it is; NULL = no twin */
     apr_uint32_t references;      /* atomic: holders that have not left, and a twin */
-    apr_uint32_t pushed;          /* atomic: 1 if the sender knows a copy of it */
+    int cached;                   /* the last owner: 1 if its blocks are cached */
 };
 
 /* The reference of one copy. All 0: none. */
@@ -63,6 +63,7 @@ struct mirror_holder_t {
     apr_size_t charged;        /* bytes of memory */
     apr_uint64_t spooled;      /* bytes on disk; a file counts as a descriptor, too */
     int refused;               /* 1: the mirror's share has no room, the copy must end */
+    int pushed;                /* 1: the sender has the copy */
 };
 
 /* ---- child start, main thread ---- */

@@ -22,14 +22,13 @@ apr_size_t mirror_content_blocks_cost(apr_size_t size)
 }
 
 /* Free a block that is not in the list any more: under prefork a signal handler may end the child on
- * top of this, and then the copies, which free the list. Only the sender trims the cache, so blocks
- * that never reached the sender are freed. */
+ * top of this, and then the copies, which free the list. */
 static void free_block(mirror_content_t *content, mirror_block_t *block)
 {
     mirror_blocks_t *blocks = content->child->blocks;
 
     if (block->size == MIRROR_BLOCK_MAX) {
-        if (apr_atomic_read32(&content->pushed)) {
+        if (content->cached) {
             mirror_blocks_give(blocks, block->data);
         }
         else {

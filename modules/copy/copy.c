@@ -116,9 +116,7 @@ const mirror_block_t *mirror_copy_first_block(const mirror_copy_t *copy)
 
 void mirror_copy_push(mirror_copy_t *copy)
 {
-    if (copy->rest.content) {
-        apr_atomic_set32(&copy->rest.content->pushed, 1);
-    }
+    copy->rest.pushed = 1;
     mirror_queue_push(copy->lane->child->queue, &copy->item);
 }
 
