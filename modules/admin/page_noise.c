@@ -55,7 +55,8 @@ static int is_by_rule(const mirror_found_row_t *row)
 
 static const char *words_for(const mirror_found_row_t *row)
 {
-    return is_guessed(row) ? "a guess: it looks like an id or a time, and nearly always differs"
+    return is_guessed(row)
+               ? "a guess: it looks like an id or a time, changes, and nearly always differs"
            : !strcmp(row->noise, "built_in") ? "this header differs by nature (built-in list)"
            : is_by_rule(row)                 ? "a rule allows it"
                                              : "in the reference it differs as often";

@@ -128,7 +128,7 @@ static int may_differ(const glance_t *glance, const line_t *line, int has_partne
     if (!has_partner || row->steady != mirror_header_form_nothing) {
         return 0;
     }
-    mirror_rows_add(glance->rows, MIRROR_PART_HEADER, MIRROR_KIND_VALUE, field, 0, 1);
+    mirror_rows_add(glance->rows, MIRROR_PART_HEADER, MIRROR_KIND_VALUE, field, NULL, 1);
     return 1;
 }
 

@@ -134,13 +134,14 @@ static int is_noise(const compare_t *c, const mirror_header_list_row_t *type,
            (type->steady && is_same(c, type, type->steady, a, b));
 }
 
-static int are_volatile(const compare_t *c, const mirror_header_list_row_t *type,
-                        const mirror_headers_fields_t *a, const mirror_headers_fields_t *b)
+static int are_volatile(apr_uint64_t marks[2], const compare_t *c,
+                        const mirror_header_list_row_t *type, const mirror_headers_fields_t *a,
+                        const mirror_headers_fields_t *b)
 {
     mirror_header_form_t va = form_of(a, type, NULL, c->pool);
     mirror_header_form_t vb = form_of(b, type, NULL, c->pool);
 
-    return mirror_name_are_volatile(va.data, va.len, vb.data, vb.len, c->options->now);
+    return mirror_name_are_volatile(marks, va.data, va.len, vb.data, vb.len, c->options->now);
 }
 
 /* ---- rules ---- */
@@ -312,6 +313,7 @@ static void compare_name(const compare_t *c, const mirror_headers_fields_t *a,
     const mirror_compare_rule_t *matters, *rule;
     mirror_header_form_fn *form;
     int built_in, is_listed;
+    apr_uint64_t marks[2];
 
     if (kind == MIRROR_KIND_VALUE && is_same(c, type, type->meaning, a, b)) {
         return;
@@ -333,8 +335,10 @@ static void compare_name(const compare_t *c, const mirror_headers_fields_t *a,
         return;
     }
     keep_values(c,
-                mirror_rows_add(c->rows, MIRROR_PART_HEADER, kind, first->text,
-                                kind == MIRROR_KIND_VALUE && are_volatile(c, type, a, b), built_in),
+                mirror_rows_add(
+                    c->rows, MIRROR_PART_HEADER, kind, first->text,
+                    kind == MIRROR_KIND_VALUE && are_volatile(marks, c, type, a, b) ? marks : NULL,
+                    built_in),
                 type, a, b);
     if (matters) {
         mirror_rows_matter(c->rows, kind, first->text);

@@ -77,7 +77,7 @@ static int compare_status(mirror_judge_work_t *work, int a, int b)
         mirror_rows_forgive(rows, MIRROR_PART_STATUS, MIRROR_KIND_STATUS, FIELD_STATUS, rule);
         return 0;
     }
-    mirror_rows_add(rows, MIRROR_PART_STATUS, MIRROR_KIND_STATUS, FIELD_STATUS, 0, 0);
+    mirror_rows_add(rows, MIRROR_PART_STATUS, MIRROR_KIND_STATUS, FIELD_STATUS, NULL, 0);
     return 1;
 }
 
@@ -136,7 +136,7 @@ static void decode_both(mirror_judge_work_t *work)
 
 static int add_body_row(mirror_judge_work_t *work, mirror_kind_e kind)
 {
-    return mirror_rows_add(&work->out->rows, MIRROR_PART_BODY, kind, FIELD_BODY, 0, 0);
+    return mirror_rows_add(&work->out->rows, MIRROR_PART_BODY, kind, FIELD_BODY, NULL, 0);
 }
 
 /* The kind of a difference of bodies that are compared as a whole. */

@@ -6,6 +6,7 @@
 
 #include "base/ascii.h"
 #include "base/date.h"
+#include "base/hash.h"
 #include "base/utf8.h"
 #include "compare/name.h"
 
@@ -411,11 +412,27 @@ static int differ_in_half(const char *a, apr_size_t a_len, const char *b, apr_si
     return differ >= most - differ;
 }
 
-int mirror_name_are_volatile(const char *a, apr_size_t a_len, const char *b, apr_size_t b_len,
-                             apr_time_t now)
+static apr_uint64_t mark_of(const char *value, apr_size_t len)
+{
+    apr_uint64_t hash = MIRROR_HASH_START;
+    apr_size_t i;
+
+    for (i = 0; i < len; i++) {
+        hash = mirror_hash_add(hash, (unsigned char)value[i]);
+    }
+    return hash;
+}
+
+int mirror_name_are_volatile(apr_uint64_t marks[2], const char *a, apr_size_t a_len, const char *b,
+                             apr_size_t b_len, apr_time_t now)
 {
     mirror_shape_e shape = mirror_name_shape(a, a_len, now);
 
-    return shape != MIRROR_SHAPE_NONE && shape == mirror_name_shape(b, b_len, now) &&
-           (shape != MIRROR_SHAPE_BASE64 || differ_in_half(a, a_len, b, b_len));
+    if (shape == MIRROR_SHAPE_NONE || shape != mirror_name_shape(b, b_len, now) ||
+        (shape == MIRROR_SHAPE_BASE64 && !differ_in_half(a, a_len, b, b_len))) {
+        return 0;
+    }
+    marks[0] = mark_of(a, a_len);
+    marks[1] = mark_of(b, b_len);
+    return 1;
 }

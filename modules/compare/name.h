@@ -52,8 +52,9 @@ void mirror_name_cut(char *group, const char *text, apr_size_t len);
 mirror_shape_e mirror_name_shape(const char *value, apr_size_t len, apr_time_t now);
 
 /* Whether two different values have the same volatile shape; of MIRROR_SHAPE_BASE64 they must differ
- * in at least half of their bytes. */
-int mirror_name_are_volatile(const char *a, apr_size_t a_len, const char *b, apr_size_t b_len,
-                             apr_time_t now);
+ * in at least half of their bytes. If so, marks[] has the hashes of `a` and `b`, which tell whether the
+ * values of further responses are others. */
+int mirror_name_are_volatile(apr_uint64_t marks[2], const char *a, apr_size_t a_len, const char *b,
+                             apr_size_t b_len, apr_time_t now);
 
 #endif

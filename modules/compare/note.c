@@ -114,6 +114,8 @@ static void note_row(mirror_noted_row_t *noted, const mirror_note_t *note, const
     noted->kind = (mirror_kind_e)row->kind;
     noted->side = note->drift ? side_of(note, row, of_drift) : MIRROR_SIDE_TWO_WAY;
     noted->volatile_shape = row->volatile_shape;
+    noted->marks[0] = row->marks[0];
+    noted->marks[1] = row->marks[1];
     if (note->drift && !of_drift) {
         note_reference(noted, note, row);
     }

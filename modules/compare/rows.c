@@ -59,14 +59,24 @@ static void fill(mirror_row_t *row, mirror_part_e part, mirror_kind_e kind, cons
     memcpy(row->field, field, len);
 }
 
+/* Note one more pair of values in a row; their order in the response is of no matter. */
+static void note_marks(mirror_row_t *row, const apr_uint64_t marks[2])
+{
+    row->volatile_shape &= marks != NULL;
+    if (marks) {
+        row->marks[0] += marks[0];
+        row->marks[1] += marks[1];
+    }
+}
+
 int mirror_rows_add(mirror_rows_t *rows, mirror_part_e part, mirror_kind_e kind, const char *field,
-                    int volatile_shape, int built_in)
+                    const apr_uint64_t marks[2], int built_in)
 {
     apr_size_t len = fitting(field);
     mirror_row_t *row = find(rows, kind, field, len);
 
     if (row) {
-        row->volatile_shape &= volatile_shape != 0;
+        note_marks(row, marks);
         row->built_in &= built_in != 0;
         return -1;
     }
@@ -76,7 +86,8 @@ int mirror_rows_add(mirror_rows_t *rows, mirror_part_e part, mirror_kind_e kind,
     }
     row = &rows->list[rows->count++];
     fill(row, part, kind, field, len);
-    row->volatile_shape = volatile_shape != 0;
+    row->volatile_shape = 1;
+    note_marks(row, marks);
     row->built_in = built_in != 0;
     if (!rows->values) {
         return -1;

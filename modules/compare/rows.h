@@ -24,7 +24,8 @@
 typedef struct mirror_row_t {
     unsigned char part; /* mirror_part_e */
     unsigned char kind; /* mirror_kind_e */
-    /* both values have the same shape of ids or times (compare/name.h), so it may be noise */
+    /* both values have the same shape of ids or times (compare/name.h), so it may be noise if they
+     * change from response to response */
     unsigned char volatile_shape;
     /* only the built-in list forgives it: no difference, but noise */
     unsigned char built_in;
@@ -32,6 +33,7 @@ typedef struct mirror_row_t {
     unsigned char matters;
     /* in one of its values the other of mirror and reference is equal to the primary */
     unsigned char alone;
+    apr_uint64_t marks[2]; /* of the values of primary and mirror, if volatile_shape is set */
     char field[MIRROR_FIELD_MAX + 1];
 } mirror_row_t;
 
@@ -62,11 +64,12 @@ typedef struct mirror_rows_t {
 /* Forget all rows; no values are kept. */
 void mirror_rows_clear(mirror_rows_t *rows);
 
-/* Add a row; a text that is too long is cut at a character's border. If the row exists, its
+/* Add a row; a text that is too long is cut at a character's border. `marks` is what
+ * mirror_name_are_volatile() has set; NULL: the values have no volatile shape. If the row exists, its
  * volatile_shape and built_in stay set only if both are. Returns the index of a new row whose values
  * are to be kept, or -1. */
 int mirror_rows_add(mirror_rows_t *rows, mirror_part_e part, mirror_kind_e kind, const char *field,
-                    int volatile_shape, int built_in);
+                    const apr_uint64_t marks[2], int built_in);
 
 /* Count a difference that `rule` forgives, as a row of its own. */
 void mirror_rows_forgive(mirror_rows_t *rows, mirror_part_e part, mirror_kind_e kind,

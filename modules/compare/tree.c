@@ -93,7 +93,7 @@ static void compare_roots(mirror_tree_run_t *run, int *same, mirror_tree_e a, mi
             mirror_tree_descend_forgive(run, MIRROR_KIND_SYNTAX, rule);
         }
         else {
-            mirror_tree_descend_add(run, MIRROR_KIND_SYNTAX, 0);
+            mirror_tree_descend_add(run, MIRROR_KIND_SYNTAX);
         }
         return;
     }

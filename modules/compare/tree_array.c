@@ -52,7 +52,7 @@ static void pair_in_order(mirror_tree_run_t *run, const list_t *a, const list_t 
     unsigned i;
 
     if (a->count != b->count) {
-        mirror_tree_descend_add(run, MIRROR_KIND_LENGTH, 0);
+        mirror_tree_descend_add(run, MIRROR_KIND_LENGTH);
         return;
     }
     for (i = 0; i < a->count; i++) {
@@ -229,7 +229,7 @@ void mirror_tree_array(mirror_tree_run_t *run, const mirror_node_t *a, const mir
             mirror_tree_descend_forgive(run, MIRROR_KIND_ORDER, by_rule);
         }
         else {
-            mirror_tree_descend_add(run, MIRROR_KIND_ORDER, 0);
+            mirror_tree_descend_add(run, MIRROR_KIND_ORDER);
         }
         return;
     }

@@ -165,13 +165,13 @@ static void keep_values(mirror_tree_run_t *run, int row)
     }
 }
 
-void mirror_tree_descend_add(mirror_tree_run_t *run, mirror_kind_e kind, int is_volatile)
+static void add(mirror_tree_run_t *run, mirror_kind_e kind, const apr_uint64_t marks[2])
 {
     const mirror_compare_rule_t *rule = mirror_tree_descend_rule(run, MIRROR_RULE_COMPARE, NULL);
     char field[MIRROR_FIELD_MAX + 1];
 
     mirror_tree_path(field, run);
-    keep_values(run, mirror_rows_add(run->rows, MIRROR_PART_BODY, kind, field, is_volatile, 0));
+    keep_values(run, mirror_rows_add(run->rows, MIRROR_PART_BODY, kind, field, marks, 0));
     if (run->options->side != MIRROR_TREE_SIDE_NONE) {
         mirror_tree_marks_add(run, kind, mirror_rows_find(run->rows, kind, field));
     }
@@ -179,6 +179,11 @@ void mirror_tree_descend_add(mirror_tree_run_t *run, mirror_kind_e kind, int is_
         mirror_rows_matter(run->rows, kind, field);
         mirror_rows_hit(run->rows, rule);
     }
+}
+
+void mirror_tree_descend_add(mirror_tree_run_t *run, mirror_kind_e kind)
+{
+    add(run, kind, NULL);
 }
 
 void mirror_tree_descend_forgive(mirror_tree_run_t *run, mirror_kind_e kind,
@@ -309,16 +314,24 @@ static const mirror_compare_rule_t *rule_for(mirror_tree_run_t *run, const mirro
     return run->failed < MIRROR_TREE_FAILED_MAX ? apply_masks(run, &masks, texts) : NULL;
 }
 
-static int is_volatile(const mirror_tree_run_t *run, const mirror_node_t *a, const mirror_node_t *b)
+static int is_volatile(apr_uint64_t marks[2], const mirror_tree_run_t *run, const mirror_node_t *a,
+                       const mirror_node_t *b)
 {
     if (a->kind == MIRROR_NODE_NUMBER ? !mirror_tree_number_is_integer(a->value, a->value_len) ||
                                             !mirror_tree_number_is_integer(b->value, b->value_len)
                                       : a->kind != MIRROR_NODE_STRING) {
         return 0;
     }
-    return mirror_name_are_volatile(a->value, a->value_len, b->value, b->value_len,
+    return mirror_name_are_volatile(marks, a->value, a->value_len, b->value, b->value_len,
                                     run->options->now) &&
            !mirror_tree_descend_rule(run, MIRROR_RULE_COMPARE, NULL);
+}
+
+static void add_value(mirror_tree_run_t *run, const mirror_node_t *a, const mirror_node_t *b)
+{
+    apr_uint64_t marks[2];
+
+    add(run, MIRROR_KIND_VALUE, is_volatile(marks, run, a, b) ? marks : NULL);
 }
 
 /* ---- containers ---- */
@@ -354,7 +367,7 @@ static void look_at_pair(mirror_tree_run_t *run, const mirror_node_t *a, const m
     const mirror_compare_rule_t *rule = NULL;
 
     if (a->is_repeated != b->is_repeated) {
-        mirror_tree_descend_add(run, MIRROR_KIND_DUPLICATE, 0);
+        mirror_tree_descend_add(run, MIRROR_KIND_DUPLICATE);
     }
     if (a->hash == b->hash && a->repeats == b->repeats) {
         return;
@@ -366,7 +379,7 @@ static void look_at_pair(mirror_tree_run_t *run, const mirror_node_t *a, const m
         mirror_tree_descend_forgive(run, kind_of(a, b), rule);
     }
     else if (a->kind != b->kind) {
-        mirror_tree_descend_add(run, kind_of(a, b), 0);
+        mirror_tree_descend_add(run, kind_of(a, b));
     }
     else if (a->kind == MIRROR_NODE_OBJECT) {
         look_at_objects(run, a, b);
@@ -375,7 +388,7 @@ static void look_at_pair(mirror_tree_run_t *run, const mirror_node_t *a, const m
         mirror_tree_array(run, a, b);
     }
     else {
-        mirror_tree_descend_add(run, MIRROR_KIND_VALUE, is_volatile(run, a, b));
+        add_value(run, a, b);
     }
 }
 
@@ -393,7 +406,7 @@ static void look_at(mirror_tree_run_t *run, const mirror_tree_item_t *item)
         mirror_tree_descend_forgive(run, kind_of(a, b), rule);
     }
     else if (!a || !b) {
-        mirror_tree_descend_add(run, kind_of(a, b), 0);
+        mirror_tree_descend_add(run, kind_of(a, b));
     }
     else {
         look_at_pair(run, a, b);

@@ -201,7 +201,7 @@ void mirror_tree_descend_push(mirror_tree_run_t *run, const mirror_node_t *a,
                               const mirror_node_t *b, apr_uint32_t index, int is_starred);
 
 /* Add a row of the item at hand. */
-void mirror_tree_descend_add(mirror_tree_run_t *run, mirror_kind_e kind, int is_volatile);
+void mirror_tree_descend_add(mirror_tree_run_t *run, mirror_kind_e kind);
 
 /* Count a difference of the item at hand that a rule forgives. */
 void mirror_tree_descend_forgive(mirror_tree_run_t *run, mirror_kind_e kind,

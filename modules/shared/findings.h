@@ -69,6 +69,7 @@ typedef struct mirror_noted_row_t {
     int varies_too;        /* beside the mirror alone, all three differ in another part */
     int only_noise;        /* the mirror has nothing that the reference has not as well */
     int volatile_shape;    /* both values look like ids or times */
+    apr_uint64_t marks[2]; /* if so, of the values of primary and mirror: whether they change */
     int built_in;          /* the built-in list forgives it */
     int by_rule;           /* a rule of the configuration forgives it */
     int matters;           /* a rule says that it is never guessed to be noise */

@@ -9,7 +9,8 @@
  */
 #include "shared/findings_state.h"
 
-#define GUESS_MIN 50 /* responses */
+#define GUESS_MIN     50 /* responses */
+#define GUESS_CHANGES 10 /* of each side's value */
 
 static apr_uint64_t at_most(apr_uint64_t n, apr_uint64_t most)
 {
@@ -39,12 +40,35 @@ static int is_nearly(apr_uint64_t n, apr_uint64_t all)
     return n >= all - all / 100;
 }
 
+/* Whether the values of both sides change. An id or a time that stays the same is none: one that is wrong
+ * in the same way each time is a difference. */
+static int are_changing(const mirror_findings_row_t *row)
+{
+    return mirror_cell_bounded(row->changes[0]) >= GUESS_CHANGES &&
+           mirror_cell_bounded(row->changes[1]) >= GUESS_CHANGES;
+}
+
+void mirror_findings_note_changes(mirror_findings_row_t *row, const apr_uint64_t marks[2])
+{
+    int side;
+
+    for (side = 0; side < 2; side++) {
+        apr_uint64_t mark = marks[side] | 1, last = MIRROR_WORD_GET(row->marks[side]);
+
+        if (last != 0 && last != mark) {
+            MIRROR_WORD_ADD(row->changes[side], 1);
+        }
+        MIRROR_WORD_SET(row->marks[side], mark);
+    }
+}
+
 static int is_guessed(const mirror_findings_row_t *row, apr_uint64_t examined)
 {
     apr_uint64_t count = mirror_cell_bounded(row->count);
 
     return (row->what & 0xff) == MIRROR_KIND_VALUE && row->matters == 0 && count >= GUESS_MIN &&
-           is_nearly(row->volatile_shapes, count) && is_nearly(count, examined);
+           is_nearly(row->volatile_shapes, count) && is_nearly(count, examined) &&
+           are_changing(row);
 }
 
 /* Whether primary and reference, both the old version, were seen to differ. Texts are compared piece by

@@ -247,6 +247,7 @@ static void count_row(mirror_findings_row_t *row, const mirror_noted_row_t *note
     ADD(row->count, 1);
     if (noted->volatile_shape && own) { /* further rows are never guessed to be noise */
         ADD(row->volatile_shapes, 1);
+        mirror_findings_note_changes(row, noted->marks);
     }
     if (noted->matters) {
         SET(row->matters, 1);

@@ -62,7 +62,9 @@ typedef struct mirror_findings_row_t {
     apr_uint64_t by_rule;  /* responses in which a rule forgives it */
     apr_uint64_t sides[MIRROR_SIDE_COUNT];
     apr_uint64_t volatile_shapes, matters; /* of `count` */
-    apr_uint64_t first, last;              /* apr_time_t */
+    apr_uint64_t marks[2];    /* of the last values of primary and mirror; 0: none yet */
+    apr_uint64_t changes[2];  /* how often they were others than before */
+    apr_uint64_t first, last; /* apr_time_t */
     apr_uint64_t text[MIRROR_FINDINGS_TEXT_WORDS];
 } mirror_findings_row_t;
 
@@ -155,6 +157,10 @@ static inline int mirror_findings_has(const apr_uint64_t *rows, int row)
 {
     return (int)(rows[row / 64] >> row % 64 & 1);
 }
+
+/* Note whether the values of primary and mirror, of volatile shapes, are others than in the last response,
+ * by their marks. The lock is held. */
+void mirror_findings_note_changes(mirror_findings_row_t *row, const apr_uint64_t marks[2]);
 
 /* ---- any thread; no shared memory ---- */
 

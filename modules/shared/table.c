@@ -23,7 +23,7 @@
 APLOG_USE_MODULE(proxy_mirror);
 
 #define KEPT    "mod_proxy_mirror:segment"
-#define VERSION 10
+#define VERSION 11
 #define SPARE   16 /* worker slots for children that the MPM forks before earlier ones have ended */
 #define SEGMENT mirror_table_segment_t
 

@@ -105,14 +105,15 @@ static void apply(const mirror_compare_rule_t *rule, const block_t *a, const blo
 static void name(const block_t *a, const block_t *b)
 {
     char group[MIRROR_GROUP_MAX + 1];
+    apr_uint64_t marks[2];
 
     mirror_name_group(group, a->data, a->len, b->data, b->len);
     REQUIRE(strlen(group) <= MIRROR_GROUP_MAX && mirror_utf8_is_valid(group));
     mirror_name_cut(group, a->data, a->len);
     REQUIRE(strlen(group) <= MIRROR_GROUP_MAX && mirror_utf8_is_valid(group));
     mirror_name_is_id(a->data, a->len);
-    REQUIRE(mirror_name_are_volatile(a->data, a->len, b->data, b->len, NOW) ==
-            mirror_name_are_volatile(b->data, b->len, a->data, a->len, NOW));
+    REQUIRE(mirror_name_are_volatile(marks, a->data, a->len, b->data, b->len, NOW) ==
+            mirror_name_are_volatile(marks, b->data, b->len, a->data, a->len, NOW));
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

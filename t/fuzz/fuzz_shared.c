@@ -376,6 +376,7 @@ static void act_as_comparer(const state_t *state, input_t *input)
         rows[i].part = (mirror_part_e)(i / 16);
         rows[i].side = (mirror_side_e)(take(input) % 8);
         rows[i].volatile_shape = rows[i].built_in = what & 1;
+        rows[i].marks[0] = rows[i].marks[1] = what;
         rows[i].by_rule = i & 1;
         rows[i].field = i % 3 ? field : "body";
     }

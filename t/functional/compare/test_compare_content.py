@@ -316,6 +316,15 @@ def test_noise_that_is_guessed(pairs, children):
     assert rows(data) == [("body/id", "value", 101)] and noise(data) == [] and data["verdict"] == "differs"
 
 
+def test_a_constant_is_never_guessed(pairs):
+    """The mirror answers everybody with the same id, which is wrong. It is no noise, as it does not change."""
+    made = pairs()
+    for n in range(60):
+        exchange(made, documents({"id": str(uuid.uuid4())}, {"id": "00000000-0000-4000-8000-000000000000"}))
+    data = compared(made[0], 60)
+    assert rows(data) == [("body/id", "value", 60)] and noise(data) == [] and data["verdict"] == "differs"
+
+
 def test_no_guess_about_kinds_and_counters(pairs):
     made = pairs()
     for n in range(60):

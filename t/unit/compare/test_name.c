@@ -298,12 +298,18 @@ static const struct {
 
 START_TEST(volatile_values_have_the_same_shape)
 {
-    ck_assert_int_eq(mirror_name_are_volatile(pairs[_i].a, strlen(pairs[_i].a), pairs[_i].b,
+    apr_uint64_t marks[2], turned[2];
+
+    ck_assert_int_eq(mirror_name_are_volatile(marks, pairs[_i].a, strlen(pairs[_i].a), pairs[_i].b,
                                               strlen(pairs[_i].b), NOW),
                      pairs[_i].are_volatile);
-    ck_assert_int_eq(mirror_name_are_volatile(pairs[_i].b, strlen(pairs[_i].b), pairs[_i].a,
+    ck_assert_int_eq(mirror_name_are_volatile(turned, pairs[_i].b, strlen(pairs[_i].b), pairs[_i].a,
                                               strlen(pairs[_i].a), NOW),
                      pairs[_i].are_volatile);
+    if (pairs[_i].are_volatile) {
+        ck_assert_uint_ne(marks[0], marks[1]);
+        ck_assert(marks[0] == turned[1] && marks[1] == turned[0]);
+    }
 }
 END_TEST
 

@@ -202,14 +202,58 @@ START_TEST(another_kind_of_a_noisy_field_is_a_row_of_its_own)
 }
 END_TEST
 
-static mirror_verdict_e add_volatile(mirror_kind_e kind, int is_volatile, int matters)
+static mirror_verdict_e add_marked(mirror_kind_e kind, int is_volatile, int matters,
+                                   apr_uint64_t primary, apr_uint64_t mirror)
 {
     mirror_noted_row_t row = noted_row("body/id", kind, MIRROR_SIDE_TWO_WAY);
 
     row.volatile_shape = is_volatile;
+    row.marks[0] = primary;
+    row.marks[1] = mirror;
     row.matters = matters;
     return add_rows("g", &row, 1);
 }
+
+/* The values are others than in each response before. */
+static mirror_verdict_e add_volatile(mirror_kind_e kind, int is_volatile, int matters)
+{
+    static apr_uint64_t mark;
+
+    mark += 4;
+    return add_marked(kind, is_volatile, matters, mark, mark + 2);
+}
+
+START_TEST(an_id_that_stays_the_same_is_a_difference)
+{
+    int side = _i, i;
+
+    for (i = 1; i <= 100; i++) {
+        apr_uint64_t mark = (apr_uint64_t)i << 8;
+
+        ck_assert_int_eq(
+            add_marked(MIRROR_KIND_VALUE, 1, 0, side == 0 ? 7 : mark, side == 1 ? 7 : mark + 2),
+            MIRROR_VERDICT_DIFFERENT);
+    }
+    view_area();
+    ck_assert_ptr_null(view.rows[0].noise);
+}
+END_TEST
+
+/* Times in seconds are the same for many responses. */
+START_TEST(a_time_that_changes_now_and_then_is_guessed_to_be_noise)
+{
+    int i;
+
+    for (i = 0; i < 300; i++) {
+        apr_uint64_t second = 1000 + 2 * (apr_uint64_t)(i / 25);
+
+        ck_assert_int_eq(add_marked(MIRROR_KIND_VALUE, 1, 0, second, second + 2),
+                         i < 250 ? MIRROR_VERDICT_DIFFERENT : MIRROR_VERDICT_NOISE);
+    }
+    view_area();
+    ck_assert_str_eq(view.rows[0].noise, "guessed");
+}
+END_TEST
 
 START_TEST(what_always_looks_like_an_id_is_guessed_to_be_noise)
 {
@@ -386,6 +430,8 @@ int main(void)
     tcase_add_test(tcase, a_text_differs_if_the_mirror_alone_does);
     tcase_add_test(tcase, a_text_whose_pieces_vary_is_noise);
     tcase_add_test(tcase, another_kind_of_a_noisy_field_is_a_row_of_its_own);
+    tcase_add_loop_test(tcase, an_id_that_stays_the_same_is_a_difference, 0, 2);
+    tcase_add_test(tcase, a_time_that_changes_now_and_then_is_guessed_to_be_noise);
     tcase_add_test(tcase, what_always_looks_like_an_id_is_guessed_to_be_noise);
     tcase_add_test(tcase, what_is_not_looked_into_keeps_nothing_from_being_guessed);
     tcase_add_test(tcase, a_status_keeps_nothing_from_being_guessed);
