@@ -149,16 +149,22 @@ static void open_all(mirror_pool_t *pool)
     }
 }
 
+int mirror_pool_member_comes_soon(const mirror_pool_t *pool, const mirror_member_t *member)
+{
+    return member->opening > 0 &&
+           mirror_loop_now(pool->send->loop) - member->opening_since < MIRROR_STALLED;
+}
+
 /* Return how many connections are opened that will probably be there soon. */
 static int count_coming(mirror_pool_t *pool)
 {
-    apr_time_t now = mirror_loop_now(pool->send->loop), first = 0;
+    apr_time_t first = 0;
     int i, coming = pool->unconfirmed;
 
     for (i = 0; i < pool->members->count; i++) {
         const mirror_member_t *member = pool->members->list[i];
 
-        if (member->opening > 0 && now - member->opening_since < MIRROR_STALLED) {
+        if (mirror_pool_member_comes_soon(pool, member)) {
             coming += member->opening;
             first = !first || member->opening_since < first ? member->opening_since : first;
         }

@@ -84,11 +84,11 @@ int mirror_pool_members_must_yield(const mirror_pool_t *pool, const mirror_conne
     return 0;
 }
 
-/* Return whether a connection to the member may be opened now, or is being opened. */
+/* Return whether a connection to the member may be opened now, or will probably be there soon. */
 static int is_coming(const mirror_pool_t *pool, const mirror_member_t *member)
 {
-    return mirror_pool_member_is_up(member) &&
-           (member->opening > 0 || mirror_pool_member_is_openable(pool, member));
+    return mirror_pool_member_is_up(member) && (mirror_pool_member_comes_soon(pool, member) ||
+                                                mirror_pool_member_is_openable(pool, member));
 }
 
 int mirror_pool_members_may_come(const mirror_pool_t *pool, const mirror_member_t *without)

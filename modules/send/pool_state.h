@@ -390,8 +390,8 @@ int mirror_pool_member_is_openable(const mirror_pool_t *pool, const mirror_membe
 int mirror_pool_members_must_yield(const mirror_pool_t *pool,
                                    const mirror_connection_t *connection);
 
-/* Return whether a connection to any member but `without` (NULL = none) may be opened now, or is being
- * opened. */
+/* Return whether a connection to any member but `without` (NULL = none) may be opened now, or will
+ * probably be there soon. */
 int mirror_pool_members_may_come(const mirror_pool_t *pool, const mirror_member_t *without);
 
 /* As mirror_pool_close_idle() and mirror_pool_idle_since(). */
@@ -405,6 +405,9 @@ int mirror_pool_member_needs_lookup(const mirror_member_t *member);
 
 /* Return whether the budget allows the task that has begun to wait for a helper. */
 int mirror_pool_members_may_start(const mirror_pool_t *pool);
+
+/* Return whether a connection to the member is being opened that does not hang yet. */
+int mirror_pool_member_comes_soon(const mirror_pool_t *pool, const mirror_member_t *member);
 
 /* As mirror_pool_open_missing(). */
 void mirror_pool_members_open_missing(mirror_pool_t *pool);

@@ -158,6 +158,25 @@ def test_name_server_that_hangs_is_of_one_server(httpd, origin, servers, names, 
     assert set(h.outcomes()) == {"mirrored"}
 
 
+@pytest.mark.parametrize("kind", ["lookup", "connect"])
+def test_retried_copy_waits_for_no_server_that_hangs(httpd, origin, servers, recorder, names, kind):
+    """A server closes its only connection without a response while the other one hangs: it gets the copy again, and others."""
+    one = servers(1)[0]
+    other = recorder(host="127.0.0.2", port=one.port, listen=False)
+    waiting = other.fill_backlog()
+    names.set(one="127.0.0.1", two="?" if kind == "lookup" else "127.0.0.2")
+    h = httpd(location("/o/", origin, f'ProxyMirror "http://some.test:{one.port}" name=m '
+                       "servers=one.test,two.test connect_timeout=1h timeout=1h"))
+    one_by_one(h, 1)
+    one.answer = lambda sock, _: len(one.requests) != 2 and answer()(sock, _)
+    assert h.get_many(["/o/a"] * 3) == [200] * 3
+    assert h.ended(4) == {"mirrored": 4}
+    assert state(h)["one.test"]["mirrored"] == 4 and state(h)["two.test"]["down_until"] is None
+    names.set(two="127.0.0.1")
+    for sock in waiting:
+        sock.close()
+
+
 @pytest.mark.parametrize("retry", ["0", "1ms"])
 def test_no_copies_no_tests(httpd, origin, servers, recorder, retry):
     """Without copies, a server that is down is tested by the sender's tick at most, however short the pause is."""
