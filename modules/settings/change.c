@@ -255,10 +255,9 @@ static const char *judge_alone(const attempt_t *attempt, const mirror_settings_t
 
 /* Make the settings of all layers. Returns NULL or an error message. */
 static const char *make_all(mirror_settings_t **settings, const attempt_t *attempt,
-                            const mirror_layers_t *next, apr_pool_t *pool)
+                            const mirror_layers_t *layers, apr_pool_t *pool)
 {
-    mirror_layers_t layers = *next;
-    const char *wrong = mirror_settings_make(settings, attempt->mirror, &layers, pool);
+    const char *wrong = mirror_settings_make(settings, attempt->mirror, layers, pool);
 
     return wrong ? apr_pstrcat(pool, "with the settings of this node alone: ", wrong, NULL) : NULL;
 }

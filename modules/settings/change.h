@@ -65,7 +65,8 @@ const char *mirror_settings_change_refuse_fleet(const mirror_registry_t *registr
                                                 const mirror_t *mirror, const char *text,
                                                 apr_pool_t *pool);
 
-/* Return why the settings that this node has of its own cannot be over it; NULL if they can. */
+/* Return why the settings that this node has of its own cannot be over it, or over the file alone
+ * (`text` = NULL); NULL if they can. */
 const char *mirror_settings_change_refuse_over(const mirror_registry_t *registry,
                                                const mirror_t *mirror, const char *text,
                                                apr_pool_t *pool);

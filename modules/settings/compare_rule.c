@@ -248,11 +248,8 @@ static const char *read_field(mirror_compare_rule_t *rule, const char *field, ap
 /* FNV-1a, never 0. */
 static apr_uint64_t hash_of(const char *text)
 {
-    apr_uint64_t hash = MIRROR_HASH_START;
+    apr_uint64_t hash = mirror_hash_bytes(MIRROR_HASH_START, text, strlen(text));
 
-    for (; *text; text++) {
-        hash = mirror_hash_add(hash, (unsigned char)*text);
-    }
     return hash ? hash : 1;
 }
 
