@@ -107,9 +107,7 @@ apr_uint64_t mirror_attributes_hash(const mirror_settings_t *settings, apr_pool_
         const char *text = reveal_row(settings, row, pool);
 
         hash = mirror_hash_add(hash, text ? 0x100 : 0x200);
-        for (; text && *text; text++) {
-            hash = mirror_hash_add(hash, (unsigned char)*text);
-        }
+        hash = mirror_hash_bytes(hash, text, text ? strlen(text) : 0);
     }
     return hash ? hash : 1;
 }

@@ -46,12 +46,7 @@ const char *mirror_limit_settings_refuse_node(const char *text)
 /* FNV-1a, including the end of each piece. */
 static apr_uint64_t add(apr_uint64_t hash, const void *data, apr_size_t len)
 {
-    const unsigned char *bytes = data;
-
-    while (len-- > 0) {
-        hash = mirror_hash_add(hash, *bytes++);
-    }
-    return mirror_hash_add(hash, 0x1ff);
+    return mirror_hash_add(mirror_hash_bytes(hash, data, len), 0x1ff);
 }
 
 static apr_uint64_t add_text(apr_uint64_t hash, const char *text)

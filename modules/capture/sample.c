@@ -6,6 +6,8 @@
  * number generators, 2014): a counter that is incremented by an odd constant, and a stateless
  * mixer. So threads share only one atomic addition.
  */
+#include <string.h>
+
 #include <apr_atomic.h>
 
 #include "base/hash.h"
@@ -35,10 +37,5 @@ int mirror_sample_random(apr_uint64_t *state, apr_int64_t ratio)
 
 int mirror_sample_key(const char *key, apr_int64_t ratio)
 {
-    apr_uint64_t hash = MIRROR_HASH_START; /* FNV-1a */
-
-    for (; *key; key++) {
-        hash = mirror_hash_add(hash, (unsigned char)*key);
-    }
-    return is_in(mix(hash), ratio);
+    return is_in(mix(mirror_hash_bytes(MIRROR_HASH_START, key, strlen(key))), ratio);
 }

@@ -412,17 +412,6 @@ static int differ_in_half(const char *a, apr_size_t a_len, const char *b, apr_si
     return differ >= most - differ;
 }
 
-static apr_uint64_t mark_of(const char *value, apr_size_t len)
-{
-    apr_uint64_t hash = MIRROR_HASH_START;
-    apr_size_t i;
-
-    for (i = 0; i < len; i++) {
-        hash = mirror_hash_add(hash, (unsigned char)value[i]);
-    }
-    return hash;
-}
-
 int mirror_name_are_volatile(apr_uint64_t marks[2], const char *a, apr_size_t a_len, const char *b,
                              apr_size_t b_len, apr_time_t now)
 {
@@ -432,7 +421,7 @@ int mirror_name_are_volatile(apr_uint64_t marks[2], const char *a, apr_size_t a_
         (shape == MIRROR_SHAPE_BASE64 && !differ_in_half(a, a_len, b, b_len))) {
         return 0;
     }
-    marks[0] = mark_of(a, a_len);
-    marks[1] = mark_of(b, b_len);
+    marks[0] = mirror_hash_bytes(MIRROR_HASH_START, a, a_len);
+    marks[1] = mirror_hash_bytes(MIRROR_HASH_START, b, b_len);
     return 1;
 }

@@ -20,10 +20,7 @@
 /* FNV-1a, with the end of the text */
 static apr_uint64_t add(apr_uint64_t hash, const char *text)
 {
-    do {
-        hash = mirror_hash_add(hash, (unsigned char)*text);
-    } while (*text++);
-    return hash;
+    return mirror_hash_bytes(hash, text, strlen(text) + 1);
 }
 
 /* Return characters of a name only. */

@@ -109,12 +109,8 @@ static apr_uint64_t hash_of_mirrors(const mirror_registry_t *registry)
 
     for (i = 0; i < registry->mirrors->nelts; i++) {
         const char *name = APR_ARRAY_IDX(registry->mirrors, i, const mirror_t *)->name;
-        apr_uint64_t hash = MIRROR_HASH_START;
 
-        for (; *name; name++) {
-            hash = mirror_hash_add(hash, (unsigned char)*name);
-        }
-        sum += hash;
+        sum += mirror_hash_bytes(MIRROR_HASH_START, name, strlen(name));
     }
     return sum;
 }

@@ -28,13 +28,7 @@
 /* FNV-1a, never 0. */
 static apr_uint64_t hash_of(apr_uint64_t hash, const apr_uint64_t *words, int n)
 {
-    const unsigned char *bytes = (const unsigned char *)words;
-    apr_size_t i;
-
-    hash ^= MIRROR_HASH_START;
-    for (i = 0; i < (apr_size_t)n * WORD; i++) {
-        hash = mirror_hash_add(hash, bytes[i]);
-    }
+    hash = mirror_hash_bytes(hash ^ MIRROR_HASH_START, words, (apr_size_t)n * WORD);
     return hash != 0 ? hash : 1;
 }
 

@@ -19,10 +19,7 @@
 
 static apr_uint64_t hash_more(apr_uint64_t hash, const char *text)
 {
-    for (; *text; text++) {
-        hash = mirror_hash_add(hash, (unsigned char)*text); /* FNV-1a */
-    }
-    return mirror_hash_add(hash, 0x100);
+    return mirror_hash_add(mirror_hash_bytes(hash, text, strlen(text)), 0x100);
 }
 
 apr_uint64_t mirror_servers_key(const char *hostname, apr_port_t port)
