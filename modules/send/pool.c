@@ -124,6 +124,9 @@ static void send_waiting(mirror_pool_t *pool)
 
 static void dispatch(mirror_pool_t *pool)
 {
+    if (pool->members) {
+        mirror_pool_members_look_up(pool);
+    }
     send_waiting(pool);
     if (pool->members) {
         mirror_pool_members_tend(pool);

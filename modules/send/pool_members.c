@@ -293,7 +293,9 @@ void mirror_pool_members_update(mirror_pool_t *pool)
     int i, count = 0;
 
     if (!settings->servers) {
-        pool->members->look_up_at = 0; /* ttl may be shorter now */
+        if (pool->members->look_up_at > now) {
+            pool->members->look_up_at = now; /* ttl may be shorter now */
+        }
         for (i = 0; i < pool->members->count; i++) {
             take_place(pool, pool->members->list[i]); /* mirror_pool_members_detach() */
             pack(pool, pool->members->list[i]);

@@ -11,6 +11,9 @@
 /* After this time a connection that is still being opened does not count as one that copies wait
  * for. */
 #define MIRROR_STALLED apr_time_from_msec(100)
+/* While there are copies, a lookup begins in time. After a pause, one that is overdue for this long is
+ * waited for, as a connection that is being opened. */
+#define MIRROR_OVERDUE apr_time_from_msec(100)
 
 /* ---- the next connection ---- */
 
@@ -89,6 +92,50 @@ static void watch(mirror_pool_t *pool, apr_time_t since)
         mirror_loop_timer_start(pool->send->loop, timer, since, MIRROR_STALLED);
     }
 }
+
+/* ---- lookups of the mirror's name ---- */
+
+static void look_up(mirror_pool_t *pool)
+{
+    mirror_members_t *members = pool->members;
+    apr_time_t now = mirror_clock_now();
+
+    if (pool->settings->servers || members->looking_up || pool->pause.ring ||
+        (members->count > 0 && now < members->look_up_at) ||
+        (mirror_pool_count_waiting(pool) == 0 && pool->open == 0)) {
+        return;
+    }
+    if (!may_start(pool, MIRROR_HELPERS_LOOKUP)) {
+        hunger(pool, MIRROR_HELPERS_LOOKUP);
+        return;
+    }
+    members->awaited =
+        now - members->look_up_at >= MIRROR_OVERDUE ? mirror_loop_now(pool->send->loop) : 0;
+    mirror_pool_start_lookup(pool);
+}
+
+void mirror_pool_members_look_up(mirror_pool_t *pool)
+{
+    int goes_on = !pool->ends && !apr_atomic_read32(pool->send->stopping);
+
+    if (goes_on || pool->members->count == 0) {
+        look_up(pool);
+    }
+}
+
+int mirror_pool_members_await_lookup(mirror_pool_t *pool)
+{
+    mirror_members_t *members = pool->members;
+
+    if (!members->looking_up || !members->awaited ||
+        mirror_loop_now(pool->send->loop) - members->awaited >= MIRROR_STALLED) {
+        return 0;
+    }
+    watch(pool, members->awaited);
+    return 1;
+}
+
+/* ---- tasks ---- */
 
 /* Open `n` connections. Returns 0 if the pool has to wait for a helper. Expired addresses are used
  * if the lookups of other members take all helpers. */
@@ -250,6 +297,9 @@ void mirror_pool_members_open_missing(mirror_pool_t *pool)
         }
         return; /* the name is looked up */
     }
+    if (mirror_pool_members_await_lookup(pool)) {
+        return;
+    }
     if (is_down && !pool->ends) {
         if (pool->probing) {
             open_all(pool);
@@ -270,22 +320,6 @@ void mirror_pool_members_open_missing(mirror_pool_t *pool)
 }
 
 /* ---- beside the copies ---- */
-
-static void look_up(mirror_pool_t *pool)
-{
-    mirror_members_t *members = pool->members;
-
-    if (pool->settings->servers || members->looking_up || pool->pause.ring ||
-        (members->count > 0 && mirror_clock_now() < members->look_up_at) ||
-        (mirror_pool_count_waiting(pool) == 0 && pool->open == 0)) {
-        return;
-    }
-    if (!may_start(pool, MIRROR_HELPERS_LOOKUP)) {
-        hunger(pool, MIRROR_HELPERS_LOOKUP);
-        return;
-    }
-    mirror_pool_start_lookup(pool);
-}
 
 /* Return the member whose test is due for the longest, of those that may be tested; NULL = none. */
 static mirror_member_t *next_due(const mirror_pool_t *pool, apr_time_t now)
@@ -392,16 +426,11 @@ static void check(mirror_pool_t *pool)
 
 void mirror_pool_members_tend(mirror_pool_t *pool)
 {
-    if (!pool->ends && !apr_atomic_read32(pool->send->stopping)) {
-        look_up(pool);
-        if (!mirror_breaker_is_down(pool->lane, mirror_loop_now(pool->send->loop))) {
-            check(pool);
-            make_up(pool);
-            probe(pool);
-        }
-    }
-    else if (pool->members->count == 0) {
-        look_up(pool);
+    if (!pool->ends && !apr_atomic_read32(pool->send->stopping) &&
+        !mirror_breaker_is_down(pool->lane, mirror_loop_now(pool->send->loop))) {
+        check(pool);
+        make_up(pool);
+        probe(pool);
     }
     mirror_pool_members_reap(pool);
 }

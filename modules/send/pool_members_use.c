@@ -245,7 +245,7 @@ mirror_connection_t *mirror_pool_members_find_room(mirror_pool_t *pool)
     unsigned ahead;
     int i, n;
 
-    if (mirror_pool_count_waiting(pool) == 0) {
+    if (mirror_pool_count_waiting(pool) == 0 || mirror_pool_members_await_lookup(pool)) {
         return NULL;
     }
     look(&view, pool);

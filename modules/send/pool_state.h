@@ -77,8 +77,9 @@ typedef struct mirror_members_t {
     int count;
     mirror_member_t *leaving; /* those with connections; linked by `next` */
     apr_uint64_t group;
-    apr_time_t look_up_at;             /* resolve=all: time of the next lookup; 0 = now */
+    apr_time_t look_up_at;             /* resolve=all: time of the next lookup */
     apr_time_t looked_up;              /* time of the last one */
+    apr_time_t awaited;                /* when the pending one began, if copies wait for it; or 0 */
     int lookups;                       /* pending lookups */
     int looking_up;                    /* one of them is of the mirror's name */
     int too_many;                      /* a line said that the name has too many addresses */
@@ -412,8 +413,14 @@ int mirror_pool_member_comes_soon(const mirror_pool_t *pool, const mirror_member
 /* As mirror_pool_open_missing(). */
 void mirror_pool_members_open_missing(mirror_pool_t *pool);
 
-/* Look the name up again, probe members that were down, open connections to those that missed their
- * turn. At the end of each dispatch. */
+/* Look the name up again when it is time. At the beginning of each dispatch. */
+void mirror_pool_members_look_up(mirror_pool_t *pool);
+
+/* Return whether copies wait for the lookup, because it is long overdue: servers may be gone. */
+int mirror_pool_members_await_lookup(mirror_pool_t *pool);
+
+/* Probe members that were down, open connections to those that missed their turn. At the end of each
+ * dispatch. */
 void mirror_pool_members_tend(mirror_pool_t *pool);
 
 #endif

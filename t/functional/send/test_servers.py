@@ -306,6 +306,37 @@ def test_last_addresses_stay(httpd, origin, servers, names, addresses):
     names.set(some="127.0.0.1 127.0.0.2")
 
 
+@pytest.mark.parametrize("keepalive", ["50ms", "60s"])
+def test_addresses_are_looked_up_first_after_a_pause(httpd, origin, servers, names, keepalive):
+    """Not even the first copy goes to an address that has gone while there were no requests. A slow machine may need more than
+    the 0.1 s that it waits."""
+    made = servers(2)
+    names.set(some="127.0.0.1")
+    h = httpd(location("/o/", origin, named(made[0].port, f"ttl=100ms keepalive={keepalive}")))
+    one_by_one(h, 1)
+    right = 0
+    for n in range(1, 9):
+        threading.Event().wait(0.4)
+        names.set(some=f"127.0.0.{n % 2 + 1}")
+        before = counts(made)
+        one_by_one(h, 1, n)
+        right += counts(made)[n % 2] > before[n % 2]
+    assert h.outcomes() == {"mirrored": 9} and right >= 5
+
+
+@pytest.mark.parametrize("keepalive", ["50ms", "60s"])
+def test_name_server_hangs_after_a_pause(httpd, origin, servers, names, keepalive):
+    made = servers(2)
+    names.set(some="127.0.0.1 127.0.0.2")
+    h = httpd(location("/o/", origin, named(made[0].port, f"ttl=100ms keepalive={keepalive}")))
+    one_by_one(h, 4)
+    threading.Event().wait(0.4)
+    names.set(some="?")
+    one_by_one(h, 20, 4)
+    assert h.outcomes() == {"mirrored": 24} and names.lookups("some") <= 3
+    names.set(some="127.0.0.1 127.0.0.2")
+
+
 def test_name_that_is_unknown_at_first(httpd, origin, servers, names):
     made = servers(2)
     names.set(some="")
