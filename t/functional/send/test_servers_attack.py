@@ -167,10 +167,11 @@ def test_retried_copy_waits_for_no_server_that_hangs(httpd, origin, servers, rec
     names.set(one="127.0.0.1", two="?" if kind == "lookup" else "127.0.0.2")
     h = httpd(location("/o/", origin, f'ProxyMirror "http://some.test:{one.port}" name=m '
                        "servers=one.test,two.test connect_timeout=1h timeout=1h"))
+    used = []
+    one.answer = lambda sock, _: (used.append(sock) or len(used) == 1 or sock is not used[0]) and answer()(sock, _)
     one_by_one(h, 1)
-    one.answer = lambda sock, _: len(one.requests) != 2 and answer()(sock, _)
     assert h.get_many(["/o/a"] * 3) == [200] * 3
-    assert h.ended(4) == {"mirrored": 4}
+    assert h.ended(4) == {"mirrored": 4} and len(used) == 5
     assert state(h)["one.test"]["mirrored"] == 4 and state(h)["two.test"]["down_until"] is None
     names.set(two="127.0.0.1")
     for sock in waiting:
