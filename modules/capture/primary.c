@@ -68,6 +68,11 @@ static void add_to_head(mirror_half_t *half, const void *data, apr_size_t len)
     mirror_half_head(half, data, len);
 }
 
+static void add_trailer(mirror_half_t *half, const void *data, apr_size_t len)
+{
+    mirror_half_trailer(half, data, len);
+}
+
 static void add_to_body(mirror_half_t *half, const void *data, apr_size_t len)
 {
     mirror_half_body(half, data, len);
@@ -141,6 +146,26 @@ static void see_head(mirror_entries_t *entries, request_rec *r)
     }
     apr_table_do(add_row, &fields, r->err_headers_out, NULL);
     apr_table_do(add_row, &fields, r->headers_out, NULL);
+}
+
+static int add_trailer_row(void *baton, const char *name, const char *value)
+{
+    fields_t *fields = baton;
+    const char *line;
+
+    if (mirror_half_wants_trailer(name, strlen(name))) {
+        line = apr_pstrcat(fields->pool, name, ": ", value, "\n", NULL);
+        change_all(fields->entries, add_trailer, line, strlen(line));
+    }
+    return 1;
+}
+
+/* The response is over, so its trailers are known. */
+static void see_trailers(mirror_entries_t *entries, request_rec *r)
+{
+    fields_t fields = { entries, r->pool, 0 };
+
+    apr_table_do(add_trailer_row, &fields, r->trailers_out, NULL);
 }
 
 /* ---- the body ---- */
@@ -236,6 +261,7 @@ static void see(mirror_entries_t *entries, request_rec *r, apr_bucket_brigade *b
                     ->aborted) { /* the handler has given up, and httpd ends the response */
                 entries->primary_skip = MIRROR_SKIP_PRIMARY_INCOMPLETE;
             }
+            see_trailers(entries, r);
             entries->primary_over = 1;
         }
         else if (AP_BUCKET_IS_ERROR(e)) {

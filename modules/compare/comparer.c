@@ -212,6 +212,16 @@ static mirror_skip_e judge(mirror_comparer_t *comparer, const mirror_pair_t *pai
     return judge_reference(comparer, pair, note, &options);
 }
 
+/* The end of a primary's response that is too long was not waited for, nor are its trailers known. */
+static void drop_trailers(mirror_pair_t *pair)
+{
+    if (pair->primary.body_skip == MIRROR_SKIP_TOO_LARGE) {
+        mirror_half_drop_trailers(&pair->primary);
+        mirror_half_drop_trailers(&pair->mirror);
+        mirror_half_drop_trailers(&pair->reference);
+    }
+}
+
 static void compare(mirror_comparer_t *comparer, mirror_pair_t *pair)
 {
     mirror_note_t note = { NULL, NULL, NULL, 0, 0, { 0, 0, { 0, 0 } } };
@@ -220,6 +230,7 @@ static void compare(mirror_comparer_t *comparer, mirror_pair_t *pair)
     apr_atomic_dec32(&comparer->child->pairs_pending);
     mirror_loop_timer_stop(&pair->timer);
     if (skip == MIRROR_SKIP_NONE) {
+        drop_trailers(pair);
         skip = judge(comparer, pair, &note);
         mirror_budget_charge(comparer->budget, pair->lane->mirror->index, mirror_clock_thread());
     }

@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <apr_cstr.h>
+
 #include "compare/half.h"
 #include "copy/share.h"
 
@@ -71,6 +73,7 @@ static int append(mirror_half_t *half, mirror_bytes_t *bytes, const char *data, 
 static void give_up(mirror_half_t *half, mirror_skip_e why)
 {
     half->skip = why;
+    half->trailers = 0;
     free_bytes(half, &half->head);
     free_bytes(half, &half->body);
 }
@@ -86,6 +89,27 @@ void mirror_half_head(mirror_half_t *half, const char *data, apr_size_t len)
     else if (!append(half, &half->head, data, len, MIRROR_HALF_HEAD_MAX)) {
         give_up(half, MIRROR_SKIP_MEMORY);
     }
+}
+
+int mirror_half_wants_trailer(const char *name, apr_size_t len)
+{
+    return len > 5 && !apr_cstr_casecmpn(name, "grpc-", 5);
+}
+
+void mirror_half_trailer(mirror_half_t *half, const char *data, apr_size_t len)
+{
+    apr_size_t before = half->head.len;
+
+    mirror_half_head(half, data, len);
+    if (half->head.len > before) {
+        half->trailers += len;
+    }
+}
+
+void mirror_half_drop_trailers(mirror_half_t *half)
+{
+    half->head.len -= half->trailers;
+    half->trailers = 0;
 }
 
 void mirror_half_body(mirror_half_t *half, const char *data, apr_size_t len)
@@ -111,6 +135,7 @@ void mirror_half_clear(mirror_half_t *half)
 {
     half->status = 0;
     half->head.len = 0;
+    half->trailers = 0;
     half->body.len = 0;
     half->skip = MIRROR_SKIP_NONE;
     half->body_skip = MIRROR_SKIP_NONE;

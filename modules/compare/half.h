@@ -23,6 +23,7 @@ typedef struct mirror_half_t {
     mirror_lane_t *lane;
     int status;          /* 0: there is none */
     mirror_bytes_t head; /* header fields, each with its line end */
+    apr_size_t trailers; /* bytes at the end of `head` that came behind the body */
     mirror_bytes_t body;
     apr_size_t body_max;
     mirror_skip_e skip;       /* why it cannot be compared; MIRROR_SKIP_NONE: it can */
@@ -39,6 +40,15 @@ void mirror_half_init(mirror_half_t *half, mirror_lane_t *lane, apr_size_t body_
  * reason. */
 void mirror_half_head(mirror_half_t *half, const char *data, apr_size_t len);
 void mirror_half_body(mirror_half_t *half, const char *data, apr_size_t len);
+
+/* Whether a trailer is the result of the response, and so compared as a header: those of gRPC. */
+int mirror_half_wants_trailer(const char *name, apr_size_t len);
+
+/* Append bytes of such trailers, as of header fields. */
+void mirror_half_trailer(mirror_half_t *half, const char *data, apr_size_t len);
+
+/* Drop these bytes. */
+void mirror_half_drop_trailers(mirror_half_t *half);
 
 /* Keep no body: `why`. What there is of it is freed. */
 void mirror_half_skip_body(mirror_half_t *half, mirror_skip_e why);

@@ -196,6 +196,11 @@ static void keep_body(void *baton, const char *data, apr_size_t len)
     mirror_half_body(baton, data, len);
 }
 
+static void keep_trailer(void *baton, const char *data, apr_size_t len)
+{
+    mirror_half_trailer(baton, data, len);
+}
+
 static void clear(void *baton)
 {
     mirror_half_clear(baton);
@@ -203,7 +208,7 @@ static void clear(void *baton)
 
 const mirror_response_sink_t *mirror_connection_keep_response(const mirror_copy_t *copy)
 {
-    static const mirror_response_sink_t sink = { keep_head, keep_body, clear };
+    static const mirror_response_sink_t sink = { keep_head, keep_body, clear, keep_trailer };
 
     if (!copy->half) {
         return NULL;

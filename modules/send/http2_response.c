@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/ascii.h"
+#include "compare/half.h"
 #include "send/http2_response.h"
 
 static apr_status_t fail(mirror_http2_response_t *r, const char *fault)
@@ -67,6 +68,17 @@ static void grpc_field(mirror_http2_response_t *r, const char *value, apr_size_t
                                                                        : MIRROR_HTTP2_GRPC_UNKNOWN);
 }
 
+static void keep(const mirror_http2_response_t *r, const char *name, apr_size_t name_len,
+                 const char *value, apr_size_t value_len)
+{
+    void (*add)(void *, const char *, apr_size_t) = r->final ? r->sink->trailer : r->sink->head;
+
+    add(r->baton, name, name_len);
+    add(r->baton, ": ", 2);
+    add(r->baton, value, value_len);
+    add(r->baton, "\r\n", 2);
+}
+
 apr_status_t mirror_http2_response_field(mirror_http2_response_t *r, const char *name,
                                          apr_size_t name_len, const char *value,
                                          apr_size_t value_len)
@@ -92,11 +104,8 @@ apr_status_t mirror_http2_response_field(mirror_http2_response_t *r, const char 
     if (is_name(name, name_len, "grpc-status")) {
         grpc_field(r, value, value_len);
     }
-    if (r->sink && !r->final) {
-        r->sink->head(r->baton, name, name_len);
-        r->sink->head(r->baton, ": ", 2);
-        r->sink->head(r->baton, value, value_len);
-        r->sink->head(r->baton, "\r\n", 2);
+    if (r->sink && (!r->final || mirror_half_wants_trailer(name, name_len))) {
+        keep(r, name, name_len, value, value_len);
     }
     return APR_SUCCESS;
 }

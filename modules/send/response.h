@@ -33,6 +33,8 @@ typedef struct mirror_response_sink_t {
     void (*head)(void *baton, const char *data, apr_size_t len);
     void (*body)(void *baton, const char *data, apr_size_t len);
     void (*restart)(void *baton); /* the delivered bytes belong to an interim response */
+    /* as `head`, of a trailer that is compared (compare/half.h); only of HTTP/2 */
+    void (*trailer)(void *baton, const char *data, apr_size_t len);
 } mirror_response_sink_t;
 
 typedef struct mirror_response_t {

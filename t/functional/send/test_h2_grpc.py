@@ -9,6 +9,7 @@ from types import SimpleNamespace
 import grpc
 import pytest
 
+from comparelab import compared
 from httpdlab import location, scaled, to, wait_for
 from marks import needs_http2, needs_mod_http2
 
@@ -189,6 +190,32 @@ def test_server_stream(proxy, backends, channel):
     assert len(list(channel(h).unary_stream("/o.S/ServerStream")(b"1000", timeout=scaled(20)))) == 1000
     mirror.service.wait(1)
     assert wait_line(h, "/o.S/ServerStream")["response"]["grpc_status"] == 0
+
+
+@pytest.mark.parametrize("attributes", ["compare=all", "compare=status,headers"])
+def test_status_behind_the_same_messages_is_compared(proxy, backends, channel, attributes):
+    """In trailers, as a failure behind messages is. Of a primary's response that is too long they are not known."""
+    h = proxy(f"{attributes} compare_max_body=4K")
+    primary, mirror = backends
+
+    def fails_late(request, context):
+        mirror.service.note("/o.S/ServerStream", [request], context)
+        for n in range(int(request)):
+            yield b"x" * 1000 + str(n).encode()
+        context.abort(grpc.StatusCode.INTERNAL, "late")
+
+    def call(count: int) -> None:
+        assert len(list(channel(h).unary_stream("/o.S/ServerStream")(str(count).encode(), timeout=scaled(20)))) == count
+    call(2)
+    assert compared(h, 1)["verdicts"]["same"] == 1
+    mirror.service.server_stream = lambda method: fails_late
+    call(2)
+    data = compared(h, 2)
+    assert data["verdicts"]["different"] == 1
+    assert {(row["field"], row["kind"]) for row in data["findings"][0]["rows"]} == {
+        ("header/grpc-status", "value"), ("header/grpc-message", "extra")}
+    call(10)
+    assert compared(h, 3)["verdicts"]["different"] == 1
 
 
 def test_bidi_arrives_at_the_half_close(proxy, backends, channel):

@@ -12,6 +12,7 @@
 static mirror_http2_response_t response;
 static char kept[8192]; /* what the sink has got since the last restart */
 static apr_size_t kept_len;
+static char kept_trailers[64];
 
 static void keep(void *baton, const char *data, apr_size_t len)
 {
@@ -22,6 +23,13 @@ static void keep(void *baton, const char *data, apr_size_t len)
     kept[kept_len] = '\0';
 }
 
+static void keep_trailer(void *baton, const char *data, apr_size_t len)
+{
+    ck_assert_ptr_eq(baton, kept);
+    ck_assert_uint_lt(strlen(kept_trailers) + len, sizeof(kept_trailers));
+    strncat(kept_trailers, data, len);
+}
+
 static void restart(void *baton)
 {
     (void)baton;
@@ -30,12 +38,13 @@ static void restart(void *baton)
 
 static void setup(void)
 {
-    static const mirror_response_sink_t sink = { keep, keep, restart };
+    static const mirror_response_sink_t sink = { keep, keep, restart, keep_trailer };
 
     mirror_http2_response_init(&response);
     response.sink = &sink;
     response.baton = kept;
     restart(NULL);
+    kept_trailers[0] = '\0';
 }
 
 static apr_status_t field(const char *name, const char *value)
@@ -70,6 +79,17 @@ START_TEST(a_whole_response)
     ck_assert_int_eq(response.status, 200);
     ck_assert_int_eq(response.grpc_status, MIRROR_HTTP2_GRPC_NONE);
     ck_assert_str_eq(kept, "a: b\r\nbody");
+    ck_assert_str_eq(kept_trailers, "");
+}
+END_TEST
+
+START_TEST(trailers_of_grpc)
+{
+    ck_assert_int_eq(block("200", "grpc-encoding", "gzip"), APR_SUCCESS);
+    mirror_http2_response_body(&response, "body", 4);
+    ck_assert_int_eq(block(NULL, "grpc-status", "13"), APR_SUCCESS);
+    ck_assert_str_eq(kept, "grpc-encoding: gzip\r\nbody");
+    ck_assert_str_eq(kept_trailers, "grpc-status: 13\r\n");
 }
 END_TEST
 
@@ -180,6 +200,7 @@ int main(void)
 
     tcase_add_checked_fixture(tcase, setup, NULL);
     tcase_add_test(tcase, a_whole_response);
+    tcase_add_test(tcase, trailers_of_grpc);
     tcase_add_test(tcase, interim_responses);
     tcase_add_test(tcase, statuses);
     tcase_add_test(tcase, an_end_before_the_final_head);
