@@ -209,6 +209,7 @@ static apr_status_t take_bytes(mirror_http2_t *h2, apr_size_t len)
     ssize_t n;
 
     h2->read_at = mirror_loop_now(h2->c->shared->loop);
+    h2->silent = 0;
     h2->idle_bytes += len;
     n = nghttp2_session_mem_recv(h2->session, (const uint8_t *)h2->c->shared->buffer, len);
     if (n >= 0 && h2->idle_bytes <= MIRROR_IDLE_BYTES_MAX) {
@@ -298,7 +299,8 @@ static int http2_has_room(const mirror_connection_t *c, int most)
     mirror_http2_t *h2 = c->state;
     apr_uint32_t limit;
 
-    if (h2->lost || h2->leaving || !nghttp2_session_check_request_allowed(h2->session)) {
+    if (h2->lost || h2->leaving || h2->silent ||
+        !nghttp2_session_check_request_allowed(h2->session)) {
         return 0;
     }
     if (!h2->settled) {

@@ -56,6 +56,7 @@ struct mirror_http2_t {
     unsigned secure : 1;   /* TLS */
     unsigned settled : 1;  /* the mirror's SETTINGS have come */
     unsigned leaving : 1;  /* takes no more copies: GOAWAY, or as good as one */
+    unsigned silent : 1;   /* a copy timed out, and nothing was read since it began */
     unsigned lost : 1;     /* nothing can be read or written any more */
 };
 

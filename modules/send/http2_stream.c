@@ -86,16 +86,17 @@ void mirror_http2_stream_closed(mirror_http2_stream_t *stream, uint32_t error_co
     mirror_http2_stream_free(stream);
 }
 
-/* Return whether nothing was read for the whole timeout, or bytes are left of which the mirror took
- * none. A second attempt has less time, which says nothing of the connection. */
-static int is_dead(const mirror_http2_stream_t *stream)
+/* A stream had the whole timeout. Return whether bytes are left of which the mirror took none. If it
+ * sent nothing either, it may be that the others are slow, too. */
+static int is_stuck(mirror_http2_stream_t *stream)
 {
-    const mirror_http2_t *h2 = stream->h2;
+    mirror_http2_t *h2 = stream->h2;
 
     if (mirror_loop_now(h2->c->shared->loop) - stream->started < stream->copy->settings->timeout) {
-        return 0;
+        return 0; /* a second attempt has less time, which says nothing of the connection */
     }
-    return h2->read_at <= stream->started || (h2->unsent && h2->written_at <= stream->started);
+    h2->silent |= h2->read_at <= stream->started;
+    return h2->unsent && h2->written_at <= stream->started;
 }
 
 /* The timeout of a copy is over. */
@@ -105,7 +106,7 @@ static void on_timeout(void *baton)
     mirror_http2_t *h2 = stream->h2;
     mirror_connection_t *c = h2->c;
 
-    if (is_dead(stream)) {
+    if (is_stuck(stream) || (h2->silent && c->copies == 1)) {
         mirror_http2_lose(h2, MIRROR_TIMED_OUT);
         return;
     }

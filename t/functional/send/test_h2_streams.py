@@ -6,6 +6,7 @@ import signal
 import socket
 import tempfile
 import threading
+import time
 from types import SimpleNamespace
 
 import pytest
@@ -184,6 +185,31 @@ def test_silent_connection(proxy, mirror):
     go()
     assert h.get("/o/last").status == 200
     assert h.ended(12) == {"mirrored": 2, "timed_out": 10}
+    assert mirror.connections == 2
+
+
+def test_slow_response_and_others(proxy, mirror):
+    """What began later has its own time, though nothing was read for the whole time of the first one; until something is
+    read, the next copies have a new connection."""
+    h = proxy(mirror, f"timeout={scaled(2)}s")
+    warm(h, mirror)
+    kept = []
+    mirror.respond = lambda peer, request: kept.append((peer, request))
+    assert h.get("/o/slow").status == 200
+    then = time.monotonic()
+    wait_for("half of its time", lambda: time.monotonic() - then > scaled(1))
+    for n in range(5):
+        assert h.request("POST", f"/o/{n}", [], b"x").status == 200
+    wait_for("the end of /o/slow", lambda: h.outcomes().get("timed_out"))
+    mirror.respond = respond()
+    assert h.get("/o/next").status == 200
+    wait_for("the next one", lambda: h.outcomes() == {"mirrored": 2, "timed_out": 1})
+    assert mirror.connections == 2
+    for peer, request in kept[1:]:
+        respond()(peer, request)
+    assert h.ended(8) == {"mirrored": 7, "timed_out": 1}
+    assert h.get_many(f"/o/{n}" for n in range(5)) == [200] * 5
+    assert h.ended(13) == {"mirrored": 12, "timed_out": 1}
     assert mirror.connections == 2
 
 
