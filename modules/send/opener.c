@@ -36,8 +36,9 @@ static void shake_hands(mirror_connection_t *c, apr_sockaddr_t *address, apr_tim
     c->status = apr_atomic_read32(c->wire.given_up) ? APR_EGENERAL
                                                     : c->wire.transport->open(&c->wire, deadline);
     if (c->status != APR_SUCCESS) {
-        c->failed_at =
-            apr_psprintf(c->pool, "TLS handshake with %pI (%s)", address, c->peer->hostname);
+        c->failed_at = apr_psprintf(c->pool, "TLS handshake with %pI (%s%s%s)", address,
+                                    c->peer->hostname, c->protocol->alpn ? ", ALPN " : "",
+                                    c->protocol->alpn ? c->protocol->alpn : "");
         c->failure = apr_atomic_read32(c->wire.given_up) ? MIRROR_OUTCOME_SHUT_DOWN
                                                          : MIRROR_OUTCOME_TLS_FAILED;
     }
