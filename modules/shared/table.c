@@ -158,10 +158,13 @@ static apr_status_t replace(SEGMENT **former, kept_t *kept, server_rec *s, int s
         return rv;
     }
     if (!damaged) {
-        ap_log_error(
-            APLOG_MARK, APLOG_WARNING, 0, s,
-            "PM0200: the shared memory of mirrors is created again because ProxyMirrorSlots was "
-            "increased or the module has another version; all counters are reset to 0");
+        ap_log_error(APLOG_MARK, APLOG_WARNING, 0, s,
+                     "PM0200: the shared memory of mirrors is created again because %s",
+                     readable
+                         ? "ProxyMirrorSlots was increased; all counters are reset to 0"
+                         : "the module has another version; all counters are reset to 0, and the "
+                           "changes by the manager are discarded: mirrors that it stopped are "
+                           "enabled again if the configuration file enables them");
     }
     if (readable) {
         kept->segment->load = before.segment->load;

@@ -44,6 +44,42 @@ START_TEST(a_table_that_must_grow_begins_anew)
 }
 END_TEST
 
+/* Return what a load logs. */
+static const char *logged(int slots)
+{
+    char *text = apr_pcalloc(pool, 4096);
+    FILE *file = tmpfile();
+    int before = dup(2);
+
+    ck_assert_ptr_nonnull(file);
+    dup2(fileno(file), 2);
+    load(slots);
+    dup2(before, 2);
+    close(before);
+    rewind(file);
+    ck_assert_uint_lt(fread(text, 1, 4096, file), 4096);
+    fclose(file);
+    return text;
+}
+
+/* An administrator who has stopped mirrors has to know that the module of another version starts them. */
+START_TEST(the_cost_of_another_layout_is_logged)
+{
+    const char *text;
+
+    load(2);
+    ck_assert_str_eq(logged(2), "");
+    text = logged(3);
+    ck_assert_ptr_nonnull(strstr(text, "because ProxyMirrorSlots was increased; all counters"));
+    ck_assert_ptr_null(strstr(text, "manager"));
+    (*(apr_uint32_t *)retained)--; /* the version, the first member */
+    text = logged(3);
+    ck_assert_ptr_nonnull(strstr(text, "because the module has another version; all counters"));
+    ck_assert_ptr_nonnull(strstr(text, "the changes by the manager are discarded"));
+    ck_assert_str_eq(logged(3), "");
+}
+END_TEST
+
 START_TEST(a_slot_is_not_taken_from_a_mirror_that_may_be_used)
 {
     mirror_table_t *table = load(2);
@@ -203,6 +239,7 @@ int main(void)
     tcase_set_timeout(tcase, 60);
     tcase_add_test(tcase, counts_and_slots_outlive_a_reload);
     tcase_add_test(tcase, a_table_that_must_grow_begins_anew);
+    tcase_add_test(tcase, the_cost_of_another_layout_is_logged);
     tcase_add_test(tcase, a_slot_is_not_taken_from_a_mirror_that_may_be_used);
     tcase_add_test(tcase, a_dead_child_keeps_no_slot_from_being_taken);
     tcase_add_test(tcase, the_shared_worker_slot_keeps_no_slot_for_ever);
