@@ -147,6 +147,18 @@ const char *mirror_attributes_set_url(mirror_settings_t *settings, const char *u
                : set_text(settings, ROW_HOST, url, pool);
 }
 
+int mirror_attributes_is_of_store(const char *name)
+{
+    return !strcmp(name, "policy") || !strncmp(name, "redis_", 6) || !strncmp(name, "sentinel_", 9);
+}
+
+/* Return whether the attribute is allowed where `forbidden` ones are not. */
+static int is_allowed(const mirror_attribute_t *row, unsigned forbidden)
+{
+    return !(row->flags & forbidden) &&
+           (!(forbidden & MIRROR_ATTRIBUTE_NO_STORE) || mirror_attributes_is_of_store(row->name));
+}
+
 /* Return the message about `name`, which is no attribute. Attributes that are not allowed where
  * `forbidden` ones are not are neither proposed nor listed. */
 static const char *unknown(const char *name, unsigned forbidden, apr_pool_t *pool)
@@ -156,7 +168,7 @@ static const char *unknown(const char *name, unsigned forbidden, apr_pool_t *poo
     const char *meant, *list = NULL;
 
     for (row = mirror_attributes; row->name; row++) {
-        if (!(row->flags & forbidden)) {
+        if (is_allowed(row, forbidden)) {
             APR_ARRAY_PUSH(names, const char *) = row->name;
             list = list ? apr_pstrcat(pool, list, ", ", row->name, NULL) : row->name;
         }

@@ -22,6 +22,7 @@
 #define MIRROR_ATTRIBUTE_NO_WORD    1 /* not as attribute=value: the URL itself */
 #define MIRROR_ATTRIBUTE_NO_DEFAULT 2 /* not in ProxyMirrorDefaults: specific to each mirror */
 #define MIRROR_ATTRIBUTE_NO_JSON    4 /* neither read from JSON nor printed */
+#define MIRROR_ATTRIBUTE_NO_STORE   8 /* not in ProxyMirrorFleet; no row has it */
 
 typedef struct mirror_attribute_t {
     const char *name;
@@ -40,6 +41,9 @@ extern const mirror_attribute_t mirror_attributes[]; /* the last row has no name
 
 /* Return the row of `name`; NULL if there is none. */
 const mirror_attribute_t *mirror_attributes_find(const char *name);
+
+/* Return whether the attribute `name`, also one that is not in the table, is of a store in Redis. */
+int mirror_attributes_is_of_store(const char *name);
 
 /* Return whether `settings` gives the attribute explicitly. */
 int mirror_attributes_is_set(const mirror_settings_t *settings,

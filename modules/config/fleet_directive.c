@@ -43,24 +43,19 @@ static const char *set_interval(mirror_fleet_t *fleet, const char *text, apr_poo
     return mirror_value_from_text(&fleet->interval, &rule, "interval", text, pool);
 }
 
-/* Whether the attribute says where the store is. */
-static int is_of_store(const char *word)
-{
-    return !strncmp(word, "policy=", 7) || !strncmp(word, "redis_", 6) ||
-           !strncmp(word, "sentinel_", 9);
-}
-
 /* Set interval, or append the text of an attribute of the store to *line. */
 static const char *set_word(mirror_fleet_t *fleet, const char **line, const char *word,
                             const char *text, apr_pool_t *pool)
 {
+    const char *name = apr_pstrmemdup(pool, word, strcspn(word, "="));
+
     if (!strncmp(word, INTERVAL, strlen(INTERVAL))) {
         return set_interval(fleet, word + strlen(INTERVAL), pool);
     }
-    if (!is_of_store(word)) {
-        return apr_pstrcat(
-            pool, "attributes: must be interval, policy, redis_... or sentinel_..., got ",
-            mirror_value_quote(apr_pstrmemdup(pool, word, strcspn(word, "=")), pool), NULL);
+    if (!mirror_attributes_is_of_store(name)) {
+        return apr_pstrcat(pool,
+                           "attributes: must be interval, policy, redis_... or sentinel_..., got ",
+                           mirror_value_quote(name, pool), NULL);
     }
     *line = apr_pstrcat(pool, *line, text, NULL);
     return NULL;
@@ -80,7 +75,7 @@ static const char *set_words(mirror_fleet_t *fleet, const char *args, apr_pool_t
         }
     } while (!wrong && word);
     return wrong ? mirror_attributes_hide_rest(wrong, before, start, pool)
-                 : mirror_attributes_set_line(&fleet->given, line, 0, pool);
+                 : mirror_attributes_set_line(&fleet->given, line, MIRROR_ATTRIBUTE_NO_STORE, pool);
 }
 
 const char *mirror_fleet_directive_set(cmd_parms *cmd, void *unused, const char *args)

@@ -219,6 +219,15 @@ def test_what_follows_a_password_is_named(lab):
         assert word in lab(line).test_configuration().stderr
 
 
+@pytest.mark.unstarted
+def test_fleet_proposes_only_attributes_that_it_allows(lab):
+    for word, meant in (("redis_hots", "redis_host"), ("redis_usrname", "redis_username"), ("sentinel_pasword", "sentinel_password")):
+        text = lab(f"ProxyMirrorFleet web policy=redis redis_host=h {word}=x").test_configuration().stderr
+        assert f'unknown attribute "{word}"; did you mean "{meant}"? Allowed attributes: policy, redis_host, ' in text
+        for name in re.search("Allowed attributes: (.*)", text)[1].split(", "):
+            assert re.fullmatch(r"policy|(redis|sentinel)_\w+", name)
+
+
 def test_password_in_a_url_is_not_repeated(lab):
     h = lab('ProxyMirror "http://user:secret@h"')
     assert "secret" not in h.test_configuration().stderr
