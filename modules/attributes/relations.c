@@ -247,7 +247,19 @@ static void warn_of_long_time(apr_array_header_t *warnings, const mirror_setting
     }
 }
 
-void mirror_relations_check_sense(apr_array_header_t *warnings, const mirror_settings_t *settings)
+static void warn_of_end(apr_array_header_t *warnings, const mirror_settings_t *settings,
+                        apr_time_t wall)
+{
+    if (settings->until != 0 && settings->until <= wall) {
+        APR_ARRAY_PUSH(warnings, const char *) = apr_pstrcat(
+            warnings->pool, "until: is ",
+            mirror_attributes_describe(settings, mirror_attributes_find("until"), warnings->pool),
+            ", which is over, so nothing is copied", NULL);
+    }
+}
+
+void mirror_relations_check_sense(apr_array_header_t *warnings, const mirror_settings_t *settings,
+                                  apr_time_t wall)
 {
     if (settings->enable_limit_count &&
         !mirror_attributes_is_set(settings, mirror_attributes_find("count"))) {
@@ -259,4 +271,5 @@ void mirror_relations_check_sense(apr_array_header_t *warnings, const mirror_set
     }
     warn_of_long_time(warnings, settings, "connect_timeout", settings->connect_timeout);
     warn_of_long_time(warnings, settings, "timeout", settings->timeout);
+    warn_of_end(warnings, settings, wall);
 }

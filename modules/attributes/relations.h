@@ -18,7 +18,9 @@ void mirror_relations_check(apr_array_header_t *faults, const mirror_settings_t 
 void mirror_relations_check_effect(apr_array_header_t *warnings, const mirror_settings_t *line,
                                    const mirror_settings_t *settings);
 
-/* Find values of `settings` that are valid, and hardly meant. Appends messages to `warnings`. */
-void mirror_relations_check_sense(apr_array_header_t *warnings, const mirror_settings_t *settings);
+/* Find values of `settings` that are valid, and hardly meant at `wall`, a time of the wall clock.
+ * Appends messages to `warnings`. */
+void mirror_relations_check_sense(apr_array_header_t *warnings, const mirror_settings_t *settings,
+                                  apr_time_t wall);
 
 #endif

@@ -21,6 +21,7 @@
 #include "attributes/attributes.h"
 #include "attributes/limit_settings.h"
 #include "attributes/relations.h"
+#include "base/clock.h"
 #include "base/hash.h"
 #include "capture/header_edit.h"
 #include "config/console.h"
@@ -327,7 +328,7 @@ static int resolve_settings(config_line_t *line, apr_pool_t *pconf, apr_pool_t *
     }
     mirror_relations_check(faults, settings);
     mirror_relations_check_effect(warnings, &line->given, settings);
-    mirror_relations_check_sense(warnings, settings);
+    mirror_relations_check_sense(warnings, settings, mirror_clock_to_wall(mirror_clock_now()));
     for (i = 0; i < faults->nelts; i++) {
         ap_log_perror(APLOG_MARK, APLOG_STARTUP | APLOG_ERR, 0, plog,
                       "PM0100: %s:%d: ProxyMirror %s", line->mirror.file, line->mirror.line,

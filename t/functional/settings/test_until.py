@@ -39,7 +39,8 @@ def test_mirror_ends_by_itself(httpd, origin, mirror):
 
 def test_end_in_the_past_is_shown(httpd, origin, mirror):
     h = httpd(location("/o/", origin, to(mirror, "until=2001-02-03T04:05:06+01:00")) + location(
-        "/p/", origin, to(mirror, "until=2001-02-03T04:05:06Z enabled=off", "off")), ["status"])
+        "/p/", origin, to(mirror, "until=2001-02-03T04:05:06Z enabled=off", "off")), ["status"],
+        expect=[r'PM0101: .*: ProxyMirror until: is "2001-02-03T0[34]:05:06Z", which is over'])
     assert h.get_many(["/o/a", "/p/a"]) == [200] * 2
     assert h.ended(1) == h.ended(1, "off") == {"disabled": 1}
     assert attributes(h)["until"] == "2001-02-03T03:05:06Z"
@@ -55,7 +56,7 @@ def test_end_in_the_past_is_shown(httpd, origin, mirror):
 def test_reference_that_has_ended_compares_no_more(httpd, origin, mirror, recorder):
     old = recorder()
     h = httpd(location("/o/", origin, to(mirror, "compare=all"),
-                       to(old, "role=reference until=2001-02-03T04:05:06Z", "old")))
+                       to(old, "role=reference until=2001-02-03T04:05:06Z", "old")), expect=["PM0101: .*until"])
     assert h.get("/o/a").status == 200
     assert h.ended(1) == {"mirrored": 1}
     assert h.outcomes("old") == {} and not old.requests

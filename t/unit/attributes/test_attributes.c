@@ -358,7 +358,7 @@ static int warnings_of(apr_array_header_t **warnings, const char *line)
     ck_assert_right(set(line));
     mirror_attributes_defaults(&whole, pool);
     mirror_attributes_merge(&whole, &settings);
-    mirror_relations_check_sense(*warnings, &whole);
+    mirror_relations_check_sense(*warnings, &whole, apr_time_from_sec(1000000000));
     return (*warnings)->nelts;
 }
 
@@ -375,6 +375,10 @@ START_TEST(test_sense)
     ck_assert_str_eq(APR_ARRAY_IDX(warnings, 1, const char *),
                      "timeout: is \"5000s\", more than an hour (a number without a unit is in "
                      "seconds)");
+    ck_assert_int_eq(warnings_of(&warnings, "until=2001-09-09T01:46:41Z"), 0);
+    ck_assert_int_eq(warnings_of(&warnings, "until=2001-09-09T01:46:40Z"), 1);
+    ck_assert_str_eq(APR_ARRAY_IDX(warnings, 0, const char *),
+                     "until: is \"2001-09-09T01:46:40Z\", which is over, so nothing is copied");
 }
 END_TEST
 
