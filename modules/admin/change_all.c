@@ -22,6 +22,7 @@
 #include "admin/json.h"
 #include "settings/change.h"
 #include "settings/settings.h"
+#include "shared/table.h"
 
 APLOG_USE_MODULE(proxy_mirror);
 
@@ -401,15 +402,27 @@ static void put_fleet(yajl_gen gen, const all_t *all)
     }
 }
 
-static int respond(const all_t *all, yajl_gen gen)
+/* Return what has failed, and its status in all->status; NULL = nothing. A child of before a reload
+ * does not know which mirrors the reload has added. */
+static const char *find_error(all_t *all)
+{
+    if (all->failed) {
+        return apr_psprintf(all->r->pool, "%d of %d mirrors could not be changed: %s", all->failed,
+                            all->registry->mirrors->nelts, all->failures);
+    }
+    if (mirror_table_is_newest(all->registry->table)) {
+        return NULL;
+    }
+    all->status = HTTP_CONFLICT;
+    return "mirrors: httpd has just reloaded its configuration, which may have more mirrors; retry "
+           "the request";
+}
+
+static int respond(all_t *all, yajl_gen gen)
 {
     request_rec *r = all->r;
-    const char *error = NULL;
+    const char *error = find_error(all);
 
-    if (all->failed) {
-        error = apr_psprintf(r->pool, "%d of %d mirrors could not be changed: %s", all->failed,
-                             all->registry->mirrors->nelts, all->failures);
-    }
     if (mirror_change_is_for_people(r)) {
         if (error) {
             return refuse(all, all->status, error);

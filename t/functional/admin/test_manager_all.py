@@ -129,6 +129,24 @@ def test_one_that_fails_is_told_and_the_others_are_changed(httpd, origin, mirror
     assert "Only a part was changed. 1 of 3 mirrors" in page_of(h, got).one("p", class_="refusal").text
 
 
+def test_a_mirror_that_a_reload_adds_is_not_forgotten(httpd, origin, mirror):
+    """The request began before the reload, so a child answers that does not know the new mirror."""
+    h = httpd(MANAGER + location("/a/", origin, to(mirror, "", "a")))
+    with h.client() as client:
+        client.send(b"PATCH /manager/mirrors HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+                    b"Expect: 100-continue\r\nContent-Length: 18\r\n\r\n")
+        assert client.stream.line() == b"HTTP/1.1 100 Continue"
+        assert client.stream.line() == b""
+        h.conf = MANAGER + location("/a/", origin, to(mirror, "", "a")) + location("/b/", origin, to(mirror, "", "b"))
+        h.configure()
+        h.graceful()
+        client.send(b'{"enabled": false}')
+        got = client.answer("PATCH")
+    assert got.status == 409 and "httpd has just reloaded its configuration" in json.loads(got.body)["error"]
+    assert enabled(h) == {"a": False, "b": True}
+    assert results(call(h, "PATCH", {"enabled": False})) == {"a": ("unchanged", False), "b": ("changed", False)}
+
+
 def test_an_invalid_override_does_not_keep_a_mirror_on(httpd, origin, mirror):
     h = httpd(three(origin, mirror), children=1, expect=["PM0911: "])
     patch(h, {"path": "/remarkable"}, "b")
