@@ -73,7 +73,7 @@ static void lease(mirror_pool_t *pool, mirror_connection_t *c, mirror_copy_t *ba
 static int lacks_room(const mirror_pool_t *pool)
 {
     mirror_child_t *child = pool->send->child;
-    apr_int64_t room = mirror_pool_settings_of(pool)->max_connections - pool->open;
+    apr_int64_t room = mirror_pool_settings_of(pool)->max_connections - pool->open + pool->yields;
     apr_int64_t left, again;
 
     if (pool->again.count == 0) {

@@ -315,6 +315,9 @@ static void connection_changed(void *baton, mirror_connection_t *c)
     if (c->copies > 0) {
         mirror_pool_move(pool, c);
     }
+    else if (c->yields) {
+        mirror_pool_close_connection(pool, c);
+    }
     else if (!mirror_pool_has_room(pool, c)) {
         /* The mirror allows no stream now. Copies wait for it as for a response. */
         mirror_pool_move(pool, c);

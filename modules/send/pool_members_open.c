@@ -165,8 +165,9 @@ static int open_to(mirror_pool_t *pool, mirror_member_t *member, int n, int is_p
 static int is_untried(const mirror_pool_t *pool, const mirror_member_t *member)
 {
     return member->tasks == 0 && member->health.failed < pool->members->probed &&
-           (member->open == 0 || (pool->open + pool->opening < pool->settings->max_connections &&
-                                  member->open < mirror_pool_members_share(pool, member)));
+           (member->open == 0 ||
+            (mirror_pool_count_connections(pool) < pool->settings->max_connections &&
+             member->open < mirror_pool_members_share(pool, member)));
 }
 
 /* The mirror is down: its probe tries all members that have not failed since it came. */
@@ -228,7 +229,7 @@ static int is_able(const mirror_pool_t *pool, const mirror_member_t *member, int
                    const mirror_copy_t *copy)
 {
     return mirror_pool_member_is_openable(pool, member) && n < MIRROR_CHAIN_MAX &&
-           member->open + n < mirror_pool_members_share(pool, member) &&
+           member->open - member->yields + n < mirror_pool_members_share(pool, member) &&
            (!copy || mirror_pool_members_may_retry(pool, member, copy->avoid));
 }
 
@@ -377,12 +378,12 @@ static int make_up_one(mirror_pool_t *pool, mirror_member_t *member)
         !may_start(pool, kind_of(member))) {
         return 0;
     }
-    if (pool->open + pool->opening >= pool->settings->max_connections ||
+    if (mirror_pool_count_connections(pool) >= pool->settings->max_connections ||
         !mirror_pool_has_descriptors(pool)) {
         if (member->open > 0) {
             return 0;
         }
-        if (!mirror_pool_members_close_idle(pool)) {
+        if (!mirror_pool_members_close_idle(pool) && !mirror_pool_members_let_yield(pool)) {
             return 1;
         }
     }

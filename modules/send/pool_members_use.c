@@ -53,22 +53,23 @@ int mirror_pool_member_is_openable(const mirror_pool_t *pool, const mirror_membe
 {
     return member->tasks == 0 &&
            (member->open == 0 || mirror_loop_now(pool->send->loop) >= member->spare_until) &&
-           member->open + member->opening < mirror_pool_members_share(pool, member);
+           member->open + member->opening - member->yields <
+               mirror_pool_members_share(pool, member);
 }
 
 int mirror_pool_members_have_surplus(const mirror_pool_t *pool, const mirror_connection_t *c)
 {
     const mirror_member_t *member = c->member;
 
-    return member->leaving || pool->open > pool->settings->max_connections ||
-           member->open > mirror_pool_members_share(pool, member);
+    return member->leaving || pool->open - pool->yields > pool->settings->max_connections ||
+           member->open - member->yields > mirror_pool_members_share(pool, member);
 }
 
 int mirror_pool_members_must_yield(const mirror_pool_t *pool, const mirror_connection_t *c)
 {
     int i;
 
-    if ((pool->open + pool->opening < pool->settings->max_connections &&
+    if ((mirror_pool_count_connections(pool) < pool->settings->max_connections &&
          mirror_pool_has_descriptors(pool)) ||
         mirror_loop_now(pool->send->loop) - c->adopted < MIRROR_TENURE) {
         return 0;
@@ -82,6 +83,39 @@ int mirror_pool_members_must_yield(const mirror_pool_t *pool, const mirror_conne
         }
     }
     return 0;
+}
+
+/* Return the oldest connection of the ring, or `oldest` if that is older. */
+static mirror_connection_t *older(struct mirror_connection_ring_t *ring,
+                                  mirror_connection_t *oldest)
+{
+    mirror_connection_t *c;
+
+    APR_RING_FOREACH(c, ring, mirror_connection_t, link)
+    {
+        oldest = !oldest || c->adopted < oldest->adopted ? c : oldest;
+    }
+    return oldest;
+}
+
+int mirror_pool_members_let_yield(mirror_pool_t *pool)
+{
+    mirror_connection_t *c = NULL;
+    int i;
+
+    if (!mirror_pool_settings_of(pool)->target.http2 || pool->yields > 0 ||
+        !mirror_pool_has_descriptors(pool)) {
+        return 0;
+    }
+    for (i = 0; i < pool->members->count; i++) {
+        c = older(&pool->members->list[i]->rings[MIRROR_RING_PARTIAL], c);
+        c = older(&pool->members->list[i]->rings[MIRROR_RING_FULL], c);
+    }
+    if (!c || mirror_loop_now(pool->send->loop) - c->adopted < MIRROR_TENURE) {
+        return 0;
+    }
+    mirror_pool_yield(pool, c);
+    return 1;
 }
 
 /* Return whether a connection to the member may be opened now, or will probably be there soon. */

@@ -283,7 +283,8 @@ static apr_int64_t make_room(mirror_pool_t *pool)
 int mirror_pool_count_missing(mirror_pool_t *pool, apr_int64_t coming)
 {
     apr_int64_t n = count_required(pool, coming);
-    apr_int64_t room = mirror_pool_settings_of(pool)->max_connections - pool->open - pool->opening;
+    apr_int64_t room =
+        mirror_pool_settings_of(pool)->max_connections - mirror_pool_count_connections(pool);
 
     n = n < room ? n : room;
     room = n > 0 ? make_room(pool) : 0;
@@ -309,7 +310,7 @@ int mirror_pool_pause(mirror_pool_t *pool)
 int mirror_pool_may_open_one(const mirror_pool_t *pool)
 {
     return !pool->pause.ring &&
-           pool->open + pool->opening < mirror_pool_settings_of(pool)->max_connections &&
+           mirror_pool_count_connections(pool) < mirror_pool_settings_of(pool)->max_connections &&
            mirror_pool_has_descriptors(pool);
 }
 

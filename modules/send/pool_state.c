@@ -70,7 +70,8 @@ int mirror_pool_has_room(const mirror_pool_t *pool, const mirror_connection_t *c
 {
     apr_int64_t streams = mirror_pool_settings_of(pool)->streams;
 
-    return mirror_connection_has_room(c, (int)mirror_lifespan_most(lifespan_of(pool, c), streams));
+    return !c->yields &&
+           mirror_connection_has_room(c, (int)mirror_lifespan_most(lifespan_of(pool, c), streams));
 }
 
 /* Return the rings of the connection: those of its server. */
@@ -151,13 +152,28 @@ mirror_connection_t *mirror_pool_find_room(mirror_pool_t *pool)
     return c ? c : idle && mirror_pool_has_room(pool, idle) ? idle : NULL;
 }
 
+int mirror_pool_count_connections(const mirror_pool_t *pool)
+{
+    return pool->open + pool->opening - pool->yields;
+}
+
+void mirror_pool_yield(mirror_pool_t *pool, mirror_connection_t *c)
+{
+    c->yields = 1;
+    pool->yields++;
+    c->member->yields++;
+    mirror_pool_move(pool, c);
+}
+
 void mirror_pool_close_connection(mirror_pool_t *pool, mirror_connection_t *c)
 {
+    pool->yields -= c->yields;
     APR_RING_REMOVE(c, link);
     mirror_address_drop(c->addresses);
     mirror_connection_close(c);
     mirror_pool_count_open(pool, -1);
     if (c->member) {
+        c->member->yields -= c->yields;
         mirror_pool_member_count_open(c->member, -1);
     }
     pool->unconfirmed -= !c->confirmed;

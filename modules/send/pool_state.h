@@ -55,16 +55,16 @@ struct mirror_member_t {
     mirror_addresses_t *addresses; /* NULL = lookup required */
     struct mirror_connection_ring_t rings[MIRROR_RINGS];
     mirror_health_t health;
-    int open, opening, tasks; /* as those of the pool */
-    int in_flight;            /* copies on its connections */
-    mirror_turn_t turn;       /* for copies */
-    mirror_turn_t opens;      /* for connections */
-    apr_time_t opening_since; /* begin of its task */
-    apr_time_t spare_until;   /* no connection is opened before: it responds, but accepts none */
-    unsigned leaving : 1;     /* it is no server of the mirror any more */
-    unsigned missed : 1;      /* its turn came, and it had no room: a connection is missing */
-    unsigned looks_up : 1;    /* its last task began with a lookup */
-    unsigned found : 1;       /* in the middle of an update: it stays */
+    int open, opening, yields, tasks; /* as those of the pool */
+    int in_flight;                    /* copies on its connections */
+    mirror_turn_t turn;               /* for copies */
+    mirror_turn_t opens;              /* for connections */
+    apr_time_t opening_since;         /* begin of its task */
+    apr_time_t spare_until; /* no connection is opened before: it responds, but accepts none */
+    unsigned leaving : 1;   /* it is no server of the mirror any more */
+    unsigned missed : 1;    /* its turn came, and it had no room: a connection is missing */
+    unsigned looks_up : 1;  /* its last task began with a lookup */
+    unsigned found : 1;     /* in the middle of an update: it stays */
     mirror_server_words_t *words;   /* its place in shared memory, or `own_words` */
     mirror_server_counts_t *counts; /* the same */
     mirror_server_words_t own_words;
@@ -115,6 +115,7 @@ struct mirror_pool_t {
     apr_status_t why_rv;
     int open;    /* open connections */
     int opening; /* connections owned by helpers */
+    int yields;  /* open connections that yield to a server without one: one at most */
     /* open connections whose protocol the mirror has not confirmed; they take one copy */
     int unconfirmed;
     /* when a copy timed out on an unconfirmed connection (mirror_loop_now()), and since then none was
@@ -175,6 +176,13 @@ int mirror_pool_lives(const mirror_pool_t *pool, const mirror_connection_t *conn
  * others become idle. NULL = none has room. If only copies wait that need a fresh connection, a used
  * one is returned only if no other connection has room. */
 mirror_connection_t *mirror_pool_find_room(mirror_pool_t *pool);
+
+/* Return the connections that count towards max_connections: those that are open or being opened, and
+ * do not yield. */
+int mirror_pool_count_connections(const mirror_pool_t *pool);
+
+/* Let a busy connection yield: it gets no more copies. */
+void mirror_pool_yield(mirror_pool_t *pool, mirror_connection_t *connection);
 
 /* Close an open connection of the pool. */
 void mirror_pool_close_connection(mirror_pool_t *pool, mirror_connection_t *connection);
@@ -390,6 +398,10 @@ int mirror_pool_member_is_openable(const mirror_pool_t *pool, const mirror_membe
  * further one may be opened. */
 int mirror_pool_members_must_yield(const mirror_pool_t *pool,
                                    const mirror_connection_t *connection);
+
+/* No connection is without copies, but a member is without connections: with HTTP/2, let the oldest one
+ * yield, if it is old enough and none yields yet. Returns whether it does. */
+int mirror_pool_members_let_yield(mirror_pool_t *pool);
 
 /* Return whether a connection to any member but `without` (NULL = none) may be opened now, or will
  * probably be there soon. */

@@ -168,3 +168,38 @@ def test_servers_that_flap(httpd, origin, servers):
     got = h.outcomes()
     assert got["broken"] <= 5 * lines + 10 and not h.log_lines(DOWN)
     assert sum(counts(made[2:])) > 3 * sum(counts(made[:2]))
+
+
+@needs_http2
+@pytest.mark.parametrize("path", ["/o/a", "/o/never"])
+def test_more_servers_than_connections_of_http2(httpd, origin, http2, path):
+    """The only connection always has copies: it gets no more of them after a moment, and the other server has the next ones, also
+    if one of its copies is not responded to. Then there are two connections for that time."""
+    first = http2(host="127.0.0.1")
+    made = [first, http2(host="127.0.0.2", port=first.port)]
+    timers, held = [], []
+
+    def later(peer, request) -> None:
+        if request.path == "/o/never":
+            held.append((peer, request))
+            return
+        timers.append(threading.Timer(0.2, respond(), (peer, request)))
+        timers[-1].start()
+    for one in made:
+        one.respond = later
+    h = httpd(location("/o/", origin, listed(made, "max_connections=1 timeout=1h", scheme="h2c")), children=1)
+    assert h.get(path).status == 200
+    count, most = 1, 0
+
+    def both() -> bool:
+        nonlocal count, most
+        count += 1
+        assert h.get("/o/a").status == 200
+        most = max(most, sum(one["connections"] for one in state(h).values()))
+        return min(counts(made)) >= 5 and max(counts(made)) >= 40
+    wait_for("copies at both servers", both)
+    for peer, request in held:
+        respond()(peer, request)
+    assert h.ended(count) == {"mirrored": count} and most <= 2
+    for timer in timers:
+        timer.join()
