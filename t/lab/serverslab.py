@@ -64,6 +64,12 @@ def copy_until(h: Httpd, what: str, condition) -> None:
     wait_for(what, found)
 
 
+def connect_all(h: Httpd, made: list[Recorder]) -> None:
+    """Copies until each server has had one. Until it has a connection, which a busy machine may take some time for, the others get
+    its share."""
+    copy_until(h, "a copy to each server", lambda: all(counts(made)))
+
+
 def gets(h: Httpd, count: int) -> None:
     """So many, as fast as one client can."""
     assert set(h.get_many(["/o/a"] * count)) <= {200}
