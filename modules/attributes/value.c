@@ -243,7 +243,7 @@ static const char *given_in_json(const mirror_value_rule_t *rule, yajl_val json,
     case yajl_t_object:
         return "an object";
     case yajl_t_array:
-        return "a list";
+        return YAJL_GET_ARRAY(json)->len ? "a list" : "an empty list";
     case yajl_t_true:
         return "true";
     case yajl_t_false:

@@ -28,6 +28,7 @@ def same(httpd, mirror):
     ({"count": 1.5}, "count: must be an integer from 1 to 2147483647, got 1.5"),
     ({"count": True}, "count: must be an integer from 1 to 2147483647, got true"),
     ({"count": [1]}, "got a list"),
+    ({"servers": []}, "got an empty list"),
     ({"count": {"a": 1}}, "got an object"),
     ({"enabled": "true"}, 'enabled: must be true or false (in a directive, also on or off), got "true"'),
     ({"enabled": 1}, "enabled: "),
