@@ -243,6 +243,30 @@ static int write_document(attempt_t *attempt)
     return end(attempt, HTTP_OK, NULL);
 }
 
+/* The store has what the change would write. */
+static int end_unchanged(attempt_t *attempt)
+{
+    const mirror_fleet_edit_t *requested = attempt->requested;
+    mirror_remote_head_t head;
+
+    attempt->result->document = attempt->before;
+    if (attempt->before.version.revision) {
+        /* another node has just written it, or the response to an earlier attempt was lost */
+        mirror_stored_written(requested->registry, attempt->mirror, &attempt->before, 0,
+                              requested->remote, requested->r->pool);
+        return end(attempt, HTTP_OK, NULL);
+    }
+    /* nothing is set: so the nodes have nothing in force only if the store was not emptied */
+    if (mirror_remote_content(&head, requested->remote) != APR_SUCCESS) {
+        return fail(attempt, MIRROR_WRITE_FAILED);
+    }
+    if (!head.epoch && attempt->write.knows_epoch) {
+        return fail(attempt, MIRROR_WRITE_EMPTIED);
+    }
+    return !head.epoch && attempt->write.is_held ? fail(attempt, MIRROR_WRITE_HELD)
+                                                 : end(attempt, HTTP_OK, NULL);
+}
+
 /* Returns 0 if another change was faster. */
 static int try_once(attempt_t *attempt)
 {
@@ -263,16 +287,7 @@ static int try_once(attempt_t *attempt)
     if (why) {
         return end(attempt, HTTP_BAD_REQUEST, why);
     }
-    if (is_same(attempt)) {
-        /* another node has just written it, or the response to an earlier attempt was lost */
-        if (attempt->before.version.revision) {
-            mirror_stored_written(requested->registry, attempt->mirror, &attempt->before, 0,
-                                  requested->remote, requested->r->pool);
-        }
-        attempt->result->document = attempt->before;
-        return end(attempt, HTTP_OK, NULL);
-    }
-    return write_document(attempt);
+    return is_same(attempt) ? end_unchanged(attempt) : write_document(attempt);
 }
 
 /* Find out whether this node may begin an empty store. Returns 1 after an error. */

@@ -144,6 +144,20 @@ def test_the_store_was_emptied(three):
     assert results(all_of(h, "PATCH", {"enabled": False}), 409)["a"] == ("failed", True)
 
 
+def test_a_store_that_was_emptied_has_nothing_to_delete(three):
+    """The node has the documents in force, so the response must not say that there are none."""
+    h = three(expect=["PM0936: ", "PM0901: "])
+    assert results(all_of(h, "PATCH", {"enabled": False}))["m"] == ("changed", False)
+    three.server("FLUSHALL")
+    wait_for("the line", lambda: h.log_lines("PM0936"), 2)
+    refused(fleet_call(h, "DELETE", "/mirrors/m", None, ()), 409, "restore first")
+    assert results(all_of(h, "DELETE", None, ()), 409)["m"] == ("failed", False)
+    assert post(h, form_of(page_of(h), "Resume all"), layer="fleet").status == 409
+    assert enabled(h) == STOPPED
+    assert fleet_call(h, "POST", "/restore").status == 200
+    assert results(all_of(h, "DELETE", None, ()))["m"] == ("changed", True)
+
+
 def test_resume_keeps_the_rest_of_a_document(three):
     one, two = three(), three()
     change(one, {"max_queue": 9})
