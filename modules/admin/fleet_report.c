@@ -80,13 +80,35 @@ apr_array_header_t *mirror_fleet_report_warnings(const mirror_nodes_t *nodes, ap
     return texts;
 }
 
-void mirror_fleet_report_put_warnings(yajl_gen gen, const mirror_nodes_t *nodes, apr_pool_t *pool)
+static void put_warnings(yajl_gen gen, const apr_array_header_t *texts, apr_pool_t *pool)
 {
-    const apr_array_header_t *texts = mirror_fleet_report_warnings(nodes, pool);
-
     if (texts->nelts) {
         mirror_fleet_json_texts(gen, "warnings", texts, pool);
     }
+}
+
+void mirror_fleet_report_put_warnings(yajl_gen gen, const mirror_nodes_t *nodes, apr_pool_t *pool)
+{
+    put_warnings(gen, mirror_fleet_report_warnings(nodes, pool), pool);
+}
+
+/* Append the warnings of a change. A node that has refused the document before may still have to
+ * judge the new one. */
+static void put_warnings_of_change(yajl_gen gen, const mirror_nodes_t *nodes, apr_pool_t *pool)
+{
+    apr_array_header_t *texts = mirror_fleet_report_warnings(nodes, pool);
+
+    if (nodes->refusing) {
+        APR_ARRAY_PUSH(texts, const char *) = apr_psprintf(
+            pool,
+            "%s the last document that it has read, such as %s; if it refuses this change, too, "
+            "its former settings remain (GET LOCATION/fleet has the reason)",
+            nodes->refusing == 1 ? "1 node refuses"
+                                 : apr_psprintf(pool, "each of %" APR_UINT64_T_FMT " nodes refuses",
+                                                nodes->refusing),
+            nodes->refusing_name);
+    }
+    put_warnings(gen, texts, pool);
 }
 
 void mirror_fleet_report_put(yajl_gen gen, const mirror_fleet_edit_t *requested,
@@ -107,7 +129,7 @@ void mirror_fleet_report_put(yajl_gen gen, const mirror_fleet_edit_t *requested,
     }
     if (wait_for_nodes(&nodes, requested->remote, mirror ? mirror->name : NULL, version, seconds,
                        pool)) {
-        mirror_fleet_report_put_warnings(gen, &nodes, pool);
+        put_warnings_of_change(gen, &nodes, pool);
         if (seconds) {
             mirror_fleet_json_nodes(gen, &nodes, pool);
         }

@@ -167,6 +167,17 @@ static void note_own(const reading_t *reading, const mirror_node_t *node)
     }
 }
 
+static void note_refusing(const reading_t *reading, const mirror_node_t *node)
+{
+    if (node->refused &&
+        (!reading->mirror || member(node->refused, reading->mirror, yajl_t_object))) {
+        reading->nodes->refusing++;
+        if (!reading->nodes->refusing_name) {
+            reading->nodes->refusing_name = apr_pstrdup(reading->pool, node->name);
+        }
+    }
+}
+
 static void note_mirrors(const reading_t *reading, const mirror_node_t *node)
 {
     mirror_nodes_t *nodes = reading->nodes;
@@ -228,6 +239,7 @@ static void note(const reading_t *reading, const mirror_node_t *node)
         nodes->waiting += reading->version && !has_judged(node, reading);
         note_module(reading, node);
         note_own(reading, node);
+        note_refusing(reading, node);
         note_mirrors(reading, node);
     }
 }

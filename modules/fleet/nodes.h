@@ -41,6 +41,10 @@ typedef struct mirror_nodes_t {
     /* live nodes with own settings of the sought mirror, or if none is sought of any; one of them */
     apr_uint64_t apart;
     const char *apart_name;
+    /* live nodes that refuse the sought mirror's last document that they have read, or if none is
+     * sought one of any mirror; one of them */
+    apr_uint64_t refusing;
+    const char *refusing_name;
     /* if no mirror is sought: two live nodes with different mirrors; those of the first one. NULL = none */
     const char *first_name, *other_name, *first_mirrors;
 } mirror_nodes_t;

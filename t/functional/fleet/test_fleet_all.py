@@ -229,6 +229,23 @@ def test_a_node_whose_own_settings_are_at_odds_with_a_document(node, own):
     assert enabled(two) == {"m": own}
 
 
+def test_a_node_that_refuses_still_copies_and_is_named(three):
+    """Its AllowHost is at odds with a host that was set before: it refuses the document with enabled=false, too."""
+    one, two = three(more="ProxyMirrorAllowHost *\n"), three(more="ProxyMirrorAllowHost 127.0.0.1\n", expect=["PM0932: "])
+    change(one, {"host": "http://other.example.com"})
+    wait_for("the report", lambda: state(one)["nodes"]["refused"] == 1, 3)
+    got = all_of(one, "PATCH", {"enabled": False})
+    assert results(got)["m"] == ("changed", False)
+    warnings = json.loads(got.body)["warnings"]
+    assert len(warnings) == 1 and warnings[0].startswith("1 node refuses the last document") and f":{two.port}-" in warnings[0]
+    wait_for("the others", lambda: enabled(two) == {**STOPPED, "m": True}, 3)
+    assert "warnings" not in change(one, {"enabled": False, "count": 2}, name="a")
+    assert call(two, "PATCH", {"enabled": False}).status == 200      # as the manual says
+    assert enabled(two) == STOPPED
+    host = two.mirror()["attributes"]["host"]
+    assert not [text for text in change(one, {"host": host}, headers=[JSON, "Prefer: wait=5"])["warnings"] if "refuses" in text]
+
+
 def test_stop_all_on_the_page_of_a_node_that_refuses(node):
     """It offers to stop this node."""
     one, two = node(), node(expect=["PM0932: ", "PM0901: "])
