@@ -42,6 +42,15 @@ static int end(attempt_t *attempt, int status, const char *why)
     return 1;
 }
 
+static int end_unexpected(attempt_t *attempt)
+{
+    return end(attempt, HTTP_PRECONDITION_FAILED,
+               apr_table_get(attempt->requested->r->headers_in, "If-Match")
+                   ? "If-Match: must be the current ETag of the fleet's settings, got another"
+                   : "If-None-Match: must be none of the fleet's settings, got their ETag, or * "
+                     "while there are any");
+}
+
 /* ---- texts ---- */
 
 /* Return at most `max` bytes of a text, in UTF-8. */
@@ -203,9 +212,7 @@ static int fail(attempt_t *attempt, mirror_write_e outcome)
     }
     switch (outcome) {
     case MIRROR_WRITE_DIFFERS:
-        return attempt->requested->is_conditional
-                   ? end(attempt, HTTP_PRECONDITION_FAILED, MIRROR_FLEET_EDIT_UNEXPECTED)
-                   : 0;
+        return attempt->requested->is_conditional ? end_unexpected(attempt) : 0;
     case MIRROR_WRITE_EMPTIED:
         return end(attempt, HTTP_CONFLICT,
                    "fleet: its store was emptied; restore first (POST LOCATION/fleet/restore)");
@@ -281,7 +288,7 @@ static int try_once(attempt_t *attempt)
         return end(attempt, status, why);
     }
     if (requested->expects && !requested->expects(&attempt->before.version, requested->baton)) {
-        return end(attempt, HTTP_PRECONDITION_FAILED, MIRROR_FLEET_EDIT_UNEXPECTED);
+        return end_unexpected(attempt);
     }
     why = compose(attempt);
     if (why) {

@@ -13,9 +13,6 @@
 
 #include "fleet/write.h"
 
-#define MIRROR_FLEET_EDIT_UNEXPECTED                                                               \
-    "If-Match: must be the current ETag of the fleet's settings, got another"
-
 /* A requested change. */
 typedef struct mirror_fleet_edit_t {
     request_rec *r; /* who requests it, and the pool of the result */

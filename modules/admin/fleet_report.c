@@ -2,6 +2,8 @@
  *
  * admin/fleet_report.c - the nodes in the response to a change. See admin/fleet_report.h.
  */
+#include <string.h>
+
 #include <apr_strings.h>
 #include <httpd.h>
 
@@ -13,13 +15,34 @@
 #define WAIT_MAX 10 /* seconds */
 #define WAIT_NAP apr_time_from_msec(100)
 
-/* Return the seconds that the client waits; 0 = it does not. */
+/* Return the value of a preference "wait" (RFC 7240 2), seconds; -1 if it is another one. */
+static apr_int64_t read_wait(const char *preference)
+{
+    apr_size_t length = strcspn(preference, "= \t");
+
+    if (length != 4 || ap_cstr_casecmpn(preference, "wait", 4)) {
+        return -1;
+    }
+    preference += length + strspn(preference + length, " \t");
+    preference += *preference == '=';
+    return apr_atoi64(preference + strspn(preference, " \t\""));
+}
+
+/* Return the seconds that the client waits; 0 = it does not. The first preference counts. What follows
+ * a semicolon is a parameter of one. */
 static int seconds_to_wait(const request_rec *r)
 {
-    const char *prefer = apr_table_get(r->headers_in, "Prefer");
-    const char *token = prefer ? ap_strcasestr(prefer, "wait=") : NULL;
-    apr_int64_t seconds = token ? apr_atoi64(token + 5) : 0;
+    const char *rest = apr_table_get(r->headers_in, "Prefer");
+    apr_int64_t seconds = -1;
+    char separator = ',';
 
+    while (rest && *rest && seconds < 0) {
+        const char *part = ap_get_token(r->pool, &rest, 1);
+
+        seconds = separator == ',' ? read_wait(part) : -1;
+        separator = *rest;
+        rest += separator != '\0';
+    }
     return seconds < 0 ? 0 : seconds > WAIT_MAX ? WAIT_MAX : (int)seconds;
 }
 

@@ -160,7 +160,8 @@ def test_if_match_and_nothing_there(node):
     refused(fleet_call(h, "PATCH", "/mirrors/m", {"count": 2}, [JSON, 'If-Match: "1-0000000000000001"']), 412)
     refused(fleet_call(h, "PATCH", "/mirrors/m", {"count": 2}, [JSON, "If-Match: *"]), 412)
     assert fleet_call(h, "PUT", "/mirrors/m", {"count": 2}, [JSON, "If-None-Match: *"]).status == 200
-    refused(fleet_call(h, "PUT", "/mirrors/m", {"count": 2}, [JSON, "If-None-Match: *"]), 412)
+    refused(fleet_call(h, "PUT", "/mirrors/m", {"count": 2}, [JSON, "If-None-Match: *"]), 412, "If-None-Match: ")
+    refused(fleet_call(h, "PUT", "/mirrors/m", {"count": 2}, [JSON, 'If-Match: "x"']), 412, "If-Match: ")
 
 
 def test_a_node_that_must_refuse(node, mirror):
@@ -197,6 +198,13 @@ def test_wait_answers_when_all_have_judged(node):
     assert "ProxyMirrorAllowHost" in done["not_in_force"][0]["refused"]["m"]["why"]
     done = change(one, {"host": two.mirror()["attributes"]["host"]}, headers=[JSON, "Prefer: wait=5"])
     assert done["nodes"]["in_force"] == 2
+
+
+@pytest.mark.parametrize("prefer, waits", [
+    ("nowait=3", False), ("wait", False), ("wait=0", False), ("await=3", False), ("handling=lenient; wait=3", False), ('x="a, wait=3"', False),
+    ("respond-async, wait=3", True), ('WAIT = "3"; x', True), ("wait=3, wait=0", True)])
+def test_which_preferences_wait(node, prefer, waits):
+    assert ("nodes" in change(node(), {"count": 2}, headers=[JSON, f"Prefer: {prefer}"])) == waits
 
 
 @pytest.mark.parametrize("data, words", [
