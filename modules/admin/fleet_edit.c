@@ -204,8 +204,7 @@ static int fail(attempt_t *attempt, mirror_write_e outcome)
     request_rec *r = attempt->requested->r;
     mirror_remote_t *remote = attempt->requested->remote;
 
-    if (outcome == MIRROR_WRITE_DIFFERS && attempt->requested->is_conditional &&
-        attempt->write.is_doubtful) {
+    if (outcome == MIRROR_WRITE_DIFFERS && attempt->write.is_doubtful) {
         return end(attempt, HTTP_GATEWAY_TIME_OUT,
                    "fleet: not known whether the change was written before another one; read it "
                    "again (the reply of its store was lost)");

@@ -72,6 +72,8 @@ static const char restore_script[] =
 
 #define WORDS 17 /* of a change */
 #define KEYS  4
+/* The last entry of the log that is read to find out whether a change was written. */
+#define LOG_LAST 49
 /* The maximum time of WAIT, which 0 would make endless. */
 #define WAIT_MS 200
 
@@ -126,6 +128,7 @@ static const char *entry_of(const mirror_write_t *write, apr_pool_t *pool)
     size_t len;
 
     yajl_gen_map_open(gen);
+    put_text(gen, "id", hex_of(document->version.id, pool));
     put_text(gen, "mirror", write->mirror);
     put_text(gen, "by", document->by);
     put_text(gen, "from", document->from);
@@ -232,6 +235,36 @@ static mirror_write_e find_out(mirror_write_t *write, mirror_remote_t *remote, a
                                                            : MIRROR_WRITE_DIFFERS;
 }
 
+/* The reply was lost, and another change has been written since. The log tells whether this one was
+ * written before; it cannot be written any more. */
+static mirror_write_e find_replaced(mirror_write_t *write, mirror_remote_t *remote,
+                                    apr_pool_t *pool)
+{
+    const char *id = hex_of(write->document.version.id, pool);
+    const char *argv[] = { "LRANGE", remote->fleet->keys[MIRROR_FLEET_LOG], "0",
+                           APR_STRINGIFY(LOG_LAST) };
+    const mirror_redis_reply_t *reply;
+    int i;
+
+    write->is_doubtful = 1;
+    if (mirror_remote_command(&reply, remote, 4, argv) != APR_SUCCESS ||
+        reply->type != MIRROR_REDIS_ARRAY) {
+        return MIRROR_WRITE_DIFFERS;
+    }
+    for (i = 0; i < reply->count; i++) {
+        const char *text = reply->elements[i]->text;
+
+        if (mirror_redis_reply_is_text(reply->elements[i]) && strstr(text, id)) {
+            write->is_doubtful = 0;
+            write->epoch = 0;
+            write->document.version.revision = apr_atoi64(text + strcspn(text, "0123456789"));
+            return MIRROR_WRITE_DONE;
+        }
+    }
+    write->is_doubtful = reply->count > LOG_LAST;
+    return MIRROR_WRITE_DIFFERS;
+}
+
 mirror_write_e mirror_write_document(mirror_write_t *write, mirror_remote_t *remote,
                                      apr_pool_t *pool)
 {
@@ -262,7 +295,10 @@ mirror_write_e mirror_write_document(mirror_write_t *write, mirror_remote_t *rem
         found = find_out(write, remote, pool);
         outcome = found == MIRROR_WRITE_FAILED && outcome == MIRROR_WRITE_DIFFERS ? outcome : found;
     }
-    write->is_doubtful = is_lost && outcome == MIRROR_WRITE_DIFFERS;
+    write->is_doubtful = 0;
+    if (is_lost && outcome == MIRROR_WRITE_DIFFERS) {
+        outcome = find_replaced(write, remote, pool);
+    }
     /* the script may arrive after the command that has found nothing */
     return outcome == MIRROR_WRITE_FAILED && is_late ? MIRROR_WRITE_UNKNOWN : outcome;
 }

@@ -29,7 +29,9 @@ typedef struct mirror_write_t {
     const char *changes;                /* for the log of changes */
     int knows_epoch;                    /* 1 if this node has seen a head */
     int is_held;                        /* 1 if this node may not begin a store (fleet/hold.h) */
-    int is_doubtful; /* result: a reply was lost, so this change may have been written before another */
+    /* result: a reply was lost, and so many changes were written since, or the log cannot be read,
+     * that this one may have been written before them */
+    int is_doubtful;
     apr_uint64_t epoch; /* for a new store, 0 = random; then that of the store, 0 = unknown */
 } mirror_write_t;
 

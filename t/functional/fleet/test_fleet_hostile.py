@@ -100,20 +100,52 @@ def test_an_error_after_a_reply_that_was_lost(behind, between, reply):
     assert document(h)["attributes"]["count"] == 3
 
 
-def test_a_change_that_another_one_replaced_before_it_was_found_out(behind, between):
-    """412 would say that it was not made."""
-    h = behind()
-    change(h, {"count": 2})
-    rule = lose_one()
+@pytest.fixture
+def replaced(behind, between, httpd, origin, mirror):
+    """A change of one node, whose EVALSHA is answered `reply`, and which another node replaces before it was found out."""
+    def make(headers, reply, log=None):
+        one, two = behind(), httpd(MANAGER + conf(between.server.port) + location("/o/", origin, to(mirror)))
+        change(one, {"count": 2})
+        lost, by = [], []
 
-    def replace(words):
-        if words[0] == b"HGET" and not replaced and between.seen.count(b"EVALSHA") > 2:
-            replaced.append(between.server("HSET", INDEX, "m", "9-00000000000000ab"))
-        return rule(words)
-    replaced, between.rule = [], replace
-    refused(fleet_call(h, "PATCH", "/mirrors/m", {"count": 3}, [JSON, "If-Match: *"]), 504, "written before another one")
-    between.rule = lambda words: None
-    assert replaced
+        def rule(words):
+            if words[0] == b"EVALSHA" and len(lost) < 2:
+                lost.append(words)
+                return reply if len(lost) == 1 or reply == b"" else None
+            if words[0] == b"HGET" and len(lost) == 2 and not by:
+                by.append(change(two, {"max_queue": 9}))
+            return log if words[0] == b"LRANGE" else None
+        between.rule = rule
+        answer = fleet_call(one, "PATCH", "/mirrors/m", {"count": 3}, [JSON, *headers])
+        between.rule = lambda words: None
+        assert by
+        return answer, [entry["changes"] for entry in json.loads(fleet_call(two, "GET", "/log").body)["log"]]
+    return make
+
+
+CONDITIONS = pytest.mark.parametrize("headers", [[], ["If-Match: *"]])
+
+
+@CONDITIONS
+def test_a_change_that_another_one_replaced_before_it_was_found_out(replaced, headers):
+    """The log has it. So it is not made once more, over the other one; 412 would say that it was not made at all."""
+    answer, log = replaced(headers, Between.LOST)
+    assert answer.status == 200 and json.loads(answer.body)["revision"] == 2
+    assert log == ["max_queue from 1024 to 9", "count from 2 to 3", "count from 1 to 2"]
+
+
+@CONDITIONS
+def test_a_change_that_was_not_made_before_another_one(replaced, headers):
+    answer, log = replaced(headers, b"")
+    assert answer.status == (412 if headers else 200)
+    assert log == ["count from 2 to 3"] * (not headers) + ["max_queue from 1024 to 9", "count from 1 to 2"]
+
+
+@CONDITIONS
+def test_a_change_that_another_one_replaced_and_the_log_cannot_be_read(replaced, headers):
+    answer, log = replaced(headers, Between.LOST, b"-LOADING x\r\n")
+    refused(answer, 504, "written before another one")
+    assert log.count("count from 2 to 3") == 1
 
 
 @pytest.mark.parametrize("reply", [b"-READONLY You can't write against a read only replica.\r\n", b"-MOVED 1 127.0.0.1:1\r\n",
