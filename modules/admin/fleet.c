@@ -107,6 +107,16 @@ static int send_log(request_rec *r, const mirror_registry_t *registry)
 
 /* ---- a document ---- */
 
+/* Return why there is no document. */
+static const char *explain_none(const mirror_registry_t *registry)
+{
+    return apr_atomic_read64(&mirror_table_fleet(registry->table)->emptied)
+               ? "fleet: nothing is set in its store, which was emptied; each node keeps its "
+                 "settings"
+               : "fleet: nothing is set for this mirror; the configuration file of each node "
+                 "applies";
+}
+
 static int send_document(request_rec *r, const mirror_registry_t *registry, const char *name)
 {
     mirror_remote_t *remote = mirror_fleet_store_open(r, registry);
@@ -119,9 +129,7 @@ static int send_document(request_rec *r, const mirror_registry_t *registry, cons
         return mirror_fleet_store_send_error(r, status, why);
     }
     if (!document.attributes) {
-        return mirror_json_error(r, HTTP_NOT_FOUND,
-                                 "fleet: nothing is set for this mirror; the configuration file "
-                                 "of each node applies");
+        return mirror_json_error(r, HTTP_NOT_FOUND, explain_none(registry));
     }
     gen = mirror_json_create(r->pool);
     yajl_gen_map_open(gen);

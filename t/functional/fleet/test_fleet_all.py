@@ -150,6 +150,7 @@ def test_a_store_that_was_emptied_has_nothing_to_delete(three):
     assert results(all_of(h, "PATCH", {"enabled": False}))["m"] == ("changed", False)
     three.server("FLUSHALL")
     wait_for("the line", lambda: h.log_lines("PM0936"), 2)
+    refused(fleet_call(h, "GET", "/mirrors/m", None, ()), 404, "its store, which was emptied")
     refused(fleet_call(h, "DELETE", "/mirrors/m", None, ()), 409, "restore first")
     assert results(all_of(h, "DELETE", None, ()), 409)["m"] == ("failed", False)
     assert post(h, form_of(page_of(h), "Resume all"), layer="fleet").status == 409
