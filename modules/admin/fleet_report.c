@@ -51,6 +51,14 @@ int mirror_fleet_report_waits(const request_rec *r)
     return seconds_to_wait(r) > 0;
 }
 
+/* Whether all live nodes have the document or refuse it. This node is live, so there is one. */
+static int have_all_judged(const mirror_nodes_t *nodes)
+{
+    return !nodes->waiting && nodes->count[MIRROR_NODE_IN_FORCE] +
+                                  nodes->count[MIRROR_NODE_BEHIND] +
+                                  nodes->count[MIRROR_NODE_REFUSED];
+}
+
 /* Read the nodes until all live ones have the document or refuse it, or the time is over. Returns 0
  * if the store does not respond. */
 static int wait_for_nodes(mirror_nodes_t *nodes, mirror_remote_t *remote, const char *mirror,
@@ -65,7 +73,7 @@ static int wait_for_nodes(mirror_nodes_t *nodes, mirror_remote_t *remote, const 
             mirror_nodes_read(nodes, remote, &head, mirror, version, pool) != APR_SUCCESS) {
             return 0;
         }
-        if (!nodes->waiting || mirror_clock_now() >= end) {
+        if (have_all_judged(nodes) || mirror_clock_now() >= end) {
             return 1;
         }
         apr_sleep(WAIT_NAP);

@@ -200,6 +200,14 @@ def test_wait_answers_when_all_have_judged(node):
     assert done["nodes"]["in_force"] == 2
 
 
+def test_waiting_when_the_states_were_lost(node):
+    """The node that is asked is live in any case."""
+    h = node()
+    change(h, {"count": 2}, headers=[JSON, "Prefer: wait=5"])
+    node.server("DEL", NODES)
+    assert change(h, {"count": 3}, headers=[JSON, "Prefer: wait=5"])["nodes"] == {"in_force": 1, "behind": 0, "refused": 0, "silent": 0}
+
+
 @pytest.mark.parametrize("prefer, waits", [
     ("nowait=3", False), ("wait", False), ("wait=0", False), ("await=3", False), ("handling=lenient; wait=3", False), ('x="a, wait=3"', False),
     ("respond-async, wait=3", True), ('WAIT = "3"; x', True), ("wait=3, wait=0", True)])
