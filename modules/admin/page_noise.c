@@ -30,7 +30,7 @@ const char *mirror_page_kind(mirror_kind_e kind)
         [MIRROR_KIND_VALUE] = "another value",
         [MIRROR_KIND_TYPE] = "a value of another type",
         [MIRROR_KIND_NULL] = "null in one of the responses",
-        [MIRROR_KIND_LENGTH] = "an array of another length",
+        [MIRROR_KIND_LENGTH] = "another length",
         [MIRROR_KIND_ORDER] = "the same elements in another order",
         [MIRROR_KIND_DUPLICATE] = "twice in one of the responses",
         [MIRROR_KIND_SYNTAX] = "no valid JSON in one of the responses",

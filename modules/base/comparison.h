@@ -66,7 +66,7 @@ typedef enum {
     X(VALUE, "value")               /* same type, another value */                                 \
     X(TYPE, "type")                 /* another JSON type, none of them null */                     \
     X(NULL, "null")                 /* one side is null */                                         \
-    X(LENGTH, "length")             /* arrays of different length */                               \
+    X(LENGTH, "length")             /* arrays of different length, bodies */                       \
     X(ORDER, "order")               /* the same elements in another order */                       \
     X(DUPLICATE, "duplicate")       /* one side has a member name twice */                         \
     X(SYNTAX, "syntax")             /* one side is no JSON */                                      \

@@ -149,6 +149,16 @@ static mirror_skip_e skip_of(const mirror_pair_t *pair)
     return late > pair->settings->compare_timeout ? MIRROR_SKIP_TIMEOUT : MIRROR_SKIP_NONE;
 }
 
+/* Whether the bodies of primary and reference are too long to be compared, beside a short one of the
+ * mirror. */
+static int are_both_longer(const mirror_comparer_t *comparer)
+{
+    mirror_skip_e skip = comparer->drift.skip;
+
+    return comparer->judgement.primary_is_longer &&
+           (skip == MIRROR_SKIP_TOO_LARGE || skip == MIRROR_SKIP_DECODED_TOO_LARGE);
+}
+
 /* Judge where the mirror of a pair that was judged stands between the other two. Returns why that is
  * unknown. */
 static mirror_skip_e judge_reference(mirror_comparer_t *comparer, const mirror_pair_t *pair,
@@ -157,7 +167,7 @@ static mirror_skip_e judge_reference(mirror_comparer_t *comparer, const mirror_p
     options->values = NULL; /* of primary and mirror alone */
     options->side = MIRROR_TREE_SIDE_REFERENCE;
     mirror_judge(&comparer->drift, options, &pair->primary, &pair->reference);
-    if (comparer->drift.skip != MIRROR_SKIP_NONE) {
+    if (comparer->drift.skip != MIRROR_SKIP_NONE && !are_both_longer(comparer)) {
         return comparer->drift.skip;
     }
     options->side = MIRROR_TREE_SIDE_NONE;

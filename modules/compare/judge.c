@@ -139,9 +139,13 @@ static int add_body_row(mirror_judge_work_t *work, mirror_kind_e kind)
     return mirror_rows_add(&work->out->rows, MIRROR_PART_BODY, kind, FIELD_BODY, NULL, 0);
 }
 
-/* The kind of a difference of bodies that are compared as a whole. */
+/* The kind of a difference of bodies that are compared as a whole. No body is a kind of its own: beside a
+ * reference with yet another body it would be as good as any. */
 static mirror_kind_e kind_of(const mirror_judge_work_t *work)
 {
+    if (work->a.len == 0 || work->b.len == 0) {
+        return work->a.len == 0 ? MIRROR_KIND_EXTRA : MIRROR_KIND_MISSING;
+    }
     return is_text(work->a.type) || is_json(work->a.type) ? MIRROR_KIND_TEXT : MIRROR_KIND_BYTES;
 }
 
@@ -227,7 +231,9 @@ void mirror_judge_keep_texts(mirror_judge_work_t *work, int row, const apr_size_
 /* Texts, or bytes, that are not equal. */
 static void compare_texts(mirror_judge_work_t *work)
 {
-    if (!is_forgiven(work, MIRROR_RULE_PRESENCE | MIRROR_RULE_MATCH | MIRROR_RULE_MASK)) {
+    unsigned presence = work->a.len > 0 && work->b.len > 0 ? MIRROR_RULE_PRESENCE : 0;
+
+    if (!is_forgiven(work, presence | MIRROR_RULE_MATCH | MIRROR_RULE_MASK)) {
         const apr_size_t from[2] = { 0, 0 };
         int row = add_body_row(work, kind_of(work));
 
@@ -273,7 +279,7 @@ static mirror_skip_e compare_bodies(mirror_judge_work_t *work)
         return MIRROR_SKIP_MEMORY;
     }
     if (work->a.result == MIRROR_DECODE_TOO_LARGE || work->b.result == MIRROR_DECODE_TOO_LARGE) {
-        return MIRROR_SKIP_DECODED_TOO_LARGE;
+        return mirror_judge_decoded(work) ? MIRROR_SKIP_NONE : MIRROR_SKIP_DECODED_TOO_LARGE;
     }
     if (a && b) {
         return MIRROR_SKIP_UNDECODABLE;
@@ -382,6 +388,9 @@ static void examine(mirror_judge_work_t *work, const mirror_half_t *a, const mir
     if (with_body) {
         skip = compare_bodies(work);
     }
+    else if (skip == MIRROR_SKIP_TOO_LARGE && mirror_judge_transferred(work, a, b)) {
+        skip = MIRROR_SKIP_NONE;
+    }
     work->out->verdict = verdict_of(work);
     if (skip != MIRROR_SKIP_NONE && work->out->verdict != MIRROR_VERDICT_DIFFERENT) {
         work->out->skip = skip;
@@ -399,6 +408,7 @@ void mirror_judge(mirror_judgement_t *judgement, const mirror_judge_options_t *o
     work.out = judgement;
     work.options = options;
     judgement->skip = MIRROR_SKIP_NONE;
+    judgement->primary_is_longer = 0;
     mirror_rows_clear(&judgement->rows);
     judgement->rows.values = options->values;
     if (is_conditional(primary->status, mirror->status)) {

@@ -34,6 +34,13 @@ void mirror_judge_prepare(mirror_judge_side_t *side, const mirror_half_t *half, 
 /* Decode the body; free() what it is decoded to. side->result says whether that was possible. */
 void mirror_judge_decode(mirror_judge_side_t *side);
 
+/* Whether one body is too long to be compared, as it was transferred or as it was decoded, and the other one
+ * is so short that it cannot be the same: then there is a row. Not if a rule may accept it. work->a of the
+ * first is not needed otherwise. */
+int mirror_judge_transferred(mirror_judge_work_t *work, const mirror_half_t *a,
+                             const mirror_half_t *b);
+int mirror_judge_decoded(mirror_judge_work_t *work);
+
 /* Keep where the texts differ for a row, from these places on; -1: no values are wanted. */
 void mirror_judge_keep_texts(mirror_judge_work_t *work, int row, const apr_size_t from[2]);
 

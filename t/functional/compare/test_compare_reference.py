@@ -93,6 +93,41 @@ def test_page_of_which_a_line_varies(three):
     assert data["verdict"] == "alike" and noise(data) == [("body", "text", "reference")]
 
 
+@pytest.mark.parametrize("kind", ["application/pdf", "text/html"])
+def test_empty_body_beside_ones_that_vary(three, kind):
+    """No response is like another one, of either length. None at all is still none of them."""
+    h, *servers = three()
+    dice = random.Random(1)
+    for server in servers:
+        server.answer = lambda sock, message: answer(
+            "200 OK", b"".join(b"<p>%d\n" % dice.getrandbits(60) for _ in range(dice.randint(1, 90))), [f"Content-Type: {kind}"])(sock, message)
+    servers[1].answer = answer("200 OK", b"", [f"Content-Type: {kind}"])
+    for n in range(40):
+        assert h.get(f"/o/{n}").status == 200
+    data = compared(h, 40)
+    assert data["verdict"] == "differs" and rows(data) == [("body", "missing", 40)]
+    (row,) = data["findings"][0]["rows"]
+    assert (row["mirror_alone"], row["reference_alone"]) == (40, 0)
+
+
+@pytest.mark.parametrize("lengths, found", [
+    ((1, 9999, 1), "difference"), ((9999, 1, 9999), "difference"), ((1, 9999, 9999), "noise"), ((9999, 1, 1), "noise")])
+def test_bodies_of_which_some_are_too_long(three, lengths, found):
+    """A list that has lost its limit, or has one, is a difference; one that the old version has as well is noise."""
+    h, *servers = three("compare_max_body=1K")
+    for server, length in zip(servers, lengths):
+        server.answer = answer("200 OK", b'["%s"]' % (b"a" * length), [JSON])
+    for n in range(40):
+        assert h.get(f"/o/{n}").status == 200
+    data = compared(h, 40)
+    if found == "noise":
+        assert data["verdict"] == "alike" and noise(data) == [("body", "length", "reference")]
+        return
+    assert data["verdict"] == "differs" and rows(data) == [("body", "length", 40)]
+    (row,) = data["findings"][0]["rows"]
+    assert (row["mirror_alone"], row["reference_alone"]) == (40, 0)
+
+
 def test_reference_that_is_unlike_the_primary(three):
     """It has other data. Its responses say nothing of fields, and the administrator is told."""
     h, primary, mirror, reference = three()

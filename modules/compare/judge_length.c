@@ -1,0 +1,64 @@
+/* Licensed under the Apache License, Version 2.0; see LICENSE.
+ *
+ * compare/judge_length.c - a body that is too long to be compared, beside a short one. See compare/judge_state.h.
+ *
+ * A list that has lost its limit is too long, and would be skipped each time. That it is another body than
+ * the short one is known without it.
+ */
+#include <stdlib.h>
+
+#include "compare/judge_state.h"
+#include "settings/compare_rule.h"
+
+/* What white space and escapes in JSON, or a coding, may make of one byte. */
+#define EXPANSION 16
+/* These may accept what nobody has seen. */
+#define RULES (MIRROR_RULE_IGNORE | MIRROR_RULE_PRESENCE | MIRROR_RULE_MATCH | MIRROR_RULE_MASK)
+
+static int add_row(mirror_judge_work_t *work, int is_primary)
+{
+    mirror_rows_add(&work->out->rows, MIRROR_PART_BODY, MIRROR_KIND_LENGTH, "body", NULL, 0);
+    work->out->primary_is_longer = is_primary;
+    return 1;
+}
+
+static int may_be_forgiven(const mirror_judge_work_t *work)
+{
+    return mirror_compare_rule_any_body(work->options->rules, RULES) != NULL;
+}
+
+/* Whether the body, which is there, is another one than any that is longer than `max`. */
+static int is_shorter(mirror_judge_work_t *work, const mirror_half_t *half, apr_size_t max)
+{
+    mirror_judge_side_t *side = &work->a;
+    int is_short;
+
+    mirror_judge_prepare(side, half, work->options->pool);
+    mirror_judge_decode(side);
+    is_short = side->result <= MIRROR_DECODE_IDENTITY && side->len <= max / EXPANSION;
+    free(side->decoded.data);
+    side->decoded.data = NULL;
+    return is_short;
+}
+
+int mirror_judge_transferred(mirror_judge_work_t *work, const mirror_half_t *a,
+                             const mirror_half_t *b)
+{
+    int is_primary = a->body_skip == MIRROR_SKIP_TOO_LARGE;
+    const mirror_half_t *longer = is_primary ? a : b, *other = is_primary ? b : a;
+
+    return longer->body_skip == MIRROR_SKIP_TOO_LARGE && other->body_skip == MIRROR_SKIP_NONE &&
+           !may_be_forgiven(work) && is_shorter(work, other, longer->body_max) &&
+           add_row(work, is_primary);
+}
+
+int mirror_judge_decoded(mirror_judge_work_t *work)
+{
+    int is_primary = work->a.result == MIRROR_DECODE_TOO_LARGE;
+    const mirror_judge_side_t *longer = is_primary ? &work->a : &work->b;
+    const mirror_judge_side_t *other = is_primary ? &work->b : &work->a;
+
+    return longer->result == MIRROR_DECODE_TOO_LARGE && other->result <= MIRROR_DECODE_IDENTITY &&
+           !may_be_forgiven(work) && other->len <= MIRROR_DECODED_MAX / EXPANSION &&
+           add_row(work, is_primary);
+}
