@@ -257,9 +257,9 @@ static mirror_skip_e compare_json(mirror_judge_work_t *work)
         compare_texts(work);
         return MIRROR_SKIP_NONE;
     case MIRROR_TREE_TOO_DEEP:
-        return MIRROR_SKIP_TOO_DEEP;
+        return mirror_judge_lengths(work) ? MIRROR_SKIP_NONE : MIRROR_SKIP_TOO_DEEP;
     case MIRROR_TREE_TOO_MANY:
-        return MIRROR_SKIP_TOO_MANY_NODES;
+        return mirror_judge_lengths(work) ? MIRROR_SKIP_NONE : MIRROR_SKIP_TOO_MANY_NODES;
     default:
         return MIRROR_SKIP_MEMORY;
     }

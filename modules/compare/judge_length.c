@@ -62,3 +62,12 @@ int mirror_judge_decoded(mirror_judge_work_t *work)
            !may_be_forgiven(work) && other->len <= MIRROR_DECODED_MAX / EXPANSION &&
            add_row(work, is_primary);
 }
+
+int mirror_judge_lengths(mirror_judge_work_t *work)
+{
+    int is_primary = work->a.len > work->b.len;
+    apr_size_t longer = is_primary ? work->a.len : work->b.len;
+    apr_size_t other = is_primary ? work->b.len : work->a.len;
+
+    return other <= longer / EXPANSION && !may_be_forgiven(work) && add_row(work, is_primary);
+}

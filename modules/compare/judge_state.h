@@ -41,6 +41,9 @@ int mirror_judge_transferred(mirror_judge_work_t *work, const mirror_half_t *a,
                              const mirror_half_t *b);
 int mirror_judge_decoded(mirror_judge_work_t *work);
 
+/* The same for bodies that are there, but of which one is too deep or has too many values. */
+int mirror_judge_lengths(mirror_judge_work_t *work);
+
 /* Keep where the texts differ for a row, from these places on; -1: no values are wanted. */
 void mirror_judge_keep_texts(mirror_judge_work_t *work, int row, const apr_size_t from[2]);
 

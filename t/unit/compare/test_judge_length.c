@@ -149,6 +149,41 @@ START_TEST(a_body_that_is_much_longer_is_another_one)
 }
 END_TEST
 
+/* An array of so many ones. */
+static char *ones(int n)
+{
+    char *text = apr_palloc(pool, 2 * (apr_size_t)n + 2);
+    int i;
+
+    text[0] = '[';
+    for (i = 0; i < n; i++) {
+        memcpy(text + 1 + 2 * i, i < n - 1 ? "1," : "1]", 3);
+    }
+    return text;
+}
+
+START_TEST(json_that_is_too_much_beside_little)
+{
+    char deep[2 * 200 + 1];
+
+    fill(&a, 200, JSON, ones(40000));
+    fill(&b, 200, JSON, ones(2499));
+    ck_assert_str_eq(judged(), "different: body length");
+    ck_assert_int_eq(judgement.primary_is_longer, 1);
+    fill(&b, 200, JSON, ones(2500));
+    ck_assert_str_eq(judged(), "too_many_nodes");
+    memset(deep, '[', 200);
+    memset(deep + 200, ']', 200);
+    deep[400] = '\0';
+    fill(&a, 200, JSON, "[]");
+    fill(&b, 200, JSON, deep);
+    ck_assert_str_eq(judged(), "different: body length");
+    ck_assert_int_eq(judgement.primary_is_longer, 0);
+    add_rule("body/b ignore");
+    ck_assert_str_eq(judged(), "too_deep");
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("judge_length");
@@ -157,6 +192,7 @@ int main(void)
     tcase_add_checked_fixture(tcase, prepare, teardown);
     tcase_add_test(tcase, an_empty_body_is_a_missing_one);
     tcase_add_test(tcase, a_body_that_is_much_longer_is_another_one);
+    tcase_add_test(tcase, json_that_is_too_much_beside_little);
     suite_add_tcase(suite, tcase);
     return suite_run(suite);
 }
