@@ -76,12 +76,13 @@ def test_long_bodies(pairs):
 
 # ---- JSON ----
 
+LENGTH = ["body length"]        # beside little
 TOO_MUCH = [
-    (b"[" * 100000, "too_deep", []), (b'{"a":' * 200000, "too_deep", []), (b'[{"a":' * 50000 + b"1", "too_deep", []),
-    (b"[" * 128 + b"]" * 128, "different", ["body type"]), (b"[" * 129 + b"]" * 129, "too_deep", []),
-    (b"[" + b'"",' * 199999 + b'""]', "too_many_nodes", []), (b"[" + b"{}," * 199999 + b"{}]", "too_many_nodes", []),
-    (b"[" + b"1," * 32766 + b"1]", "different", ["body type"]), (b"[" + b"1," * 32767 + b"1]", "too_many_nodes", []),
-    (b"{" + b",".join(b'"%d":1' % n for n in range(40000)) + b"}", "too_many_nodes", []),
+    (b"[" * 100000, "different", LENGTH), (b'{"a":' * 200000, "different", LENGTH), (b'[{"a":' * 50000 + b"1", "different", LENGTH),
+    (b"[" * 128 + b"]" * 128, "different", ["body type"]), (b"[" * 129 + b"]" * 129, "different", LENGTH),
+    (b"[" + b'"",' * 199999 + b'""]', "different", LENGTH), (b"[" + b"{}," * 199999 + b"{}]", "different", LENGTH),
+    (b"[" + b"1," * 32766 + b"1]", "different", ["body type"]), (b"[" + b"1," * 32767 + b"1]", "different", LENGTH),
+    (b"{" + b",".join(b'"%d":1' % n for n in range(40000)) + b"}", "different", LENGTH),
     (b"[" + b"9" * MB + b"]", "different", ["body type"]), (b'"' + b"\\u0041" * 300000 + b'"', "different", ["body type"]),
     (b"1e" + b"9" * 100000, "different", ["body type"]), (b'{"' + b"k" * MB + b'": 1}', "different", None)]
 
@@ -92,10 +93,11 @@ def test_json_that_is_too_much(victim, text, word, found):
     assert got[0] == word and (found is None or got[1] == found)
 
 
-def test_deep_texts_on_both_sides(pairs):
+def test_json_that_is_too_much_on_both_sides(pairs):
     made = pairs(LARGE)
     assert judged(made, documents(b"[" * 100000, b"[" * 100001)) == ("too_deep", [])
     assert judged(made, documents(b"[" * 100000, b"[" * 100000)) == ("same", [])       # by bytes
+    assert judged(made, documents(b"[" + b"1," * 32767 + b"1]", b"[" + b"1," * 32767 + b"2]")) == ("too_many_nodes", [])
 
 
 def colliding(bits: int) -> list[str]:

@@ -236,11 +236,12 @@ END_TEST
 START_TEST(json_beyond_the_caps)
 {
     fill(&a, 200, JSON, repeat("", "[", 200, ""));
-    fill(&b, 200, JSON, "[]");
+    fill(&b, 200, JSON, repeat("\"", "a", 100, "\""));
     ck_assert_str_eq(judged(), "too_deep");
     fill(&a, 200, JSON, repeat("[", "1,", MIRROR_TREE_NODES_MAX, "1]"));
+    fill(&b, 200, JSON, repeat("\"", "a", MIRROR_TREE_NODES_MAX, "\""));
     ck_assert_str_eq(judged(), "too_many_nodes");
-    fill(&b, 200, JSON "X: 1\n", "[]");
+    fill(&b, 200, JSON "X: 1\n", repeat("\"", "a", MIRROR_TREE_NODES_MAX, "\""));
     ck_assert_str_eq(judged(), "different: header/x extra");
 }
 END_TEST
