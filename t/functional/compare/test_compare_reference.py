@@ -9,7 +9,7 @@ import uuid
 
 import pytest
 
-from comparelab import JSON, compared, comparison, noise, rows, skipped, verdicts
+from comparelab import JSON, compared, comparison, noise, rows, skipped, start_anew, verdicts
 from httpdlab import location, to, wait_for
 from managerlab import MANAGER
 from recorder import answer
@@ -144,7 +144,7 @@ def test_reference_that_is_unlike_the_primary(three):
     page = h.get("/manager").body.decode()
     assert "The reference is unlike the primary: in 60 responses it has another status." in page
     say(reference, lambda: b'{"a": 1, "id": "%s"}' % str(uuid.uuid4()).encode())
-    h.request("DELETE", "/manager/mirrors/m/comparison", ["Host: localhost"])
+    start_anew(h)
     assert h.get("/o/1").status == 200
     assert compared(h, 1)["reference_unlike"] == 0 and "is unlike" not in h.get("/manager").body.decode()
 
@@ -173,7 +173,7 @@ def test_coin(three):
         assert h.get(f"/o/{n}").status == 200
     data = compared(h, 400)
     assert data["verdict"] == "alike" and noise(data) == [("body/a", "value", "reference")]
-    assert h.request("DELETE", "/manager/mirrors/m/comparison", ["Host: localhost"]).status == 204
+    start_anew(h)
     for server, share in zip(servers, (0.9, 0.5, 0.9)):
         say(server, lambda share=share: b'{"a": %d}' % (chance.random() < share))
     for n in range(600):
@@ -194,6 +194,17 @@ def test_counter_is_noise(three):
     assert compared(h, 40)["verdict"] == "alike"
 
 
+def examined(h, count: int, path: str = "/o/") -> dict:
+    """The comparison after requests until so many pairs were looked into: a slow machine leaves some out."""
+    sent = itertools.count(comparison(h)["compared"] + 1)
+
+    def more():
+        assert h.get(path).status == 200
+        data = compared(h, next(sent))
+        return data if data["compared"] - data["verdicts"]["unexamined"] == count else None
+    return wait_for(f"{count} pairs", more, 20)
+
+
 def test_many_noisy_fields(three):
     """More than there are rows for; and a difference among them is found as long as it has a row."""
     h, primary, mirror, reference = three()
@@ -205,14 +216,11 @@ def test_many_noisy_fields(three):
     for server in (primary, reference):
         say(server, lambda: document(first=1))
     say(mirror, lambda: document(first=1))
-    for n in range(20):
-        assert h.get(f"/o/{n}").status == 200
-    data = compared(h, 20)
-    assert verdicts(data) == {"noise": 20} and data["findings"] == []
+    data = examined(h, 20)
+    assert data["verdicts"]["noise"] == 20 and data["findings"] == []
     assert ("(more)", "value", "reference") in noise(data) and data["truncated"]["fields"] == 20
     say(mirror, lambda: document(first=2))
-    assert h.get("/o/x").status == 200
-    data = compared(h, 21)
+    data = examined(h, 21)
     assert data["verdicts"]["different"] == 1 and "body/first" in [row[0] for row in rows(data)]
 
 
@@ -243,17 +251,10 @@ def test_difference_in_the_row_of_noise(three, document, field):
     h, *servers = three()
 
     def ask(values, count):
-        """Requests until so many pairs were looked into: a slow machine leaves some out."""
-        h.request("DELETE", "/manager/mirrors/m/comparison", ["Host: localhost"])
+        start_anew(h)
         for server, value in zip(servers, values):
             say(server, lambda value=value: json.dumps(document(value)).encode())
-        sent = itertools.count(1)
-
-        def more():
-            assert h.get("/o/").status == 200
-            data = compared(h, next(sent))
-            return data if data["compared"] - data["verdicts"]["unexamined"] == count else None
-        return wait_for(f"{count} pairs", more, 20)
+        return examined(h, count)
     data = ask((1, 1, 1), 40)
     assert data["verdicts"]["noise"] == 40 and data["verdict"] == "alike"
     data = ask((1, 2, 1), 40)
