@@ -100,16 +100,19 @@ int mirror_attributes_same(const mirror_settings_t *a, const mirror_settings_t *
 
 apr_uint64_t mirror_attributes_hash(const mirror_settings_t *settings, apr_pool_t *pool)
 {
-    apr_uint64_t hash = MIRROR_HASH_START; /* FNV-1a */
+    apr_uint64_t sum = MIRROR_HASH_START;
     const mirror_attribute_t *row;
 
     for (row = mirror_attributes; row->name; row++) {
-        const char *text = reveal_row(settings, row, pool);
+        if (mirror_attributes_is_set(settings, row)) {
+            const char *text = reveal_row(settings, row, pool);
+            apr_uint64_t hash = mirror_hash_bytes(MIRROR_HASH_START, row->name, strlen(row->name));
 
-        hash = mirror_hash_add(hash, text ? 0x100 : 0x200);
-        hash = mirror_hash_bytes(hash, text, text ? strlen(text) : 0);
+            hash = mirror_hash_add(hash, text ? 0x100 : 0x200);
+            sum += mirror_hash_bytes(hash, text, text ? strlen(text) : 0);
+        }
     }
-    return hash ? hash : 1;
+    return sum ? sum : 1;
 }
 
 /* ---- from a directive ---- */

@@ -41,6 +41,17 @@ const char *mirror_override_parse(mirror_override_t *override, const char *text,
     return wrong;
 }
 
+const char *mirror_override_rest(const char *text, apr_pool_t *pool)
+{
+    const char *path[] = { "enabled", NULL };
+    yajl_val json;
+
+    return !mirror_override_read_json(&json, text, strlen(text), pool) &&
+                   YAJL_IS_FALSE(yajl_tree_get(json, path, yajl_t_any))
+               ? "{\"enabled\":false}"
+               : NULL;
+}
+
 const char *mirror_override_print(const mirror_override_t *override, apr_pool_t *pool)
 {
     const mirror_attribute_t *row;

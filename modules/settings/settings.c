@@ -123,27 +123,32 @@ static const mirror_settings_t *install(mirror_lane_t *lane, mirror_settings_t *
     return found;
 }
 
-/* Drop the stored text for all children, because it is invalid for the reason `why`, and log one
- * line. If this child is of an older load, keep the text: it may be valid for a newer load. */
-static void discard(mirror_lane_t *lane, apr_uint64_t version, const char *why, moment_e moment)
+/* Replace the stored text for all children by `rest`, because it is invalid for the reason `why`, and
+ * log one line. If this child is of an older load, keep the text: it may be valid for a newer load. */
+static void discard(mirror_lane_t *lane, const mirror_layers_t *stored, const char *rest,
+                    const char *why, moment_e moment)
 {
     const mirror_t *mirror = lane->mirror;
+    mirror_table_t *table = lane->child->registry->table;
+    const char *stays = rest ? ", but stays stopped" : "";
 
-    if (!mirror_table_is_newest(lane->child->registry->table) ||
-        !mirror_store_drop(&mirror->slot->version, version)) {
+    if (!mirror_table_is_newest(table) ||
+        mirror_store_try_write(&mirror->slot->version, mirror_table_store(table, mirror->slot),
+                               mirror_table_store_lock(table), stored->node_version, mirror->config,
+                               rest) != APR_SUCCESS) {
         return;
     }
     if (moment == AT_START) { /* it was valid before the reload */
         ap_log_error(APLOG_MARK, APLOG_NOTICE, 0, ap_server_conf,
-                     "PM0912: mirror %s is reset to the configuration file; its changes by the "
+                     "PM0912: mirror %s is reset to the configuration file%s; its changes by the "
                      "manager are discarded: they are no longer valid: %s",
-                     mirror->name, why);
+                     mirror->name, stays, why);
     }
     else { /* no manager of this load has stored it */
         ap_log_error(APLOG_MARK, APLOG_ERR, 0, ap_server_conf,
-                     "PM0911: mirror %s is reset to the configuration file; its changes by the "
+                     "PM0911: mirror %s is reset to the configuration file%s; its changes by the "
                      "manager in shared memory are invalid: %s",
-                     mirror->name, why);
+                     mirror->name, stays, why);
     }
 }
 
@@ -163,26 +168,31 @@ static const char *make_allowed(mirror_settings_t **made, const mirror_lane_t *l
     return wrong;
 }
 
-/* Make the settings in force. If the node's layer is invalid over the fleet's, it is dropped. If the
- * fleet's is invalid, as after a reload, it is left out until the fleet's poller has judged it. */
+/* Make the settings in force. If the fleet's layer is invalid, as after a reload or an upgrade, it is
+ * left out until the fleet's poller has judged it. If the node's is invalid, only that it stops the
+ * mirror remains of it: a mirror must not be started by what nobody has changed. */
 static const char *make_stored(mirror_settings_t **made, mirror_lane_t *lane,
                                const mirror_layers_t *stored, moment_e moment, apr_pool_t *ptemp)
 {
-    mirror_layers_t fleet = *stored, node = *stored, none = *stored;
+    mirror_layers_t left = *stored, alone = *stored;
     const char *fault = make_allowed(made, lane, stored, ptemp);
 
-    fleet.node = node.fleet = none.node = none.fleet = NULL;
-    if (fault && stored->node && !make_allowed(made, lane, &fleet, ptemp)) {
-        discard(lane, stored->node_version, fault, moment);
+    if (!fault) {
         return NULL;
     }
-    if (!fault || (stored->fleet && !make_allowed(made, lane, &node, ptemp))) {
+    left.node = stored->node ? mirror_override_rest(stored->node, ptemp) : NULL;
+    if (stored->node && !make_allowed(made, lane, &left, ptemp)) {
+        discard(lane, stored, left.node, fault, moment);
+        return NULL;
+    }
+    alone.fleet = left.fleet = NULL;
+    if (stored->fleet && !make_allowed(made, lane, &alone, ptemp)) {
         return NULL;
     }
     if (stored->node) {
-        discard(lane, stored->node_version, fault, moment);
+        discard(lane, stored, left.node, fault, moment);
     }
-    return mirror_settings_make(made, lane->mirror, &none, ptemp);
+    return mirror_settings_make(made, lane->mirror, &left, ptemp);
 }
 
 static const mirror_settings_t *renew(mirror_lane_t *lane, moment_e moment)

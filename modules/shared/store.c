@@ -17,6 +17,7 @@
 #define WORD        sizeof(apr_uint64_t)
 #define NAP         1000 /* microseconds */
 #define WAIT        apr_time_from_sec(5)
+#define SHORT       (10 * NAP)
 #define ATTEMPTS    1000 /* maximum attempts of a reader */
 #define FEW         10   /* maximum attempts of the parent */
 #define LOWER(word) ((apr_uint32_t)(word))
@@ -217,9 +218,9 @@ void mirror_store_lock_release(mirror_store_lock_t *lock, apr_uint32_t pid)
 
 /* ---- writing ---- */
 
-apr_status_t mirror_store_write(apr_uint64_t *version, mirror_store_t *store,
-                                mirror_store_lock_t *lock, apr_uint64_t expected,
-                                apr_uint64_t config, const char *text)
+static apr_status_t write_within(apr_interval_time_t wait, apr_uint64_t *version,
+                                 mirror_store_t *store, mirror_store_lock_t *lock,
+                                 apr_uint64_t expected, apr_uint64_t config, const char *text)
 {
     apr_uint64_t mine, next = after(expected);
     apr_status_t rv;
@@ -230,7 +231,7 @@ apr_status_t mirror_store_write(apr_uint64_t *version, mirror_store_t *store,
     if (strlen(text) >= MIRROR_STORE_SIZE) {
         return APR_ENOSPC;
     }
-    rv = mirror_store_lock_take(&mine, lock, WAIT);
+    rv = mirror_store_lock_take(&mine, lock, wait);
     if (rv != APR_SUCCESS) {
         return rv;
     }
@@ -246,4 +247,18 @@ apr_status_t mirror_store_write(apr_uint64_t *version, mirror_store_t *store,
     }
     mirror_store_lock_give(lock, mine);
     return rv;
+}
+
+apr_status_t mirror_store_write(apr_uint64_t *version, mirror_store_t *store,
+                                mirror_store_lock_t *lock, apr_uint64_t expected,
+                                apr_uint64_t config, const char *text)
+{
+    return write_within(WAIT, version, store, lock, expected, config, text);
+}
+
+apr_status_t mirror_store_try_write(apr_uint64_t *version, mirror_store_t *store,
+                                    mirror_store_lock_t *lock, apr_uint64_t expected,
+                                    apr_uint64_t config, const char *text)
+{
+    return write_within(SHORT, version, store, lock, expected, config, text);
 }

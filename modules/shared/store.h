@@ -85,6 +85,12 @@ apr_status_t mirror_store_lock_take(apr_uint64_t *mine, mirror_store_lock_t *loc
 /* Give the lock back; nothing happens if it is another's by now. */
 void mirror_store_lock_give(mirror_store_lock_t *lock, apr_uint64_t mine);
 
+/* As mirror_store_write(), for a text that no client waits for: waits at most about 10 ms for the
+ * lock. */
+apr_status_t mirror_store_try_write(apr_uint64_t *version, mirror_store_t *store,
+                                    mirror_store_lock_t *lock, apr_uint64_t expected,
+                                    apr_uint64_t config, const char *text);
+
 /* Store `text` (NULL = none) and `config` if the version is still `expected`. Errors: APR_EAGAIN if
  * it is not; APR_ENOSPC if the text is too long; APR_TIMEUP if the lock was not available within
  * seconds. On error nothing is stored. */

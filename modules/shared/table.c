@@ -7,8 +7,8 @@
  * which is zero.
  *
  * The module is unloaded at every reload, so no function of it may be a cleanup of the process
- * pool. Retained data may stem from another version of the module: only kept_t is the same in all
- * versions.
+ * pool. Retained data may stem from another version of the module: only kept_t, and the list of
+ * texts (shared/texts.h) if its own layout is the same, can be read then.
  */
 #include <string.h>
 
@@ -23,7 +23,7 @@
 APLOG_USE_MODULE(proxy_mirror);
 
 #define KEPT    "mod_proxy_mirror:segment"
-#define VERSION 11
+#define VERSION 12
 #define SPARE   16 /* worker slots for children that the MPM forks before earlier ones have ended */
 #define SEGMENT mirror_table_segment_t
 
@@ -31,7 +31,7 @@ APLOG_USE_MODULE(proxy_mirror);
 typedef struct kept_t {
     /* layout of `segment` and its members; if it differs, only `pool` is valid */
     apr_uint32_t layout[6];
-    apr_pool_t *pool; /* pool of the segment; NULL = none */
+    apr_pool_t *pool; /* pool of the segment, with the list of its texts; NULL = none */
     SEGMENT *segment;
 } kept_t;
 
@@ -40,7 +40,7 @@ typedef struct kept_t {
 static void layout_of(apr_uint32_t layout[6])
 {
     layout[0] = VERSION;
-    layout[1] = sizeof(SEGMENT) + sizeof(mirror_table_mirror_t) + sizeof(mirror_table_child_t);
+    layout[1] = sizeof(SEGMENT) + sizeof(mirror_table_child_t);
     layout[2] = MIRROR_TABLE_HEADER_SIZE + MIRROR_TABLE_WORKER_SLOT_SIZE;
     layout[3] = MIRROR_TABLE_SLOT_SIZE;
     layout[4] = MIRROR_TABLE_CELL_SIZE + MIRROR_TABLE_FLEET_SIZE;
@@ -54,7 +54,8 @@ static int has_this_layout(const kept_t *kept)
     apr_uint32_t layout[6];
 
     layout_of(layout);
-    return memcmp(layout, kept->layout, sizeof(layout)) == 0;
+    return memcmp(layout, kept->layout, sizeof(layout)) == 0 &&
+           mirror_texts_find(kept->pool) != NULL;
 }
 
 static apr_uint32_t worker_slots_needed(void)
@@ -102,6 +103,20 @@ static void lay_out(SEGMENT *segment, void *base)
     segment->server_counts = segment->servers + segment->slots_max * MIRROR_TABLE_SERVERS_SIZE;
 }
 
+/* Create the list of the segment's texts. */
+static void list_texts(SEGMENT *segment)
+{
+    mirror_fleet_words_t *words = segment->fleet;
+    mirror_texts_t *texts = mirror_texts_create(segment->pool, segment->slots_max);
+
+    texts->fleet[0] = &words->name;
+    texts->fleet[1] = &words->epoch;
+    texts->fleet[2] = &words->revision;
+    texts->fleet[3] = &words->id;
+    texts->fleet[4] = &words->emptied;
+    segment->texts = texts;
+}
+
 /* Create a segment and retain it in place of the former one, which the caller then owns. */
 static apr_status_t create(kept_t *kept, apr_pool_t *process, apr_uint32_t slots)
 {
@@ -127,7 +142,8 @@ static apr_status_t create(kept_t *kept, apr_pool_t *process, apr_uint32_t slots
     segment->slots_max = slots;
     segment->worker_slots_max = worker_slots;
     lay_out(segment, apr_shm_baseaddr_get(shm));
-    segment->mirrors = apr_pcalloc(pool, slots * sizeof(*segment->mirrors));
+    segment->loads = apr_pcalloc(pool, slots * sizeof(*segment->loads));
+    list_texts(segment);
     segment->children = apr_array_make(pool, 16, sizeof(mirror_table_child_t));
     segment->header->magic = MIRROR_TABLE_MAGIC;
     segment->header->worker_slots_used = MIRROR_TABLE_SHARED + 1;
@@ -137,41 +153,48 @@ static apr_status_t create(kept_t *kept, apr_pool_t *process, apr_uint32_t slots
     return APR_SUCCESS;
 }
 
-/* Prevent children that still use the segment from storing changes that would be lost. */
-static void close_changes(SEGMENT *segment)
+/* Log why the segment is replaced, and what that costs. */
+static void report(server_rec *s, int readable, const mirror_texts_t *texts)
 {
-    apr_uint32_t i;
+    const char *why = "the module has another version; all counters and comparisons are reset to "
+                      "0; the changes by the manager and the settings of the fleet are kept";
 
-    for (i = 0; i < segment->slots_used; i++) {
-        apr_atomic_set64(&mirror_table_slot_at(segment, i)->config, 0);
+    if (readable) {
+        why = "ProxyMirrorSlots was increased; all counters are reset to 0";
     }
+    else if (!texts) {
+        why = "the module has another version; all counters are reset to 0, and the changes by the "
+              "manager are discarded: mirrors that it stopped are enabled again if the "
+              "configuration file enables them";
+    }
+    ap_log_error(APLOG_MARK, APLOG_WARNING, 0, s,
+                 "PM0200: the shared memory of mirrors is created again because %s", why);
 }
 
-/* Replace the retained segment by a new one. *former: segment to move texts from; NULL = none. */
-static apr_status_t replace(SEGMENT **former, kept_t *kept, server_rec *s, int slots, int damaged)
+/* Replace the retained segment by a new one. The table gets the former one, to move texts from. */
+static apr_status_t replace(mirror_table_t *table, kept_t *kept, int slots, int damaged)
 {
     kept_t before = *kept;
     int readable = has_this_layout(&before);
-    apr_status_t rv = create(kept, s->process->pool, (apr_uint32_t)slots);
+    mirror_texts_t *texts = mirror_texts_find(before.pool);
+    apr_status_t rv = create(kept, table->server->process->pool, (apr_uint32_t)slots);
 
     if (rv != APR_SUCCESS) {
         return rv;
     }
     if (!damaged) {
-        ap_log_error(APLOG_MARK, APLOG_WARNING, 0, s,
-                     "PM0200: the shared memory of mirrors is created again because %s",
-                     readable
-                         ? "ProxyMirrorSlots was increased; all counters are reset to 0"
-                         : "the module has another version; all counters are reset to 0, and the "
-                           "changes by the manager are discarded: mirrors that it stopped are "
-                           "enabled again if the configuration file enables them");
+        report(table->server, readable, texts);
     }
     if (readable) {
         kept->segment->load = before.segment->load;
-        close_changes(before.segment);
     }
-    if (readable && !damaged) {
-        *former = before.segment;
+    if (texts) {
+        mirror_texts_close(texts);
+    }
+    if (texts && !damaged) {
+        mirror_texts_copy_fleet(kept->segment->texts, texts);
+        table->former = texts;
+        table->former_segment = readable ? before.segment : NULL;
     }
     else {
         apr_pool_destroy(before.pool); /* unmapped here only; running children keep it */
@@ -182,10 +205,8 @@ static apr_status_t replace(SEGMENT **former, kept_t *kept, server_rec *s, int s
 apr_status_t mirror_table_open(mirror_table_t **out, apr_pool_t *pconf, struct server_rec *server,
                                int slots)
 {
-    server_rec *s = server;
     kept_t *kept = ap_retained_data_get(KEPT);
-    SEGMENT *former = NULL;
-    mirror_table_t *table;
+    mirror_table_t *table = apr_pcalloc(pconf, sizeof(*table));
     apr_status_t rv = APR_SUCCESS;
     int readable, damaged;
 
@@ -193,20 +214,18 @@ apr_status_t mirror_table_open(mirror_table_t **out, apr_pool_t *pconf, struct s
         kept = ap_retained_data_create(KEPT, sizeof(*kept));
     }
     readable = kept->pool != NULL && has_this_layout(kept);
-    damaged = readable && mirror_table_report_damage(kept->segment, s);
+    damaged = readable && mirror_table_report_damage(kept->segment, server);
+    table->server = server;
     if (kept->pool == NULL) {
-        rv = create(kept, s->process->pool, (apr_uint32_t)slots);
+        rv = create(kept, server->process->pool, (apr_uint32_t)slots);
     }
     else if (!readable || damaged || kept->segment->slots_max < (apr_uint32_t)slots) {
-        rv = replace(&former, kept, s, slots, damaged);
+        rv = replace(table, kept, slots, damaged);
     }
     if (rv != APR_SUCCESS) {
         return rv;
     }
-    table = apr_pcalloc(pconf, sizeof(*table));
-    table->server = server;
     table->segment = kept->segment;
-    table->former = former;
     table->load = ++kept->segment->load;
     apr_atomic_set32(&kept->segment->header->load, table->load);
     mirror_table_tidy(table);
@@ -219,6 +238,7 @@ void mirror_table_complete(mirror_table_t *table)
     if (table->former != NULL) {
         apr_pool_destroy(table->former->pool);
         table->former = NULL;
+        table->former_segment = NULL;
     }
 }
 
@@ -376,7 +396,7 @@ static apr_uint32_t find_gone(mirror_table_t *table)
     apr_uint32_t oldest = mirror_table_oldest_load(segment), i;
 
     for (i = 0; i < segment->slots_max; i++) {
-        apr_uint32_t load = segment->mirrors[i].load;
+        apr_uint32_t load = segment->loads[i];
 
         if (load + 1 < table->load && load < oldest) {
             break;
@@ -385,50 +405,44 @@ static apr_uint32_t find_gone(mirror_table_t *table)
     return i;
 }
 
-/* Return the index of the mirror's slot; slots_used if it has none. */
-static apr_uint32_t find(const SEGMENT *segment, const char *name)
-{
-    apr_uint32_t i = 0;
-
-    while (i < segment->slots_used && strcmp(segment->mirrors[i].name, name) != 0) {
-        i++;
-    }
-    return i;
-}
-
 static void move_findings(mirror_table_t *table, mirror_slot_t *slot, apr_uint32_t former)
 {
-    if (apr_atomic_read64(&mirror_table_slot_at(table->former, former)->compares) != 0) {
+    SEGMENT *segment = table->former_segment;
+
+    if (segment && apr_atomic_read64(&mirror_table_slot_at(segment, former)->compares) != 0) {
         mirror_findings_move(mirror_table_findings(table, slot),
-                             mirror_table_findings_at(table->former, former));
+                             mirror_table_findings_at(segment, former));
         mirror_table_note_findings(slot);
     }
 }
 
-/* A new slot gets what was stored and found for its mirror in the segment before. */
-static void move_former(mirror_table_t *table, mirror_slot_t *slot, const char *name)
+/* Note that slot `i` is the mirror's. It gets what was stored and found for it in the segment
+ * before. */
+static void name_slot(mirror_table_t *table, apr_uint32_t i, const char *name)
 {
-    SEGMENT *former = table->former;
-    apr_uint32_t i = former ? find(former, name) : 0;
+    mirror_texts_place_t *place = &table->segment->texts->places[i];
+    mirror_slot_t *slot = mirror_table_slot_at(table->segment, i);
+    apr_uint32_t former = table->former ? mirror_texts_index(table->former, name) : 0;
 
-    if (former && i < former->slots_used) {
-        mirror_store_move(&slot->version, mirror_table_store(table, slot),
-                          &mirror_table_slot_at(former, i)->version,
-                          mirror_table_store_at(former, i));
-        mirror_store_move(&slot->fleet_version, mirror_table_fleet_store(table, slot),
-                          &mirror_table_slot_at(former, i)->fleet_version,
-                          mirror_table_fleet_store_at(former, i));
-        move_findings(table, slot, i);
+    apr_cpystrn(place->name, name, sizeof(place->name));
+    place->config = &slot->config;
+    place->version = &slot->version;
+    place->store = mirror_table_store_at(table->segment, i);
+    place->fleet_version = &slot->fleet_version;
+    place->fleet_store = mirror_table_fleet_store_at(table->segment, i);
+    if (table->former && former < table->former->used) {
+        mirror_texts_move(place, &table->former->places[former]);
+        move_findings(table, slot, former);
     }
 }
 
 apr_status_t mirror_table_slot(mirror_slot_t **slot, mirror_table_t *table, const char *name)
 {
     SEGMENT *segment = table->segment;
-    apr_uint32_t i = find(segment, name);
+    apr_uint32_t i = mirror_texts_index(segment->texts, name);
 
     if (i < segment->slots_used) {
-        segment->mirrors[i].load = table->load;
+        segment->loads[i] = table->load;
         *slot = mirror_table_slot_at(segment, i);
         return APR_SUCCESS;
     }
@@ -444,8 +458,8 @@ apr_status_t mirror_table_slot(mirror_slot_t **slot, mirror_table_t *table, cons
         (*slot)->canary = MIRROR_TABLE_MAGIC;
         apr_atomic_set32(&segment->header->slots_used, i + 1);
     }
-    segment->mirrors[i].load = table->load;
-    apr_cpystrn(segment->mirrors[i].name, name, sizeof(segment->mirrors[i].name));
-    move_former(table, *slot, name);
+    segment->loads[i] = table->load;
+    name_slot(table, i, name);
+    segment->texts->used = segment->slots_used;
     return APR_SUCCESS;
 }

@@ -101,8 +101,9 @@ typedef struct mirror_totals_t {
 
 /* Find the segment of an earlier load, or create one with `slots` slots. A segment with another
  * layout version, with fewer slots, or with damage is replaced, and one line is logged. Counts then
- * start at 0, and later counts of older children are not visible. Overrides and findings are kept if only the
- * number of slots grows. `server` provides the log and its process pool. The segment lives as long
+ * start at 0, and later counts of older children are not visible. Overrides and the fleet's documents are
+ * moved to the slots of their mirrors, except after damage or if their own layout differs
+ * (shared/texts.h); findings are moved if only the number of slots grows. `server` provides the log and its process pool. The segment lives as long
  * as the process; *table is allocated in pconf. Errors: those of apr_shm_create(), APR_ENOMEM. */
 apr_status_t mirror_table_open(mirror_table_t **table, apr_pool_t *pconf, struct server_rec *server,
                                int slots);

@@ -14,6 +14,7 @@
 #include <apr_shm.h>
 
 #include "shared/table.h"
+#include "shared/texts.h"
 
 #define MIRROR_TABLE_MAGIC      APR_UINT64_C(0x4d6972726f725634)
 #define MIRROR_TABLE_SHARED     0 /* the worker slot shared by children without one of their own */
@@ -52,11 +53,6 @@ typedef struct mirror_table_worker_slot_t {
 
 /* ---- private ---- */
 
-typedef struct mirror_table_mirror_t {
-    char name[68];     /* NUL-terminated */
-    apr_uint32_t load; /* number of the last load with this mirror */
-} mirror_table_mirror_t;
-
 /* A running child, as reported by the MPM. */
 typedef struct mirror_table_child_t {
     apr_uint32_t pid;
@@ -79,10 +75,11 @@ typedef struct mirror_table_segment_t {
     apr_size_t size;     /* bytes from the header to the end */
     apr_uint32_t slots_max;
     apr_uint32_t worker_slots_max;
-    apr_uint32_t slots_used;        /* number of slots with a mirror */
-    apr_uint32_t load;              /* number of loads of the configuration */
-    int logged;                     /* 1 if damage was logged */
-    mirror_table_mirror_t *mirrors; /* indexed by slot */
+    apr_uint32_t slots_used; /* number of slots with a mirror */
+    apr_uint32_t load;       /* number of loads of the configuration */
+    int logged;              /* 1 if damage was logged */
+    apr_uint32_t *loads;     /* by slot: number of the last load with its mirror */
+    mirror_texts_t *texts;   /* the names of mirrors, and where their texts are */
     /* of mirror_table_child_t, started since this segment was created */
     apr_array_header_t *children;
 } mirror_table_segment_t;
@@ -90,10 +87,11 @@ typedef struct mirror_table_segment_t {
 struct mirror_table_t {
     struct server_rec *server;
     mirror_table_segment_t *segment;
-    mirror_table_segment_t
-        *former;       /* startup: the replaced segment, while texts are moved from it; else NULL */
-    apr_uint32_t load; /* number of the load of this table */
-    int is_child;      /* 1 if this process has claimed a worker slot */
+    /* startup: the texts of the replaced segment, while they are moved; else NULL */
+    mirror_texts_t *former;
+    mirror_table_segment_t *former_segment; /* it, if it has this layout; else NULL */
+    apr_uint32_t load;                      /* number of the load of this table */
+    int is_child;                           /* 1 if this process has claimed a worker slot */
 };
 
 static inline mirror_slot_t *mirror_table_slot_at(const mirror_table_segment_t *segment,

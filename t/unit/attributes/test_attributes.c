@@ -382,6 +382,25 @@ START_TEST(test_sense)
 }
 END_TEST
 
+/* An upgrade is no change of the file: neither a new attribute nor another default is one. */
+START_TEST(test_hash_of_what_is_given)
+{
+    apr_uint64_t given;
+
+    ck_assert_ptr_null(set("timeout=7s path=/x"));
+    given = mirror_attributes_hash(&settings, pool);
+    settings.retry += 1;
+    settings.connect_timeout += 1;
+    ck_assert_uint_eq(mirror_attributes_hash(&settings, pool), given);
+    ck_assert_ptr_null(set("path=/x timeout=7s"));
+    ck_assert_uint_eq(mirror_attributes_hash(&settings, pool), given);
+    ck_assert_ptr_null(set("timeout=8s path=/x"));
+    ck_assert_uint_ne(mirror_attributes_hash(&settings, pool), given);
+    ck_assert_ptr_null(set("timeout=7s path=/x retry=1s"));
+    ck_assert_uint_ne(mirror_attributes_hash(&settings, pool), given);
+}
+END_TEST
+
 /* Whatever the line is, it is read to its end or refused in printable words. */
 START_TEST(test_any_line)
 {
@@ -431,6 +450,7 @@ int main(void)
     tcase_add_test(test, test_relations);
     tcase_add_test(test, test_effect);
     tcase_add_test(test, test_sense);
+    tcase_add_test(test, test_hash_of_what_is_given);
     tcase_add_test(test, test_any_line);
     suite_add_tcase(suite, test);
     return suite_run(suite);

@@ -190,6 +190,21 @@ START_TEST(random_bodies)
 }
 END_TEST
 
+START_TEST(a_stop_remains_of_what_is_not_valid)
+{
+    static const char *const stop = "{\"enabled\":false}";
+
+    ck_assert_pstr_eq(mirror_override_rest("{\"enabled\":false,\"novel\":1}", pool), stop);
+    ck_assert_pstr_eq(mirror_override_rest("{\"count\":0,\"enabled\":false}", pool), stop);
+    ck_assert_pstr_eq(mirror_override_rest("{\"enabled\":true,\"novel\":1}", pool), NULL);
+    ck_assert_pstr_eq(mirror_override_rest("{\"enabled\":null}", pool), NULL);
+    ck_assert_pstr_eq(mirror_override_rest("{\"novel\":{\"enabled\":false}}", pool), NULL);
+    ck_assert_pstr_eq(mirror_override_rest("[false]", pool), NULL);
+    ck_assert_pstr_eq(mirror_override_rest("{\"enabled\":false", pool), NULL);
+    ck_assert_pstr_eq(mirror_override_rest("", pool), NULL);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("override");
@@ -200,6 +215,7 @@ int main(void)
     tcase_add_test(tcase, patches_lie_over_the_file);
     tcase_add_test(tcase, a_put_says_all);
     tcase_add_test(tcase, passwords_stay_with_their_server);
+    tcase_add_test(tcase, a_stop_remains_of_what_is_not_valid);
     tcase_add_test(tcase, bodies_that_are_none);
     tcase_add_test(tcase, random_bodies);
     suite_add_tcase(suite, tcase);

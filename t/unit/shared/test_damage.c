@@ -152,6 +152,31 @@ START_TEST(a_text_goes_to_the_segment_that_has_grown)
 }
 END_TEST
 
+/* The parent cannot look for damage in another layout. What it moves is bounded, and the rest begins
+ * anew. */
+START_TEST(a_filled_segment_of_another_layout_is_harmless)
+{
+    mirror_table_t *table = load(2);
+    mirror_slot_t *slot = slot_of(table, "one");
+    apr_pool_t *former = table->segment->pool;
+    pid_t pid;
+
+    slot_of(table, "two");
+    put_text(table, slot, 1, "text");
+    pid = fill_in_child(table, _i);
+    (*(apr_uint32_t *)retained)--;
+    table = load(2);
+    ck_assert_ptr_ne(table->segment->pool, former);
+    slot_of(table, "two");
+    slot = slot_of(table, "one");
+    mirror_table_complete(table);
+    use(table, slot, pid);
+    ck_assert_ptr_eq(mirror_table_damage(table->segment), NULL);
+    finish(start(table, slot));
+    assert_reaped(table, slot, 1);
+}
+END_TEST
+
 /* ---- single words ---- */
 
 START_TEST(bounds_of_children_are_not_believed)
@@ -292,6 +317,7 @@ int main(void)
     tcase_add_loop_test(tcase, a_filled_segment_is_made_anew, 0, FILLS);
     tcase_add_loop_test(tcase, a_filled_segment_that_is_to_grow_is_not_taken_over, 0, FILLS);
     tcase_add_test(tcase, a_text_goes_to_the_segment_that_has_grown);
+    tcase_add_loop_test(tcase, a_filled_segment_of_another_layout_is_harmless, 0, FILLS);
     tcase_add_loop_test(tcase, bounds_of_children_are_not_believed, 0, 4);
     tcase_add_test(tcase, only_one_worker_slot_is_settled_for_a_child);
     tcase_add_test(tcase, what_is_held_in_the_name_of_others_is_free_after_a_reload);

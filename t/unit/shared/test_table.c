@@ -62,7 +62,21 @@ static const char *logged(int slots)
     return text;
 }
 
-/* An administrator who has stopped mirrors has to know that the module of another version starts them. */
+/* The next load finds what a module with another layout of shared memory has left. */
+static void change_layout(void)
+{
+    (*(apr_uint32_t *)retained)--; /* the version, the first member */
+}
+
+/* ... and with another layout of the texts. */
+static void change_texts(mirror_table_t *table)
+{
+    change_layout();
+    table->segment->texts->layout[0]++;
+}
+
+/* An administrator who has stopped mirrors has to know whether the module of another version starts
+ * them. */
 START_TEST(the_cost_of_another_layout_is_logged)
 {
     const char *text;
@@ -72,11 +86,101 @@ START_TEST(the_cost_of_another_layout_is_logged)
     text = logged(3);
     ck_assert_ptr_nonnull(strstr(text, "because ProxyMirrorSlots was increased; all counters"));
     ck_assert_ptr_null(strstr(text, "manager"));
-    (*(apr_uint32_t *)retained)--; /* the version, the first member */
+    change_layout();
+    text = logged(3);
+    ck_assert_ptr_nonnull(strstr(text, "because the module has another version; all counters"));
+    ck_assert_ptr_nonnull(strstr(text, "the changes by the manager and the settings of the fleet "
+                                       "are kept"));
+    change_texts(load(3));
     text = logged(3);
     ck_assert_ptr_nonnull(strstr(text, "because the module has another version; all counters"));
     ck_assert_ptr_nonnull(strstr(text, "the changes by the manager are discarded"));
     ck_assert_str_eq(logged(3), "");
+}
+END_TEST
+
+static void put_texts(mirror_table_t *table, mirror_slot_t *slot, const char *node,
+                      const char *fleet)
+{
+    mirror_store_lock_t *lock = mirror_table_store_lock(table);
+
+    ck_assert_int_eq(mirror_store_write(&slot->version, mirror_table_store(table, slot), lock,
+                                        slot->version, 7, node),
+                     APR_SUCCESS);
+    ck_assert_int_eq(mirror_store_write(&slot->fleet_version, mirror_table_fleet_store(table, slot),
+                                        lock, slot->fleet_version, 9, fleet),
+                     APR_SUCCESS);
+}
+
+static void assert_texts(mirror_table_t *table, mirror_slot_t *slot, const char *node,
+                         const char *fleet)
+{
+    mirror_store_text_t text;
+
+    mirror_store_read(&text, &slot->version, mirror_table_store(table, slot), pool);
+    ck_assert_pstr_eq(text.text, node);
+    ck_assert_uint_eq(text.config, node ? 7 : 0);
+    mirror_store_read(&text, &slot->fleet_version, mirror_table_fleet_store(table, slot), pool);
+    ck_assert_pstr_eq(text.text, fleet);
+    ck_assert_uint_eq(text.config, fleet ? 9 : 0);
+}
+
+/* A mirror that was stopped in an emergency remains stopped. The names are found in another order, and
+ * one in a slot that another mirror had. */
+START_TEST(texts_outlive_another_layout)
+{
+    mirror_table_t *table = load(3), *next;
+    mirror_slot_t *one, *two, *gone = slot_of(table, "gone");
+    child_t old;
+
+    put_texts(table, gone, "[]", "[]");
+    load(3);
+    table = load(3);
+    two = slot_of(table, "two");
+    one = slot_of(table, "one");
+    slot_of(table, "new");
+    ck_assert_ptr_eq(slot_of(table, "new"), gone);
+    old = start(table, one);
+    apr_atomic_set64(&one->config, 7);
+    put_texts(table, one, "{\"enabled\":false}", "1\n{}");
+    put_texts(table, two, "{\"count\":2}", NULL);
+    change_layout();
+    next = load(2 + _i); /* fewer, as many, more */
+    ck_assert_ptr_eq(next->former_segment, NULL);
+    ck_assert_uint_eq(one->config, 0); /* old children store no change that would be lost */
+    assert_texts(next, slot_of(next, "one"), "{\"enabled\":false}", "1\n{}");
+    assert_texts(next, slot_of(next, "two"), "{\"count\":2}", NULL);
+    ck_assert_uint_eq(sum_of(next, slot_of(next, "one")).sum.seen, 0);
+    mirror_table_complete(next);
+    ck_assert_ptr_eq(next->former, NULL);
+    finish(old);
+    change_layout();
+    next = load(3); /* from a segment that has got its texts in the same way */
+    assert_texts(next, slot_of(next, "new"), NULL, NULL);
+    assert_texts(next, slot_of(next, "one"), "{\"enabled\":false}", "1\n{}");
+    mirror_table_complete(next);
+    finish(start(next, slot_of(next, "one")));
+    assert_reaped(next, slot_of(next, "one"), 1);
+}
+END_TEST
+
+START_TEST(texts_of_another_layout_are_discarded)
+{
+    mirror_table_t *table = load(2);
+    mirror_slot_t *one = slot_of(table, "one");
+
+    put_texts(table, one, "{\"enabled\":false}", "1\n{}");
+    if (_i == 0) {
+        change_texts(table);
+    }
+    else { /* a module that has no list of texts */
+        change_layout();
+        apr_pool_userdata_set(NULL, "mod_proxy_mirror:texts", NULL, table->segment->pool);
+    }
+    table = load(2);
+    ck_assert_ptr_eq(table->former, NULL);
+    assert_texts(table, slot_of(table, "one"), NULL, NULL);
+    mirror_table_complete(table);
 }
 END_TEST
 
@@ -240,6 +344,8 @@ int main(void)
     tcase_add_test(tcase, counts_and_slots_outlive_a_reload);
     tcase_add_test(tcase, a_table_that_must_grow_begins_anew);
     tcase_add_test(tcase, the_cost_of_another_layout_is_logged);
+    tcase_add_loop_test(tcase, texts_outlive_another_layout, 0, 3);
+    tcase_add_loop_test(tcase, texts_of_another_layout_are_discarded, 0, 2);
     tcase_add_test(tcase, a_slot_is_not_taken_from_a_mirror_that_may_be_used);
     tcase_add_test(tcase, a_dead_child_keeps_no_slot_from_being_taken);
     tcase_add_test(tcase, the_shared_worker_slot_keeps_no_slot_for_ever);
