@@ -249,22 +249,27 @@ static int write_document(attempt_t *attempt)
     return end(attempt, HTTP_OK, NULL);
 }
 
-/* The store has what the change would write. */
+/* The store has what the change would write. So have the nodes, but only if it was not emptied, and
+ * has not lost its head: without one, no node follows it. Returns 0 if another change was faster. */
 static int end_unchanged(attempt_t *attempt)
 {
     const mirror_fleet_edit_t *requested = attempt->requested;
+    int is_listed = attempt->before.version.revision != 0; /* so the index is not lost */
     mirror_remote_head_t head;
 
     attempt->result->document = attempt->before;
-    if (attempt->before.version.revision) {
+    if ((is_listed ? mirror_remote_head(&head, requested->remote)
+                   : mirror_remote_content(&head, requested->remote)) != APR_SUCCESS) {
+        return fail(attempt, MIRROR_WRITE_FAILED);
+    }
+    if (is_listed && !head.epoch) {
+        return write_document(attempt);
+    }
+    if (is_listed) {
         /* another node has just written it, or the response to an earlier attempt was lost */
         mirror_stored_written(requested->registry, attempt->mirror, &attempt->before, 0,
                               requested->remote, requested->r->pool);
         return end(attempt, HTTP_OK, NULL);
-    }
-    /* nothing is set: so the nodes have nothing in force only if the store was not emptied */
-    if (mirror_remote_content(&head, requested->remote) != APR_SUCCESS) {
-        return fail(attempt, MIRROR_WRITE_FAILED);
     }
     if (!head.epoch && attempt->write.knows_epoch) {
         return fail(attempt, MIRROR_WRITE_EMPTIED);

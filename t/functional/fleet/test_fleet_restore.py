@@ -89,6 +89,25 @@ def test_the_head_alone_was_lost(nodes, between):
     assert one.mirror("m1")["attributes"]["count"] == two.mirror("m1")["attributes"]["count"] == 2
 
 
+def test_a_store_without_a_head_has_what_a_change_asks_for(nodes, between):
+    """That is not in force on a node which has started since: it follows no store without a head."""
+    one, two = nodes()
+    change(one, {"enabled": False}, name="m1")
+    in_force(two, {"enabled": False}, name="m1")
+    wait_for("the revision", lambda: state(one)["nodes"]["in_force"] == 2)
+    between.server("DEL", HEAD)
+    two.stop()
+    two.start()
+    assert two.mirror("m1")["attributes"]["enabled"]
+    for h in (one, two):
+        refused(fleet_call(h, "PATCH", "/mirrors/m1", {"enabled": False}), 409, "restore first")
+    one.stop()
+    one.start()
+    wait_for("no node that knows it", lambda: fleet_call(two, "PATCH", "/mirrors/m1", {"enabled": False}).status == 200, 20)
+    for h in (one, two):
+        in_force(h, {"enabled": False}, 2, name="m1")
+
+
 @pytest.mark.parametrize("more", ["", "interval=100ms"])
 def test_the_index_alone_was_lost(nodes, between, more):
     """As by an eviction. It is no deletion of all documents, which would start mirrors that were stopped."""
