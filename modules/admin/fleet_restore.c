@@ -192,15 +192,16 @@ static int write_all(const restore_t *restore, mirror_remote_t *remote)
     }
 }
 
-/* A node that has not seen the settings must not write over those of the others. Returns DECLINED, or
- * the handler's result after an error response. */
+/* A node that has not seen the settings, or that has those of another fleet since a reload, must not
+ * write over those of the others. Returns DECLINED, or the handler's result after an error response. */
 static int refuse_unknowing(const restore_t *restore, mirror_remote_t *remote)
 {
     mirror_fleet_words_t *words = mirror_table_fleet(restore->registry->table);
     request_rec *r = restore->r;
     int seconds, know;
 
-    if (apr_atomic_read64(&words->epoch) != 0) {
+    if (apr_atomic_read64(&words->epoch) != 0 &&
+        apr_atomic_read64(&words->name) == restore->registry->fleet->hash) {
         return DECLINED;
     }
     if (mirror_hold_query(&know, &seconds, words, restore->registry->fleet, remote, r->pool) !=

@@ -108,6 +108,33 @@ def test_a_store_without_a_head_has_what_a_change_asks_for(nodes, between):
         in_force(h, {"enabled": False}, 2, name="m1")
 
 
+def test_another_fleet_since_a_reload(redis, between, httpd, origin, mirror):
+    """A child of before it must not write the documents of the other fleet, which the node has since."""
+    h = httpd(MANAGER + conf(between.port, "redis_timeout=20000") + location("/o/", origin, to(mirror)), expect=[EMPTIED, DOWN])
+    change(h, {"count": 2})
+    wait_for("the revision", lambda: state(h)["nodes"]["in_force"] == 1)
+    empty(between, h)
+    release, answers = threading.Event(), []
+    between.rule = lambda words: release.wait(30) and None if words[0] == b"HMGET" else None
+    seen = between.seen.count(b"HMGET")
+    client = threading.Thread(target=lambda: answers.append(restore(h)))
+    wait_for("the poller to wait", lambda: between.seen.count(b"HMGET") > seen, 3)
+    client.start()
+    wait_for("the request to wait", lambda: between.seen.count(b"HMGET") > seen + 1, 3)
+    h.conf = h.conf.replace(conf(between.port, "redis_timeout=20000"), conf(redis().port, fleet="other"))
+    h.configure()
+    h.graceful()
+    wait_for("the other fleet", lambda: change_of_another(h), 10)
+    release.set()
+    client.join()
+    refused(answers[0], 409, "must be restored on a node that has")
+    assert not between.server("EXISTS", HEAD)
+
+
+def change_of_another(h: Httpd) -> bool:
+    return state(h)["name"] == "other" and fleet_call(h, "PATCH", "/mirrors/m", {"count": 9}).status == 200
+
+
 @pytest.mark.parametrize("more", ["", "interval=100ms"])
 def test_the_index_alone_was_lost(nodes, between, more):
     """As by an eviction. It is no deletion of all documents, which would start mirrors that were stopped."""
