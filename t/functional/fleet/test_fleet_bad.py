@@ -204,6 +204,23 @@ def test_a_revision_with_too_many_digits(node):
     wait_for("in force", lambda: state(h)["nodes"]["in_force"] == 1, 3)
 
 
+@pytest.mark.parametrize("revision", ["-5", "x"])
+def test_a_revision_that_is_none(node, revision):
+    """A change, or a restore, would put an entry into the index that no node can read."""
+    h = node(expect=[DOWN, "PM0936: "])
+    change(h, {"count": 2})
+    node.server("HSET", HEAD, "rev", revision)
+    refused(fleet_call(h, "PATCH", "/mirrors/m", {"count": 3}), 503, "is none")
+    assert node.server("HGET", INDEX, "m").startswith("1-")
+    wait_for("the line", lambda: h.log_lines("PM0930"), 3)
+    node.server("HDEL", HEAD, "epoch")
+    wait_for("the line", lambda: h.log_lines("PM0936"), 8)
+    refused(fleet_call(h, "POST", "/restore", headers=()), 503, "is none")
+    node.server("HDEL", HEAD, "rev")
+    assert fleet_call(h, "POST", "/restore", headers=()).status == 200
+    assert change(h, {"count": 3})["revision"] == 2
+
+
 def test_a_document_that_is_longer_than_any_reply(redis, httpd, origin, mirror):
     """It is refused alone: the other mirrors are changed, and a change heals it."""
     server = redis()
