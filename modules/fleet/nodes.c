@@ -72,18 +72,27 @@ static int is_silent(const reading_t *reading, yajl_val json)
 
 static mirror_node_state_e judge(const mirror_node_t *node, const reading_t *reading, yajl_val json)
 {
-    const char *id = text_of(json, "id", reading->pool);
-
     if (is_silent(reading, json)) {
         return MIRROR_NODE_SILENT;
     }
     if (node->refused) {
         return MIRROR_NODE_REFUSED;
     }
-    return node->revision == reading->head->revision &&
-                   (apr_uint64_t)strtoull(id, NULL, 16) == reading->head->id
+    return node->revision == reading->head->revision && node->id == reading->head->id
                ? MIRROR_NODE_IN_FORCE
                : MIRROR_NODE_BEHIND;
+}
+
+/* Whether the node has followed the store of this head up to the sought document. A store that was
+ * emptied counts from 1 again; one that has gone back has other changes of the same numbers, and a node
+ * that has not seen it yet has a higher one than the head. */
+static int has_reached(const mirror_node_t *node, const reading_t *reading)
+{
+    const mirror_document_version_t *version = reading->version;
+
+    return node->epoch == reading->head->epoch && node->revision <= reading->head->revision &&
+           (node->revision > version->revision ||
+            (node->revision == version->revision && node->id == version->id));
 }
 
 /* Return whether the node has the sought document, or refuses it. */
@@ -97,7 +106,7 @@ static int has_judged(const mirror_node_t *node, const reading_t *reading)
                            mirror_document_print_version(reading->version, reading->pool))) {
         return 1;
     }
-    return node->revision >= reading->version->revision;
+    return has_reached(node, reading);
 }
 
 static yajl_val parse(const mirror_redis_reply_t *value, apr_pool_t *pool)
@@ -194,9 +203,9 @@ static void note_mirrors(const reading_t *reading, const mirror_node_t *node)
     }
 }
 
-static int has_epoch(yajl_val json, apr_pool_t *pool)
+static apr_uint64_t hex_of(yajl_val json, const char *name, apr_pool_t *pool)
 {
-    return strtoull(text_of(json, "epoch", pool), NULL, 16) != 0;
+    return (apr_uint64_t)strtoull(text_of(json, name, pool), NULL, 16);
 }
 
 /* Fill in a node from its state. */
@@ -205,13 +214,14 @@ static void read_node(mirror_node_t *node, const reading_t *reading, const char 
 {
     node->name = apr_pstrdup(pool, name);
     node->revision = number(json, "revision");
+    node->id = hex_of(json, "id", pool);
+    node->epoch = hex_of(json, "epoch", pool);
     node->module = text_of(json, "module", pool);
     node->mirrors = text_of(json, "mirrors", pool);
     node->refused = member(json, "refused", yajl_t_object);
     node->refused = node->refused && node->refused->u.object.len ? node->refused : NULL;
     node->own = member(json, "own", yajl_t_array);
     node->own = node->own && node->own->u.array.len ? node->own : NULL;
-    node->knows = has_epoch(json, pool);
     node->state = judge(node, reading, json);
 }
 
@@ -235,7 +245,7 @@ static void note(const reading_t *reading, const mirror_node_t *node)
 
     nodes->count[node->state]++;
     if (node->state != MIRROR_NODE_SILENT) {
-        nodes->knowing += node->knows;
+        nodes->knowing += node->epoch != 0;
         nodes->waiting += reading->version && !has_judged(node, reading);
         note_module(reading, node);
         note_own(reading, node);
@@ -248,7 +258,8 @@ static void note(const reading_t *reading, const mirror_node_t *node)
 static void note_doubtful(const reading_t *reading, const char *name, yajl_val json,
                           const mirror_redis_reply_t *value)
 {
-    if (has_epoch(json, reading->ptemp) && apr_hash_count(reading->nodes->doubtful) < LISTED_MAX) {
+    if (hex_of(json, "epoch", reading->ptemp) &&
+        apr_hash_count(reading->nodes->doubtful) < LISTED_MAX) {
         apr_hash_set(reading->nodes->doubtful, name, APR_HASH_KEY_STRING,
                      apr_pstrdup(reading->pool, value->text));
     }

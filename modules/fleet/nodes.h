@@ -21,8 +21,9 @@ typedef struct mirror_node_t {
     const char *name;
     mirror_node_state_e state;
     apr_int64_t revision;
-    int knows;           /* 1 if it has seen a head of the store */
-    const char *module;  /* its version */
+    apr_uint64_t id;    /* of the change with this revision */
+    apr_uint64_t epoch; /* of the store that it has followed last; 0 = it has seen no head of one */
+    const char *module; /* its version */
     const char *mirrors; /* equal for equal names of its mirrors; "" = unknown */
     yajl_val refused;    /* object of mirrors; NULL = none */
     yajl_val own;        /* array of the mirrors with settings of this node alone; NULL = none */

@@ -8,7 +8,7 @@ import pytest
 
 from fleetlab import DOCS, DOWN, HEAD, INDEX, LOG, NODES, Between, between, change, conf, document, fleet_call, in_force, state     # noqa: F401, fixtures
 from httpdlab import Httpd, location, to, wait_for
-from managerlab import MANAGER, refused
+from managerlab import JSON, MANAGER, refused
 from redislab import needs_redis, redis        # noqa: F401, the fixture
 
 pytestmark = needs_redis
@@ -133,6 +133,20 @@ def test_another_fleet_since_a_reload(redis, between, httpd, origin, mirror):
 
 def change_of_another(h: Httpd) -> bool:
     return state(h)["name"] == "other" and fleet_call(h, "PATCH", "/mirrors/m", {"count": 9}).status == 200
+
+
+def test_waiting_for_a_change_after_a_restore(nodes, between):
+    """The nodes still have higher revisions of the store before."""
+    one, two = nodes(fleet="interval=500ms")
+    for n in range(2, 6):
+        change(one, {"count": n}, name="m1")
+    in_force(two, {"count": 5}, name="m1")
+    wait_for("the revision", lambda: state(one)["nodes"]["in_force"] == 2)
+    empty(between, one, two)
+    wait_for("the states", lambda: sum(state(one)["nodes"].values()) == 2, 4)
+    assert restore(one).status == 200
+    done = change(one, {"count": 6}, name="m1", headers=[JSON, "Prefer: wait=5"])
+    assert done["nodes"]["in_force"] == 2 and two.mirror("m1")["attributes"]["count"] == 6
 
 
 @pytest.mark.parametrize("more", ["", "interval=100ms"])
