@@ -23,7 +23,6 @@ APLOG_USE_MODULE(proxy_mirror);
 
 #define POLL_MAX    apr_time_from_sec(30) /* of all commands of a poll */
 #define REREAD      100                   /* intervals; after them the index is read in any case */
-#define LISTED_MAX  20                    /* refused documents in the node's state */
 #define UNKNOWN_MAX 65536
 #define WHY_MAX     160 /* bytes of a reason */
 
@@ -410,7 +409,7 @@ void mirror_follow_print(yajl_gen gen, const mirror_follow_t *follow, apr_pool_t
 
     mirror_document_put(gen, "refused");
     yajl_gen_map_open(gen);
-    for (i = 0; i < follow->registry->mirrors->nelts && listed < LISTED_MAX; i++) {
+    for (i = 0; i < follow->registry->mirrors->nelts && listed < MIRROR_FOLLOW_LISTED; i++) {
         const subject_t *subject = &follow->subjects[i];
 
         if (subject->refused.revision) {

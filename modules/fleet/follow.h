@@ -17,6 +17,9 @@
 
 typedef struct mirror_follow_t mirror_follow_t;
 
+/* Most mirrors in each list of the node's state. A list with so many may lack some. */
+#define MIRROR_FOLLOW_LISTED 20
+
 /* ---- the poller's thread ---- */
 
 /* Create a follower for this load's mirrors in `pool`, whose remote has its own pool below. */

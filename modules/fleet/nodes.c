@@ -8,6 +8,7 @@
 #include <apr_strings.h>
 
 #include "base/clock.h"
+#include "fleet/follow.h"
 #include "fleet/nodes.h"
 
 #define LISTED_MAX 100
@@ -160,7 +161,8 @@ static void note_module(const reading_t *reading, const mirror_node_t *node)
 
 static void note_own(const reading_t *reading, const mirror_node_t *node)
 {
-    apr_size_t i, has = 0;
+    /* a list that is full may lack it: one warning too many is better than none */
+    apr_size_t i, has = node->own && node->own->u.array.len >= MIRROR_FOLLOW_LISTED;
 
     for (i = 0; node->own && i < node->own->u.array.len && !has; i++) {
         yajl_val name = node->own->u.array.values[i];
@@ -178,8 +180,8 @@ static void note_own(const reading_t *reading, const mirror_node_t *node)
 
 static void note_refusing(const reading_t *reading, const mirror_node_t *node)
 {
-    if (node->refused &&
-        (!reading->mirror || member(node->refused, reading->mirror, yajl_t_object))) {
+    if (node->refused && (!reading->mirror || node->refused->u.object.len >= MIRROR_FOLLOW_LISTED ||
+                          member(node->refused, reading->mirror, yajl_t_object))) {
         reading->nodes->refusing++;
         if (!reading->nodes->refusing_name) {
             reading->nodes->refusing_name = apr_pstrdup(reading->pool, node->name);

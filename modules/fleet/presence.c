@@ -45,8 +45,6 @@ struct mirror_presence_t {
     content_t content;    /* of the state that was published, or tried */
 };
 
-#define OWN_MAX 20 /* listed mirrors with own settings */
-
 mirror_presence_t *mirror_presence_create(const mirror_registry_t *registry,
                                           mirror_follow_t *follow, apr_pool_t *pool)
 {
@@ -86,7 +84,7 @@ static void put_own(yajl_gen gen, const mirror_presence_t *presence)
 
     mirror_document_put(gen, "own");
     yajl_gen_array_open(gen);
-    for (i = 0; i < registry->mirrors->nelts && listed < OWN_MAX; i++) {
+    for (i = 0; i < registry->mirrors->nelts && listed < MIRROR_FOLLOW_LISTED; i++) {
         const mirror_t *mirror = APR_ARRAY_IDX(registry->mirrors, i, const mirror_t *);
 
         if (!mirror->slot || !apr_atomic_read64(&mirror->slot->version)) {

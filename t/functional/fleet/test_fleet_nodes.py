@@ -8,9 +8,9 @@ import pytest
 
 import pagelab
 from browserlab import browser, open_page, wait_text      # noqa: F401, fixtures
-from fleetlab import NODES, change, fleet_call, in_force, node, state     # noqa: F401, the fixture
-from httpdlab import Httpd, wait_for
-from managerlab import patch
+from fleetlab import NODES, change, conf, fleet_call, in_force, node, state     # noqa: F401, the fixture
+from httpdlab import Httpd, location, to, wait_for
+from managerlab import MANAGER, patch
 from redislab import needs_redis, redis        # noqa: F401, the fixture
 
 pytestmark = needs_redis
@@ -35,6 +35,29 @@ def test_an_older_module(node, module, warned):
         assert "2 nodes run an older module, such as old.example.com:80-2 with 0.0.7;" in state(h)["warnings"][0]
         report(node.server, "old.example.com:80-2", module="0.0.7", at=int(time.time()) - 100)      # it is silent
         assert "1 node runs" in state(h)["warnings"][0]
+
+
+def test_more_mirrors_than_a_node_lists(node):
+    """A change is not silent about a mirror that the list of a node lacks."""
+    h = node()
+    names = [f"x{n}" for n in range(20)]
+    more = {"own": [*names], "refused": {name: {"id": "1-" + "0" * 16, "why": "z"} for name in names}}
+    report(node.server, "big:80-1", own=names[1:], refused={name: more["refused"][name] for name in names[1:]})
+    assert "warnings" not in change(h, {"count": 2})
+    report(node.server, "big:80-1", **more)
+    warnings = change(h, {"count": 3})["warnings"]
+    assert any("has settings of its own" in text for text in warnings) and any("refuses the last document" in text for text in warnings)
+
+
+def test_a_node_with_many_mirrors(redis, httpd, origin, mirror):
+    server, names = redis(), [f"m{n}" for n in range(22)]
+    lines = MANAGER + conf(server.port) + location("/o/", origin, *(to(mirror, "", name) for name in names))
+    one, two = httpd(lines), httpd(lines)
+    for name in names:
+        patch(two, {"count": 3}, name)
+    wait_for("the state", lambda: any('"m19"]' in text for text in server("HGETALL", NODES)), 3)
+    for name in (names[0], names[-1]):
+        assert "has settings of its own" in str(change(one, {"enabled": False}, name=name).get("warnings"))
 
 
 def fleet_of(h: Httpd) -> pagelab.Element:
