@@ -56,6 +56,7 @@ typedef struct mirror_poller_t {
     int failures;            /* polls in a row that failed */
     apr_uint64_t unreported; /* since when the store is down, if that was not logged; 0 = it was */
     apr_time_t reported;     /* when the lines so far have had their intervals */
+    apr_time_t next;         /* time of the next poll */
     apr_uint64_t random;
 } mirror_poller_t;
 
@@ -239,22 +240,44 @@ static void look(mirror_poller_t *poller)
 
 /* ---- the thread ---- */
 
+/* Poll, if it is time. A node with a long interval reports its state meanwhile, as it is not silent. */
+static void lead(mirror_poller_t *poller, int is_new)
+{
+    if (is_new || mirror_clock_now() >= poller->next) {
+        poll_once(poller);
+        poller->next = mirror_clock_now() + until_next(poller);
+    }
+    else if (!poller->failures) {
+        mirror_presence_publish(poller->presence);
+    }
+}
+
+/* Return the time until the thread has something to do. */
+static apr_interval_time_t until_round(mirror_poller_t *poller)
+{
+    apr_interval_time_t rest = poller->next - mirror_clock_now();
+
+    return !poller->leads ? until_next(poller) : rest < WATCH ? rest : WATCH;
+}
+
 static void *poller_main(void *baton)
 {
     mirror_poller_t *poller = baton;
+    int led;
 #ifdef __linux__
     pthread_setname_np(pthread_self(), "mirror-fleet");
 #endif
     poller->random = (apr_uint64_t)mirror_clock_now() << 16 ^ (apr_uint64_t)getpid() << 1 ^ 1;
     poller->pool = mirror_memory_pool_create("mirror_fleet"); /* this thread's */
     while (!is_stopping(poller)) {
+        led = poller->leads;
         look(poller);
         if (poller->leads) {
-            poll_once(poller);
+            lead(poller, !led);
         }
         /* a thread that was left behind in a lookup must not read the configuration any more */
         if (!is_stopping(poller)) {
-            sleep_for(poller, until_next(poller));
+            sleep_for(poller, until_round(poller));
         }
     }
     if (poller->follow) {

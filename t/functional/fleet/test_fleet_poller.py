@@ -1,14 +1,16 @@
 """The poller of a node: one connection, a small command at a time, whichever child is killed."""
 from __future__ import annotations
 
+import json
 import os
 import signal
 import time
 
 import pytest
 
-from fleetlab import DOWN, change, fleet_call, in_force, node, state    # noqa: F401, the fixture
+from fleetlab import DOWN, NODES, change, fleet_call, in_force, node, state    # noqa: F401, fixtures
 from httpdlab import THREADED, scaled, wait_for
+from managerlab import patch
 from redislab import needs_redis, redis        # noqa: F401, the fixture
 
 pytestmark = needs_redis
@@ -102,6 +104,18 @@ def test_a_store_that_hangs_at_the_start_holds_it_up_for_redis_timeout(node):
     node.server.go_on()
     # it came back without settings: other nodes may have them
     wait_for("a change", lambda: fleet_call(h, "PATCH", "/mirrors/m", {"enabled": False}).status == 200, 20)
+
+
+@pytest.mark.long
+def test_a_long_interval_makes_no_silent_node(node):
+    """It reports its state meanwhile; and at once what it has of its own, of which responses to changes warn."""
+    one, two = node(), node(fleet="interval=60s")
+    wait_for("both nodes", lambda: sum(state(one)["nodes"].values()) == 2)
+    times = lambda: [json.loads(text)["at"] for text in node.server("HGETALL", NODES)[1::2]]     # noqa: E731
+    start = max(times())
+    patch(two, {"count": 3})
+    wait_for("the warning", lambda: "of its own" in str(state(one).get("warnings")), 3)
+    wait_for("later states of both", lambda: min(times()) >= start + 10, 25)
 
 
 def test_another_fleet_after_a_reload(node):
