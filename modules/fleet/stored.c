@@ -89,10 +89,14 @@ void mirror_stored_written(const mirror_registry_t *registry, const mirror_t *mi
                            mirror_remote_t *remote, apr_pool_t *pool)
 {
     mirror_fleet_words_t *words = mirror_table_fleet(registry->table);
+    apr_uint64_t name = apr_atomic_read64(&words->name);
     mirror_stored_t stored;
     int again = 1, tries;
 
-    if (apr_atomic_read64(&words->name) == registry->fleet->hash) {
+    if (name != 0 && name != registry->fleet->hash) {
+        return; /* a reload has set another fleet, to which the document does not belong */
+    }
+    if (name != 0) {
         apr_atomic_cas64(&words->epoch, epoch, 0);
     }
     for (tries = 0; again && tries < TRIES; tries++) {

@@ -4,13 +4,14 @@ from __future__ import annotations
 import json
 import os
 import signal
+import threading
 import time
 
 import pytest
 
-from fleetlab import DOWN, NODES, change, fleet_call, in_force, node, state    # noqa: F401, fixtures
-from httpdlab import THREADED, scaled, wait_for
-from managerlab import patch
+from fleetlab import DOWN, HEAD, NODES, between, change, conf, fleet_call, in_force, node, state    # noqa: F401, fixtures
+from httpdlab import THREADED, location, scaled, to, wait_for
+from managerlab import MANAGER, patch
 from redislab import needs_redis, redis        # noqa: F401, the fixture
 
 pytestmark = needs_redis
@@ -104,6 +105,26 @@ def test_a_store_that_hangs_at_the_start_holds_it_up_for_redis_timeout(node):
     node.server.go_on()
     # it came back without settings: other nodes may have them
     wait_for("a change", lambda: fleet_call(h, "PATCH", "/mirrors/m", {"enabled": False}).status == 200, 20)
+
+
+def test_a_change_of_a_child_of_before_a_reload_to_another_fleet(redis, between, httpd, origin, mirror):
+    """It is written to the former fleet, and is not in force in the other one, whose store has nothing that would replace it."""
+    h = httpd(MANAGER + conf(between.port, "redis_timeout=20000") + location("/o/", origin, to(mirror)), expect=[DOWN])
+    change(h, {"count": 2})
+    release, answers = threading.Event(), []
+    between.rule = lambda words: release.wait(30) and None if words[0] == b"EVALSHA" else None
+    seen = between.seen.count(b"EVALSHA")
+    client = threading.Thread(target=lambda: answers.append(fleet_call(h, "PATCH", "/mirrors/m", {"count": 3})))
+    client.start()
+    wait_for("the request to wait", lambda: between.seen.count(b"EVALSHA") > seen, 3)
+    h.conf = h.conf.replace(conf(between.port, "redis_timeout=20000"), conf(redis().port, fleet="other"))
+    h.configure()
+    h.graceful()
+    wait_for("the other fleet", lambda: state(h)["name"] == "other" and h.mirror()["layer"] == "file", 10)
+    release.set()
+    client.join()
+    assert answers[0].status == 200 and between.server("HGET", HEAD, "rev") == "2"
+    assert h.mirror()["layer"] == "file" and h.mirror()["attributes"]["count"] == 1
 
 
 @pytest.mark.long
