@@ -109,9 +109,12 @@ static const char *servers_read_json(void *variable, const mirror_value_rule_t *
         return REFUSED;
     }
     for (i = 0; !why && i < YAJL_GET_ARRAY(json)->len; i++) {
-        yajl_val item = YAJL_GET_ARRAY(json)->values[i];
+        const char *item = YAJL_GET_STRING(YAJL_GET_ARRAY(json)->values[i]);
 
-        why = YAJL_IS_STRING(item) ? add(servers, YAJL_GET_STRING(item)) : REFUSED;
+        why = item ? add(servers, item) : REFUSED;
+        if (item && why) {
+            why = apr_pstrcat(pool, mirror_value_quote(item, pool), ": ", why, NULL);
+        }
     }
     return why ? why : finish(variable, rule, servers);
 }

@@ -106,6 +106,9 @@ START_TEST(test_refused)
     for (i = 0; i < sizeof(bad_json) / sizeof(*bad_json); i++) {
         ck_assert_begins(set_json("servers", bad_json[i]), ALLOWED);
     }
+    ck_assert_wrong(set_json("servers", "[\"a\",\"b/c\",\"d\"]"),
+                    ALLOWED "a list (\"b/c\": the host name is malformed)");
+    ck_assert_wrong(set_json("servers", "[\"a\",\"\"]"), ALLOWED "a list (\"\": an item is empty)");
     ck_assert_begins(set("servers=a:1,a:2,a:3,a:4,a:5,a:6,a:7,a:8,a:9,a:10,a:11,a:12,a:13,a:14,"
                          "a:15,a:16,a:17"),
                      ALLOWED);
