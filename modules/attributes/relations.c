@@ -107,6 +107,16 @@ static const char *refuse_servers_of_socket(const mirror_settings_t *settings, a
                : NULL;
 }
 
+/* Return whether the names are the same but for a final dot. */
+static int is_same_name(const char *one, const char *other)
+{
+    apr_size_t n = strlen(one), m = strlen(other);
+
+    n -= n > 0 && one[n - 1] == '.';
+    m -= m > 0 && other[m - 1] == '.';
+    return n == m && !strncmp(one, other, n);
+}
+
 static const char *refuse_server_twice(const mirror_settings_t *settings, apr_pool_t *pool)
 {
     int i, j, count = settings->servers ? settings->servers->nelts : 0;
@@ -117,7 +127,7 @@ static const char *refuse_server_twice(const mirror_settings_t *settings, apr_po
         for (j = 0; j < i; j++) {
             const mirror_server_t *other = &APR_ARRAY_IDX(settings->servers, j, mirror_server_t);
 
-            if (!strcmp(one->hostname, other->hostname) &&
+            if (is_same_name(one->hostname, other->hostname) &&
                 port_of(settings, one) == port_of(settings, other)) {
                 return apr_psprintf(pool, "servers: must be different servers, got %s twice",
                                     mirror_value_quote(one->text, pool));

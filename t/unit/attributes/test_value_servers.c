@@ -134,6 +134,8 @@ START_TEST(test_relations)
     ck_assert_right(wrong_with("http://m", "servers=a,b,a:81"));
     ck_assert_wrong(wrong_with("http://m", "servers=a,b,A:80*2"),
                     "servers: must be different servers, got \"a:80*2\" twice");
+    ck_assert_wrong(wrong_with("http://m", "servers=a.test,b,A.test.:80"),
+                    "servers: must be different servers, got \"a.test.:80\" twice");
     ck_assert_wrong(wrong_with("https://m:81", "servers=a:81,b,a"),
                     "servers: must be different servers, got \"a\" twice");
     ck_assert_wrong(wrong_with("http://m", "servers=[::1],[0::1]"),
