@@ -88,6 +88,45 @@ static int lacks_room(const mirror_pool_t *pool)
     return again > (room < left ? room : left);
 }
 
+/* Return whether a copy that waits for a fresh connection may take one of the rings later. */
+static int has_fresh(const mirror_pool_t *pool, const struct mirror_connection_ring_t rings[])
+{
+    const mirror_connection_t *c;
+    int i;
+
+    for (i = 0; i < MIRROR_RINGS; i++) {
+        APR_RING_FOREACH(c, &rings[i], mirror_connection_t, link)
+        {
+            if (mirror_pool_is_fresh(pool, c) &&
+                (!c->member ||
+                 mirror_pool_members_may_retry(pool, c->member, pool->again.first->avoid))) {
+                return 1;
+            }
+        }
+    }
+    return 0;
+}
+
+/* If copies wait for a fresh connection, and later copies keep the used ones of HTTP/2 busy, let one
+ * yield. Not if the next one might be refused. */
+static void yield_to_again(mirror_pool_t *pool)
+{
+    apr_time_t now = mirror_loop_now(pool->send->loop);
+    int i;
+
+    if (pool->pause.ring || pool->spare.ring || pool->opening > 0 || !lacks_room(pool) ||
+        has_fresh(pool, pool->rings)) {
+        return;
+    }
+    for (i = 0; pool->members && i < pool->members->count; i++) {
+        if (pool->members->list[i]->spare_until > now ||
+            has_fresh(pool, pool->members->list[i]->rings)) {
+            return;
+        }
+    }
+    mirror_pool_let_yield(pool);
+}
+
 static void send_waiting(mirror_pool_t *pool)
 {
     mirror_connection_t *c;
@@ -119,6 +158,7 @@ static void send_waiting(mirror_pool_t *pool)
         mirror_loop_timer_start(pool->send->loop, &pool->rest, mirror_loop_now(pool->send->loop),
                                 MIRROR_LIFESPAN_REST);
     }
+    yield_to_again(pool);
     mirror_pool_open_missing(pool);
 }
 

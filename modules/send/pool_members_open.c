@@ -383,7 +383,7 @@ static int make_up_one(mirror_pool_t *pool, mirror_member_t *member)
         if (member->open > 0) {
             return 0;
         }
-        if (!mirror_pool_members_close_idle(pool) && !mirror_pool_members_let_yield(pool)) {
+        if (!mirror_pool_members_close_idle(pool) && !mirror_pool_let_yield(pool)) {
             return 1;
         }
     }

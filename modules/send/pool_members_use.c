@@ -9,9 +9,6 @@
  */
 #include "send/pool_state.h"
 
-/* If there are fewer connections than servers, a server keeps one for this long at least. */
-#define MIRROR_TENURE apr_time_from_msec(100)
-
 /* ---- bounds ---- */
 
 /* Return the sum of the weights of the members that are up, or of all if none is. */
@@ -83,39 +80,6 @@ int mirror_pool_members_must_yield(const mirror_pool_t *pool, const mirror_conne
         }
     }
     return 0;
-}
-
-/* Return the oldest connection of the ring, or `oldest` if that is older. */
-static mirror_connection_t *older(struct mirror_connection_ring_t *ring,
-                                  mirror_connection_t *oldest)
-{
-    mirror_connection_t *c;
-
-    APR_RING_FOREACH(c, ring, mirror_connection_t, link)
-    {
-        oldest = !oldest || c->adopted < oldest->adopted ? c : oldest;
-    }
-    return oldest;
-}
-
-int mirror_pool_members_let_yield(mirror_pool_t *pool)
-{
-    mirror_connection_t *c = NULL;
-    int i;
-
-    if (!mirror_pool_settings_of(pool)->target.http2 || pool->yields > 0 ||
-        !mirror_pool_has_descriptors(pool)) {
-        return 0;
-    }
-    for (i = 0; i < pool->members->count; i++) {
-        c = older(&pool->members->list[i]->rings[MIRROR_RING_PARTIAL], c);
-        c = older(&pool->members->list[i]->rings[MIRROR_RING_FULL], c);
-    }
-    if (!c || mirror_loop_now(pool->send->loop) - c->adopted < MIRROR_TENURE) {
-        return 0;
-    }
-    mirror_pool_yield(pool, c);
-    return 1;
 }
 
 /* Return whether a connection to the member may be opened now, or will probably be there soon. */

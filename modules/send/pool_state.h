@@ -115,7 +115,7 @@ struct mirror_pool_t {
     apr_status_t why_rv;
     int open;    /* open connections */
     int opening; /* connections owned by helpers */
-    int yields;  /* open connections that yield to a server without one: one at most */
+    int yields;  /* open connections that yield to another one: one at most */
     /* open connections whose protocol the mirror has not confirmed; they take one copy */
     int unconfirmed;
     /* when a copy timed out on an unconfirmed connection (mirror_loop_now()), and since then none was
@@ -129,6 +129,9 @@ struct mirror_pool_t {
     unsigned ends : 1;    /* another pool is in force for the mirror */
     unsigned probing : 1; /* opens connections although the mirror is down */
 };
+
+/* A connection does not yield to another one before this time. */
+#define MIRROR_TENURE apr_time_from_msec(100)
 
 /* The time for which a connection without keepalive is kept for waiting copies. */
 #define MIRROR_NO_KEEPALIVE apr_time_from_sec(1)
@@ -181,8 +184,10 @@ mirror_connection_t *mirror_pool_find_room(mirror_pool_t *pool);
  * do not yield. */
 int mirror_pool_count_connections(const mirror_pool_t *pool);
 
-/* Let a busy connection yield: it gets no more copies. */
-void mirror_pool_yield(mirror_pool_t *pool, mirror_connection_t *connection);
+/* A connection is required, and all that may be open have copies: with HTTP/2, let the oldest one
+ * yield, which gets no more copies, if it is old enough and none yields yet. Returns whether it
+ * does. */
+int mirror_pool_let_yield(mirror_pool_t *pool);
 
 /* Close an open connection of the pool. */
 void mirror_pool_close_connection(mirror_pool_t *pool, mirror_connection_t *connection);
@@ -398,10 +403,6 @@ int mirror_pool_member_is_openable(const mirror_pool_t *pool, const mirror_membe
  * further one may be opened. */
 int mirror_pool_members_must_yield(const mirror_pool_t *pool,
                                    const mirror_connection_t *connection);
-
-/* No connection is without copies, but a member is without connections: with HTTP/2, let the oldest one
- * yield, if it is old enough and none yields yet. Returns whether it does. */
-int mirror_pool_members_let_yield(mirror_pool_t *pool);
 
 /* Return whether a connection to any member but `without` (NULL = none) may be opened now, or will
  * probably be there soon. */

@@ -1,14 +1,17 @@
 """Several servers behind one mirror that speak TLS or HTTP/2, of which one does so badly, or hardly ever."""
 from __future__ import annotations
 
+import socket
 import threading
 import time
 from collections import Counter
+from types import SimpleNamespace
 
 import pytest
 
 from http2lab import respond
 from httpdlab import location, scaled, wait_for
+from managerlab import MANAGER, patch
 from marks import needs_http2
 from recorder import answer
 from serverslab import DOWN, EJECTED, SERVER_DOWN, counts, gets, listed, one_by_one, servers, state      # noqa: F401, a fixture
@@ -201,5 +204,47 @@ def test_more_servers_than_connections_of_http2(httpd, origin, http2, path):
     for peer, request in held:
         respond()(peer, request)
     assert h.ended(count) == {"mirrored": count} and most <= 2
+    for timer in timers:
+        timer.join()
+
+
+@needs_http2
+def test_retried_copies_beside_busy_connections_of_http2(httpd, origin, http2):
+    """A connection that has yielded ends without a response. Its copy is retried at the only server that is left, though that always
+    has copies on the one connection that it may have."""
+    first = http2(host="127.0.0.1")
+    made = [first, http2(host="127.0.0.2", port=first.port)]
+    timers, held = [], []
+
+    def later(peer, request) -> None:
+        if request.path == "/o/once" and not held:
+            held.append(peer)
+            return
+        timers.append(threading.Timer(1, respond(), (peer, request)))
+        timers[-1].start()
+    for one in made:
+        one.respond = later
+    down = SimpleNamespace(host="127.0.0.3", port=first.port)
+    h = httpd(location("/o/", origin, listed([*made, down], "max_connections=1 timeout=1h retry=1h", scheme="h2c")) + MANAGER,
+              children=1, expect=[SERVER_DOWN])
+    count = 0
+
+    def copies_until(what: str, condition) -> None:
+        def found() -> bool:
+            nonlocal count
+            count += 1
+            assert h.get("/o/a").status == 200
+            return condition()
+        wait_for(what, found)
+    assert h.get("/o/once").status == 200
+    wait_for("the copy that waits", lambda: held)
+    leaves = held[0].mirror
+    (stays,) = set(made) - {leaves}
+    copies_until("responses of both servers", lambda: state(h)["127.0.0.3"]["down_until"] and
+                 state(h)[leaves.host]["in_flight"] == 1 and state(h)[stays.host]["mirrored"])
+    patch(h, {"servers": [f"{one.host}:{one.port}" for one in (stays, down)]})
+    held[0].sock.shutdown(socket.SHUT_RDWR)
+    copies_until("the second attempt", lambda: stays.times()["/o/once"])
+    assert h.ended(count + 1) == {"mirrored": count + 1}
     for timer in timers:
         timer.join()
