@@ -97,7 +97,7 @@ static int has_fresh(const mirror_pool_t *pool, const struct mirror_connection_r
     for (i = 0; i < MIRROR_RINGS; i++) {
         APR_RING_FOREACH(c, &rings[i], mirror_connection_t, link)
         {
-            if (mirror_pool_is_fresh(pool, c) &&
+            if (!c->yields && mirror_pool_is_fresh(pool, c) &&
                 (!c->member ||
                  mirror_pool_members_may_retry(pool, c->member, pool->again.first->avoid))) {
                 return 1;
@@ -248,6 +248,13 @@ static void open_failed(mirror_pool_t *pool, mirror_connection_t *c)
     mirror_pool_destroy_connection(c);
 }
 
+/* Return whether the connection only tests a server: it is closed once its protocol is confirmed. If no
+ * server is up, it is for the mirror's probe. */
+static int is_test(const mirror_pool_t *pool, const mirror_connection_t *c)
+{
+    return c->member && c->is_probe && !c->confirmed && mirror_pool_members_count_up(pool) > 0;
+}
+
 static void open_succeeded(mirror_pool_t *pool, mirror_connection_t *c)
 {
     apr_status_t rv;
@@ -279,6 +286,12 @@ static void open_succeeded(mirror_pool_t *pool, mirror_connection_t *c)
         mirror_pool_member_count_open(c->member, 1);
     }
     pool->unconfirmed += !c->confirmed;
+    if (is_test(pool, c)) {
+        mirror_pool_yield(pool, c);
+        mirror_pool_insert(pool, c);
+        mirror_connection_rest(c, mirror_pool_settings_of(pool)->connect_timeout);
+        return;
+    }
     mirror_pool_insert(pool, c);
     mirror_connection_rest(c, mirror_pool_settings_of(pool)->keepalive > 0
                                   ? mirror_pool_settings_of(pool)->keepalive

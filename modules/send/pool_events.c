@@ -220,7 +220,7 @@ static int is_silent(mirror_pool_t *pool, const mirror_connection_t *c)
 {
     apr_time_t now = mirror_loop_now(pool->send->loop), since = pool->silent;
 
-    if (c->confirmed || c->member || pool->unconfirmed != pool->open ||
+    if (c->confirmed || c->member || pool->unconfirmed != pool->open - pool->yields ||
         now - c->adopted < mirror_pool_settings_of(pool)->timeout) {
         return 0;
     }
@@ -316,7 +316,9 @@ static void connection_changed(void *baton, mirror_connection_t *c)
         mirror_pool_move(pool, c);
     }
     else if (c->yields) {
-        mirror_pool_close_connection(pool, c);
+        if (c->confirmed || !c->resting) { /* otherwise it tests a server, and rests until then */
+            mirror_pool_close_connection(pool, c);
+        }
     }
     else if (!mirror_pool_has_room(pool, c)) {
         /* The mirror allows no stream now. Copies wait for it as for a response. */
@@ -348,7 +350,7 @@ static void connection_confirmed(void *baton, mirror_connection_t *c)
     mirror_pool_t *pool = c->owner;
 
     (void)baton;
-    pool->unconfirmed--;
+    pool->unconfirmed -= !c->yields;
     pool->silent = 0;
     mirror_pool_health_of(pool, c->member)->proven = 1;
     mirror_pool_health_of(pool, c->member)->refusals = 0;

@@ -258,8 +258,13 @@ static void replace(mirror_pool_t *pool, mirror_member_t *const list[], int coun
 
 void mirror_pool_member_close_idle(mirror_pool_t *pool, mirror_member_t *member)
 {
-    while (!APR_RING_EMPTY(&member->rings[MIRROR_RING_IDLE], mirror_connection_t, link)) {
-        mirror_pool_close_connection(pool, APR_RING_FIRST(&member->rings[MIRROR_RING_IDLE]));
+    mirror_connection_t *c, *next;
+
+    APR_RING_FOREACH_SAFE(c, next, &member->rings[MIRROR_RING_IDLE], mirror_connection_t, link)
+    {
+        if (member->leaving || !c->yields) {
+            mirror_pool_close_connection(pool, c);
+        }
     }
 }
 

@@ -35,6 +35,19 @@ int mirror_pool_member_is_up(const mirror_member_t *member)
            mirror_servers_out_until(member->words, mirror_clock_now()) == 0;
 }
 
+int mirror_pool_member_is_tested(const mirror_member_t *member)
+{
+    const mirror_connection_t *c;
+
+    APR_RING_FOREACH(c, &member->rings[MIRROR_RING_IDLE], mirror_connection_t, link)
+    {
+        if (c->yields) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
 int mirror_pool_members_count_up(const mirror_pool_t *pool)
 {
     int i, up = 0;

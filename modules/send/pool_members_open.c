@@ -334,7 +334,8 @@ static mirror_member_t *next_due(const mirror_pool_t *pool, apr_time_t now)
         apr_time_t since =
             mirror_servers_due_since(member->words, now, mirror_pool_members_pause(pool));
 
-        if (since && since < first && member->tasks == 0 && may_probe(pool, member)) {
+        if (since && since < first && member->tasks == 0 && !mirror_pool_member_is_tested(member) &&
+            may_probe(pool, member)) {
             found = member;
             first = since;
         }

@@ -108,6 +108,7 @@ int mirror_pool_members_may_retry(const mirror_pool_t *pool, const mirror_member
 
 /* ---- idle connections ---- */
 
+/* A connection that tests a server is not idle, except for a pool that ends. */
 static mirror_connection_t *longest_idle(const mirror_pool_t *pool)
 {
     mirror_connection_t *found = NULL;
@@ -116,10 +117,15 @@ static mirror_connection_t *longest_idle(const mirror_pool_t *pool)
     for (i = 0; i < pool->members->count; i++) {
         mirror_member_t *member = pool->members->list[i];
         struct mirror_connection_ring_t *ring = &member->rings[MIRROR_RING_IDLE];
+        mirror_connection_t *c = APR_RING_LAST(ring);
 
-        if (!APR_RING_EMPTY(ring, mirror_connection_t, link) &&
-            (!found || APR_RING_LAST(ring)->rested < found->rested)) {
-            found = APR_RING_LAST(ring);
+        while (c != APR_RING_SENTINEL(ring, mirror_connection_t, link) && c->yields &&
+               !pool->ends) {
+            c = APR_RING_PREV(c, link);
+        }
+        if (c != APR_RING_SENTINEL(ring, mirror_connection_t, link) &&
+            (!found || c->rested < found->rested)) {
+            found = c;
         }
     }
     return found;

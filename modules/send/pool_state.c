@@ -157,7 +157,18 @@ int mirror_pool_count_connections(const mirror_pool_t *pool)
     return pool->open + pool->opening - pool->yields;
 }
 
-/* Return the oldest busy connection of the rings, or `oldest` if that is older. */
+void mirror_pool_yield(mirror_pool_t *pool, mirror_connection_t *c)
+{
+    c->yields = 1;
+    pool->yields++;
+    pool->unconfirmed -= !c->confirmed;
+    if (c->member) {
+        c->member->yields++;
+    }
+}
+
+/* Return the busy connection of the rings that yields, or else the oldest one, or `oldest` if that
+ * yields or is older. */
 static mirror_connection_t *older(struct mirror_connection_ring_t rings[],
                                   mirror_connection_t *oldest)
 {
@@ -168,7 +179,9 @@ static mirror_connection_t *older(struct mirror_connection_ring_t rings[],
     for (i = 0; i < sizeof(busy) / sizeof(*busy); i++) {
         APR_RING_FOREACH(c, &rings[busy[i]], mirror_connection_t, link)
         {
-            oldest = !oldest || c->adopted < oldest->adopted ? c : oldest;
+            oldest = !oldest || c->yields || (!oldest->yields && c->adopted < oldest->adopted)
+                         ? c
+                         : oldest;
         }
     }
     return oldest;
@@ -179,22 +192,17 @@ int mirror_pool_let_yield(mirror_pool_t *pool)
     mirror_connection_t *c;
     int i;
 
-    if (!mirror_pool_settings_of(pool)->target.http2 || pool->yields > 0 ||
-        !mirror_pool_has_descriptors(pool)) {
+    if (!mirror_pool_settings_of(pool)->target.http2 || !mirror_pool_has_descriptors(pool)) {
         return 0;
     }
     c = older(pool->rings, NULL);
     for (i = 0; pool->members && i < pool->members->count; i++) {
         c = older(pool->members->list[i]->rings, c);
     }
-    if (!c || mirror_loop_now(pool->send->loop) - c->adopted < MIRROR_TENURE) {
+    if (!c || c->yields || mirror_loop_now(pool->send->loop) - c->adopted < MIRROR_TENURE) {
         return 0;
     }
-    c->yields = 1;
-    pool->yields++;
-    if (c->member) {
-        c->member->yields++;
-    }
+    mirror_pool_yield(pool, c);
     mirror_pool_move(pool, c);
     return 1;
 }
@@ -210,7 +218,7 @@ void mirror_pool_close_connection(mirror_pool_t *pool, mirror_connection_t *c)
         c->member->yields -= c->yields;
         mirror_pool_member_count_open(c->member, -1);
     }
-    pool->unconfirmed -= !c->confirmed;
+    pool->unconfirmed -= !c->confirmed && !c->yields;
     apr_atomic_dec32(&pool->send->child->descriptors);
 }
 

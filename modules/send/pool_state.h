@@ -115,8 +115,10 @@ struct mirror_pool_t {
     apr_status_t why_rv;
     int open;    /* open connections */
     int opening; /* connections owned by helpers */
-    int yields;  /* open connections that yield to another one: one at most */
-    /* open connections whose protocol the mirror has not confirmed; they take one copy */
+    /* open connections that get no copies, and do not count towards max_connections: a busy one that
+     * yields to another one, and those that test a server */
+    int yields;
+    /* other open connections whose protocol the mirror has not confirmed; they take one copy */
     int unconfirmed;
     /* when a copy timed out on an unconfirmed connection (mirror_loop_now()), and since then none was
      * confirmed; 0 = no such time */
@@ -183,6 +185,9 @@ mirror_connection_t *mirror_pool_find_room(mirror_pool_t *pool);
 /* Return the connections that count towards max_connections: those that are open or being opened, and
  * do not yield. */
 int mirror_pool_count_connections(const mirror_pool_t *pool);
+
+/* The connection gets no copies from now on, and does not count. */
+void mirror_pool_yield(mirror_pool_t *pool, mirror_connection_t *connection);
 
 /* A connection is required, and all that may be open have copies: with HTTP/2, let the oldest one
  * yield, which gets no more copies, if it is old enough and none yields yet. Returns whether it
@@ -333,7 +338,8 @@ void mirror_pool_members_resolved(mirror_pool_t *pool, mirror_connection_t *look
 /* A connection to the member failed: it may have moved, so look it up again soon. */
 void mirror_pool_members_look_up_soon(mirror_pool_t *pool, mirror_member_t *member);
 
-/* Close the idle connections of the member. Not in a callback of a connection. */
+/* Close the idle connections of the member, except one that tests it. Not in a callback of a
+ * connection. */
 void mirror_pool_member_close_idle(mirror_pool_t *pool, mirror_member_t *member);
 
 /* Close the idle connections of members that leave, and free those without any. Not in a callback of
@@ -362,6 +368,9 @@ void mirror_pool_member_count_in_flight(mirror_member_t *member, int more);
 
 /* Return the time for which a member is left out: `retry`, at least 10 ms. */
 apr_interval_time_t mirror_pool_members_pause(const mirror_pool_t *pool);
+
+/* Return whether an open connection tests the member: HTTP/2, which the server has not confirmed. */
+int mirror_pool_member_is_tested(const mirror_member_t *member);
 
 /* Return whether the member gets copies. */
 int mirror_pool_member_is_up(const mirror_member_t *member);

@@ -34,6 +34,14 @@ def closes(sock) -> None:
     pass
 
 
+def copy_without_pause(h, what: str, condition) -> None:
+    """Requests, whether their copies have ended or not, until that is true."""
+    def found() -> bool:
+        assert h.get("/o/a").status == 200
+        return condition()
+    wait_for(what, found)
+
+
 @pytest.mark.parametrize("fault", [silent, garbage, closes])
 def test_one_that_does_not_shake_hands(httpd, origin, authority, https, recorder, fault):
     """It alone is down, the others have the copies, and when it shakes hands it has its share."""
@@ -227,24 +235,64 @@ def test_retried_copies_beside_busy_connections_of_http2(httpd, origin, http2):
     down = SimpleNamespace(host="127.0.0.3", port=first.port)
     h = httpd(location("/o/", origin, listed([*made, down], "max_connections=1 timeout=1h retry=1h", scheme="h2c")) + MANAGER,
               children=1, expect=[SERVER_DOWN])
-    count = 0
-
-    def copies_until(what: str, condition) -> None:
-        def found() -> bool:
-            nonlocal count
-            count += 1
-            assert h.get("/o/a").status == 200
-            return condition()
-        wait_for(what, found)
     assert h.get("/o/once").status == 200
     wait_for("the copy that waits", lambda: held)
     leaves = held[0].mirror
     (stays,) = set(made) - {leaves}
-    copies_until("responses of both servers", lambda: state(h)["127.0.0.3"]["down_until"] and
-                 state(h)[leaves.host]["in_flight"] == 1 and state(h)[stays.host]["mirrored"])
+    copy_without_pause(h, "responses of both servers", lambda: state(h)["127.0.0.3"]["down_until"] and
+                       state(h)[leaves.host]["in_flight"] == 1 and state(h)[stays.host]["mirrored"])
     patch(h, {"servers": [f"{one.host}:{one.port}" for one in (stays, down)]})
     held[0].sock.shutdown(socket.SHUT_RDWR)
-    copies_until("the second attempt", lambda: stays.times()["/o/once"])
-    assert h.ended(count + 1) == {"mirrored": count + 1}
+    copy_without_pause(h, "the second attempt", lambda: stays.times()["/o/once"])
+    count = h.mirror()["seen"]
+    assert h.ended(count) == {"mirrored": count}
     for timer in timers:
         timer.join()
+
+
+@needs_http2
+@pytest.mark.parametrize("most", [64, 2])
+def test_one_of_http2_that_comes_back(httpd, origin, http2, most):
+    """After it was down, and after it was left out: a connection tests it without a copy, also if the others have copies on all
+    connections that the mirror may have."""
+    first = http2(host="127.0.0.1")
+    made = [first, http2(host="127.0.0.2", port=first.port)]
+    timers = []
+
+    def later(peer, request) -> None:
+        timers.append(threading.Timer(0.2, respond(), (peer, request)))
+        timers[-1].start()
+    for one in made:
+        one.respond = later
+    down = SimpleNamespace(host="127.0.0.3", port=first.port)
+    h = httpd(location("/o/", origin, listed([*made, down], f"max_connections={most} retry=100ms", scheme="h2c")), children=1,
+              expect=[SERVER_DOWN, EJECTED])
+    copy_without_pause(h, "the server to be down", lambda: state(h)[down.host]["down_until"] and all(counts(made)))
+    third = http2(host=down.host, port=down.port)
+    copy_without_pause(h, "copies to it", lambda: state(h)[down.host]["mirrored"] >= 3)
+    third.respond = lambda peer, request: peer.reset(request.stream, 8)
+    copy_without_pause(h, "its ejection", lambda: state(h)[down.host]["down_until"])
+    third.respond = respond()
+    before = state(h)[down.host]["mirrored"]
+    copy_without_pause(h, "copies to it again", lambda: state(h)[down.host]["mirrored"] >= before + 3)
+    count = h.mirror()["seen"]
+    assert h.ended(count).keys() == {"mirrored", "broken"}
+    assert len(h.log_lines("PM0433: .*127.0.0.3:.* is up again")) == 2
+    for timer in timers:
+        timer.join()
+
+
+@needs_http2
+def test_one_that_never_confirms_a_test(httpd, origin, http2):
+    """A test of a server that accepts connections, and does not send SETTINGS, lasts `connect_timeout`; there is one at a time."""
+    first = http2(host="127.0.0.1")
+    down = SimpleNamespace(host="127.0.0.2", port=first.port)
+    h = httpd(location("/o/", origin, listed([first, down], "retry=10ms connect_timeout=1s", scheme="h2c")), children=1,
+              expect=[SERVER_DOWN])
+    copy_without_pause(h, "the server to be down", lambda: state(h)[down.host]["down_until"])
+    bad = http2(host=down.host, port=down.port, raw=silent)
+    began = time.monotonic()
+    copy_without_pause(h, "the second test", lambda: bad.connections >= 2)
+    assert time.monotonic() - began > 0.9 and bad.open <= 1
+    count = h.mirror()["seen"]
+    assert h.ended(count) == {"mirrored": count}
