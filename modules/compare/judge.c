@@ -22,7 +22,7 @@
 #define FIELD_STATUS       "status"
 #define FIELD_BODY         "body"
 
-static int is_json(const char *type)
+int mirror_judge_is_json(const char *type)
 {
     apr_size_t len = type ? strcspn(type, "; \t") : 0;
 
@@ -146,7 +146,8 @@ static mirror_kind_e kind_of(const mirror_judge_work_t *work)
     if (work->a.len == 0 || work->b.len == 0) {
         return work->a.len == 0 ? MIRROR_KIND_EXTRA : MIRROR_KIND_MISSING;
     }
-    return is_text(work->a.type) || is_json(work->a.type) ? MIRROR_KIND_TEXT : MIRROR_KIND_BYTES;
+    return is_text(work->a.type) || mirror_judge_is_json(work->a.type) ? MIRROR_KIND_TEXT
+                                                                       : MIRROR_KIND_BYTES;
 }
 
 static int forgive(mirror_judge_work_t *work, const mirror_compare_rule_t *rule)
@@ -208,7 +209,7 @@ static const mirror_compare_rule_t *secret_rule(const mirror_judge_work_t *work)
 {
     const apr_array_header_t *rules = work->options->rules;
 
-    return is_json(work->a.type)
+    return mirror_judge_is_json(work->a.type)
                ? mirror_compare_rule_any_body(rules, MIRROR_RULE_SECRET)
                : mirror_compare_rule_body(rules, MIRROR_RULE_SECRET, NULL, 0, NULL);
 }
@@ -295,7 +296,7 @@ static mirror_skip_e compare_bodies(mirror_judge_work_t *work)
         add_body_row(work, MIRROR_KIND_CONTENT_TYPE);
         return MIRROR_SKIP_NONE;
     }
-    if (is_json(work->a.type)) {
+    if (mirror_judge_is_json(work->a.type)) {
         return compare_json(work);
     }
     compare_texts(work);

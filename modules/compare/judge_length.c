@@ -7,11 +7,16 @@
  */
 #include <stdlib.h>
 
+#include "base/ascii.h"
 #include "compare/judge_state.h"
 #include "settings/compare_rule.h"
 
 /* What white space and escapes in JSON, or a coding, may make of one byte. */
 #define EXPANSION 16
+/* The most blanks of a level of JSON that is indented. */
+#define INDENT 8
+/* Bytes of an escaped character. */
+#define ESCAPED 6
 /* These may accept what nobody has seen. */
 #define RULES (MIRROR_RULE_IGNORE | MIRROR_RULE_PRESENCE | MIRROR_RULE_MATCH | MIRROR_RULE_MASK)
 
@@ -27,18 +32,56 @@ static int may_be_forgiven(const mirror_judge_work_t *work)
     return mirror_compare_rule_any_body(work->options->rules, RULES) != NULL;
 }
 
+/* How long JSON is if each value has a line of its own, is indented, and all of its strings are escaped.
+ * White space that it has does not count. */
+static apr_size_t spread(const char *data, apr_size_t len)
+{
+    apr_size_t size = 0, depth = 0, i;
+    int in_string = 0;
+
+    for (i = 0; i < len; i++) {
+        char c = data[i];
+
+        if (in_string) {
+            size += ESCAPED;
+            i += c == '\\';
+            in_string = c != '"';
+        }
+        else if (c == '"') {
+            size++;
+            in_string = 1;
+        }
+        else if (c == '[' || c == '{' || c == ']' || c == '}' || c == ',') {
+            depth += c == '[' || c == '{';
+            depth -= depth > 0 && (c == ']' || c == '}');
+            size += 3 + INDENT * depth; /* with a line end */
+        }
+        else if (!mirror_ascii_is_blank(c) && c != '\r' && c != '\n') {
+            size += c == ':' ? 3 : 1;
+        }
+    }
+    return size;
+}
+
+/* Whether no body that is longer than `max` is the same. */
+static int is_short(const mirror_judge_side_t *side, apr_size_t max)
+{
+    return side->len <= max / EXPANSION &&
+           (!mirror_judge_is_json(side->type) || spread(side->data, side->len) <= max);
+}
+
 /* Whether the body, which is there, is another one than any that is longer than `max`. */
 static int is_shorter(mirror_judge_work_t *work, const mirror_half_t *half, apr_size_t max)
 {
     mirror_judge_side_t *side = &work->a;
-    int is_short;
+    int is_other;
 
     mirror_judge_prepare(side, half, work->options->pool);
     mirror_judge_decode(side);
-    is_short = side->result <= MIRROR_DECODE_IDENTITY && side->len <= max / EXPANSION;
+    is_other = side->result <= MIRROR_DECODE_IDENTITY && is_short(side, max);
     free(side->decoded.data);
     side->decoded.data = NULL;
-    return is_short;
+    return is_other;
 }
 
 int mirror_judge_transferred(mirror_judge_work_t *work, const mirror_half_t *a,
@@ -59,15 +102,15 @@ int mirror_judge_decoded(mirror_judge_work_t *work)
     const mirror_judge_side_t *other = is_primary ? &work->b : &work->a;
 
     return longer->result == MIRROR_DECODE_TOO_LARGE && other->result <= MIRROR_DECODE_IDENTITY &&
-           !may_be_forgiven(work) && other->len <= MIRROR_DECODED_MAX / EXPANSION &&
+           !may_be_forgiven(work) && is_short(other, MIRROR_DECODED_MAX) &&
            add_row(work, is_primary);
 }
 
 int mirror_judge_lengths(mirror_judge_work_t *work)
 {
     int is_primary = work->a.len > work->b.len;
-    apr_size_t longer = is_primary ? work->a.len : work->b.len;
-    apr_size_t other = is_primary ? work->b.len : work->a.len;
+    const mirror_judge_side_t *longer = is_primary ? &work->a : &work->b;
+    const mirror_judge_side_t *other = is_primary ? &work->b : &work->a;
 
-    return other <= longer / EXPANSION && !may_be_forgiven(work) && add_row(work, is_primary);
+    return is_short(other, longer->len) && !may_be_forgiven(work) && add_row(work, is_primary);
 }

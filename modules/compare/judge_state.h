@@ -28,6 +28,9 @@ typedef struct mirror_judge_work_t {
 
 /* ---- any thread ---- */
 
+/* Whether a Content-Type, which may be NULL, is that of JSON. */
+int mirror_judge_is_json(const char *type);
+
 /* Set `side` to the body of a half, as it was sent. */
 void mirror_judge_prepare(mirror_judge_side_t *side, const mirror_half_t *half, apr_pool_t *pool);
 

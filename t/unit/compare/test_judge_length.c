@@ -101,6 +101,49 @@ START_TEST(json_that_is_too_much_beside_little)
 }
 END_TEST
 
+/* `[[[...1,1,...]]]`, in lines of their own if there is an indentation. */
+static char *nested(int depth, int n, const char *indent)
+{
+    apr_array_header_t *parts = apr_array_make(pool, 64, sizeof(const char *));
+    const char *line = *indent ? "\n" : "";
+    int i;
+
+    for (i = 0; i < depth; i++) {
+        line = apr_pstrcat(pool, line, indent, NULL);
+        APR_ARRAY_PUSH(parts, const char *) = apr_pstrcat(pool, "[", line, NULL);
+    }
+    for (i = 0; i < n; i++) {
+        APR_ARRAY_PUSH(parts, const char *) = i < n - 1 ? apr_pstrcat(pool, "1,", line, NULL) : "1";
+    }
+    for (i = 0; i < depth; i++) {
+        APR_ARRAY_PUSH(parts, const char *) = "]";
+    }
+    return apr_array_pstrcat(pool, parts, 0);
+}
+
+START_TEST(json_that_is_indented_is_no_other_one)
+{
+    char *narrow = nested(7, 500, ""), *wide = nested(7, 500, "    ");
+
+    ck_assert_uint_gt(strlen(wide), 14 * strlen(narrow));
+    fill(&a, 200, JSON, narrow);
+    fill(&b, 200, JSON, wide);
+    ck_assert_str_eq(judged(), "same_decoded");
+    fill(&b, 200, JSON, "");
+    b.body_skip = MIRROR_SKIP_TOO_LARGE;
+    b.body_max = 16 * strlen(narrow);
+    ck_assert_str_eq(judged(), "too_large");
+    b.body_max = 70 * strlen(narrow);
+    ck_assert_str_eq(judged(), "different: body length");
+    fill(&a, 200, "Content-Type: text/plain\n", narrow);
+    b.body_max = 16 * strlen(narrow);
+    ck_assert_str_eq(judged(), "different: body length");
+    fill(&a, 200, JSON, nested(200, 1, ""));
+    fill(&b, 200, JSON, nested(200, 1, " "));
+    ck_assert_str_eq(judged(), "too_deep");
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("judge_length");
@@ -110,6 +153,7 @@ int main(void)
     tcase_add_test(tcase, an_empty_body_is_a_missing_one);
     tcase_add_test(tcase, a_body_that_is_much_longer_is_another_one);
     tcase_add_test(tcase, json_that_is_too_much_beside_little);
+    tcase_add_test(tcase, json_that_is_indented_is_no_other_one);
     suite_add_tcase(suite, tcase);
     return suite_run(suite);
 }
