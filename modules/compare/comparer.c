@@ -149,14 +149,15 @@ static mirror_skip_e skip_of(const mirror_pair_t *pair)
     return late > pair->settings->compare_timeout ? MIRROR_SKIP_TIMEOUT : MIRROR_SKIP_NONE;
 }
 
-/* Whether the bodies of primary and reference are too long to be compared, beside a short one of the
+/* Whether the bodies of primary and reference are too much to be compared, beside a short one of the
  * mirror. */
 static int are_both_longer(const mirror_comparer_t *comparer)
 {
     mirror_skip_e skip = comparer->drift.skip;
 
     return comparer->judgement.primary_is_longer &&
-           (skip == MIRROR_SKIP_TOO_LARGE || skip == MIRROR_SKIP_DECODED_TOO_LARGE);
+           (skip == MIRROR_SKIP_TOO_LARGE || skip == MIRROR_SKIP_DECODED_TOO_LARGE ||
+            skip == MIRROR_SKIP_TOO_DEEP || skip == MIRROR_SKIP_TOO_MANY_NODES);
 }
 
 /* Judge where the mirror of a pair that was judged stands between the other two. Returns why that is

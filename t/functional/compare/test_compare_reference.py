@@ -128,6 +128,23 @@ def test_bodies_of_which_some_are_too_long(three, lengths, found):
     assert (row["mirror_alone"], row["reference_alone"]) == (40, 0)
 
 
+@pytest.mark.parametrize("json_of", [
+    pytest.param(lambda text: b"[" * 200 + text + b"]" * 200, id="too deep"),
+    pytest.param(lambda text: b"[%s%s]" % (b"1," * 33000, text), id="too many values")])
+def test_little_json_beside_ones_that_are_too_much(three, json_of):
+    """The old version never responds twice with the same bytes, but always with that much."""
+    h, *servers = three()
+    for server in servers:
+        say(server, lambda: json_of(b'"%s"' % str(uuid.uuid4()).encode()))
+    say(servers[1], lambda: b"[]")
+    for n in range(3):
+        assert h.get(f"/o/{n}").status == 200
+    data = compared(h, 3)
+    assert verdicts(data) == {"different": 3} and rows(data) == [("body", "length", 3)]
+    (row,) = data["findings"][0]["rows"]
+    assert (row["mirror_alone"], row["reference_alone"]) == (3, 0)
+
+
 def test_reference_that_is_unlike_the_primary(three):
     """It has other data. Its responses say nothing of fields, and the administrator is told."""
     h, primary, mirror, reference = three()
