@@ -223,10 +223,17 @@ static mirror_skip_e judge(mirror_comparer_t *comparer, const mirror_pair_t *pai
     return judge_reference(comparer, pair, note, &options);
 }
 
-/* The end of a primary's response that is too long was not waited for, nor are its trailers known. */
+/* Whether trailers of all responses are known. The end of a primary's response that is too long was not
+ * waited for, and those of HTTP/1 are not kept. */
+static int knows_trailers(const mirror_pair_t *pair)
+{
+    return pair->primary.body_skip != MIRROR_SKIP_TOO_LARGE && pair->mirror.knows_trailers &&
+           (!pair->has_reference || pair->reference.knows_trailers);
+}
+
 static void drop_trailers(mirror_pair_t *pair)
 {
-    if (pair->primary.body_skip == MIRROR_SKIP_TOO_LARGE) {
+    if (!knows_trailers(pair)) {
         mirror_half_drop_trailers(&pair->primary);
         mirror_half_drop_trailers(&pair->mirror);
         mirror_half_drop_trailers(&pair->reference);

@@ -24,6 +24,7 @@ typedef struct mirror_half_t {
     int status;          /* 0: there is none */
     mirror_bytes_t head; /* header fields, each with its line end */
     apr_size_t trailers; /* bytes at the end of `head` that came behind the body */
+    int knows_trailers;  /* of mirror and reference: trailers would be there */
     mirror_bytes_t body;
     apr_size_t body_max;
     mirror_skip_e skip;       /* why it cannot be compared; MIRROR_SKIP_NONE: it can */

@@ -206,7 +206,8 @@ static void clear(void *baton)
     mirror_half_clear(baton);
 }
 
-const mirror_response_sink_t *mirror_connection_keep_response(const mirror_copy_t *copy)
+const mirror_response_sink_t *mirror_connection_keep_response(const mirror_copy_t *copy,
+                                                              int with_trailers)
 {
     static const mirror_response_sink_t sink = { keep_head, keep_body, clear, keep_trailer };
 
@@ -214,5 +215,6 @@ const mirror_response_sink_t *mirror_connection_keep_response(const mirror_copy_
         return NULL;
     }
     mirror_half_clear(copy->half);
+    copy->half->knows_trailers = with_trailers;
     return &sink;
 }

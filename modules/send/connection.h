@@ -178,8 +178,9 @@ void mirror_connection_confirm(mirror_connection_t *connection);
 void mirror_connection_read_more(mirror_connection_t *connection);
 
 /* Start to keep the response to a copy that is compared, and drop what an earlier attempt kept.
- * Returns the receiver of the response's bytes, with copy->half as its baton; NULL if the copy is
- * not compared. */
-const mirror_response_sink_t *mirror_connection_keep_response(const mirror_copy_t *copy);
+ * `with_trailers`: the receiver gets trailers, too. Returns the receiver of the response's bytes, with
+ * copy->half as its baton; NULL if the copy is not compared. */
+const mirror_response_sink_t *mirror_connection_keep_response(const mirror_copy_t *copy,
+                                                              int with_trailers);
 
 #endif

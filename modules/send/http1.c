@@ -112,7 +112,8 @@ static void break_off(mirror_http1_t *h1)
 static void await(mirror_http1_t *h1)
 {
     mirror_response_init(&h1->response, h1->copy->no_response_body);
-    mirror_response_watch(&h1->response, mirror_connection_keep_response(h1->copy), h1->copy->half);
+    mirror_response_watch(&h1->response, mirror_connection_keep_response(h1->copy, 0),
+                          h1->copy->half);
 }
 
 /* ---- writing ---- */

@@ -18,7 +18,7 @@
 static void watch_response(mirror_http2_stream_t *stream)
 {
     mirror_http2_response_init(&stream->response);
-    stream->response.sink = mirror_connection_keep_response(stream->copy);
+    stream->response.sink = mirror_connection_keep_response(stream->copy, 1);
     stream->response.baton = stream->copy->half;
 }
 

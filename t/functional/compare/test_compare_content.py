@@ -13,7 +13,7 @@ from comparelab import (JSON, compare, compared, comparison, decided, documents,
                         texts, verdicts)
 from httpdlab import MODULE, wait_for
 from managerlab import patch
-from recorder import answer
+from recorder import answer, bytes_answer
 
 
 def packed(data: bytes, bits: int = 31, level: int = 6) -> bytes:
@@ -181,6 +181,16 @@ def test_br(pairs):
     assert judged(made, (coded(brotli(plain), "br"), coded(brotli(plain), "br"))) == ("same", [])
     assert judged(made, (coded(brotli(plain), "br"), coded(brotli(plain)[:-2], "br")))[0] == (
         "different" if with_br else "undecodable")
+
+
+@pytest.mark.parametrize("name", ["grpc-status", "X-Sum"])
+def test_trailers_of_http1_do_not_count(pairs, name):
+    """httpd knows those of the primary."""
+    h, primary, mirror = pairs()
+    for server, value in ((primary, 0), (mirror, 5)):
+        server.answer = bytes_answer(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n%s: %d\r\n\r\n" % (name.encode(), value))
+    assert h.get("/o/a").body == b"ok"
+    assert verdicts(compared(h, 1)) == {"same": 1}
 
 
 def test_content_encoding_counts_if_bodies_do_not(pairs):
