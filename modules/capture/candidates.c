@@ -55,6 +55,13 @@ static int find_reference(const mirror_candidates_t *candidates, const mirror_se
     return -1;
 }
 
+/* Whether a reference with these settings gets requests with this method. */
+static int may_refer(mirror_choice_t *choice, const mirror_settings_t *settings)
+{
+    return settings->methods ? mirror_choose_has_method(choice, settings->methods)
+                             : mirror_method_is_idempotent(&choice->method);
+}
+
 static void add_references(const mirror_candidates_t *candidates, mirror_entries_t *entries,
                            mirror_choice_t *choice)
 {
@@ -66,8 +73,7 @@ static void add_references(const mirror_candidates_t *candidates, mirror_entries
                     ? find_reference(candidates, entry->pair->settings, choice->r->request_time)
                     : -1;
 
-        if (i >= 0 &&
-            (candidates->settings[i]->methods || mirror_method_is_idempotent(&choice->method))) {
+        if (i >= 0 && may_refer(choice, candidates->settings[i])) {
             mirror_entries_refer(entries, entry, choice, lane_of(candidates, i),
                                  candidates->settings[i]);
         }

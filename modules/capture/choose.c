@@ -88,7 +88,7 @@ static mirror_outcome_e choose_body(const mirror_choice_t *choice,
     return MIRROR_OUTCOME_NONE;
 }
 
-static int has_method(mirror_choice_t *choice, const apr_array_header_t *methods)
+int mirror_choose_has_method(mirror_choice_t *choice, const apr_array_header_t *methods)
 {
     int i;
 
@@ -147,7 +147,7 @@ mirror_outcome_e mirror_choose(mirror_choice_t *choice, mirror_lane_t *lane,
     if (!mirror_settings_are_on(settings, choice->r->request_time)) {
         return MIRROR_OUTCOME_DISABLED;
     }
-    if (!has_method(choice, settings->methods)) {
+    if (!mirror_choose_has_method(choice, settings->methods)) {
         return MIRROR_OUTCOME_FILTERED;
     }
     if (rules && rules->expr &&

@@ -60,6 +60,9 @@ typedef struct mirror_choice_t {
  * HTTP/2 pushes are not. */
 int mirror_choose_sees(const request_rec *r);
 
+/* Whether the method of the request is one of these; NULL: any that may be copied. */
+int mirror_choose_has_method(mirror_choice_t *choice, const apr_array_header_t *methods);
+
 /* Decide whether the request is copied to the lane's mirror. Returns MIRROR_OUTCOME_NONE, with
  * choice->head read, or the outcome, which is not counted here. */
 mirror_outcome_e mirror_choose(mirror_choice_t *choice, mirror_lane_t *lane,

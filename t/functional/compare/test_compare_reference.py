@@ -337,8 +337,9 @@ def test_reference_gets_only_what_is_compared(three):
     assert not reference.requests and h.mirror("old")["seen"] == 0
 
 
-def test_post_is_compared_without_the_reference(three):
-    h, primary, mirror, reference = three()
+@pytest.mark.parametrize("attributes", ["", "methods=GET,HEAD"])
+def test_post_is_compared_without_the_reference(three, attributes):
+    h, primary, mirror, reference = three("", attributes)
     for server in (primary, mirror):
         say(server, lambda: b'{"a": 1}')
     assert h.request("POST", "/o/a", [], b"x").status == 200
