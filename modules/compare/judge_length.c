@@ -20,16 +20,23 @@
 /* These may accept what nobody has seen. */
 #define RULES (MIRROR_RULE_IGNORE | MIRROR_RULE_PRESENCE | MIRROR_RULE_MATCH | MIRROR_RULE_MASK)
 
-static int add_row(mirror_judge_work_t *work, int is_primary)
+/* `other`: the length of the short body. */
+static int add_row(mirror_judge_work_t *work, int is_primary, apr_size_t other)
 {
-    mirror_rows_add(&work->out->rows, MIRROR_PART_BODY, MIRROR_KIND_LENGTH, "body", NULL, 0);
+    mirror_kind_e kind = other > 0    ? MIRROR_KIND_LENGTH
+                         : is_primary ? MIRROR_KIND_MISSING
+                                      : MIRROR_KIND_EXTRA;
+
+    mirror_rows_add(&work->out->rows, MIRROR_PART_BODY, kind, "body", NULL, 0);
     work->out->primary_is_longer = is_primary;
     return 1;
 }
 
-static int may_be_forgiven(const mirror_judge_work_t *work)
+static int may_be_forgiven(const mirror_judge_work_t *work, apr_size_t other)
 {
-    return mirror_compare_rule_any_body(work->options->rules, RULES) != NULL;
+    unsigned actions = other > 0 ? RULES : RULES & ~(unsigned)MIRROR_RULE_PRESENCE;
+
+    return mirror_compare_rule_any_body(work->options->rules, actions) != NULL;
 }
 
 /* How long JSON is if each value has a line of its own, is indented, and all of its strings are escaped.
@@ -91,8 +98,8 @@ int mirror_judge_transferred(mirror_judge_work_t *work, const mirror_half_t *a,
     const mirror_half_t *longer = is_primary ? a : b, *other = is_primary ? b : a;
 
     return longer->body_skip == MIRROR_SKIP_TOO_LARGE && other->body_skip == MIRROR_SKIP_NONE &&
-           !may_be_forgiven(work) && is_shorter(work, other, longer->body_max) &&
-           add_row(work, is_primary);
+           is_shorter(work, other, longer->body_max) && !may_be_forgiven(work, work->a.len) &&
+           add_row(work, is_primary, work->a.len);
 }
 
 int mirror_judge_decoded(mirror_judge_work_t *work)
@@ -102,8 +109,8 @@ int mirror_judge_decoded(mirror_judge_work_t *work)
     const mirror_judge_side_t *other = is_primary ? &work->b : &work->a;
 
     return longer->result == MIRROR_DECODE_TOO_LARGE && other->result <= MIRROR_DECODE_IDENTITY &&
-           !may_be_forgiven(work) && is_short(other, MIRROR_DECODED_MAX) &&
-           add_row(work, is_primary);
+           is_short(other, MIRROR_DECODED_MAX) && !may_be_forgiven(work, other->len) &&
+           add_row(work, is_primary, other->len);
 }
 
 int mirror_judge_lengths(mirror_judge_work_t *work)
@@ -112,5 +119,6 @@ int mirror_judge_lengths(mirror_judge_work_t *work)
     const mirror_judge_side_t *longer = is_primary ? &work->a : &work->b;
     const mirror_judge_side_t *other = is_primary ? &work->b : &work->a;
 
-    return is_short(other, longer->len) && !may_be_forgiven(work) && add_row(work, is_primary);
+    return is_short(other, longer->len) && !may_be_forgiven(work, other->len) &&
+           add_row(work, is_primary, other->len);
 }

@@ -66,6 +66,28 @@ START_TEST(a_body_that_is_much_longer_is_another_one)
 }
 END_TEST
 
+START_TEST(an_empty_body_is_missing_beside_one_that_is_too_long)
+{
+    fill(&a, 200, JSON, "");
+    a.body_skip = MIRROR_SKIP_TOO_LARGE;
+    a.body_max = 1024;
+    fill(&b, 200, JSON, "");
+    ck_assert_str_eq(judged(), "different: body missing");
+    ck_assert_int_eq(judgement.primary_is_longer, 1);
+    add_rule("body presence");
+    ck_assert_str_eq(judged(), "different: body missing");
+    fill(&b, 200, JSON, "1");
+    ck_assert_str_eq(judged(), "too_large");
+    options.rules = NULL;
+    b = a;
+    fill(&a, 200, JSON GZIP, "");
+    gzip_body(&a, "", 0);
+    ck_assert_str_eq(judged(), "different: body extra");
+    add_rule("body mask x");
+    ck_assert_str_eq(judged(), "too_large");
+}
+END_TEST
+
 /* An array of so many ones. */
 static char *ones(int n)
 {
@@ -152,6 +174,7 @@ int main(void)
     tcase_add_checked_fixture(tcase, prepare, teardown);
     tcase_add_test(tcase, an_empty_body_is_a_missing_one);
     tcase_add_test(tcase, a_body_that_is_much_longer_is_another_one);
+    tcase_add_test(tcase, an_empty_body_is_missing_beside_one_that_is_too_long);
     tcase_add_test(tcase, json_that_is_too_much_beside_little);
     tcase_add_test(tcase, json_that_is_indented_is_no_other_one);
     suite_add_tcase(suite, tcase);
