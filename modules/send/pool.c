@@ -162,11 +162,20 @@ static void send_waiting(mirror_pool_t *pool)
     mirror_pool_open_missing(pool);
 }
 
+/* After max_connections was lowered: connections of HTTP/2 may never become idle, to be closed then. */
+static void yield_surplus(mirror_pool_t *pool)
+{
+    if (mirror_pool_count_connections(pool) > mirror_pool_settings_of(pool)->max_connections) {
+        mirror_pool_let_yield(pool);
+    }
+}
+
 static void dispatch(mirror_pool_t *pool)
 {
     if (pool->members) {
         mirror_pool_members_look_up(pool);
     }
+    yield_surplus(pool);
     send_waiting(pool);
     if (pool->members) {
         mirror_pool_members_tend(pool);

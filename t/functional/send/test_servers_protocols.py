@@ -296,3 +296,27 @@ def test_one_that_never_confirms_a_test(httpd, origin, http2):
     assert time.monotonic() - began > 0.9 and bad.open <= 1
     count = h.mirror()["seen"]
     assert h.ended(count) == {"mirrored": count}
+
+
+@needs_http2
+@pytest.mark.parametrize("count", [1, 3])
+def test_fewer_connections_of_http2(httpd, origin, http2, count):
+    """A lower max_connections is followed although no connection is ever without copies. Of several servers, the one whose turn it
+    is has a connection while that of another one ends its copies."""
+    first = http2(host="127.0.0.1")
+    made = [first, *(http2(host=f"127.0.0.{n}", port=first.port) for n in range(2, count + 1))]
+    timers = []
+
+    def later(peer, request) -> None:
+        timers.append(threading.Timer(0.2, respond(), (peer, request)))
+        timers[-1].start()
+    for one in made:
+        one.respond = later
+    mirrors = listed(made, "streams=2", scheme="h2c") if count > 1 else f'ProxyMirror "h2c://127.0.0.1:{first.port}" name=m streams=2'
+    h = httpd(MANAGER + location("/o/", origin, mirrors), children=1)
+    copy_without_pause(h, "four connections", lambda: h.mirror()["state"]["connections"] >= 4)
+    patch(h, {"max_connections": 1, "streams": 100})
+    copy_without_pause(h, "fewer connections", lambda: h.mirror()["state"]["connections"] <= min(count, 2))
+    assert h.ended(h.mirror()["seen"]).keys() == {"mirrored"}
+    for timer in timers:
+        timer.join()
