@@ -42,6 +42,19 @@ def copy_without_pause(h, what: str, condition) -> None:
     wait_for(what, found)
 
 
+@pytest.fixture
+def late():
+    """Responds to a request over HTTP/2 some time later."""
+    timers = []
+
+    def start(peer, request, seconds: float = 0.2) -> None:
+        timers.append(threading.Timer(seconds, respond(), (peer, request)))
+        timers[-1].start()
+    yield start
+    for timer in timers:
+        timer.join()
+
+
 @pytest.mark.parametrize("fault", [silent, garbage, closes])
 def test_one_that_does_not_shake_hands(httpd, origin, authority, https, recorder, fault):
     """It alone is down, the others have the copies, and when it shakes hands it has its share."""
@@ -183,19 +196,18 @@ def test_servers_that_flap(httpd, origin, servers):
 
 @needs_http2
 @pytest.mark.parametrize("path", ["/o/a", "/o/never"])
-def test_more_servers_than_connections_of_http2(httpd, origin, http2, path):
+def test_more_servers_than_connections_of_http2(httpd, origin, http2, late, path):
     """The only connection always has copies: it gets no more of them after a moment, and the other server has the next ones, also
     if one of its copies is not responded to. Then there are two connections for that time."""
     first = http2(host="127.0.0.1")
     made = [first, http2(host="127.0.0.2", port=first.port)]
-    timers, held = [], []
+    held = []
 
     def later(peer, request) -> None:
         if request.path == "/o/never":
             held.append((peer, request))
             return
-        timers.append(threading.Timer(0.2, respond(), (peer, request)))
-        timers[-1].start()
+        late(peer, request)
     for one in made:
         one.respond = later
     h = httpd(location("/o/", origin, listed(made, "max_connections=1 timeout=1h", scheme="h2c")), children=1)
@@ -212,24 +224,21 @@ def test_more_servers_than_connections_of_http2(httpd, origin, http2, path):
     for peer, request in held:
         respond()(peer, request)
     assert h.ended(count) == {"mirrored": count} and most <= 2
-    for timer in timers:
-        timer.join()
 
 
 @needs_http2
-def test_retried_copies_beside_busy_connections_of_http2(httpd, origin, http2):
+def test_retried_copies_beside_busy_connections_of_http2(httpd, origin, http2, late):
     """A connection that has yielded ends without a response. Its copy is retried at the only server that is left, though that always
     has copies on the one connection that it may have."""
     first = http2(host="127.0.0.1")
     made = [first, http2(host="127.0.0.2", port=first.port)]
-    timers, held = [], []
+    held = []
 
     def later(peer, request) -> None:
         if request.path == "/o/once" and not held:
             held.append(peer)
             return
-        timers.append(threading.Timer(1, respond(), (peer, request)))
-        timers[-1].start()
+        late(peer, request, 1)
     for one in made:
         one.respond = later
     down = SimpleNamespace(host="127.0.0.3", port=first.port)
@@ -246,24 +255,17 @@ def test_retried_copies_beside_busy_connections_of_http2(httpd, origin, http2):
     copy_without_pause(h, "the second attempt", lambda: stays.times()["/o/once"])
     count = h.mirror()["seen"]
     assert h.ended(count) == {"mirrored": count}
-    for timer in timers:
-        timer.join()
 
 
 @needs_http2
 @pytest.mark.parametrize("most", [64, 2])
-def test_one_of_http2_that_comes_back(httpd, origin, http2, most):
+def test_one_of_http2_that_comes_back(httpd, origin, http2, late, most):
     """After it was down, and after it was left out: a connection tests it without a copy, also if the others have copies on all
     connections that the mirror may have."""
     first = http2(host="127.0.0.1")
     made = [first, http2(host="127.0.0.2", port=first.port)]
-    timers = []
-
-    def later(peer, request) -> None:
-        timers.append(threading.Timer(0.2, respond(), (peer, request)))
-        timers[-1].start()
     for one in made:
-        one.respond = later
+        one.respond = late
     down = SimpleNamespace(host="127.0.0.3", port=first.port)
     h = httpd(location("/o/", origin, listed([*made, down], f"max_connections={most} retry=100ms", scheme="h2c")), children=1,
               expect=[SERVER_DOWN, EJECTED])
@@ -278,8 +280,6 @@ def test_one_of_http2_that_comes_back(httpd, origin, http2, most):
     count = h.mirror()["seen"]
     assert h.ended(count).keys() == {"mirrored", "broken"}
     assert len(h.log_lines("PM0433: .*127.0.0.3:.* is up again")) == 2
-    for timer in timers:
-        timer.join()
 
 
 @needs_http2
@@ -300,23 +300,16 @@ def test_one_that_never_confirms_a_test(httpd, origin, http2):
 
 @needs_http2
 @pytest.mark.parametrize("count", [1, 3])
-def test_fewer_connections_of_http2(httpd, origin, http2, count):
+def test_fewer_connections_of_http2(httpd, origin, http2, late, count):
     """A lower max_connections is followed although no connection is ever without copies. Of several servers, the one whose turn it
     is has a connection while that of another one ends its copies."""
     first = http2(host="127.0.0.1")
     made = [first, *(http2(host=f"127.0.0.{n}", port=first.port) for n in range(2, count + 1))]
-    timers = []
-
-    def later(peer, request) -> None:
-        timers.append(threading.Timer(0.2, respond(), (peer, request)))
-        timers[-1].start()
     for one in made:
-        one.respond = later
+        one.respond = late
     mirrors = listed(made, "streams=2", scheme="h2c") if count > 1 else f'ProxyMirror "h2c://127.0.0.1:{first.port}" name=m streams=2'
     h = httpd(MANAGER + location("/o/", origin, mirrors), children=1)
     copy_without_pause(h, "four connections", lambda: h.mirror()["state"]["connections"] >= 4)
     patch(h, {"max_connections": 1, "streams": 100})
     copy_without_pause(h, "fewer connections", lambda: h.mirror()["state"]["connections"] <= min(count, 2))
     assert h.ended(h.mirror()["seen"]).keys() == {"mirrored"}
-    for timer in timers:
-        timer.join()
