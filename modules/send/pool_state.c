@@ -167,46 +167,6 @@ void mirror_pool_yield(mirror_pool_t *pool, mirror_connection_t *c)
     }
 }
 
-/* Return the busy connection of the rings that yields, or else the oldest one, or `oldest` if that
- * yields or is older. */
-static mirror_connection_t *older(struct mirror_connection_ring_t rings[],
-                                  mirror_connection_t *oldest)
-{
-    static const mirror_ring_e busy[] = { MIRROR_RING_PARTIAL, MIRROR_RING_FULL };
-    mirror_connection_t *c;
-    apr_size_t i;
-
-    for (i = 0; i < sizeof(busy) / sizeof(*busy); i++) {
-        APR_RING_FOREACH(c, &rings[busy[i]], mirror_connection_t, link)
-        {
-            oldest = !oldest || c->yields || (!oldest->yields && c->adopted < oldest->adopted)
-                         ? c
-                         : oldest;
-        }
-    }
-    return oldest;
-}
-
-int mirror_pool_let_yield(mirror_pool_t *pool)
-{
-    mirror_connection_t *c;
-    int i;
-
-    if (!mirror_pool_settings_of(pool)->target.http2 || !mirror_pool_has_descriptors(pool)) {
-        return 0;
-    }
-    c = older(pool->rings, NULL);
-    for (i = 0; pool->members && i < pool->members->count; i++) {
-        c = older(pool->members->list[i]->rings, c);
-    }
-    if (!c || c->yields || mirror_loop_now(pool->send->loop) - c->adopted < MIRROR_TENURE) {
-        return 0;
-    }
-    mirror_pool_yield(pool, c);
-    mirror_pool_move(pool, c);
-    return 1;
-}
-
 void mirror_pool_close_connection(mirror_pool_t *pool, mirror_connection_t *c)
 {
     pool->yields -= c->yields;

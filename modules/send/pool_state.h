@@ -189,11 +189,6 @@ int mirror_pool_count_connections(const mirror_pool_t *pool);
 /* The connection gets no copies from now on, and does not count. */
 void mirror_pool_yield(mirror_pool_t *pool, mirror_connection_t *connection);
 
-/* A connection is required, and all that may be open have copies: with HTTP/2, let the oldest one
- * yield, which gets no more copies, if it is old enough and none yields yet. Returns whether it
- * does. */
-int mirror_pool_let_yield(mirror_pool_t *pool);
-
 /* Close an open connection of the pool. */
 void mirror_pool_close_connection(mirror_pool_t *pool, mirror_connection_t *connection);
 
@@ -298,6 +293,11 @@ int mirror_pool_count_missing(mirror_pool_t *pool, apr_int64_t coming);
 
 /* Return whether one connection more may be opened that no copy waits for. */
 int mirror_pool_may_open_one(const mirror_pool_t *pool);
+
+/* A connection is required, and all that may be open have copies: with HTTP/2, let the oldest one
+ * yield, which gets no more copies, if it is old enough and none yields yet. Returns whether it
+ * does. */
+int mirror_pool_let_yield(mirror_pool_t *pool);
 
 /* Return whether a connection may be opened that tests a server, whatever max_connections is. If
  * descriptors are exhausted, an idle connection of any mirror is closed for it. */
