@@ -101,10 +101,13 @@ int mirror_attributes_same(const mirror_settings_t *a, const mirror_settings_t *
 apr_uint64_t mirror_attributes_hash(const mirror_settings_t *settings, apr_pool_t *pool)
 {
     apr_uint64_t sum = MIRROR_HASH_START;
+    mirror_settings_t initial;
     const mirror_attribute_t *row;
 
+    mirror_attributes_defaults(&initial, pool);
     for (row = mirror_attributes; row->name; row++) {
-        if (mirror_attributes_is_set(settings, row)) {
+        if (mirror_attributes_is_set(settings, row) &&
+            !mirror_attributes_same(settings, &initial, row, pool)) {
             const char *text = reveal_row(settings, row, pool);
             apr_uint64_t hash = mirror_hash_bytes(MIRROR_HASH_START, row->name, strlen(row->name));
 

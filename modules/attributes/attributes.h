@@ -101,9 +101,10 @@ int mirror_attributes_same(const mirror_settings_t *a, const mirror_settings_t *
 const char *mirror_attributes_describe(const mirror_settings_t *settings,
                                        const mirror_attribute_t *row, apr_pool_t *pool);
 
-/* Return a hash of the values that are given explicitly, secrets included. Never 0. A module of
- * another version, with more attributes, another order of them or other defaults, has the same hash
- * for the same file: an upgrade is no change of the file. */
+/* Return a hash of the values that are given explicitly and are not the defaults, secrets included.
+ * Never 0. A module of another version, with more attributes, another order of them or other
+ * defaults of those that are not given, has the same hash for the same file: an upgrade is no change
+ * of the file. */
 apr_uint64_t mirror_attributes_hash(const mirror_settings_t *settings, apr_pool_t *pool);
 
 /* Return the row's bit in a set of rows. */
