@@ -84,7 +84,8 @@ def test_sections_within_sections(httpd, origin, mirror):
 
 
 def test_very_many_copies(httpd, origin, mirror):
-    h = httpd(location("/o/", origin, *(to(mirror, "copies=100 max_queue=1000 connect_timeout=60s", f"m{n}") for n in range(20))), children=1)
+    mirrors = [to(mirror, "copies=100 max_queue=1000 timeout=60s connect_timeout=60s", f"m{n}") for n in range(20)]
+    h = httpd(location("/o/", origin, *mirrors), children=1)
     assert h.get("/o/a").status == 200
     for n in range(20):
         assert h.ended(100, f"m{n}") == {"mirrored": 100}
