@@ -257,11 +257,12 @@ static void open_failed(mirror_pool_t *pool, mirror_connection_t *c)
     mirror_pool_destroy_connection(c);
 }
 
-/* Return whether the connection only tests a server: it is closed once its protocol is confirmed. If no
- * server is up, it is for the mirror's probe. */
+/* Return whether the connection only tests a server: it is closed once its protocol is confirmed. If the
+ * mirror is down, or no server is up, it is for the mirror's probe. */
 static int is_test(const mirror_pool_t *pool, const mirror_connection_t *c)
 {
-    return c->member && c->is_probe && !c->confirmed && mirror_pool_members_count_up(pool) > 0;
+    return c->member && c->is_probe && !c->confirmed && mirror_pool_members_count_up(pool) > 0 &&
+           !mirror_breaker_is_down(pool->lane, mirror_loop_now(pool->send->loop));
 }
 
 static void open_succeeded(mirror_pool_t *pool, mirror_connection_t *c)
@@ -343,6 +344,7 @@ void mirror_pool_report(mirror_send_t *send, mirror_connection_t *c)
     pool->opening--;
     if (c->member) {
         c->member->opening--;
+        pool->testing -= c->is_probe;
     }
     if (c->status == APR_SUCCESS) {
         open_succeeded(pool, c);

@@ -183,6 +183,7 @@ static apr_status_t start_task(mirror_pool_t *pool, mirror_member_t *member, int
     if (member) {
         member->opening += n;
         member->tasks++;
+        pool->testing += is_probe != 0;
     }
     apr_atomic_add32(&pool->send->child->descriptors, (apr_uint32_t)n);
     return APR_SUCCESS;

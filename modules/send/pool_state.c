@@ -154,7 +154,7 @@ mirror_connection_t *mirror_pool_find_room(mirror_pool_t *pool)
 
 int mirror_pool_count_connections(const mirror_pool_t *pool)
 {
-    return pool->open + pool->opening - pool->yields;
+    return pool->open - pool->yields + pool->opening - pool->testing;
 }
 
 void mirror_pool_yield(mirror_pool_t *pool, mirror_connection_t *c)

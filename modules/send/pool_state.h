@@ -115,6 +115,7 @@ struct mirror_pool_t {
     apr_status_t why_rv;
     int open;    /* open connections */
     int opening; /* connections owned by helpers */
+    int testing; /* of these, those that test a server; they do not count towards max_connections */
     /* open connections that get no copies, and do not count towards max_connections: a busy one that
      * yields to another one, and those that test a server */
     int yields;
@@ -183,7 +184,7 @@ int mirror_pool_lives(const mirror_pool_t *pool, const mirror_connection_t *conn
 mirror_connection_t *mirror_pool_find_room(mirror_pool_t *pool);
 
 /* Return the connections that count towards max_connections: those that are open or being opened, and
- * do not yield. */
+ * neither yield nor test a server. */
 int mirror_pool_count_connections(const mirror_pool_t *pool);
 
 /* The connection gets no copies from now on, and does not count. */

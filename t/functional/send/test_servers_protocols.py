@@ -123,9 +123,11 @@ def test_one_that_does_not_speak_http2(httpd, origin, http2, recorder):
     bad = recorder(host="127.0.0.2", port=first.port, takeover=garbage)
     h = httpd(location("/o/", origin, listed([bad, *made], "retry=1h", scheme="h2c")), children=1, expect=[SERVER_DOWN])
     one_by_one(h, 30)
-    got = h.outcomes()
+    copy_without_pause(h, "the server to be down", lambda: state(h)["127.0.0.2"]["down_until"])
+    count = h.mirror()["seen"]
+    got = h.ended(count)
     assert bad.connections < 3 and all(counts(made)), counts(made)
-    assert got["mirrored"] >= 29 and got.keys() <= {"mirrored", "broken"}, got
+    assert got["mirrored"] >= count - 1 and got.keys() <= {"mirrored", "broken"}, got
     assert state(h)["127.0.0.2"]["down_until"] and len(h.log_lines(SERVER_DOWN)) == 1 and not h.log_lines(DOWN)
 
 
@@ -314,3 +316,47 @@ def test_fewer_connections_of_http2(httpd, origin, http2, late, count):
     patch(h, {"max_connections": 1, "streams": 100})
     copy_without_pause(h, "fewer connections", lambda: h.mirror()["state"]["connections"] <= min(count, 2))
     assert h.ended(h.mirror()["seen"]).keys() == {"mirrored"}
+
+
+@needs_http2
+@pytest.mark.parametrize("more", [0, 1])
+def test_connecting_to_a_test_that_hangs(httpd, origin, http2, recorder, late, more):
+    """It takes no place of max_connections: the copies go on, on the only connection that the mirror may have."""
+    first = http2(host="127.0.0.1")
+    made = [first, *(http2(host=f"127.0.0.{n + 3}", port=first.port) for n in range(more))]
+    hanging = recorder(host="127.0.0.2", port=first.port, listen=False)
+    waiting = hanging.fill_backlog()
+    times = []
+
+    def note(peer, request) -> None:
+        times.append(time.monotonic())
+        late(peer, request)
+    for one in made:
+        one.respond = note
+    h = httpd(location("/o/", origin, listed([*made, hanging], f"max_connections=1 streams=100 retry=100ms "
+                       f"connect_timeout={int(scaled(2) * 1000)}ms", scheme="h2c")), children=1, expect=[SERVER_DOWN])
+    copy_without_pause(h, "the server to be down", lambda: state(h)[hanging.host]["down_until"])
+    times.clear()
+    began = time.monotonic()
+    copy_without_pause(h, "two tests", lambda: time.monotonic() - began > scaled(5))
+    assert max(after - before for before, after in zip(times, times[1:])) < scaled(1.2)
+    assert h.ended(h.mirror()["seen"]).keys() == {"mirrored"}
+    for sock in waiting:
+        sock.close()
+
+
+@needs_http2
+def test_mirror_that_is_down_with_a_new_server_that_is_silent(httpd, origin, http2):
+    """Its connection is the mirror's probe, which has the whole timeout for its copy, and no test beside others."""
+    port = http2(host="127.0.0.3").port
+    down = [SimpleNamespace(host="127.0.0.1", port=port), SimpleNamespace(host="127.0.0.4", port=port)]
+    h = httpd("ProxyMirrorAllowHost 127.0.0.2\n" + MANAGER + location("/o/", origin, listed(
+        down, f"retry={int(scaled(2) * 1000)}ms connect_timeout=1s timeout=1s", scheme="h2c")), children=1, expect=[DOWN, SERVER_DOWN])
+    copy_without_pause(h, "the mirror to be down", lambda: h.mirror()["state"]["name"] == "down")
+    bad = http2(host="127.0.0.2", port=port, raw=silent)
+    patch(h, {"servers": [f"{one.host}:{port}" for one in (*down, bad)]})
+    copy_without_pause(h, "a connection to it", lambda: bad.connections)
+    began = time.monotonic()
+    copy_without_pause(h, "the end of the probe", lambda: time.monotonic() - began > scaled(1.5))
+    assert bad.connections <= 2
+    assert h.ended(h.mirror()["seen"])["timed_out"] >= 1
