@@ -430,7 +430,7 @@ def test_long_response_and_others(proxy, http2):
     outcomes = wait_for("others", lambda: h.outcomes().get("mirrored", 0) >= 21 and h.outcomes())
     assert outcomes["mirrored"] >= 21
     wait_for("the end", lambda: h.outcomes().get("mirrored", 0) == 22, 60)
-    assert done
+    wait_for("the end of its thread", lambda: done)
     assert memory(h) - before < (2 << 20) + OF_A_SANITIZER
     assert mirror.connections == 1
 
