@@ -48,6 +48,12 @@ static apr_uint64_t dropped(apr_uint64_t version)
     return version & 1 ? version + 2 : version | 1;
 }
 
+/* Return a later version with the same text in the same buffer, or none either. */
+static apr_uint64_t moved(apr_uint64_t version)
+{
+    return has_text(version) ? version + 4 : dropped(version);
+}
+
 int mirror_store_drop(apr_uint64_t *version, apr_uint64_t expected)
 {
     return apr_atomic_cas64(version, dropped(expected), expected) == expected;
@@ -168,7 +174,7 @@ void mirror_store_move(apr_uint64_t *version, mirror_store_t *store, apr_uint64_
         if (has_text(seen)) {
             copy_words(place_of(store, after(0)), place_of(former, seen));
         }
-        if (mirror_store_drop(former_version, seen)) {
+        if (apr_atomic_cas64(former_version, moved(seen), seen) == seen) {
             apr_atomic_set64(version, has_text(seen) ? after(0) : 0);
             return;
         }

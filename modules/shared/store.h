@@ -50,8 +50,8 @@ typedef struct mirror_store_text_t {
 int mirror_store_drop_others(apr_uint64_t *version, mirror_store_t *store, apr_uint64_t config);
 
 /* Move the stored text to another store, which is empty and not yet visible to other processes.
- * Later writes to the former store return APR_EAGAIN. If the former version keeps changing, nothing
- * is moved. */
+ * The former store keeps it for the children that still read it; writes that expect its version from
+ * before return APR_EAGAIN. If the former version keeps changing, nothing is moved. */
 void mirror_store_move(apr_uint64_t *version, mirror_store_t *store, apr_uint64_t *former_version,
                        mirror_store_t *former);
 

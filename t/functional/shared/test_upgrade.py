@@ -93,6 +93,24 @@ def test_settings_of_the_fleet_stay_without_its_store(node, mirror):    # noqa: 
     assert not mirror.requests
 
 
+def test_a_child_of_before_stays_stopped(httpd, origin, mirror):
+    """It ends a request that it has begun to read."""
+    h = httpd(two(origin, mirror), expect=[KEPT])
+    assert call(h, "PATCH", {"enabled": False}).status == 200
+    head = b"GET /o/a HTTP/1.1\r\nHost: localhost\r\n"
+    with h.client() as client:
+        client.send(head + b"\r\n" + head)
+        assert client.answer("GET").status == 200
+        age(h)
+        h.graceful()
+        client.send(b"\r\n")
+        assert client.answer("GET").status == 200
+    assert h.get("/o/a").status == 200
+    assert h.ended(1) == {"disabled": 1}
+    h.stop()
+    assert not mirror.requests
+
+
 def test_a_changed_line_still_wins(httpd, origin, mirror):
     h = httpd(two(origin, mirror), expect=[KEPT])
     assert call(h, "PATCH", {"enabled": False}).status == 200

@@ -118,6 +118,10 @@ START_TEST(a_text_moves_to_another_store)
     ck_assert_str_eq(text.text, "text 2");
     ck_assert_uint_eq(text.config, 9);
     ck_assert_int_eq(store(before, 1, "too late"), APR_EAGAIN);
+    text = stored(pool); /* for children of before */
+    ck_assert_str_eq(text.text, "text 2");
+    ck_assert_uint_eq(text.config, 9);
+    ck_assert_int_eq(mirror_store_drop(&shared->version, text.version), 1);
     version = 0;
     mirror_store_move(&version, &other, &shared->version, &shared->store); /* there is none */
     ck_assert_uint_eq(version, 0);
