@@ -114,6 +114,7 @@ static void list_texts(SEGMENT *segment)
     texts->fleet[2] = &words->revision;
     texts->fleet[3] = &words->id;
     texts->fleet[4] = &words->emptied;
+    texts->load = &segment->header->load;
     segment->texts = texts;
 }
 

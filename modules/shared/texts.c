@@ -54,6 +54,7 @@ void mirror_texts_close(const mirror_texts_t *texts)
 {
     apr_uint32_t i;
 
+    apr_atomic_set32(texts->load, 0);
     for (i = 0; i < texts->used; i++) {
         apr_atomic_set64(texts->places[i].config, 0);
     }

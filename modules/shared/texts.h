@@ -38,6 +38,7 @@ typedef struct mirror_texts_t {
     apr_pool_t *pool;  /* pool of this structure and of the shared memory */
     mirror_texts_place_t *places;
     apr_uint64_t *fleet[MIRROR_TEXTS_FLEET];
+    apr_uint32_t *load; /* number of the newest load */
 } mirror_texts_t;
 
 /* All functions: parent, startup. */
@@ -52,7 +53,8 @@ mirror_texts_t *mirror_texts_find(apr_pool_t *pool);
 /* Return the index of the mirror's slot; `used` if it has none. */
 apr_uint32_t mirror_texts_index(const mirror_texts_t *texts, const char *name);
 
-/* Prevent children that still use the segment from storing changes that would be lost. */
+/* Children that still use the segment are not of the newest load any more, and store no changes, which
+ * would be lost. */
 void mirror_texts_close(const mirror_texts_t *texts);
 
 /* Copy what is known of the fleet that the texts are of. Without it, the poller would take them for

@@ -30,11 +30,14 @@ END_TEST
 
 START_TEST(a_table_that_must_grow_begins_anew)
 {
-    mirror_table_t *table = load(2);
+    mirror_table_t *table = load(2), *before;
     mirror_slot_t *slot = slot_of(table, "one");
     child_t old = start(table, slot);
 
+    before = table;
+    ck_assert(mirror_table_is_newest(before));
     table = load(100);
+    ck_assert(mirror_table_is_newest(table) && !mirror_table_is_newest(before));
     slot = slot_of(table, "one");
     ck_assert_uint_eq(sum_of(table, slot).sum.seen, 0);
     finish(old); /* it still has its memory */
