@@ -24,8 +24,8 @@
 #include "compare/budget.h"
 #include "compare/comparer.h"
 #include "compare/judge.h"
-#include "compare/note.h"
 #include "compare/pair.h"
+#include "compare/reference.h"
 #include "copy/share.h"
 
 APLOG_USE_MODULE(proxy_mirror);
@@ -67,9 +67,7 @@ typedef struct mirror_comparer_t {
     int report_pending;   /* `report` is started */
     unsigned char *noted; /* by mirror index: something was found since the last `report` */
     mirror_budget_t *budget;
-    mirror_judgement_t judgement;
-    mirror_judgement_t drift;     /* primary and reference */
-    mirror_judgement_t agreement; /* mirror and reference */
+    mirror_reference_t three;
 } mirror_comparer_t;
 
 /* ---- the verdict on a mirror, in the error log ---- */
@@ -149,45 +147,6 @@ static mirror_skip_e skip_of(const mirror_pair_t *pair)
     return late > pair->settings->compare_timeout ? MIRROR_SKIP_TIMEOUT : MIRROR_SKIP_NONE;
 }
 
-/* Whether the bodies of primary and reference are too much to be compared, beside a short one of the
- * mirror. */
-static int are_both_longer(const mirror_comparer_t *comparer)
-{
-    mirror_skip_e skip = comparer->drift.skip;
-
-    return comparer->judgement.primary_is_longer &&
-           (skip == MIRROR_SKIP_TOO_LARGE || skip == MIRROR_SKIP_DECODED_TOO_LARGE ||
-            skip == MIRROR_SKIP_TOO_DEEP || skip == MIRROR_SKIP_TOO_MANY_NODES);
-}
-
-/* Judge where the mirror of a pair that was judged stands between the other two. Returns why that is
- * unknown. */
-static mirror_skip_e judge_reference(mirror_comparer_t *comparer, const mirror_pair_t *pair,
-                                     mirror_note_t *note, mirror_judge_options_t *options)
-{
-    options->values = NULL; /* of primary and mirror alone */
-    options->side = MIRROR_TREE_SIDE_REFERENCE;
-    mirror_judge(&comparer->drift, options, &pair->primary, &pair->reference);
-    if (comparer->drift.skip != MIRROR_SKIP_NONE && !are_both_longer(comparer)) {
-        return comparer->drift.skip;
-    }
-    options->side = MIRROR_TREE_SIDE_NONE;
-    /* needed only if a row is in both */
-    if (comparer->judgement.rows.count > 0 && comparer->drift.rows.count > 0) {
-        mirror_judge(&comparer->agreement, options, &pair->mirror, &pair->reference);
-        note->has_values =
-            comparer->json && mirror_tree_stand_alone(comparer->json, &comparer->judgement.rows,
-                                                      &comparer->drift.rows);
-    }
-    if (mirror_judge_text_row(&comparer->judgement) && mirror_judge_text_row(&comparer->drift)) {
-        note->has_texts = mirror_judge_texts(&note->texts, &comparer->judgement, options,
-                                             &pair->primary, &pair->mirror, &pair->reference);
-    }
-    note->drift = &comparer->drift;
-    note->agreement = &comparer->agreement;
-    return MIRROR_SKIP_NONE;
-}
-
 /* Judge the pair; with a reference, also where the mirror stands between the other two. Returns why
  * there is no verdict. */
 static mirror_skip_e judge(mirror_comparer_t *comparer, const mirror_pair_t *pair,
@@ -214,13 +173,10 @@ static mirror_skip_e judge(mirror_comparer_t *comparer, const mirror_pair_t *pai
     if (comparer->json) {
         mirror_tree_forget(comparer->json);
     }
-    mirror_judge(&comparer->judgement, &options, &pair->primary, &pair->mirror);
-    note->judgement = &comparer->judgement;
-    if (!pair->has_reference || comparer->judgement.skip != MIRROR_SKIP_NONE ||
-        comparer->judgement.verdict == MIRROR_VERDICT_UNEXAMINED) {
-        return comparer->judgement.skip;
-    }
-    return judge_reference(comparer, pair, note, &options);
+    mirror_judge(&comparer->three.judgement, &options, &pair->primary, &pair->mirror);
+    note->judgement = &comparer->three.judgement;
+    return pair->has_reference ? mirror_reference_judge(note, &comparer->three, &options, pair)
+                               : note->judgement->skip;
 }
 
 /* Whether trailers of all responses are known. The end of a primary's response that is too long was not
@@ -260,6 +216,9 @@ static void compare(mirror_comparer_t *comparer, mirror_pair_t *pair)
         mirror_pair_free(pair);
     }
     else {
+        if (note.drift) {
+            mirror_note_reference(pair, &note, comparer->pool);
+        }
         mirror_pair_skip(pair, skip);
     }
     apr_pool_clear(comparer->pool);

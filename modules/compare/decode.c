@@ -257,7 +257,7 @@ static int read_codings(stage_fn *stages[MIRROR_CODINGS_MAX], const char *coding
     return count;
 }
 
-static apr_size_t output_limit(apr_size_t len)
+apr_size_t mirror_decode_limit(apr_size_t len)
 {
     if (len > MIRROR_DECODED_MAX / RATIO_MAX) {
         return MIRROR_DECODED_MAX;
@@ -269,7 +269,7 @@ static apr_size_t output_limit(apr_size_t len)
 static mirror_decode_e undo(mirror_decoded_t *decoded, stage_fn *const *stages, int count,
                             const char *data, apr_size_t len)
 {
-    apr_size_t limit = output_limit(len);
+    apr_size_t limit = mirror_decode_limit(len);
     char *input = NULL;
 
     while (count > 0) {

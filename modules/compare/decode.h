@@ -33,4 +33,7 @@ typedef enum {
 mirror_decode_e mirror_decode(mirror_decoded_t *decoded, const char *codings, const char *data,
                               apr_size_t len);
 
+/* Return how many bytes may come of a body of `len`: beyond that it is MIRROR_DECODE_TOO_LARGE. */
+apr_size_t mirror_decode_limit(apr_size_t len);
+
 #endif

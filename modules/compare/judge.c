@@ -409,7 +409,6 @@ void mirror_judge(mirror_judgement_t *judgement, const mirror_judge_options_t *o
     work.out = judgement;
     work.options = options;
     judgement->skip = MIRROR_SKIP_NONE;
-    judgement->primary_is_longer = 0;
     mirror_rows_clear(&judgement->rows);
     judgement->rows.values = options->values;
     if (is_conditional(primary->status, mirror->status)) {

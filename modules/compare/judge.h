@@ -27,7 +27,6 @@ typedef struct mirror_judge_options_t {
 typedef struct mirror_judgement_t {
     mirror_skip_e skip; /* NONE: there is a verdict */
     mirror_verdict_e verdict;
-    int primary_is_longer; /* a row "body" says that the primary's is too long to be compared */
     mirror_rows_t rows;
 } mirror_judgement_t;
 

@@ -28,7 +28,6 @@ static int add_row(mirror_judge_work_t *work, int is_primary, apr_size_t other)
                                       : MIRROR_KIND_EXTRA;
 
     mirror_rows_add(&work->out->rows, MIRROR_PART_BODY, kind, "body", NULL, 0);
-    work->out->primary_is_longer = is_primary;
     return 1;
 }
 
@@ -39,14 +38,14 @@ static int may_be_forgiven(const mirror_judge_work_t *work, apr_size_t other)
     return mirror_compare_rule_any_body(work->options->rules, actions) != NULL;
 }
 
-/* How long JSON is if each value has a line of its own, is indented, and all of its strings are escaped.
- * White space that it has does not count. */
-static apr_size_t spread(const char *data, apr_size_t len)
+/* Whether JSON may be longer than `max` if each value has a line of its own, is indented, and all of its
+ * strings are escaped. White space that it has does not count. */
+static int may_spread(const char *data, apr_size_t len, apr_size_t max)
 {
     apr_size_t size = 0, depth = 0, i;
     int in_string = 0;
 
-    for (i = 0; i < len; i++) {
+    for (i = 0; i < len && size <= max; i++) {
         char c = data[i];
 
         if (in_string) {
@@ -67,14 +66,14 @@ static apr_size_t spread(const char *data, apr_size_t len)
             size += c == ':' ? 3 : 1;
         }
     }
-    return size;
+    return size > max;
 }
 
 /* Whether no body that is longer than `max` is the same. */
 static int is_short(const mirror_judge_side_t *side, apr_size_t max)
 {
     return side->len <= max / EXPANSION &&
-           (!mirror_judge_is_json(side->type) || spread(side->data, side->len) <= max);
+           (!mirror_judge_is_json(side->type) || !may_spread(side->data, side->len, max));
 }
 
 /* Whether the body, which is there, is another one than any that is longer than `max`. */
@@ -109,8 +108,8 @@ int mirror_judge_decoded(mirror_judge_work_t *work)
     const mirror_judge_side_t *other = is_primary ? &work->b : &work->a;
 
     return longer->result == MIRROR_DECODE_TOO_LARGE && other->result <= MIRROR_DECODE_IDENTITY &&
-           is_short(other, MIRROR_DECODED_MAX) && !may_be_forgiven(work, other->len) &&
-           add_row(work, is_primary, other->len);
+           is_short(other, mirror_decode_limit(longer->len)) &&
+           !may_be_forgiven(work, other->len) && add_row(work, is_primary, other->len);
 }
 
 int mirror_judge_lengths(mirror_judge_work_t *work)

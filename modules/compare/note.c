@@ -278,6 +278,27 @@ static int add(mirror_verdict_e *verdict, mirror_pair_t *pair, const mirror_note
     return *verdict != MIRROR_VERDICT_COUNT;
 }
 
+void mirror_note_reference(const mirror_pair_t *pair, const mirror_note_t *note, apr_pool_t *pool)
+{
+    const mirror_rows_t *drift = &note->drift->rows;
+    mirror_noted_row_t *rows = apr_pcalloc(pool, MIRROR_ROWS_MAX * sizeof(*rows));
+    mirror_noted_t noted = { 0 };
+    int i;
+
+    if (apr_atomic_read32(&pair->lane->child->closed)) {
+        return;
+    }
+    for (i = 0; i < drift->count; i++) {
+        note_row(&rows[i], note, &drift->list[i], 1);
+    }
+    noted.group = pair->group;
+    noted.count = drift->count;
+    noted.rows = rows;
+    noted.more_reference_too = drift->more > 0;
+    noted.time = pair->time;
+    mirror_findings_note(mirror_pair_findings(pair->lane), &noted);
+}
+
 int mirror_note(mirror_pair_t *pair, const mirror_note_t *note, apr_pool_t *pool)
 {
     const mirror_judgement_t *judgement = note->judgement;

@@ -25,4 +25,8 @@ typedef struct mirror_note_t {
  * nothing was counted. */
 int mirror_note(mirror_pair_t *pair, const mirror_note_t *note, apr_pool_t *pool);
 
+/* Note in what the reference of a pair that is skipped stands alone. Memory as above. If the shared memory
+ * is in use by others, nothing is noted. */
+void mirror_note_reference(const mirror_pair_t *pair, const mirror_note_t *note, apr_pool_t *pool);
+
 #endif

@@ -257,6 +257,19 @@ mirror_verdict_e mirror_findings_add(mirror_findings_t *area, const mirror_noted
     return verdict;
 }
 
+void mirror_findings_note(mirror_findings_t *area, const mirror_noted_t *noted)
+{
+    mirror_findings_set_t set;
+    int index[MIRROR_FINDINGS_NOTED];
+    apr_uint64_t mine;
+
+    if (take(&mine, area, WAIT) == APR_SUCCESS) {
+        note_since(area, noted->time);
+        mirror_findings_rows_enter(&set, index, &area->tables, noted);
+        mirror_store_lock_give(&area->lock, mine);
+    }
+}
+
 /* ---- parent ---- */
 
 void mirror_findings_release(mirror_findings_t *area, apr_uint32_t pid)

@@ -232,6 +232,10 @@ void mirror_findings_move(mirror_findings_t *area, mirror_findings_t *former);
  * MIRROR_VERDICT_COUNT: the lock could not be had within a second, and nothing was counted. */
 mirror_verdict_e mirror_findings_add(mirror_findings_t *area, const mirror_noted_t *noted);
 
+/* Note the rows of a reference that stands alone in all of them, of a pair that is not counted: what
+ * `noted` has of a verdict is not read. Without the lock, as above, nothing is noted. */
+void mirror_findings_note(mirror_findings_t *area, const mirror_noted_t *noted);
+
 /* Count the times of a pair: how long primary and mirror took. */
 void mirror_findings_time(mirror_findings_t *area, apr_interval_time_t primary,
                           apr_interval_time_t mirror);

@@ -128,6 +128,50 @@ def test_bodies_of_which_some_are_too_long(three, lengths, found):
     assert (row["mirror_alone"], row["reference_alone"]) == (40, 0)
 
 
+TOO_MUCH = {
+    "too large": ("text/plain", lambda: b"a" * 2000),
+    "too large and empty": ("text/plain", lambda: b"a" * 2000),
+    "too large when decoded": ("text/plain", lambda: gzip.compress(bytes(1 << 20))),
+    "too deep": ("application/json", lambda: b"[" * 200 + b'"%d"' % random.getrandbits(60) + b"]" * 200),
+    "too many values": ("application/json", lambda: b'[%s"%d"]' % (b"1," * 33000, random.getrandbits(60)))}
+
+
+@pytest.mark.parametrize("kind", TOO_MUCH)
+def test_bodies_that_are_too_much_at_random(three, kind):
+    """As often in the mirror as in the reference, whichever of them is alone: noise."""
+    h, *servers = three("compare_max_body=%s" % ("1K" if "too large" in kind else "1M"))
+    media_type, long = TOO_MUCH[kind]
+    headers = [f"Content-Type: {media_type}"]
+    little = answer("200 OK", b"" if "empty" in kind else b"[1]", headers)
+    if "decoded" in kind:
+        headers.append("Content-Encoding: gzip")
+    for server, dice in zip(servers, map(random.Random, (1, 2, 3))):
+        server.answer = lambda sock, message, dice=dice: (
+            answer("200 OK", long(), headers) if dice.random() < 0.5 else little)(sock, message)
+    for n in range(400):
+        assert h.get(f"/o/{n}").status == 200
+    data = compared(h, 400)
+    assert data["findings"] == [] and noise(data)
+    # of so many values, the processor time that there is does for some
+    assert data["verdict"] == "alike" or (kind == "too many values" and data["verdict"] == "collecting")
+
+
+@pytest.mark.parametrize("what", ["500 No", "X-Broken: 1"])
+def test_other_status_or_header_beside_too_long_bodies(three, what):
+    """Each body is too long to be compared. The mirror's status or header is not."""
+    h, *servers = three("compare_max_body=1K")
+    for server in servers:
+        server.answer = answer("200 OK", b"a" * 2000, ["Content-Type: text/plain"])
+    servers[1].answer = (answer(what, b"", ["Content-Type: text/plain"]) if ":" not in what else
+                         answer("200 OK", b"a" * 2000, ["Content-Type: text/plain", what]))
+    for n in range(40):
+        assert h.get(f"/o/{n}").status == 200
+    data = compared(h, 40)
+    assert data["verdict"] == "differs" and verdicts(data) == {"different": 40}
+    (row,) = data["findings"][0]["rows"]
+    assert (row["mirror_alone"], row["reference_alone"]) == (40, 0)
+
+
 @pytest.mark.parametrize("json_of", [
     pytest.param(lambda text: b"[" * 200 + text + b"]" * 200, id="too deep"),
     pytest.param(lambda text: b"[%s%s]" % (b"1," * 33000, text), id="too many values")])
