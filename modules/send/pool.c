@@ -162,10 +162,18 @@ static void send_waiting(mirror_pool_t *pool)
     mirror_pool_open_missing(pool);
 }
 
-/* After max_connections was lowered: connections of HTTP/2 may never become idle, to be closed then. */
+static int has_too_many(const mirror_pool_t *pool)
+{
+    return mirror_pool_count_connections(pool) > mirror_pool_settings_of(pool)->max_connections;
+}
+
+/* After max_connections was lowered: close idle connections; others are closed when they are idle
+ * (mirror_pool_has_surplus()). Those of HTTP/2 may never be, so one yields. */
 static void yield_surplus(mirror_pool_t *pool)
 {
-    if (mirror_pool_count_connections(pool) > mirror_pool_settings_of(pool)->max_connections) {
+    while (has_too_many(pool) && mirror_pool_close_idle(pool)) {
+    }
+    if (has_too_many(pool)) {
         mirror_pool_let_yield(pool);
     }
 }
@@ -306,7 +314,7 @@ static void open_succeeded(mirror_pool_t *pool, mirror_connection_t *c)
     mirror_connection_rest(c, mirror_pool_settings_of(pool)->keepalive > 0
                                   ? mirror_pool_settings_of(pool)->keepalive
                                   : MIRROR_NO_KEEPALIVE);
-    if (c->member && mirror_pool_members_have_surplus(pool, c)) {
+    if (mirror_pool_has_surplus(pool, c)) {
         mirror_pool_close_connection(pool, c);
     }
 }

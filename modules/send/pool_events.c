@@ -331,8 +331,8 @@ static void connection_changed(void *baton, mirror_connection_t *c)
     else if (c->resting && !c->starved) {
         mirror_pool_move(pool, c);
     }
-    else if (keepalive > 0 && !(c->member && (mirror_pool_members_have_surplus(pool, c) ||
-                                              mirror_pool_members_must_yield(pool, c)))) {
+    else if (keepalive > 0 && !mirror_pool_has_surplus(pool, c) &&
+             !(c->member && mirror_pool_members_must_yield(pool, c))) {
         c->starved = 0;
         mirror_pool_move(pool, c);
         mirror_connection_rest(c, keepalive);

@@ -54,11 +54,9 @@ int mirror_pool_member_is_openable(const mirror_pool_t *pool, const mirror_membe
                mirror_pool_members_share(pool, member);
 }
 
-int mirror_pool_members_have_surplus(const mirror_pool_t *pool, const mirror_connection_t *c)
+int mirror_pool_member_has_surplus(const mirror_pool_t *pool, const mirror_member_t *member)
 {
-    const mirror_member_t *member = c->member;
-
-    return member->leaving || pool->open - pool->yields > pool->settings->max_connections ||
+    return member->leaving ||
            member->open - member->yields > mirror_pool_members_share(pool, member);
 }
 

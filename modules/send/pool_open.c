@@ -315,8 +315,8 @@ int mirror_pool_may_open_one(const mirror_pool_t *pool)
            mirror_pool_has_descriptors(pool);
 }
 
-/* Return the busy connection of the rings that yields, or else the oldest one, or `oldest` if that
- * yields or is older. */
+/* Return the busy connection of the rings that yields, or else the oldest one that is confirmed, or
+ * `oldest` if that yields or is older. */
 static mirror_connection_t *older(struct mirror_connection_ring_t rings[],
                                   mirror_connection_t *oldest)
 {
@@ -327,9 +327,10 @@ static mirror_connection_t *older(struct mirror_connection_ring_t rings[],
     for (i = 0; i < sizeof(busy) / sizeof(*busy); i++) {
         APR_RING_FOREACH(c, &rings[busy[i]], mirror_connection_t, link)
         {
-            oldest = !oldest || c->yields || (!oldest->yields && c->adopted < oldest->adopted)
-                         ? c
-                         : oldest;
+            if (c->yields ||
+                (c->confirmed && (!oldest || (!oldest->yields && c->adopted < oldest->adopted)))) {
+                oldest = c;
+            }
         }
     }
     return oldest;

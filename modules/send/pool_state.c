@@ -211,6 +211,12 @@ int mirror_pool_close_idle(mirror_pool_t *pool)
     return 1;
 }
 
+int mirror_pool_has_surplus(const mirror_pool_t *pool, const mirror_connection_t *c)
+{
+    return pool->open - pool->yields > mirror_pool_settings_of(pool)->max_connections ||
+           (c->member && mirror_pool_member_has_surplus(pool, c->member));
+}
+
 apr_time_t mirror_pool_idle_since(const mirror_pool_t *pool)
 {
     if (pool->members) {

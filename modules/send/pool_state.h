@@ -202,6 +202,10 @@ int mirror_pool_count_waiting_idle(const mirror_pool_t *pool);
 /* Close the connection with the longest idle time. Returns 0 if none is idle. */
 int mirror_pool_close_idle(mirror_pool_t *pool);
 
+/* Return whether the connection is one too many, as after max_connections was lowered, and has to be
+ * closed when it is idle. */
+int mirror_pool_has_surplus(const mirror_pool_t *pool, const mirror_connection_t *connection);
+
 /* Return the time since when that connection has been idle (mirror_clock_now()); 0 if none is
  * idle. */
 apr_time_t mirror_pool_idle_since(const mirror_pool_t *pool);
@@ -395,9 +399,8 @@ void mirror_pool_member_failed(mirror_pool_t *pool, mirror_member_t *member);
 /* Return the connection that takes the next waiting copy; NULL = none has room. */
 mirror_connection_t *mirror_pool_members_find_room(mirror_pool_t *pool);
 
-/* Return whether the connection is one too many and has to be closed when it is idle. */
-int mirror_pool_members_have_surplus(const mirror_pool_t *pool,
-                                     const mirror_connection_t *connection);
+/* As mirror_pool_has_surplus(), for the connections of a server. */
+int mirror_pool_member_has_surplus(const mirror_pool_t *pool, const mirror_member_t *member);
 
 /* Return whether a copy that the server `avoid` has failed may go to `member`. */
 int mirror_pool_members_may_retry(const mirror_pool_t *pool, const mirror_member_t *member,

@@ -10,7 +10,7 @@ from types import SimpleNamespace
 import pytest
 
 from http2lab import respond
-from httpdlab import location, scaled, wait_for
+from httpdlab import location, scaled, to, wait_for
 from managerlab import MANAGER, patch
 from marks import needs_http2
 from recorder import answer
@@ -315,6 +315,25 @@ def test_fewer_connections_of_http2(httpd, origin, http2, late, count):
     copy_without_pause(h, "four connections", lambda: h.mirror()["state"]["connections"] >= 4)
     patch(h, {"max_connections": 1, "streams": 100})
     copy_without_pause(h, "fewer connections", lambda: h.mirror()["state"]["connections"] <= min(count, 2))
+    assert h.ended(h.mirror()["seen"]).keys() == {"mirrored"}
+
+
+@pytest.mark.parametrize("busy", [True, False])
+@pytest.mark.parametrize("count", [1, 3])
+def test_fewer_connections_of_http1(httpd, origin, recorder, count, busy):
+    """A lower max_connections is followed by those that copies wait for, and by those that are idle."""
+    first = recorder(host="127.0.0.1")
+    made = [first, *(recorder(host=f"127.0.0.{n}", port=first.port) for n in range(2, count + 1))]
+    slow = first.gate()
+    for one in made:
+        one.answer = lambda sock, message: slow.wait(0.05) or answer()(sock, message)
+    mirrors = listed(made) if count > 1 else to(first)
+    h = httpd(MANAGER + location("/o/", origin, mirrors), children=1)
+    copy_without_pause(h, "eight connections", lambda: h.mirror()["state"]["connections"] >= 8)
+    if not busy:
+        h.ended(h.mirror()["seen"])
+    patch(h, {"max_connections": 3, "max_queue": 10000})
+    copy_without_pause(h, "fewer connections", lambda: h.mirror()["state"]["connections"] <= 3)
     assert h.ended(h.mirror()["seen"]).keys() == {"mirrored"}
 
 

@@ -55,6 +55,13 @@ mirror_connection_t *mirror_pool_members_find_room(mirror_pool_t *p)
     return NULL;
 }
 
+int mirror_pool_member_has_surplus(const mirror_pool_t *pool, const mirror_member_t *member)
+{
+    (void)pool;
+    (void)member;
+    return 0;
+}
+
 int mirror_pool_members_close_idle(mirror_pool_t *p)
 {
     (void)p;
