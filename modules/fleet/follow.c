@@ -80,20 +80,16 @@ static void refuse(mirror_follow_t *follow, int i, const mirror_stored_t *stored
 {
     subject_t *subject = &follow->subjects[i];
     const mirror_t *mirror = mirror_at(follow, i);
+    const char *rest = mirror_stored_keep_valid(follow->registry, mirror, stored, follow->pool);
 
     if (is_news(follow, i)) {
-        ap_log_error(APLOG_MARK, APLOG_WARNING, 0, log_of(follow),
-                     "PM0932: mirror %s: revision %" APR_INT64_T_FMT
-                     " of the fleet %s is refused; the former settings remain: %s",
-                     mirror->name, subject->listed.revision, follow->registry->fleet->name, why);
+        ap_log_error(
+            APLOG_MARK, APLOG_WARNING, 0, log_of(follow),
+            "PM0932: mirror %s: revision %" APR_INT64_T_FMT " of the fleet %s is refused; %s: %s",
+            mirror->name, subject->listed.revision, follow->registry->fleet->name, rest, why);
     }
     subject->refused = subject->listed;
     apr_cpystrn(subject->why, why, sizeof(subject->why));
-    /* what is stored may have been valid before a reload only */
-    if (stored->text &&
-        mirror_settings_change_refuse_fleet(follow->registry, mirror, stored->text, follow->pool)) {
-        mirror_store_drop(&mirror->slot->fleet_version, stored->version);
-    }
 }
 
 static void announce(mirror_follow_t *follow, int i, const mirror_document_t *document)

@@ -66,6 +66,27 @@ void mirror_stored_leave(int *again, const mirror_registry_t *registry, const mi
     }
 }
 
+const char *mirror_stored_keep_valid(const mirror_registry_t *registry, const mirror_t *mirror,
+                                     const mirror_stored_t *stored, apr_pool_t *pool)
+{
+    mirror_document_t rest = stored->document;
+    int again;
+
+    if (!stored->text ||
+        !mirror_settings_change_refuse_fleet(registry, mirror, stored->text, pool)) {
+        return "the former settings remain";
+    }
+    rest.attributes = rest.attributes ? mirror_override_rest(rest.attributes, pool) : NULL;
+    if (!rest.attributes) {
+        mirror_store_drop(&mirror->slot->fleet_version, stored->version);
+        return "the configuration file is in force";
+    }
+    rest.version.id = 0;
+    /* if the node's own settings do not allow that, the text stays, of which no more is in force */
+    mirror_stored_apply(&again, registry, mirror, &rest, stored, pool);
+    return "the mirror stays stopped";
+}
+
 /* Return whether a document is older than what is stored here: a later change was stored meanwhile. A
  * higher number alone does not say so, as the store may have gone back, which the poller has not seen. */
 static int is_outdated(const mirror_stored_t *stored, const mirror_t *mirror,

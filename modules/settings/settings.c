@@ -168,9 +168,9 @@ static const char *make_allowed(mirror_settings_t **made, const mirror_lane_t *l
     return wrong;
 }
 
-/* Make the settings in force. If the fleet's layer is invalid, as after a reload or an upgrade, it is
- * left out until the fleet's poller has judged it. If the node's is invalid, only that it stops the
- * mirror remains of it: a mirror must not be started by what nobody has changed. */
+/* Make the settings in force. Of a layer that is invalid, as after a reload or an upgrade, only that it
+ * stops the mirror remains: a mirror must not be started by what nobody has changed. The node's is then
+ * discarded; the fleet's poller has to judge the other one. */
 static const char *make_stored(mirror_settings_t **made, mirror_lane_t *lane,
                                const mirror_layers_t *stored, moment_e moment, apr_pool_t *ptemp)
 {
@@ -185,7 +185,7 @@ static const char *make_stored(mirror_settings_t **made, mirror_lane_t *lane,
         discard(lane, stored, left.node, fault, moment);
         return NULL;
     }
-    alone.fleet = left.fleet = NULL;
+    alone.fleet = left.fleet = stored->fleet ? mirror_override_rest(stored->fleet, ptemp) : NULL;
     if (stored->fleet && !make_allowed(made, lane, &alone, ptemp)) {
         return NULL;
     }

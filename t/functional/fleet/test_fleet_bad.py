@@ -1,9 +1,12 @@
 """A store that has what no node has written: refused as a whole, said once, and what was in force stays."""
 from __future__ import annotations
 
+import re
+
 import pytest
 
-from fleetlab import DOCS, DOWN, HEAD, INDEX, LOG, NODES, change, conf, document, fleet_call, in_force, node, state   # noqa: F401, the fixture
+from fleetlab import (DOCS, DOWN, HEAD, INDEX, LOG, NODES, change, conf, document, fleet_call, holds, in_force,
+                      node, state)      # noqa: F401, the fixture
 from httpdlab import location, to, wait_for
 from managerlab import MANAGER, delete, patch, refused
 from redislab import needs_redis, redis        # noqa: F401, the fixture
@@ -251,3 +254,50 @@ def test_names_of_nodes_that_are_longer_than_any_reply(node):
     wait_for("the node", lambda: state(h)["nodes"]["in_force"] == 1)
     assert state(h)["store"]["up"] is True
     assert change(h, {"count": 3}, headers=["Content-Type: application/json", "Prefer: wait=3"])["nodes"]["in_force"] == 1
+
+
+@pytest.mark.parametrize("own", [{}, {"count": 7}])
+def test_a_document_that_a_reload_makes_invalid_still_stops(node, own):
+    """All that is left of it is that the mirror is stopped, also when another child polls, until the configuration allows it again."""
+    host = "http://other.example.com"
+    one, two = node(more="ProxyMirrorAllowHost *\n"), node(more="ProxyMirrorAllowHost *\n", expect=["PM0932: ", "PM0901: "])
+    change(one, {"host": host, "enabled": False})
+    in_force(two, {"host": host, "enabled": False})
+    if own:
+        patch(two, own)
+    seen = []
+    for allowed in ("127.0.0.1", "127.0.0.1 127.0.0.2", "*"):
+        two.conf = re.sub(r"AllowHost .*", f"AllowHost {allowed}", two.conf)
+        two.configure()
+        two.graceful()
+        for n in range(20):
+            assert two.get(f"/o/{n}").status == 200
+            seen.append(two.mirror()["attributes"]["enabled"])
+        if allowed != "*":
+            wait_for("the report", lambda: state(one)["nodes"] == {"in_force": 1, "behind": 0, "refused": 1, "silent": 0}, 3)
+            assert "the mirror stays stopped: " in two.log_lines("PM0932")[-1] and "ProxyMirrorAllowHost" in two.log_lines("PM0932")[-1]
+        seen.append(two.mirror()["attributes"]["enabled"])
+        assert holds(two, own)
+    in_force(two, {"host": host, "enabled": False, **own}, 5)
+    wait_for("all in force", lambda: state(one)["nodes"]["in_force"] == 2)
+    assert not any(seen) and two.outcomes() == {"disabled": 60}
+    change(one, {"count": 3}, "PUT")
+    in_force(two, {"enabled": True, "count": 3, **own})
+
+
+def test_a_change_after_one_that_a_reload_made_invalid(node):
+    """Whatever is allowed here is in force at once."""
+    one, two = node(more="ProxyMirrorAllowHost *\n"), node(more="ProxyMirrorAllowHost *\n", expect=["PM0932: "])
+    change(one, {"host": "http://other.example.com", "enabled": False})
+    in_force(two, {"enabled": False})
+    two.conf = two.conf.replace("AllowHost *", "AllowHost 127.0.0.1")
+    two.configure()
+    two.graceful()
+    wait_for("the line", lambda: two.log_lines("PM0932"), 3)
+    assert two.mirror()["attributes"]["enabled"] is False
+    change(two, {"host": two.mirror()["attributes"]["host"], "count": 4})
+    for h in (one, two):
+        in_force(h, {"enabled": False, "count": 4})
+    change(two, {}, "PUT")
+    in_force(two, {"enabled": True})
+    assert len(two.log_lines("PM0932")) == 1
