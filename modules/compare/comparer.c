@@ -211,14 +211,14 @@ static void compare(mirror_comparer_t *comparer, mirror_pair_t *pair)
     if (skip == MIRROR_SKIP_NONE && !mirror_note(pair, &note, comparer->pool)) {
         skip = MIRROR_SKIP_BUSY;
     }
+    else if (skip != MIRROR_SKIP_NONE && note.drift) {
+        mirror_note_reference(pair, &note, comparer->pool);
+    }
     if (skip == MIRROR_SKIP_NONE) {
         report_later(comparer, pair->lane);
         mirror_pair_free(pair);
     }
     else {
-        if (note.drift) {
-            mirror_note_reference(pair, &note, comparer->pool);
-        }
         mirror_pair_skip(pair, skip);
     }
     apr_pool_clear(comparer->pool);
