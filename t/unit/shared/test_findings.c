@@ -138,6 +138,30 @@ START_TEST(a_fair_coin_is_noise)
 }
 END_TEST
 
+/* Every second pair is skipped, as nobody knows whether the mirror is like the primary, and the reference is
+ * known not to be. */
+START_TEST(a_reference_alone_in_what_is_skipped_is_noted)
+{
+    mirror_noted_row_t row = noted_row("body", MIRROR_KIND_LENGTH, MIRROR_SIDE_REFERENCE_ALONE);
+    mirror_noted_t noted = { 0 };
+    int i;
+
+    noted.group = "g";
+    noted.rows = &row;
+    noted.count = 1;
+    for (i = 0; i < 40; i++) {
+        mirror_findings_note(area, &noted);
+        add_row("g", "body", MIRROR_KIND_LENGTH, MIRROR_SIDE_MIRROR_ALONE);
+    }
+    view_area();
+    ck_assert_uint_eq(view.compared, 40);
+    ck_assert_uint_eq(view.groups[0].compared, 40);
+    ck_assert_uint_eq(view.rows[0].count, 40);
+    ck_assert_uint_eq(view.rows[0].sides[MIRROR_SIDE_REFERENCE_ALONE], 40);
+    ck_assert_str_eq(view.rows[0].noise, "reference");
+}
+END_TEST
+
 /* What is noise in all of a text is none in its other pieces. */
 static mirror_verdict_e add_text(int mirror_alone, int reference_alone)
 {
@@ -427,6 +451,7 @@ int main(void)
     tcase_add_test(tcase, what_the_old_version_has_done_once_takes_twelve_to_be_evident);
     tcase_add_loop_test(tcase, sides_without_evidence_are_noise, 0, 2);
     tcase_add_test(tcase, a_fair_coin_is_noise);
+    tcase_add_test(tcase, a_reference_alone_in_what_is_skipped_is_noted);
     tcase_add_test(tcase, a_text_differs_if_the_mirror_alone_does);
     tcase_add_test(tcase, a_text_whose_pieces_vary_is_noise);
     tcase_add_test(tcase, another_kind_of_a_noisy_field_is_a_row_of_its_own);
