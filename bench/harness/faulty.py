@@ -41,6 +41,8 @@ class Hang:
                     self.open[connection.fileno()] = connection
                     poll.register(connection, select.EPOLLRDHUP)
                 else:
+                    # close() alone does not, while a process that is just being started has the descriptor, too
+                    poll.unregister(fd)
                     self.open.pop(fd).close()
         for connection in self.open.values():
             connection.close()
