@@ -73,16 +73,13 @@ static int can_open_logs(const mirror_registry_t *registry, apr_pool_t *ptemp, s
 static int open_logs(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, server_rec *s)
 {
     mirror_registry_t *registry = mirror_scope_registry(s);
-    int generation;
 
     (void)plog;
     if (mirror_console_is_first_pass() ? can_open_logs(registry, ptemp, s)
                                        : mirror_log_open(registry, pconf, s)) {
         return OK;
     }
-    return ap_mpm_query(AP_MPMQ_GENERATION, &generation) == APR_SUCCESS && generation > 0
-               ? OK
-               : HTTP_INTERNAL_SERVER_ERROR;
+    return mirror_console_is_reload() ? OK : HTTP_INTERNAL_SERVER_ERROR;
 }
 
 /* Give a mirror its slot in shared memory. Returns 0 after a line in the log: without what it needs
@@ -121,13 +118,12 @@ static int post_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, s
 {
     mirror_registry_t *registry = mirror_scope_registry(s);
     apr_status_t rv;
-    int reload, generation, i;
+    int reload = mirror_console_is_reload(), i;
 
     (void)plog;
     if (registry->mirrors->nelts == 0) {
         return OK;
     }
-    reload = ap_mpm_query(AP_MPMQ_GENERATION, &generation) == APR_SUCCESS && generation > 0;
     rv = mirror_table_open(&registry->table, pconf, s, registry->slots);
     if (rv != APR_SUCCESS) {
         ap_log_error(

@@ -18,6 +18,9 @@ void mirror_console_register_hooks(void);
  * the start. The second pass recreates everything in pconf. */
 int mirror_console_is_first_pass(void);
 
+/* Return whether httpd runs and reloads its configuration. An error would end it. */
+int mirror_console_is_reload(void);
+
 /* Return whether httpd only tests its configuration (-t). */
 int mirror_console_is_test(void);
 

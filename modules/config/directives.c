@@ -166,8 +166,8 @@ static const char *set_log(cmd_parms *cmd, void *unused, const char *name)
         ap_get_module_config(cmd->server->module_config, &proxy_mirror_module);
 
     (void)unused;
-    return complain(
-        cmd, mirror_log_make(&config->log, config->registry, name, cmd->pool, cmd->temp_pool));
+    return complain(cmd, mirror_log_make(&config->log, config->registry, name,
+                                         mirror_console_is_reload(), cmd->pool, cmd->temp_pool));
 }
 
 /* ---- ProxyMirrorHeader ---- */

@@ -12,6 +12,7 @@
 #include <stddef.h>
 
 #include "attributes/value.h"
+#include "config/console.h"
 #include "config/registry.h"
 #include "copy/log.h"
 #include "copy/spool.h"
@@ -110,7 +111,8 @@ const char *mirror_registry_spool(cmd_parms *cmd, void *unused, const char *dir,
     if (!wrong && size) {
         wrong = mirror_value_from_text(&most, &rule, cmd->cmd->name, size, cmd->pool);
     }
-    if (!wrong && (why = mirror_spool_refuse(dir, cmd->pool))) {
+    if (!wrong && (*dir != '/' || !mirror_console_is_reload()) && /* children try it again */
+        (why = mirror_spool_refuse(dir, cmd->pool))) {
         wrong = apr_psprintf(cmd->pool,
                              "%s: must be the absolute path of a writable folder, got %s (%s)",
                              cmd->cmd->name, mirror_value_quote(dir, cmd->pool), why);

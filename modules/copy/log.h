@@ -36,9 +36,10 @@ struct mirror_log_t {
 /* ---- startup: copy/log_open.c ---- */
 
 /* Find the log `name` (a file, or '|' and a program) in the registry, or add it. Returns NULL, or
- * an error message about the name. */
+ * an error message about the name. An error would end a server that reloads (`reload`), so its folder
+ * is not checked then: the opening reports that. */
 const char *mirror_log_make(mirror_log_t **log, mirror_registry_t *registry, const char *name,
-                            apr_pool_t *pconf, apr_pool_t *ptemp);
+                            int reload, apr_pool_t *pconf, apr_pool_t *ptemp);
 
 /* Open all logs of the registry until pconf is cleared. `server` provides the error log, which
  * reports each failure. Returns 0 if a log cannot be opened. */

@@ -22,16 +22,19 @@ APLOG_USE_MODULE(proxy_mirror);
 /* ---- the directive ---- */
 
 /* Return an error message about a name, or NULL. */
-static const char *refuse_name(const char *name, const char *path, apr_pool_t *ptemp)
+static const char *refuse_name(const char *name, const char *path)
 {
-    apr_finfo_t info;
-
     if (*name == '|') {
         return name[1 + strspn(name + 1, "|$ ")] ? NULL : "";
     }
-    if (!*name || !path) {
-        return "";
-    }
+    return *name && path ? NULL : "";
+}
+
+/* Return an error message about a file that cannot be opened because of its folder, or NULL. */
+static const char *refuse_folder(const char *path, apr_pool_t *ptemp)
+{
+    apr_finfo_t info;
+
     if (apr_stat(&info, path, APR_FINFO_TYPE, ptemp) == APR_SUCCESS && info.filetype == APR_DIR) {
         return " (it is a folder)";
     }
@@ -43,12 +46,15 @@ static const char *refuse_name(const char *name, const char *path, apr_pool_t *p
 }
 
 const char *mirror_log_make(mirror_log_t **log, mirror_registry_t *registry, const char *name,
-                            apr_pool_t *pconf, apr_pool_t *ptemp)
+                            int reload, apr_pool_t *pconf, apr_pool_t *ptemp)
 {
     const char *path = *name == '|' ? NULL : ap_server_root_relative(pconf, name);
-    const char *wrong = refuse_name(name, path, ptemp);
+    const char *wrong = refuse_name(name, path);
     int i;
 
+    if (!wrong && path && !reload) {
+        wrong = refuse_folder(path, ptemp);
+    }
     if (wrong) {
         return apr_psprintf(pconf,
                             "file: must be a file in an existing folder or \"|program\", got %s%s",

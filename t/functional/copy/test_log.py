@@ -425,6 +425,23 @@ def test_a_reload_goes_on_without_a_log_that_cannot_be_opened(httpd, origin, mir
     assert lines_of(h, 1)[0]["uri"] == "/o/c"
 
 
+@pytest.mark.parametrize("line", ["ProxyMirrorLog gone/mirror_log", "ProxyMirrorSpool {root}/gone"])
+def test_a_reload_goes_on_without_its_folder(httpd, origin, mirror, line):
+    """-t says so; a server that is told to reload all the same does not end because of a folder."""
+    h = httpd(location("/o/", origin, to(mirror)), expect=["PM0810: ProxyMirrorLog gone/", "PM0500"])
+    os.mkdir(h.path("gone"))
+    h.own("gone")
+    h.conf = line.format(root=h.root) + "\n" + h.conf
+    h.configure()
+    h.graceful()
+    shutil.rmtree(h.path("gone"))
+    assert h.test_configuration().returncode != 0
+    h.graceful()
+    assert h.get("/o/b").status == 200
+    assert h.ended(1) == {"mirrored": 1}
+    wait_for("a line in the log", lambda: h.log_lines("PM0810|PM0500"))
+
+
 def test_lines_are_charged_and_given_back(httpd, origin, mirror):
     """The memory of lines of copies is that of the copies; with none left there is room for copies without lines."""
     h = httpd(logged("ProxyMirrorMemory 1M", location("/o/", origin, to(mirror, "max_queue=100000"))), children=1)
