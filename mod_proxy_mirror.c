@@ -145,6 +145,9 @@ static int post_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, s
             return HTTP_INTERNAL_SERVER_ERROR;
         }
     }
+    if (!mirror_console_is_first_pass()) {
+        mirror_settings_report_gone(registry, s);
+    }
     mirror_table_complete(registry->table);
     return OK;
 }

@@ -41,3 +41,18 @@ void mirror_settings_reload(const mirror_t *mirror, const mirror_registry_t *reg
                      mirror->name);
     }
 }
+
+void mirror_settings_report_gone(const mirror_registry_t *registry, struct server_rec *server)
+{
+    apr_uint32_t place = 0;
+    const char *name;
+
+    while ((name = mirror_table_next_gone(registry->table, &place)) != NULL) {
+        ap_log_error(
+            APLOG_MARK, APLOG_NOTICE, 0, server,
+            "PM0913: mirror %s is no longer in the configuration; its changes by the manager "
+            "or the fleet do not apply to a mirror with another name: if it was stopped and "
+            "has another name now, it copies again",
+            name);
+    }
+}

@@ -40,6 +40,10 @@ const char *mirror_settings_missing(const mirror_t *mirror, const mirror_setting
 void mirror_settings_reload(const mirror_t *mirror, const mirror_registry_t *registry,
                             struct server_rec *server);
 
+/* Log a line for each mirror with changes that this load has lost, as by another name: the changes do
+ * not follow it. Call it when all mirrors have their slots. */
+void mirror_settings_report_gone(const mirror_registry_t *registry, struct server_rec *server);
+
 /* ---- child start, main thread ---- */
 
 /* Initialize the lane, whose mirror and child are set. If the stored override is invalid with this

@@ -25,11 +25,6 @@
 
 /* ---- versions ---- */
 
-static int has_text(apr_uint64_t version)
-{
-    return version != 0 && (version & 1) == 0;
-}
-
 static mirror_store_place_t *place_of(mirror_store_t *store, apr_uint64_t version)
 {
     return &store->places[version >> 1 & 1];
@@ -51,7 +46,7 @@ static apr_uint64_t dropped(apr_uint64_t version)
 /* Return a later version with the same text in the same buffer, or none either. */
 static apr_uint64_t moved(apr_uint64_t version)
 {
-    return has_text(version) ? version + 4 : dropped(version);
+    return mirror_store_has_text(version) ? version + 4 : dropped(version);
 }
 
 int mirror_store_drop(apr_uint64_t *version, apr_uint64_t expected)
@@ -122,7 +117,7 @@ void mirror_store_read(mirror_store_text_t *text, apr_uint64_t *version, mirror_
         text->text = NULL;
         text->config = 0;
         text->version = apr_atomic_read64(version);
-        if (has_text(text->version)) {
+        if (mirror_store_has_text(text->version)) {
             copy_place(text, place_of(store, text->version), &buffer);
         }
         if (apr_atomic_read64(version) == text->version) {
@@ -142,7 +137,7 @@ int mirror_store_drop_others(apr_uint64_t *version, mirror_store_t *store, apr_u
         apr_uint64_t seen = apr_atomic_read64(version);
         mirror_store_place_t *place = place_of(store, seen);
 
-        if (!has_text(seen) || apr_atomic_read64(&place->config) == config) {
+        if (!mirror_store_has_text(seen) || apr_atomic_read64(&place->config) == config) {
             return 0;
         }
         if (mirror_store_drop(version, seen)) {
@@ -171,11 +166,11 @@ void mirror_store_move(apr_uint64_t *version, mirror_store_t *store, apr_uint64_
     for (attempt = 0; attempt < FEW; attempt++) {
         apr_uint64_t seen = apr_atomic_read64(former_version);
 
-        if (has_text(seen)) {
+        if (mirror_store_has_text(seen)) {
             copy_words(place_of(store, after(0)), place_of(former, seen));
         }
         if (apr_atomic_cas64(former_version, moved(seen), seen) == seen) {
-            apr_atomic_set64(version, has_text(seen) ? after(0) : 0);
+            apr_atomic_set64(version, mirror_store_has_text(seen) ? after(0) : 0);
             return;
         }
     }

@@ -44,6 +44,12 @@ typedef struct mirror_store_text_t {
     apr_uint64_t version; /* 0 = never written */
 } mirror_store_text_t;
 
+/* Return whether a store with this version has a text. Any thread. */
+static inline int mirror_store_has_text(apr_uint64_t version)
+{
+    return version != 0 && (version & 1) == 0;
+}
+
 /* ---- parent; these functions do not wait and do not parse a text ---- */
 
 /* Drop the stored text if it was stored with another `config`. Returns 1 if it was. */

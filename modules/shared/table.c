@@ -234,6 +234,32 @@ apr_status_t mirror_table_open(mirror_table_t **out, apr_pool_t *pconf, struct s
     return APR_SUCCESS;
 }
 
+/* Return whether the load before had the mirror at `place` of the texts, and this load has not. */
+static int is_gone(const mirror_table_t *table, const mirror_texts_t *texts, apr_uint32_t place)
+{
+    const SEGMENT *segment = table->segment;
+
+    if (texts != segment->texts) {
+        return mirror_texts_index(segment->texts, texts->places[place].name) ==
+               segment->texts->used;
+    }
+    return segment->loads[place] + 1 == table->load;
+}
+
+const char *mirror_table_next_gone(const mirror_table_t *table, apr_uint32_t *place)
+{
+    const mirror_texts_t *texts = table->former ? table->former : table->segment->texts;
+
+    while (*place < texts->used) {
+        apr_uint32_t i = (*place)++;
+
+        if (mirror_texts_are_any(&texts->places[i]) && is_gone(table, texts, i)) {
+            return texts->places[i].name;
+        }
+    }
+    return NULL;
+}
+
 void mirror_table_complete(mirror_table_t *table)
 {
     if (table->former != NULL) {

@@ -113,6 +113,10 @@ apr_status_t mirror_table_open(mirror_table_t **table, apr_pool_t *pconf, struct
  * mirror. Errors: APR_ENOSPC if there is no such slot. */
 apr_status_t mirror_table_slot(mirror_slot_t **slot, mirror_table_t *table, const char *name);
 
+/* Return the name of the next mirror with texts that the load before had and this load has not, or
+ * NULL. *place is 0 at first. Call it when all mirrors have their slots. */
+const char *mirror_table_next_gone(const mirror_table_t *table, apr_uint32_t *place);
+
 /* Release the segment that this load has replaced. Call it when all mirrors have their slots. */
 void mirror_table_complete(mirror_table_t *table);
 

@@ -50,6 +50,12 @@ apr_uint32_t mirror_texts_index(const mirror_texts_t *texts, const char *name)
     return i;
 }
 
+int mirror_texts_are_any(const mirror_texts_place_t *place)
+{
+    return mirror_store_has_text(apr_atomic_read64(place->version)) ||
+           mirror_store_has_text(apr_atomic_read64(place->fleet_version));
+}
+
 void mirror_texts_close(const mirror_texts_t *texts)
 {
     apr_uint32_t i;

@@ -53,6 +53,9 @@ mirror_texts_t *mirror_texts_find(apr_pool_t *pool);
 /* Return the index of the mirror's slot; `used` if it has none. */
 apr_uint32_t mirror_texts_index(const mirror_texts_t *texts, const char *name);
 
+/* Return whether the place has a text of the manager or of the fleet. */
+int mirror_texts_are_any(const mirror_texts_place_t *place);
+
 /* Children that still use the segment are not of the newest load any more, and store no changes, which
  * would be lost. */
 void mirror_texts_close(const mirror_texts_t *texts);

@@ -185,6 +185,24 @@ def test_a_further_line_of_the_emergency_is_over_the_manager(httpd, origin, mirr
         assert enabled(h) == {"a": False, "b": False, "c": False, "inner": False}
 
 
+@pytest.mark.parametrize("slots", ["", "ProxyMirrorSlots 300\n"])
+def test_a_stop_that_is_left_with_another_name_is_said(httpd, origin, mirror, slots):
+    """Changes belong to a name, which can change without the line of the mirror: with ServerName or the section."""
+    h = httpd(MANAGER + "\n".join(location(f"/{name}/", origin, f'ProxyMirror "{mirror.url}"') for name in "op"),
+              expect=["PM0200: .* ProxyMirrorSlots was increased"])
+    first, second = list(h.mirrors())
+    assert call(h, "PATCH", {"enabled": False}).status == 200
+    h.conf = slots + h.conf.replace('"/o/"', '"/other/"')
+    h.configure()
+    h.graceful()
+    third, = set(h.mirrors()) - {second}
+    assert enabled(h) == {second: False, third: True}
+    (said,) = h.log_lines("PM0913")
+    assert f"mirror {first} is no longer in the configuration" in said
+    h.graceful()
+    assert len(h.log_lines("PM0913")) == 1
+
+
 def test_the_emergency_finds_what_enables(tmp_path):
     """The command of the manual lists the lines that are over that of the emergency, and no others."""
     (command,) = re.findall(r"^ *(grep -rniE '.*) /etc/apache2$", open(f"{TOP}/docs/manager.md", encoding="utf-8").read(), re.M)
