@@ -205,13 +205,15 @@ def test_a_stop_that_is_left_with_another_name_is_said(httpd, origin, mirror, sl
 
 def test_the_emergency_finds_what_enables(tmp_path):
     """The command of the manual lists the lines that are over that of the emergency, and no others."""
-    (command,) = re.findall(r"^ *(grep -rniE '.*) /etc/apache2$", open(f"{TOP}/docs/manager.md", encoding="utf-8").read(), re.M)
+    (command,) = re.findall(r"^ *(grep -RniE '.*) /etc/apache2$", open(f"{TOP}/docs/manager.md", encoding="utf-8").read(), re.M)
     found = ["ProxyMirror http://a enabled=true", 'ProxyMirror http://a "expr=%{REQUEST_URI} =~ m#^/api/#" enabled=on',
              '\tproxymirror http://a "ENABLED=True"', "ProxyMirror http://a enabled=${MIRROR}", "    enabled='on'", "\tProxyMirrorFleet web",
              "ProxyMirrorDefaults enabled=true", "ProxyMirrorFleet web policy=redis"]
     others = ["#ProxyMirror http://a enabled=true", "  # enabled=true", "\t#ProxyMirrorFleet web", "ProxyMirror http://a enabled=false", ""]
-    (tmp_path / "site.conf").write_text("\n".join(found + others), encoding="utf-8")
-    said = subprocess.run(f"{command} {tmp_path}", shell=True, check=True, capture_output=True, text=True).stdout
+    (tmp_path / "elsewhere.conf").write_text("\n".join(found + others), encoding="utf-8")
+    (tmp_path / "apache2").mkdir()
+    (tmp_path / "apache2" / "site.conf").symlink_to("../elsewhere.conf")
+    said = subprocess.run(f"{command} {tmp_path}/apache2", shell=True, check=True, capture_output=True, text=True).stdout
     assert [line.split(":", 2)[2] for line in said.splitlines()] == found
 
 
