@@ -99,7 +99,7 @@ static int prepare_mirror(mirror_t *mirror, const mirror_registry_t *registry, i
     }
     rv = mirror_table_slot(&mirror->slot, registry->table, mirror->name);
     if (rv != APR_SUCCESS) {
-        ap_log_error(APLOG_MARK, APLOG_ERR, rv, s,
+        ap_log_error(APLOG_MARK, APLOG_ERR, 0, s,
                      "PM0002: mirror %s (%s:%d): all %d slots in shared memory "
                      "(ProxyMirrorSlots) are in use; %s",
                      mirror->name, mirror->file, mirror->line, registry->slots,
