@@ -74,7 +74,9 @@ const char *mirror_stored_keep_valid(const mirror_registry_t *registry, const mi
 
     if (!stored->text ||
         !mirror_settings_change_refuse_fleet(registry, mirror, stored->text, pool)) {
-        return "the former settings remain";
+        /* without an id: what an earlier reload has left of the document */
+        return stored->text && rest.version.id == 0 ? "the mirror stays stopped"
+                                                    : "the former settings remain";
     }
     rest.attributes = rest.attributes ? mirror_override_rest(rest.attributes, pool) : NULL;
     if (!rest.attributes) {
