@@ -11,7 +11,7 @@ pytest.register_assert_rewrite("httpdlab", "recorder", "tlslab", "wire", "copies
 
 from http2lab import Http2Recorder, Http2TlsRecorder    # noqa: E402
 from httpdlab import MODULE, Httpd, location, scaled, to    # noqa: E402
-from comparelab import hold, pairs             # noqa: E402, F401, fixtures
+from comparelab import hold, pairs, three      # noqa: E402, F401, fixtures
 from preloads import control, faults, names, preload    # noqa: E402, F401, fixtures
 from recorder import Recorder                   # noqa: E402
 from tlslab import Authority, TlsRecorder, server, strict   # noqa: E402

@@ -68,6 +68,21 @@ def pairs(httpd, recorder) -> Callable[..., Made]:
     return make
 
 
+@pytest.fixture
+def three(httpd, recorder) -> Callable[..., Tuple[Httpd, Recorder, Recorder, Recorder]]:
+    """Makes an httpd with a primary, a mirror and a reference."""
+    def make(attributes: str = "", reference_attributes: str = "", **options) -> Tuple[Httpd, Recorder, Recorder, Recorder]:
+        primary, mirror, reference = recorder(), recorder(), recorder()
+        lines = [to(mirror, f"compare=all {attributes}"), to(reference, f"role=reference {reference_attributes}", "old")]
+        return httpd(MANAGER + location("/o/", primary, *lines), **options), primary, mirror, reference
+    return make
+
+
+def say(server: Recorder, make: Callable[[], bytes]) -> None:
+    """Let it answer with JSON that is made each time."""
+    server.answer = lambda sock, message: answer("200 OK", make(), (JSON,))(sock, message)
+
+
 def both(primary: Recorder, mirror: Recorder, a: bytes, b: bytes, *headers: str, status: str = "200 OK") -> None:
     """Let them answer with these bodies."""
     primary.answer = answer(status, a, headers)

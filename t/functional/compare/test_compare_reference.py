@@ -9,24 +9,9 @@ import uuid
 
 import pytest
 
-from comparelab import JSON, compared, comparison, noise, rows, skipped, start_anew, verdicts
+from comparelab import JSON, compared, comparison, noise, rows, say, skipped, start_anew, verdicts
 from httpdlab import location, to, wait_for
-from managerlab import MANAGER
 from recorder import answer
-
-
-@pytest.fixture
-def three(httpd, recorder):
-    """Makes an httpd with a primary, a mirror and a reference."""
-    def make(attributes="", reference_attributes="", **options):
-        servers = primary, mirror, reference = recorder(), recorder(), recorder()
-        lines = [to(mirror, f"compare=all {attributes}"), to(reference, f"role=reference {reference_attributes}", "old")]
-        return httpd(MANAGER + location("/o/", primary, *lines), **options), *servers
-    return make
-
-
-def say(server, make) -> None:
-    server.answer = lambda sock, message: answer("200 OK", make(), (JSON,))(sock, message)
 
 
 def test_time_and_id_are_noise(three):
