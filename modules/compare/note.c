@@ -17,17 +17,26 @@
 /* Rows of primary and mirror, of primary and reference, and what rules forgive. */
 #define NOTED_MAX (3 * MIRROR_ROWS_MAX)
 
-/* Whether the rows have this field, of any kind. */
+/* Whether the rows have this field as a difference, of any kind. */
 static int has_field(const mirror_rows_t *rows, const char *field)
 {
     int i;
 
     for (i = 0; i < rows->count; i++) {
-        if (!strcmp(rows->list[i].field, field)) {
+        if (!rows->list[i].built_in && !strcmp(rows->list[i].field, field)) {
             return 1;
         }
     }
     return 0;
+}
+
+/* The same difference as `row` in other rows; NULL: there is none. What the built-in list forgives is none:
+ * a cookie that always has another value would else hide that the mirror's has lost its HttpOnly. */
+static const mirror_row_t *find_difference(const mirror_rows_t *rows, const mirror_row_t *row)
+{
+    const mirror_row_t *found = mirror_rows_find(rows, (mirror_kind_e)row->kind, row->field);
+
+    return found && !found->built_in ? found : NULL;
 }
 
 /* Whether it is known if the mirror stands alone in a value of the row. */
@@ -67,6 +76,33 @@ static int is_unlike(const mirror_note_t *note)
     return mirror_rows_find(&note->drift->rows, MIRROR_KIND_STATUS, "status") != NULL;
 }
 
+/* Whether a row says that one body differs as a whole from another one: then nothing else of it was compared. */
+static int is_whole(const mirror_row_t *row)
+{
+    const unsigned kinds = 1U << MIRROR_KIND_MISSING | 1U << MIRROR_KIND_EXTRA |
+                           1U << MIRROR_KIND_TYPE | 1U << MIRROR_KIND_NULL |
+                           1U << MIRROR_KIND_LENGTH | 1U << MIRROR_KIND_SYNTAX |
+                           1U << MIRROR_KIND_ENCODING | 1U << MIRROR_KIND_CONTENT_TYPE;
+
+    return kinds & 1U << row->kind && !strcmp(row->field, "body");
+}
+
+static int has_whole(const mirror_rows_t *rows)
+{
+    int i;
+
+    for (i = 0; i < rows->count && !is_whole(&rows->list[i]); i++) {
+    }
+    return i < rows->count;
+}
+
+/* Whether the row is of something in a body of which the other comparison with the primary, which has these
+ * rows, knows nothing. Neither the mirror nor the reference is alone in it. */
+static int is_in_whole(const mirror_row_t *row, const mirror_rows_t *others)
+{
+    return row->part == MIRROR_PART_BODY && !is_whole(row) && has_whole(others);
+}
+
 /* Whether a row is that of texts of which it is known who stands alone. */
 static int is_of_texts(const mirror_note_t *note, const mirror_row_t *row)
 {
@@ -81,13 +117,14 @@ static mirror_side_e side_of(const mirror_note_t *note, const mirror_row_t *row,
     if (of_drift) {
         return MIRROR_SIDE_REFERENCE_ALONE;
     }
-    if (row->part != MIRROR_PART_STATUS && is_unlike(note)) {
+    if (row->built_in || (row->part != MIRROR_PART_STATUS && is_unlike(note)) ||
+        is_in_whole(row, &note->drift->rows)) {
         return MIRROR_SIDE_TWO_WAY;
     }
     if (row->alone || (is_of_texts(note, row) && note->texts.mirror_alone)) {
         return MIRROR_SIDE_MIRROR_ALONE;
     }
-    if (!mirror_rows_find(&note->drift->rows, (mirror_kind_e)row->kind, row->field)) {
+    if (!find_difference(&note->drift->rows, row)) {
         return is_unlisted(note, row) ? MIRROR_SIDE_MIRROR_ALONE : MIRROR_SIDE_ALL_DIFFER;
     }
     return note->agreement->skip == MIRROR_SKIP_NONE && !has_field(agreement, row->field)
@@ -99,8 +136,7 @@ static mirror_side_e side_of(const mirror_note_t *note, const mirror_row_t *row,
 static void note_reference(mirror_noted_row_t *noted, const mirror_note_t *note,
                            const mirror_row_t *row)
 {
-    const mirror_row_t *other =
-        mirror_rows_find(&note->drift->rows, (mirror_kind_e)row->kind, row->field);
+    const mirror_row_t *other = find_difference(&note->drift->rows, row);
 
     noted->reference_too =
         (other && other->alone) || (is_of_texts(note, row) && note->texts.reference_alone);
@@ -167,14 +203,14 @@ static const mirror_noted_rule_t *note_rules(const mirror_pair_t *pair, const mi
     return noted;
 }
 
-/* Whether a row of primary and reference is known to be none of primary and mirror, which may have rows
- * without room. */
+/* Whether a row of primary and reference is a difference that is known to be none of primary and mirror, which
+ * may have rows without room. */
 static int is_of_reference(const mirror_note_t *note, const mirror_row_t *row)
 {
     const mirror_rows_t *rows = &note->judgement->rows;
 
-    return (rows->more == 0 || row->alone) &&
-           !mirror_rows_find(rows, (mirror_kind_e)row->kind, row->field);
+    return !row->built_in && (rows->more == 0 || row->alone) && !find_difference(rows, row) &&
+           !is_in_whole(row, rows);
 }
 
 /* The rows of primary and mirror; and those of primary and reference that these do not have, unless a
@@ -213,6 +249,9 @@ static void note_more(mirror_noted_t *noted, const mirror_note_t *note)
     const mirror_rows_t *drift = note->drift ? &note->drift->rows : NULL;
 
     noted->more = rows->more;
+    if (drift && (is_unlike(note) || has_whole(drift) || has_whole(rows))) {
+        drift = NULL;
+    }
     noted->more_side = !drift                                 ? MIRROR_SIDE_TWO_WAY
                        : rows->more_alone || drift->more == 0 ? MIRROR_SIDE_MIRROR_ALONE
                                                               : MIRROR_SIDE_ALL_DIFFER;
@@ -289,10 +328,11 @@ void mirror_note_reference(const mirror_pair_t *pair, const mirror_note_t *note,
         return;
     }
     for (i = 0; i < drift->count; i++) {
-        note_row(&rows[i], note, &drift->list[i], 1);
+        if (!drift->list[i].built_in) {
+            note_row(&rows[noted.count++], note, &drift->list[i], 1);
+        }
     }
     noted.group = pair->group;
-    noted.count = drift->count;
     noted.rows = rows;
     noted.more_reference_too = drift->more > 0;
     noted.time = pair->time;
