@@ -409,6 +409,7 @@ void mirror_judge(mirror_judgement_t *judgement, const mirror_judge_options_t *o
     work.out = judgement;
     work.options = options;
     judgement->skip = MIRROR_SKIP_NONE;
+    judgement->verdict = MIRROR_VERDICT_SAME;
     mirror_rows_clear(&judgement->rows);
     judgement->rows.values = options->values;
     if (is_conditional(primary->status, mirror->status)) {
@@ -420,7 +421,6 @@ void mirror_judge(mirror_judgement_t *judgement, const mirror_judge_options_t *o
         return;
     }
     if (looks_same(&skip, &work, primary, mirror)) {
-        judgement->verdict = MIRROR_VERDICT_SAME;
         return;
     }
     judgement->rows.count = 0; /* of the glance */

@@ -3,29 +3,26 @@
  * compare/reference.c - judge where a mirror stands between the primary and a reference. See
  * compare/reference.h.
  *
- *     mirror    reference    bodies, beside a primary that is short or too much to be compared
+ *     mirror    reference    bodies, beside a primary that is short or too much to be compared; or that
+ *                            can be decoded or not
  *     other     as primary   the mirror stands alone
  *     as prim.  other        the reference stands alone
  *     other     other        the primary stands alone, or all differ
  *
  * Of two bodies that are too much nobody knows whether they are equal. That both are so unlike the third is
  * known, and has to be found for mirror and reference alike: old versions whose bodies are long or short at
- * random would else make the mirror look as if it stood alone more often than the reference.
+ * random would else make the mirror look as if it stood alone more often than the reference. Another status or
+ * header is known whatever the bodies are, for whatever reason they are not compared.
  */
 #include "compare/reference.h"
 
-static int is_too_much(mirror_skip_e skip)
-{
-    return skip == MIRROR_SKIP_TOO_LARGE || skip == MIRROR_SKIP_DECODED_TOO_LARGE ||
-           skip == MIRROR_SKIP_TOO_DEEP || skip == MIRROR_SKIP_TOO_MANY_NODES;
-}
-
-/* Whether one body is short, or empty, beside one that may be too much to be compared. */
-static int have_lengths(const mirror_judgement_t *judgement)
+/* Whether one body is short, or empty, or can be decoded, beside one that may not be comparable. */
+static int are_unlike(const mirror_judgement_t *judgement)
 {
     return mirror_rows_find(&judgement->rows, MIRROR_KIND_LENGTH, "body") ||
            mirror_rows_find(&judgement->rows, MIRROR_KIND_MISSING, "body") ||
-           mirror_rows_find(&judgement->rows, MIRROR_KIND_EXTRA, "body");
+           mirror_rows_find(&judgement->rows, MIRROR_KIND_EXTRA, "body") ||
+           mirror_rows_find(&judgement->rows, MIRROR_KIND_ENCODING, "body");
 }
 
 static int has_body_row(const mirror_judgement_t *judgement)
@@ -40,13 +37,19 @@ static int has_body_row(const mirror_judgement_t *judgement)
     return 0;
 }
 
-/* Whether what `judgement` found of the primary and one of the others holds against the third as well, whose
- * body is as much as the primary's: too much. `agreement` is that of the other two. */
+/* Whether what `judgement` found of the primary and one of the others holds against the third as well, which
+ * cannot be compared with the primary: `why`, of their bodies alone or as one of them is 304. `agreement` is
+ * that of the other two. */
 static int holds_against_all(const mirror_judgement_t *judgement,
-                             const mirror_judgement_t *agreement)
+                             const mirror_judgement_t *agreement, mirror_skip_e why)
 {
-    return judgement->verdict == MIRROR_VERDICT_DIFFERENT &&
-           (!has_body_row(judgement) || (have_lengths(judgement) && have_lengths(agreement)));
+    if (judgement->skip != MIRROR_SKIP_NONE || judgement->verdict != MIRROR_VERDICT_DIFFERENT) {
+        return 0;
+    }
+    if (why == MIRROR_SKIP_CONDITIONAL) {
+        return mirror_rows_find(&judgement->rows, MIRROR_KIND_STATUS, "status") != NULL;
+    }
+    return !has_body_row(judgement) || (are_unlike(judgement) && are_unlike(agreement));
 }
 
 /* Whether mirror and reference may both differ from the primary in the same. */
@@ -75,27 +78,24 @@ mirror_skip_e mirror_reference_judge(mirror_note_t *note, mirror_reference_t *th
 {
     mirror_skip_e skip = three->judgement.skip;
 
-    if ((skip != MIRROR_SKIP_NONE && !is_too_much(skip)) ||
-        three->judgement.verdict == MIRROR_VERDICT_UNEXAMINED) {
-        return skip;
-    }
     options->values = NULL; /* of primary and mirror alone */
     options->side = MIRROR_TREE_SIDE_REFERENCE;
     mirror_judge(&three->drift, options, &pair->primary, &pair->reference);
-    if (three->drift.skip != MIRROR_SKIP_NONE &&
-        (skip != MIRROR_SKIP_NONE || !is_too_much(three->drift.skip))) {
-        return three->drift.skip;
-    }
     options->side = MIRROR_TREE_SIDE_NONE;
+    if (three->judgement.verdict == MIRROR_VERDICT_UNEXAMINED &&
+        !mirror_rows_find(&three->drift.rows, MIRROR_KIND_STATUS, "status")) {
+        return skip;
+    }
     if (skip != MIRROR_SKIP_NONE || three->drift.skip != MIRROR_SKIP_NONE ||
         may_share_rows(three)) {
         mirror_judge(&three->agreement, options, &pair->mirror, &pair->reference);
     }
     if (three->drift.skip != MIRROR_SKIP_NONE &&
-        !holds_against_all(&three->judgement, &three->agreement)) {
+        !holds_against_all(&three->judgement, &three->agreement, three->drift.skip)) {
         return three->drift.skip;
     }
-    if (skip != MIRROR_SKIP_NONE && !holds_against_all(&three->drift, &three->agreement)) {
+    /* with an unexamined mirror, `drift` is a status that differs */
+    if (skip != MIRROR_SKIP_NONE && !holds_against_all(&three->drift, &three->agreement, skip)) {
         return skip;
     }
     look_closer(note, three, options, pair);

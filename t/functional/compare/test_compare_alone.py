@@ -13,6 +13,8 @@ from httpdlab import Httpd
 from recorder import Answer, Recorder, answer
 
 TEXT = "Content-Type: text/html"
+ZSTD = "Content-Encoding: zstd"
+PRELOADS = "comparer",
 BUSY = answer("200 OK", b"busy", ["Content-Type: text/plain"])
 
 
@@ -57,6 +59,34 @@ def test_header_that_always_differs_by_nature(three, good, bad):
     assert data["verdict"] == "alike" and noise(data) == [(field, "value", "reference")]
 
 
+@pytest.mark.parametrize("bad, field", [
+    (lambda: answer("500 No", b"broken", [TEXT]), "status"),
+    (lambda: answer("200 OK", token().encode(), [TEXT, ZSTD, "X-Bad: 1"]), "header/x-bad"),
+    (lambda: answer("200 OK", b"An error", [TEXT]), "body")], ids=["status", "header", "body"])
+def test_bodies_of_an_unknown_coding(three, bad, field):
+    """No body of the old version can be decoded. What else the mirror has is found, as it is without a reference."""
+    h, primary, mirror, reference = three()
+    for server in (primary, reference):
+        let(server, lambda: answer("200 OK", token().encode(), [TEXT, ZSTD]))
+    let(mirror, bad)
+    data = ask(h, 40)
+    assert data["verdict"] == "differs" and alone(data)[field] == (40, 0)
+    for server, dice in zip((primary, mirror, reference), map(random.Random, (1, 2, 3))):
+        let(server, lambda dice=dice: bad() if dice.random() < 0.5 else answer("200 OK", token().encode(), [TEXT, ZSTD]))
+    data = ask(h, 200)
+    assert data["findings"] == [] and data["verdict"] == "alike"
+
+
+def test_error_beside_a_reference_that_knows_another_etag(three):
+    """The client has the primary's page, which the reference sends again. The mirror fails."""
+    h, primary, mirror, reference = three()
+    primary.answer = lambda sock, message: sock.sendall(b'HTTP/1.1 304 Not Modified\r\nETag: "a"\r\n\r\n') is None
+    reference.answer = answer("200 OK", b"ok", [TEXT, 'ETag: "b"'])
+    mirror.answer = answer("500 No", b"broken", [TEXT])
+    data = ask(h, 40, 'If-None-Match: "a"')
+    assert data["verdict"] == "differs" and alone(data) == {"status": (40, 0)}
+
+
 @pytest.mark.parametrize("bad", [BUSY, answer("200 OK", b"", [JSON]), answer("200 OK", b"oops", [JSON]), answer("200 OK", b"[]", [JSON])],
                          ids=["media type", "empty", "syntax", "type"])
 def test_reference_that_sometimes_fails_as_a_whole(three, bad):
@@ -85,3 +115,14 @@ def test_failures_at_random_beside_many_noisy_fields(three):
         let(server, lambda dice=dice: page(dice))
     data = ask(h, 200)
     assert data["verdict"] == "alike" and ("(more)", "value", "reference") in noise(data), rows(data)
+
+
+def test_failures_at_random_without_a_budget(three, preload):
+    """Those of the reference are counted beside a mirror that nobody looks into, as those of the mirror are."""
+    h, *servers = three(env={"HTTPD_PRELOAD": preload, "TEST_COMPARER_COST": "1000"})
+    for server, dice in zip(servers, map(random.Random, (1, 2, 3))):
+        let(server, lambda dice=dice: answer("500 No", b"x") if dice.random() < 0.3 else
+            answer("200 OK", json.dumps([token()] * 300).encode(), [JSON]))
+    data = ask(h, 300)
+    assert data["verdicts"]["unexamined"] > 50
+    assert ("status", "status", "reference") in noise(data) and data["findings"] == [], alone(data)
