@@ -98,7 +98,7 @@ struct mirror_connection_t {
     unsigned unflushed : 1; /* is in the ring of unflushed connections */
     unsigned cut : 1;       /* the mirror ends it; copies that it did not process may be left */
     unsigned was_idle : 1;  /* has had no response since it was idle */
-    unsigned yields : 1;    /* gets no more copies, and is closed after the last one */
+    unsigned yields : 1;    /* gets no copies, and is closed after the last one unless it resumes */
 };
 
 /* ---- sender thread ---- */

@@ -162,28 +162,12 @@ static void send_waiting(mirror_pool_t *pool)
     mirror_pool_open_missing(pool);
 }
 
-static int has_too_many(const mirror_pool_t *pool)
-{
-    return mirror_pool_count_connections(pool) > mirror_pool_settings_of(pool)->max_connections;
-}
-
-/* After max_connections was lowered: close idle connections; others are closed when they are idle
- * (mirror_pool_has_surplus()). Those of HTTP/2 may never be, so one yields. */
-static void yield_surplus(mirror_pool_t *pool)
-{
-    while (has_too_many(pool) && mirror_pool_close_idle(pool)) {
-    }
-    if (has_too_many(pool)) {
-        mirror_pool_let_yield(pool);
-    }
-}
-
 static void dispatch(mirror_pool_t *pool)
 {
     if (pool->members) {
         mirror_pool_members_look_up(pool);
     }
-    yield_surplus(pool);
+    mirror_pool_fit(pool);
     send_waiting(pool);
     if (pool->members) {
         mirror_pool_members_tend(pool);

@@ -7,6 +7,8 @@
  * keep theirs, each mirror without a connection may open one beyond that, up to half of the
  * process's descriptors.
  */
+#include <limits.h>
+
 #include <apr_strings.h>
 #include <httpd.h>
 #include <http_config.h>
@@ -315,9 +317,26 @@ int mirror_pool_may_open_one(const mirror_pool_t *pool)
            mirror_pool_has_descriptors(pool);
 }
 
-/* Return the busy connection of the rings that yields, or else the oldest one that is confirmed, or
- * `oldest` if that yields or is older. */
+static int is_confirmed(const mirror_connection_t *c)
+{
+    return c->confirmed && !c->yields;
+}
+
+static int has_yielded(const mirror_connection_t *c)
+{
+    return c->yields;
+}
+
+/* Return whether a connection that yields may have copies again. */
+static int may_resume(const mirror_connection_t *c)
+{
+    return c->yields && mirror_connection_has_room(c, INT_MAX) &&
+           (!c->member || mirror_pool_member_is_up(c->member));
+}
+
+/* Return the oldest of the busy connections of the rings that are so, or `oldest` if that is older. */
 static mirror_connection_t *older(struct mirror_connection_ring_t rings[],
+                                  int (*is_so)(const mirror_connection_t *),
                                   mirror_connection_t *oldest)
 {
     static const mirror_ring_e busy[] = { MIRROR_RING_PARTIAL, MIRROR_RING_FULL };
@@ -327,8 +346,7 @@ static mirror_connection_t *older(struct mirror_connection_ring_t rings[],
     for (i = 0; i < sizeof(busy) / sizeof(*busy); i++) {
         APR_RING_FOREACH(c, &rings[busy[i]], mirror_connection_t, link)
         {
-            if (c->yields ||
-                (c->confirmed && (!oldest || (!oldest->yields && c->adopted < oldest->adopted)))) {
+            if (is_so(c) && (!oldest || c->adopted < oldest->adopted)) {
                 oldest = c;
             }
         }
@@ -336,24 +354,55 @@ static mirror_connection_t *older(struct mirror_connection_ring_t rings[],
     return oldest;
 }
 
+/* Return the oldest busy connection that is so; NULL = none. */
+static mirror_connection_t *oldest_busy(mirror_pool_t *pool,
+                                        int (*is_so)(const mirror_connection_t *))
+{
+    mirror_connection_t *c = older(pool->rings, is_so, NULL);
+    int i;
+
+    for (i = 0; pool->members && i < pool->members->count; i++) {
+        c = older(pool->members->list[i]->rings, is_so, c);
+    }
+    return c;
+}
+
 int mirror_pool_let_yield(mirror_pool_t *pool)
 {
     mirror_connection_t *c;
-    int i;
 
-    if (!mirror_pool_settings_of(pool)->target.http2 || !mirror_pool_has_descriptors(pool)) {
+    if (!mirror_pool_settings_of(pool)->target.http2 || !mirror_pool_has_descriptors(pool) ||
+        oldest_busy(pool, has_yielded)) {
         return 0;
     }
-    c = older(pool->rings, NULL);
-    for (i = 0; pool->members && i < pool->members->count; i++) {
-        c = older(pool->members->list[i]->rings, c);
-    }
-    if (!c || c->yields || mirror_loop_now(pool->send->loop) - c->adopted < MIRROR_TENURE) {
+    c = oldest_busy(pool, is_confirmed);
+    if (!c || mirror_loop_now(pool->send->loop) - c->adopted < MIRROR_TENURE) {
         return 0;
     }
     mirror_pool_yield(pool, c);
     mirror_pool_move(pool, c);
     return 1;
+}
+
+void mirror_pool_fit(mirror_pool_t *pool)
+{
+    apr_int64_t most = mirror_pool_settings_of(pool)->max_connections;
+    mirror_connection_t *c;
+
+    while (mirror_pool_count_connections(pool) > most && mirror_pool_close_idle(pool)) {
+    }
+    if (!mirror_pool_settings_of(pool)->target.http2) {
+        return;
+    }
+    while (mirror_pool_count_connections(pool) > most && (c = oldest_busy(pool, is_confirmed))) {
+        mirror_pool_yield(pool, c);
+        mirror_pool_move(pool, c);
+    }
+    while (pool->yields > 0 && mirror_pool_count_connections(pool) < most &&
+           (c = oldest_busy(pool, may_resume))) {
+        mirror_pool_resume(pool, c);
+        mirror_pool_move(pool, c);
+    }
 }
 
 void mirror_pool_begin_hunger(mirror_pool_t *pool)

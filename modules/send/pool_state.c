@@ -167,6 +167,15 @@ void mirror_pool_yield(mirror_pool_t *pool, mirror_connection_t *c)
     }
 }
 
+void mirror_pool_resume(mirror_pool_t *pool, mirror_connection_t *c)
+{
+    c->yields = 0;
+    pool->yields--;
+    if (c->member) {
+        c->member->yields--;
+    }
+}
+
 void mirror_pool_close_connection(mirror_pool_t *pool, mirror_connection_t *c)
 {
     pool->yields -= c->yields;

@@ -190,6 +190,9 @@ int mirror_pool_count_connections(const mirror_pool_t *pool);
 /* The connection gets no copies from now on, and does not count. */
 void mirror_pool_yield(mirror_pool_t *pool, mirror_connection_t *connection);
 
+/* A confirmed connection that yields gets copies again, and counts. */
+void mirror_pool_resume(mirror_pool_t *pool, mirror_connection_t *connection);
+
 /* Close an open connection of the pool. */
 void mirror_pool_close_connection(mirror_pool_t *pool, mirror_connection_t *connection);
 
@@ -303,6 +306,11 @@ int mirror_pool_may_open_one(const mirror_pool_t *pool);
  * yield, which gets no more copies, if it is old enough and none yields yet. Returns whether it
  * does. */
 int mirror_pool_let_yield(mirror_pool_t *pool);
+
+/* Follow max_connections if it was lowered: close idle connections; others are closed when they are idle
+ * (mirror_pool_has_surplus()). Those of HTTP/2 may never be, so they yield. If there may be more,
+ * those that yield resume instead of others being opened beside them. */
+void mirror_pool_fit(mirror_pool_t *pool);
 
 /* Return whether a connection may be opened that tests a server, whatever max_connections is. If
  * descriptors are exhausted, an idle connection of any mirror is closed for it. */

@@ -318,6 +318,32 @@ def test_fewer_connections_of_http2(httpd, origin, http2, late, count):
     assert h.ended(h.mirror()["seen"]).keys() == {"mirrored"}
 
 
+@needs_http2
+def test_fewer_connections_of_http2_with_long_calls(httpd, origin, http2, late):
+    """A lower max_connections is followed although each connection has a copy that takes long: all but one get no more copies. If it is
+    raised again meanwhile, they do, and no others are opened beside them."""
+    mirror = http2()
+    long, latest = {}, []
+
+    def some(peer, request) -> None:
+        latest.append(peer)
+        if long.setdefault(peer, request) is not request:
+            late(peer, request, 0.05)
+    mirror.respond = some
+    h = httpd(MANAGER + location("/o/", origin, to(mirror, "streams=2 max_connections=4 timeout=1h")), children=1)
+    copy_without_pause(h, "four connections", lambda: len(long) == 4)
+    assert set(h.get_many(["/o/a"] * 200)) == {200}
+    for most in (1, 4):
+        patch(h, {"max_connections": most})
+        assert h.get("/o/a").status == 200
+        latest.clear()
+        wait_for(f"copies on {most} of them", lambda: len(set(latest[-10:])) == most and len(latest) >= 10)
+    assert mirror.connections == 4 and h.mirror()["state"]["queued"]
+    for peer, request in long.items():
+        respond()(peer, request)
+    assert h.ended(h.mirror()["seen"]).keys() == {"mirrored"}
+
+
 @pytest.mark.parametrize("busy", [True, False])
 @pytest.mark.parametrize("count", [1, 3])
 def test_fewer_connections_of_http1(httpd, origin, recorder, count, busy):
