@@ -11,6 +11,7 @@
 #include "admin/page_fleet.h"
 #include "admin/page_view.h"
 #include "base/clock.h"
+#include "settings/change.h"
 #include "settings/layers.h"
 #include "settings/settings.h"
 
@@ -128,7 +129,7 @@ static void open_table(request_rec *r, const char *caption, const char *const *h
 }
 
 static void put_row_of(const fleet_page_t *page, const mirror_t *mirror,
-                       const mirror_document_t *document)
+                       const mirror_document_t *document, const char *text)
 {
     request_rec *r = page->r;
     apr_pool_t *p = r->pool;
@@ -140,7 +141,10 @@ static void put_row_of(const fleet_page_t *page, const mirror_t *mirror,
               *document->by ? mirror_page_text(p, document->by) : "without a user", "</td><td>",
               mirror_page_text(p, document->node), "</td><td>", mirror_page_text(p, document->at),
               "</td><td>",
-              settings->layer == MIRROR_LAYER_NODE ? "<b>covered by settings of this node</b>" : "",
+              mirror_settings_change_refuse_fleet(page->registry, mirror, text, p)
+                  ? "<b>refused, as it is not valid here any more</b>"
+              : settings->layer == MIRROR_LAYER_NODE ? "<b>covered by settings of this node</b>"
+                                                     : "",
               "</td></tr>\n", NULL);
 }
 
@@ -165,9 +169,9 @@ static void put_documents(const fleet_page_t *page)
             continue;
         }
         if (rows++ == 0) {
-            open_table(page->r, "Mirrors that the fleet sets, as in force here", heads);
+            open_table(page->r, "Mirrors that the fleet sets, as this node has them", heads);
         }
-        put_row_of(page, mirror, &document);
+        put_row_of(page, mirror, &document, text.text);
     }
     if (rows) {
         ap_rputs("</tbody>\n</table>\n", page->r);

@@ -80,7 +80,7 @@ static void refuse(mirror_follow_t *follow, int i, const mirror_stored_t *stored
 {
     subject_t *subject = &follow->subjects[i];
     const mirror_t *mirror = mirror_at(follow, i);
-    const char *rest = mirror_stored_keep_valid(follow->registry, mirror, stored, follow->pool);
+    const char *rest = mirror_stored_rest(follow->registry, mirror, stored, follow->pool);
 
     if (is_news(follow, i)) {
         ap_log_error(
@@ -136,14 +136,13 @@ static const char *judge(mirror_follow_t *follow, int i, mirror_document_t *docu
     return why;
 }
 
-/* Judge a document that is in force again, with another configuration. A slow store must not be asked
- * for it: the next poll would begin with the first document again, and never reach the last one. */
+/* Judge a document again that is stored here, as the configuration may be another one. A slow store must
+ * not be asked for it: the next poll would begin with the first document again, and never reach the last
+ * one. */
 static void judge_stored(mirror_follow_t *follow, int i, const mirror_stored_t *stored)
 {
-    const char *why = follow->judges_anew
-                          ? mirror_settings_change_refuse_fleet(
-                                follow->registry, mirror_at(follow, i), stored->text, follow->pool)
-                          : NULL;
+    const char *why = mirror_settings_change_refuse_fleet(follow->registry, mirror_at(follow, i),
+                                                          stored->text, follow->pool);
 
     follow->subjects[i].own = apr_atomic_read64(&mirror_at(follow, i)->slot->version);
     if (why) {

@@ -6,6 +6,7 @@
 
 #include "fleet/stored.h"
 #include "settings/change.h"
+#include "settings/settings.h"
 #include "shared/table.h"
 
 #define TRIES 100
@@ -50,7 +51,6 @@ const char *mirror_stored_apply(int *again, const mirror_registry_t *registry,
 const char *mirror_stored_refuse_leave(const mirror_registry_t *registry, const mirror_t *mirror,
                                        const mirror_stored_t *stored, apr_pool_t *pool)
 {
-    /* settings that are invalid now cannot be kept */
     return stored->text && !mirror_settings_change_refuse_over(registry, mirror, stored->text, pool)
                ? mirror_settings_change_refuse_over(registry, mirror, NULL, pool)
                : NULL;
@@ -66,27 +66,18 @@ void mirror_stored_leave(int *again, const mirror_registry_t *registry, const mi
     }
 }
 
-const char *mirror_stored_keep_valid(const mirror_registry_t *registry, const mirror_t *mirror,
-                                     const mirror_stored_t *stored, apr_pool_t *pool)
+const char *mirror_stored_rest(const mirror_registry_t *registry, const mirror_t *mirror,
+                               const mirror_stored_t *stored, apr_pool_t *pool)
 {
-    mirror_document_t rest = stored->document;
-    int again;
+    const char *fleet = mirror_layers_of_fleet(stored->text);
+    const char *rest = mirror_judge_rest(registry, mirror, fleet, pool);
 
-    if (!stored->text ||
-        !mirror_settings_change_refuse_fleet(registry, mirror, stored->text, pool)) {
-        /* without an id: what an earlier reload has left of the document */
-        return stored->text && rest.version.id == 0 ? "the mirror stays stopped"
-                                                    : "the former settings remain";
+    if (!fleet || rest == fleet) {
+        return "the former settings remain";
     }
-    rest.attributes = rest.attributes ? mirror_override_rest(rest.attributes, pool) : NULL;
-    if (!rest.attributes) {
-        mirror_store_drop(&mirror->slot->fleet_version, stored->version);
-        return "the configuration file is in force";
-    }
-    rest.version.id = 0;
-    /* if the node's own settings do not allow that, the text stays, of which no more is in force */
-    mirror_stored_apply(&again, registry, mirror, &rest, stored, pool);
-    return "the mirror stays stopped";
+    return !rest                     ? "the configuration file is in force"
+           : strstr(rest, "enabled") ? "the mirror stays stopped"
+                                     : "the configuration file is in force, but for its until";
 }
 
 /* Return whether a document is older than what is stored here: a later change was stored meanwhile. A

@@ -36,10 +36,9 @@ const char *mirror_stored_apply(int *again, const mirror_registry_t *registry,
 const char *mirror_stored_refuse_leave(const mirror_registry_t *registry, const mirror_t *mirror,
                                        const mirror_stored_t *stored, apr_pool_t *pool);
 
-/* Keep what is stored as far as it is valid: after a reload, only that it stops the mirror may be. The
- * version is then none that the store has. Returns what remains, in words. */
-const char *mirror_stored_keep_valid(const mirror_registry_t *registry, const mirror_t *mirror,
-                                     const mirror_stored_t *stored, apr_pool_t *pool);
+/* Return, in words, what is in force of what is stored: after a reload it may not be valid any more. */
+const char *mirror_stored_rest(const mirror_registry_t *registry, const mirror_t *mirror,
+                               const mirror_stored_t *stored, apr_pool_t *pool);
 
 /* Drop what is stored, which is not nothing; *again as above. */
 void mirror_stored_leave(int *again, const mirror_registry_t *registry, const mirror_t *mirror,

@@ -6,9 +6,7 @@
 
 #include <apr_strings.h>
 
-#include "settings/allow.h"
 #include "settings/change.h"
-#include "settings/peer.h"
 #include "settings/layers.h"
 #include "settings/settings.h"
 #include "shared/table.h"
@@ -111,25 +109,6 @@ static const char *edit(const char **text, const attempt_t *attempt, const mirro
     return wrong;
 }
 
-/* Return why valid settings cannot be in force in this httpd; NULL if they can. */
-static const char *check(const attempt_t *attempt, const mirror_settings_t *before,
-                         const mirror_settings_t *after)
-{
-    const char *wrong =
-        mirror_allow_settings(attempt->registry, attempt->mirror, after, attempt->pool);
-
-    if (!wrong) {
-        wrong = mirror_peer_refuse(attempt->registry, attempt->mirror, after, attempt->pool);
-    }
-    if (!wrong &&
-        (strcmp(before->target.url, after->target.url) || before->limit_id != after->limit_id ||
-         before->enable_limit_count != after->enable_limit_count)) {
-        wrong = mirror_settings_missing(attempt->mirror, after, attempt->pool);
-        wrong = wrong ? apr_pstrcat(attempt->pool, "attributes: ", wrong, NULL) : NULL;
-    }
-    return wrong;
-}
-
 /* Return whether the attempt ends here, because this child's configuration is not the newest. */
 static int is_reloaded(const attempt_t *attempt)
 {
@@ -149,7 +128,7 @@ static int read_stored(mirror_settings_t **before, mirror_layers_t *stored,
     if (is_reloaded(attempt)) {
         return 1;
     }
-    mirror_layers_read(stored, attempt->registry, mirror, pool);
+    mirror_judge_layers(stored, attempt->registry, mirror, pool);
     layers = *stored;
     wrong = mirror_settings_make(before, mirror, &layers, pool);
     /* an invalid override is not in force, and may be dropped */
@@ -229,29 +208,13 @@ static int try_once(const attempt_t *attempt, apr_pool_t *pool)
         return end(attempt, MIRROR_CHANGE_BAD, wrong);
     }
     result->after = keep(attempt, after);
-    wrong = requested->edit ? check(attempt, before, after) : NULL;
+    wrong = requested->edit ? mirror_judge_settings(attempt->registry, attempt->mirror, before,
+                                                    after, attempt->pool)
+                            : NULL;
     return wrong ? end(attempt, MIRROR_CHANGE_BAD, wrong) : store(attempt, &stored, text);
 }
 
 /* ---- the fleet's layer ---- */
-
-/* Make and check the settings of the fleet's layer alone: it must be valid over the file. Returns
- * NULL or an error message. */
-static const char *judge_alone(const attempt_t *attempt, const mirror_settings_t *before,
-                               const mirror_layers_t *next, apr_pool_t *pool)
-{
-    mirror_layers_t alone = *next;
-    mirror_settings_t *settings;
-    const char *wrong;
-
-    alone.node = NULL;
-    wrong = mirror_settings_make(&settings, attempt->mirror, &alone, pool);
-    if (!wrong) {
-        wrong = check(attempt, before, settings);
-        mirror_settings_drop(settings);
-    }
-    return wrong;
-}
 
 /* Make the settings of all layers. Returns NULL or an error message. */
 static const char *make_all(mirror_settings_t **settings, const attempt_t *attempt,
@@ -275,7 +238,7 @@ static int try_fleet(const attempt_t *attempt, const char *text, apr_uint64_t ex
     if (is_reloaded(attempt)) {
         return 1;
     }
-    mirror_layers_read(&stored, attempt->registry, attempt->mirror, pool);
+    mirror_judge_layers(&stored, attempt->registry, attempt->mirror, pool);
     if (stored.fleet_version != expected) {
         return end(attempt, MIRROR_CHANGE_UNEXPECTED, "mirror: another change was stored first");
     }
@@ -288,7 +251,7 @@ static int try_fleet(const attempt_t *attempt, const char *text, apr_uint64_t ex
         return end(attempt, MIRROR_CHANGE_BROKEN, wrong);
     }
     attempt->result->before = keep(attempt, before);
-    wrong = judge_alone(attempt, attempt->mirror->settings, &next, pool);
+    wrong = mirror_judge_fleet(attempt->registry, attempt->mirror, next.fleet, pool);
     if (!wrong) {
         wrong = make_all(&after, attempt, &next, pool);
     }
@@ -328,11 +291,7 @@ const char *mirror_settings_change_refuse_fleet(const mirror_registry_t *registr
                                                 const mirror_t *mirror, const char *text,
                                                 apr_pool_t *pool)
 {
-    mirror_settings_change_t result;
-    attempt_t attempt = { &result, registry, mirror, NULL, pool };
-    mirror_layers_t next = { mirror_layers_of_fleet(text), NULL, 0, 0, 0 };
-
-    return judge_alone(&attempt, mirror->settings, &next, pool);
+    return mirror_judge_fleet(registry, mirror, mirror_layers_of_fleet(text), pool);
 }
 
 const char *mirror_settings_change_refuse_over(const mirror_registry_t *registry,
@@ -345,7 +304,7 @@ const char *mirror_settings_change_refuse_over(const mirror_registry_t *registry
     const char *wrong;
 
     mirror_layers_read(&next, registry, mirror, pool);
-    next.fleet = mirror_layers_of_fleet(text);
+    next.fleet = mirror_judge_rest(registry, mirror, mirror_layers_of_fleet(text), pool);
     wrong = make_all(&settings, &attempt, &next, pool);
     if (!wrong) {
         mirror_settings_drop(settings);

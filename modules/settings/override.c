@@ -41,15 +41,58 @@ const char *mirror_override_parse(mirror_override_t *override, const char *text,
     return wrong;
 }
 
-const char *mirror_override_rest(const char *text, apr_pool_t *pool)
+/* Whether the mirror ends at `until`, 0 = never, and earlier than by the file. */
+static int ends_earlier(apr_time_t until, const mirror_t *mirror)
 {
-    const char *path[] = { "enabled", NULL };
-    yajl_val json;
+    return until != 0 && (mirror->settings->until == 0 || until < mirror->settings->until);
+}
 
-    return !mirror_override_read_json(&json, text, strlen(text), pool) &&
-                   YAJL_IS_FALSE(yajl_tree_get(json, path, yajl_t_any))
-               ? "{\"enabled\":false}"
-               : NULL;
+/* Take `value` of a row to `rest` if it stops the mirror, or ends it earlier than the file does. */
+static void keep_stop(mirror_override_t *rest, const char *name, yajl_val value,
+                      const mirror_t *mirror, apr_pool_t *pool)
+{
+    const mirror_attribute_t *row = mirror_attributes_find(name);
+    int is_reset = YAJL_IS_NULL(value);
+    mirror_settings_t given;
+
+    memset(&given, 0, sizeof(given));
+    if (is_reset) {
+        mirror_attributes_take(&given, mirror->defaults, row);
+    }
+    else if (mirror_attributes_set_json(&given, name, value, pool)) {
+        return;
+    }
+    if (strcmp(name, "enabled") ? !ends_earlier(given.until, mirror) : given.enabled) {
+        return;
+    }
+    if (is_reset) {
+        rest->reset |= mirror_attributes_bit(row);
+    }
+    else {
+        mirror_attributes_set_json(&rest->given, name, value, pool);
+    }
+}
+
+const char *mirror_override_rest(const char *text, const mirror_t *mirror, apr_pool_t *pool)
+{
+    static const char *const names[] = { "enabled", "until" };
+    mirror_override_t rest;
+    yajl_val json, value;
+    size_t i;
+
+    memset(&rest, 0, sizeof(rest));
+    if (mirror_override_read_json(&json, text, strlen(text), pool)) {
+        return NULL;
+    }
+    for (i = 0; i < sizeof(names) / sizeof(*names); i++) {
+        const char *path[] = { names[i], NULL };
+
+        value = yajl_tree_get(json, path, yajl_t_any);
+        if (value) {
+            keep_stop(&rest, names[i], value, mirror, pool);
+        }
+    }
+    return mirror_override_print(&rest, pool);
 }
 
 const char *mirror_override_print(const mirror_override_t *override, apr_pool_t *pool)

@@ -26,8 +26,9 @@ typedef struct mirror_override_t {
 /* Parse a text of mirror_override_print(). NULL = an empty override. `beneath` is not set. */
 const char *mirror_override_parse(mirror_override_t *override, const char *text, apr_pool_t *pool);
 
-/* Return what remains of a text that is not valid here: that the mirror is stopped. NULL = nothing. */
-const char *mirror_override_rest(const char *text, apr_pool_t *pool);
+/* Return what remains of a text that is not valid here: that it stops the mirror, or ends it earlier
+ * than the file does. NULL = nothing. */
+const char *mirror_override_rest(const char *text, const mirror_t *mirror, apr_pool_t *pool);
 
 /* Return the text form, with secrets; NULL if the override is empty. */
 const char *mirror_override_print(const mirror_override_t *override, apr_pool_t *pool);

@@ -6,6 +6,8 @@
  * child and waits for the sender. The handler may interrupt the only request thread while it holds
  * the mutex.
  */
+#include <string.h>
+
 #include <httpd.h>
 #include <http_config.h>
 #include <http_log.h>
@@ -130,7 +132,9 @@ static void discard(mirror_lane_t *lane, const mirror_layers_t *stored, const ch
 {
     const mirror_t *mirror = lane->mirror;
     mirror_table_t *table = lane->child->registry->table;
-    const char *stays = rest ? ", but stays stopped" : "";
+    const char *stays = !rest                     ? ""
+                        : strstr(rest, "enabled") ? ", but stays stopped"
+                                                  : ", but for its until";
 
     if (!mirror_table_is_newest(table) ||
         mirror_store_try_write(&mirror->slot->version, mirror_table_store(table, mirror->slot),
@@ -168,31 +172,20 @@ static const char *make_allowed(mirror_settings_t **made, const mirror_lane_t *l
     return wrong;
 }
 
-/* Make the settings in force. Of a layer that is invalid, as after a reload or an upgrade, only that it
- * stops the mirror remains: a mirror must not be started by what nobody has changed. The node's is then
- * discarded; the fleet's poller has to judge the other one. */
+/* Make the settings in force. Of the node's layer, if it is invalid, only what stops the mirror remains:
+ * a mirror must not be started by what nobody has changed. It is discarded. The fleet's has been judged. */
 static const char *make_stored(mirror_settings_t **made, mirror_lane_t *lane,
                                const mirror_layers_t *stored, moment_e moment, apr_pool_t *ptemp)
 {
-    mirror_layers_t left = *stored, alone = *stored;
+    mirror_layers_t left = *stored;
     const char *fault = make_allowed(made, lane, stored, ptemp);
 
-    if (!fault) {
-        return NULL;
+    if (!fault || !stored->node) {
+        return fault;
     }
-    left.node = stored->node ? mirror_override_rest(stored->node, ptemp) : NULL;
-    if (stored->node && !make_allowed(made, lane, &left, ptemp)) {
-        discard(lane, stored, left.node, fault, moment);
-        return NULL;
-    }
-    alone.fleet = left.fleet = stored->fleet ? mirror_override_rest(stored->fleet, ptemp) : NULL;
-    if (stored->fleet && !make_allowed(made, lane, &alone, ptemp)) {
-        return NULL;
-    }
-    if (stored->node) {
-        discard(lane, stored, left.node, fault, moment);
-    }
-    return mirror_settings_make(made, lane->mirror, &left, ptemp);
+    left.node = mirror_override_rest(stored->node, lane->mirror, ptemp);
+    discard(lane, stored, left.node, fault, moment);
+    return make_allowed(made, lane, &left, ptemp);
 }
 
 static const mirror_settings_t *renew(mirror_lane_t *lane, moment_e moment)
@@ -202,7 +195,7 @@ static const mirror_settings_t *renew(mirror_lane_t *lane, moment_e moment)
     mirror_layers_t stored;
     const char *wrong;
 
-    mirror_layers_read(&stored, lane->child->registry, lane->mirror, ptemp);
+    mirror_judge_layers(&stored, lane->child->registry, lane->mirror, ptemp);
     wrong = make_stored(&made, lane, &stored, moment, ptemp);
     apr_pool_destroy(ptemp);
     return wrong ? lane->mirror->settings : install(lane, made);

@@ -74,4 +74,29 @@ static inline int mirror_settings_are_on(const mirror_settings_t *settings, apr_
 /* Return whether no newer settings are in force, and no reload has changed those of the file. */
 int mirror_settings_are_current(const mirror_settings_t *settings, const mirror_lane_t *lane);
 
+/* ---- whether settings can be in force in this httpd; any thread of a child ---- */
+
+/* The fleet's layer in shared memory was valid when it was stored, but may not be after a reload or an
+ * upgrade. It is kept, as a later reload may allow it again; every reader leaves out what is not valid. */
+
+/* Return why valid settings of `mirror` cannot be in force in this httpd; NULL if they can. `before`:
+ * those in force, whose requirements are met. */
+const char *mirror_judge_settings(const mirror_registry_t *registry, const mirror_t *mirror,
+                                  const mirror_settings_t *before, const mirror_settings_t *after,
+                                  apr_pool_t *pool);
+
+/* Return why the override `fleet` cannot be the fleet's layer: it must be valid over the file alone.
+ * NULL = it can, as can none. */
+const char *mirror_judge_fleet(const mirror_registry_t *registry, const mirror_t *mirror,
+                               const char *fleet, apr_pool_t *pool);
+
+/* Return what is in force of the override `fleet`: all if it can be the fleet's layer; otherwise only
+ * what stops the mirror. NULL = nothing. */
+const char *mirror_judge_rest(const mirror_registry_t *registry, const mirror_t *mirror,
+                              const char *fleet, apr_pool_t *pool);
+
+/* As mirror_layers_read(), with what is in force of the fleet's layer. */
+void mirror_judge_layers(mirror_layers_t *layers, const mirror_registry_t *registry,
+                         const mirror_t *mirror, apr_pool_t *pool);
+
 #endif

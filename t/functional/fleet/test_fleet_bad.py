@@ -301,3 +301,73 @@ def test_a_change_after_one_that_a_reload_made_invalid(node):
     change(two, {}, "PUT")
     in_force(two, {"enabled": True})
     assert len(two.log_lines("PM0932")) == 1
+
+
+def narrowed(h, host: str = "127.0.0.1") -> None:
+    """A reload after which the node allows no other host."""
+    h.conf = re.sub(r"AllowHost .*", f"AllowHost {host}", h.conf)
+    h.configure()
+    h.graceful()
+
+
+@pytest.mark.parametrize("defaults, what", [
+    ("", {"until": "2020-01-01T00:00:00Z"}), ("ProxyMirrorDefaults enabled=false\n", {"enabled": None})])
+def test_whatever_stops_a_mirror_remains_of_an_invalid_document(node, defaults, what):
+    """Its end, and a default that is restored."""
+    attributes = "enabled=true" if defaults else ""
+    one, two = (node(attributes, more="ProxyMirrorAllowHost *\n" + defaults, expect=["PM0932: "][:n]) for n in range(2))
+    change(one, {"host": "http://other.example.com", **what}, headers=["Content-Type: application/json", "Prefer: wait=3"])
+    assert two.get("/o/1").status == 200 and two.ended(1) == {"disabled": 1}
+    for allowed in ("127.0.0.1", "127.0.0.1 127.0.0.2"):
+        narrowed(two, allowed)
+        for n in range(5):
+            assert two.get(f"/o/{n}").status == 200
+        wait_for("the report", lambda: state(one)["nodes"]["refused"] == 1, 3)
+        assert two.get("/o/1").status == 200
+    assert two.ended(13) == {"disabled": 13}
+
+
+def test_a_node_can_be_changed_while_it_has_an_invalid_document_and_no_store(node):
+    """The way to stop one node: the fleet cannot be changed, and its document is not judged."""
+    h = node(more="ProxyMirrorAllowHost *\n", expect=[DOWN, "PM0932: "])
+    change(h, {"host": "http://other.example.com", "count": 3})
+    node.server.kill()
+    narrowed(h)
+    host = h.mirror()["attributes"]["host"]
+    assert patch(h, {"enabled": False})["attributes"]["host"] == host
+    assert h.get("/o/1").status == 200 and h.ended(1) == {"disabled": 1}
+    assert holds(h, {"enabled": False, "host": host})
+    narrowed(h, "*")
+    assert holds(h, {"enabled": False, "host": "http://other.example.com", "count": 3})
+
+
+def test_an_invalid_document_stays_refused(node):
+    """Also when it is looked at again, as after a change of the node's own settings, which were over it."""
+    one, two = (node("when=request", more="ProxyMirrorAllowHost *\n", expect=["PM0932: ", "PM0912: "][:2 * n]) for n in range(2))
+    change(one, {"host": "http://other.example.com", "enabled": False, "when": "response"})
+    in_force(two, {"enabled": False})
+    patch(two, {"host": "http://127.0.0.1:9", "status": ["500"]})
+    narrowed(two)
+    wait_for("the report", lambda: state(one)["nodes"]["refused"] == 1, 3)
+    for own in ([], ["m"]):
+        _ = patch(two, {"count": 3}) if own else delete(two)
+        assert two.mirror()["attributes"]["host"] != "http://other.example.com"
+        wait_for("the report", lambda: [n["own"] for n in state(one)["not_in_force"] if "own" in n] == ([own] if own else []), 3)
+        assert state(one)["nodes"] == {"in_force": 1, "behind": 0, "refused": 1, "silent": 0}
+
+
+def test_a_restore_by_a_node_that_has_an_invalid_document(node):
+    """The others get it back as it was."""
+    one, two = (node(more="ProxyMirrorAllowHost *\n", expect=["PM0932: ", "PM0936: "][1 - n:]) for n in range(2))
+    what = {"host": "http://other.example.com", "sample_ratio": 0.5}
+    change(one, what)
+    in_force(two, what)
+    narrowed(two)
+    wait_for("the report", lambda: state(one)["nodes"]["refused"] == 1, 3)
+    assert "is refused; the configuration file is in force: " in two.log_lines("PM0932")[-1]
+    node.server("FLUSHALL")
+    for h in (one, two):
+        wait_for("the line", lambda: h.log_lines("PM0936"), 3)
+    assert fleet_call(two, "POST", "/restore").status == 200
+    wait_for("the report", lambda: state(two)["nodes"] == {"in_force": 1, "behind": 0, "refused": 1, "silent": 0}, 3)
+    assert holds(one, what) and document(one)["attributes"] == what

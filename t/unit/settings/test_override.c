@@ -194,14 +194,34 @@ START_TEST(a_stop_remains_of_what_is_not_valid)
 {
     static const char *const stop = "{\"enabled\":false}";
 
-    ck_assert_pstr_eq(mirror_override_rest("{\"enabled\":false,\"novel\":1}", pool), stop);
-    ck_assert_pstr_eq(mirror_override_rest("{\"count\":0,\"enabled\":false}", pool), stop);
-    ck_assert_pstr_eq(mirror_override_rest("{\"enabled\":true,\"novel\":1}", pool), NULL);
-    ck_assert_pstr_eq(mirror_override_rest("{\"enabled\":null}", pool), NULL);
-    ck_assert_pstr_eq(mirror_override_rest("{\"novel\":{\"enabled\":false}}", pool), NULL);
-    ck_assert_pstr_eq(mirror_override_rest("[false]", pool), NULL);
-    ck_assert_pstr_eq(mirror_override_rest("{\"enabled\":false", pool), NULL);
-    ck_assert_pstr_eq(mirror_override_rest("", pool), NULL);
+    ck_assert_pstr_eq(mirror_override_rest("{\"enabled\":false,\"novel\":1}", mirror, pool), stop);
+    ck_assert_pstr_eq(mirror_override_rest("{\"count\":0,\"enabled\":false}", mirror, pool), stop);
+    ck_assert_pstr_eq(mirror_override_rest("{\"enabled\":true,\"novel\":1}", mirror, pool), NULL);
+    ck_assert_pstr_eq(mirror_override_rest("{\"enabled\":null}", mirror, pool), NULL);
+    ck_assert_pstr_eq(mirror_override_rest("{\"novel\":{\"enabled\":false}}", mirror, pool), NULL);
+    ck_assert_pstr_eq(mirror_override_rest("[false]", mirror, pool), NULL);
+    ck_assert_pstr_eq(mirror_override_rest("{\"enabled\":false", mirror, pool), NULL);
+    ck_assert_pstr_eq(mirror_override_rest("", mirror, pool), NULL);
+}
+END_TEST
+
+/* `until` stops a mirror, too, and so does a default; but nothing lets it run longer than the file. */
+START_TEST(an_end_and_a_default_that_stops_remain)
+{
+    static const char *const end = "{\"until\":\"2026-01-02T00:00:00Z\"}";
+    mirror_t *off = make_mirror("enabled=false", "enabled=true until=2026-01-02T00:00:00Z", pool);
+
+    ck_assert_pstr_eq(
+        mirror_override_rest("{\"until\":\"2026-01-02T00:00:00Z\",\"novel\":1}", mirror, pool),
+        end);
+    ck_assert_pstr_eq(
+        mirror_override_rest("{\"until\":\"2026-01-03T00:00:00Z\",\"novel\":1}", off, pool), NULL);
+    ck_assert_pstr_eq(mirror_override_rest("{\"until\":null,\"novel\":1}", off, pool), NULL);
+    ck_assert_pstr_eq(mirror_override_rest("{\"until\":\"soon\",\"enabled\":false}", mirror, pool),
+                      "{\"enabled\":false}");
+    ck_assert_pstr_eq(mirror_override_rest("{\"enabled\":null,\"novel\":1}", off, pool),
+                      "{\"enabled\":null}");
+    ck_assert_pstr_eq(mirror_override_rest("{\"enabled\":\"no\"}", mirror, pool), NULL);
 }
 END_TEST
 
@@ -216,6 +236,7 @@ int main(void)
     tcase_add_test(tcase, a_put_says_all);
     tcase_add_test(tcase, passwords_stay_with_their_server);
     tcase_add_test(tcase, a_stop_remains_of_what_is_not_valid);
+    tcase_add_test(tcase, an_end_and_a_default_that_stops_remain);
     tcase_add_test(tcase, bodies_that_are_none);
     tcase_add_test(tcase, random_bodies);
     suite_add_tcase(suite, tcase);
