@@ -76,7 +76,8 @@ static int is_unlike(const mirror_note_t *note)
     return mirror_rows_find(&note->drift->rows, MIRROR_KIND_STATUS, "status") != NULL;
 }
 
-/* Whether a row says that one body differs as a whole from another one: then nothing else of it was compared. */
+/* Whether a row says that a body, or a value in it, differs as a whole from another one: then nothing else
+ * of it was compared. */
 static int is_whole(const mirror_row_t *row)
 {
     const unsigned kinds = 1U << MIRROR_KIND_MISSING | 1U << MIRROR_KIND_EXTRA |
@@ -84,23 +85,42 @@ static int is_whole(const mirror_row_t *row)
                            1U << MIRROR_KIND_LENGTH | 1U << MIRROR_KIND_SYNTAX |
                            1U << MIRROR_KIND_ENCODING | 1U << MIRROR_KIND_CONTENT_TYPE;
 
-    return kinds & 1U << row->kind && !strcmp(row->field, "body");
+    return row->part == MIRROR_PART_BODY && kinds & 1U << row->kind;
 }
 
-static int has_whole(const mirror_rows_t *rows)
+/* Whether `whole` differs as a whole, and the row is of the same or in it. */
+static int is_in(const mirror_row_t *row, const mirror_row_t *whole)
+{
+    apr_size_t len = strlen(whole->field);
+
+    return is_whole(whole) && !strncmp(row->field, whole->field, len) &&
+           (row->field[len] == '/' || (row->field[len] == '\0' && !is_whole(row)));
+}
+
+static int has_whole_body(const mirror_rows_t *rows)
 {
     int i;
 
-    for (i = 0; i < rows->count && !is_whole(&rows->list[i]); i++) {
+    for (i = 0; i < rows->count; i++) {
+        if (is_whole(&rows->list[i]) && !strcmp(rows->list[i].field, "body")) {
+            return 1;
+        }
     }
-    return i < rows->count;
+    return 0;
 }
 
 /* Whether the row is of something in a body of which the other comparison with the primary, which has these
  * rows, knows nothing. Neither the mirror nor the reference is alone in it. */
 static int is_in_whole(const mirror_row_t *row, const mirror_rows_t *others)
 {
-    return row->part == MIRROR_PART_BODY && !is_whole(row) && has_whole(others);
+    int i;
+
+    for (i = 0; row->part == MIRROR_PART_BODY && !row->alone && i < others->count; i++) {
+        if (is_in(row, &others->list[i])) {
+            return 1;
+        }
+    }
+    return 0;
 }
 
 /* Whether a row is that of texts of which it is known who stands alone. */
@@ -249,7 +269,7 @@ static void note_more(mirror_noted_t *noted, const mirror_note_t *note)
     const mirror_rows_t *drift = note->drift ? &note->drift->rows : NULL;
 
     noted->more = rows->more;
-    if (drift && (is_unlike(note) || has_whole(drift) || has_whole(rows))) {
+    if (drift && (is_unlike(note) || has_whole_body(drift) || has_whole_body(rows))) {
         drift = NULL;
     }
     noted->more_side = !drift                                 ? MIRROR_SIDE_TWO_WAY

@@ -103,6 +103,25 @@ def test_reference_that_sometimes_fails_as_a_whole(three, bad):
     assert data["verdict"] == "differs" and rows(data) == [("body/token", "type", 100)]
 
 
+@pytest.mark.parametrize("bad", [
+    lambda: [], lambda: None, lambda: {"t": {}}, lambda: {"t": [token()], "list": []}, lambda: {"list": [{"t": token()}]}])
+def test_reference_in_which_something_sometimes_differs_as_a_whole(three, bad):
+    """That says nothing of what is in it: the mirror's ids in there stay noise, and its other differences are found."""
+    h, *servers = three()
+
+    def good() -> dict:
+        return {"t": token(), "list": [{"t": token()}, {"t": token()}], "total": 7}
+    for server in servers:
+        let(server, lambda: answer("200 OK", json.dumps({"a": good()}).encode(), [JSON]))
+    dice = random.Random(1)
+    let(servers[2], lambda: answer("200 OK", json.dumps({"a": good() if dice.random() < 0.7 else bad()}).encode(), [JSON]))
+    data = ask(h, 150)
+    assert data["verdict"] == "alike" and data["findings"] == []
+    let(servers[1], lambda: answer("200 OK", json.dumps({"a": {**good(), "total": 8}}).encode(), [JSON]))
+    data = ask(h, 150)
+    assert data["verdict"] == "differs" and [field for field, counts in alone(data).items() if any(counts)] == ["body/a/total"]
+
+
 def test_failures_at_random_beside_many_noisy_fields(three):
     """A reference that fails says nothing of the rows without room either."""
     h, *servers = three()
