@@ -10,11 +10,12 @@ PAGES = r"[A-Z]+\.md|docs/.*\.md|(bench|modules|packaging)/(.*/)?README\.md"
 GENERATED = ["docs/reference.md"]
 MANUAL = "docs/mod_proxy_mirror.xml"
 FENCE = re.compile(r"^```.*?^```$|^ {4}\S[^\n]*$|<!--.*?-->|<[^>\n]+>", re.M | re.S)
+QUOTE = re.compile(r"^\| `PM\d{4}` \|[^|\n]*\|[^|\n]*", re.M)    # the text of a log message
 
 
 def of_page(text):
     """Paragraphs, items and cells, each as one string."""
-    text = FENCE.sub("", text)
+    text = QUOTE.sub("", FENCE.sub("", text))
     text = re.sub(r"\]\([^)]*\)", "]", text)
     for part in re.split(r"\n\s*\n|\n(?=\s*(?:[-*]|\d+\.) )|^(?=\|)", text, flags=re.M):
         yield from part.split("|") if part.startswith("|") else [part]
