@@ -26,7 +26,7 @@ FOLDERS = {".": r"README\.md|SECURITY\.md|CONTRIBUTING\.md", "docs": r".*\.md",
 MANUAL = "docs/mod_proxy_mirror.html"
 MENU = [("README.md", "mod_proxy_mirror"), ("docs/cheatsheet.md", "Cheat sheet"),
         ("docs/reference.md", "Reference"), ("docs/copies.md", "Copies"), ("docs/tls.md", "TLS"),
-        ("docs/limits.md", "Limits"), ("docs/monitoring.md", "Monitoring"),
+        ("docs/limits.md", "Limits"), ("docs/monitoring.md", "Monitoring"), ("docs/messages.md", "Messages"),
         ("docs/manager.md", "Manager"), ("docs/fleet.md", "Fleet"), ("docs/limitations.md", "Limitations"),
         ("docs/performance.md", "Performance"), ("docs/other-mirrors.md", "Other mirrors"),
         ("docs/guides/README.md", "Guides"), ("docs/install.md", "Installation"),
