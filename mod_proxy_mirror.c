@@ -293,13 +293,7 @@ static void child_init(apr_pool_t *pchild, server_rec *s)
         APR_SUCCESS) {
         ap_random_insecure_bytes(&child->sample, sizeof(child->sample));
     }
-    rv = mirror_table_claim(&child->worker_slot, registry->table);
-    if (rv != APR_SUCCESS) {
-        ap_log_error(APLOG_MARK, APLOG_ERR, rv, s,
-                     "PM0003: no worker slot in shared memory is available; this child process "
-                     "copies no requests");
-        return;
-    }
+    mirror_table_claim(&child->worker_slot, registry->table);
     rv = init_lanes(child, pool);
     if (rv == APR_SUCCESS) {
         rv = mirror_sender_create(child, pool, s);

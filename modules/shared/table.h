@@ -135,7 +135,7 @@ void mirror_table_child_ended(mirror_table_t *table, apr_int64_t pid);
  * reaped. If still none is free, the child uses the shared one and logs one warning; pending copies
  * of such a child are never reaped if it is killed. Always succeeds. Call it before other threads
  * of the child use the table. */
-apr_status_t mirror_table_claim(int *worker_slot, mirror_table_t *table);
+void mirror_table_claim(int *worker_slot, mirror_table_t *table);
 
 /* Release the worker slot after the last count. Pending copies end as shut_down. */
 void mirror_table_release(mirror_table_t *table, int worker_slot);

@@ -318,7 +318,7 @@ static int claim_free(int *worker_slot, mirror_table_t *table, apr_uint64_t owne
     return 0;
 }
 
-apr_status_t mirror_table_claim(int *worker_slot, mirror_table_t *table)
+void mirror_table_claim(int *worker_slot, mirror_table_t *table)
 {
     apr_uint32_t self = (apr_uint32_t)getpid();
     apr_uint64_t owner = (apr_uint64_t)table->load << 32 | self;
@@ -328,7 +328,7 @@ apr_status_t mirror_table_claim(int *worker_slot, mirror_table_t *table)
     reap_former_self(table, self);
     for (attempt = 0; attempt < 2; attempt++) {
         if (claim_free(worker_slot, table, owner)) {
-            return APR_SUCCESS;
+            return;
         }
         mirror_table_reap_ended(table);
     }
@@ -337,7 +337,6 @@ apr_status_t mirror_table_claim(int *worker_slot, mirror_table_t *table)
         "PM0201: all %u worker slots in shared memory are in use; this child process shares one",
         (unsigned)table->segment->worker_slots_max - FIRST);
     *worker_slot = MIRROR_TABLE_SHARED;
-    return APR_SUCCESS;
 }
 
 void mirror_table_release(mirror_table_t *table, int worker_slot)
