@@ -169,9 +169,12 @@ def test_little_json_beside_ones_that_are_too_much(three, json_of):
     for n in range(3):
         assert h.get(f"/o/{n}").status == 200
     data = compared(h, 3)
-    assert verdicts(data) == {"different": 3} and rows(data) == [("body", "length", 3)]
+    found = verdicts(data)
+    different = found.pop("different")
+    assert found in ({}, {"unexamined": 3 - different})         # a sanitizer takes more processor time than there is for all
+    assert rows(data) == [("body", "length", different)]
     (row,) = data["findings"][0]["rows"]
-    assert (row["mirror_alone"], row["reference_alone"]) == (3, 0)
+    assert (row["mirror_alone"], row["reference_alone"]) == (different, 0)
 
 
 def test_reference_that_is_unlike_the_primary(three):
