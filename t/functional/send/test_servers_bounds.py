@@ -49,18 +49,18 @@ def test_tests_of_servers_that_hang_hold_up_no_copies(httpd, origin, servers, re
     made = servers(2)
     hung, filling = hang(recorder, made[0].port, range(3, 7))
     names.set(some=" ".join(one.host for one in [*hung, *made]))
-    attributes = f"retry=100ms connect_timeout={int(scaled(1) * 1000)}ms keepalive=0 max_queue=100000"     # until all are down
+    attributes = f"retry=100ms connect_timeout={int(scaled(2) * 1000)}ms keepalive=0 max_queue=100000"     # until all are down
     h = httpd(location("/o/", origin, listed([*hung, *made], attributes) if kind == "list" else named(made[0].port, attributes)),
               expect=[SERVER_DOWN])
     wait_for("all that are down", lambda: h.get("/o/a").status == 200 and len(h.log_lines(SERVER_DOWN)) == 4)
     h.wait_idle()
-    count, longest, end = h.mirror()["seen"], 0.0, time.monotonic() + 3 * scaled(1)
+    count, longest, end = h.mirror()["seen"], 0.0, time.monotonic() + 3 * scaled(2)
     while time.monotonic() < end:
         began = time.monotonic()
         one_by_one(h, 1, count)
         count += 1
         longest = max(longest, time.monotonic() - began)
-    assert longest < scaled(0.5), longest
+    assert longest < scaled(1), longest
     assert h.outcomes() == {"mirrored": count}
     for sock in filling:
         sock.close()
