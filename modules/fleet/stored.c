@@ -75,9 +75,10 @@ const char *mirror_stored_rest(const mirror_registry_t *registry, const mirror_t
     if (!fleet || rest == fleet) {
         return "the former settings remain";
     }
-    return !rest                     ? "the configuration file is in force"
-           : strstr(rest, "enabled") ? "the mirror stays stopped"
-                                     : "the configuration file is in force, but for its until";
+    return !rest ? "the configuration file is in force"
+           : mirror_override_is_stop(rest)
+               ? "the mirror stays stopped"
+               : "the configuration file is in force, but for its until";
 }
 
 /* Return whether a document is older than what is stored here: a later change was stored meanwhile. A

@@ -95,6 +95,11 @@ const char *mirror_override_rest(const char *text, const mirror_t *mirror, apr_p
     return mirror_override_print(&rest, pool);
 }
 
+int mirror_override_is_stop(const char *rest)
+{
+    return strstr(rest, "enabled") != NULL;
+}
+
 const char *mirror_override_print(const mirror_override_t *override, apr_pool_t *pool)
 {
     const mirror_attribute_t *row;

@@ -30,6 +30,9 @@ const char *mirror_override_parse(mirror_override_t *override, const char *text,
  * than the file does. NULL = nothing. */
 const char *mirror_override_rest(const char *text, const mirror_t *mirror, apr_pool_t *pool);
 
+/* Return whether such a rest stops the mirror; otherwise it ends it. */
+int mirror_override_is_stop(const char *rest);
+
 /* Return the text form, with secrets; NULL if the override is empty. */
 const char *mirror_override_print(const mirror_override_t *override, apr_pool_t *pool);
 

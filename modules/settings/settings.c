@@ -6,8 +6,6 @@
  * child and waits for the sender. The handler may interrupt the only request thread while it holds
  * the mutex.
  */
-#include <string.h>
-
 #include <httpd.h>
 #include <http_config.h>
 #include <http_log.h>
@@ -132,9 +130,9 @@ static void discard(mirror_lane_t *lane, const mirror_layers_t *stored, const ch
 {
     const mirror_t *mirror = lane->mirror;
     mirror_table_t *table = lane->child->registry->table;
-    const char *stays = !rest                     ? ""
-                        : strstr(rest, "enabled") ? ", but stays stopped"
-                                                  : ", but for its until";
+    const char *stays = !rest                           ? ""
+                        : mirror_override_is_stop(rest) ? ", but stays stopped"
+                                                        : ", but for its until";
 
     if (!mirror_table_is_newest(table) ||
         mirror_store_try_write(&mirror->slot->version, mirror_table_store(table, mirror->slot),
