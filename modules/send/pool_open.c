@@ -372,7 +372,7 @@ int mirror_pool_let_yield(mirror_pool_t *pool)
     mirror_connection_t *c;
 
     if (!mirror_pool_settings_of(pool)->target.http2 || !mirror_pool_has_descriptors(pool) ||
-        oldest_busy(pool, has_yielded)) {
+        (pool->yields > 0 && oldest_busy(pool, has_yielded))) {
         return 0;
     }
     c = oldest_busy(pool, is_confirmed);
