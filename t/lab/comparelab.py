@@ -78,9 +78,14 @@ def three(httpd, recorder) -> Callable[..., Tuple[Httpd, Recorder, Recorder, Rec
     return make
 
 
+def let(server: Recorder, make: Callable[[], Answer]) -> None:
+    """It makes each answer anew."""
+    server.answer = lambda sock, message: make()(sock, message)
+
+
 def say(server: Recorder, make: Callable[[], bytes]) -> None:
     """Let it answer with JSON that is made each time."""
-    server.answer = lambda sock, message: answer("200 OK", make(), (JSON,))(sock, message)
+    let(server, lambda: answer("200 OK", make(), (JSON,)))
 
 
 def both(primary: Recorder, mirror: Recorder, a: bytes, b: bytes, *headers: str, status: str = "200 OK") -> None:

@@ -205,7 +205,7 @@ def test_mirror_that_closes_each_connection(httpd, threads):
         (pid,) = h.pids()
         load(h, 10000)
         before = anonymous(pid)
-        load(h, 20000 if INSTRUMENTED else 100000)
+        load(h, 20000 if INSTRUMENTED else 200000)
         h.wait_idle()
         assert h.outcomes()["mirrored"] > h.mirror()["seen"] / 20
         assert threads.count("helper", "started") < 100
@@ -221,7 +221,7 @@ def load(h: Httpd, requests: int) -> None:
     def step() -> bool:
         wrk(h, path="/index.html", seconds=2)
         return h.mirror()["seen"] >= requests
-    wait_for(f"{requests} requests", step, 120)
+    wait_for(f"{requests} requests", step, 240)
 
 
 # ---- a connect that hangs ----

@@ -8,9 +8,9 @@ import uuid
 
 import pytest
 
-from comparelab import JSON, compared, noise, rows, say, start_anew, verdicts
+from comparelab import JSON, compared, let, noise, rows, say, start_anew, verdicts
 from httpdlab import Httpd
-from recorder import Answer, Recorder, answer
+from recorder import Answer, answer
 
 TEXT = "Content-Type: text/html"
 ZSTD = "Content-Encoding: zstd"
@@ -20,11 +20,6 @@ BUSY = answer("200 OK", b"busy", ["Content-Type: text/plain"])
 
 def token() -> str:
     return uuid.uuid4().hex
-
-
-def let(server: Recorder, make) -> None:
-    """It makes each answer anew."""
-    server.answer = lambda sock, message: make()(sock, message)
 
 
 def ask(h: Httpd, count: int, *headers: str) -> dict:

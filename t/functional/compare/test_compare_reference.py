@@ -10,6 +10,7 @@ import uuid
 import pytest
 
 from comparelab import JSON, compared, comparison, noise, rows, say, skipped, start_anew, verdicts
+from http2lab import OF_A_SANITIZER
 from httpdlab import location, to, wait_for
 from recorder import answer
 
@@ -171,7 +172,8 @@ def test_little_json_beside_ones_that_are_too_much(three, json_of):
     data = compared(h, 3)
     found = verdicts(data)
     different = found.pop("different")
-    assert found in ({}, {"unexamined": 3 - different})         # a sanitizer takes more processor time than there is for all
+    # a sanitizer takes more processor time than there is for all
+    assert found == ({"unexamined": 3 - different} if OF_A_SANITIZER and different < 3 else {})
     assert rows(data) == [("body", "length", different)]
     (row,) = data["findings"][0]["rows"]
     assert (row["mirror_alone"], row["reference_alone"]) == (different, 0)

@@ -256,6 +256,13 @@ def test_names_of_nodes_that_are_longer_than_any_reply(node):
     assert change(h, {"count": 3}, headers=["Content-Type: application/json", "Prefer: wait=3"])["nodes"]["in_force"] == 1
 
 
+def narrowed(h, host: str = "127.0.0.1") -> None:
+    """A reload after which the node allows no other host."""
+    h.conf = re.sub(r"AllowHost .*", f"AllowHost {host}", h.conf)
+    h.configure()
+    h.graceful()
+
+
 @pytest.mark.parametrize("own", [{}, {"count": 7}])
 def test_a_document_that_a_reload_makes_invalid_still_stops(node, own):
     """All that is left of it is that the mirror is stopped, also when another child polls, until the configuration allows it again."""
@@ -267,9 +274,7 @@ def test_a_document_that_a_reload_makes_invalid_still_stops(node, own):
         patch(two, own)
     seen = []
     for allowed in ("127.0.0.1", "127.0.0.1 127.0.0.2", "*"):
-        two.conf = re.sub(r"AllowHost .*", f"AllowHost {allowed}", two.conf)
-        two.configure()
-        two.graceful()
+        narrowed(two, allowed)
         for n in range(20):
             assert two.get(f"/o/{n}").status == 200
             seen.append(two.mirror()["attributes"]["enabled"])
@@ -290,9 +295,7 @@ def test_a_change_after_one_that_a_reload_made_invalid(node):
     one, two = node(more="ProxyMirrorAllowHost *\n"), node(more="ProxyMirrorAllowHost *\n", expect=["PM0932: "])
     change(one, {"host": "http://other.example.com", "enabled": False})
     in_force(two, {"enabled": False})
-    two.conf = two.conf.replace("AllowHost *", "AllowHost 127.0.0.1")
-    two.configure()
-    two.graceful()
+    narrowed(two)
     wait_for("the line", lambda: two.log_lines("PM0932"), 3)
     assert two.mirror()["attributes"]["enabled"] is False
     change(two, {"host": two.mirror()["attributes"]["host"], "count": 4})
@@ -301,13 +304,6 @@ def test_a_change_after_one_that_a_reload_made_invalid(node):
     change(two, {}, "PUT")
     in_force(two, {"enabled": True})
     assert len(two.log_lines("PM0932")) == 1
-
-
-def narrowed(h, host: str = "127.0.0.1") -> None:
-    """A reload after which the node allows no other host."""
-    h.conf = re.sub(r"AllowHost .*", f"AllowHost {host}", h.conf)
-    h.configure()
-    h.graceful()
 
 
 @pytest.mark.parametrize("defaults, what", [
